@@ -1,0 +1,11 @@
+"""The one definition of what crosses the wire: types, limits, error codes, close codes.
+
+The server and the SDK both import it; the schemas in `openapi/` are generated from it.
+
+- `limits`: every size, length and time limit
+- `names`: the alphabets of ids, as patterns and annotated types
+- `notifications`: what is sent and what is received
+- `frames`: the realtime protocol
+- `errors`: error codes with their HTTP status
+- `closing`: close codes with their verdict
+"""

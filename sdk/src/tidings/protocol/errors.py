@@ -1,0 +1,84 @@
+"""The one table of error codes: HTTP status, title, and whether trying again can help.
+
+A code never changes its meaning and is never reused. The API answers with them as problem+json
+(RFC 9457), the gateway puts them in `error` frames, and the SDK raises one exception class each.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+
+class ErrorCode(Struct, frozen=True):
+    """One stable code. `retryable` means that the same request may succeed later, unchanged."""
+
+    code: str
+    status: int
+    title: str
+    retryable: bool = False
+
+
+_TABLE: Final = (
+    ErrorCode("malformed_json", 400, "The body is not valid JSON"),
+    ErrorCode("malformed_request", 400, "The request could not be read"),
+    ErrorCode("invalid_cursor", 400, "The cursor is not one of this list"),
+    ErrorCode("missing_token", 401, "A bearer token is required"),
+    ErrorCode("invalid_token", 401, "The token is not valid"),
+    ErrorCode("expired_token", 401, "The token has expired"),
+    ErrorCode("insufficient_scope", 403, "The token does not allow this"),
+    ErrorCode("origin_refused", 403, "This origin is not allowed"),
+    ErrorCode("not_found", 404, "There is no such thing"),
+    ErrorCode("method_not_allowed", 405, "The method is not allowed here"),
+    ErrorCode("body_timeout", 408, "The body did not arrive in time", retryable=True),
+    ErrorCode(
+        "idempotency_in_progress", 409, "The first request with this key is still running", retryable=True
+    ),
+    ErrorCode("too_large", 413, "The request is too large"),
+    ErrorCode("unsupported_media_type", 415, "The body must be application/json"),
+    ErrorCode("invalid_request", 422, "The request is not valid"),
+    ErrorCode("idempotency_mismatch", 422, "The idempotency key was used for another body"),
+    ErrorCode("rate_limited", 429, "Too many requests", retryable=True),
+    ErrorCode("quota_exceeded", 429, "The quota is used up", retryable=True),
+    ErrorCode("internal_error", 500, "Something went wrong on the server", retryable=True),
+    ErrorCode("storage_unavailable", 503, "The storage is away", retryable=True),
+    ErrorCode("overloaded", 503, "The server is overloaded", retryable=True),
+    # Only in `error` frames; the status is what HTTP would say.
+    ErrorCode("unknown_type", 400, "The frame's type is not known"),
+)
+
+ERRORS: Final[dict[str, ErrorCode]] = {entry.code: entry for entry in _TABLE}
+
+
+class FieldError(Struct, frozen=True):
+    """One thing wrong with a body: a JSON pointer as a URI fragment, and what to do about it."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """An error answer, `application/problem+json` (RFC 9457 with the extensions below)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str | None = None
+    errors: tuple[FieldError, ...] = ()
+
+
+def problem(
+    code: str, detail: str, request_id: str | None = None, errors: tuple[FieldError, ...] = ()
+) -> Problem:
+    """The problem document of a code of the table."""
+    entry = ERRORS[code]
+    return Problem(
+        type=f"/problems/{code}",
+        title=entry.title,
+        status=entry.status,
+        detail=detail,
+        code=code,
+        request_id=request_id,
+        errors=errors,
+    )

@@ -1,0 +1,52 @@
+"""Every limit of the public contract, in one place.
+
+Sizes are bytes, times are seconds and lengths are characters unless a name says otherwise. The
+server enforces them, the SDK checks what it can before sending, and the generated schemas quote
+them, so a limit is changed here and nowhere else.
+"""
+
+from typing import Final
+
+# Sending
+NOTIFICATION_BYTES: Final = 32 * 1024
+BATCH_BYTES: Final = 4 * 1024 * 1024
+BATCH_NOTIFICATIONS: Final = 1_000
+BODY_TIMEOUT_SECONDS: Final = 10
+TARGET_USERS: Final = 1_000
+TARGET_GROUPS: Final = 100
+TARGET_EXCLUDES: Final = 1_000
+ACTIONS: Final = 10
+LABEL_LENGTH: Final = 200
+LINK_LENGTH: Final = 2_048
+CATEGORY_LENGTH: Final = 128
+EXPIRES_IN_SECONDS: Final = 31_536_000
+IDEMPOTENCY_KEY_LENGTH: Final = 255
+IDEMPOTENCY_KEPT_SECONDS: Final = 24 * 3600
+
+# Names
+ID_LENGTH: Final = 128
+DEVICE_LENGTH: Final = 64
+TENANT_LENGTH: Final = 40
+
+# Groups and lists
+GROUP_CHANGES: Final = 10_000
+PAGE_DEFAULT: Final = 50
+PAGE_MAXIMUM: Final = 200
+
+# Tokens
+TOKEN_SECONDS: Final = 24 * 3600
+TOKEN_LEEWAY_SECONDS: Final = 5
+TOKEN_BYTES: Final = 8 * 1024
+
+# Realtime
+CONNECT_SECONDS: Final = 5
+FRAME_BYTES: Final = 64 * 1024
+FRAMES_PER_SECOND: Final = 100
+FRAMES_BURST: Final = 200
+REWIND: Final = 200
+DEVICES_PER_USER: Final = 20
+DEVICE_KEPT_SECONDS: Final = 90 * 24 * 3600
+HEARTBEAT_SECONDS: Final = 25
+
+# Storage
+RETENTION_SECONDS: Final = 90 * 24 * 3600

@@ -1,0 +1,51 @@
+"""The alphabets of the names that cross the wire, as patterns and as annotated types.
+
+The patterns are valid both for Python's `re` and for ECMA-262, so that JSON Schema can carry them
+unchanged. They end in ``$(?!\\n)`` because Python's ``$`` also matches before a trailing newline.
+"""
+
+import re
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from tidings.protocol import limits
+
+ID_PATTERN: Final = r"^(?!\.{1,2}$)[A-Za-z0-9._:@+\-]{1,128}$(?!\n)"
+DEVICE_PATTERN: Final = r"^(?!\.{1,2}$)[A-Za-z0-9._:@+\-]{1,64}$(?!\n)"
+TENANT_PATTERN: Final = r"^[a-z0-9\-]{1,40}$(?!\n)"
+LINK_PATTERN: Final = (
+    r"^(?:[hH][tT][tT][pP][sS]?://(?=[^/])|[mM][aA][iI][lL][tT][oO]:(?=.)|/(?![/\\]))[^\x00-\x20\x7F]*$(?!\n)"
+)
+
+ID_RULE: Final = "1 to 128 of A-Z a-z 0-9 . _ - : @ +, but not '.' or '..'"
+TENANT_RULE: Final = "1 to 40 of a-z 0-9 -"
+
+is_id: Final = re.compile(ID_PATTERN).match
+is_device: Final = re.compile(DEVICE_PATTERN).match
+is_tenant: Final = re.compile(TENANT_PATTERN).match
+
+UserId = Annotated[
+    str, Meta(pattern=ID_PATTERN, description=f"A user, by the tenant's own id: {ID_RULE}.")
+]
+GroupId = Annotated[
+    str, Meta(pattern=ID_PATTERN, description=f"A group, by the tenant's own id: {ID_RULE}.")
+]
+Device = Annotated[
+    str, Meta(pattern=DEVICE_PATTERN, description="A device's own name: 1 to 64 characters as in ids.")
+]
+Link = Annotated[
+    str,
+    Meta(
+        pattern=LINK_PATTERN,
+        max_length=limits.LINK_LENGTH,
+        description="http, https, mailto, or a path that begins with a single slash.",
+    ),
+]
+Position = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Seconds = Annotated[int, Meta(ge=1)]
+
+
+def log_of_group(group: str) -> str:
+    """The name of a group's log in frames and position maps: ``group:<id>``."""
+    return "group:" + group

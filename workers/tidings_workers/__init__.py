@@ -1,0 +1,1 @@
+"""The engine of Tidings: store, dispatcher, gateway."""
