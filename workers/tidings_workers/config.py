@@ -1,0 +1,200 @@
+"""Every setting of the server, read from the environment in one place.
+
+A process reads its settings once, at start; nothing else looks at the environment. The meaning,
+range and default of a setting stand at its field, and `tidings-server config` prints them from
+there, so this file is also the reference.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct, structs
+
+from tidings.protocol import limits
+
+Durability = Literal["memory", "everysec", "always"]
+LogFormat = Literal["console", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+Port = Annotated[int, Meta(ge=1, le=65_535)]
+Count = Annotated[int, Meta(ge=1)]
+
+REDIS_SCHEMES: Final = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
+
+_WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104  names, not a bind
+
+
+class ConfigurationError(Exception):
+    """A setting can't be used. The text names the variable and says how to mend it, in one line."""
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The settings of one process. Change a copy with `msgspec.structs.replace`."""
+
+    redis_url: Annotated[
+        str | None,
+        Meta(
+            description="The store: redis://, rediss:// or unix://; for a cluster redis+cluster:// or "
+            "rediss+cluster://. `dev` runs an embedded Valkey when it is not set"
+        ),
+    ] = None
+    data: Annotated[Path, Meta(description="Directory of the embedded Valkey's data")] = Path(".tidings")
+    durability: Annotated[
+        Durability,
+        Meta(
+            description="What a 202 promises: memory (in Redis' memory), everysec (synced to disk within a "
+            "second) or always (synced before the answer)"
+        ),
+    ] = "everysec"
+    partitions: Annotated[
+        int,
+        Meta(ge=1, le=1024, description="Partitions of the store; fixed when a store is first used"),
+    ] = 16
+    host: Annotated[str, Meta(description="Address that the API listens on")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Port of the API")] = 8000
+    realtime_host: Annotated[str, Meta(description="Address that the gateway listens on")] = "127.0.0.1"
+    realtime_port: Annotated[Port, Meta(description="Port of the gateway's WebSockets")] = 8001
+    operator_host: Annotated[
+        str, Meta(description="Address of /metrics and health of this process; keep it private")
+    ] = "127.0.0.1"
+    operator_port: Annotated[Port, Meta(description="Port of /metrics and health of this process")] = 8002
+    realtime_url: Annotated[
+        str | None,
+        Meta(
+            description="The gateway's public ws:// or wss:// URL, given out with user tokens; made of the "
+            "realtime host and port when it is not set"
+        ),
+    ] = None
+    outbox_bytes: Annotated[
+        int,
+        Meta(
+            ge=limits.FRAME_BYTES,
+            description="Bytes that may wait for one connection before it is closed as a slow consumer",
+        ),
+    ] = 1_048_576
+    connections_per_user: Annotated[Count, Meta(description="Connections of one user, per gateway")] = 100
+    connections_per_address: Annotated[
+        Count, Meta(description="Connections from one client address, per gateway")
+    ] = 1_000
+    connections_per_tenant: Annotated[Count, Meta(description="Connections of one tenant, per gateway")] = (
+        100_000
+    )
+    gateway_connections: Annotated[Count, Meta(description="Connections of one gateway in all")] = 200_000
+    heartbeat_seconds: Annotated[
+        int, Meta(ge=1, le=3600, description="Seconds of silence before a connection is pinged")
+    ] = limits.HEARTBEAT_SECONDS
+    drain_seconds: Annotated[
+        float,
+        Meta(ge=0, le=3600, description="Seconds that work in flight gets to finish after SIGTERM"),
+    ] = 8
+    retention_seconds: Annotated[
+        int,
+        Meta(ge=60, description="Seconds that a notification is kept, unless the tenant says otherwise"),
+    ] = limits.RETENTION_SECONDS
+    log_format: Annotated[LogFormat, Meta(description="json for machines, console for people")] = "json"
+    log_level: Annotated[
+        LogLevel, Meta(description="Least severity that is logged; debug adds tracebacks")
+    ] = "info"
+
+    @property
+    def public_realtime_url(self) -> str:
+        """The URL that clients connect to: `realtime_url`, else one made of the gateway's own address."""
+        if self.realtime_url is not None:
+            return self.realtime_url
+        return f"ws://{reachable(self.realtime_host)}:{self.realtime_port}/v1/realtime"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read all settings; a variable that is missing or empty leaves its default.
+
+        Raises `ConfigurationError` for the first variable that can't be used.
+        """
+        values = {}
+        for field in structs.fields(cls):
+            variable = variable_of(field.name)
+            text = environ.get(variable, "")
+            if text:
+                values[field.name] = _parse(variable, text, field.type)
+        return cls(**values)
+
+
+def variable_of(field: str) -> str:
+    """The environment variable of a field of `Settings`."""
+    return "REDIS_URL" if field == "redis_url" else f"TIDINGS_{field.upper()}"
+
+
+def reachable(host: str) -> str:
+    """The host to put into a URL for something that listens on `host` (a wildcard is no address)."""
+    if host in _WILDCARDS:
+        return _WILDCARDS[host]
+    return f"[{host}]" if ":" in host else host
+
+
+def masked(url: str) -> str:
+    """The URL with its passwords hidden, for logs and terminals; hides too much rather than too little."""
+    url = re.sub(r"(?<=://)([^:]*):.*@", r"\1:***@", url)
+    return re.sub(r"([?&]password=)[^&]*", r"\1***", url)
+
+
+def _parse(variable: str, text: str, type_: Any) -> Any:  # noqa: ANN401  the type is data here
+    if variable == "TIDINGS_DATA":
+        return Path(text)
+    try:
+        value = msgspec.convert(text, type_, strict=False)
+    except msgspec.ValidationError as error:
+        shown = masked(text)
+        raise ConfigurationError(f"{variable} is {shown!r}, but it must be {_rule(type_, error)}") from None
+    if variable == "REDIS_URL":
+        _check_redis_url(text)
+    if variable == "TIDINGS_REALTIME_URL":
+        _check_realtime_url(text)
+    return value
+
+
+def _rule(type_: Any, error: msgspec.ValidationError) -> str:  # noqa: ANN401
+    metas = getattr(type_, "__metadata__", ())
+    plain = getattr(type_, "__origin__", type_)
+    if getattr(plain, "__origin__", None) is Literal:
+        return "one of " + ", ".join(get_args(plain))
+    low = next((meta.ge for meta in metas if meta.ge is not None), None)
+    high = next((meta.le for meta in metas if meta.le is not None), None)
+    if low is None:
+        return str(error)
+    kind = "a whole number" if plain is int else "a number"
+    return f"{kind} of {low} or more" if high is None else f"{kind} from {low} to {high}"
+
+
+def _check_redis_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError(
+            f"REDIS_URL is {masked(url)!r}, which is not a URL: write it as redis://host:6379/0"
+        ) from None
+    if parts.scheme not in REDIS_SCHEMES:
+        raise ConfigurationError(
+            f"REDIS_URL is {masked(url)!r}, but it must begin with one of "
+            + ", ".join(f"{scheme}://" for scheme in REDIS_SCHEMES)
+        )
+    if parts.scheme == "unix":
+        if not parts.path:
+            raise ConfigurationError("REDIS_URL names no socket: write it as unix:///path/to/redis.sock")
+    elif not parts.hostname or port == 0:
+        raise ConfigurationError(
+            f"REDIS_URL is {masked(url)!r}, which names no host and port: write it as redis://host:6379/0"
+        )
+
+
+def _check_realtime_url(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("ws", "wss") or not parts.netloc:
+        raise ConfigurationError(
+            f"TIDINGS_REALTIME_URL is {url!r}, but it must be a ws:// or wss:// URL, "
+            "such as wss://push.example.com/v1/realtime"
+        )
