@@ -26,7 +26,7 @@ Count = Annotated[int, Meta(ge=1)]
 
 REDIS_SCHEMES: Final = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
 
-_WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104  names, not a bind
+_WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
 
 
 class ConfigurationError(Exception):
@@ -124,24 +124,24 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 def variable_of(field: str) -> str:
-    """The environment variable of a field of `Settings`."""
+    """Name the environment variable of a field of `Settings`."""
     return "REDIS_URL" if field == "redis_url" else f"TIDINGS_{field.upper()}"
 
 
 def reachable(host: str) -> str:
-    """The host to put into a URL for something that listens on `host` (a wildcard is no address)."""
+    """Give the host to put into a URL for something that listens on `host` (a wildcard is no address)."""
     if host in _WILDCARDS:
         return _WILDCARDS[host]
     return f"[{host}]" if ":" in host else host
 
 
 def masked(url: str) -> str:
-    """The URL with its passwords hidden, for logs and terminals; hides too much rather than too little."""
+    """Hide the passwords of a URL, for logs and terminals; hides too much rather than too little."""
     url = re.sub(r"(?<=://)([^:]*):.*@", r"\1:***@", url)
     return re.sub(r"([?&]password=)[^&]*", r"\1***", url)
 
 
-def _parse(variable: str, text: str, type_: Any) -> Any:  # noqa: ANN401  the type is data here
+def _parse(variable: str, text: str, type_: Any) -> Any:
     if variable == "TIDINGS_DATA":
         return Path(text)
     try:
@@ -156,7 +156,7 @@ def _parse(variable: str, text: str, type_: Any) -> Any:  # noqa: ANN401  the ty
     return value
 
 
-def _rule(type_: Any, error: msgspec.ValidationError) -> str:  # noqa: ANN401
+def _rule(type_: Any, error: msgspec.ValidationError) -> str:
     metas = getattr(type_, "__metadata__", ())
     plain = getattr(type_, "__origin__", type_)
     if getattr(plain, "__origin__", None) is Literal:
