@@ -1,0 +1,92 @@
+"""Logging of every process: one event a line on stderr, as JSON or for people.
+
+stdout belongs to what a command answers. Lines of libraries (stdlib logging) take the same form.
+An exception is one line with its type and text; its traceback is logged at level `debug` alone.
+"""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from structlog.typing import Processor
+
+from tidings_workers.config import LogFormat, LogLevel
+
+# Libraries that tell what the access log or our own events already say.
+_QUIET = ("httpx", "httpcore", "asyncio", "_granian", "granian.access")
+
+
+def configure(process: str, *, format: LogFormat, level: LogLevel) -> None:  # noqa: A002  the setting's name
+    """Set up structlog and stdlib logging for a process, named `process` on each of its lines."""
+    severity = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        _named(process),
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _traceback if level == "debug" else _one_line,
+    ]
+    renderer: Processor
+    if format == "json":
+        renderer = structlog.processors.JSONRenderer()
+    else:
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(severity),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=severity, force=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(severity, logging.WARNING))
+
+
+def one_line(error: BaseException) -> str:
+    """Say what an exception is in one line; a group names what it holds."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(one_line(inner) for inner in error.exceptions)
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _named(process: str) -> Processor:
+    def processor(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event.setdefault("process", process)
+        return event
+
+    return processor
+
+
+def _exception(event: MutableMapping[str, Any]) -> BaseException | None:
+    info = event.get("exc_info")
+    if isinstance(info, BaseException):
+        return info
+    if isinstance(info, tuple):
+        error: BaseException | None = info[1]
+        return error
+    return sys.exc_info()[1] if info else None
+
+
+def _one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    error = _exception(event)
+    event.pop("exc_info", None)
+    if error is not None:
+        event["error"] = one_line(error)
+    return event
+
+
+def _traceback(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    error = _exception(event)
+    if error is not None:
+        event["error"] = one_line(error)
+    return structlog.processors.format_exc_info(logger, method, event)

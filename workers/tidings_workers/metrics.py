@@ -1,0 +1,83 @@
+"""Every metric of the server, defined once: Prometheus names, meaning, labels.
+
+Labels come from fixed sets of the code (an operation, a frame's type, a close code): never a tenant,
+user or group, so the number of series stays the same whatever the load. The hot paths add once per
+batch, not once per notification.
+
+Set PROMETHEUS_MULTIPROC_DIR before this module is imported and all processes of a machine count into
+one directory; `tidings_workers.operator` then serves their sum.
+"""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from tidings.protocol.closing import CLOSE_CODES
+
+# From a round trip on a local socket to a command that has timed out.
+_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+# API
+ACCEPTED: Final = Counter("tidings_accepted", "Notifications answered with 202")
+REPLAYED: Final = Counter("tidings_replayed", "Requests answered from their idempotency key")
+REQUESTS: Final = Counter(
+    "tidings_requests", "HTTP requests by route pattern, method and status", ["route", "method", "status"]
+)
+REQUEST_SECONDS: Final = Histogram(
+    "tidings_request_seconds", "From the request's head to its answer, by route", ["route"], buckets=_SECONDS
+)
+
+# Store
+STORE_SECONDS: Final = Histogram(
+    "tidings_store_seconds", "Round trips to Redis, by operation", ["operation"], buckets=_SECONDS
+)
+STORE_ERRORS: Final = Counter(
+    "tidings_store_errors", "Round trips to Redis that failed, by operation", ["operation"]
+)
+
+# Dispatcher
+STORED: Final = Counter("tidings_stored", "Notifications stored for every recipient")
+APPENDED: Final = Counter("tidings_appended", "Entries appended to logs")
+DISPATCHER_LAG: Final = Gauge(
+    "tidings_dispatcher_lag_seconds",
+    "Age of the oldest notification that a dispatcher has yet to store",
+    multiprocess_mode="livemax",
+)
+DISPATCHER_PARTITIONS: Final = Gauge(
+    "tidings_dispatcher_partitions", "Partitions leased to this dispatcher", multiprocess_mode="livesum"
+)
+STORING_SECONDS: Final = Histogram(
+    "tidings_storing_seconds", "From a notification's acceptance to its storing", buckets=_SECONDS
+)
+
+# Gateway
+CONNECTIONS: Final = Gauge("tidings_connections", "Open connections", multiprocess_mode="livesum")
+CONNECTS: Final = Counter("tidings_connects", "Connections that were welcomed")
+CLOSED: Final = Counter("tidings_closed", "Connections closed, by close code", ["code"])
+REFUSED: Final = Counter("tidings_refused", "Handshakes refused, by HTTP status", ["status"])
+FRAMES_SENT: Final = Counter("tidings_frames_sent", "Frames written to sockets")
+BYTES_SENT: Final = Counter("tidings_bytes_sent", "Bytes written to sockets")
+FRAMES_RECEIVED: Final = Counter("tidings_frames_received", "Frames read from sockets")
+DELIVERED: Final = Counter("tidings_delivered", "Notifications written to sockets")
+RESUMES: Final = Counter(
+    "tidings_resumes", "Connections that resumed, by whether nothing was missing", ["result"]
+)
+HEALED: Final = Counter("tidings_healed", "Entries read from a log because a feed did not bring them")
+GATEWAY_LAG: Final = Gauge(
+    "tidings_gateway_lag_seconds",
+    "From a notification's storing to its writing, in the last batch",
+    multiprocess_mode="livemax",
+)
+
+# Every process
+RESTARTS: Final = Counter("tidings_restarts", "Child processes restarted by the supervisor", ["process"])
+TASK_RESTARTS: Final = Counter(
+    "tidings_task_restarts", "Tasks restarted inside a process after an unexpected error", ["task"]
+)
+
+
+def close_label(code: int | None) -> str:
+    """Give the label of a close code; one a client made up is ``other``, a broken line ``none``."""
+    if code is None:
+        return "none"
+    return str(code) if code in CLOSE_CODES else "other"
