@@ -1,0 +1,155 @@
+"""Tenants and keys: what the operator can do, and what every process sees of it."""
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis, RedisCluster
+
+from tests.support.valkey import Valkey
+from tidings_workers.registry import SCOPES, Registry, RegistryError, RegistryView, TenantExists
+
+
+async def test_a_key_is_one_string_of_three_parts(registry: Registry) -> None:
+    """A new key reads `<tenant>.<kid>.<secret>` and has every scope unless told otherwise."""
+    await registry.create_tenant("demo")
+    tenant, kid, secret = (await registry.create_key("demo")).split(".")
+    (info,) = await registry.list_keys("demo")
+    assert (tenant, kid, len(secret), info.scopes) == ("demo", "k1", 43, SCOPES)
+
+
+async def test_kids_are_never_reused(registry: Registry) -> None:
+    """A tenant's kids go on counting even after it was deleted and made again."""
+    await registry.create_tenant("demo")
+    await registry.create_key("demo")
+    await registry.create_key("demo")
+    await registry.delete_tenant("demo")
+    await registry.create_tenant("demo")
+    assert (await registry.create_key("demo")).split(".")[1] == "k3"
+
+
+@pytest.mark.parametrize("tenant", ["", "Demo", "a" * 41, "a.b", "a\n", "ä"])
+async def test_a_tenant_id_outside_its_alphabet_is_refused(registry: Registry, tenant: str) -> None:
+    """A tenant's id keeps to the alphabet that tokens and keys rely on."""
+    with pytest.raises(RegistryError):
+        await registry.create_tenant(tenant)
+
+
+async def test_a_tenant_is_made_once(registry: Registry) -> None:
+    """Making a tenant again changes nothing and says so."""
+    await registry.create_tenant("demo", origins=["https://shop.example"])
+    with pytest.raises(TenantExists):
+        await registry.create_tenant("demo")
+    (tenant,) = await registry.list_tenants()
+    assert tenant.origins == ("https://shop.example",)
+
+
+async def test_what_is_not_there_is_named(registry: Registry) -> None:
+    """Every change of an unknown tenant or key is an error that names it."""
+    for change in (
+        registry.update_tenant("nobody", origins=()),
+        registry.delete_tenant("nobody"),
+        registry.create_key("nobody"),
+        registry.list_keys("nobody"),
+        registry.revoke_key("nobody", "k1"),
+    ):
+        with pytest.raises(RegistryError, match="nobody"):
+            await change
+
+
+@pytest.mark.parametrize("scopes", [[], ["send", "root"], [""]])
+async def test_unknown_scopes_are_refused(registry: Registry, scopes: list[str]) -> None:
+    """A key with no scope or one that does not exist is not made."""
+    await registry.create_tenant("demo")
+    with pytest.raises(RegistryError, match="scopes"):
+        await registry.create_key("demo", scopes=scopes)
+
+
+async def test_origins_are_kept_as_browsers_send_them(registry: Registry) -> None:
+    """An origin is stored in lower case, without default port and trailing slash."""
+    await registry.create_tenant("demo")
+    tenant = await registry.update_tenant("demo", origins=["HTTPS://Shop.Example:443/", "http://[::1]:3000"])
+    assert tenant.origins == ("https://shop.example", "http://[::1]:3000")
+
+
+@pytest.mark.parametrize(
+    "origin", ["shop.example", "ftp://a", "https://a/b", "https://u@a", "https://a:x", "*"]
+)
+async def test_what_is_no_origin_is_refused(registry: Registry, origin: str) -> None:
+    """A list of origins holds nothing that a browser would never send."""
+    with pytest.raises(RegistryError, match="origin"):
+        await registry.create_tenant("demo", origins=[origin])
+
+
+async def test_the_view_follows_every_change(registry: Registry, view: RegistryView) -> None:
+    """Tenants, keys and revocations are in the view within 2 s, and those who asked are told."""
+    changed, stop = asyncio.Event(), asyncio.Event()
+    view.on_change(changed.set)
+
+    async def seen() -> None:
+        async with asyncio.timeout(2):
+            await changed.wait()
+        changed.clear()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(view.run(stop))
+        await seen()
+        await registry.create_tenant("demo")
+        await registry.create_key("demo", scopes=["send"])
+        while view.key("demo", "k1") is None:
+            await seen()
+        assert view.tenant("demo") is not None
+        await registry.revoke_key("demo", "k1")
+        await seen()
+        assert view.key("demo", "k1") is None
+        stop.set()
+
+
+async def test_a_refresh_finds_a_key_at_once(registry: Registry, view: RegistryView) -> None:
+    """A key that was made a moment ago is usable without waiting for the next poll."""
+    await view.load()
+    await registry.create_tenant("demo")
+    await registry.create_key("demo")
+    await asyncio.gather(*(view.refresh() for _ in range(50)))
+    assert view.key("demo", "k1") is not None
+
+
+async def test_the_view_outlives_an_outage(valkey: Valkey) -> None:
+    """While the store is away the last state is served, and what came after it is seen by itself."""
+    async with Redis.from_url(valkey.url, socket_timeout=0.2, socket_connect_timeout=0.2) as redis:
+        registry, view, stop = Registry(redis), RegistryView(redis), asyncio.Event()
+        await registry.create_tenant("demo")
+        await registry.create_key("demo")
+        await view.load()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(view.run(stop))
+            valkey.kill()
+            await view.refresh()
+            assert view.key("demo", "k1") is not None
+            changed = asyncio.Event()
+            view.on_change(changed.set)
+            valkey.start()
+            await registry.create_tenant("later")
+            async with asyncio.timeout(5):
+                while view.tenant("later") is None:
+                    await changed.wait()
+                    changed.clear()
+            stop.set()
+
+
+async def test_the_registry_works_on_a_cluster(cluster_url: str) -> None:
+    """All of the registry lives in one slot, so its scripts run on a cluster unchanged."""
+    redis = RedisCluster.from_url(cluster_url.removeprefix("redis+cluster://").join(("redis://", "")))
+    try:
+        registry, view = Registry(redis), RegistryView(redis)
+        await registry.create_tenant("demo")
+        await registry.create_tenant("other")
+        await registry.create_key("demo")
+        await registry.create_key("other")
+        await registry.revoke_key("other", "k1")
+        await view.load()
+        assert view.key("demo", "k1") is not None
+        assert view.key("other", "k1") is None
+        await registry.delete_tenant("demo")
+        assert [tenant.id for tenant in await registry.list_tenants()] == ["other"]
+    finally:
+        await redis.aclose()

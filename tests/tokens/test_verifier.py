@@ -1,0 +1,298 @@
+"""Tokens: what counts, what does not, and when a verdict ends (RFC 8725)."""
+
+import base64
+import hmac
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tidings.protocol import limits
+from tidings_workers.registry import Registry, RegistryError, RegistryView
+from tidings_workers.tokens import TokenError, Verifier, make_token, make_user_token
+
+NOW = 1_800_000_000.0
+CLAIMS: dict[str, Any] = {
+    "iss": "demo",
+    "sub": "shop",
+    "aud": "tidings",
+    "iat": int(NOW),
+    "exp": int(NOW) + 3600,
+    "scope": "send read",
+}
+Sign = Callable[..., str]
+
+
+@pytest.fixture
+async def key(registry: Registry) -> str:
+    await registry.create_tenant("demo")
+    return await registry.create_key("demo")
+
+
+@pytest.fixture
+async def verifier(view: RegistryView, key: str) -> Verifier:
+    assert key
+    verifier = Verifier(view)
+    await view.load()
+    return verifier
+
+
+@pytest.fixture
+def sign(key: str) -> Sign:
+    """Signs with the tenant's HS256 key: claims replaced by `changes`, None leaves one out."""
+
+    def sign(headers: dict[str, Any] | None = None, **changes: Any) -> str:
+        claims = {name: value for name, value in (CLAIMS | changes).items() if value is not None}
+        header = {"alg": "HS256", "kid": "k1", "typ": "JWT"} | (headers or {})
+        return hmac_token(
+            {name: value for name, value in header.items() if value is not None}, claims, key.split(".")[2]
+        )
+
+    return sign
+
+
+def code_of(verifier: Verifier, token: str, now: float = NOW) -> str:
+    with pytest.raises(TokenError) as caught:
+        verifier.verify(token, now)
+    return caught.value.code
+
+
+def raw(*parts: object) -> str:
+    """A token of these parts, each JSON text, bytes or an object, with no regard for sense."""
+    texts = (part if isinstance(part, bytes) else json.dumps(part).encode() for part in parts)
+    return ".".join(base64.urlsafe_b64encode(text).rstrip(b"=").decode() for text in texts)
+
+
+def hmac_token(header: object, claims: object, secret: str) -> str:
+    """As `raw`, with a true HMAC-SHA256 signature."""
+    signed = raw(header, claims)
+    digest = hmac.digest(secret.encode(), signed.encode(), "sha256")
+    return f"{signed}.{raw(digest)}"
+
+
+def test_a_good_token_speaks_for_its_subject(verifier: Verifier, sign: Sign) -> None:
+    """Tenant, subject, scopes and times come from the token."""
+    identity = verifier.verify(sign(), NOW)
+    assert (identity.tenant, identity.subject, identity.kid) == ("demo", "shop", "k1")
+    assert identity.scopes == {"send", "read"}
+    assert identity.expires_at == NOW + 3600
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_every_claim_is_required(verifier: Verifier, sign: Sign, claim: str) -> None:
+    """A token that lacks any claim does not count."""
+    assert code_of(verifier, sign(**{claim: None})) == "invalid_token"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iss": "Demo"}, {"iss": 1}, {"iss": ["demo"]}, {"iss": "other"},
+        {"sub": ""}, {"sub": "a b"}, {"sub": ".."}, {"sub": 5}, {"sub": "a\n"}, {"sub": "a" * 129},
+        {"aud": "others"}, {"aud": []}, {"aud": ["others"]}, {"aud": {"tidings": 1}}, {"aud": "tidings "},
+        {"iat": "1800000000"}, {"iat": True}, {"exp": "1800003600"}, {"exp": False}, {"exp": [1]},
+        {"iat": NOW + 60, "exp": NOW + 120}, {"exp": NOW + 86_401}, {"exp": NOW}, {"exp": 10**400},
+        {"nbf": NOW + 60}, {"nbf": "now"}, {"iat": -1e308, "exp": 1e308},
+        {"scope": 7}, {"scope": ["send"]}, {"scope": ""}, {"scope": "send  read"}, {"scope": "send\nread"},
+    ],
+)  # fmt: skip
+def test_a_claim_of_another_shape_does_not_count(
+    verifier: Verifier, sign: Sign, changes: dict[str, Any]
+) -> None:
+    """Claims are typed and within bounds before anything is made of them."""
+    assert code_of(verifier, sign(**changes)) == "invalid_token"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"typ": "at+jwt"}, {"typ": None}, {"typ": 1}, {"kid": "k2"}, {"kid": ""}, {"kid": "k1~"},
+        {"kid": "k1~~"},        {"jku": "https://evil.example/keys"}, {"jwk": {"kty": "oct", "k": "AA"}},
+        {"x5u": "https://evil.example"},
+        {"x5c": ["AA"]},
+    ],
+)  # fmt: skip
+def test_a_header_of_another_shape_does_not_count(
+    verifier: Verifier, sign: Sign, headers: dict[str, Any]
+) -> None:
+    """The key is named by kid alone, and never travels in the token."""
+    assert code_of(verifier, sign(headers)) == "invalid_token"
+
+
+def test_the_algorithm_is_the_keys_own(verifier: Verifier, key: str) -> None:
+    """A token signed otherwise does not count: not with another HMAC, not unsigned."""
+    secret = key.split(".")[2]
+    header = {"kid": "k1"}
+    assert code_of(verifier, jwt.encode(CLAIMS, secret * 2, "HS512", headers=header)) == "invalid_token"
+    assert code_of(verifier, raw({"alg": "none", "kid": "k1", "typ": "JWT"}, CLAIMS, b"")) == "invalid_token"
+
+
+def test_an_altered_token_does_not_count(verifier: Verifier, sign: Sign) -> None:
+    """An altered byte anywhere in a token makes it worthless."""
+    token = sign()
+    for position in (5, len(token) // 2, len(token) - 3):
+        altered = "A" if token[position] != "A" else "B"
+        assert code_of(verifier, token[:position] + altered + token[position + 1 :]) == "invalid_token"
+
+
+def test_tokens_end_with_five_seconds_of_leeway(verifier: Verifier, sign: Sign) -> None:
+    """A token counts until 5 s after exp and from 5 s before iat, also once it was seen before."""
+    token = sign()
+    assert code_of(verifier, token, NOW - 5.1) == "invalid_token"
+    for now in (NOW - 5, NOW, NOW + 3604.9):
+        verifier.verify(token, now)
+    assert code_of(verifier, token, NOW + 3605) == "expired_token"
+    assert code_of(verifier, sign(sub="new"), NOW + 3605) == "expired_token"
+
+
+async def test_scopes_shrink_to_the_keys(registry: Registry, view: RegistryView, verifier: Verifier) -> None:
+    """A token can't ask for more than its key has."""
+    _, kid, secret = (await registry.create_key("demo", scopes=["send"])).split(".")
+    await view.load()
+    token = jwt.encode(CLAIMS | {"scope": "send read tokens"}, secret, "HS256", headers={"kid": kid})
+    assert verifier.verify(token, NOW).scopes == {"send"}
+
+
+async def test_a_revoked_key_ends_what_rests_on_it(
+    registry: Registry, view: RegistryView, verifier: Verifier, sign: Sign
+) -> None:
+    """Revoking a key ends its own tokens and the user tokens made through it, cached verdicts too."""
+    record = view.key("demo", "k1")
+    assert record is not None
+    tokens = [sign(), make_user_token(record, "demo", "ana", 60, NOW)]
+    for token in tokens:
+        verifier.verify(token, NOW)
+    await registry.revoke_key("demo", "k1")
+    await view.load()
+    assert [code_of(verifier, token) for token in tokens] == ["invalid_token", "invalid_token"]
+
+
+async def test_a_user_token_grants_the_inbox_alone(
+    registry: Registry, view: RegistryView, verifier: Verifier
+) -> None:
+    """A user token made for a key without the scope inbox opens the user's inbox and nothing else."""
+    _, kid, _ = (await registry.create_key("demo", scopes=["tokens", "send"])).split(".")
+    await view.load()
+    record = view.key("demo", kid)
+    assert record is not None
+    identity = verifier.verify(make_user_token(record, "demo", "ana", 3600, NOW), NOW)
+    assert (identity.subject, identity.scopes, identity.kid) == ("ana", frozenset({"inbox"}), kid)
+    wider = jwt.encode(CLAIMS, record.token_secret, "HS256", headers={"kid": kid + "~"})
+    assert verifier.verify(wider, NOW).scopes == frozenset()
+
+
+async def test_an_operators_token_is_signed_with_the_key(registry: Registry, verifier: Verifier) -> None:
+    """A token made from the newest live key of a tenant counts, with the scopes asked for."""
+    record = await registry.signing_key("demo")
+    assert record is not None
+    token = make_token(record, "demo", "ana", frozenset({"inbox", "read"}), 60, time.time())
+    assert verifier.verify(token, time.time()).scopes == {"inbox", "read"}
+    with pytest.raises(ValueError, match="expires_in"):
+        make_token(record, "demo", "ana", frozenset({"inbox"}), limits.TOKEN_SECONDS + 1, NOW)
+
+
+PRIVATE_KEYS: dict[str, Any] = {
+    "RS256": rsa.generate_private_key(65537, 2048),
+    "ES256": ec.generate_private_key(ec.SECP256R1()),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+}
+
+
+WEAK_BITS = 1024
+
+
+def public_pem(key: Any) -> str:
+    text: bytes = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return text.decode()
+
+
+@pytest.mark.parametrize("alg", PRIVATE_KEYS)
+async def test_a_registered_public_key_verifies(
+    registry: Registry, view: RegistryView, verifier: Verifier, alg: str
+) -> None:
+    """Tokens signed with the private half count; the public PEM as an HMAC secret does not."""
+    pem = public_pem(PRIVATE_KEYS[alg])
+    answer = await registry.create_key("demo", public_key=pem, alg=alg)
+    await view.load()
+    assert answer == "demo.k2"
+    token = jwt.encode(CLAIMS, PRIVATE_KEYS[alg], alg, headers={"kid": "k2"})
+    assert verifier.verify(token, NOW).subject == "shop"
+    for secret in (pem, pem.strip()):
+        forged = hmac_token({"alg": "HS256", "kid": "k2", "typ": "JWT"}, CLAIMS, secret)
+        assert code_of(verifier, forged) == "invalid_token"
+    record = view.key("demo", "k2")
+    assert record is not None
+    assert verifier.verify(make_user_token(record, "demo", "ana", 60, NOW), NOW).scopes == {"inbox"}
+    with pytest.raises(ValueError, match="public"):
+        make_token(record, "demo", "ana", frozenset({"inbox"}), 60, NOW)
+
+
+@pytest.mark.parametrize(
+    ("pem", "alg"),
+    [
+        (public_pem(rsa.generate_private_key(65537, WEAK_BITS)), "RS256"),
+        (public_pem(ec.generate_private_key(ec.SECP384R1())), "ES256"),
+        (public_pem(PRIVATE_KEYS["RS256"]), "ES256"),
+        (public_pem(PRIVATE_KEYS["ES256"]), "EdDSA"),
+        (public_pem(PRIVATE_KEYS["RS256"]), "HS256"),
+        (public_pem(PRIVATE_KEYS["RS256"]), "none"),
+        ("no key at all", "RS256"),
+        ("", "ES256"),
+    ],
+)
+async def test_a_public_key_that_does_not_fit_is_refused(registry: Registry, pem: str, alg: str) -> None:
+    """Weak keys, other curves, another type than alg says, and what is no key are not registered."""
+    await registry.create_tenant("demo")
+    with pytest.raises(RegistryError):
+        await registry.create_key("demo", public_key=pem, alg=alg)
+
+
+async def test_a_private_key_is_refused(registry: Registry) -> None:
+    """A private key never reaches the store."""
+    await registry.create_tenant("demo")
+    pem = PRIVATE_KEYS["RS256"].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    with pytest.raises(RegistryError, match="private"):
+        await registry.create_key("demo", public_key=pem, alg="RS256")
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "", ".", "..", "a.b", "a.b.c.d", "é.b.c", "a" * 9000, "\ud800.a.b",
+        raw(b"[" * 5000, CLAIMS, b"x"),
+        raw({"alg": "HS256", "kid": "k1", "typ": "JWT"}, b"[" * 5000, b"x"),
+        raw(b'{"alg":"HS256","kid":"k1","typ":"JWT","x":' + b"[" * 4000, CLAIMS, b"x"),
+        raw({"alg": "HS256", "kid": "k1", "typ": "JWT"}, b'{"exp":1e400}', b"x"),
+        raw({"alg": "HS256", "kid": "k1", "typ": "JWT"}, b'{"exp":NaN}', b"x"),
+        raw(b'{"alg":"HS256","kid":"\xff","typ":"JWT"}', CLAIMS, b"x"),
+        raw({"alg": "HS256", "kid": "k1", "typ": "JWT", "crit": ["exp"]}, CLAIMS, b"x"),
+    ],
+)  # fmt: skip
+def test_what_is_no_token_does_not_count(verifier: Verifier, token: str) -> None:
+    """Garbage of every kind is an invalid token, never a crash."""
+    assert code_of(verifier, token) == "invalid_token"
+
+
+@given(
+    header=st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64"]), st.from_type(object)),
+    parts=st.lists(st.binary(max_size=40), max_size=4),
+)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_header_crashes_the_verifier(
+    verifier: Verifier, header: dict[str, object], parts: list[bytes]
+) -> None:
+    """Whatever stands in a token's parts, the verdict is a TokenError."""
+    token = raw(json.dumps(header, default=repr).encode(), *parts)
+    assert code_of(verifier, token) == "invalid_token"

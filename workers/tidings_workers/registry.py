@@ -1,0 +1,365 @@
+"""Tenants and their keys: the operator's changes, and the view that every process keeps of them.
+
+All of it lives in one slot of Redis (hash tag ``{tidings}``), so each change is one atomic script
+that also bumps a version; the views poll that version and load everything anew when it moved.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+import msgspec
+import structlog
+from msgspec import Struct
+from redis.asyncio import Redis, RedisCluster
+from redis.exceptions import RedisError
+
+from tidings.protocol.names import TENANT_RULE, is_tenant
+from tidings_workers.public_keys import InvalidPublicKey, normalise_public_key
+
+Commands: TypeAlias = "Redis | RedisCluster"
+Algorithm = Literal["HS256", "RS256", "ES256", "EdDSA"]
+
+SERVER_SCOPES: Final = ("send", "read", "groups", "users", "tokens", "tenant")
+INBOX_SCOPE: Final = "inbox"
+SCOPES: Final = (*SERVER_SCOPES, INBOX_SCOPE)
+
+POLL_SECONDS: Final = 0.5
+REFRESH_SECONDS: Final = 0.05
+
+_TENANTS: Final = "{tidings}/tenants"
+_COUNTERS: Final = "{tidings}/key-counters"
+_VERSION: Final = "{tidings}/registry-version"
+_SWAP_TRIES: Final = 10
+
+_log = structlog.get_logger(__name__)
+
+
+class RegistryError(ValueError):
+    """A change that can't be made; the text says why. Nothing was changed."""
+
+
+class TenantExists(RegistryError):
+    """There is a tenant of this id already."""
+
+
+class Tenant(Struct, frozen=True, kw_only=True):
+    """One customer. An empty `origins` lets browsers of any origin connect."""
+
+    id: str
+    origins: tuple[str, ...] = ()
+    created_at: datetime
+
+
+class Key(Struct, frozen=True, kw_only=True):
+    """One key of a tenant, secrets included: never answer or log it, see `KeyInfo`.
+
+    `secret` is the HMAC key's ASCII text (HS256), `public_key` a PEM text (all others), and
+    `token_secret` the HMAC key of the user tokens that the server makes on this key's authority.
+    """
+
+    kid: str = ""
+    alg: Algorithm
+    secret: str | None = None
+    public_key: str | None = None
+    token_secret: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+class KeyInfo(Struct, frozen=True, kw_only=True):
+    """What may be told about a key."""
+
+    kid: str
+    alg: Algorithm
+    scopes: tuple[str, ...]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class Registry:
+    """The operator's side: every method is one atomic change, seen by all views within a second.
+
+    Methods raise RegistryError for what can't be done and redis' own errors when the store is away.
+    """
+
+    def __init__(self, redis: Commands) -> None:
+        self._redis: Any = redis  # redis-py's two clients share no common type
+
+    async def create_tenant(self, tenant: str, origins: Iterable[str] = ()) -> Tenant:
+        """A new tenant without keys; TenantExists when the id is taken."""
+        if not is_tenant(tenant):
+            raise RegistryError(f"a tenant's id is {TENANT_RULE}, not {tenant!r}")
+        record = Tenant(id=tenant, origins=_origins(origins), created_at=_now())
+        if not await self._swap(_TENANTS, tenant, b"", msgspec.json.encode(record)):
+            raise TenantExists(f"there is a tenant {tenant!r} already")
+        return record
+
+    async def update_tenant(self, tenant: str, *, origins: Iterable[str]) -> Tenant:
+        """Replaces the list of origins; an empty one lets any origin connect."""
+        wanted = _origins(origins)
+        for _ in range(_SWAP_TRIES):
+            before = await self._redis.hget(_TENANTS, tenant)
+            if before is None:
+                raise _no_tenant(tenant)
+            after = msgspec.structs.replace(msgspec.json.decode(before, type=Tenant), origins=wanted)
+            if await self._swap(_TENANTS, tenant, before, msgspec.json.encode(after)):
+                return after
+        raise RegistryError(f"tenant {tenant!r} is being changed by others: try again")
+
+    async def list_tenants(self) -> list[Tenant]:
+        """All tenants by id."""
+        records = (await self._redis.hgetall(_TENANTS)).values()
+        return sorted((msgspec.json.decode(r, type=Tenant) for r in records), key=lambda each: each.id)
+
+    async def delete_tenant(self, tenant: str) -> None:
+        """Takes the tenant and its keys away: its tokens and sockets end within 2 s."""
+        keys = (_TENANTS, _keys_of(tenant), _VERSION)
+        if not await self._redis.eval(_script("delete_tenant"), len(keys), *keys, tenant):
+            raise _no_tenant(tenant)
+
+    async def create_key(
+        self,
+        tenant: str,
+        scopes: Iterable[str] | None = None,
+        public_key: str | None = None,
+        alg: str | None = None,
+    ) -> str:
+        """A new key with these scopes (all of them unless told otherwise).
+
+        Without a `public_key` it is an HS256 key and the answer the one string
+        ``<tenant>.<kid>.<secret>`` that is never shown again. With a `public_key` (PEM) and its `alg`
+        the answer is ``<tenant>.<kid>``: what the signer puts into `iss` and `kid`.
+        """
+        record = _new_key(_scopes(scopes), public_key, alg)
+        keys = (_TENANTS, _keys_of(tenant), _COUNTERS, _VERSION)
+        kid = (
+            await self._redis.eval(
+                _script("create_key"), len(keys), *keys, tenant, msgspec.json.encode(record)
+            )
+        ).decode()
+        if not kid:
+            raise _no_tenant(tenant)
+        return f"{tenant}.{kid}" if record.secret is None else f"{tenant}.{kid}.{record.secret}"
+
+    async def list_keys(self, tenant: str) -> list[KeyInfo]:
+        """The tenant's keys, oldest first, the revoked ones too, and no secret."""
+        if not await self._redis.hexists(_TENANTS, tenant):
+            raise _no_tenant(tenant)
+        return [
+            KeyInfo(
+                kid=key.kid,
+                alg=key.alg,
+                scopes=key.scopes,
+                created_at=key.created_at,
+                revoked_at=key.revoked_at,
+            )
+            for key in await self._keys(tenant)
+        ]
+
+    async def revoke_key(self, tenant: str, kid: str) -> None:
+        """Ends the key, all tokens that rest on it and their sockets within 2 s; idempotent."""
+        for _ in range(_SWAP_TRIES):
+            before = await self._redis.hget(_keys_of(tenant), kid)
+            if before is None:
+                raise RegistryError(f"tenant {tenant!r} has no key {kid!r}")
+            key = msgspec.json.decode(before, type=Key)
+            if key.revoked_at is not None:
+                return
+            after = msgspec.json.encode(msgspec.structs.replace(key, revoked_at=_now()))
+            if await self._swap(_keys_of(tenant), kid, before, after):
+                return
+        raise RegistryError(f"key {kid!r} is being changed by others: try again")
+
+    async def signing_key(self, tenant: str) -> Key | None:
+        """The newest live key that the server can sign any token with (HS256), for operator's tokens."""
+        live = [key for key in await self._keys(tenant) if key.secret is not None and key.revoked_at is None]
+        return live[-1] if live else None
+
+    async def _keys(self, tenant: str) -> list[Key]:
+        return sorted(
+            _decode_keys(await self._redis.hgetall(_keys_of(tenant))).values(),
+            key=lambda key: int(key.kid[1:]),
+        )
+
+    async def _swap(self, key: str, field: str, before: bytes, after: bytes) -> bool:
+        return bool(await self._redis.eval(_script("swap"), 2, key, _VERSION, field, before, after))
+
+
+class RegistryView:
+    """A process' own copy of all tenants and keys, for synchronous look-ups.
+
+    `load` once, then `run` under the process' TaskGroup. While Redis is away the last state goes on
+    being served; it is caught up by itself afterwards.
+    """
+
+    def __init__(self, redis: Commands) -> None:
+        self._redis: Any = redis
+        self._version: bytes | None = None
+        self._tenants: dict[str, Tenant] = {}
+        self._keys: dict[tuple[str, str], Key] = {}
+        self._callbacks: list[Callable[[], None]] = []
+        self._loading = asyncio.Lock()
+        self._refreshing = asyncio.Lock()
+        self._looked_at = float("-inf")
+
+    def tenant(self, tenant: str) -> Tenant | None:
+        """The tenant, or None."""
+        return self._tenants.get(tenant)
+
+    def key(self, tenant: str, kid: str) -> Key | None:
+        """The tenant's key, or None when there is none or it is revoked."""
+        return self._keys.get((tenant, kid))
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Has `callback` called in the event loop after every change of the view."""
+        self._callbacks.append(callback)
+
+    async def load(self) -> None:
+        """Brings the view up to date now; redis' own errors pass through."""
+        async with self._loading:
+            self._looked_at = asyncio.get_running_loop().time()
+            # The version is read before the data: what changes in between is loaded again next time.
+            version = await self._redis.get(_VERSION) or b""
+            if version == self._version:
+                return
+            tenants = {
+                name.decode(): msgspec.json.decode(record, type=Tenant)
+                for name, record in (await self._redis.hgetall(_TENANTS)).items()
+            }
+            pipeline = self._redis.pipeline(transaction=False)
+            for name in tenants:
+                pipeline.hgetall(_keys_of(name))
+            hashes = await pipeline.execute() if tenants else []
+            self._tenants = tenants
+            self._keys = {
+                (name, kid): key
+                for name, records in zip(tenants, hashes, strict=True)
+                for kid, key in _decode_keys(records).items()
+                if key.revoked_at is None
+            }
+            self._version = version
+        for callback in self._callbacks:
+            callback()
+
+    async def refresh(self) -> None:
+        """As `load`, for a key that may be newer than the view: one look at most every 50 ms.
+
+        All who wait share that look; an error leaves the view as it was.
+        """
+        clock = asyncio.get_running_loop().time
+        asked = clock()
+        async with self._refreshing:
+            if self._looked_at >= asked:
+                return
+            await asyncio.sleep(self._looked_at + REFRESH_SECONDS - clock())
+            try:
+                await self.load()
+            except (RedisError, OSError, TimeoutError):
+                _log.debug("registry_refresh_failed", exc_info=True)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follows the registry until `stop` is set, outages included."""
+        away = False
+        while not stop.is_set():
+            try:
+                await self.load()
+            except (RedisError, OSError, TimeoutError) as error:
+                if not away:
+                    _log.warning("registry_away", error=str(error))
+                away = True
+            else:
+                if away:
+                    _log.info("registry_back")
+                away = False
+            try:
+                async with asyncio.timeout(POLL_SECONDS):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+
+@cache
+def _script(name: str) -> str:
+    return (files("tidings_workers") / "store" / "scripts" / f"registry_{name}.lua").read_text()
+
+
+def _keys_of(tenant: str) -> str:
+    return f"{{tidings}}/keys/{tenant}"
+
+
+def _decode_keys(records: dict[bytes, bytes]) -> dict[str, Key]:
+    keys = {}
+    for kid, record in records.items():
+        name = kid.decode()
+        keys[name] = msgspec.structs.replace(msgspec.json.decode(record, type=Key), kid=name)
+    return keys
+
+
+def _new_key(scopes: tuple[str, ...], public_key: str | None, alg: str | None) -> Key:
+    token_secret = secrets.token_urlsafe(32)
+    if public_key is None:
+        if alg not in {None, "HS256"}:
+            raise RegistryError(f"an {alg} key is registered with its public half, and none was given")
+        return Key(
+            alg="HS256",
+            secret=secrets.token_urlsafe(32),
+            token_secret=token_secret,
+            scopes=scopes,
+            created_at=_now(),
+        )
+    if alg is None:
+        raise RegistryError("a public key needs its alg: RS256, ES256 or EdDSA")
+    try:
+        pem = normalise_public_key(public_key, alg)
+    except InvalidPublicKey as error:
+        raise RegistryError(str(error)) from error
+    return Key(
+        alg=msgspec.convert(alg, Algorithm),
+        public_key=pem,
+        token_secret=token_secret,
+        scopes=scopes,
+        created_at=_now(),
+    )
+
+
+def _scopes(scopes: Iterable[str] | None) -> tuple[str, ...]:
+    wanted = SCOPES if scopes is None else tuple(dict.fromkeys(scopes))
+    unknown = [scope for scope in wanted if scope not in SCOPES]
+    if unknown or not wanted:
+        named = ", ".join(map(repr, unknown)) or "an empty list"
+        raise RegistryError(f"scopes are {', '.join(SCOPES)}, not {named}")
+    return wanted
+
+
+def _origins(origins: Iterable[str]) -> tuple[str, ...]:
+    """As browsers write them in `Origin` (RFC 6454): lower case, no default port, no path."""
+    return tuple(dict.fromkeys(_origin(origin) for origin in origins))
+
+
+def _origin(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    plain = parts.path in {"", "/"} and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not plain:
+        raise RegistryError(f"an origin is http(s)://host or http(s)://host:port, not {text!r}")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    default = 443 if parts.scheme == "https" else 80
+    return f"{parts.scheme}://{host}" + ("" if port in {None, default} else f":{port}")
+
+
+def _no_tenant(tenant: str) -> RegistryError:
+    return RegistryError(f"there is no tenant {tenant!r}")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
