@@ -1,0 +1,118 @@
+"""What every part of the store needs: the connection, the keys, the facts of this store."""
+
+import asyncio
+import secrets
+from typing import Any, Final
+
+import msgspec
+from redis.exceptions import RedisError
+
+from tidings_workers.config import Settings
+from tidings_workers.store.connection import Argument, Connection
+from tidings_workers.store.errors import StorageUnavailable, StoreMismatch
+from tidings_workers.store.keys import META, PARTITIONS_MAXIMUM, Keys
+
+LAYOUT: Final = "1"
+
+pack: Final = msgspec.msgpack.Encoder().encode
+
+
+def text(value: Any) -> str:
+    """A reply of Redis as text."""
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+class Core:
+    """An open store. `epoch` names its data; `partitions` is fixed for its life."""
+
+    def __init__(self, connection: Connection, settings: Settings) -> None:
+        self.connection = connection
+        self.settings = settings
+        self.retention_ms = settings.retention_seconds * 1000
+        self.keys = Keys(settings.partitions)
+        self.epoch = ""
+        self.secret = b""
+        self.durability = "memory"
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions this store has."""
+        return self.keys.partitions
+
+    def run(
+        self, script: str, partition: int, *arguments: Argument, durable: bool = False
+    ) -> asyncio.Future[Any]:
+        """Run a script in a partition; see `Connection.run`."""
+        return self.connection.run(script, partition, *arguments, durable=durable)
+
+    async def open(self) -> None:
+        """Make or read the facts of the store, load the scripts, find out what durability holds."""
+        try:
+            await self._read_meta()
+            await self.connection.load_scripts()
+            await self.observe_durability()
+        except (RedisError, OSError, TimeoutError) as error:
+            message = f"the storage does not answer: {error}"
+            raise StorageUnavailable(message) from error
+
+    async def _read_meta(self) -> None:
+        client: Any = self.connection.client
+        fresh: dict[str, str] = {
+            "layout": LAYOUT,
+            "partitions": str(self.settings.partitions),
+            "epoch": secrets.token_hex(8),
+            "secret": secrets.token_hex(32),
+        }
+        for field, value in fresh.items():
+            await client.hsetnx(META, field, value)
+        meta = await client.hgetall(META)
+        layout = text(meta[b"layout"])
+        if layout != LAYOUT:
+            message = f"the store has layout {layout}, this version reads {LAYOUT}"
+            raise StoreMismatch(message)
+        partitions = int(meta[b"partitions"])
+        if not 1 <= partitions <= PARTITIONS_MAXIMUM:
+            message = f"the store says it has {partitions} partitions"
+            raise StoreMismatch(message)
+        # What the store was made with holds, whatever the settings say now.
+        self.keys = Keys(partitions)
+        self.epoch = text(meta[b"epoch"])
+        self.secret = bytes.fromhex(text(meta[b"secret"]))
+
+    async def renew_epoch(self) -> str:
+        """Name the data anew, because some of it was lost: every client will be told."""
+        self.epoch = secrets.token_hex(8)
+        try:
+            await self.connection.client.hset(META, "epoch", self.epoch)
+        except (RedisError, OSError, TimeoutError) as error:
+            message = f"the storage does not answer: {error}"
+            raise StorageUnavailable(message) from error
+        return self.epoch
+
+    async def observe_durability(self) -> None:
+        """Set `durability` to what truly holds: what is configured, or less when the server does less."""
+        held = await self._held_by_server()
+        wanted = self.settings.durability
+        self.connection.wait_for_fsync = (
+            wanted == "always" and held == "everysec" and not self.connection.cluster
+        )
+        if self.connection.wait_for_fsync:
+            held = "always"
+        order = ("memory", "everysec", "always")
+        self.durability = min(wanted, held, key=order.index)
+
+    async def _held_by_server(self) -> str:
+        try:
+            answer = await self.connection.client.config_get("appendonly", "appendfsync")
+        except RedisError:
+            # Hosted Redis often forbids CONFIG; INFO says only whether there is an append-only file.
+            info = await self.connection.client.info("persistence")
+            return "everysec" if info.get("aof_enabled") else "memory"
+        facts = {text(key): text(value) for key, value in answer.items()}
+        if facts.get("appendonly") != "yes":
+            return "memory"
+        return {"always": "always", "everysec": "everysec"}.get(facts.get("appendfsync", ""), "memory")
+
+    async def ping(self) -> None:
+        """Answer when Redis does; raises StorageUnavailable."""
+        await self.connection.call("HGET", META, "epoch")

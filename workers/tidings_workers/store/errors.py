@@ -1,0 +1,31 @@
+"""What can go wrong in the store.
+
+StoreError
+├── StorageUnavailable     Redis is away, slow, or answered with an error; try again
+├── IdempotencyMismatch    the key was used for another body
+├── IdempotencyInProgress  the first request with this key is still running here
+└── StoreMismatch          the store was made with other settings, or by a newer version
+"""
+
+
+class StoreError(Exception):
+    """Base of everything the store raises."""
+
+
+class StorageUnavailable(StoreError):
+    """Redis did not do what was asked, or did not say so in time.
+
+    A write may have happened all the same: every write can be repeated with the same ids.
+    """
+
+
+class IdempotencyMismatch(StoreError):
+    """The idempotency key was used for another body."""
+
+
+class IdempotencyInProgress(StoreError):
+    """The first request with this idempotency key has not been answered yet."""
+
+
+class StoreMismatch(StoreError):
+    """The settings do not fit the store that is there."""

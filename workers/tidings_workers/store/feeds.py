@@ -1,0 +1,170 @@
+"""The gateway's side of the store: interest, feeds, heads and devices.
+
+A feed is a hint that carries the payload; the log is the truth. Interest is registered before a
+head is read, so what is appended after that head is in the feed or shows as a hole.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from tidings.protocol import limits
+from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.groups import read_memberships
+from tidings_workers.store.keys import GATEWAYS, Log, feed, milliseconds
+from tidings_workers.store.logs import Facts, facts_of
+
+FEED_SECONDS: Final = 30
+
+
+class Appended(Struct, array_like=True, frozen=True, tag="n"):
+    """A notification came into a log. `exclude`: user ids apart by commas, or empty."""
+
+    base: str
+    position: int
+    content: str
+    expires: int
+    exclude: str
+
+
+class Removed(Struct, array_like=True, frozen=True, tag="r"):
+    """A notification was recalled from a log."""
+
+    base: str
+    position: int
+    id: str
+
+
+class Joined(Struct, array_like=True, frozen=True, tag="j"):
+    """The user of this base became a member of `group`, whose log counts after `position`."""
+
+    base: str
+    position: int
+    group: str
+
+
+class Left(Struct, array_like=True, frozen=True, tag="l"):
+    """The user of this base left `group`, whose log counts up to `position`."""
+
+    base: str
+    position: int
+    group: str
+
+
+class Hidden(Struct, array_like=True, frozen=True, tag="h"):
+    """One position of the log with base `log` does not count for the user of this base."""
+
+    base: str
+    position: int
+    log: str
+
+
+FeedItem = Appended | Removed | Joined | Left | Hidden
+decode_feed: Final = msgspec.msgpack.Decoder(list[FeedItem]).decode
+
+
+class Attached(NamedTuple):
+    """What the user's slot knows: facts of the own log, memberships, hidden marks, the device."""
+
+    facts: Facts
+    memberships: dict[str, list[tuple[int, int]]]
+    hidden: list[str]
+    device: dict[str, int] | None
+
+
+class Acknowledgement(NamedTuple):
+    """Positions that a device has; `anew` replaces what was there instead of moving it forward."""
+
+    log: Log
+    device: str
+    positions: Mapping[str, int]
+    anew: bool
+
+
+class Feeds:
+    """What one gateway asks of the store."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def open_feeds(self, gateway: str, partitions: Sequence[int]) -> None:
+        """Make the gateway's feeds; appends reach it from now on. They die 30 s after the last renewal."""
+        call = self._core.connection.call
+        futures = []
+        for partition in partitions:
+            key = feed(partition, gateway)
+            futures.append(call("XADD", key, "MAXLEN", 1, "*", "f", pack([])))
+            futures.append(call("PEXPIRE", key, FEED_SECONDS * 1000))
+        await asyncio.gather(*futures)
+
+    async def renew_feeds(self, gateway: str, read: Mapping[int, str]) -> list[int]:
+        """Keep the feeds alive and cut what was read (partition -> id); answers those that were lost."""
+        call = self._core.connection.call
+        futures = []
+        for partition, position in read.items():
+            key = feed(partition, gateway)
+            call("XTRIM", key, "MINID", position)
+            futures.append(call("PEXPIRE", key, FEED_SECONDS * 1000))
+        futures.append(call("ZADD", GATEWAYS, milliseconds(), gateway))
+        futures.append(call("ZREMRANGEBYSCORE", GATEWAYS, 0, milliseconds() - 10 * FEED_SECONDS * 1000))
+        *kept, _, _ = await asyncio.gather(*futures)
+        return [partition for partition, there in zip(read, kept, strict=True) if not there]
+
+    async def close_feeds(self, gateway: str) -> None:
+        """Give everything up at once, so that nobody waits for the feeds to die."""
+        call = self._core.connection.call
+        feeds = [feed(partition, gateway) for partition in range(self._core.partitions)]
+        await asyncio.gather(*(call("DEL", key) for key in feeds), call("ZREM", GATEWAYS, gateway))
+
+    async def watch(self, gateway: str, partition: int, bases: Sequence[str]) -> list[Facts]:
+        """Register interest in logs, then read their facts."""
+        answer = await self._core.run("watch", partition, pack([gateway, bases]))
+        return [facts_of(*facts) for facts in answer]
+
+    async def unwatch(self, gateway: str, partition: int, bases: Sequence[str]) -> None:
+        """End interest in logs."""
+        await self._core.run("unwatch", partition, pack([gateway, bases]))
+
+    async def attach(self, gateway: str, log: Log, device: str | None) -> Attached:
+        """Register interest in a user's log, then read what the user's slot knows."""
+        head, floor, holes, groups, hidden, known = await self._core.run(
+            "attach", log.partition, log.base, gateway, device or ""
+        )
+        return Attached(
+            facts_of(head, floor, holes),
+            read_memberships(groups),
+            [text(mark) for mark in hidden],
+            _device(known, milliseconds()),
+        )
+
+    async def behind(self, gateway: str, partition: int, logs: Sequence[tuple[str, int]]) -> list[int]:
+        """Of (base, position) pairs: the indexes of those whose log has gone on. Renews interest."""
+        answer = await self._core.run("heads", partition, pack([gateway, logs]))
+        return [number - 1 for number in answer]
+
+    async def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
+        """Move devices' positions forward; the longest unused of too many is forgotten."""
+        parts: dict[int, list[Any]] = {}
+        for item in acknowledgements:
+            row = [item.log.base, item.device, dict(item.positions), item.anew]
+            parts.setdefault(item.log.partition, []).append(row)
+        now = milliseconds()
+        await asyncio.gather(
+            *(
+                self._core.run("acknowledge", partition, pack([now, limits.DEVICES_PER_USER, rows]))
+                for partition, rows in parts.items()
+            )
+        )
+
+
+def _device(packed: bytes | None, now: int) -> dict[str, int] | None:
+    if packed is None:
+        return None
+    # Lua packs an empty table as an empty list.
+    used, positions = msgspec.msgpack.decode(packed, type=tuple[int, dict[str, int] | list[int]])
+    if used < now - limits.DEVICE_KEPT_SECONDS * 1000:
+        return None
+    return positions if isinstance(positions, dict) else {}

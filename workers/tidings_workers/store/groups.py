@@ -1,0 +1,175 @@
+"""Groups and their members.
+
+The group's side of a change happens in the group's slot before the answer, together with an
+ingress entry that carries the users' side there; so a send that follows sees the change, and no
+half of it can be lost.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.keys import tag
+
+T = TypeVar("T")
+
+_CHANGES_PER_CALL = 1_000
+
+
+class Page(Struct, Generic[T], frozen=True):
+    """One page of a list, and the packed cursors of its neighbours (None at an end)."""
+
+    items: list[T]
+    next: bytes | None
+    previous: bytes | None
+
+
+class GroupInfo(Struct, frozen=True):
+    """A group: how many members it has, and when it was made (ms since the epoch)."""
+
+    id: str
+    members: int
+    created_at: int
+
+
+class Cursor(Struct, array_like=True, frozen=True):
+    """Where a page begins: after or before an item, by the list's own order."""
+
+    forward: bool
+    edge: str
+
+
+def page_of(items: list[T], edges: list[str], cursor: Cursor | None, limit: int) -> Page[T]:
+    """Cut a page from up to `limit + 1` items that were read in the cursor's direction."""
+    more = len(items) > limit
+    items, edges = items[:limit], edges[:limit]
+    forward = cursor is None or cursor.forward
+    if not forward:
+        items, edges = items[::-1], edges[::-1]
+    has_next = more if forward else True
+    has_previous = cursor is not None if forward else more
+    if not items:
+        return Page([], None, None)
+    return Page(
+        items,
+        pack(Cursor(forward=True, edge=edges[-1])) if has_next else None,
+        pack(Cursor(forward=False, edge=edges[0])) if has_previous else None,
+    )
+
+
+def read_cursor(raw: bytes | None) -> Cursor | None:
+    """A packed cursor; the API has made sure that it is one of ours."""
+    return msgspec.msgpack.decode(raw, type=Cursor) if raw is not None else None
+
+
+class Groups:
+    """Groups, their members, and the groups of a user."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def change_members(
+        self, tenant: str, group: str, add: Sequence[str], remove: Sequence[str]
+    ) -> tuple[int, int]:
+        """Add, then remove members; the group is made with its first one.
+
+        Idempotent; answers how many were truly added and removed. Large changes go in parts, each
+        of which is atomic. A send accepted after the answer sees the change.
+        """
+        log = self._core.keys.group(tenant, group)
+        parts: list[tuple[Sequence[str], Sequence[str]]] = [(add, remove)]
+        if len(add) + len(remove) > _CHANGES_PER_CALL:
+            size = _CHANGES_PER_CALL
+            parts = [(add[start : start + size], ()) for start in range(0, len(add), size)]
+            parts += [((), remove[start : start + size]) for start in range(0, len(remove), size)]
+        added = removed = 0
+        for joining, leaving in parts:
+            request = pack([log.base, tenant, group, list(joining), list(leaving)])
+            joined, gone = await self._core.run("members", log.partition, request, durable=True)
+            added, removed = added + joined, removed + gone
+        return added, removed
+
+    async def group(self, tenant: str, group: str) -> GroupInfo | None:
+        """A group, or None when nobody made it."""
+        log = self._core.keys.group(tenant, group)
+        key = f"{tag(log.partition)}/{log.base}"
+        created, members = await asyncio.gather(
+            self._core.connection.call("HGET", key, "created"),
+            self._core.connection.call("ZCARD", f"{key}/members"),
+        )
+        return GroupInfo(group, members, int(created)) if created is not None else None
+
+    async def delete_group(self, tenant: str, group: str) -> None:
+        """End a group and every membership in it; idempotent. Members keep what they got."""
+        log = self._core.keys.group(tenant, group)
+        await self._core.run("disband", log.partition, log.base, tenant, group, durable=True)
+
+    async def members(
+        self, tenant: str, group: str, limit: int, cursor: bytes | None
+    ) -> Page[tuple[str, int]]:
+        """Members in the order they joined, each with when (ms since the epoch)."""
+        log = self._core.keys.group(tenant, group)
+        key = f"{tag(log.partition)}/{log.base}/members"
+        at = read_cursor(cursor)
+        range_: tuple[str, ...]
+        if at is None:
+            range_ = ("-inf", "+inf", "BYSCORE")
+        elif at.forward:
+            range_ = (f"({at.edge}", "+inf", "BYSCORE")
+        else:
+            range_ = (f"({at.edge}", "-inf", "BYSCORE", "REV")
+        raw = await self._core.connection.call("ZRANGE", key, *range_, "LIMIT", 0, limit + 1, "WITHSCORES")
+        rows = [(text(user), int(float(score))) for user, score in raw]
+        return page_of(
+            [(user, joined // 1000) for user, joined in rows], [str(joined) for _, joined in rows], at, limit
+        )
+
+    async def groups(self, tenant: str, limit: int, cursor: bytes | None) -> Page[GroupInfo]:
+        """All groups of a tenant, by id."""
+        at = read_cursor(cursor)
+        forward = at is None or at.forward
+        edge = f"({at.edge}" if at else "-"
+        range_ = (edge, "+", "BYLEX") if forward else (edge, "-", "BYLEX", "REV")
+        parts = await asyncio.gather(
+            *(
+                self._core.connection.call(
+                    "ZRANGE", f"{tag(partition)}/groups/{tenant}", *range_, "LIMIT", 0, limit + 1
+                )
+                for partition in range(self._core.partitions)
+            )
+        )
+        names = sorted((text(name) for part in parts for name in part), reverse=not forward)[: limit + 1]
+        return page_of(await self._describe(tenant, names), names, at, limit)
+
+    async def groups_of(self, tenant: str, user: str, limit: int, cursor: bytes | None) -> Page[GroupInfo]:
+        """The groups that a user is in, by id."""
+        log = self._core.keys.user(tenant, user)
+        raw = await self._core.connection.call("HGETALL", f"{tag(log.partition)}/{log.base}/groups")
+        at = read_cursor(cursor)
+        forward = at is None or at.forward
+        names = sorted(
+            (group for group, intervals in read_memberships(raw).items() if intervals[-1][1] < 0),
+            reverse=not forward,
+        )
+        if at is not None:
+            names = [name for name in names if (name > at.edge if forward else name < at.edge)]
+        names = names[: limit + 1]
+        return page_of(await self._describe(tenant, names), names, at, limit)
+
+    async def _describe(self, tenant: str, names: Sequence[str]) -> list[GroupInfo]:
+        found = await asyncio.gather(*(self.group(tenant, name) for name in names))
+        # A group deleted a moment ago is listed without members rather than not at all.
+        return [info or GroupInfo(name, 0, 0) for name, info in zip(names, found, strict=True)]
+
+
+def read_memberships(raw: Any) -> dict[str, list[tuple[int, int]]]:
+    """A user's memberships: group -> intervals (after, up to) of its log; -1 is still a member."""
+    pairs = raw.items() if isinstance(raw, dict) else zip(raw[::2], raw[1::2], strict=True)
+    return {
+        text(group): msgspec.msgpack.decode(intervals, type=list[tuple[int, int]])
+        for group, intervals in pairs
+    }

@@ -1,0 +1,151 @@
+"""The dispatcher's side of the store: leases, ingress entries, plans, and applying steps.
+
+Exactly once: a target partition keeps, per source partition, the last (ingress id, step) applied,
+and skips what is not above it. So a step may be sent again after a crash or a lost reply, and two
+dispatchers on one partition do no harm; the lease only saves the double work.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from tidings_workers.store.connection import Reader
+from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.keys import DISPATCHERS, ingress, milliseconds, tag
+from tidings_workers.store.sends import StoredNotification, parse_record, record_key
+
+LEASE_SECONDS: Final = 3
+PLAN_PART: Final = 5_000
+
+
+class Work(NamedTuple):
+    """One ingress entry: its id (rising within its partition) and its operations."""
+
+    id: int
+    operations: list[list[Any]]
+
+
+class Step(NamedTuple):
+    """Part of the work of one entry: what it asks of each target partition."""
+
+    id: int
+    number: int
+    operations: dict[int, list[list[Any]]]
+
+
+class Ingress:
+    """What one dispatcher asks of the store."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def heartbeat(self, dispatcher: str) -> int:
+        """Say that this dispatcher lives; answers how many do."""
+        call = self._core.connection.call
+        now = milliseconds()
+        *_, living = await asyncio.gather(
+            call("ZADD", DISPATCHERS, now, dispatcher),
+            call("ZREMRANGEBYSCORE", DISPATCHERS, 0, now - 2 * LEASE_SECONDS * 1000),
+            call("ZCARD", DISPATCHERS),
+        )
+        return int(living)
+
+    async def retire(self, dispatcher: str) -> None:
+        """Say that this dispatcher goes."""
+        await self._core.connection.call("ZREM", DISPATCHERS, dispatcher)
+
+    async def lease(self, partition: int, dispatcher: str) -> bool:
+        """Take or renew a lease for three seconds."""
+        return bool(await self._core.run("lease", partition, dispatcher, LEASE_SECONDS * 1000))
+
+    async def release(self, partition: int, dispatcher: str) -> None:
+        """Give a lease back."""
+        await self._core.run("release", partition, dispatcher)
+
+    async def read_ingress(self, reader: Reader, partition: int, after: str, count: int) -> list[Work]:
+        """Entries after an id, in order; waits a moment for some."""
+        key = ingress(partition)
+        streams = await reader.read({key: after}, count)
+        return [
+            Work(int(identity.split(b"-")[0]), msgspec.msgpack.decode(fields[b"o"]))
+            for identity, fields in streams.get(key, [])
+        ]
+
+    async def trim_ingress(self, partition: int, done: int) -> None:
+        """Drop entries up to and with `done`: every target has them."""
+        await self._core.connection.call("XTRIM", ingress(partition), "MINID", f"{done + 1}-0")
+
+    async def apply(self, source: int, steps: Sequence[Step]) -> None:
+        """Carry out steps of one source, in rising order, once each; durable when it returns."""
+        targets: dict[int, list[Any]] = {}
+        for step in steps:
+            for partition, operations in step.operations.items():
+                targets.setdefault(partition, []).append([step.id, step.number, operations])
+        futures = [
+            self._core.run("apply", partition, pack([str(source), rows]), durable=True)
+            for partition, rows in targets.items()
+        ]
+        await asyncio.gather(*futures)
+
+    async def record(
+        self, partition: int, tenant: str, identity: str
+    ) -> tuple[str, StoredNotification] | None:
+        """A notification's record with its inner status letter (see append.lua)."""
+        raw = await self._core.connection.call("GET", record_key(partition, tenant, identity))
+        return (text(raw[:1]), parse_record(identity, raw)) if raw is not None else None
+
+    async def plan(self, partition: int, tenant: str, identity: str, users: Sequence[str]) -> str:
+        """Freeze who gets a compound notification; answers the record's inner status.
+
+        Made once: when a plan stands already, this one is dropped.
+        """
+        record = f"n/{tenant}/{identity}"
+        part = ""
+        last = list(users)
+        if len(users) > PLAN_PART:
+            part = f"{record}/part"
+            key = f"{tag(partition)}/{part}"
+            call = self._core.connection.call
+            await call("DEL", key)
+            full = len(users) - len(users) % PLAN_PART
+            for start in range(0, full, PLAN_PART):
+                await call("RPUSH", key, *users[start : start + PLAN_PART])
+            await call("PEXPIRE", key, self._core.retention_ms)
+            last = last[full:]
+        return text(
+            await self._core.run(
+                "plan", partition, record, part, self._core.retention_ms, len(users), pack(last), durable=True
+            )
+        )
+
+    async def planned(self, partition: int, tenant: str, identity: str, start: int, count: int) -> list[str]:
+        """Part of a plan."""
+        key = f"{record_key(partition, tenant, identity)}/plan"
+        raw = await self._core.connection.call("LRANGE", key, start, start + count - 1)
+        return [text(user) for user in raw]
+
+    async def progress(self, partition: int, tenant: str, identity: str) -> int:
+        """How many users of a plan have their copy."""
+        key = f"{record_key(partition, tenant, identity)}/progress"
+        return int(await self._core.connection.call("GET", key) or 0)
+
+    async def advance(self, partition: int, tenant: str, identity: str, done: int) -> None:
+        """Keep how many users of a plan have their copy."""
+        key = f"{record_key(partition, tenant, identity)}/progress"
+        await self._core.connection.call("SET", key, done, "PX", self._core.retention_ms)
+
+    async def stored(self, partition: int, tenant: str, identity: str) -> None:
+        """Every copy is stored."""
+        await self._core.run("stored", partition, f"n/{tenant}/{identity}", durable=True)
+
+    async def group_members(self, partition: int, base: str, start: int, count: int) -> list[str]:
+        """Part of a group's members, or of a deleted group's, in the order they joined."""
+        key = f"{tag(partition)}/{base}"
+        raw = await self._core.connection.call("ZRANGE", key, start, start + count - 1)
+        return [text(user) for user in raw]
+
+    async def forget(self, partition: int, base: str) -> None:
+        """Drop the member list of a deleted group."""
+        await self._core.connection.call("DEL", f"{tag(partition)}/{base}")

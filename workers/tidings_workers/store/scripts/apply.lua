@@ -1,0 +1,79 @@
+-- Carry out what another partition's ingress asks of this one. ARGV[1]: packed {source, steps};
+-- a step is {ingress id, number within it, operations}. Exactly once: what is not above the
+-- mark kept for that source has been done before. Steps come in rising order.
+--   {'n', base, id, content, expires}         append a user's own copy
+--   {'m', base, group, joined, position}       the user's side of a membership
+--   {'h', base, log, position}                 hide a position of a log from the user
+--   {'r', base, id}                            take back the user's own copy
+
+local request = cmsgpack.unpack(ARGV[1])
+local source = request[1]
+local applied = tag .. '/applied'
+local mark = redis.call('HGET', applied, source)
+local done_id, done_step = 0, 0
+if mark then
+  local left, right = string.match(mark, '^(%d+):(%d+)$')
+  done_id, done_step = tonumber(left), tonumber(right)
+end
+
+local function copy(base, id, content, expires)
+  local position = append(base, content, expires, '')
+  redis.call('HSET', tag .. '/' .. base .. '/copies', id, position)
+end
+
+local function membership(base, group, joined, position)
+  local key = tag .. '/' .. base .. '/groups'
+  local packed = redis.call('HGET', key, group)
+  local intervals = packed and cmsgpack.unpack(packed) or {}
+  local last = intervals[#intervals]
+  local open = last and last[2] == -1
+  if joined == open or (not joined and not last) then return end
+  if joined then
+    intervals[#intervals + 1] = { position, -1 }
+  elseif position <= last[1] then
+    intervals[#intervals] = nil
+  else
+    last[2] = position
+  end
+  if #intervals == 0 then
+    redis.call('HDEL', key, group)
+  else
+    redis.call('HSET', key, group, cmsgpack.pack(intervals))
+  end
+  route(base, { joined and 'j' or 'l', base, position, group })
+end
+
+local function take_back(base, id)
+  local copies = tag .. '/' .. base .. '/copies'
+  local position = redis.call('HGET', copies, id)
+  if position then
+    redis.call('HDEL', copies, id)
+    remove(base, tonumber(position), id)
+  end
+end
+
+local count = 0
+for _, step in ipairs(request[2]) do
+  local id, number = step[1], step[2]
+  if id > done_id or (id == done_id and number > done_step) then
+    for _, operation in ipairs(step[3]) do
+      local kind, base = operation[1], operation[2]
+      if kind == 'n' then
+        copy(base, operation[3], operation[4], operation[5])
+      elseif kind == 'm' then
+        membership(base, operation[3], operation[4], operation[5])
+      elseif kind == 'h' then
+        local position = string.format('%.0f', operation[4])
+        redis.call('ZADD', tag .. '/' .. base .. '/hidden', position, operation[3] .. '/' .. position)
+        route(base, { 'h', base, operation[4], operation[3] })
+      elseif kind == 'r' then
+        take_back(base, operation[3])
+      end
+      count = count + 1
+    end
+    done_id, done_step = id, number
+  end
+end
+redis.call('HSET', applied, source, string.format('%.0f:%.0f', done_id, done_step))
+flush()
+return count

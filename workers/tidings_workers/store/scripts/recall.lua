@@ -1,0 +1,22 @@
+-- Recall a notification whose record is in this partition. ARGV: record key, base of its log or ''
+-- (compound), tenant, id. Idempotent. Answers 0 when there is no such record, else 1.
+local record = tag .. '/' .. ARGV[1]
+local status = redis.call('GETRANGE', record, 0, 0)
+if status == '' then return 0 end
+if status == 'c' or status == 'r' then return 1 end
+local base, tenant, id = ARGV[2], ARGV[3], ARGV[4]
+if base ~= '' then
+  local position = tonumber(redis.call('GETRANGE', record, 27, 42))
+  if position > 0 then remove(base, position, id) end
+  redis.call('SETRANGE', record, 0, 'r')
+else
+  if status == 'a' then
+    -- Not begun: the dispatcher will find it cancelled.
+    redis.call('SETRANGE', record, 0, 'c')
+  else
+    redis.call('SETRANGE', record, 0, 'r')
+    ingest({ { 'r', tenant, id } })
+  end
+end
+flush()
+return 1

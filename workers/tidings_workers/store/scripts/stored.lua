@@ -1,0 +1,7 @@
+-- Every copy of a compound notification is stored. ARGV: record key. A recall meanwhile wins.
+local record = tag .. '/' .. ARGV[1]
+if redis.call('GETRANGE', record, 0, 0) == 'x' then
+  redis.call('SETRANGE', record, 0, 's')
+  redis.call('SETRANGE', record, 14, string.format('%013.0f', now_ms()))
+end
+return redis.call('DEL', record .. '/progress')

@@ -1,0 +1,304 @@
+"""Accepting notifications: ids, idempotency, records, and one script call per partition and tick.
+
+A send to one log (one user, one group, or all of a tenant) is appended by the very script that
+accepts it: record, log and feeds change together. A compound target is recorded and left to the
+dispatcher. Every step may be repeated with the same ids, so a lost reply does no harm.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from tidings.protocol import limits
+from tidings.protocol.notifications import CreateNotification, Target
+from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.errors import IdempotencyInProgress, IdempotencyMismatch
+from tidings_workers.store.keys import (
+    Log,
+    derived_id,
+    milliseconds,
+    new_id,
+    partition_of,
+    partition_of_id,
+    tag,
+)
+
+# One script call stays short: other work of the partition waits for it.
+CALL_BYTES: Final = 256 * 1024
+CALL_ITEMS: Final = 500
+
+_STATUS: Final = {"a": "accepted", "x": "accepted", "s": "stored", "c": "cancelled", "r": "recalled"}
+_HEAD: Final = 53
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Idempotency(Struct, frozen=True):
+    """An idempotency key and the digest of the body it came with."""
+
+    key: str
+    digest: bytes
+
+
+class Acceptance(Struct, frozen=True):
+    """Accepted: one id per notification, in order; `accepted_at` in ms since the epoch.
+
+    `replayed` when an earlier request with the same idempotency key had been accepted.
+    """
+
+    ids: list[str]
+    accepted_at: int
+    replayed: bool
+
+
+class StoredNotification(Struct, frozen=True):
+    """A notification's record. `to` and `content` are JSON; times are ms since the epoch."""
+
+    id: str
+    status: str
+    to: bytes
+    content: bytes
+    accepted_at: int
+    stored_at: int | None
+    recipients: int | None
+
+
+class _Claim(Struct, array_like=True, frozen=True):
+    digest: bytes
+    accepted_at: int
+    seed: bytes
+
+
+class _Content(Struct, omit_defaults=True, kw_only=True):
+    """The notification as receivers see it, in the order they see it; times are already text."""
+
+    id: str
+    category: str | None = None
+    title: str | None = None
+    body: str | None = None
+    data: dict[str, Any] | None = None
+    link: str | None = None
+    icon: str | None = None
+    actions: tuple[Any, ...] = ()
+    priority: str
+    created_at: str
+    expires_at: str | None = None
+
+
+def timestamp(at: int) -> str:
+    """Milliseconds since the epoch as RFC 3339 in UTC, with milliseconds."""
+    moment = datetime.fromtimestamp(at // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
+
+
+def _single(target: Target) -> tuple[str, str] | None:
+    """The one log of a target as (kind, name), or None for a compound target."""
+    if target.all:
+        return "all", ""
+    if not target.groups:
+        users = set(target.users) - set(target.exclude) if target.exclude else set(target.users)
+        if len(users) == 1:
+            return "user", users.pop()
+        return None if users else ("nobody", "")
+    if not target.users and len(set(target.groups)) == 1:
+        return "group", target.groups[0]
+    return None
+
+
+class Sends:
+    """Sending and recalling."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._running: set[tuple[str, str]] = set()
+        self._stamp = (0, "")
+
+    async def send(
+        self,
+        tenant: str,
+        notifications: Sequence[CreateNotification],
+        *,
+        idempotency: Idempotency | None = None,
+    ) -> Acceptance:
+        """Accept notifications; on return they are stored, or their expansion is.
+
+        Sends that follow one another to the same user, group or all keep their order in its log.
+        Raises IdempotencyMismatch, IdempotencyInProgress, StorageUnavailable; after the last some
+        may have been accepted, and a retry with the same idempotency key completes the rest.
+        """
+        if idempotency is None:
+            return await self._accept(tenant, notifications, milliseconds(), None, replayed=False)
+        running = (tenant, idempotency.key)
+        if running in self._running:
+            raise IdempotencyInProgress
+        self._running.add(running)
+        try:
+            claim, replayed = await self._claim(tenant, idempotency)
+            return await self._accept(tenant, notifications, claim.accepted_at, claim.seed, replayed=replayed)
+        finally:
+            self._running.discard(running)
+
+    async def _claim(self, tenant: str, idempotency: Idempotency) -> tuple[_Claim, bool]:
+        partition, key = self._core.keys.claim(tenant, idempotency.key)
+        claim = _Claim(idempotency.digest, milliseconds(), secrets.token_bytes(16))
+        held = await self._core.run(
+            "claim", partition, key, pack(claim), limits.IDEMPOTENCY_KEPT_SECONDS * 1000
+        )
+        if held is None:
+            return claim, False
+        earlier = msgspec.msgpack.decode(held, type=_Claim)
+        if earlier.digest != idempotency.digest:
+            raise IdempotencyMismatch
+        # A claim of our own may come back when its reply was lost on the way; the seed tells.
+        return earlier, earlier.seed != claim.seed
+
+    async def _accept(
+        self,
+        tenant: str,
+        notifications: Sequence[CreateNotification],
+        accepted_at: int,
+        seed: bytes | None,
+        *,
+        replayed: bool,
+    ) -> Acceptance:
+        ids: list[str] = []
+        calls: dict[int, list[list[Any]]] = {}
+        for index, notification in enumerate(notifications):
+            single = _single(notification.to)
+            log = self._log(tenant, single)
+            if log is not None:
+                partition = log.partition
+            else:
+                # Nothing to be in order with: spread by chance, or by the seed for a retry.
+                spread = secrets.token_hex(4) if seed is None else f"{seed.hex()}/{index}"
+                partition = partition_of(tenant, spread, self._core.partitions)
+            if seed is None:
+                identity = new_id(accepted_at, partition)
+            else:
+                identity = derived_id(seed, index, accepted_at, partition)
+            ids.append(identity)
+            item = self._item(tenant, identity, notification, single, log, accepted_at)
+            calls.setdefault(partition, []).append(item)
+        await asyncio.gather(*(self._accept_in(partition, items) for partition, items in calls.items()))
+        return Acceptance(ids, accepted_at, replayed)
+
+    def _log(self, tenant: str, single: tuple[str, str] | None) -> Log | None:
+        if single is None:
+            return None
+        kind, name = single
+        if kind == "user":
+            return self._core.keys.user(tenant, name)
+        if kind == "group":
+            return self._core.keys.group(tenant, name)
+        return self._core.keys.all(tenant) if kind == "all" else None
+
+    def _item(
+        self,
+        tenant: str,
+        identity: str,
+        notification: CreateNotification,
+        single: tuple[str, str] | None,
+        log: Log | None,
+        accepted_at: int,
+    ) -> list[Any]:
+        expires = 0 if notification.expires_in is None else accepted_at + notification.expires_in * 1000
+        if self._stamp[0] != accepted_at:
+            self._stamp = (accepted_at, timestamp(accepted_at))
+        content = _encode(
+            _Content(
+                id=identity,
+                category=notification.category,
+                title=notification.title,
+                body=notification.body,
+                data=notification.data,
+                link=notification.link,
+                icon=notification.icon,
+                actions=notification.actions,
+                priority=notification.priority,
+                created_at=self._stamp[1],
+                expires_at=timestamp(expires) if expires else None,
+            )
+        ).decode()
+        to = _encode(notification.to).decode()
+        kind = "c" if single is None else "0" if log is None else "l"
+        excluded: list[str] = []
+        if notification.to.exclude and single is not None and single[0] in {"group", "all"}:
+            excluded = list(dict.fromkeys(notification.to.exclude))
+        recipients = {"user": 1, "nobody": 0}.get(single[0] if single else "", -1)
+        base = log.base if log else ""
+        return [
+            kind,
+            tenant,
+            identity,
+            accepted_at,
+            to,
+            content,
+            expires,
+            base,
+            ",".join(excluded),
+            excluded,
+            recipients,
+        ]
+
+    async def _accept_in(self, partition: int, items: list[list[Any]]) -> None:
+        """One call for a partition, or several in turn when there is much, so that order holds."""
+        if len(items) == 1:
+            await self._core.run("accept", partition, pack([self._core.retention_ms, items]), durable=True)
+            return
+        part: list[list[Any]] = []
+        size = 0
+        for item in items:
+            length = len(item[4]) + 2 * len(item[5])
+            if part and (size + length > CALL_BYTES or len(part) >= CALL_ITEMS):
+                await self._core.run("accept", partition, pack([self._core.retention_ms, part]), durable=True)
+                part, size = [], 0
+            part.append(item)
+            size += length
+        await self._core.run("accept", partition, pack([self._core.retention_ms, part]), durable=True)
+
+    async def notification(self, tenant: str, identity: str) -> StoredNotification | None:
+        """A notification by its id, or None when this tenant has none such."""
+        partition = partition_of_id(identity)
+        if partition is None or partition >= self._core.partitions:
+            return None
+        raw = await self._core.connection.call("GET", record_key(partition, tenant, identity))
+        return parse_record(identity, raw) if raw is not None else None
+
+    async def recall(self, tenant: str, identity: str) -> bool:
+        """Take a notification back; idempotent. False when this tenant has none such."""
+        stored = await self.notification(tenant, identity)
+        if stored is None:
+            return False
+        partition = partition_of_id(identity)
+        assert partition is not None  # noqa: S101 - notification() found it there
+        log = self._log(tenant, _single(msgspec.json.decode(stored.to, type=Target)))
+        base = log.base if log else ""
+        found = await self._core.run(
+            "recall", partition, f"n/{tenant}/{identity}", base, tenant, identity, durable=True
+        )
+        return bool(found)
+
+
+def record_key(partition: int, tenant: str, identity: str) -> str:
+    """The key of a notification's record."""
+    return f"{tag(partition)}/n/{tenant}/{identity}"
+
+
+def parse_record(identity: str, raw: bytes) -> StoredNotification:
+    """A record as stored; its form is described in append.lua."""
+    to, content = raw[_HEAD:].split(b"\n", 1)
+    stored, recipients = int(raw[14:27]), int(raw[43:53])
+    return StoredNotification(
+        id=identity,
+        status=_STATUS[text(raw[:1])],
+        to=to,
+        content=content,
+        accepted_at=int(raw[1:14]),
+        stored_at=stored or None,
+        recipients=recipients if recipients >= 0 else None,
+    )
