@@ -20,7 +20,7 @@ from tests.support.tree import ROOT, tracked
 RESOURCES = {".lua", ".html", ".css", ".js", ".svg", ".png", ".json"}
 
 
-def _instructions(stage: str) -> list[tuple[str, str]]:
+def instructions(stage: str) -> list[tuple[str, str]]:
     """The instructions of one build stage as (word, rest), lines joined."""
     text = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())
     stages = re.split(r"(?m)^(?=FROM )", text)
@@ -35,7 +35,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("image")
     (place / "src").mkdir()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    for word, rest in _instructions("build"):
+    for word, rest in instructions("build"):
         if word == "COPY":
             for path in (path for name in rest.split()[:-1] for path in tracked(name)):
                 (place / "src" / path).parent.mkdir(parents=True, exist_ok=True)

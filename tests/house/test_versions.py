@@ -15,14 +15,14 @@ LOCK_NAMES = re.compile(
 INDEX = re.compile(r"^\s*(-i|-f|--(extra-)?index-url|--find-links|--trusted-host)\b|\bfile://", re.MULTILINE)
 
 
-def _pins() -> dict[str, Version]:
+def pins() -> dict[str, Version]:
     lines = [line for line in CONSTRAINTS.read_text().splitlines() if not line.startswith("#")]
     return {canonicalize_name(name): Version(text) for name, text in (line.split("==") for line in lines)}
 
 
 def test_constraints_satisfy_every_range() -> None:
     """Each requirement of both distributions and their tools has one version that fits its range."""
-    versions = _pins()
+    versions = pins()
     misfits = [
         requirement
         for requirement in map(Requirement, requirements())
