@@ -24,6 +24,10 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 Count = Annotated[int, Meta(ge=1)]
 
+# The embedded Valkey shows this text in CONFIG GET proc-title-template: there a client can see that
+# its file is synced every second although its `appendfsync` is `no`.
+SYNCED_EVERY_SECOND: Final = "synced every second"
+
 REDIS_SCHEMES: Final = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
 
 _WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}

@@ -177,7 +177,7 @@ def boot_id() -> str:
     if linux.exists():
         return linux.read_text().strip()
     command = ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - a constant
 
 
 def _is_private(directory: Path) -> bool:

