@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from redis.exceptions import RedisError
 
-from tidings_workers.config import Settings
+from tidings_workers.config import SYNCED_EVERY_SECOND, Settings
 from tidings_workers.store.connection import Argument, Connection
 from tidings_workers.store.errors import StorageUnavailable, StoreMismatch
 from tidings_workers.store.keys import META, PARTITIONS_MAXIMUM, Keys
@@ -103,7 +103,7 @@ class Core:
 
     async def _held_by_server(self) -> str:
         try:
-            answer = await self.connection.client.config_get("appendonly", "appendfsync")
+            answer = await self.connection.client.config_get("appendonly", "appendfsync", "proc-title-template")
         except RedisError:
             # Hosted Redis often forbids CONFIG; INFO says only whether there is an append-only file.
             info = await self.connection.client.info("persistence")
@@ -111,6 +111,8 @@ class Core:
         facts = {text(key): text(value) for key, value in answer.items()}
         if facts.get("appendonly") != "yes":
             return "memory"
+        if SYNCED_EVERY_SECOND in facts.get("proc-title-template", ""):
+            return "everysec"
         return {"always": "always", "everysec": "everysec"}.get(facts.get("appendfsync", ""), "memory")
 
     async def ping(self) -> None:
