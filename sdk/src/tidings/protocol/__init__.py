@@ -6,6 +6,7 @@ The server and the SDK both import it; the schemas in `openapi/` are generated f
 - `names`: the alphabets of ids, as patterns and annotated types
 - `notifications`: what is sent and what is received
 - `frames`: the realtime protocol
+- `rest`: bodies and answers of the REST API
 - `errors`: error codes with their HTTP status
 - `closing`: close codes with their verdict
 """

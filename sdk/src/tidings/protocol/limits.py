@@ -9,6 +9,7 @@ from typing import Final
 
 # Sending
 NOTIFICATION_BYTES: Final = 32 * 1024
+NESTING: Final = 100  # of arrays and objects in a body: what any client's JSON parser can read back
 BATCH_BYTES: Final = 4 * 1024 * 1024
 BATCH_NOTIFICATIONS: Final = 1_000
 BODY_TIMEOUT_SECONDS: Final = 10

@@ -1,7 +1,7 @@
-"""The alphabets of the names that cross the wire, as patterns and as annotated types.
+r"""The alphabets of the names that cross the wire, as patterns and as annotated types.
 
 The patterns are valid both for Python's `re` and for ECMA-262, so that JSON Schema can carry them
-unchanged. They end in ``$(?!\\n)`` because Python's ``$`` also matches before a trailing newline.
+unchanged. They end in ``$(?!\n)`` because Python's ``$`` also matches before a trailing newline.
 """
 
 import re
@@ -25,12 +25,8 @@ is_id: Final = re.compile(ID_PATTERN).match
 is_device: Final = re.compile(DEVICE_PATTERN).match
 is_tenant: Final = re.compile(TENANT_PATTERN).match
 
-UserId = Annotated[
-    str, Meta(pattern=ID_PATTERN, description=f"A user, by the tenant's own id: {ID_RULE}.")
-]
-GroupId = Annotated[
-    str, Meta(pattern=ID_PATTERN, description=f"A group, by the tenant's own id: {ID_RULE}.")
-]
+UserId = Annotated[str, Meta(pattern=ID_PATTERN, description=f"A user, by the tenant's own id: {ID_RULE}.")]
+GroupId = Annotated[str, Meta(pattern=ID_PATTERN, description=f"A group, by the tenant's own id: {ID_RULE}.")]
 Device = Annotated[
     str, Meta(pattern=DEVICE_PATTERN, description="A device's own name: 1 to 64 characters as in ids.")
 ]
@@ -44,6 +40,14 @@ Link = Annotated[
 ]
 Position = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Seconds = Annotated[int, Meta(ge=1)]
+Timestamp = Annotated[
+    str,
+    Meta(
+        description="RFC 3339 in UTC with milliseconds.",
+        examples=["2026-11-22T07:00:00.123Z"],
+        extra_json_schema={"format": "date-time"},
+    ),
+]
 
 
 def log_of_group(group: str) -> str:

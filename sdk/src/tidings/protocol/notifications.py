@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from tidings.protocol import limits
-from tidings.protocol.names import GroupId, Link, UserId
+from tidings.protocol.names import GroupId, Link, Timestamp, UserId
 
 Priority = Literal["low", "normal", "high", "urgent"]
 Status = Literal["accepted", "stored", "cancelled", "recalled"]
@@ -35,9 +35,7 @@ class Target(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     exclude: Annotated[tuple[UserId, ...], Meta(max_length=limits.TARGET_EXCLUDES)] = ()
 
 
-class CreateNotification(
-    Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True
-):
+class CreateNotification(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
     """A notification to send. `to` needs a target; one of `title`, `body`, `data` is required."""
 
     to: Target
@@ -98,4 +96,4 @@ class Sent(Struct, frozen=True, omit_defaults=True):
     id: str
     status: str
     durability: str
-    accepted_at: datetime
+    accepted_at: Timestamp

@@ -1,0 +1,167 @@
+"""The bodies and answers of the REST API, besides the notification itself.
+
+Requests refuse unknown fields. Answers may gain fields: a reader ignores what it does not know.
+Lists give `next` and `previous` as opaque cursors, null at an end.
+"""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Raw, Struct
+
+from tidings.protocol import limits
+from tidings.protocol.errors import Problem
+from tidings.protocol.frames import Counts
+from tidings.protocol.names import GroupId, Timestamp, UserId
+from tidings.protocol.notifications import Receipts, ReceivedAction
+
+InboxState = Literal["unseen", "seen", "read", "archived"]
+StateFilter = Literal["unseen", "seen", "unread", "read", "archived"]
+
+_Changes = Annotated[tuple[UserId, ...], Meta(max_length=limits.GROUP_CHANGES)]
+
+
+class CreateBatch(Struct, frozen=True, forbid_unknown_fields=True):
+    """Up to 1,000 notifications, each judged alone: a bad one does not stop the others.
+
+    The items are left undecoded here; each is the JSON of a `CreateNotification`.
+    """
+
+    notifications: Annotated[tuple[Raw, ...], Meta(max_length=limits.BATCH_NOTIFICATIONS)]
+
+
+class BatchResult(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What became of one notification of a batch: `id` and `status`, or `error`."""
+
+    id: str | None = None
+    status: str | None = None
+    error: Problem | None = None
+
+
+class BatchAnswer(Struct, frozen=True):
+    """One result per notification, in the order of the request."""
+
+    results: list[BatchResult]
+
+
+class SentTarget(Struct, frozen=True, omit_defaults=True):
+    """Who a notification was sent to."""
+
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    all: bool = False
+    exclude: tuple[str, ...] = ()
+
+
+class SentNotification(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A notification as its sender sees it: content, status and receipts.
+
+    `stored_at` is null until it is stored for every recipient.
+    """
+
+    id: str
+    status: str
+    to: SentTarget
+    category: str | None = None
+    title: str | None = None
+    body: str | None = None
+    data: dict[str, Any] | None = None
+    link: str | None = None
+    icon: str | None = None
+    actions: tuple[ReceivedAction, ...] = ()
+    priority: str
+    created_at: Timestamp
+    expires_at: Timestamp | None = None
+    accepted_at: Timestamp
+    stored_at: Timestamp | None
+    receipts: Receipts
+
+
+class ChangeMembers(Struct, frozen=True, forbid_unknown_fields=True):
+    """Users to add to a group and to remove from it, up to 10,000 together. Who is in both ends up out."""
+
+    add: _Changes = ()
+    remove: _Changes = ()
+
+
+class MembersChanged(Struct, frozen=True):
+    """How many users were really added and removed."""
+
+    added: int
+    removed: int
+
+
+class Group(Struct, frozen=True):
+    """A group and how many members it has."""
+
+    id: GroupId
+    members: int
+    created_at: Timestamp
+
+
+class Member(Struct, frozen=True):
+    """A member of a group."""
+
+    user: UserId
+    joined_at: Timestamp
+
+
+class GroupPage(Struct, frozen=True):
+    """Groups by id."""
+
+    items: list[Group]
+    next: str | None
+    previous: str | None
+
+
+class MemberPage(Struct, frozen=True):
+    """Members of a group in the order of joining."""
+
+    items: list[Member]
+    next: str | None
+    previous: str | None
+
+
+class InboxItem(Struct, frozen=True, kw_only=True):
+    """One notification of an inbox with its state; a time is null until it came to that.
+
+    `notification` is the JSON of a `Notification`, as stored.
+    """
+
+    log: str
+    position: int
+    state: InboxState
+    seen_at: Timestamp | None
+    read_at: Timestamp | None
+    archived_at: Timestamp | None
+    notification: Raw
+
+
+class InboxPage(Struct, frozen=True, kw_only=True):
+    """A page of an inbox, newest first.
+
+    `epoch` and `positions` are what to give to `resume`, so that nothing between this page and the
+    connection is missed.
+    """
+
+    items: list[InboxItem]
+    next: str | None
+    previous: str | None
+    counts: Counts
+    epoch: str
+    positions: dict[str, int]
+
+
+class CreateToken(Struct, frozen=True, forbid_unknown_fields=True):
+    """A token for a user's browser or app; it grants the user's own inbox and nothing else."""
+
+    user: UserId
+    expires_in: Annotated[int, Meta(ge=1, le=limits.TOKEN_SECONDS)] = 3600
+    scope: Literal["inbox"] = "inbox"
+
+
+class UserToken(Struct, frozen=True):
+    """A user's token, and where to connect with it."""
+
+    token: str
+    expires_at: Timestamp
+    realtime_url: str
