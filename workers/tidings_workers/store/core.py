@@ -103,7 +103,9 @@ class Core:
 
     async def _held_by_server(self) -> str:
         try:
-            answer = await self.connection.client.config_get("appendonly", "appendfsync", "proc-title-template")
+            answer = await self.connection.client.config_get(
+                "appendonly", "appendfsync", "proc-title-template"
+            )
         except RedisError:
             # Hosted Redis often forbids CONFIG; INFO says only whether there is an append-only file.
             info = await self.connection.client.info("persistence")

@@ -1,0 +1,139 @@
+"""The operator's port: `/metrics`, `/health/live` and `/health/ready` of a process.
+
+A small HTTP/1.1 responder: one request a connection, whose head has to be under 8 KB and there
+within 5 s. Whatever else arrives gets a 4xx and is hung up on. It has no authentication: it listens
+on loopback unless the operator says otherwise.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from tidings_workers.logs import one_line
+
+HEAD_BYTES: Final = 8 * 1024
+HEAD_SECONDS: Final = 5
+CHECK_SECONDS: Final = 2
+
+Check = Callable[[], Awaitable[None]]
+
+_JSON: Final = "application/json"
+
+
+class Health:
+    """Whether a process is ready: it serves, and every check passes.
+
+    A check returns when all is well and raises what is wrong; one that takes over 2 s has failed.
+    """
+
+    def __init__(self, checks: Mapping[str, Check] | None = None) -> None:
+        self.serving = False
+        self._checks = dict(checks or {})
+
+    async def report(self) -> dict[str, str]:
+        """Say ``ok`` or what is wrong, for `serving` and each check by its name."""
+        names = list(self._checks)
+        found = await asyncio.gather(*(self._one(self._checks[name]) for name in names))
+        serving = "ok" if self.serving else "starting or stopping"
+        return {"serving": serving, **dict(zip(names, found, strict=True))}
+
+    async def _one(self, check: Check) -> str:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                await check()
+        except TimeoutError:
+            return f"no answer within {CHECK_SECONDS} s"
+        except Exception as error:  # noqa: BLE001 - whatever is wrong is the report
+            return one_line(error)
+        return "ok"
+
+
+@contextlib.asynccontextmanager
+async def operator_port(host: str, port: int, health: Health) -> AsyncIterator[None]:
+    """Serve the operator's port inside the block. Raises OSError when it can't listen there."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            try:
+                writer.write(await _answer(reader, health))
+                await writer.drain()
+            finally:
+                writer.close()
+                await writer.wait_closed()
+
+    server = await asyncio.start_server(handle, host, port, limit=HEAD_BYTES)
+    try:
+        yield
+    finally:
+        server.close()
+
+
+async def _answer(reader: asyncio.StreamReader, health: Health) -> bytes:
+    try:
+        async with asyncio.timeout(HEAD_SECONDS):
+            head = await reader.readuntil(b"\r\n\r\n")
+    except TimeoutError:
+        return _response(HTTPStatus.REQUEST_TIMEOUT)
+    except asyncio.LimitOverrunError:
+        return _response(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+    except asyncio.IncompleteReadError:
+        return b""
+    request, *lines = head.decode("latin-1").split("\r\n")
+    words = request.split(" ")
+    if len(words) != 3 or not words[2].startswith("HTTP/1."):  # noqa: PLR2004 - method, target, version
+        return _response(HTTPStatus.BAD_REQUEST)
+    method, target, _ = words
+    if method not in {"GET", "HEAD"}:
+        return _response(HTTPStatus.METHOD_NOT_ALLOWED, allow="GET, HEAD")
+    headers = {
+        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
+    }
+    answer = await _route(target.partition("?")[0], headers.get("accept", ""), health)
+    return answer if method == "GET" else answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+
+async def _route(path: str, accept: str, health: Health) -> bytes:
+    if path == "/health/live":
+        return _response(HTTPStatus.OK, b'{"status":"ok"}', _JSON)
+    if path == "/health/ready":
+        checks = await health.report()
+        good = all(found == "ok" for found in checks.values())
+        body = msgspec.json.encode({"status": "ok" if good else "unavailable", "checks": checks})
+        return _response(HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, body, _JSON)
+    if path == "/metrics":
+        encode, media_type = choose_encoder(accept)
+        return _response(HTTPStatus.OK, await asyncio.to_thread(encode, _registry()), media_type)
+    return _response(HTTPStatus.NOT_FOUND)
+
+
+def _registry() -> CollectorRegistry:
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
+def _response(
+    status: HTTPStatus, body: bytes = b"", media_type: str = "text/plain; charset=utf-8", *, allow: str = ""
+) -> bytes:
+    body = body or f"{status.phrase}\n".encode()
+    lines = [
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        f"Content-Type: {media_type}",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
+        "Connection: close",
+    ]
+    if allow:
+        lines.append(f"Allow: {allow}")
+    return "\r\n".join([*lines, "", ""]).encode() + body
