@@ -153,6 +153,7 @@ class EmbeddedValkey:
                 except (RedisError, OSError) as error:
                     if time.monotonic() > deadline:
                         process.kill()
+                        await process.wait()
                         raise EmbeddedStartFailed(
                             f"the embedded Valkey did not answer within {START_SECONDS:.0f} s: "
                             f"see {self._log}"

@@ -1,0 +1,226 @@
+"""One machine's supervisor: starts the store and the parts, restarts what dies, ends all in order.
+
+The parts are child processes of the same executable. What dies is back at once; what keeps dying
+comes back ever more slowly (0.1 s to 5 s), so a part that can't start costs no CPU. A part that
+finds its configuration wrong, or that has not once become ready in five tries, ends the whole.
+"""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+import structlog
+from msgspec import Struct
+
+from tidings_workers import metrics
+from tidings_workers.embedded import EmbeddedStartFailed, EmbeddedValkey
+from tidings_workers.processes import ReadyPipe, end, spawn
+
+# A part ends with this code when trying again can't help (EX_CONFIG of sysexits.h).
+EXIT_CONFIGURATION: Final = 78
+
+FIRST_PAUSE_SECONDS: Final = 0.1
+LONGEST_PAUSE_SECONDS: Final = 5.0
+# Who ran this long was healthy: its death is a new event and its restart immediate.
+HEALTHY_SECONDS: Final = 5.0
+START_TRIES: Final = 5
+
+_log = structlog.get_logger(__name__)
+
+
+class PartFailed(Exception):
+    """A part can't be started; what it said is on stderr."""
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """One child to keep running. `rank` orders the end: all of a lower rank have ended before."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    rank: int
+
+
+class Backoff:
+    """The pause before each restart: none after a healthy run, doubling while it keeps failing."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+
+    def after(self, ran_seconds: float) -> float:
+        """Give the pause after a run of this length."""
+        self._failures = 0 if ran_seconds >= HEALTHY_SECONDS else self._failures + 1
+        if self._failures <= 1:
+            return 0.0
+        return min(FIRST_PAUSE_SECONDS * 2.0 ** (self._failures - 2), LONGEST_PAUSE_SECONDS)
+
+
+class Supervisor:
+    """Keeps `parts` running, and `valkey` where the store is embedded, until `stop` is set.
+
+    `before_parts` runs once, when the store answers; `on_ready` when every part has become ready.
+    `hurry`, set during the end, kills what has not ended yet.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        *,
+        valkey: EmbeddedValkey | None,
+        drain_seconds: float,
+        before_parts: Callable[[], Awaitable[None]],
+        on_ready: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._valkey = valkey
+        self._drain_seconds = drain_seconds
+        self._before_parts = before_parts
+        self._on_ready = on_ready
+        self._children = [_Child(part) for part in parts]
+        self.hurry = asyncio.Event()
+
+    @property
+    def unready(self) -> list[str]:
+        """The names of the parts that are not serving at this moment."""
+        return [child.part.name for child in self._children if not child.ready.is_set()]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set, then end everything: parts by rank, the store last.
+
+        Raises PartFailed or EmbeddedStartFailed when it can't start; nothing is left running then.
+        """
+        try:
+            if self._valkey is not None:
+                await self._valkey.start()
+            try:
+                await self._before_parts()
+                await self._supervise(stop)
+            finally:
+                await self._end_parts()
+        finally:
+            if self._valkey is not None:
+                await self._valkey.stop()
+
+    async def _supervise(self, stop: asyncio.Event) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._until(stop))
+                group.create_task(self._announce())
+                for child in self._children:
+                    group.create_task(child.keep())
+                if self._valkey is not None:
+                    group.create_task(self._keep_valkey(self._valkey))
+        except* _Stopped:
+            pass
+        except* PartFailed as failures:
+            raise failures.exceptions[0] from None
+
+    async def _until(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        raise _Stopped
+
+    async def _announce(self) -> None:
+        for child in self._children:
+            await child.ready.wait()
+        await self._on_ready()
+
+    async def _end_parts(self) -> None:
+        """End the parts rank by rank; the drain is theirs together, so the whole stays under 10 s."""
+        for rank in sorted({child.part.rank for child in self._children}):
+            seconds = self._drain_seconds + 0.5 if rank == 0 else 0.75
+            async with asyncio.TaskGroup() as group:
+                for child in self._children:
+                    if child.part.rank == rank:
+                        group.create_task(child.end(seconds, self.hurry))
+
+    async def _keep_valkey(self, valkey: EmbeddedValkey) -> None:
+        backoff = Backoff()
+        started = time.monotonic()
+        while True:
+            code = await self._watch(valkey)
+            pause = backoff.after(time.monotonic() - started)
+            _log.warning("store died, restarting it", code=code, pause=pause)
+            metrics.RESTARTS.labels(process="valkey").inc()
+            await asyncio.sleep(pause)
+            started = time.monotonic()
+            with contextlib.suppress(EmbeddedStartFailed):  # it has ended, and its log says why
+                await valkey.start()
+
+    async def _watch(self, valkey: EmbeddedValkey) -> int:
+        async with asyncio.TaskGroup() as group:
+            syncing = group.create_task(self._sync(valkey))
+            code = await valkey.wait()
+            syncing.cancel()
+        return code
+
+    async def _sync(self, valkey: EmbeddedValkey) -> None:
+        try:
+            await valkey.run_sync()
+        except OSError:
+            # What is on disk is in doubt: a restart reads it back, and fails if it can't.
+            _log.exception("sync of the store failed, killing it")
+            valkey.kill()
+
+
+class _Stopped(Exception):
+    """Ends the TaskGroup of a supervisor that is asked to stop."""
+
+
+class _Child:
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        self.ready = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+        self._was_ready = False
+
+    async def keep(self) -> None:
+        backoff = Backoff()
+        tries = 0
+        while True:
+            started = time.monotonic()
+            code = await self._run()
+            tries += 1
+            if code == EXIT_CONFIGURATION or (not self._was_ready and tries >= START_TRIES):
+                raise PartFailed(f"the {self.part.name} can't start (exit code {code}): see its lines above")
+            pause = backoff.after(time.monotonic() - started)
+            _log.warning("part died, restarting it", part=self.part.name, code=code, pause=pause)
+            metrics.RESTARTS.labels(process=self.part.name).inc()
+            await asyncio.sleep(pause)
+
+    async def _run(self) -> int:
+        pipe = ReadyPipe()
+        try:
+            self._process = await spawn(
+                self.part.command,
+                death_signal=signal.SIGKILL,
+                environment={**self.part.environment, **pipe.environment},
+                descriptors=(pipe.descriptor,),
+            )
+        finally:
+            pipe.started()
+        try:
+            if await pipe.wait():
+                self._was_ready = True
+                self.ready.set()
+            return await self._process.wait()
+        finally:
+            self.ready.clear()
+
+    async def end(self, seconds: float, hurry: asyncio.Event) -> None:
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        async with asyncio.TaskGroup() as group:
+            hurrying = group.create_task(_kill_when(hurry, process))
+            in_time = await end(process, seconds)
+            hurrying.cancel()
+        if not in_time:
+            _log.warning("part did not end in time and was killed", part=self.part.name)
+
+
+async def _kill_when(hurry: asyncio.Event, process: asyncio.subprocess.Process) -> None:
+    await hurry.wait()
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
