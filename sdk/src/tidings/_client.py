@@ -1,0 +1,223 @@
+"""The blocking client."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Protocol, Self, TypeVar, Unpack
+
+import httpx
+
+from tidings import _calls as calls
+from tidings import _options as options
+from tidings._calls import Answer, Call
+from tidings._credentials import Credential, TokenSource
+from tidings._errors import APIError
+from tidings._exchange import Done, Exchange, Failure
+from tidings._messages import Message
+from tidings._models import (
+    BatchSent,
+    Group,
+    InboxItem,
+    InboxPage,
+    Member,
+    MembersChanged,
+    NotificationRecord,
+    Page,
+    Sent,
+    UserToken,
+)
+from tidings._pages import Pages
+from tidings._retries import RetryPolicy
+
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    """Sends a call, again where that helps, and gives its result."""
+
+    def __call__(self, call: Call[T], /) -> T: ...
+
+
+class Tidings:
+    """The blocking client of one Tidings server. Safe to share between threads.
+
+    `url` is the API's, such as ``http://127.0.0.1:8000``. Give either `key`, ``<tenant>.<kid>.<secret>``,
+    from which the client signs its own short-lived tokens, or `token`, a JWT or a callable that
+    fetches one. `timeout` is in seconds, per try; `retries` counts tries after the first, or is a
+    `RetryPolicy`. Proxies of the environment are not used: give a `transport` of httpx for that.
+
+    Every method raises `APIError` when the server refuses, `ConnectionFailedError` when no answer came,
+    and `InvalidArgumentError` before sending what cannot be valid. All are safe to repeat.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        token: TokenSource | None = None,
+        timeout: float = options.TIMEOUT_SECONDS,
+        retries: int | RetryPolicy = 3,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._url = options.base_url(url)
+        self._credential = Credential(key, token)
+        self._policy = options.retry_policy(retries)
+        self._sleep: Callable[[float], None] = time.sleep
+        self._http = httpx.Client(
+            timeout=options.timeouts(timeout),
+            limits=options.CONNECTIONS,
+            transport=transport,
+            trust_env=False,
+            headers={"User-Agent": options.user_agent()},
+        )
+        self.groups = Groups(self._run)
+        self.tokens = Tokens(self._run)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, /) -> Self:
+        """The client of `TIDINGS_URL` and `TIDINGS_KEY`. Raises ConfigurationError where one is missing."""
+        url, key = options.from_environment(environ)
+        return cls(url, key=key)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the pooled connections. The client cannot be used afterwards."""
+        self._http.close()
+
+    def send(self, *, idempotency_key: str | None = None, **message: Unpack[Message]) -> Sent:
+        """Send one notification; `Message` lists the keywords.
+
+        It is accepted when this returns, and in the inboxes milliseconds later. Within 24 hours the
+        same `idempotency_key` gives the first answer again; without one, each call is a send of its own.
+        """
+        return self._run(calls.send(message, idempotency_key))
+
+    def send_batch(
+        self, messages: Iterable[Message], *, idempotency_key: str | None = None
+    ) -> list[BatchSent | APIError]:
+        """Send up to 1,000 notifications in one request.
+
+        Gives one result per message, in order: what was refused is an `APIError` in its place, not raised.
+        """
+        return self._run(calls.send_batch(messages, idempotency_key))
+
+    def get(self, notification: str) -> NotificationRecord:
+        """A sent notification with its status and receipts."""
+        return self._run(calls.get(notification))
+
+    def recall(self, notification: str) -> None:
+        """Take a notification back: from every inbox, count, replay and open client."""
+        self._run(calls.recall(notification))
+
+    def inbox(self, user: str | None = None) -> "Inbox":
+        """A user's inbox; with no `user` that of the user's token which the client was made with."""
+        return Inbox(self._run, user)
+
+    def _run(self, call: Call[T]) -> T:
+        exchange = Exchange(call, self._url, self._policy, renewable=self._credential.renewable)
+        renew = False
+        while True:
+            token = self._credential.token(call.scope, renew=renew)
+            verdict = exchange.judge(self._try(call, exchange, token))
+            if isinstance(verdict, Done):
+                return verdict.value
+            renew = verdict.renew
+            self._sleep(verdict.wait)
+
+    def _try(self, call: Call[T], exchange: Exchange[T], token: str) -> Answer | Failure:
+        try:
+            response = self._http.request(
+                call.method,
+                exchange.url,
+                params=call.query or None,
+                content=call.body,
+                headers=exchange.headers(token),
+            )
+        except httpx.RequestError as error:
+            return options.failure_of(error)
+        return options.answer_of(response)
+
+
+class Groups:
+    """The tenant's groups. A change holds for every send that is accepted after it returned."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def add(self, group: str, users: Iterable[str] | str) -> MembersChanged:
+        """Make users members, up to 10,000; the group comes into being with its first."""
+        return self._run(calls.change_members(group, users, ()))
+
+    def remove(self, group: str, users: Iterable[str] | str) -> MembersChanged:
+        """End memberships, up to 10,000. What a member received stays in their inbox."""
+        return self._run(calls.change_members(group, (), users))
+
+    def get(self, group: str) -> Group:
+        """A group with the number of its members. Raises NotFoundError."""
+        return self._run(calls.get_group(group))
+
+    def delete(self, group: str) -> None:
+        """End all memberships of a group; idempotent."""
+        self._run(calls.delete_group(group))
+
+    def list(self, *, limit: int | None = None, cursor: str | None = None) -> Pages[Page[Group], Group]:
+        """All groups of the tenant; `limit` is the size of a page, at most 200."""
+        return Pages(lambda at: self._run(calls.groups(limit, at)), cursor)
+
+    def members(
+        self, group: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> Pages[Page[Member], Member]:
+        """A group's members; empty for a group that nobody has used."""
+        return Pages(lambda at: self._run(calls.members(group, limit, at)), cursor)
+
+    def of_user(
+        self, user: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> Pages[Page[Group], Group]:
+        """The groups that a user is a member of."""
+        return Pages(lambda at: self._run(calls.groups_of(user, limit, at)), cursor)
+
+
+class Tokens:
+    """Tokens for users: what a browser or another device connects with."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def create(self, user: str, *, expires_in: int = 3600) -> UserToken:
+        """A token for the user's own inbox and nothing else, for `expires_in` seconds, at most 86,400."""
+        return self._run(calls.create_token(user, expires_in))
+
+
+class Inbox:
+    """One user's inbox, newest first."""
+
+    def __init__(self, run: Run, user: str | None) -> None:
+        self._run = run
+        self._user = user
+
+    def list(
+        self,
+        *,
+        state: str | None = None,
+        category: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Pages[InboxPage, InboxItem]:
+        """The inbox's items; `state` is `unseen`, `seen`, `unread`, `read` or `archived`.
+
+        `limit` is the size of a page, at most 200. `.page()` gives one page with counts and the
+        positions to resume from.
+        """
+
+        def fetch(at: str | None) -> InboxPage:
+            return self._run(calls.inbox(self._user, state=state, category=category, limit=limit, cursor=at))
+
+        return Pages(fetch, cursor)

@@ -1,0 +1,173 @@
+"""Keys and tokens: what goes into the Authorization header, and when to make another.
+
+A key never leaves the process: the client signs short-lived tokens from it, one per scope, so that
+no token can do more than the request it is for.
+"""
+
+import base64
+import binascii
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+
+from tidings._errors import ConfigurationError
+from tidings.protocol.names import TENANT_RULE, is_tenant
+
+SIGNED_SECONDS: Final = 600
+# The server refuses a token made in the future: this much a client's clock may be ahead.
+BACKDATED_SECONDS: Final = 30
+RENEW_BEFORE_SECONDS: Final = 60
+SERVICE: Final = "tidings-python"
+
+TokenSource = str | Callable[[], str]
+AsyncTokenSource = str | Callable[[], str] | Callable[[], Awaitable[str]]
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A key, `<tenant>.<kid>.<secret>`, taken apart. Its repr hides the secret."""
+
+    tenant: str
+    kid: str
+    secret: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Key":
+        """Raises ConfigurationError, without repeating the text: it may be a secret."""
+        parts = text.strip().split(".")
+        if len(parts) != 3 or not all(parts):  # noqa: PLR2004 - tenant, kid, secret
+            raise ConfigurationError(
+                f"A key is <tenant>.<kid>.<secret>, but this has {len(parts)} parts or an empty one. "
+                "Copy it whole from `tidings-server keys create`"
+            )
+        tenant, kid, secret = parts
+        if not is_tenant(tenant):
+            raise ConfigurationError(f"The key's tenant {tenant!r} is not {TENANT_RULE}. Copy the key whole")
+        if not (kid + secret).isascii() or not (kid + secret).isprintable() or " " in kid + secret:
+            raise ConfigurationError("The key holds characters that no key has. Copy it whole")
+        return cls(tenant, kid, secret)
+
+    def sign(self, scope: str, now: float) -> str:
+        """A token for one scope, good for `SIGNED_SECONDS` around now (seconds since the epoch)."""
+        import jwt  # noqa: PLC0415 - costs 50 ms, and only holders of keys need it
+
+        issued = int(now) - BACKDATED_SECONDS
+        claims = {
+            "iss": self.tenant,
+            "sub": SERVICE,
+            "aud": "tidings",
+            "iat": issued,
+            "exp": issued + SIGNED_SECONDS,
+            "scope": scope,
+        }
+        return jwt.encode(claims, self.secret, algorithm="HS256", headers={"kid": self.kid})
+
+    def __repr__(self) -> str:
+        return f"Key({self.tenant}.{self.kid}.***)"
+
+    __str__ = __repr__
+
+
+def expiry_of(token: str) -> float | None:
+    """When a token says it ends, in seconds since the epoch; unverified. None where it does not say."""
+    try:
+        payload = token.split(".")[1]
+        claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        expires = claims["exp"]
+    except (IndexError, KeyError, TypeError, ValueError, binascii.Error):
+        return None
+    return float(expires) if isinstance(expires, int | float) else None
+
+
+class TokenCache:
+    """The last token of each scope, as long as it is good for another `RENEW_BEFORE_SECONDS`.
+
+    A token that does not say when it ends is kept until the server refuses it.
+    """
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, tuple[str, float | None]] = {}
+
+    def get(self, scope: str, now: float) -> str | None:
+        token, expires = self._tokens.get(scope, (None, None))
+        return token if expires is None or expires - now > RENEW_BEFORE_SECONDS else None
+
+    def put(self, scope: str, token: str) -> str:
+        self._tokens[scope] = (token, expiry_of(token))
+        return token
+
+
+class _Credential:
+    """A key, a fixed token, or a callable that fetches tokens; exactly one of them."""
+
+    def __init__(
+        self,
+        key: str | None,
+        token: AsyncTokenSource | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if (key is None) == (token is None):
+            raise ConfigurationError("Give the client either key=... or token=..., one of the two")
+        self._key = Key.parse(key) if key is not None else None
+        self._source = token
+        self._cache = TokenCache()
+        self._clock = clock
+
+    @property
+    def renewable(self) -> bool:
+        """Whether asking again can give another token."""
+        return self._key is not None or callable(self._source)
+
+    @property
+    def holds_key(self) -> bool:
+        return self._key is not None
+
+    def _ready(self, scope: str, *, renew: bool) -> str | None:
+        """A token that needs no fetching, or None."""
+        if isinstance(self._source, str):
+            return self._source
+        if not renew:
+            cached = self._cache.get(self._cached_as(scope), self._clock())
+            if cached is not None:
+                return cached
+        if self._key is not None:
+            return self._cache.put(scope, self._key.sign(scope, self._clock()))
+        return None
+
+    def _cached_as(self, scope: str) -> str:
+        # What a callable gives serves every scope.
+        return scope if self._key is not None else ""
+
+    def _keep(self, token: object) -> str:
+        if not isinstance(token, str) or not token:
+            raise ConfigurationError(f"The token callable must give a string, not {type(token).__name__}")
+        return self._cache.put("", token)
+
+
+class Credential(_Credential):
+    """The credential of the blocking client."""
+
+    def token(self, scope: str, *, renew: bool = False) -> str:
+        """A token for one scope; with `renew`, not the one used before, where there is a choice."""
+        ready = self._ready(scope, renew=renew)
+        if ready is not None:
+            return ready
+        given = self._source() if callable(self._source) else None
+        if inspect.iscoroutine(given):
+            given.close()
+            raise ConfigurationError("The token callable is async: use AsyncTidings, or a plain function")
+        return self._keep(given)
+
+
+class AsyncCredential(_Credential):
+    """The credential of the async client; its callable may be async or plain."""
+
+    async def token(self, scope: str, *, renew: bool = False) -> str:
+        """A token for one scope; with `renew`, not the one used before, where there is a choice."""
+        ready = self._ready(scope, renew=renew)
+        if ready is not None:
+            return ready
+        given = self._source() if callable(self._source) else None
+        return self._keep(await given if inspect.isawaitable(given) else given)

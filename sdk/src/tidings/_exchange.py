@@ -1,0 +1,129 @@
+"""One call from first try to last, without I/O: the clients only fetch tokens, send and sleep."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from tidings._calls import Answer, Call
+from tidings._errors import (
+    APIError,
+    ConnectionFailedError,
+    ExpiredTokenError,
+    RequestInfo,
+    TimedOutError,
+    UnreadableAnswerError,
+    api_error,
+)
+from tidings._retries import RetryPolicy, is_retryable, parse_retry_after
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Done(Generic[T]):
+    """The call succeeded."""
+
+    value: T
+
+
+class Again(msgspec.Struct, frozen=True):
+    """Send once more, after `wait` seconds; with another token if `renew`."""
+
+    wait: float
+    renew: bool = False
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """No answer came."""
+
+    reason: str
+    timed_out: bool = False
+
+
+class Clock(msgspec.Struct, frozen=True):
+    """Time and chance, to be replaced in tests: both clocks are in seconds, `chance` is 0 up to 1."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    epoch: Callable[[], float] = time.time
+    chance: Callable[[], float] = random.random
+
+
+SYSTEM: Final = Clock()
+
+
+class Exchange(Generic[T]):
+    """Judges each outcome of one call: done, again, or an error that is raised.
+
+    The body and the idempotency key are the same on every try, so a send whose answer was lost
+    takes effect once.
+    """
+
+    def __init__(
+        self, call: Call[T], url: str, policy: RetryPolicy, *, renewable: bool, clock: Clock = SYSTEM
+    ) -> None:
+        self._call = call
+        self._policy = policy
+        self._clock = clock
+        self._renewable = renewable
+        self._started = clock.monotonic()
+        self._tries = 0
+        self._info = RequestInfo(call.method, url + call.path, call.idempotency_key)
+
+    @property
+    def url(self) -> str:
+        """Where to send the call, without its query."""
+        return self._info.url
+
+    def headers(self, token: str) -> dict[str, str]:
+        """The headers of one try."""
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        if self._call.body is not None:
+            headers["Content-Type"] = "application/json"
+        if self._call.idempotency_key is not None:
+            headers["Idempotency-Key"] = self._call.idempotency_key
+        return headers
+
+    def judge(self, outcome: Answer | Failure) -> Done[T] | Again:
+        """What follows from one outcome.
+
+        Raises APIError, ConnectionFailedError or UnreadableAnswerError when there is nothing more to try.
+        """
+        self._tries += 1
+        if isinstance(outcome, Failure):
+            kind = TimedOutError if outcome.timed_out else ConnectionFailedError
+            return self._again(kind(outcome.reason, request=self._info, tries=self._tries), None)
+        if 200 <= outcome.status < 300:  # noqa: PLR2004 - success, RFC 9110
+            return Done(self._read(outcome))
+        error = self._error(outcome)
+        if isinstance(error, ExpiredTokenError) and self._renewable:
+            self._renewable = False
+            return Again(0.0, renew=True)
+        if not is_retryable(outcome.status):
+            raise error
+        return self._again(error, error.retry_after)
+
+    def _again(self, error: APIError | ConnectionFailedError, retry_after: float | None) -> Again:
+        elapsed = self._clock.monotonic() - self._started
+        wait = self._policy.wait(self._tries, elapsed, retry_after, self._clock.chance)
+        if wait is None:
+            raise error
+        return Again(wait)
+
+    def _read(self, answer: Answer) -> T:
+        try:
+            return self._call.read(answer)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise UnreadableAnswerError(str(error), status=answer.status, request=self._info) from error
+
+    def _error(self, answer: Answer) -> APIError:
+        return api_error(
+            answer.status,
+            answer.body,
+            request=self._info,
+            request_id=answer.headers.get("x-request-id"),
+            retry_after=parse_retry_after(answer.headers.get("retry-after"), self._clock.epoch()),
+        )

@@ -1,0 +1,100 @@
+"""When and how a listener comes back after a connection ended. Pure: chance is handed in."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from tidings._errors import APIError, ConnectionClosedError, ConnectionFailedError
+from tidings._retries import is_retryable
+from tidings.protocol.closing import INVALID_TOKEN, Verdict, verdict_of
+
+_UNAUTHORIZED = 401
+
+
+class ReconnectPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How a live inbox comes back: after a random wait ("full jitter"), in seconds.
+
+    The wait is up to `base` after a connection that just broke, and up to `spread` where the server
+    asked to come later, so that a restart does not bring everybody back at once. It doubles with each
+    failure, up to `cap`, and begins anew after a connection that held for `stable` seconds.
+    """
+
+    base: float = 0.5
+    spread: float = 2.0
+    cap: float = 30.0
+    stable: float = 10.0
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How a connection ended: by a close code, or by an error before or instead of one.
+
+    `lived` is how many seconds it stood after its welcome; `fresh` whether its token was made for it.
+    """
+
+    code: int | None = None
+    reason: str = ""
+    error: Exception | None = None
+    lived: float = 0.0
+    fresh: bool = True
+
+
+class Return(msgspec.Struct, frozen=True):
+    """Come back after `wait` seconds; with another token if `renew`."""
+
+    wait: float
+    renew: bool = False
+
+
+class Backoff:
+    """Decides after each ending, and remembers how many there were in a row."""
+
+    def __init__(self, policy: ReconnectPolicy, chance: Callable[[], float]) -> None:
+        self._policy = policy
+        self._chance = chance
+        self.failures = 0
+
+    def after(self, ending: Ending, *, renewable: bool) -> Return:
+        """When to come back. Raises what the application must know where coming back cannot help."""
+        if ending.lived >= self._policy.stable:
+            self.failures = 0
+        if ending.error is not None:
+            plan = self._after_error(ending, ending.error, renewable=renewable)
+        else:
+            plan = self._after_close(ending, renewable=renewable)
+        self.failures += 1
+        return plan
+
+    def _after_error(self, ending: Ending, error: Exception, *, renewable: bool) -> Return:
+        if isinstance(error, ConnectionFailedError):
+            return Return(self._jitter(self._policy.base))
+        if not isinstance(error, APIError):
+            raise error
+        if error.status == _UNAUTHORIZED and renewable and not ending.fresh:
+            return Return(0.0, renew=True)
+        if not is_retryable(error.status):
+            raise error
+        return Return((error.retry_after or 0.0) + self._jitter(self._policy.spread))
+
+    def _after_close(self, ending: Ending, *, renewable: bool) -> Return:
+        refused = ConnectionClosedError(ending.code, ending.reason)
+        match verdict_of(ending.code):
+            case Verdict.STAY_AWAY:
+                # A cached token may have been signed with what has changed since; a new one shows.
+                if ending.code == INVALID_TOKEN.code and renewable and not ending.fresh:
+                    return Return(0.0, renew=True)
+                raise refused
+            case Verdict.REFRESH:
+                if not renewable:
+                    raise refused
+                return Return(self._at_once(), renew=True)
+            case Verdict.NOW:
+                return Return(self._at_once())
+            case _:
+                return Return(self._jitter(self._policy.base if ending.code is None else self._policy.spread))
+
+    def _at_once(self) -> float:
+        """Now, but never in a tight loop."""
+        return 0.0 if self.failures == 0 else self._jitter(self._policy.base)
+
+    def _jitter(self, first: float) -> float:
+        return self._chance() * min(self._policy.cap, first * 2.0 ** min(self.failures, 32))

@@ -1,0 +1,52 @@
+"""Opening one connection, and telling why it could not be opened."""
+
+from typing import Final
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.typing import Subprotocol
+
+from tidings._errors import ConfigurationError, ConnectionFailedError, RequestInfo, TimedOutError, api_error
+from tidings._listen.access import Access
+from tidings._retries import parse_retry_after
+from tidings.protocol.frames import SUBPROTOCOL
+
+# A welcome names every log of the user: a thousand groups are some 100 KB.
+MESSAGE_BYTES: Final = 16 * 1024 * 1024
+CLOSE_SECONDS: Final = 2.0
+
+
+async def open_socket(access: Access, *, seconds: float, user_agent: str, now: float) -> ClientConnection:
+    """A connection with the token in its handshake, open within `seconds`; not through any proxy.
+
+    Raises APIError where the handshake is refused, ConnectionFailedError where there is no answer,
+    ConfigurationError where the URL cannot be one.
+    """
+    request = RequestInfo("GET", access.realtime_url)
+    try:
+        return await connect(
+            access.realtime_url,
+            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            compression=None,
+            additional_headers={"Authorization": f"Bearer {access.token}"},
+            user_agent_header=user_agent,
+            proxy=None,
+            open_timeout=seconds,
+            close_timeout=CLOSE_SECONDS,
+            max_size=MESSAGE_BYTES,
+        )
+    except InvalidStatus as refused:
+        response = refused.response
+        raise api_error(
+            response.status_code,
+            bytes(response.body or b""),
+            request=request,
+            request_id=response.headers.get("X-Request-Id"),
+            retry_after=parse_retry_after(response.headers.get("Retry-After"), now),
+        ) from None
+    except InvalidURI as error:
+        raise ConfigurationError(f"The realtime URL cannot be used: {error}") from None
+    except TimeoutError:
+        raise TimedOutError("the handshake took too long", request=request) from None
+    except (OSError, InvalidHandshake, EOFError) as error:
+        raise ConnectionFailedError(str(error) or type(error).__name__, request=request) from error

@@ -1,0 +1,142 @@
+"""One connection of a live inbox, from its connect frame to its end."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from tidings._errors import RequestInfo, TimedOutError
+from tidings._listen.access import AccessSource
+from tidings._listen.backoff import Ending
+from tidings._listen.events import Connected
+from tidings._listen.session import MalformedFrameError, Output, RefreshWanted, Session, refresh
+
+ACK_SECONDS: Final = 0.25
+PROTOCOL_ERROR: Final = 1002
+
+_logger = logging.getLogger("tidings")
+
+
+class Link:
+    """Reads one socket into a session, and sends what the session says.
+
+    `emit` gets each output in order; after each message the link waits for `room` before it reads on.
+    """
+
+    def __init__(
+        self,
+        socket: ClientConnection,
+        session: Session,
+        access: AccessSource,
+        *,
+        emit: Callable[[Output], None],
+        room: Callable[[], Awaitable[None]],
+        timeout: float,
+    ) -> None:
+        self._socket = socket
+        self._session = session
+        self._access = access
+        self._emit = emit
+        self._room = room
+        self._timeout = timeout
+        self._ack_due = asyncio.Event()
+        self._helpers: list[asyncio.Task[None]] = []
+        self._welcomed_at: float | None = None
+
+    @property
+    def welcomed(self) -> bool:
+        """Whether frames other than `connect` may be sent."""
+        return self._welcomed_at is not None
+
+    async def run(self) -> Ending:
+        """Serve the connection until it ends, and say how."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                ending = await self._read(tasks)
+                for helper in self._helpers:
+                    helper.cancel()
+        finally:
+            await self._socket.close()
+        return ending
+
+    async def send(self, frame: str) -> None:
+        """Send a frame, or nothing where the connection has ended: the next one sends it again."""
+        with suppress(ConnectionClosed):
+            await self._socket.send(frame)
+
+    def ack_soon(self) -> None:
+        """Acknowledge what was handled, together with what is handled in the next moment."""
+        self._ack_due.set()
+
+    async def leave(self) -> None:
+        """Acknowledge what was handled and close."""
+        if self.welcomed:
+            await self._send_acks()
+        await self._socket.close()
+
+    async def _read(self, tasks: asyncio.TaskGroup) -> Ending:
+        try:
+            async with asyncio.timeout(self._timeout) as welcome_due:
+                await self._socket.send(self._session.connect())
+                while True:
+                    message = await self._socket.recv()
+                    for output in self._session.receive(message):
+                        await self._handle(output, tasks)
+                    if self.welcomed:
+                        welcome_due.reschedule(None)
+                    await self._room()
+        except ConnectionClosed as closed:
+            if closed.rcvd is None:
+                return Ending(reason=str(closed), lived=self._lived())
+            return Ending(code=closed.rcvd.code, reason=closed.rcvd.reason, lived=self._lived())
+        except MalformedFrameError as error:
+            _logger.warning("%s; connecting again", error)
+            await self._socket.close(PROTOCOL_ERROR)
+            return Ending(reason=str(error), lived=self._lived())
+        except TimeoutError:
+            request = RequestInfo("GET", str(self._socket.request.path if self._socket.request else ""))
+            return Ending(error=TimedOutError("no welcome came in time", request=request))
+
+    async def _handle(self, output: Output, tasks: asyncio.TaskGroup) -> None:
+        match output:
+            case RefreshWanted():
+                if self._access.renewable:
+                    self._helpers.append(tasks.create_task(self._refresh()))
+                return
+            case Connected():
+                self._welcomed_at = time.monotonic()
+                for frame in self._session.unanswered():
+                    await self.send(frame)
+                self._ack_due.set()
+                self._helpers.append(tasks.create_task(self._acknowledge()))
+            case _:
+                pass
+        self._emit(output)
+
+    async def _acknowledge(self) -> None:
+        """A few times a second at most, however fast the application is."""
+        while True:
+            await self._ack_due.wait()
+            self._ack_due.clear()
+            await self._send_acks()
+            await asyncio.sleep(ACK_SECONDS)
+
+    async def _send_acks(self) -> None:
+        for frame in self._session.acks():
+            await self.send(frame)
+
+    async def _refresh(self) -> None:
+        try:
+            access = await self._access.get(renew=True)
+        except Exception as error:  # noqa: BLE001 - the callable is the application's; the old token still holds
+            _logger.warning("could not renew the token, and try again when it has ended: %s", error)
+            return
+        await self.send(refresh(access.token))
+
+    def _lived(self) -> float:
+        return 0.0 if self._welcomed_at is None else time.monotonic() - self._welcomed_at

@@ -1,0 +1,92 @@
+"""From keyword arguments to the body of a send."""
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any, TypedDict
+
+import msgspec
+
+from tidings._errors import InvalidArgumentError
+from tidings.protocol.notifications import Action, CreateNotification, Priority
+
+
+class Message(TypedDict, total=False):
+    """A notification to send: the keywords of `send`, and one element of `send_batch`.
+
+    At least one of `to_users`, `to_groups`, `to_all` and one of `title`, `body`, `data` are needed.
+    A user who is reached in several ways gets one copy; `exclude` gets none. A lone string is a
+    list of one. `link` and `icon` are http, https, mailto, or a path beginning with one slash.
+    `expires_in` is in seconds. Sizes and lengths are in `tidings.protocol.limits`.
+    """
+
+    to_users: Iterable[str] | str
+    to_groups: Iterable[str] | str
+    to_all: bool
+    exclude: Iterable[str] | str
+    category: str | None
+    title: str | None
+    body: str | None
+    data: Mapping[str, Any] | None
+    link: str | None
+    icon: str | None
+    actions: Iterable[Action | Mapping[str, Any]]
+    priority: Priority
+    expires_in: int | timedelta | None
+
+
+_TARGETS = {"to_users": "users", "to_groups": "groups", "to_all": "all", "exclude": "exclude"}
+_CONTENT = Message.__annotations__.keys() - _TARGETS.keys()
+
+
+def compose(message: Mapping[str, Any]) -> CreateNotification:
+    """Check a message and bring it into the wire's shape.
+
+    Raises InvalidArgumentError: an unknown keyword, no target, no content, a value over its limit,
+    or data that JSON cannot say (NaN, infinity, lone surrogates, objects of no JSON type).
+    """
+    unknown = message.keys() - _TARGETS.keys() - _CONTENT
+    if unknown:
+        raise InvalidArgumentError(f"A message has no field {', '.join(sorted(map(repr, unknown)))}")
+    target = {
+        _TARGETS[name]: value if name == "to_all" else _listed(value)
+        for name, value in message.items()
+        if name in _TARGETS and value is not None
+    }
+    fields = {name: value for name, value in message.items() if name in _CONTENT and value is not None}
+    if not (target.get("users") or target.get("groups") or target.get("all")):
+        raise InvalidArgumentError("A notification needs a target: give to_users, to_groups or to_all=True")
+    if not fields.keys() & {"title", "body", "data"}:
+        raise InvalidArgumentError("A notification needs content: give a title, a body or data")
+    if isinstance(fields.get("expires_in"), timedelta):
+        fields["expires_in"] = math.ceil(fields["expires_in"].total_seconds())
+    try:
+        if "actions" in fields:
+            fields["actions"] = list(fields["actions"])
+        if "data" in fields:
+            fields["data"] = _finite(msgspec.to_builtins(dict(fields["data"])))
+        created = msgspec.convert({**fields, "to": target}, CreateNotification)
+        msgspec.json.encode(created)
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentError(f"The text is not valid Unicode: {error}") from None
+    except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgumentError(f"The notification is not valid: {error}") from None
+    return created
+
+
+def _listed(value: Iterable[str] | str) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _finite(value: Any) -> Any:
+    """Refuse what msgspec would silently send as null."""
+    match value:
+        case float() if not math.isfinite(value):
+            raise ValueError(f"{value} is not a number of JSON - in `data`")
+        case dict():
+            for inner in value.values():
+                _finite(inner)
+        case list():
+            for inner in value:
+                _finite(inner)
+    return value

@@ -1,0 +1,73 @@
+"""What both clients are configured with."""
+
+import os
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+import httpx
+
+from tidings._calls import Answer
+from tidings._errors import ConfigurationError
+from tidings._exchange import Failure
+from tidings._retries import RetryPolicy
+
+TIMEOUT_SECONDS: Final = 10.0
+CONNECT_SECONDS: Final = 5.0
+CONNECTIONS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30)
+
+
+def base_url(url: str) -> str:
+    """A checked URL without its last slash. Raises ConfigurationError."""
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError) as error:
+        raise ConfigurationError(f"{url!r} is not a URL: {error}") from None
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise ConfigurationError(f"The URL {url!r} must begin with http:// or https:// and name a host")
+    if parsed.userinfo or parsed.query or parsed.fragment:
+        raise ConfigurationError("The URL must hold no user, query or fragment: give key=... or token=...")
+    return str(parsed).rstrip("/")
+
+
+def retry_policy(retries: int | RetryPolicy) -> RetryPolicy:
+    """`retries` counts what comes after the first try."""
+    if isinstance(retries, RetryPolicy):
+        return retries
+    if retries < 0:
+        raise ConfigurationError(f"retries must not be negative: {retries}")
+    return RetryPolicy(tries=retries + 1)
+
+
+def timeouts(seconds: float) -> httpx.Timeout:
+    """`seconds` for each of reading, writing and waiting for a pooled connection."""
+    if not seconds > 0:
+        raise ConfigurationError(f"timeout must be above 0 seconds: {seconds}")
+    return httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
+
+
+def from_environment(environ: Mapping[str, str] | None) -> tuple[str, str]:
+    """The URL and the key of `TIDINGS_URL` and `TIDINGS_KEY`."""
+    environ = os.environ if environ is None else environ
+    missing = [name for name in ("TIDINGS_URL", "TIDINGS_KEY") if not environ.get(name)]
+    if missing:
+        raise ConfigurationError(
+            f"{' and '.join(missing)} must be set: `tidings-server dev` prints both when it starts"
+        )
+    return environ["TIDINGS_URL"], environ["TIDINGS_KEY"]
+
+
+def user_agent() -> str:
+    try:
+        return f"tidings-python/{version('tidings')}"
+    except PackageNotFoundError:
+        return "tidings-python"
+
+
+def answer_of(response: httpx.Response) -> Answer:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status_code, headers, response.content)
+
+
+def failure_of(error: httpx.RequestError) -> Failure:
+    return Failure(str(error) or type(error).__name__, timed_out=isinstance(error, httpx.TimeoutException))
