@@ -62,11 +62,9 @@ if TYPE_CHECKING:
         InboxItem,
         InboxPage,
         Member,
-        MembersChanged,
-        NotificationRecord,
         Page,
-        ReceivedTarget,
         Sent,
+        SentNotification,
         UserToken,
     )
     from tidings._pages import AsyncPages, Pages
@@ -84,6 +82,7 @@ if TYPE_CHECKING:
         Stated,
     )
     from tidings.protocol.notifications import Action, Notification, Receipts
+    from tidings.protocol.rest import MembersChanged, SentTarget
 
 # Kept equal to the imports above by a test.
 _HOMES = {
@@ -105,15 +104,13 @@ _HOMES = {
     "tidings._listen.events": "Connected Disconnected",
     "tidings._listen.live": "InboxEvent LiveInbox",
     "tidings._messages": "Message",
-    "tidings._models": (
-        "BatchSent Group InboxItem InboxPage Member MembersChanged NotificationRecord Page "
-        "ReceivedTarget Sent UserToken"
-    ),
+    "tidings._models": ("BatchSent Group InboxItem InboxPage Member Page Sent SentNotification UserToken"),
     "tidings._pages": "AsyncPages Pages",
     "tidings._retries": "RetryPolicy",
     "tidings.protocol.errors": "FieldError",
     "tidings.protocol.frames": "CaughtUp Counts ErrorFrame Gap Joined Left Recalled Resume Stated",
     "tidings.protocol.notifications": "Action Notification Receipts",
+    "tidings.protocol.rest": "MembersChanged SentTarget",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -169,7 +166,6 @@ __all__ = [
     "MissingTokenError",
     "NotFoundError",
     "Notification",
-    "NotificationRecord",
     "OriginRefusedError",
     "OverloadedError",
     "Page",
@@ -179,12 +175,13 @@ __all__ = [
     "RateLimitedError",
     "Recalled",
     "Receipts",
-    "ReceivedTarget",
     "ReconnectPolicy",
     "RequestInfo",
     "Resume",
     "RetryPolicy",
     "Sent",
+    "SentNotification",
+    "SentTarget",
     "ServerError",
     "Stated",
     "StorageUnavailableError",

@@ -20,15 +20,15 @@ from tidings._models import (
     InboxItem,
     InboxPage,
     Member,
-    MembersChanged,
-    NotificationRecord,
     Page,
     Sent,
+    SentNotification,
     UserToken,
 )
 from tidings._pages import AsyncPages
 from tidings._retries import RetryPolicy
 from tidings.protocol.frames import Resume
+from tidings.protocol.rest import MembersChanged
 
 if TYPE_CHECKING:
     from tidings._listen.backoff import ReconnectPolicy
@@ -102,7 +102,7 @@ class AsyncTidings:
         """As `Tidings.send_batch`."""
         return await self._run(calls.send_batch(messages, idempotency_key))
 
-    async def get(self, notification: str) -> NotificationRecord:
+    async def get(self, notification: str) -> SentNotification:
         """As `Tidings.get`."""
         return await self._run(calls.get(notification))
 

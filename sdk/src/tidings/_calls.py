@@ -11,21 +11,21 @@ from urllib.parse import quote
 
 import msgspec
 
-from tidings._errors import APIError, InvalidArgumentError, api_error
+from tidings._errors import APIError, InvalidArgumentError, error_of
 from tidings._messages import compose
 from tidings._models import (
     BatchSent,
     Group,
     InboxPage,
     Member,
-    MembersChanged,
-    NotificationRecord,
     Page,
     Sent,
+    SentNotification,
     UserToken,
 )
 from tidings.protocol import limits
 from tidings.protocol.names import ID_RULE, is_id
+from tidings.protocol.rest import BatchAnswer, ChangeMembers, CreateToken, MembersChanged
 
 T = TypeVar("T")
 
@@ -67,29 +67,20 @@ def _sent(answer: Answer) -> Sent:
     return sent
 
 
-class _BatchResult(msgspec.Struct):
-    id: str | None = None
-    status: str = "accepted"
-    error: dict[str, Any] | None = None
-
-
-class _BatchAnswer(msgspec.Struct):
-    results: list[_BatchResult]
-
-
 def _batch(answer: Answer) -> list[BatchSent | APIError]:
+    request_id = answer.headers.get("x-request-id")
     results: list[BatchSent | APIError] = []
     for result in _read_batch(answer).results:
-        if result.id is not None:
-            results.append(BatchSent(id=result.id, status=result.status))
+        if result.error is not None:
+            results.append(error_of(result.error, result.error.status, request_id=request_id))
         else:
-            results.append(api_error(0, result.error or {}, request_id=answer.headers.get("x-request-id")))
+            results.append(BatchSent(id=result.id or "", status=result.status or ""))
     return results
 
 
 _read_sent: Final = _decoded(Sent)
-_read_batch: Final = _decoded(_BatchAnswer)
-_read_record: Final = _decoded(NotificationRecord)
+_read_batch: Final = _decoded(BatchAnswer)
+_read_record: Final = _decoded(SentNotification)
 _read_changed: Final = _decoded(MembersChanged)
 _read_group: Final = _decoded(Group)
 _read_groups: Final = _decoded(Page[Group])
@@ -103,6 +94,13 @@ def _id(kind: str, value: object) -> str:
     if not isinstance(value, str) or not is_id(value):
         raise InvalidArgumentError(f"{value!r} cannot name a {kind}: ids are {ID_RULE}")
     return quote(value, safe="")
+
+
+def _users(users: Iterable[str] | str) -> tuple[str, ...]:
+    listed = (users,) if isinstance(users, str) else tuple(users)
+    for user in listed:
+        _id("user", user)
+    return listed
 
 
 def _key(value: str | None) -> str:
@@ -151,7 +149,7 @@ def send_batch(
     )
 
 
-def get(notification: str) -> Call[NotificationRecord]:
+def get(notification: str) -> Call[SentNotification]:
     """`GET /v1/notifications/{id}`."""
     path = f"/v1/notifications/{_id('notification', notification)}"
     return Call(method="GET", path=path, scope="read", read=_read_record)
@@ -165,20 +163,14 @@ def recall(notification: str) -> Call[None]:
 
 def change_members(group: str, add: Iterable[str], remove: Iterable[str]) -> Call[MembersChanged]:
     """`POST /v1/groups/{g}/members`."""
-    body = {}
-    for name, users in (("add", add), ("remove", remove)):
-        listed = [users] if isinstance(users, str) else list(users)
-        for user in listed:
-            _id("user", user)
-        if listed:
-            body[name] = listed
-    if not body:
+    change = ChangeMembers(add=_users(add), remove=_users(remove))
+    if not (change.add or change.remove):
         raise InvalidArgumentError("Name at least one user to add or remove")
     return Call(
         method="POST",
         path=f"/v1/groups/{_id('group', group)}/members",
         scope="groups",
-        body=msgspec.json.encode(body),
+        body=msgspec.json.encode(change),
         read=_read_changed,
     )
 
@@ -229,5 +221,5 @@ def inbox(
 def create_token(user: str, expires_in: int) -> Call[UserToken]:
     """`POST /v1/tokens`."""
     _id("user", user)
-    body = msgspec.json.encode({"user": user, "expires_in": expires_in, "scope": "inbox"})
+    body = msgspec.json.encode(CreateToken(user, expires_in))
     return Call(method="POST", path="/v1/tokens", scope="tokens", body=body, read=_read_token)

@@ -20,14 +20,14 @@ from tidings._models import (
     InboxItem,
     InboxPage,
     Member,
-    MembersChanged,
-    NotificationRecord,
     Page,
     Sent,
+    SentNotification,
     UserToken,
 )
 from tidings._pages import Pages
 from tidings._retries import RetryPolicy
+from tidings.protocol.rest import MembersChanged
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ class Tidings:
         """
         return self._run(calls.send_batch(messages, idempotency_key))
 
-    def get(self, notification: str) -> NotificationRecord:
+    def get(self, notification: str) -> SentNotification:
         """A sent notification with its status and receipts."""
         return self._run(calls.get(notification))
 

@@ -44,12 +44,12 @@
 What could be tried again has been, as far as `RetryPolicy` allows, before any of these is raised.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from tidings.protocol.closing import CLOSE_CODES, Verdict, verdict_of
-from tidings.protocol.errors import FieldError
+from tidings.protocol.errors import FieldError, Problem
 
 
 class RequestInfo(msgspec.Struct, frozen=True):
@@ -396,37 +396,25 @@ _BY_STATUS: Final[dict[int, type[APIError]]] = {
 }
 
 
-class _Problem(msgspec.Struct):
+class LaxProblem(msgspec.Struct):
     """`tidings.protocol.errors.Problem` with nothing required: a proxy may answer in our place."""
 
     detail: str = ""
     title: str = ""
     code: str = ""
-    status: int = 0
     request_id: str | None = None
     errors: tuple[FieldError, ...] = ()
 
 
-def api_error(
+def error_of(
+    problem: Problem | LaxProblem,
     status: int,
-    body: bytes | dict[str, Any],
     *,
     request: RequestInfo | None = None,
     request_id: str | None = None,
     retry_after: float | None = None,
 ) -> APIError:
-    """The exception for an answer: by its `code`, else by its status.
-
-    An answer that is no problem document gets the code ``http_<status>``.
-    """
-    try:
-        if isinstance(body, bytes):
-            problem = msgspec.json.decode(body, type=_Problem)
-        else:
-            problem = msgspec.convert(body, _Problem)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        problem = _Problem()
-    status = status or problem.status
+    """The exception for a problem: by its `code`, else by the HTTP status."""
     fallback = ServerError if status >= 500 else APIError  # noqa: PLR2004
     kind = BY_CODE.get(problem.code) or _BY_STATUS.get(status, fallback)
     return kind(
@@ -438,3 +426,19 @@ def api_error(
         retry_after=retry_after,
         request=request,
     )
+
+
+def error_of_answer(
+    status: int,
+    body: bytes,
+    *,
+    request: RequestInfo,
+    request_id: str | None = None,
+    retry_after: float | None = None,
+) -> APIError:
+    """The exception for an HTTP answer; one that is no problem document gets the code ``http_<status>``."""
+    try:
+        problem = msgspec.json.decode(body, type=LaxProblem)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        problem = LaxProblem()
+    return error_of(problem, status, request=request, request_id=request_id, retry_after=retry_after)

@@ -16,7 +16,7 @@ from tidings._errors import (
     RequestInfo,
     TimedOutError,
     UnreadableAnswerError,
-    api_error,
+    error_of_answer,
 )
 from tidings._retries import RetryPolicy, is_retryable, parse_retry_after
 
@@ -120,7 +120,7 @@ class Exchange(Generic[T]):
             raise UnreadableAnswerError(str(error), status=answer.status, request=self._info) from error
 
     def _error(self, answer: Answer) -> APIError:
-        return api_error(
+        return error_of_answer(
             answer.status,
             answer.body,
             request=self._info,

@@ -1,7 +1,7 @@
-"""What the server answers, as the caller gets it.
+"""What the server answers, as the caller gets it: `tidings.protocol.rest` with times as datetimes.
 
-Unknown fields are ignored everywhere, and words such as `status` are plain strings: a newer server
-may add to both. Times are aware datetimes in UTC.
+Times are aware, in UTC. Unknown fields are ignored everywhere, and words such as `status` are plain
+strings: a newer server may add to both.
 """
 
 from datetime import datetime
@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from tidings.protocol.frames import Counts, Resume
 from tidings.protocol.notifications import Notification, Receipts, ReceivedAction
+from tidings.protocol.rest import SentTarget
 
 T = TypeVar("T")
 
@@ -36,16 +37,7 @@ class BatchSent(Struct, frozen=True, kw_only=True):
     status: str
 
 
-class ReceivedTarget(Struct, frozen=True):
-    """Who a notification was sent to."""
-
-    users: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    all: bool = False
-    exclude: tuple[str, ...] = ()
-
-
-class NotificationRecord(Struct, frozen=True, kw_only=True):
+class SentNotification(Struct, frozen=True, kw_only=True):
     """A notification as its sender sees it: content, `status` and receipts.
 
     `status` is `accepted`, `stored` (for every recipient), `cancelled` or `recalled`.
@@ -53,7 +45,7 @@ class NotificationRecord(Struct, frozen=True, kw_only=True):
 
     id: str
     status: str
-    to: ReceivedTarget
+    to: SentTarget
     accepted_at: datetime
     stored_at: datetime | None = None
     receipts: Receipts | None = None
@@ -67,13 +59,6 @@ class NotificationRecord(Struct, frozen=True, kw_only=True):
     priority: str = "normal"
     created_at: datetime | None = None
     expires_at: datetime | None = None
-
-
-class MembersChanged(Struct, frozen=True):
-    """How many users a change really added to and removed from a group."""
-
-    added: int
-    removed: int
 
 
 class Group(Struct, frozen=True):

@@ -6,7 +6,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.typing import Subprotocol
 
-from tidings._errors import ConfigurationError, ConnectionFailedError, RequestInfo, TimedOutError, api_error
+from tidings._errors import (
+    ConfigurationError,
+    ConnectionFailedError,
+    RequestInfo,
+    TimedOutError,
+    error_of_answer,
+)
 from tidings._listen.access import Access
 from tidings._retries import parse_retry_after
 from tidings.protocol.frames import SUBPROTOCOL
@@ -37,7 +43,7 @@ async def open_socket(access: Access, *, seconds: float, user_agent: str, now: f
         )
     except InvalidStatus as refused:
         response = refused.response
-        raise api_error(
+        raise error_of_answer(
             response.status_code,
             bytes(response.body or b""),
             request=request,
