@@ -223,15 +223,19 @@ class LiveInbox:
 
     async def _connect(self, *, renew: bool) -> Ending:
         """One connection, from its token to its end."""
-        fresh = True
         try:
             access = await self._access.get(renew=renew)
-            fresh = access.fresh
+        except TidingsError as error:
+            # The request was tried as often as the client is to; only a standing inbox goes on.
+            if not self._stood:
+                raise
+            return Ending(error=error)
+        try:
             socket = await open_socket(
                 access, seconds=self._timeout, user_agent=self._user_agent, now=time.time()
             )
         except TidingsError as error:
-            return Ending(error=error, fresh=fresh)
+            return Ending(error=error, fresh=access.fresh)
         self._link = Link(
             socket,
             self._session,
@@ -241,7 +245,7 @@ class LiveInbox:
             timeout=self._timeout,
         )
         try:
-            return msgspec.structs.replace(await self._link.run(), fresh=fresh)
+            return msgspec.structs.replace(await self._link.run(), fresh=access.fresh)
         finally:
             self._link = None
 

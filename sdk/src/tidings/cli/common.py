@@ -18,7 +18,7 @@ class Common:
     url: Annotated[str, Parameter(env_var="TIDINGS_URL", help="The API's URL.")] = DEFAULT_URL
     key: Annotated[
         str | None,
-        Parameter(env_var="TIDINGS_KEY", help="A key, <tenant>.<kid>.<secret>.", show_default=False),
+        Parameter(env_var="TIDINGS_KEY", help="A key, `TENANT.KID.SECRET`.", show_default=False),
     ] = None
     json: Annotated[bool, Parameter(negative="", help="Print one JSON object per line, for scripts.")] = False
 
