@@ -30,6 +30,10 @@ SYNCED_EVERY_SECOND: Final = "synced every second"
 
 REDIS_SCHEMES: Final = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
 
+# A process whose configuration is wrong ends with this code: starting it again can't help. It is
+# EX_CONFIG of sysexits.h.
+EXIT_CONFIGURATION: Final = 78
+
 _WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
 
 

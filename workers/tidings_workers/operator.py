@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from tidings_workers.logs import one_line
 
@@ -25,6 +25,7 @@ CHECK_SECONDS: Final = 2
 
 Check = Callable[[], Awaitable[None]]
 
+_SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
 _JSON: Final = "application/json"
 
 
@@ -114,8 +115,14 @@ async def _route(path: str, accept: str, health: Health) -> bytes:
     return _response(HTTPStatus.NOT_FOUND)
 
 
+def forget_process(pid: int) -> None:
+    """Take the gauges of a process that has ended out of the sum that `/metrics` serves."""
+    if _SHARED in os.environ:
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
 def _registry() -> CollectorRegistry:
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    if _SHARED not in os.environ:
         return REGISTRY
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]

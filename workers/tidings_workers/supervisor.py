@@ -16,11 +16,10 @@ import structlog
 from msgspec import Struct
 
 from tidings_workers import metrics
+from tidings_workers.config import EXIT_CONFIGURATION
 from tidings_workers.embedded import EmbeddedStartFailed, EmbeddedValkey
+from tidings_workers.operator import forget_process
 from tidings_workers.processes import ReadyPipe, end, spawn
-
-# A part ends with this code when trying again can't help (EX_CONFIG of sysexits.h).
-EXIT_CONFIGURATION: Final = 78
 
 FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 5.0
@@ -59,7 +58,7 @@ class Backoff:
 
 
 class Supervisor:
-    """Keeps `parts` running, and `valkey` where the store is embedded, until `stop` is set.
+    """Keeps `parts` running, and `valkey` where the store is embedded.
 
     `before_parts` runs once, when the store answers; `on_ready` when every part has become ready.
     `hurry`, set during the end, kills what has not ended yet.
@@ -92,39 +91,32 @@ class Supervisor:
         Raises PartFailed or EmbeddedStartFailed when it can't start; nothing is left running then.
         """
         try:
-            if self._valkey is not None:
-                await self._valkey.start()
-            try:
-                await self._before_parts()
-                await self._supervise(stop)
-            finally:
-                await self._end_parts()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._until(stop))
+                group.create_task(self._start(group))
+        except* _Stopped:
+            pass
+        except* (PartFailed, EmbeddedStartFailed) as failures:
+            raise _first(failures) from None
         finally:
+            await self._end_parts()
             if self._valkey is not None:
                 await self._valkey.stop()
 
-    async def _supervise(self, stop: asyncio.Event) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._until(stop))
-                group.create_task(self._announce())
-                for child in self._children:
-                    group.create_task(child.keep())
-                if self._valkey is not None:
-                    group.create_task(self._keep_valkey(self._valkey))
-        except* _Stopped:
-            pass
-        except* PartFailed as failures:
-            raise failures.exceptions[0] from None
+    async def _start(self, group: asyncio.TaskGroup) -> None:
+        if self._valkey is not None:
+            await self._valkey.start()
+            group.create_task(self._keep_valkey(self._valkey))
+        await self._before_parts()
+        for child in self._children:
+            group.create_task(child.keep())
+        for child in self._children:
+            await child.ready.wait()
+        await self._on_ready()
 
     async def _until(self, stop: asyncio.Event) -> None:
         await stop.wait()
         raise _Stopped
-
-    async def _announce(self) -> None:
-        for child in self._children:
-            await child.ready.wait()
-        await self._on_ready()
 
     async def _end_parts(self) -> None:
         """End the parts rank by rank; the drain is theirs together, so the whole stays under 10 s."""
@@ -168,6 +160,13 @@ class _Stopped(Exception):
     """Ends the TaskGroup of a supervisor that is asked to stop."""
 
 
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = failures
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 class _Child:
     def __init__(self, part: Part) -> None:
         self.part = part
@@ -207,6 +206,8 @@ class _Child:
             return await self._process.wait()
         finally:
             self.ready.clear()
+            if self._process.returncode is not None:
+                forget_process(self._process.pid)
 
     async def end(self, seconds: float, hurry: asyncio.Event) -> None:
         process = self._process

@@ -1,0 +1,100 @@
+"""`tidings-server dev`: its options, turned into settings."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import Parameter, validators
+from msgspec import structs
+
+from tidings_workers import logs
+from tidings_workers.config import Settings, variable_of
+from tidings_workers.processes import raise_open_files
+
+OPEN_FILES: Final = 65_536
+# One address may hold 20,000 sockets, also all of them as one user.
+CONNECTIONS: Final = 25_000
+
+_IS_PORT: Final = validators.Number(gte=1, lte=65_535)
+
+
+def dev(
+    *,
+    host: Annotated[
+        str | None, Parameter(help="Address that the API and the gateway listen on. [default: 127.0.0.1]")
+    ] = None,
+    port: Annotated[
+        int | None, Parameter(validator=_IS_PORT, help="Port of the API. [default: 8000]")
+    ] = None,
+    realtime_port: Annotated[
+        int | None, Parameter(validator=_IS_PORT, help="Port of the gateway's WebSockets. [default: 8001]")
+    ] = None,
+    operator_port: Annotated[
+        int | None,
+        Parameter(validator=_IS_PORT, help="Port of /metrics and health. [default: realtime port + 1]"),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        Parameter(help="Directory of the embedded store, made if need be. [default: ./.tidings]"),
+    ] = None,
+    json: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            help="When ready print one line of JSON to stdout: api, realtime, page, tenant, key.",
+        ),
+    ] = False,
+) -> int:
+    """Run everything on this machine: the store, the API, a dispatcher and a gateway.
+
+    Brings its own store (Valkey, kept in --data) unless REDIS_URL names one, makes the tenant demo
+    with a key, restarts what dies, and says what to do next. Ctrl-C ends it in order. The options
+    come before the environment: see `tidings-server config`.
+    """
+    settings = _settings(host, port, realtime_port, operator_port, data)
+    logs.configure("supervisor", format=settings.log_format, level=settings.log_level)
+    raise_open_files(OPEN_FILES)
+    with tempfile.TemporaryDirectory(prefix="tidings-metrics-") as metrics:
+        # Read once, when prometheus_client is imported: hence the late import.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+        from tidings_api.cli.development import run  # noqa: PLC0415
+
+        run(settings, as_json=json)
+    return 0
+
+
+def _settings(
+    host: str | None,
+    port: int | None,
+    realtime_port: int | None,
+    operator_port: int | None,
+    data: Path | None,
+) -> Settings:
+    settings = Settings.from_environment()
+    options = {
+        "host": host,
+        "realtime_host": host,
+        "port": port,
+        "realtime_port": realtime_port,
+        "operator_port": operator_port,
+        "data": data,
+    }
+    settings = structs.replace(
+        settings, **{name: value for name, value in options.items() if value is not None}
+    )
+    if data is not None:
+        settings = structs.replace(settings, redis_url=None)
+
+    def unset(field: str) -> bool:
+        return not os.environ.get(variable_of(field))
+
+    if operator_port is None and unset("operator_port"):
+        settings = structs.replace(settings, operator_port=settings.realtime_port + 1)
+    for field in ("connections_per_user", "connections_per_address"):
+        if unset(field):
+            settings = structs.replace(settings, **{field: CONNECTIONS})
+    if unset("log_format") and sys.stderr.isatty():
+        settings = structs.replace(settings, log_format="console")
+    return structs.replace(settings, data=settings.data.absolute())

@@ -1,0 +1,135 @@
+"""What `tidings-server dev` runs: the embedded store, the parts, the demo tenant, the welcome."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from typing import Final
+
+import structlog
+from msgspec import structs
+
+from tidings_api.cli.problems import CommandFailed
+from tidings_api.cli.welcome import Demo, open_demo, print_welcome
+from tidings_workers.config import Settings
+from tidings_workers.data_directory import DataDirectory
+from tidings_workers.embedded import EmbeddedValkey
+from tidings_workers.operator import Health, operator_port
+from tidings_workers.store import Store
+from tidings_workers.supervisor import Part, Supervisor
+
+_PARTS: Final = (("api", 0), ("gateway", 0), ("dispatcher", 1))
+
+_log = structlog.get_logger(__name__)
+
+
+def run(settings: Settings, *, as_json: bool) -> None:
+    """Run until SIGINT, SIGTERM or SIGHUP; a second signal kills what has not ended yet."""
+    _check_ports(settings)
+    asyncio.run(_run(settings, as_json=as_json))
+
+
+async def _run(settings: Settings, *, as_json: bool) -> None:
+    async with _embedded(settings) as (settings, directory, valkey):  # noqa: PLR1704 - with its URL
+        demo: list[Demo] = []
+        health = Health({"parts": lambda: _all_ready(supervisor)})
+
+        async def before_parts() -> None:
+            store = await Store.open(settings, name="supervisor")
+            try:
+                if directory is not None and valkey is not None and valkey.data_may_be_lost:
+                    _log.warning("the machine stopped without warning: clients are told of a possible loss")
+                    await store.renew_epoch()
+                    directory.settle()
+                demo.append(await open_demo(store.redis))
+            finally:
+                await store.close()
+
+        async def on_ready() -> None:
+            health.serving = True
+            print_welcome(settings, demo[0], as_json=as_json)
+
+        supervisor = Supervisor(
+            [_part(name, rank, settings) for name, rank in _PARTS],
+            valkey=valkey,
+            drain_seconds=settings.drain_seconds,
+            before_parts=before_parts,
+            on_ready=on_ready,
+        )
+        stop = asyncio.Event()
+
+        def asked_to_stop() -> None:
+            health.serving = False
+            if stop.is_set():
+                supervisor.hurry.set()
+            stop.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, asked_to_stop)
+        async with operator_port(settings.operator_host, settings.operator_port, health):
+            await supervisor.run(stop)
+
+
+@contextlib.asynccontextmanager
+async def _embedded(
+    settings: Settings,
+) -> AsyncIterator[tuple[Settings, DataDirectory | None, EmbeddedValkey | None]]:
+    if settings.redis_url is not None:
+        yield settings, None, None
+        return
+    directory = DataDirectory.acquire(settings.data)
+    try:
+        valkey = EmbeddedValkey(directory, settings.durability)
+        yield structs.replace(settings, redis_url=valkey.url), directory, valkey
+    finally:
+        directory.release()
+
+
+async def _all_ready(supervisor: Supervisor) -> None:
+    if supervisor.unready:
+        raise CommandFailed(f"not ready: {', '.join(supervisor.unready)}")
+
+
+def _part(name: str, rank: int, settings: Settings) -> Part:
+    return Part(
+        name=name,
+        command=(sys.executable, "-m", "tidings_api.cli", name),
+        environment={**os.environ, **settings.to_environment()},
+        rank=rank,
+    )
+
+
+def _check_ports(settings: Settings) -> None:
+    """Raise CommandFailed when a port is taken, before anything is started."""
+    wanted = (
+        ("the API", settings.host, settings.port, "--port"),
+        ("the gateway", settings.realtime_host, settings.realtime_port, "--realtime-port"),
+        ("metrics", settings.operator_host, settings.operator_port, "--operator-port"),
+    )
+    seen: dict[int, str] = {}
+    for what, host, port, option in wanted:
+        if port in seen:
+            raise CommandFailed(
+                f"port {port} is meant for both {seen[port]} and {what}: choose another with {option}"
+            )
+        seen[port] = what
+        try:
+            family, kind, _, _, address = socket.getaddrinfo(
+                host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+            with socket.socket(family, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise CommandFailed(
+                    f"port {port} of {host}, meant for {what}, is in use: choose another with {option}"
+                ) from error
+            raise CommandFailed(
+                f"{what} can't listen on {host}, port {port} ({error.strerror}): choose another with "
+                f"--host or {option}"
+            ) from error

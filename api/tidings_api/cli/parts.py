@@ -1,0 +1,134 @@
+"""`tidings-server api`, `dispatcher`, `gateway`: one part each, for production.
+
+All settings come from the environment. A part waits for a store that is away, serves /metrics and
+/health on its operator's port, and on SIGTERM or SIGINT drains and exits 0.
+"""
+
+import asyncio
+import contextlib
+import errno
+import signal
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from typing import Any, Final
+
+import structlog
+import uvloop
+
+from tidings_api.cli.problems import CommandFailed
+from tidings_workers import logs
+from tidings_workers.config import ConfigurationError, Settings, masked, variable_of
+from tidings_workers.operator import Health, operator_port
+from tidings_workers.processes import is_supervised, raise_open_files, report_ready
+from tidings_workers.store.connection import connect
+
+Run = Callable[[Settings, asyncio.Event, Callable[[], None]], Awaitable[None]]
+
+OPEN_FILES: Final = 65_536
+# Beyond the drain, for closing what is left: with the default drain the whole stays under 10 s.
+CLOSING_SECONDS: Final = 1.5
+
+_log = structlog.get_logger(__name__)
+
+
+def api() -> int:
+    """Run the HTTP API.
+
+    It needs REDIS_URL and listens on TIDINGS_HOST and TIDINGS_PORT (127.0.0.1:8000). Any number may
+    run on one store. All settings: `tidings-server config`.
+    """
+    return _run("api", "tidings_api.server", ("host", "port"))
+
+
+def dispatcher() -> int:
+    """Run a dispatcher, which takes accepted notifications to their recipients' logs.
+
+    It needs REDIS_URL and listens on nothing but its operator's port. Any number may run on one
+    store: they share its partitions. All settings: `tidings-server config`.
+    """
+    return _run("dispatcher", "tidings_workers.dispatcher", None)
+
+
+def gateway() -> int:
+    """Run a gateway, which holds the clients' WebSockets.
+
+    It needs REDIS_URL and listens on TIDINGS_REALTIME_HOST and TIDINGS_REALTIME_PORT
+    (127.0.0.1:8001). Any number may run on one store. All settings: `tidings-server config`.
+    """
+    return _run("gateway", "tidings_workers.gateway", ("realtime_host", "realtime_port"))
+
+
+def _run(name: str, module: str, address: tuple[str, str] | None) -> int:
+    settings = Settings.from_environment()
+    if settings.redis_url is None:
+        raise ConfigurationError(
+            "REDIS_URL is not set: name the store, such as redis://127.0.0.1:6379/0, "
+            "or run `tidings-server dev`, which brings its own"
+        )
+    logs.configure(name, format=settings.log_format, level=settings.log_level)
+    raise_open_files(OPEN_FILES)
+    run: Run = import_module(module).run
+    try:
+        uvloop.run(_serve(settings, run))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or address is None:
+            raise
+        raise _taken(settings, *address) from error
+    except TimeoutError:
+        _log.error("work in flight did not end in time")
+        return 1
+    return 0
+
+
+async def _serve(settings: Settings, run: Run) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        health = Health()
+        if not is_supervised():  # a supervisor serves one operator's port for all its parts
+            client: Any = connect(settings.redis_url or "", "tidings-health", connections=1)
+            stack.push_async_callback(client.aclose)
+            health = Health({"storage": client.ping})
+            await stack.enter_async_context(_operator_port(settings, health))
+
+        def ready() -> None:
+            health.serving = True
+            report_ready()
+            _log.info("ready", store=masked(settings.redis_url or ""))
+
+        async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as group:
+            stopping = group.create_task(_limit_drain(stop, limit, health, settings.drain_seconds))
+            await run(settings, stop, ready)
+            stopping.cancel()
+    _log.info("ended")
+
+
+async def _limit_drain(
+    stop: asyncio.Event, limit: asyncio.Timeout, health: Health, drain_seconds: float
+) -> None:
+    await stop.wait()
+    health.serving = False
+    _log.info("stopping", drain_seconds=drain_seconds)
+    limit.reschedule(asyncio.get_running_loop().time() + drain_seconds + CLOSING_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def _operator_port(settings: Settings, health: Health) -> Any:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(
+                operator_port(settings.operator_host, settings.operator_port, health)
+            )
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise _taken(settings, "operator_host", "operator_port") from error
+            raise
+        yield
+
+
+def _taken(settings: Settings, host: str, port: str) -> CommandFailed:
+    return CommandFailed(
+        f"port {getattr(settings, port)} of {getattr(settings, host)} is in use already: "
+        f"choose another with {variable_of(port)}"
+    )

@@ -1,0 +1,66 @@
+"""The store that an operator's command works on, running or not."""
+
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+from msgspec import structs
+from redis.asyncio import Redis, RedisCluster
+
+from tidings_api.cli.problems import CommandFailed
+from tidings_workers.config import Settings
+from tidings_workers.data_directory import DataDirectory, DataDirectoryInUse, read_state
+from tidings_workers.embedded import EmbeddedValkey
+from tidings_workers.store.connection import connect
+
+STATE_FILE: Final = "state.json"
+
+
+@contextlib.asynccontextmanager
+async def store_settings(data: Path | None) -> AsyncIterator[Settings]:
+    """Give settings whose `redis_url` answers inside the block.
+
+    `data` (the option) comes before REDIS_URL, and that before TIDINGS_DATA. An embedded store that
+    nobody runs is started here and held for the length of the block.
+    """
+    settings = Settings.from_environment()
+    if data is not None:
+        settings = structs.replace(settings, data=data, redis_url=None)
+    if settings.redis_url is not None:
+        yield settings
+        return
+    if data is None and "TIDINGS_DATA" not in os.environ and not (settings.data / STATE_FILE).exists():
+        raise CommandFailed(
+            f"there is no store in {settings.data.absolute()}: start `tidings-server dev`, "
+            "or name the store by --data, TIDINGS_DATA or REDIS_URL"
+        )
+    try:
+        directory = DataDirectory.acquire(settings.data)
+    except DataDirectoryInUse:
+        state = read_state(settings.data)
+        if state is None:
+            raise
+        yield structs.replace(settings, redis_url=f"unix://{state.socket}")
+        return
+    try:
+        valkey = EmbeddedValkey(directory, settings.durability)
+        try:
+            await valkey.start()
+            yield structs.replace(settings, redis_url=valkey.url)
+        finally:
+            await valkey.stop()
+    finally:
+        directory.release()
+
+
+@contextlib.asynccontextmanager
+async def operator_store(data: Path | None) -> AsyncIterator[Redis | RedisCluster]:
+    """Give a client of that store."""
+    async with store_settings(data) as settings:
+        client = connect(settings.redis_url or "", "tidings-operator", connections=2)
+        try:
+            yield client
+        finally:
+            await client.aclose()
