@@ -88,7 +88,8 @@ def connect(url: str, name: str, *, socket_seconds: float = COMMAND_SECONDS, con
         retry=retry,
         legacy_responses=False,
     )
-    return Redis(connection_pool=pool)
+    # Not Redis(connection_pool=...): that leaves the pool open when the client closes.
+    return Redis.from_pool(pool)
 
 
 class _Call:
@@ -217,7 +218,7 @@ class Connection:
         """Load every script on every primary."""
         for text in SCRIPTS.values():
             if isinstance(self.client, RedisCluster):
-                await self.client.script_load(text, target_nodes=RedisCluster.PRIMARIES)
+                await cast("Any", self.client).script_load(text, target_nodes=RedisCluster.PRIMARIES)
             else:
                 await self.client.script_load(text)
 

@@ -6,10 +6,11 @@ dispatchers on one partition do no harm; the lease only saves the double work.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from tidings_workers.store.connection import Reader
 from tidings_workers.store.core import Core, pack, text
@@ -20,19 +21,71 @@ LEASE_SECONDS: Final = 3
 PLAN_PART: Final = 5_000
 
 
+class Compound(Struct, array_like=True, frozen=True, tag="c"):
+    """Expand a compound notification."""
+
+    tenant: str
+    id: str
+
+
+class Membership(Struct, array_like=True, frozen=True, tag="m"):
+    """The users' side of joining a group (or leaving it) at a position of its log."""
+
+    tenant: str
+    group: str
+    joined: bool
+    position: int
+    users: list[str]
+
+
+class Hide(Struct, array_like=True, frozen=True, tag="h"):
+    """Hide one position of the log with base `log` from excluded users."""
+
+    tenant: str
+    log: str
+    position: int
+    users: list[str]
+
+
+class Recall(Struct, array_like=True, frozen=True, tag="r"):
+    """Take back the copies of a compound notification."""
+
+    tenant: str
+    id: str
+
+
+class Disband(Struct, array_like=True, frozen=True, tag="d"):
+    """End every membership of a deleted group; `members` names the list that was set aside."""
+
+    tenant: str
+    group: str
+    position: int
+    members: str
+
+
+Operation = Compound | Membership | Hide | Recall | Disband
+
+_decode: Final = msgspec.msgpack.Decoder(list[Operation]).decode
+
+
 class Work(NamedTuple):
     """One ingress entry: its id (rising within its partition) and its operations."""
 
     id: int
-    operations: list[list[Any]]
+    operations: list[Operation]
 
 
 class Step(NamedTuple):
-    """Part of the work of one entry: what it asks of each target partition."""
+    """Part of the work of one entry: what it asks of each target partition (see apply.lua).
+
+    `number` rises within the entry and is the same whenever the step is made again. `finish` is
+    for after it was applied.
+    """
 
     id: int
     number: int
     operations: dict[int, list[list[Any]]]
+    finish: Callable[[], Awaitable[None]] | None = None
 
 
 class Ingress:
@@ -69,7 +122,7 @@ class Ingress:
         key = ingress(partition)
         streams = await reader.read({key: after}, count)
         return [
-            Work(int(identity.split(b"-")[0]), msgspec.msgpack.decode(fields[b"o"]))
+            Work(int(identity.split(b"-")[0]), _decode(fields[b"o"]))
             for identity, fields in streams.get(key, [])
         ]
 
@@ -97,9 +150,9 @@ class Ingress:
         return (text(raw[:1]), parse_record(identity, raw)) if raw is not None else None
 
     async def plan(self, partition: int, tenant: str, identity: str, users: Sequence[str]) -> str:
-        """Freeze who gets a compound notification; answers the record's inner status.
+        """Freeze who gets a compound notification; made once.
 
-        Made once: when a plan stands already, this one is dropped.
+        Answers `new`, or the record's inner status when nothing was made: `x` another plan stands.
         """
         record = f"n/{tenant}/{identity}"
         part = ""

@@ -10,6 +10,7 @@ partition, and the name a receiver sees (``user``, ``all``, ``group:<id>``).
 """
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -85,6 +86,10 @@ def lease(partition: int) -> str:
     return f"{tag(partition)}/lease"
 
 
+_ID: Final = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{9}([0-9a-f]{3})"
+).fullmatch
+
 # Ids are UUIDv7 (RFC 9562) whose last twelve bits are the partition of the notification's record:
 # an id alone is enough to find it, and 62 random bits remain.
 
@@ -122,12 +127,8 @@ def derived_id(seed: bytes, index: int, milliseconds: int, partition: int) -> st
 
 def partition_of_id(notification: str) -> int | None:
     """The partition of the record of an id, or None when the text is no id of ours."""
-    if len(notification) != 36 or notification[14] != "7":
-        return None
-    try:
-        return int(notification[-3:], 16)
-    except ValueError:
-        return None
+    found = _ID(notification)
+    return int(found[1], 16) if found else None
 
 
 def milliseconds_of_id(notification: str) -> int:

@@ -65,12 +65,12 @@ def facts_of(head: Any, floor: Any, holes: Sequence[Any]) -> Facts:
 def entry_of(identity: bytes, fields: Sequence[bytes]) -> Entry:
     """An entry from a script's reply (flat fields: n content [x expires e exclude])."""
     position = int(identity.split(b"-", 1)[0])
-    if len(fields) == 2:
-        return Entry(position, fields[1], 0, frozenset())
-    exclude = fields[5].decode()
-    return Entry(
-        position, fields[1], int(fields[3]), frozenset(exclude.split(",")) if exclude else frozenset()
-    )
+    _, content, *rest = fields
+    if not rest:
+        return Entry(position, content, 0, frozenset())
+    _, expires, _, exclude = rest
+    users = frozenset(exclude.decode().split(",")) if exclude else frozenset()
+    return Entry(position, content, int(expires), users)
 
 
 async def read(core: Core, partition: int, parts: Sequence[Part]) -> list[Range]:

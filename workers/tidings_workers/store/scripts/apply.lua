@@ -1,7 +1,7 @@
 -- Carry out what another partition's ingress asks of this one. ARGV[1]: packed {source, steps};
 -- a step is {ingress id, number within it, operations}. Exactly once: what is not above the
 -- mark kept for that source has been done before. Steps come in rising order.
---   {'n', base, id, content, expires}         append a user's own copy
+--   {'n', bases, id, content, expires}         append users' own copies
 --   {'m', base, group, joined, position}       the user's side of a membership
 --   {'h', base, log, position}                 hide a position of a log from the user
 --   {'r', base, id}                            take back the user's own copy
@@ -17,8 +17,10 @@ if mark then
 end
 
 local function copy(base, id, content, expires)
-  local position = append(base, content, expires, '')
-  redis.call('HSET', tag .. '/' .. base .. '/copies', id, position)
+  local copies = tag .. '/' .. base .. '/copies'
+  if redis.call('HEXISTS', copies, id) == 0 then
+    redis.call('HSET', copies, id, append(base, content, expires, ''))
+  end
 end
 
 local function membership(base, group, joined, position)
@@ -59,7 +61,7 @@ for _, step in ipairs(request[2]) do
     for _, operation in ipairs(step[3]) do
       local kind, base = operation[1], operation[2]
       if kind == 'n' then
-        copy(base, operation[3], operation[4], operation[5])
+        for _, user in ipairs(base) do copy(user, operation[3], operation[4], operation[5]) end
       elseif kind == 'm' then
         membership(base, operation[3], operation[4], operation[5])
       elseif kind == 'h' then

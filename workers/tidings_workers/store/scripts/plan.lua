@@ -1,7 +1,7 @@
 -- Freeze who gets a compound notification. ARGV: record key, plan part key or '', retention ms,
 -- count, packed users (the last part, or all of them).
--- A plan is made once: a second dispatcher finds it. Answers the status: 'x' the plan stands,
--- 's' nobody is in it, 'c', 'r' recalled meanwhile, '' no such record.
+-- A plan is made once: a second dispatcher finds it. Answers 'new' when it is now made, else
+-- the status: 'x' one stands already, 's' nobody is in it, 'c', 'r' recalled meanwhile, '' no record.
 local record = tag .. '/' .. ARGV[1]
 local status = redis.call('GETRANGE', record, 0, 0)
 if status ~= 'a' then return status end
@@ -17,4 +17,4 @@ if ARGV[2] ~= '' then redis.call('RENAME', tag .. '/' .. ARGV[2], plan) end
 for _, user in ipairs(cmsgpack.unpack(ARGV[5])) do redis.call('RPUSH', plan, user) end
 redis.call('PEXPIRE', plan, ARGV[3])
 redis.call('SETRANGE', record, 0, header('x', accepted, 0, 0, count))
-return 'x'
+return 'new'

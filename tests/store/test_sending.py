@@ -1,0 +1,190 @@
+"""What a 202 promises: stored once, in order, for exactly those whom the target names."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.support.sending import contents, eventually, notification, titles
+from tidings.protocol.notifications import CreateNotification
+from tidings_workers.dispatcher import Dispatcher
+from tidings_workers.store import Idempotency, IdempotencyMismatch, Store
+
+
+async def test_one_user(store: Store) -> None:
+    """A send to one user is in that inbox when it is answered, and nowhere else."""
+    accepted = await store.send("demo", [notification("hello", users=["ana"])])
+    assert await titles(store, "ana") == ["hello"]
+    assert await titles(store, "bob") == []
+    stored = await store.notification("demo", accepted.ids[0])
+    assert stored is not None
+    assert (stored.status, stored.recipients) == ("stored", 1)
+    assert msgspec.json.decode(stored.to) == {"users": ["ana"]}
+
+
+async def test_another_tenant(store: Store) -> None:
+    """A tenant sees nothing of another tenant's, by user or by id."""
+    accepted = await store.send("demo", [notification("hello", users=["ana"])])
+    assert await store.notification("other", accepted.ids[0]) is None
+    assert not await store.recall("other", accepted.ids[0])
+    assert (await store.inbox("other", "ana", 50)).items == []
+
+
+async def test_order(store: Store) -> None:
+    """Sends that follow one another to one log keep their order, with dense positions."""
+    for index in range(20):
+        await store.send("demo", [notification(str(index), users=["ana"])])
+    page = await store.inbox("demo", "ana", 50)
+    assert [item.position for item in page.items] == list(range(20, 0, -1))
+    assert await titles(store, "ana") == [str(index) for index in range(19, -1, -1)]
+
+
+async def test_group_members_only(store: Store, dispatcher: Dispatcher) -> None:
+    """A member sees what came while a member, also after leaving and coming back."""
+    await store.send("demo", [notification("before", groups=["team"])])
+    await store.change_members("demo", "team", ["ana", "bob"], [])
+    await store.send("demo", [notification("one", groups=["team"])])
+    await store.change_members("demo", "team", [], ["ana"])
+    await store.send("demo", [notification("two", groups=["team"])])
+    await store.change_members("demo", "team", ["ana"], [])
+    last = await store.send("demo", [notification("three", groups=["team"])])
+    await eventually(lambda: titles(store, "ana"), ["three", "one"])
+    await eventually(lambda: titles(store, "bob"), ["three", "two", "one"])
+    stored = await store.notification("demo", last.ids[0])
+    assert stored is not None
+    assert stored.recipients == 2
+
+
+async def test_all(store: Store) -> None:
+    """A send to all is one entry that every user sees, excluded ones excepted."""
+    await store.send("demo", [notification("hi", to_all=True, exclude=["bob"])])
+    assert await titles(store, "ana") == ["hi"]
+    assert await titles(store, "bob") == []
+
+
+async def test_excluded_do_not_count(store: Store, dispatcher: Dispatcher) -> None:
+    """What an exclude hides is not in the excluded user's total, and is in everybody else's."""
+    await store.send("demo", [notification("hi", to_all=True, exclude=["bob"])])
+    await eventually(lambda: _total(store, "bob"), 0)
+    assert await _total(store, "ana") == 1
+
+
+async def test_compound_once(store: Store, dispatcher: Dispatcher) -> None:
+    """A user reached by several targets gets one copy, an excluded one none."""
+    await store.change_members("demo", "team", ["ana", "bob", "carl"], [])
+    await store.change_members("demo", "club", ["bob", "dora", "eve"], [])
+    accepted = await store.send(
+        "demo", [notification("x", users=["ana", "fay"], groups=["team", "club", "nobody"], exclude=["eve"])]
+    )
+    await eventually(lambda: _status(store, accepted.ids[0]), ("stored", 5))
+    for user in ("ana", "bob", "carl", "dora", "fay"):
+        assert await titles(store, user) == ["x"]
+    assert await titles(store, "eve") == []
+
+
+async def test_compound_larger_than_a_step(store: Store, dispatcher: Dispatcher) -> None:
+    """A compound target of thousands reaches each of them once."""
+    members = [f"u{index}" for index in range(6_100)]
+    assert await store.change_members("demo", "big", members, []) == (6_100, 0)
+    accepted = await store.send("demo", [notification("x", users=["extra"], groups=["big"])])
+    await eventually(lambda: _status(store, accepted.ids[0]), ("stored", 6_101))
+    totals = await asyncio.gather(*(_total(store, user) for user in [*members[::100], "extra"]))
+    assert set(totals) == {1}
+
+
+async def test_nobody(store: Store, dispatcher: Dispatcher) -> None:
+    """A target that comes to nobody is stored at once with no recipients."""
+    notifications = [
+        notification("a", users=["ana"], exclude=["ana"]),
+        notification("b", groups=["unknown"]),
+        notification("c", groups=["unknown", "neither"]),
+    ]
+    accepted = await store.send("demo", notifications)
+    for identity in accepted.ids:
+        await eventually(lambda identity=identity: _status(store, identity), ("stored", 0))
+    assert await titles(store, "ana") == []
+
+
+async def test_idempotency(store: Store) -> None:
+    """The same key and body never make two notifications; the ids and the time are the same."""
+    many = [notification(str(index), users=[f"u{index % 3}"]) for index in range(30)]
+    first = await store.send("demo", many, idempotency=Idempotency("k", b"digest"))
+    again = await store.send("demo", many, idempotency=Idempotency("k", b"digest"))
+    assert (again.ids, again.accepted_at) == (first.ids, first.accepted_at)
+    assert (first.replayed, again.replayed) == (False, True)
+    assert [await _total(store, f"u{index}") for index in range(3)] == [10, 10, 10]
+    with pytest.raises(IdempotencyMismatch):
+        await store.send("demo", many[:1], idempotency=Idempotency("k", b"other"))
+    other = await store.send("other", many, idempotency=Idempotency("k", b"digest"))
+    assert not other.replayed
+
+
+@pytest.mark.parametrize("target", [{"users": ["ana"]}, {"to_all": True}, {"users": ["ana", "bob"]}])
+async def test_recall(store: Store, dispatcher: Dispatcher, target: dict[str, Any]) -> None:
+    """A recalled notification leaves inboxes and totals; recalling again changes nothing."""
+    accepted = await store.send("demo", [notification("oops", **target), notification("good", users=["ana"])])
+    await eventually(lambda: _total(store, "ana"), 2)
+    assert await store.recall("demo", accepted.ids[0])
+    assert await store.recall("demo", accepted.ids[0])
+    await eventually(lambda: titles(store, "ana"), ["good"])
+    assert await _total(store, "ana") == 1
+    assert (await _status(store, accepted.ids[0]))[0] == "recalled"
+
+
+async def test_recall_before_stored(store: Store) -> None:
+    """A recall answered before the notification was stored wins: it never reaches anybody."""
+    accepted = await store.send("demo", [notification("oops", users=["ana", "bob"])])
+    assert await store.recall("demo", accepted.ids[0])
+    running = Dispatcher(store)
+    await running.beat()
+    later = await store.send("demo", [notification("later", users=["ana", "bob"])])
+    await eventually(lambda: _status(store, later.ids[0]), ("stored", 2))
+    await running.close()
+    assert (await _status(store, accepted.ids[0]))[0] == "cancelled"
+    assert await titles(store, "ana") == ["later"]
+
+
+async def test_deleted_group(store: Store, dispatcher: Dispatcher) -> None:
+    """Deleting a group ends every membership; members keep what they got, also when it is made anew."""
+    members = [f"u{index}" for index in range(1_200)]
+    await store.change_members("demo", "team", members, [])
+    await store.send("demo", [notification("old", groups=["team"])])
+    await store.delete_group("demo", "team")
+    assert await store.group("demo", "team") is None
+    await store.change_members("demo", "team", ["u7"], [])
+    await store.send("demo", [notification("new", groups=["team"])])
+    await eventually(lambda: titles(store, "u7"), ["new", "old"])
+    await eventually(lambda: titles(store, "u1199"), ["old"])
+
+
+async def test_content_is_kept(store: Store) -> None:
+    """Every field arrives as it was sent; what was left out stays out."""
+    sent = msgspec.json.decode(
+        b'{"to":{"users":["ana"]},"category":"orders","title":"\\u0000 \xc3\xa4","data":{"a":[1,{"b":null}]},'
+        b'"link":"/x","actions":[{"id":"go","label":"Go"}],"priority":"high","expires_in":60}',
+        type=CreateNotification,
+    )
+    await store.send("demo", [sent])
+    (content,) = await contents(store, "ana")
+    assert content.pop("id")
+    created, expires = content.pop("created_at"), content.pop("expires_at")
+    assert created < expires
+    assert content == {
+        "category": "orders",
+        "title": "\x00 ä",
+        "data": {"a": [1, {"b": None}]},
+        "link": "/x",
+        "actions": [{"id": "go", "label": "Go"}],
+        "priority": "high",
+    }
+
+
+async def _status(store: Store, identity: str) -> tuple[str, int | None]:
+    stored = await store.notification("demo", identity)
+    assert stored is not None
+    return stored.status, stored.recipients
+
+
+async def _total(store: Store, user: str) -> int:
+    return (await store.inbox("demo", user, 1)).total

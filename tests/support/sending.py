@@ -1,0 +1,47 @@
+"""Making notifications and looking at what arrived."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from tidings.protocol.notifications import CreateNotification, Target
+from tidings_workers.store import Store
+
+PATIENCE_SECONDS = 10.0
+
+
+def notification(
+    title: str,
+    *,
+    users: Sequence[str] = (),
+    groups: Sequence[str] = (),
+    to_all: bool = False,
+    exclude: Sequence[str] = (),
+    **fields: Any,
+) -> CreateNotification:
+    """A notification with a title, to send."""
+    target = Target(users=tuple(users), groups=tuple(groups), all=to_all, exclude=tuple(exclude))
+    return CreateNotification(to=target, title=title, **fields)
+
+
+async def contents(store: Store, user: str) -> list[dict[str, Any]]:
+    """What is in the inbox of a user of `demo`, newest first."""
+    page = await store.inbox("demo", user, 200)
+    return [msgspec.json.decode(item.content) for item in page.items]
+
+
+async def titles(store: Store, user: str) -> list[str]:
+    """The titles in the inbox of a user of `demo`, newest first."""
+    return [content["title"] for content in await contents(store, user)]
+
+
+async def eventually(look: Callable[[], Awaitable[Any]], expected: Any) -> None:
+    """Look until what is expected is there; fail with the difference when it never comes."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (seen := await look()) != expected:
+        if time.monotonic() > deadline:
+            assert seen == expected
+        await asyncio.sleep(0.01)

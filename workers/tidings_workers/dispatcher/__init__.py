@@ -1,0 +1,93 @@
+"""The dispatcher: carries out what an accepted request leaves to be done in other partitions.
+
+Compound targets become copies, memberships reach their users, excluded users get their hidden
+marks, recalls and deleted groups follow. Partitions are leased, so that several dispatchers share
+the work; the lease only saves double work, for applying a step twice does nothing.
+"""
+
+import asyncio
+import math
+import os
+import secrets
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from tidings_workers import metrics
+from tidings_workers.config import Settings
+from tidings_workers.dispatcher.partition import PartitionWorker
+from tidings_workers.store import Store
+from tidings_workers.store.ingress import LEASE_SECONDS
+from tidings_workers.tasks import every, keep_running, open_store
+
+_BEAT_SECONDS: Final = LEASE_SECONDS / 3
+
+_log = structlog.get_logger()
+
+
+class Dispatcher:
+    """Holds a fair share of the partitions' leases and a worker on each."""
+
+    def __init__(self, store: Store) -> None:
+        self.name = f"d{os.getpid()}-{secrets.token_hex(4)}"
+        self._store = store
+        self._workers: dict[int, asyncio.Task[None]] = {}
+
+    async def beat(self) -> None:
+        """Renew what is held, give back what is too much, take what is free."""
+        ingress = self._store.ingress
+        fair = math.ceil(self._store.partitions / max(1, await ingress.heartbeat(self.name)))
+        held = list(self._workers)
+        renewed = await asyncio.gather(*(ingress.lease(partition, self.name) for partition in held))
+        for partition, kept in zip(held, renewed, strict=True):
+            if not kept:
+                await self._stop(partition)
+        for partition in list(self._workers)[fair:]:
+            await self._stop(partition)
+            await ingress.release(partition, self.name)
+        for partition in range(self._store.partitions):
+            if len(self._workers) >= fair:
+                break
+            if partition not in self._workers and await ingress.lease(partition, self.name):
+                self._start(partition)
+        metrics.DISPATCHER_PARTITIONS.set(len(self._workers))
+
+    def _start(self, partition: int) -> None:
+        worker = PartitionWorker(self._store, partition)
+        task = asyncio.create_task(keep_running("partition", worker.run), name=f"partition-{partition}")
+        self._workers[partition] = task
+
+    async def _stop(self, partition: int) -> None:
+        task = self._workers.pop(partition)
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def close(self) -> None:
+        """Stop every worker and give the leases back."""
+        held = list(self._workers)
+        for partition in held:
+            await self._stop(partition)
+        await asyncio.gather(
+            *(self._store.ingress.release(partition, self.name) for partition in held),
+            self._store.ingress.retire(self.name),
+            return_exceptions=True,
+        )
+
+
+async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    """Run a dispatcher until `stop` is set; `ready` is called once it holds its share."""
+    store = await open_store(settings, "dispatcher", stop)
+    if store is None:
+        return
+    dispatcher = Dispatcher(store)
+    beating = asyncio.create_task(every(_BEAT_SECONDS, "dispatcher", dispatcher.beat))
+    try:
+        ready()
+        await stop.wait()
+    finally:
+        beating.cancel()
+        await asyncio.wait([beating])
+        await dispatcher.close()
+        await store.close()
+        _log.info("dispatcher stopped")

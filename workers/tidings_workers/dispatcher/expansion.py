@@ -1,0 +1,210 @@
+"""From ingress entries to the steps that carry them out.
+
+A step names what each target partition has to do, and its number rises within its entry. Steps are
+the same whenever they are made again: whom a compound notification reaches is frozen in a plan
+before the first copy is written, and a deleted group's members were set aside when it was deleted.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from tidings.protocol.notifications import Target
+from tidings_workers.store import Store
+from tidings_workers.store.ingress import (
+    PLAN_PART,
+    Compound,
+    Disband,
+    Hide,
+    Membership,
+    Operation,
+    Recall,
+    Step,
+    Work,
+)
+
+STEP_USERS: Final = 500
+# Numbers of one operation: more than a plan can have users.
+_NUMBERS: Final = 1_000_000_000
+
+_Part = tuple[int, dict[int, list[list[Any]]], Callable[[], Awaitable[None]] | None]
+
+_target: Final = msgspec.json.Decoder(Target)
+
+
+class _Expiring(msgspec.Struct):
+    expires_at: datetime | None = None
+
+
+_expiring: Final = msgspec.json.Decoder(_Expiring)
+
+
+class _Plan(NamedTuple):
+    """Whom a compound notification still has to reach. `users` when they fit into memory."""
+
+    content: str
+    expires: int
+    done: int
+    users: list[str] | None
+
+
+class Expansion:
+    """Makes the steps of one source partition's work."""
+
+    def __init__(self, store: Store, partition: int) -> None:
+        self._keys = store.core.keys
+        self._ingress = store.ingress
+        self._partition = partition
+
+    async def steps(self, batch: Sequence[Work]) -> AsyncIterator[Step]:
+        """The steps of entries, in order. Plans are made for the whole batch first, at once."""
+        compounds = [
+            operation for work in batch for operation in work.operations if isinstance(operation, Compound)
+        ]
+        plans = dict(
+            zip(
+                compounds,
+                await asyncio.gather(*(self._plan(compound) for compound in compounds)),
+                strict=True,
+            )
+        )
+        for work in batch:
+            for index, operation in enumerate(work.operations):
+                async for number, operations, finish in self._expand(operation, plans):
+                    yield Step(work.id, index * _NUMBERS + number, operations, finish)
+
+    def _expand(self, operation: Operation, plans: dict[Compound, _Plan | None]) -> AsyncIterator[_Part]:
+        match operation:
+            case Compound():
+                return self._copies(operation, plans[operation])
+            case Membership():
+                return self._membership(operation)
+            case Hide():
+                return self._hide(operation)
+            case Recall():
+                return self._recall(operation)
+            case Disband():
+                return self._disband(operation)
+
+    async def _plan(self, compound: Compound) -> _Plan | None:
+        """The frozen plan, made now if there is none; None when nothing is left to do."""
+        ingress, tenant, identity = self._ingress, compound.tenant, compound.id
+        found, done = await asyncio.gather(
+            ingress.record(self._partition, tenant, identity),
+            ingress.progress(self._partition, tenant, identity),
+        )
+        if found is None:
+            return None
+        status, record = found
+        users: list[str] | None = None
+        if status == "a":
+            union = await self._union(tenant, _target.decode(record.to))
+            status = await ingress.plan(self._partition, tenant, identity, union)
+            if status == "new":
+                users = union
+        if status not in {"new", "x"}:
+            return None
+        expires_at = _expiring.decode(record.content).expires_at
+        expires = round(expires_at.timestamp() * 1000) if expires_at else 0
+        return _Plan(record.content.decode(), expires, done, users)
+
+    async def _union(self, tenant: str, target: Target) -> list[str]:
+        """Every user of a target once: those named, then the members of its groups."""
+        union = dict.fromkeys(target.users)
+        for group in dict.fromkeys(target.groups):
+            log = self._keys.group(tenant, group)
+            async for users in self._members(log.partition, f"{log.base}/members", PLAN_PART):
+                union.update(dict.fromkeys(users))
+        for user in target.exclude:
+            union.pop(user, None)
+        return list(union)
+
+    async def _copies(self, compound: Compound, plan: _Plan | None) -> AsyncIterator[_Part]:
+        if plan is None:
+            return
+        tenant, identity, ingress = compound.tenant, compound.id, self._ingress
+        done = plan.done
+        async for users in self._planned(compound, done, plan.users):
+            done += len(users)
+            operations = {
+                partition: [["n", bases, identity, plan.content, plan.expires]]
+                for partition, bases in self._by_partition(tenant, users).items()
+            }
+            yield done, operations, self._later(ingress.advance, tenant, identity, done)
+        yield done + 1, {}, self._later(ingress.stored, tenant, identity)
+
+    def _later(self, call: Callable[..., Awaitable[None]], *arguments: Any) -> Callable[[], Awaitable[None]]:
+        return lambda: call(self._partition, *arguments)
+
+    async def _planned(
+        self, notification: Compound | Recall, start: int, known: list[str] | None = None
+    ) -> AsyncIterator[list[str]]:
+        """A plan's users from `start` on, in the parts of a step each."""
+        tenant, identity = notification.tenant, notification.id
+        while True:
+            if known is not None:
+                users = known[start : start + STEP_USERS]
+            else:
+                users = await self._ingress.planned(self._partition, tenant, identity, start, STEP_USERS)
+            if users:
+                yield users
+            start += len(users)
+            if len(users) < STEP_USERS:
+                return
+
+    async def _members(self, partition: int, base: str, size: int) -> AsyncIterator[list[str]]:
+        start = 0
+        while users := await self._ingress.group_members(partition, base, start, size):
+            yield users
+            start += len(users)
+            if len(users) < size:
+                return
+
+    async def _membership(self, operation: Membership) -> AsyncIterator[_Part]:
+        group, position = operation.group, operation.position
+        yield 1, self._memberships(operation.tenant, operation.users, group, position, joined=operation.joined), None
+
+    def _memberships(
+        self, tenant: str, users: Sequence[str], group: str, position: int, *, joined: bool
+    ) -> dict[int, list[list[Any]]]:
+        return {
+            partition: [["m", base, group, joined, position] for base in bases]
+            for partition, bases in self._by_partition(tenant, users).items()
+        }
+
+    async def _hide(self, operation: Hide) -> AsyncIterator[_Part]:
+        operations = {
+            partition: [["h", base, operation.log, operation.position] for base in bases]
+            for partition, bases in self._by_partition(operation.tenant, operation.users).items()
+        }
+        yield 1, operations, None
+
+    async def _recall(self, operation: Recall) -> AsyncIterator[_Part]:
+        done = 0
+        async for users in self._planned(operation, 0):
+            done += len(users)
+            operations = {
+                partition: [["r", base, operation.id] for base in bases]
+                for partition, bases in self._by_partition(operation.tenant, users).items()
+            }
+            yield done, operations, None
+
+    async def _disband(self, operation: Disband) -> AsyncIterator[_Part]:
+        done = 0
+        async for users in self._members(self._partition, operation.members, STEP_USERS):
+            done += len(users)
+            operations = self._memberships(
+                operation.tenant, users, operation.group, operation.position, joined=False
+            )
+            yield done, operations, None
+        yield done + 1, {}, lambda: self._ingress.forget(self._partition, operation.members)
+
+    def _by_partition(self, tenant: str, users: Sequence[str]) -> dict[int, list[str]]:
+        bases: dict[int, list[str]] = {}
+        for user in users:
+            log = self._keys.user(tenant, user)
+            bases.setdefault(log.partition, []).append(log.base)
+        return bases

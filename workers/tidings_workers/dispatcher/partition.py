@@ -1,0 +1,59 @@
+"""One partition's work: read its ingress, carry it out in order, forget what is done."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from tidings_workers import metrics
+from tidings_workers.dispatcher.expansion import STEP_USERS, Expansion
+from tidings_workers.store import Store
+from tidings_workers.store.ingress import Step, Work
+from tidings_workers.store.keys import milliseconds
+
+_READ: Final = 64
+
+
+class PartitionWorker:
+    """Works on the ingress of one partition until cancelled.
+
+    It may be stopped at any instruction, and another may work on the same partition: every target
+    skips what it has.
+    """
+
+    def __init__(self, store: Store, partition: int) -> None:
+        self._store = store
+        self._partition = partition
+        self._expansion = Expansion(store, partition)
+
+    async def run(self) -> None:
+        """Work until cancelled. Raises StorageUnavailable; starting again is always safe."""
+        reader = self._store.core.connection.reader(f"ingress-{self._partition}")
+        # From the start: what had not been trimmed may not have been done.
+        after = "0"
+        try:
+            while True:
+                batch = await self._store.ingress.read_ingress(reader, self._partition, after, _READ)
+                if batch:
+                    await self._carry_out(batch)
+                    after = f"{batch[-1].id}-0"
+        finally:
+            await reader.close()
+
+    async def _carry_out(self, batch: Sequence[Work]) -> None:
+        metrics.DISPATCHER_LAG.set(max(0.0, milliseconds() / 1000 - batch[0].id / 1e6))
+        steps: list[Step] = []
+        size = 0
+        async for step in self._expansion.steps(batch):
+            steps.append(step)
+            size += sum(map(len, step.operations.values())) + 1
+            # A step of copies is full by itself; small ones share their calls.
+            if size >= STEP_USERS or any(len(rows[0][1]) >= STEP_USERS for rows in step.operations.values()):
+                await self._apply(steps)
+                steps, size = [], 0
+        await self._apply(steps)
+        await self._store.ingress.trim_ingress(self._partition, batch[-1].id)
+        metrics.DISPATCHER_LAG.set(0)
+
+    async def _apply(self, steps: Sequence[Step]) -> None:
+        await self._store.ingress.apply(self._partition, steps)
+        await asyncio.gather(*(step.finish() for step in steps if step.finish is not None))

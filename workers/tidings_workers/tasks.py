@@ -1,0 +1,64 @@
+"""Long tasks: restarted when they fail, counted, and never silent."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from tidings_workers import metrics
+from tidings_workers.config import Settings
+from tidings_workers.store import StorageUnavailable, Store
+
+_PAUSE_SECONDS: Final = 0.2
+
+_log = structlog.get_logger()
+
+
+async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Run `work` until it returns; start it again when it fails, after a short pause.
+
+    The storage being away is expected, and only said once per outage; anything else is a defect
+    and is logged whole.
+    """
+    away = False
+    while True:
+        try:
+            await work()
+        except StorageUnavailable as error:
+            if not away:
+                _log.warning("storage is away", task=name, reason=str(error))
+            away = True
+        except Exception:  # noqa: BLE001 - whatever it is, the process goes on and the log says so
+            away = False
+            _log.exception("task failed and starts again", task=name)
+        else:
+            return
+        metrics.TASK_RESTARTS.labels(task=name).inc()
+        await asyncio.sleep(_PAUSE_SECONDS * (0.5 + random.random()))  # noqa: S311 - jitter
+
+
+async def every(seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work` again and again, this long apart, whatever happens to a single time."""
+
+    async def forever() -> None:
+        while True:
+            await work()
+            await asyncio.sleep(seconds)
+
+    await keep_running(name, forever)
+
+
+async def open_store(settings: Settings, name: str, stop: asyncio.Event) -> Store | None:
+    """Open the store, waiting for it as long as it is away; None when `stop` came first."""
+    away = False
+    while not stop.is_set():
+        try:
+            return await Store.open(settings, name=name)
+        except StorageUnavailable as error:
+            if not away:
+                _log.warning("storage is away", task=name, reason=str(error))
+            away = True
+        await asyncio.sleep(_PAUSE_SECONDS)
+    return None
