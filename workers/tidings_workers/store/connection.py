@@ -217,10 +217,7 @@ class Connection:
     async def load_scripts(self) -> None:
         """Load every script on every primary."""
         for text in SCRIPTS.values():
-            if isinstance(self.client, RedisCluster):
-                await cast("Any", self.client).script_load(text, target_nodes=RedisCluster.PRIMARIES)
-            else:
-                await self.client.script_load(text)
+            await self.client.script_load(text)
 
     def reader(self, name: str) -> "Reader":
         """A connection of its own for blocking reads."""
