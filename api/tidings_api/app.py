@@ -1,0 +1,61 @@
+"""The Litestar application: routes, guards and the one way errors leave it."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+
+from tidings_api import openapi
+from tidings_api.authorisation import authorise, refuse_undeclared
+from tidings_api.problems import answer_exception
+from tidings_api.requests import (
+    JsonRequest,
+    provide_identity,
+    provide_services,
+    provide_store,
+    refuse_unknown_query,
+)
+from tidings_api.routes import docs, groups, health, inbox, notifications, tokens
+from tidings_api.services import Documents, Services
+
+# Bodies are limited by tidings_api.bodies, which reads them all; this is Litestar's own second fence.
+_ANY_BODY_BYTES: Final = 16 * 1024 * 1024
+
+
+ROUTERS: Final = (
+    notifications.routes,
+    groups.routes,
+    inbox.routes,
+    tokens.routes,
+    health.routes,
+    docs.routes,
+)
+_PROVIDERS: Final[dict[str, Callable[..., Any]]] = {
+    "identity": provide_identity,
+    "services": provide_services,
+    "store": provide_store,
+}
+
+
+def describe() -> dict[str, Any]:
+    """The OpenAPI document of the application."""
+    return openapi.describe(ROUTERS, _PROVIDERS)
+
+
+def create_app(services: Services) -> Litestar:
+    """The application on these services; ImproperlyConfiguredException when a route declares no scope."""
+    app = Litestar(
+        route_handlers=ROUTERS,
+        state=State({"services": services, "documents": Documents(describe)}),
+        guards=[authorise, refuse_unknown_query],
+        dependencies={name: Provide(provider) for name, provider in _PROVIDERS.items()},
+        request_class=JsonRequest,
+        request_max_body_size=_ANY_BODY_BYTES,
+        exception_handlers={Exception: answer_exception},
+        openapi_config=None,
+        logging_config=None,
+    )
+    refuse_undeclared(app)
+    return app

@@ -1,0 +1,80 @@
+"""Who calls, and whether they may: bearer tokens (RFC 6750) and the scopes of routes.
+
+A route says what it needs in its `opt`, by `needs(...)` or `PUBLIC`; one that says nothing stops the
+server from starting.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from litestar import Litestar
+from litestar.connection import ASGIConnection
+from litestar.exceptions import ImproperlyConfiguredException
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+
+from tidings_api.bodies import RawHeaders, header
+from tidings_api.problems import ProblemError
+from tidings_api.services import Services
+from tidings_workers.registry import SCOPES
+from tidings_workers.tokens import Identity, TokenError
+
+SCOPE_OPTION: Final = "scope"
+PUBLIC: Final[Mapping[str, Any]] = {SCOPE_OPTION: None}
+
+
+def needs(scope: str) -> Mapping[str, Any]:
+    """The `opt` of a route that a token must have this scope for."""
+    if scope not in SCOPES:
+        raise ImproperlyConfiguredException(f"there is no scope {scope!r}")
+    return {SCOPE_OPTION: scope}
+
+
+def refuse_undeclared(app: Litestar) -> None:
+    """Deny by default: every route has to say what it needs."""
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            automatic = isinstance(handler, HTTPRouteHandler) and handler.http_methods == {"OPTIONS"}
+            if not automatic and SCOPE_OPTION not in handler.opt:
+                raise ImproperlyConfiguredException(f"the route {route.path} ({handler}) declares no scope")
+
+
+async def authorise(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Litestar's guard: puts the caller's Identity into the scope as `auth`."""
+    scope = handler.opt.get(SCOPE_OPTION)
+    if scope is not None:
+        services: Services = connection.app.state.services
+        connection.scope["auth"] = await identify(services, connection.scope["headers"], scope)
+
+
+async def identify(services: Services, headers: RawHeaders, scope: str) -> Identity:
+    """The caller, by the one Authorization header; raises TokenError, or ProblemError for the scope."""
+    token = _bearer(headers)
+    try:
+        identity = services.verifier.verify(token, time.time())
+    except TokenError as error:
+        if not error.unknown_key:
+            raise
+        await services.view.refresh()
+        identity = services.verifier.verify(token, time.time())
+    if scope not in identity.scopes:
+        raise ProblemError(
+            "insufficient_scope",
+            f"This needs a token with the scope {scope!r}, from a key that has it.",
+            headers={
+                "www-authenticate": f'Bearer realm="tidings", error="insufficient_scope", scope="{scope}"'
+            },
+        )
+    return identity
+
+
+def _bearer(headers: RawHeaders) -> str:
+    values = header(headers, b"authorization")
+    if not values:
+        raise TokenError("missing_token", "Send the header Authorization: Bearer <token>.")
+    if len(values) > 1:
+        raise TokenError("invalid_token", "Send one Authorization header, not several.")
+    kind, _, token = values[0].decode("latin-1").partition(" ")
+    if kind.lower() != "bearer":
+        raise TokenError("invalid_token", "The Authorization header must be: Bearer <token>.")
+    return token.strip(" ")

@@ -1,0 +1,137 @@
+"""The documentation page: the OpenAPI document as plain HTML, with no script and nothing from elsewhere."""
+
+import json
+import re
+from html import escape
+from typing import Any, Final
+
+STYLE: Final = """\
+:root { color-scheme: light dark; --line: #8884; --soft: #8882; --accent: #3a6ea5; }
+body { font: 16px/1.55 system-ui, sans-serif; max-width: 62rem; margin: 0 auto; padding: 2rem 1rem 6rem; }
+h1 { margin-bottom: 0; }
+h2 { margin-top: 3rem; border-bottom: 1px solid var(--line); }
+h3 { margin-top: 2.5rem; }
+code, pre { font: 0.9em/1.5 ui-monospace, monospace; }
+pre { background: var(--soft); padding: 0.8rem 1rem; border-radius: 6px; overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; }
+td, th { text-align: left; vertical-align: top; padding: 0.35rem 0.8rem 0.35rem 0; }
+td, th { border-top: 1px solid var(--line); }
+.method { background: var(--accent); color: white; border-radius: 4px; }
+.method { padding: 0.1rem 0.45rem; font-size: 0.8em; }
+a { color: var(--accent); }
+nav li { list-style: none; }
+"""
+
+_METHODS: Final = ("get", "post", "put", "delete")
+_CODE: Final = re.compile(r"`([^`]+)`")
+
+
+def render(document: dict[str, Any]) -> str:
+    """The whole page."""
+    operations = [
+        (path, method, item[method])
+        for path, item in document["paths"].items()
+        for method in _METHODS
+        if method in item
+    ]
+    schemas = document["components"]["schemas"]
+    tags = list(dict.fromkeys(operation["tags"][0] for _, _, operation in operations))
+    parts = [
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>",
+        "<title>Tidings API</title><link rel='stylesheet' href='/docs/style.css'></head><body>",
+        f"<h1>{escape(document['info']['title'])}</h1><p>{escape(document['info']['summary'])}</p>",
+        "<p><a href='/openapi.json'>OpenAPI 3.1</a></p>",
+        _contents(operations, tags),
+    ]
+    for tag in tags:
+        parts.append(f"<h2>{escape(tag)}</h2>")
+        parts += [_operation(*each, document) for each in operations if each[2]["tags"][0] == tag]
+    parts.append("<h2>Types</h2>")
+    parts += [_type(name, schema) for name, schema in sorted(schemas.items())]
+    parts.append("<h2>Errors</h2><table><tr><th>Status</th><th>Codes</th></tr>")
+    parts += [
+        f"<tr><td>{name.removeprefix('Problem')}</td><td>{_text(answer['description'])}</td></tr>"
+        for name, answer in document["components"]["responses"].items()
+    ]
+    parts.append("</table></body></html>\n")
+    return "\n".join(parts)
+
+
+def _contents(operations: list[tuple[str, str, Any]], tags: list[str]) -> str:
+    items = [
+        f"<li><a href='#{operation['operationId']}'>{escape(operation['summary'])}</a></li>"
+        for tag in tags
+        for _, _, operation in operations
+        if operation["tags"][0] == tag
+    ]
+    return f"<nav aria-label='Operations'><ul>{''.join(items)}</ul></nav>"
+
+
+def _operation(path: str, method: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
+    parts = [
+        f"<section id='{operation['operationId']}'><h3>{escape(operation['summary'])}</h3>",
+        f"<p><span class='method'>{method.upper()}</span> <code>{escape(path)}</code></p>",
+        *(f"<p>{_text(paragraph)}</p>" for paragraph in operation.get("description", "").split("\n\n")),
+    ]
+    if operation.get("parameters"):
+        rows = "".join(
+            f"<tr><td><code>{escape(each['name'])}</code></td><td>{each['in']}</td><td>{_text(each['description'])}</td></tr>"
+            for each in operation["parameters"]
+        )
+        parts.append(f"<table><tr><th>Parameter</th><th>In</th><th>Meaning</th></tr>{rows}</table>")
+    if "requestBody" in operation:
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        parts.append(f"<p>Body: {_kind(schema)}</p>")
+        examples = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]].get("examples", ())
+        parts += [f"<pre>{escape(json.dumps(example, indent=2))}</pre>" for example in examples]
+    rows = "".join(
+        f"<tr><td>{status}</td><td>{_answer(answer, document)}</td></tr>"
+        for status, answer in operation["responses"].items()
+    )
+    parts.append(f"<table><tr><th>Status</th><th>Answer</th></tr>{rows}</table></section>")
+    return "".join(parts)
+
+
+def _answer(answer: dict[str, Any], document: dict[str, Any]) -> str:
+    if "$ref" in answer:
+        return _text(document["components"]["responses"][answer["$ref"].rsplit("/", 1)[1]]["description"])
+    content = answer.get("content", {}).get("application/json")
+    return _kind(content["schema"]) if content else "no content"
+
+
+def _type(name: str, schema: dict[str, Any]) -> str:
+    required = set(schema.get("required", ()))
+    rows = "".join(
+        f"<tr><td><code>{escape(field)}</code></td><td>{_kind(rule)}</td>"
+        f"<td>{'required' if field in required else ''}</td><td>{_text(_meaning(rule))}</td></tr>"
+        for field, rule in schema.get("properties", {}).items()
+    )
+    return (
+        f"<section id='type-{escape(name)}'><h3>{escape(name)}</h3>"
+        f"<p>{_text(schema.get('description', ''))}</p>"
+        f"<table><tr><th>Field</th><th>Type</th><th></th><th>Meaning</th></tr>{rows}</table></section>"
+    )
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        name = escape(schema["$ref"].rsplit("/", 1)[1])
+        return f"<a href='#type-{name}'>{name}</a>"
+    if "anyOf" in schema:
+        return " or ".join(_kind(each) for each in schema["anyOf"])
+    if "enum" in schema:
+        return " or ".join(f"<code>{escape(str(value))}</code>" for value in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema.get('items', {}))}"
+    return escape(str(schema.get("format") or schema.get("type", "any")))
+
+
+def _meaning(schema: dict[str, Any]) -> str:
+    """The description of a field, or of the one alternative or item that has one."""
+    nested = [*schema.get("anyOf", ()), *([schema["items"]] if "items" in schema else ())]
+    return schema.get("description") or next((text for each in nested if (text := _meaning(each))), "")
+
+
+def _text(text: str) -> str:
+    return _CODE.sub(r"<code>\1</code>", escape(text, quote=False))

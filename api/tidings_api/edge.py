@@ -1,0 +1,144 @@
+"""The outermost layer of the API, around Litestar: what holds for every answer, whoever gives it.
+
+Request ids, headers of security and caching, HEAD, strict paths, overload, metrics, and the last
+catch for errors that Litestar does not see.
+"""
+
+import itertools
+import re
+import secrets
+import time
+from typing import Any, Final
+
+from litestar.types import ASGIApp, Receive, Scope, Send
+from prometheus_client import Counter, Histogram
+
+from tidings_api.bodies import RawHeaders, header
+from tidings_api.problems import MEDIA_TYPE, ProblemError, encode_problem, problem_of
+from tidings_workers import metrics
+
+# Requests that wait at the same time. The store answers thousands a second, so more than this means
+# waiting for seconds, and it is better to say so at once.
+WAITING: Final = 2_000
+
+_OWN_ID: Final = re.compile(rb"[A-Za-z0-9._:@+/=\-]{1,128}").fullmatch
+_NEXT: Final = itertools.count(1).__next__
+_PREFIX: Final = secrets.token_hex(6)
+
+
+class Edge:
+    """The ASGI application that the server runs."""
+
+    def __init__(self, app: ASGIApp, *, waiting: int = WAITING) -> None:
+        self._app = app
+        self._limit = waiting
+        self._waiting = 0
+        self._requests: dict[tuple[str, str, int], Counter] = {}
+        self._seconds: dict[str, Histogram] = {}
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """One HTTP request; other kinds of scope are not served here."""
+        if scope["type"] != "http":
+            return
+        began = time.perf_counter()
+        answer = _Answer(scope, send)
+        self._waiting += 1
+        try:
+            await self._serve(scope, receive, answer)
+        finally:
+            self._waiting -= 1
+            self._count(scope, answer, time.perf_counter() - began)
+
+    async def _serve(self, scope: Any, receive: Receive, answer: "_Answer") -> None:
+        try:
+            self._admit(scope)
+            await self._app(scope, receive, answer.send)
+        except Exception as error:
+            if answer.status:
+                raise
+            document, headers = problem_of(error, answer.request_id)
+            await answer.give(document.status, encode_problem(document), headers)
+
+    def _admit(self, scope: Scope) -> None:
+        if self._waiting > self._limit and not scope["path"].startswith("/health/"):
+            raise ProblemError("overloaded", "Too many requests are waiting here: try again in a moment.")
+        _check_path(scope)
+
+    def _count(self, scope: Any, answer: "_Answer", seconds: float) -> None:
+        route = scope.get("path_template") or "none"
+        key = (route, answer.method, answer.status)
+        counter = self._requests.get(key)
+        if counter is None:
+            # A method is the client's own text: only those that a route answers become a label.
+            method = answer.method if route != "none" else "any"
+            counter = self._requests[key] = metrics.REQUESTS.labels(
+                route=route, method=method, status=str(answer.status)
+            )
+        counter.inc()
+        histogram = self._seconds.get(route)
+        if histogram is None:
+            histogram = self._seconds[route] = metrics.REQUEST_SECONDS.labels(route=route)
+        histogram.observe(seconds)
+
+
+class _Answer:
+    """Passes one answer on, with what every answer has."""
+
+    __slots__ = ("_head_only", "_private", "_send", "method", "request_id", "status")
+
+    def __init__(self, scope: Any, send: Send) -> None:
+        self._send = send
+        self.status = 0
+        self.method = scope["method"]
+        self.request_id = _request_id(scope["headers"])
+        scope.setdefault("state", {})["request_id"] = self.request_id
+        self._private = scope["path"].startswith("/v1/")
+        # RFC 9110, section 9.3.2: HEAD is GET without the content.
+        self._head_only = self.method == "HEAD"
+        if self._head_only:
+            scope["method"] = "GET"
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [
+                (name, _with_head(value) if name == b"allow" else value) for name, value in message["headers"]
+            ]
+            headers += ((b"x-request-id", self.request_id.encode()), (b"x-content-type-options", b"nosniff"))
+            if self._private and not header(headers, b"cache-control"):
+                headers.append((b"cache-control", b"private, no-cache"))
+            message = {**message, "headers": headers}
+        elif self._head_only:
+            message = {**message, "body": b""}
+        await self._send(message)
+
+    async def give(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        """A whole problem answer."""
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        raw += [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+        await self.send({"type": "http.response.start", "status": status, "headers": raw})
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _request_id(headers: RawHeaders) -> str:
+    """The client's own id when it is one that logs can bear, else one of ours."""
+    given = header(headers, b"x-request-id")
+    if len(given) == 1 and _OWN_ID(given[0]):
+        return given[0].decode()
+    return f"{_PREFIX}{_NEXT():08x}"
+
+
+def _check_path(scope: Scope) -> None:
+    """One address per thing: no empty steps, no slash at the end, none hidden by encoding."""
+    path = scope["path"]
+    if (path.endswith("/") and path != "/") or "//" in path or b"%2f" in scope.get("raw_path", b"").lower():
+        raise ProblemError(
+            "not_found", "There is no such path: paths here have no empty parts and no slash at the end."
+        )
+
+
+def _with_head(allow: bytes) -> bytes:
+    methods = allow.decode().split(", ")
+    if "GET" in methods and "HEAD" not in methods:
+        methods.append("HEAD")
+    return ", ".join(sorted(methods)).encode()

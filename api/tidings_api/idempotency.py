@@ -1,0 +1,51 @@
+"""The header Idempotency-Key: one key in either spelling, and the digest of what it came with."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar.params import Parameter
+
+from tidings.protocol import limits
+from tidings_api.problems import ProblemError
+from tidings_workers.store import Idempotency
+
+HEADER: Final = "Idempotency-Key"
+_RULE: Final = f"1 to {limits.IDEMPOTENCY_KEY_LENGTH} printable ASCII characters, bare or quoted."
+
+IdempotencyKey = Annotated[
+    str | None,
+    Parameter(
+        header=HEADER,
+        description="Names the request: repeated within 24 hours with the same body it gives the same answer "
+        f"and does nothing again. {_RULE}",
+    ),
+]
+
+_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\["\\])*)"').fullmatch
+_ESCAPE: Final = re.compile(r"\\(.)")
+_KEY: Final = re.compile(rf"[\x20-\x7E]{{1,{limits.IDEMPOTENCY_KEY_LENGTH}}}").fullmatch
+
+# The same JSON in another order or spacing is the same request.
+_encode: Final = msgspec.json.Encoder(order="deterministic").encode
+
+
+def idempotency(key: str | None, route: str, parts: Iterable[Any]) -> Idempotency | None:
+    """The key and the digest of a request's decoded parts; None without a key, 422 for a bad one."""
+    if key is None:
+        return None
+    quoted = _QUOTED(key.strip())
+    bare = _ESCAPE.sub(r"\1", quoted[1]) if quoted else key.strip()
+    if not _KEY(bare):
+        raise ProblemError(
+            "invalid_request",
+            f"The {HEADER} must be {_RULE}",
+        )
+    digest = hashlib.sha256(route.encode())
+    for part in parts:
+        encoded = _encode(part)
+        digest.update(b"%d\n" % len(encoded))
+        digest.update(encoded)
+    return Idempotency(bare, digest.digest())

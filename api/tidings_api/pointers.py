@@ -1,0 +1,88 @@
+"""msgspec's messages in the words of the contract: where the fault is, and the rule it breaks."""
+
+import re
+from typing import Final
+
+from tidings.protocol.errors import FieldError
+from tidings.protocol.limits import LINK_LENGTH
+from tidings.protocol.names import DEVICE_PATTERN, ID_PATTERN, ID_RULE, LINK_PATTERN
+
+_WHERE: Final = re.compile(r" - at `(?:key` in `)?\$(?P<path>[^`]*)`$")
+_STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+)\]|\[\.\.\.\]")
+_PATTERN: Final = re.compile(r"Expected `str` matching regex '(?P<pattern>.*)'", re.DOTALL)
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
+_MISSING: Final = re.compile(r"Object missing required field `(?P<name>[^`]*)`")
+_BOUND: Final = re.compile(
+    r"Expected `(?P<type>\w+)` (?P<bound>>=|<=|of length >=|of length <=) (?P<limit>\d+)"
+)
+_TYPE: Final = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<got>[^`]+)`")
+
+_RULES: Final = {
+    ID_PATTERN: f"an id is {ID_RULE}",
+    DEVICE_PATTERN: "a device is named by 1 to 64 characters as in ids",
+    LINK_PATTERN: f"a link is http, https, mailto, or a path with one leading /, up to {LINK_LENGTH} characters",
+}
+_BOUNDS: Final = {
+    ">=": "must be {limit} or more",
+    "<=": "must be {limit} or less",
+    "of length >=": "must not be shorter than {limit}",
+    "of length <=": "must not be longer than {limit}",
+}
+_JSON_NAMES: Final = {"int": "whole number", "float": "number", "str": "string", "bool": "boolean"}
+
+
+def field_error(message: str, base: str = "#") -> FieldError:
+    """What msgspec said of a body as a pointer below `base` (a URI fragment) and a sentence."""
+    where = _WHERE.search(message)
+    fault = message[: where.start()] if where else message
+    pointer = base + (_pointer(where["path"]) if where else "")
+    named = _UNKNOWN.fullmatch(fault) or _MISSING.fullmatch(fault)
+    if named is not None:
+        pointer += "/" + escaped(named["name"])
+    return FieldError(pointer, in_words(fault))
+
+
+def in_words(fault: str) -> str:
+    """One of msgspec's messages as a sentence, with rules for patterns and without the place."""
+    fault = _WHERE.sub("", fault)
+    if found := _PATTERN.match(fault):
+        rule = _RULES.get(
+            found["pattern"].replace("\\\\", "\\"), "it does not have the form that is asked for"
+        )
+        return _sentence(rule)
+    if found := _UNKNOWN.fullmatch(fault):
+        return "There is no such field here: leave it out."
+    if found := _MISSING.fullmatch(fault):
+        return f"The field {found['name']} is required."
+    if found := _BOUND.match(fault):
+        return _sentence("it " + _BOUNDS[found["bound"]].format(limit=found["limit"]))
+    if found := _TYPE.match(fault):
+        wanted = " or ".join(_JSON_NAMES.get(name, name) for name in found["wanted"].split(" | "))
+        return f"This must be {wanted}, not {_JSON_NAMES.get(found['got'], found['got'])}."
+    return _sentence(fault)
+
+
+def escaped(name: str) -> str:
+    """A name as one step of a JSON pointer (RFC 6901) in a URI fragment."""
+    text = name.replace("~", "~0").replace("/", "~1")
+    return "".join(
+        char if char.isascii() and (char.isalnum() or char in "-._~!$&'()*+,;=:@") else _percent(char)
+        for char in text
+    )
+
+
+def _percent(char: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in char.encode())
+
+
+def _pointer(path: str) -> str:
+    steps = []
+    for step in _STEP.finditer(path):
+        if step["name"] is None and step["index"] is None:
+            break  # a value of a dict: msgspec does not say which
+        steps.append(escaped(step["name"] or step["index"]))
+    return "".join("/" + step for step in steps)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."

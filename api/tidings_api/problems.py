@@ -1,0 +1,156 @@
+"""Errors as answers: every exception that can leave a handler becomes one `application/problem+json`."""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+
+from tidings.protocol.errors import ERRORS, FieldError, Problem, problem
+from tidings_api.pointers import in_words
+from tidings_workers.store import IdempotencyInProgress, IdempotencyMismatch, StorageUnavailable
+from tidings_workers.tokens import TokenError
+
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_SECONDS: Final = 1
+
+_log = structlog.get_logger()
+_encode: Final = msgspec.json.Encoder().encode
+
+Headers = dict[str, str]
+
+
+class ProblemError(Exception):
+    """An answer of the table of error codes: `detail` says what was wrong and how to mend it."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        errors: tuple[FieldError, ...] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.errors = errors
+        self.headers = dict(headers or {})
+
+
+def problem_of(error: Exception, request_id: str) -> tuple[Problem, Headers]:
+    """The problem document of any exception, and the headers that go with it."""
+    told = _told(error)
+    if told is None:
+        _log.error("request failed", request_id=request_id, exc_info=error)
+        told = ProblemError(
+            "internal_error",
+            "This is a defect of the server, which has logged it under this request's id.",
+        )
+    headers = told.headers
+    entry = ERRORS[told.code]
+    if entry.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+        headers.setdefault("retry-after", str(RETRY_SECONDS))
+    if entry.status == HTTPStatus.UNAUTHORIZED:
+        headers.setdefault("www-authenticate", _challenge(told.code))
+    return problem(told.code, told.detail, request_id, told.errors), headers
+
+
+def encode_problem(document: Problem) -> bytes:
+    """The body of a problem answer."""
+    return _encode(document)
+
+
+def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Litestar's handler of all exceptions."""
+    document, headers = problem_of(error, request.scope["state"].get("request_id", ""))
+    return Response(
+        encode_problem(document), status_code=document.status, headers=headers, media_type=MEDIA_TYPE
+    )
+
+
+def _told(error: Exception) -> ProblemError | None:
+    if isinstance(error, ProblemError):
+        return error
+    for kind, tell in _TELLERS.items():
+        if isinstance(error, kind):
+            return tell(error)
+    return None
+
+
+def _of_token(error: Any) -> ProblemError:
+    return ProblemError(error.code, error.detail)
+
+
+def _of_storage(_: Any) -> ProblemError:
+    return ProblemError(
+        "storage_unavailable", "The storage does not answer right now: try again in a second."
+    )
+
+
+def _of_mismatch(_: Any) -> ProblemError:
+    return ProblemError(
+        "idempotency_mismatch",
+        "This Idempotency-Key came with another body within the last 24 hours: use a new one.",
+    )
+
+
+def _of_progress(_: Any) -> ProblemError:
+    return ProblemError(
+        "idempotency_in_progress",
+        "The first request with this Idempotency-Key is still being answered: repeat this one in a moment.",
+        headers={"retry-after": str(RETRY_SECONDS)},
+    )
+
+
+def _of_validation(error: Any) -> ProblemError:
+    """Litestar's verdict on path, query and header parameters."""
+    found = [
+        f"{entry.get('source', 'parameter')} parameter {entry.get('key', '')}: {in_words(entry['message'])}"
+        for entry in error.extra or ()
+        if isinstance(entry, dict)
+    ]
+    return ProblemError("invalid_request", " ".join(found) or f"{error.detail}.")
+
+
+def _of_method(error: Any) -> ProblemError:
+    allowed = dict(error.headers or {}).get("allow", "")
+    return ProblemError(
+        "method_not_allowed", f"This path answers {allowed}.", headers={"allow": allowed} if allowed else {}
+    )
+
+
+def _of_not_found(_: Any) -> ProblemError:
+    return ProblemError("not_found", "There is no such path: /docs lists all of them.")
+
+
+def _of_http(error: Any) -> ProblemError | None:
+    if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return ProblemError("too_large", "The body is too large.")
+    if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ProblemError("malformed_request", f"{error.detail}.")
+    return None
+
+
+_TELLERS: Final[dict[type[Exception], Callable[[Any], ProblemError | None]]] = {
+    TokenError: _of_token,
+    StorageUnavailable: _of_storage,
+    IdempotencyMismatch: _of_mismatch,
+    IdempotencyInProgress: _of_progress,
+    ValidationException: _of_validation,
+    MethodNotAllowedException: _of_method,
+    NotFoundException: _of_not_found,
+    HTTPException: _of_http,
+}
+
+
+def _challenge(code: str) -> str:
+    """RFC 6750, section 3: without a token there is no error to name."""
+    return 'Bearer realm="tidings"' + ("" if code == "missing_token" else ', error="invalid_token"')

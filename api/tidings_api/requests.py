@@ -1,0 +1,102 @@
+"""Litestar's request, guards and parameters in the terms of the contract."""
+
+from functools import lru_cache
+from typing import Annotated, Any, Final
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.handlers import BaseRouteHandler
+from litestar.params import Parameter, ParameterKwarg
+
+from tidings.protocol import limits
+from tidings.protocol.names import ID_PATTERN, ID_RULE
+from tidings_api.bodies import BodyDecoder, query_names, read_body, require_json
+from tidings_api.problems import ProblemError
+from tidings_api.services import Services
+from tidings_workers.store import Store
+from tidings_workers.tokens import Identity
+
+BODY_BYTES_OPTION: Final = "body_bytes"
+SMALL_BODY_BYTES: Final = 64 * 1024
+
+UserPath = Annotated[str, Parameter(pattern=ID_PATTERN, description=f"A user's id: {ID_RULE}.")]
+GroupPath = Annotated[str, Parameter(pattern=ID_PATTERN, description=f"A group's id: {ID_RULE}.")]
+Limit = Annotated[
+    int, Parameter(ge=1, le=limits.PAGE_MAXIMUM, description="How many items a page has at most.")
+]
+Cursor = Annotated[
+    str | None, Parameter(description="`next` or `previous` of a page of this list; none for its start.")
+]
+
+
+class JsonRequest(Request[Any, Any, State]):
+    """Reads and decodes bodies by the rules of `tidings_api.bodies`, as the handler's `data` is typed."""
+
+    async def body(self) -> bytes:
+        """The body of a route that takes JSON; ProblemError for any other."""
+        state = self._connection_state
+        if not isinstance(state.body, bytes):
+            headers = self.scope["headers"]
+            require_json(headers)
+            body = await read_body(self.receive, headers, body_bytes(self.route_handler))
+            if not body:
+                raise ProblemError("malformed_json", "The body is empty: send a JSON object.")
+            state.body = body
+        return state.body
+
+    async def json(self) -> Any:
+        """The body as the type of the handler's `data`."""
+        return decoder_of(self.route_handler).decode(await self.body())
+
+
+def body_bytes(handler: BaseRouteHandler) -> int:
+    """How large a body the route takes."""
+    limit: int = handler.opt.get(BODY_BYTES_OPTION, SMALL_BODY_BYTES)
+    return limit
+
+
+@lru_cache
+def decoder_of(handler: BaseRouteHandler) -> BodyDecoder[Any]:
+    """The decoder of a handler's `data`."""
+    field = handler.parsed_data_field
+    assert field is not None  # noqa: S101  Litestar asks for a body only where there is one
+    return BodyDecoder(field.annotation, undecoded_parts=handler.opt.get("undecoded_parts", False))
+
+
+async def refuse_unknown_query(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """Litestar's guard: what a route does not declare is an error, not ignored."""
+    if connection.scope["query_string"]:
+        query_names(connection.query_params, _declared_query(handler))
+
+
+@lru_cache
+def _declared_query(handler: BaseRouteHandler) -> frozenset[str]:
+    fields = handler.parsed_fn_signature.parameters
+    return frozenset(
+        field.kwarg_definition.query or name
+        for name, field in fields.items()
+        if isinstance(field.kwarg_definition, ParameterKwarg)
+        and not field.kwarg_definition.header
+        and f"{{{name}:" not in "".join(handler.paths)
+    )
+
+
+async def provide_identity(request: JsonRequest) -> Identity:
+    """The caller, whom the guard has found out."""
+    identity: Identity = request.scope["auth"]
+    return identity
+
+
+async def provide_services(state: State) -> Services:
+    """The parts the routes work with."""
+    services: Services = state.services
+    return services
+
+
+async def provide_store(state: State) -> Store:
+    """The open store; 503 while there is none."""
+    services: Services = state.services
+    return services.store

@@ -1,0 +1,44 @@
+"""The API's description: for programs as OpenAPI, for people as one page without scripts."""
+
+import asyncio
+from typing import Final
+
+from litestar import Response, Router, get
+from litestar.datastructures import State
+
+from tidings_api.authorisation import PUBLIC
+from tidings_api.docs_page import STYLE
+from tidings_api.services import Documents
+
+_CACHED: Final = {"cache-control": "public, max-age=300"}
+_PAGE_HEADERS: Final = {
+    **_CACHED,
+    "content-security-policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+}
+
+
+@get("/openapi.json", opt=PUBLIC)
+async def openapi(state: State) -> Response[bytes]:
+    """The OpenAPI 3.1 document of this server."""
+    documents: Documents = state.documents
+    body = await asyncio.to_thread(documents.openapi)
+    return Response(body, media_type="application/json", headers=_CACHED)
+
+
+@get("/docs", opt=PUBLIC)
+async def page(state: State) -> Response[bytes]:
+    """The same as a page for people."""
+    documents: Documents = state.documents
+    body = await asyncio.to_thread(documents.page)
+    return Response(body, media_type="text/html; charset=utf-8", headers=_PAGE_HEADERS)
+
+
+@get("/docs/style.css", opt=PUBLIC)
+async def style() -> Response[str]:
+    """The page's style."""
+    return Response(STYLE, media_type="text/css; charset=utf-8", headers=_CACHED)
+
+
+routes: Final = Router("/", include_in_schema=False, route_handlers=[openapi, page, style])

@@ -1,0 +1,139 @@
+"""Groups and their members."""
+
+from typing import Final
+
+from litestar import Response, Router, delete, get, post, put
+
+from tidings.protocol import limits
+from tidings.protocol.errors import FieldError
+from tidings.protocol.rest import ChangeMembers, Group, GroupPage, Member, MemberPage, MembersChanged
+from tidings_api.authorisation import needs
+from tidings_api.cursors import Cursors
+from tidings_api.problems import ProblemError
+from tidings_api.requests import BODY_BYTES_OPTION, Cursor, GroupPath, Limit, UserPath
+from tidings_workers.store import GroupInfo, Page, Store
+from tidings_workers.store.sends import timestamp
+from tidings_workers.tokens import Identity
+
+# 10,000 ids of 128 characters, quoted and apart.
+CHANGE_BYTES: Final = limits.GROUP_CHANGES * (limits.ID_LENGTH + 4) + 1024
+
+
+@get("/v1/groups", opt=needs("read"), summary="List groups")
+async def list_groups(
+    identity: Identity, store: Store, limit: Limit = limits.PAGE_DEFAULT, cursor: Cursor = None
+) -> GroupPage:
+    """The tenant's groups by id."""
+    cursors = Cursors(store.secret, identity.tenant, "groups")
+    return _group_page(await store.groups(identity.tenant, limit, cursors.read(cursor)), cursors)
+
+
+@get("/v1/groups/{group:str}", opt=needs("read"), summary="Get a group")
+async def get_group(group: GroupPath, identity: Identity, store: Store) -> Group:
+    """A group, with how many members it has."""
+    found = await store.group(identity.tenant, group)
+    if found is None:
+        raise ProblemError("not_found", f"There is no group {group!r}.")
+    return _group(found)
+
+
+@delete("/v1/groups/{group:str}", opt=needs("groups"), summary="Delete a group")
+async def delete_group(group: GroupPath, identity: Identity, store: Store) -> None:
+    """Ends all memberships of the group. Members keep what they got; idempotent."""
+    await store.delete_group(identity.tenant, group)
+
+
+@get("/v1/groups/{group:str}/members", opt=needs("read"), summary="List the members of a group")
+async def list_members(
+    group: GroupPath,
+    identity: Identity,
+    store: Store,
+    limit: Limit = limits.PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> MemberPage:
+    """The members in the order of joining; an empty page for a group that nobody made."""
+    cursors = Cursors(store.secret, identity.tenant, "members", group)
+    page = await store.members(identity.tenant, group, limit, cursors.read(cursor))
+    return MemberPage(
+        [Member(user, timestamp(joined_at)) for user, joined_at in page.items],
+        cursors.write(page.next),
+        cursors.write(page.previous),
+    )
+
+
+@post(
+    "/v1/groups/{group:str}/members",
+    opt={**needs("groups"), BODY_BYTES_OPTION: CHANGE_BYTES},
+    status_code=200,
+    summary="Change many members of a group",
+)
+async def change_members(
+    group: GroupPath, data: ChangeMembers, identity: Identity, store: Store
+) -> MembersChanged:
+    """Adds, then removes. The group is made with its first member; a send that follows sees the change."""
+    if len(data.add) + len(data.remove) > limits.GROUP_CHANGES:
+        raise ProblemError(
+            "invalid_request",
+            "The body is not valid: see errors.",
+            (FieldError("#", f"add and remove name more than {limits.GROUP_CHANGES:,} users together."),),
+        )
+    return MembersChanged(*await store.change_members(identity.tenant, group, data.add, data.remove))
+
+
+@put(
+    "/v1/groups/{group:str}/members/{user:str}",
+    opt=needs("groups"),
+    status_code=204,
+    summary="Add a user to a group",
+)
+async def add_member(group: GroupPath, user: UserPath, identity: Identity, store: Store) -> Response[None]:
+    """The user gets what is sent to the group from now on. Idempotent."""
+    await store.change_members(identity.tenant, group, [user], [])
+    return Response(None)
+
+
+@delete(
+    "/v1/groups/{group:str}/members/{user:str}", opt=needs("groups"), summary="Remove a user from a group"
+)
+async def remove_member(group: GroupPath, user: UserPath, identity: Identity, store: Store) -> None:
+    """The user keeps what was sent to the group so far, and gets nothing after it. Idempotent."""
+    await store.change_members(identity.tenant, group, [], [user])
+
+
+@get("/v1/users/{user:str}/groups", opt=needs("read"), summary="List the groups of a user")
+async def list_groups_of_user(
+    user: UserPath,
+    identity: Identity,
+    store: Store,
+    limit: Limit = limits.PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> GroupPage:
+    """The groups that the user is in, by id; an empty page for a user that nobody has named yet."""
+    cursors = Cursors(store.secret, identity.tenant, "groups-of", user)
+    return _group_page(await store.groups_of(identity.tenant, user, limit, cursors.read(cursor)), cursors)
+
+
+routes: Final = Router(
+    "/",
+    tags=["Groups"],
+    route_handlers=[
+        list_groups,
+        get_group,
+        delete_group,
+        list_members,
+        change_members,
+        add_member,
+        remove_member,
+        list_groups_of_user,
+    ],
+)
+
+
+def _group(info: GroupInfo) -> Group:
+    return Group(info.id, info.members, timestamp(info.created_at))
+
+
+def _group_page(page: Page[GroupInfo], cursors: Cursors) -> GroupPage:
+    return GroupPage(
+        [_group(info) for info in page.items], cursors.write(page.next), cursors.write(page.previous)
+    )

@@ -1,0 +1,203 @@
+"""Sending notifications, one or many, asking what became of one, and recalling it."""
+
+import re
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Response, Router, delete, get, post
+from litestar.params import Parameter
+from msgspec import Struct
+
+from tidings.protocol import limits
+from tidings.protocol.errors import FieldError, problem
+from tidings.protocol.notifications import CreateNotification, Receipts, ReceivedAction, Sent
+from tidings.protocol.rest import BatchAnswer, BatchResult, CreateBatch, SentNotification, SentTarget
+from tidings_api.authorisation import needs
+from tidings_api.bodies import BodyDecoder, check_well_formed
+from tidings_api.direct import direct
+from tidings_api.idempotency import IdempotencyKey, idempotency
+from tidings_api.problems import ProblemError
+from tidings_api.requests import BODY_BYTES_OPTION
+from tidings_workers import metrics
+from tidings_workers.store import Acceptance, Store, StoredNotification
+from tidings_workers.store.sends import timestamp
+from tidings_workers.tokens import Identity
+
+NotificationPath = Annotated[
+    str, Parameter(description="A notification's id, as the answer to its sending gave it.")
+]
+
+_is_id: Final = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+_notification: Final = BodyDecoder(CreateNotification)
+
+
+class _Content(Struct):
+    """The stored content, with its times as text."""
+
+    priority: str
+    created_at: str
+    category: str | None = None
+    title: str | None = None
+    body: str | None = None
+    data: dict[str, Any] | None = None
+    link: str | None = None
+    icon: str | None = None
+    actions: tuple[ReceivedAction, ...] = ()
+    expires_at: str | None = None
+
+
+_content: Final = msgspec.json.Decoder(_Content)
+_target: Final = msgspec.json.Decoder(SentTarget)
+
+
+@post(
+    "/v1/notifications",
+    opt={**needs("send"), BODY_BYTES_OPTION: limits.NOTIFICATION_BYTES},
+    middleware=[direct],
+    status_code=202,
+    summary="Send a notification",
+)
+async def send(
+    data: CreateNotification, identity: Identity, store: Store, idempotency_key: IdempotencyKey = None
+) -> Response[Sent]:
+    """Accepts a notification for users, groups or everybody; each of them gets one copy.
+
+    The 202 means that it is kept with the durability it names; it is in the inboxes when its status
+    says `stored`, milliseconds later.
+    """
+    _check(data, "#")
+    claim = idempotency(idempotency_key, "notifications", (data,))
+    acceptance = await store.send(identity.tenant, (data,), idempotency=claim)
+    metrics.ACCEPTED.inc()
+    identity_of_it = acceptance.ids[0]
+    return Response(
+        Sent(
+            id=identity_of_it,
+            status="accepted",
+            durability=store.durability,
+            accepted_at=timestamp(acceptance.accepted_at),
+        ),
+        headers={"location": f"/v1/notifications/{identity_of_it}", **_replayed(acceptance)},
+    )
+
+
+@post(
+    "/v1/notifications/batch",
+    opt={**needs("send"), BODY_BYTES_OPTION: limits.BATCH_BYTES, "undecoded_parts": True},
+    middleware=[direct],
+    status_code=202,
+    summary="Send up to 1,000 notifications",
+)
+async def send_batch(
+    data: CreateBatch, identity: Identity, store: Store, idempotency_key: IdempotencyKey = None
+) -> Response[BatchAnswer]:
+    """Accepts many notifications at once, each judged alone: a bad one gets its error in its place.
+
+    An Idempotency-Key covers the whole batch.
+    """
+    items = [_item(index, raw) for index, raw in enumerate(data.notifications)]
+    good = [item for item in items if isinstance(item, CreateNotification)]
+    parts = (
+        raw if isinstance(item, BatchResult) else item
+        for item, raw in zip(items, data.notifications, strict=True)
+    )
+    acceptance = await store.send(
+        identity.tenant, good, idempotency=idempotency(idempotency_key, "batch", parts)
+    )
+    metrics.ACCEPTED.inc(len(good))
+    ids = iter(acceptance.ids)
+    results = [
+        item if isinstance(item, BatchResult) else BatchResult(id=next(ids), status="accepted")
+        for item in items
+    ]
+    return Response(BatchAnswer(results), headers=_replayed(acceptance))
+
+
+@get("/v1/notifications/{notification:str}", opt=needs("read"), summary="Get a notification and its receipts")
+async def get_notification(
+    notification: NotificationPath, identity: Identity, store: Store
+) -> SentNotification:
+    """The notification as it was sent, how far it came, and how many users it reached."""
+    stored = await store.notification(identity.tenant, notification) if _is_id(notification) else None
+    if stored is None:
+        raise _unknown(notification)
+    return _as_sent(stored)
+
+
+@delete("/v1/notifications/{notification:str}", opt=needs("send"), summary="Recall a notification")
+async def recall(notification: NotificationPath, identity: Identity, store: Store) -> None:
+    """Takes the notification out of every inbox, count and replay, and from open clients. Idempotent."""
+    if not (_is_id(notification) and await store.recall(identity.tenant, notification)):
+        raise _unknown(notification)
+
+
+routes: Final = Router(
+    "/", tags=["Notifications"], route_handlers=[send, send_batch, get_notification, recall]
+)
+
+
+def _check(notification: CreateNotification, base: str) -> None:
+    """The rules that a type can't say."""
+    to = notification.to
+    errors = []
+    if not (to.all or to.users or to.groups):
+        errors.append(FieldError(f"{base}/to", "Name at least one of users, groups, or all: true."))
+    if not (notification.title or notification.body or notification.data is not None):
+        errors.append(FieldError(base, "Give at least one of title, body and data."))
+    if errors:
+        raise ProblemError("invalid_request", "The body is not valid: see errors.", tuple(errors))
+
+
+def _item(index: int, raw: msgspec.Raw) -> CreateNotification | BatchResult:
+    base = f"#/notifications/{index}"
+    try:
+        _check_size(raw)
+        notification = _notification.decode(raw, base)
+        _check(notification, base)
+    except ProblemError as error:
+        # One that is not even JSON makes the whole body something that is not.
+        if error.code == "malformed_json":
+            raise
+        return BatchResult(error=problem(error.code, error.detail, None, error.errors))
+    return notification
+
+
+def _check_size(raw: msgspec.Raw) -> None:
+    if memoryview(raw).nbytes > limits.NOTIFICATION_BYTES:
+        check_well_formed(raw)
+        raise ProblemError(
+            "too_large", f"The notification is larger than {limits.NOTIFICATION_BYTES:,} bytes."
+        )
+
+
+def _replayed(acceptance: Acceptance) -> dict[str, str]:
+    if not acceptance.replayed:
+        return {}
+    metrics.REPLAYED.inc()
+    return {"idempotency-replayed": "true"}
+
+
+def _as_sent(stored: StoredNotification) -> SentNotification:
+    content = _content.decode(stored.content)
+    return SentNotification(
+        id=stored.id,
+        status=stored.status,
+        to=_target.decode(stored.to),
+        category=content.category,
+        title=content.title,
+        body=content.body,
+        data=content.data,
+        link=content.link,
+        icon=content.icon,
+        actions=content.actions,
+        priority=content.priority,
+        created_at=content.created_at,
+        expires_at=content.expires_at,
+        accepted_at=timestamp(stored.accepted_at),
+        stored_at=None if stored.stored_at is None else timestamp(stored.stored_at),
+        receipts=Receipts(recipients=stored.recipients, delivered=None, seen=None, read=None),
+    )
+
+
+def _unknown(notification: str) -> ProblemError:
+    return ProblemError("not_found", f"There is no notification {notification[:64]!r}.")

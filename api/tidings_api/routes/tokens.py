@@ -1,0 +1,36 @@
+"""Tokens for users' browsers and apps."""
+
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+from litestar import Response, Router, post
+
+from tidings.protocol.rest import CreateToken, UserToken
+from tidings_api.authorisation import needs
+from tidings_api.services import Services
+from tidings_workers.tokens import Identity, TokenError, make_user_token
+
+
+@post("/v1/tokens", opt=needs("tokens"), status_code=201, summary="Make a token for a user")
+async def create_token(data: CreateToken, identity: Identity, services: Services) -> Response[UserToken]:
+    """A token that connects as the user and reads the user's own inbox, and does nothing else.
+
+    It ends by itself, or within two seconds when the key of the caller's token is revoked.
+    """
+    key = services.view.key(identity.tenant, identity.kid)
+    if key is None:  # revoked between the guard and here
+        raise TokenError("invalid_token", "The key of this token was revoked.")
+    now = int(time.time())
+    expires_at = datetime.fromtimestamp(now + data.expires_in, UTC)
+    return Response(
+        UserToken(
+            token=make_user_token(key, identity.tenant, data.user, data.expires_in, now),
+            expires_at=f"{expires_at:%Y-%m-%dT%H:%M:%S}.000Z",
+            realtime_url=services.settings.public_realtime_url,
+        ),
+        headers={"cache-control": "no-store"},
+    )
+
+
+routes: Final = Router("/", tags=["Tokens"], route_handlers=[create_token])

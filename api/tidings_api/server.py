@@ -1,0 +1,121 @@
+"""The API's process: Granian in this event loop, the store behind it, and an orderly end.
+
+Granian runs embedded: accepting and parsing happen in its own threads, handlers in this loop, and
+there is one process, so nothing is left holding the port when it is killed.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from tidings_api.app import create_app
+from tidings_api.edge import Edge
+from tidings_api.services import Services
+from tidings_workers.config import Settings
+from tidings_workers.registry import RegistryView
+from tidings_workers.store import StorageUnavailable, Store
+from tidings_workers.tasks import keep_running
+
+HEADER_TIMEOUT_MS: Final = 5_000
+CONNECTIONS: Final = 16_384
+BUFFER_BYTES: Final = 128 * 1024
+PROBE_SECONDS: Final = 1.0
+
+_log = structlog.get_logger()
+
+
+async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    """Serves until `stop` is set; then takes nothing new, answers what is under way and returns.
+
+    That takes `settings.drain_seconds` at most. `ready` is called when the first request can be
+    answered in full; until the store can be opened all that needs it is a 503. Raises OSError when
+    the address is taken.
+    """
+    _require_free(settings.host, settings.port)
+    services = Services(settings)
+    server = _server(Edge(create_app(services)), settings)
+    listening = asyncio.Event()
+    server.on_startup(listening.set)
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(_serve(server, stop))
+        await listening.wait()
+        engine = tasks.create_task(_engine(services, stop, ready))
+        await stop.wait()
+        _log.info("draining")
+        server.stop()  # type: ignore[no-untyped-call]
+        try:
+            async with asyncio.timeout(settings.drain_seconds):
+                await asyncio.shield(serving)
+        except TimeoutError:
+            _log.warning("requests cut off", reason="they took longer than the drain time")
+            serving.cancel()
+        engine.cancel()
+
+
+async def _serve(server: Server, stop: asyncio.Event) -> None:
+    await server.serve()
+    if not stop.is_set():
+        raise RuntimeError("the HTTP server ended by itself")
+
+
+async def _engine(services: Services, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    """Opens the store as soon as it is there, then keeps the registry and readiness up to date."""
+    opened: list[tuple[Store, RegistryView]] = []
+
+    async def open_store() -> None:
+        store = await Store.open(services.settings, name="api")
+        view = RegistryView(store.redis)
+        try:
+            await view.load()
+        except Exception as error:
+            await store.close()
+            raise StorageUnavailable(str(error)) from error
+        opened.append((store, view))
+
+    await keep_running("open store", open_store)
+    store, view = opened[0]
+    services.opened(store, view)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(keep_running("registry", lambda: view.run(stop)))
+            tasks.create_task(keep_running("probe", lambda: _probe(services, store)))
+            ready()
+    finally:
+        await store.close()
+
+
+async def _probe(services: Services, store: Store) -> None:
+    while True:
+        await store.ping()
+        services.probed()
+        await asyncio.sleep(PROBE_SECONDS)
+
+
+def _server(app: Any, settings: Settings) -> Server:
+    return Server(
+        app,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=1024,
+        # It counts open connections, idle ones too, and leaves those above it waiting.
+        backpressure=CONNECTIONS,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS, max_buffer_size=BUFFER_BYTES),
+        log_enabled=False,
+    )
+
+
+def _require_free(host: str, port: int) -> None:
+    """Granian binds with SO_REUSEPORT, so two servers on one port would share it without a word."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)

@@ -1,0 +1,73 @@
+"""What the routes work with: the store, the registry's view and the verifier, once they are there."""
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+
+from tidings_api.docs_page import render
+from tidings_workers.config import Settings
+from tidings_workers.registry import RegistryView
+from tidings_workers.store import StorageUnavailable, Store
+from tidings_workers.tokens import Verifier
+
+PROBE_FRESH_SECONDS: Final = 5.0
+
+
+class Services:
+    """The API answers from its first moment; until the store is open, all that needs it is a 503."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._opened: tuple[Store, RegistryView, Verifier] | None = None
+        self._probed_at = float("-inf")
+
+    def opened(self, store: Store, view: RegistryView) -> None:
+        """Puts the parts in place; `view` has been loaded."""
+        self._opened = (store, view, Verifier(view))
+
+    @property
+    def store(self) -> Store:
+        """The open store, or StorageUnavailable."""
+        return self._parts()[0]
+
+    @property
+    def view(self) -> RegistryView:
+        """The loaded view of tenants and keys, or StorageUnavailable."""
+        return self._parts()[1]
+
+    @property
+    def verifier(self) -> Verifier:
+        """The verifier of tokens, or StorageUnavailable."""
+        return self._parts()[2]
+
+    def probed(self) -> None:
+        """Notes that a probe has just gone the whole way."""
+        self._probed_at = time.monotonic()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a probe has gone the whole way within the last five seconds."""
+        return self._opened is not None and time.monotonic() - self._probed_at < PROBE_FRESH_SECONDS
+
+    def _parts(self) -> tuple[Store, RegistryView, Verifier]:
+        if self._opened is None:
+            raise StorageUnavailable("the store has not been opened yet")
+        return self._opened
+
+
+class Documents:
+    """The API's own description, made when first asked for: that takes a tenth of a second."""
+
+    def __init__(self, describe: Callable[[], dict[str, Any]]) -> None:
+        self._describe = cache(describe)
+
+    def openapi(self) -> bytes:
+        """The OpenAPI document as JSON."""
+        return msgspec.json.encode(self._describe())
+
+    def page(self) -> bytes:
+        """The document as a page of HTML."""
+        return render(self._describe()).encode()
