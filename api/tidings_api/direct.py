@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import ParameterKwarg
+from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from tidings_api.authorisation import SCOPE_OPTION, identify
@@ -48,9 +48,9 @@ def _compile(handler: Any) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     scope_needed = handler.opt[SCOPE_OPTION]
     decode, limit, status = decoder_of(handler).decode, body_bytes(handler), handler.status_code
     headers_taken = {
-        name: field.kwarg_definition.header.lower().encode()
+        name: (field.kwarg_definition.name or name).lower().encode()
         for name, field in handler.parsed_fn_signature.parameters.items()
-        if isinstance(field.kwarg_definition, ParameterKwarg) and field.kwarg_definition.header
+        if isinstance(field.kwarg_definition, HeaderParameter)
     }
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 
 from tidings.protocol import limits
 from tidings_api.problems import ProblemError
@@ -17,8 +17,8 @@ _RULE: Final = f"1 to {limits.IDEMPOTENCY_KEY_LENGTH} printable ASCII characters
 
 IdempotencyKey = Annotated[
     str | None,
-    Parameter(
-        header=HEADER,
+    HeaderParameter(
+        name=HEADER,
         description="Names the request: repeated within 24 hours with the same body it gives the same answer "
         f"and does nothing again. {_RULE}",
     ),

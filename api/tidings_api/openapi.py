@@ -109,7 +109,7 @@ def describe(routers: Sequence[Router], providers: Mapping[str, Callable[..., An
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "A JWT signed with a key of the tenant, with the scope the operation needs.",
+                    "description": "A JWT by a key of the tenant, with the scope that is needed.",
                 }
             },
         },

@@ -20,7 +20,7 @@ _TYPE: Final = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<got>[^`]+)`")
 _RULES: Final = {
     ID_PATTERN: f"an id is {ID_RULE}",
     DEVICE_PATTERN: "a device is named by 1 to 64 characters as in ids",
-    LINK_PATTERN: f"a link is http, https, mailto, or a path with one leading /, up to {LINK_LENGTH} characters",
+    LINK_PATTERN: f"a link is http, https, mailto, or a path after one /, up to {LINK_LENGTH} characters",
 }
 _BOUNDS: Final = {
     ">=": "must be {limit} or more",

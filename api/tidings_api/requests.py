@@ -6,8 +6,9 @@ from typing import Annotated, Any, Final
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter, ParameterKwarg
+from litestar.params import PathParameter, QueryParameter
 
 from tidings.protocol import limits
 from tidings.protocol.names import ID_PATTERN, ID_RULE
@@ -20,14 +21,20 @@ from tidings_workers.tokens import Identity
 BODY_BYTES_OPTION: Final = "body_bytes"
 SMALL_BODY_BYTES: Final = 64 * 1024
 
-UserPath = Annotated[str, Parameter(pattern=ID_PATTERN, description=f"A user's id: {ID_RULE}.")]
-GroupPath = Annotated[str, Parameter(pattern=ID_PATTERN, description=f"A group's id: {ID_RULE}.")]
+UserPath = Annotated[str, PathParameter(pattern=ID_PATTERN, description=f"A user's id: {ID_RULE}.")]
+GroupPath = Annotated[str, PathParameter(pattern=ID_PATTERN, description=f"A group's id: {ID_RULE}.")]
 Limit = Annotated[
-    int, Parameter(ge=1, le=limits.PAGE_MAXIMUM, description="How many items a page has at most.")
+    int, QueryParameter(ge=1, le=limits.PAGE_MAXIMUM, description="How many items a page has at most.")
 ]
 Cursor = Annotated[
-    str | None, Parameter(description="`next` or `previous` of a page of this list; none for its start.")
+    str | None, QueryParameter(description="`next` or `previous` of a page of this list; none for its start.")
 ]
+
+
+# What is injected.
+Caller = NamedDependency[Identity]
+OpenStore = NamedDependency[Store]
+Parts = NamedDependency[Services]
 
 
 class JsonRequest(Request[Any, Any, State]):
@@ -76,11 +83,9 @@ async def refuse_unknown_query(
 def _declared_query(handler: BaseRouteHandler) -> frozenset[str]:
     fields = handler.parsed_fn_signature.parameters
     return frozenset(
-        field.kwarg_definition.query or name
+        field.kwarg_definition.name or name
         for name, field in fields.items()
-        if isinstance(field.kwarg_definition, ParameterKwarg)
-        and not field.kwarg_definition.header
-        and f"{{{name}:" not in "".join(handler.paths)
+        if isinstance(field.kwarg_definition, QueryParameter)
     )
 
 

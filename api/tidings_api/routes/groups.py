@@ -3,6 +3,7 @@
 from typing import Final
 
 from litestar import Response, Router, delete, get, post, put
+from litestar.params import JSONBody
 
 from tidings.protocol import limits
 from tidings.protocol.errors import FieldError
@@ -10,10 +11,9 @@ from tidings.protocol.rest import ChangeMembers, Group, GroupPage, Member, Membe
 from tidings_api.authorisation import needs
 from tidings_api.cursors import Cursors
 from tidings_api.problems import ProblemError
-from tidings_api.requests import BODY_BYTES_OPTION, Cursor, GroupPath, Limit, UserPath
-from tidings_workers.store import GroupInfo, Page, Store
+from tidings_api.requests import BODY_BYTES_OPTION, Caller, Cursor, GroupPath, Limit, OpenStore, UserPath
+from tidings_workers.store import GroupInfo, Page
 from tidings_workers.store.sends import timestamp
-from tidings_workers.tokens import Identity
 
 # 10,000 ids of 128 characters, quoted and apart.
 CHANGE_BYTES: Final = limits.GROUP_CHANGES * (limits.ID_LENGTH + 4) + 1024
@@ -21,7 +21,7 @@ CHANGE_BYTES: Final = limits.GROUP_CHANGES * (limits.ID_LENGTH + 4) + 1024
 
 @get("/v1/groups", opt=needs("read"), summary="List groups")
 async def list_groups(
-    identity: Identity, store: Store, limit: Limit = limits.PAGE_DEFAULT, cursor: Cursor = None
+    identity: Caller, store: OpenStore, limit: Limit = limits.PAGE_DEFAULT, cursor: Cursor = None
 ) -> GroupPage:
     """The tenant's groups by id."""
     cursors = Cursors(store.secret, identity.tenant, "groups")
@@ -29,7 +29,7 @@ async def list_groups(
 
 
 @get("/v1/groups/{group:str}", opt=needs("read"), summary="Get a group")
-async def get_group(group: GroupPath, identity: Identity, store: Store) -> Group:
+async def get_group(group: GroupPath, identity: Caller, store: OpenStore) -> Group:
     """A group, with how many members it has."""
     found = await store.group(identity.tenant, group)
     if found is None:
@@ -38,7 +38,7 @@ async def get_group(group: GroupPath, identity: Identity, store: Store) -> Group
 
 
 @delete("/v1/groups/{group:str}", opt=needs("groups"), summary="Delete a group")
-async def delete_group(group: GroupPath, identity: Identity, store: Store) -> None:
+async def delete_group(group: GroupPath, identity: Caller, store: OpenStore) -> None:
     """Ends all memberships of the group. Members keep what they got; idempotent."""
     await store.delete_group(identity.tenant, group)
 
@@ -46,8 +46,8 @@ async def delete_group(group: GroupPath, identity: Identity, store: Store) -> No
 @get("/v1/groups/{group:str}/members", opt=needs("read"), summary="List the members of a group")
 async def list_members(
     group: GroupPath,
-    identity: Identity,
-    store: Store,
+    identity: Caller,
+    store: OpenStore,
     limit: Limit = limits.PAGE_DEFAULT,
     cursor: Cursor = None,
 ) -> MemberPage:
@@ -68,7 +68,7 @@ async def list_members(
     summary="Change many members of a group",
 )
 async def change_members(
-    group: GroupPath, data: ChangeMembers, identity: Identity, store: Store
+    group: GroupPath, data: JSONBody[ChangeMembers], identity: Caller, store: OpenStore
 ) -> MembersChanged:
     """Adds, then removes. The group is made with its first member; a send that follows sees the change."""
     if len(data.add) + len(data.remove) > limits.GROUP_CHANGES:
@@ -86,7 +86,7 @@ async def change_members(
     status_code=204,
     summary="Add a user to a group",
 )
-async def add_member(group: GroupPath, user: UserPath, identity: Identity, store: Store) -> Response[None]:
+async def add_member(group: GroupPath, user: UserPath, identity: Caller, store: OpenStore) -> Response[None]:
     """The user gets what is sent to the group from now on. Idempotent."""
     await store.change_members(identity.tenant, group, [user], [])
     return Response(None)
@@ -95,7 +95,7 @@ async def add_member(group: GroupPath, user: UserPath, identity: Identity, store
 @delete(
     "/v1/groups/{group:str}/members/{user:str}", opt=needs("groups"), summary="Remove a user from a group"
 )
-async def remove_member(group: GroupPath, user: UserPath, identity: Identity, store: Store) -> None:
+async def remove_member(group: GroupPath, user: UserPath, identity: Caller, store: OpenStore) -> None:
     """The user keeps what was sent to the group so far, and gets nothing after it. Idempotent."""
     await store.change_members(identity.tenant, group, [], [user])
 
@@ -103,8 +103,8 @@ async def remove_member(group: GroupPath, user: UserPath, identity: Identity, st
 @get("/v1/users/{user:str}/groups", opt=needs("read"), summary="List the groups of a user")
 async def list_groups_of_user(
     user: UserPath,
-    identity: Identity,
-    store: Store,
+    identity: Caller,
+    store: OpenStore,
     limit: Limit = limits.PAGE_DEFAULT,
     cursor: Cursor = None,
 ) -> GroupPage:

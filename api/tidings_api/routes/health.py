@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from tidings_api.authorisation import PUBLIC
 from tidings_api.problems import ProblemError
-from tidings_api.services import Services
+from tidings_api.requests import Parts
 
 
 class Health(Struct, frozen=True):
@@ -23,7 +23,7 @@ async def live() -> Response[Health]:
 
 
 @get("/health/ready", opt=PUBLIC, summary="Can the service do its work?")
-async def ready(services: Services) -> Response[Health]:
+async def ready(services: Parts) -> Response[Health]:
     """200 when a probe notification has gone the whole way within the last seconds, else 503."""
     if not services.ready:
         raise ProblemError(

@@ -3,7 +3,7 @@
 from typing import Annotated, Final
 
 from litestar import Router, get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from msgspec import Raw
 
 from tidings.protocol import limits
@@ -11,21 +11,20 @@ from tidings.protocol.frames import Counts
 from tidings.protocol.rest import InboxItem, InboxPage, StateFilter
 from tidings_api.authorisation import needs
 from tidings_api.cursors import Cursors
-from tidings_api.requests import Cursor, Limit, UserPath
+from tidings_api.requests import Caller, Cursor, Limit, OpenStore, UserPath
 from tidings_workers.store import Store
 from tidings_workers.store import inbox as stored
-from tidings_workers.tokens import Identity
 
 # Litestar keeps the name `state` for itself.
 InState = Annotated[
     StateFilter | None,
-    Parameter(
-        query="state", description="Only notifications in this state; all but archived ones without it."
+    QueryParameter(
+        name="state", description="Only notifications in this state; all but archived ones without it."
     ),
 ]
 Category = Annotated[
     str | None,
-    Parameter(
+    QueryParameter(
         min_length=1, max_length=limits.CATEGORY_LENGTH, description="Only notifications of this category."
     ),
 ]
@@ -37,8 +36,8 @@ _INITIAL: Final = frozenset({None, "unseen", "unread"})
 @get("/v1/users/{user:str}/notifications", opt=needs("read"), summary="List a user's inbox")
 async def list_inbox(
     user: UserPath,
-    identity: Identity,
-    store: Store,
+    identity: Caller,
+    store: OpenStore,
     in_state: InState = None,
     category: Category = None,
     limit: Limit = limits.PAGE_DEFAULT,
@@ -50,8 +49,8 @@ async def list_inbox(
 
 @get("/v1/me/notifications", opt=needs("inbox"), summary="List the own inbox")
 async def list_own_inbox(
-    identity: Identity,
-    store: Store,
+    identity: Caller,
+    store: OpenStore,
     in_state: InState = None,
     category: Category = None,
     limit: Limit = limits.PAGE_DEFAULT,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Response, Router, delete, get, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, PathParameter
 from msgspec import Struct
 
 from tidings.protocol import limits
@@ -17,14 +17,13 @@ from tidings_api.bodies import BodyDecoder, check_well_formed
 from tidings_api.direct import direct
 from tidings_api.idempotency import IdempotencyKey, idempotency
 from tidings_api.problems import ProblemError
-from tidings_api.requests import BODY_BYTES_OPTION
+from tidings_api.requests import BODY_BYTES_OPTION, Caller, OpenStore
 from tidings_workers import metrics
-from tidings_workers.store import Acceptance, Store, StoredNotification
+from tidings_workers.store import Acceptance, StoredNotification
 from tidings_workers.store.sends import timestamp
-from tidings_workers.tokens import Identity
 
 NotificationPath = Annotated[
-    str, Parameter(description="A notification's id, as the answer to its sending gave it.")
+    str, PathParameter(description="A notification's id, as the answer to its sending gave it.")
 ]
 
 _is_id: Final = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
@@ -58,7 +57,10 @@ _target: Final = msgspec.json.Decoder(SentTarget)
     summary="Send a notification",
 )
 async def send(
-    data: CreateNotification, identity: Identity, store: Store, idempotency_key: IdempotencyKey = None
+    data: JSONBody[CreateNotification],
+    identity: Caller,
+    store: OpenStore,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[Sent]:
     """Accepts a notification for users, groups or everybody; each of them gets one copy.
 
@@ -89,7 +91,7 @@ async def send(
     summary="Send up to 1,000 notifications",
 )
 async def send_batch(
-    data: CreateBatch, identity: Identity, store: Store, idempotency_key: IdempotencyKey = None
+    data: JSONBody[CreateBatch], identity: Caller, store: OpenStore, idempotency_key: IdempotencyKey = None
 ) -> Response[BatchAnswer]:
     """Accepts many notifications at once, each judged alone: a bad one gets its error in its place.
 
@@ -115,7 +117,7 @@ async def send_batch(
 
 @get("/v1/notifications/{notification:str}", opt=needs("read"), summary="Get a notification and its receipts")
 async def get_notification(
-    notification: NotificationPath, identity: Identity, store: Store
+    notification: NotificationPath, identity: Caller, store: OpenStore
 ) -> SentNotification:
     """The notification as it was sent, how far it came, and how many users it reached."""
     stored = await store.notification(identity.tenant, notification) if _is_id(notification) else None
@@ -125,7 +127,7 @@ async def get_notification(
 
 
 @delete("/v1/notifications/{notification:str}", opt=needs("send"), summary="Recall a notification")
-async def recall(notification: NotificationPath, identity: Identity, store: Store) -> None:
+async def recall(notification: NotificationPath, identity: Caller, store: OpenStore) -> None:
     """Takes the notification out of every inbox, count and replay, and from open clients. Idempotent."""
     if not (_is_id(notification) and await store.recall(identity.tenant, notification)):
         raise _unknown(notification)

@@ -5,15 +5,16 @@ from datetime import UTC, datetime
 from typing import Final
 
 from litestar import Response, Router, post
+from litestar.params import JSONBody
 
 from tidings.protocol.rest import CreateToken, UserToken
 from tidings_api.authorisation import needs
-from tidings_api.services import Services
-from tidings_workers.tokens import Identity, TokenError, make_user_token
+from tidings_api.requests import Caller, Parts
+from tidings_workers.tokens import TokenError, make_user_token
 
 
 @post("/v1/tokens", opt=needs("tokens"), status_code=201, summary="Make a token for a user")
-async def create_token(data: CreateToken, identity: Identity, services: Services) -> Response[UserToken]:
+async def create_token(data: JSONBody[CreateToken], identity: Caller, services: Parts) -> Response[UserToken]:
     """A token that connects as the user and reads the user's own inbox, and does nothing else.
 
     It ends by itself, or within two seconds when the key of the caller's token is revoked.

@@ -1,0 +1,78 @@
+"""A running API on a real store, and tokens for it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.valkey import free_port
+from tidings_api.server import run
+from tidings_workers.config import Settings
+from tidings_workers.registry import Registry
+from tidings_workers.store import Store
+from tidings_workers.tokens import make_token
+
+Bearer = Callable[..., dict[str, str]]
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """The API as a process runs it, with a client that knows its address."""
+    stop, ready = asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(run(settings, stop, ready.set))
+        async with asyncio.timeout(10):
+            await ready.wait()
+        try:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", timeout=15) as client:
+                yield client
+        finally:
+            stop.set()
+
+
+@pytest.fixture
+def settings(redis_url: str) -> Settings:
+    return Settings(redis_url=redis_url, port=free_port(), drain_seconds=3)
+
+
+@pytest.fixture
+async def store(settings: Settings) -> AsyncIterator[Store]:
+    store = await Store.open(settings, name="test")
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def registry(store: Store) -> Registry:
+    """A registry with the tenants demo and other, with a key each that has every scope."""
+    registry = Registry(store.redis)
+    for tenant in ("demo", "other"):
+        await registry.create_tenant(tenant)
+        await registry.create_key(tenant)
+    return registry
+
+
+@pytest.fixture
+async def bearer(registry: Registry) -> Bearer:
+    """Headers with a token: `bearer("send read", tenant="demo", subject="shop")`."""
+    keys = {tenant: await registry.signing_key(tenant) for tenant in ("demo", "other")}
+
+    def bearer(scope: str, *, tenant: str = "demo", subject: str = "shop", now: float | None = None) -> Any:
+        key = keys[tenant]
+        assert key is not None
+        moment = now if now is not None else time.time()
+        token = make_token(key, tenant, subject, frozenset(scope.split()), 3600, moment)
+        return {"authorization": f"Bearer {token}"}
+
+    return bearer
+
+
+@pytest.fixture
+async def api(settings: Settings, registry: Registry) -> AsyncIterator[httpx.AsyncClient]:
+    assert registry
+    async with serving(settings) as client:
+        yield client

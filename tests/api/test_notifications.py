@@ -1,0 +1,148 @@
+"""Sending: what is accepted, what is answered, and what a second try does."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import Bearer
+
+HELLO: dict[str, Any] = {"to": {"users": ["ana"]}, "title": "Hello"}
+
+
+async def test_a_send_is_accepted_and_found_again(api: httpx.AsyncClient, bearer: Bearer) -> None:
+    """202 with id, status, durability and Location; the notification is there as it was sent."""
+    body = HELLO | {"data": {"n": 10**30}, "category": "orders", "expires_in": 60, "link": "/o/1"}
+    answer = await api.post("/v1/notifications", json=body, headers=bearer("send"))
+    sent = answer.json()
+    assert answer.status_code == 202, sent
+    assert set(sent) == {"id", "status", "durability", "accepted_at"}
+    assert (sent["status"], sent["durability"]) == ("accepted", "everysec")
+    assert answer.headers["location"] == f"/v1/notifications/{sent['id']}"
+    assert answer.headers["cache-control"] == "private, no-cache"
+    found = await api.get(answer.headers["location"], headers=bearer("read"))
+    record = found.json()
+    assert found.status_code == 200
+    assert {name: record[name] for name in ("to", "title", "data", "category", "link")} == {
+        "to": {"users": ["ana"]}, "title": "Hello", "data": {"n": 10**30}, "category": "orders", "link": "/o/1",
+    }  # fmt: skip
+    assert record["accepted_at"] == sent["accepted_at"]
+    assert record["receipts"]["recipients"] == 1
+
+
+async def test_a_recall_is_idempotent(api: httpx.AsyncClient, bearer: Bearer) -> None:
+    """A notification is recalled with a 204, however often."""
+    path = (await api.post("/v1/notifications", json=HELLO, headers=bearer("send"))).headers["location"]
+    for _ in range(2):
+        assert (await api.delete(path, headers=bearer("send"))).status_code == 204
+    assert (await api.get(path, headers=bearer("read"))).json()["status"] == "recalled"
+
+
+async def test_another_tenants_notification_is_not_there(api: httpx.AsyncClient, bearer: Bearer) -> None:
+    """What belongs to another tenant is a 404 for reading and recalling, and stays untouched."""
+    path = (await api.post("/v1/notifications", json=HELLO, headers=bearer("send"))).headers["location"]
+    stranger = bearer("send read", tenant="other")
+    assert (await api.get(path, headers=stranger)).json()["code"] == "not_found"
+    assert (await api.delete(path, headers=stranger)).status_code == 404
+    assert (await api.get(path, headers=bearer("read"))).json()["status"] != "recalled"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("k 1", "k 1"), ("k1", '"k1"'), ('"a\\"b"', 'a"b'), ("x" * 255, "x" * 255)]
+)
+async def test_a_repeated_key_repeats_the_answer(
+    api: httpx.AsyncClient, bearer: Bearer, first: str, second: str
+) -> None:
+    """The same key, quoted or bare, with the same JSON in any order, gives the same id once."""
+    headers = bearer("send")
+    answer = await api.post("/v1/notifications", json=HELLO, headers=headers | {"Idempotency-Key": first})
+    again = await api.post(
+        "/v1/notifications",
+        content=b'{ "title": "Hel\\u006co", "to": {"users": ["ana"]} }',
+        headers=headers | {"Idempotency-Key": second, "content-type": "application/json; charset=utf-8"},
+    )
+    assert again.status_code == 202, again.text
+    assert again.json() == answer.json()
+    assert (answer.headers.get("idempotency-replayed"), again.headers["idempotency-replayed"]) == (
+        None,
+        "true",
+    )
+
+
+async def test_a_key_belongs_to_its_body_and_its_tenant(api: httpx.AsyncClient, bearer: Bearer) -> None:
+    """Another body under the same key is refused; another tenant's same key is another key."""
+    key = {"Idempotency-Key": "once"}
+    first = await api.post("/v1/notifications", json=HELLO, headers=bearer("send") | key)
+    other = await api.post("/v1/notifications", json=HELLO | {"title": "No"}, headers=bearer("send") | key)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
+    elsewhere = await api.post("/v1/notifications", json=HELLO, headers=bearer("send", tenant="other") | key)
+    assert elsewhere.json()["id"] != first.json()["id"]
+
+
+@pytest.mark.parametrize("key", ["", '""', "x" * 256, "a\tb", "ä", '"' + "x" * 256 + '"'])
+async def test_a_bad_key_is_refused(api: httpx.AsyncClient, bearer: Bearer, key: str) -> None:
+    """An idempotency key is 1 to 255 printable ASCII characters; with any other nothing is sent."""
+    headers: Any = [*bearer("send").items(), ("idempotency-key", key.encode())]
+    answer = await api.post("/v1/notifications", json=HELLO, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+async def test_sends_at_the_same_time_with_one_key_make_one_notification(
+    api: httpx.AsyncClient, bearer: Bearer
+) -> None:
+    """Of many at once each gets the one id or 409 to try again, never a second notification."""
+    headers = bearer("send") | {"Idempotency-Key": "race"}
+    answers = await asyncio.gather(
+        *(api.post("/v1/notifications", json=HELLO, headers=headers) for _ in range(8))
+    )
+    assert {answer.status_code for answer in answers} <= {202, 409}
+    assert len({answer.json()["id"] for answer in answers if answer.status_code == 202}) == 1
+    inbox = await api.get("/v1/users/ana/notifications", headers=bearer("read"))
+    assert inbox.json()["counts"]["unseen"] == 1
+
+
+async def test_a_batch_judges_each_alone(api: httpx.AsyncClient, bearer: Bearer) -> None:
+    """Good ones get an id, bad ones their problem in their place, and only the good are sent."""
+    items = [HELLO, {"to": {}}, HELLO | {"body": "x" * 33_000}, HELLO | {"to": {"users": ["a b"]}}, HELLO]
+    answer = await api.post("/v1/notifications/batch", json={"notifications": items}, headers=bearer("send"))
+    results = answer.json()["results"]
+    assert answer.status_code == 202
+    assert [result.get("status") or result["error"]["code"] for result in results] == [
+        "accepted", "invalid_request", "too_large", "invalid_request", "accepted",
+    ]  # fmt: skip
+    assert [fault["pointer"] for fault in results[1]["error"]["errors"]] == [
+        "#/notifications/1/to",
+        "#/notifications/1",
+    ]
+    assert results[3]["error"]["errors"][0]["pointer"] == "#/notifications/3/to/users/0"
+    inbox = (await api.get("/v1/users/ana/notifications", headers=bearer("read"))).json()
+    assert [item["notification"]["id"] for item in inbox["items"]] == [results[4]["id"], results[0]["id"]]
+
+
+async def test_a_key_covers_the_whole_batch(api: httpx.AsyncClient, bearer: Bearer) -> None:
+    """A repeated batch gives the same ids and errors; a changed one is refused."""
+    headers = bearer("send") | {"Idempotency-Key": "batch"}
+    body = {"notifications": [HELLO, {"to": {}}, HELLO]}
+    first = await api.post("/v1/notifications/batch", json=body, headers=headers)
+    again = await api.post("/v1/notifications/batch", json=body, headers=headers)
+    changed = await api.post(
+        "/v1/notifications/batch", json={"notifications": [HELLO, HELLO]}, headers=headers
+    )
+    assert again.json() == first.json()
+    assert changed.json()["code"] == "idempotency_mismatch"
+
+
+async def test_a_batch_has_its_bounds(api: httpx.AsyncClient, bearer: Bearer) -> None:
+    """A thousand notifications pass, one more does not, nor does a byte over 4 MB."""
+    headers = bearer("send")
+    full = await api.post("/v1/notifications/batch", json={"notifications": [HELLO] * 1000}, headers=headers)
+    assert len(full.json()["results"]) == 1000
+    over = await api.post("/v1/notifications/batch", json={"notifications": [HELLO] * 1001}, headers=headers)
+    assert over.json()["errors"][0]["pointer"] == "#/notifications"
+    big = await api.post(
+        "/v1/notifications/batch",
+        content=b'{"notifications":[]}' + b" " * (4 * 1024 * 1024),
+        headers=headers | {"content-type": "application/json"},
+    )
+    assert (big.status_code, big.json()["code"]) == (413, "too_large")
