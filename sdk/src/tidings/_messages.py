@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 import msgspec
 
 from tidings._errors import InvalidArgumentError
+from tidings.protocol.names import ID_RULE, LINK_PATTERN, is_id
 from tidings.protocol.notifications import Action, CreateNotification, Priority
 
 
@@ -36,6 +37,7 @@ class Message(TypedDict, total=False):
 
 
 _TARGETS = {"to_users": "users", "to_groups": "groups", "to_all": "all", "exclude": "exclude"}
+_LINK_RULE = "that begins with http://, https://, mailto: or a single /, without spaces"
 _CONTENT = Message.__annotations__.keys() - _TARGETS.keys()
 
 
@@ -49,7 +51,7 @@ def compose(message: Mapping[str, Any]) -> CreateNotification:
     if unknown:
         raise InvalidArgumentError(f"A message has no field {', '.join(sorted(map(repr, unknown)))}")
     target = {
-        _TARGETS[name]: value if name == "to_all" else _listed(value)
+        _TARGETS[name]: value if name == "to_all" else _names(value)
         for name, value in message.items()
         if name in _TARGETS and value is not None
     }
@@ -70,12 +72,17 @@ def compose(message: Mapping[str, Any]) -> CreateNotification:
     except UnicodeEncodeError as error:
         raise InvalidArgumentError(f"The text is not valid Unicode: {error}") from None
     except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
-        raise InvalidArgumentError(f"The notification is not valid: {error}") from None
+        text = str(error).replace(f"matching regex {LINK_PATTERN!r}", _LINK_RULE)
+        raise InvalidArgumentError(f"The notification is not valid: {text}") from None
     return created
 
 
-def _listed(value: Iterable[str] | str) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
+def _names(value: Any) -> list[str]:
+    names = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
+    for name in names:
+        if not isinstance(name, str) or not is_id(name):
+            raise InvalidArgumentError(f"{name!r} cannot name a user or group: ids are {ID_RULE}")
+    return names
 
 
 def _finite(value: Any) -> Any:

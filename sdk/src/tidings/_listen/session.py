@@ -67,7 +67,8 @@ class Answered(msgspec.Struct, frozen=True):
 
 Output = Event | RefreshWanted | Answered
 
-_KNOWN: Final = frozenset(kind.__struct_config__.tag for kind in SERVER_FRAMES)
+# None: what has no type at all.
+_KNOWN: Final = frozenset((None, *(kind.__struct_config__.tag for kind in SERVER_FRAMES)))
 _decode: Final = msgspec.json.Decoder(ServerFrame).decode
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -138,7 +139,7 @@ class Session:
         try:
             frame = _decode(message)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            if isinstance(error, msgspec.ValidationError) and _type_of(message) not in _KNOWN:
+            if _type_of(message) not in _KNOWN:
                 return []
             raise MalformedFrameError(f"The server sent a frame that is not valid: {error}") from error
         return self._accept(frame)
@@ -267,9 +268,10 @@ def _text(frame: msgspec.Struct) -> str:
 
 
 def _type_of(message: str) -> str | None:
+    """The type of a frame, known or not; None where the message is no frame at all."""
     try:
         return _decode_type(message).type
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
 
 

@@ -1,0 +1,230 @@
+"""The command `tidings`, run as a user runs it."""
+
+import asyncio
+import json
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from tests.sdk.gateway import KEY, Gateway, Peer, notification
+
+TIME = "2026-11-22T07:00:00.123Z"
+
+
+async def tidings(*arguments: str, url: str = "http://127.0.0.1:9", key: str = KEY) -> Process:
+    environment = {"TIDINGS_URL": url, "TIDINGS_KEY": key, "PATH": "/usr/bin", "TZ": "UTC", "COLUMNS": "200"}
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        "from tidings.cli import main; main()",
+        *arguments,
+        stdout=PIPE,
+        stderr=PIPE,
+        env=environment,
+    )
+
+
+async def finished(*arguments: str, **options: Any) -> tuple[int | None, str, str]:
+    """Exit code, stdout and stderr."""
+    process = await tidings(*arguments, **options)
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+class Api:
+    """An API on a real socket: one canned answer per method and path."""
+
+    def __init__(self, answers: dict[str, tuple[int, Any]]) -> None:
+        self.answers = answers
+        self.bodies: list[Any] = []
+        self.url = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request and close."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        method, target, _ = head.split(" ", 2)
+        length = next(
+            (int(line[15:]) for line in head.lower().split("\r\n") if line.startswith("content-length:")), 0
+        )
+        self.bodies.append(json.loads(await reader.readexactly(length)) if length else target)
+        status, answer = self.answers[f"{method} {target.partition('?')[0]}"]
+        body = json.dumps(answer).encode()
+        writer.write(
+            f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+        )
+        writer.write(body)
+        writer.close()
+        await writer.wait_closed()
+
+
+@asynccontextmanager
+async def playing(answers: dict[str, tuple[int, Any]]) -> AsyncIterator[Api]:
+    api = Api(answers)
+    server = await asyncio.start_server(api.serve, "127.0.0.1", 0)
+    async with server:
+        api.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield api
+
+
+SENT = {"id": "n1", "status": "accepted", "durability": "everysec", "accepted_at": TIME}
+
+
+async def test_send_says_what_it_sent() -> None:
+    """A shell user's options become one notification, and its id is printed."""
+    async with playing({"POST /v1/notifications": (202, SENT)}) as api:
+        code, out, err = await finished(
+            *("send", "On its way", "--user", "ana", "--to-user", "bob", "--group", "g", "--exclude", "eve"),
+            *("--body", "b", "--data", '{"order": 4711}', "--category", "orders", "--link", "/o"),
+            *("--priority", "high", "--expires-in", "60"),
+            url=api.url,
+        )
+    assert (code, out, err) == (0, "accepted n1 (everysec)\n", "")
+    assert api.bodies == [
+        {
+            "to": {"users": ["ana", "bob"], "groups": ["g"], "exclude": ["eve"]},
+            "category": "orders",
+            "title": "On its way",
+            "body": "b",
+            "data": {"order": 4711},
+            "link": "/o",
+            "priority": "high",
+            "expires_in": 60,
+        }
+    ]
+
+
+async def test_send_answers_scripts_in_json() -> None:
+    """With --json the answer is one object on one line."""
+    async with playing({"POST /v1/notifications": (202, SENT)}) as api:
+        code, out, _ = await finished("send", "--all", "--title", "Hi", "--json", url=api.url)
+    assert code == 0
+    assert json.loads(out)["id"] == "n1"
+    assert api.bodies == [{"to": {"all": True}, "title": "Hi"}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "code", "words"),
+    [
+        (("send", "Hi", "--user", "ana"), {}, 1, "Check that the server runs"),
+        (("listen", "--user", "ana"), {}, 1, "Check that the server runs"),
+        (("inbox", "--user", "ana"), {}, 1, "Check that the server runs"),
+        (("send", "Hi", "--user", "ana"), {"key": ""}, 1, "TIDINGS_KEY"),
+        (("send", "Hi", "--user", "ana"), {"key": "demo.k1"}, 1, "<tenant>.<kid>.<secret>"),
+        (("send", "Hi", "--user", "a/b"), {}, 1, "'a/b'"),
+        (("send", "Hi"), {}, 1, "target"),
+        (("listen",), {}, 1, "user"),
+        (("send", "Hi", "--user", "ana", "--data", "[1]"), {}, 2, "JSON object"),
+        (("send", "Hi", "--bogus"), {}, 2, "--bogus"),
+        (("inbox",), {}, 2, "--user"),
+        (("shout",), {}, 2, "shout"),
+    ],
+)
+async def test_what_goes_wrong_is_said_without_a_traceback(
+    arguments: tuple[str, ...], options: dict[str, str], code: int, words: str
+) -> None:
+    """Mistakes and absent servers end with 1, wrong usage with 2, and stderr says how to mend it."""
+    found, out, err = await finished(*arguments, **options)
+    assert (found, out) == (code, "")
+    assert words in err
+    assert "Traceback" not in err
+    if code == 1:
+        assert err.startswith("tidings: ")
+        assert err.count("\n") == 1
+
+
+async def test_a_refusal_is_one_line_with_code_and_request() -> None:
+    """What the server refused is told with its code, its mend and the request id."""
+    problem = {
+        "type": "/problems/insufficient_scope",
+        "title": "The token does not allow this",
+        "status": 403,
+        "detail": "The scope send is needed.",
+        "code": "insufficient_scope",
+        "request_id": "req-7",
+    }
+    async with playing({"POST /v1/notifications": (403, problem)}) as api:
+        code, _, err = await finished("send", "Hi", "--user", "ana", url=api.url)
+    assert code == 1
+    assert err == (
+        "tidings: The scope send is needed [insufficient_scope, HTTP 403]. "
+        "Use a key that has the scope (request req-7)\n"
+    )
+
+
+async def test_listen_prints_until_it_is_interrupted() -> None:
+    """Each notification is a line as it comes; Ctrl-C acknowledges, leaves and exits with 0."""
+    acked: list[dict[str, Any]] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome(user=0)
+        title = "bell\x07 and\nnewline\x1b[31m"
+        content = notification(1) | {"title": title, "body": "b", "category": "orders", "link": "/o"}
+        await peer.send("notification", log="user", position=1, notification=content)
+        acked.append(await peer.recv("ack"))
+
+    async with Gateway.playing(script) as gateway:
+        token = {"token": "t", "expires_at": "2030-01-01T00:00:00Z", "realtime_url": gateway.url}
+        async with playing({"POST /v1/tokens": (201, token)}) as api:
+            process = await tidings("listen", "--user", "ana", "--device", "shell", url=api.url)
+            assert process.stdout is not None
+            line = (await process.stdout.readline()).decode()
+            process.send_signal(signal.SIGINT)
+            _, err = await process.communicate()
+        await gateway.peers[0].socket.wait_closed()
+    assert line == "2026-11-22 07:00:00  user  orders  bell  and newline [31m  b  /o\n"
+    assert process.returncode == 0
+    assert err.decode() == "listening as ana; Ctrl-C ends\n"
+    assert acked == [{"type": "ack", "positions": {"user": 1}}]
+    assert gateway.peers[0].connect["device"] == "shell"
+
+
+async def test_listen_gives_scripts_the_frames() -> None:
+    """With --json each line is the frame as it came, a gap included; --count ends it."""
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome(user=0)
+        await peer.send("gap", log="user", **{"from": 1, "to": 2}, missed=2, reason="trimmed")
+        await peer.deliver(3)
+        await peer.deliver(4)
+
+    async with Gateway.playing(script) as gateway:
+        code, out, _ = await finished(
+            "listen", "--token", "mine", "--realtime-url", gateway.url, "--json", "--count", "2"
+        )
+    gap, third, fourth = (json.loads(line) for line in out.splitlines())
+    assert code == 0
+    assert gap == {"type": "gap", "log": "user", "from": 1, "to": 2, "missed": 2, "reason": "trimmed"}
+    assert (third["position"], third["notification"]["title"]) == (3, "title 3")
+    assert fourth["position"] == 4
+
+
+@pytest.mark.parametrize(("limit", "shown"), [("0", 3), ("2", 2), ("50", 3)])
+async def test_inbox_prints_items_and_counts(limit: str, shown: int) -> None:
+    """Items come newest first up to the limit, and the counts go to stderr."""
+    items = [
+        {"log": "user", "position": at, "state": "unseen", "notification": notification(at)}
+        for at in (3, 2, 1)
+    ]
+    page = {
+        "items": items,
+        "next": None,
+        "previous": None,
+        "counts": {"unseen": 3, "unread": 3, "version": 1},
+        "epoch": "e1",
+        "positions": {"user": 3},
+    }
+    async with playing({"GET /v1/users/ana/notifications": (200, page)}) as api:
+        code, out, err = await finished("inbox", "--user", "ana", "--limit", limit, url=api.url)
+        _, lines, _ = await finished("inbox", "--user", "ana", "--limit", limit, "--json", url=api.url)
+    assert code == 0
+    assert out.splitlines()[0] == "2026-11-22 07:00:00  user  unseen  title 3"
+    assert len(out.splitlines()) == len(lines.splitlines()) == shown
+    assert err == "3 unseen, 3 unread\n"
+    assert json.loads(lines.splitlines()[0])["notification"]["id"] == "n3"

@@ -1,0 +1,492 @@
+"""Both clients over scripted transports: what is sent, what comes back, what is tried again."""
+
+import inspect
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+
+from tests.sdk.gateway import KEY
+from tidings import (
+    APIError,
+    AsyncTidings,
+    BatchSent,
+    ConnectionFailedError,
+    IdempotencyMismatchError,
+    InvalidArgumentError,
+    InvalidRequestError,
+    NotFoundError,
+    QuotaExceededError,
+    RetryPolicy,
+    StorageUnavailableError,
+    Tidings,
+    TimedOutError,
+    UnreadableAnswerError,
+)
+from tidings.protocol.errors import ERRORS
+
+TIME = "2026-11-22T07:00:00.123Z"
+SENT = {"id": "n1", "status": "accepted", "durability": "everysec", "accepted_at": TIME}
+
+Outcome = httpx.Response | type[httpx.RequestError]
+
+
+class Server:
+    """Answers each request with the next outcome, and keeps what it saw."""
+
+    def __init__(self, *outcomes: Outcome) -> None:
+        self.outcomes = list(outcomes)
+        self.requests: list[httpx.Request] = []
+        self.waits: list[float] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """As a transport of httpx."""
+        self.requests.append(request)
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, type):
+            raise outcome("it broke")
+        return httpx.Response(outcome.status_code, headers=outcome.headers, content=outcome.content)
+
+    def scopes(self) -> list[str]:
+        """The scope of each request's token."""
+        tokens = [request.headers["Authorization"].removeprefix("Bearer ") for request in self.requests]
+        return [jwt.decode(token, options={"verify_signature": False})["scope"] for token in tokens]
+
+
+def answer(status: int, body: Any = None, **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    if body is None:
+        return httpx.Response(status, headers=named)
+    return httpx.Response(status, json=body, headers=named)
+
+
+def refusal(code: str, **headers: str) -> httpx.Response:
+    document = {
+        "type": f"/problems/{code}",
+        "title": "t",
+        "status": ERRORS[code].status,
+        "detail": "No.",
+        "code": code,
+        "request_id": "req-1",
+    }
+    return answer(ERRORS[code].status, document, **headers)
+
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture(params=["blocking", "async"])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """Runs a call of a client against a scripted server, once per kind of client."""
+
+    async def run(server: Server, call: Callable[[Any], Any], **options: Any) -> Any:
+        options = {"key": KEY, "transport": httpx.MockTransport(server), **options}
+        if request.param == "blocking":
+            with Tidings("http://api/base/", **options) as client:
+                client._sleep = server.waits.append
+                result = call(client)
+                return (
+                    list(result) if hasattr(result, "__iter__") and not isinstance(result, list) else result
+                )
+        async with AsyncTidings("http://api/base/", **options) as aclient:
+
+            async def sleep(seconds: float) -> None:
+                server.waits.append(seconds)
+
+            aclient._sleep = sleep
+            result = call(aclient)
+            if inspect.isawaitable(result):
+                return await result
+            return [item async for item in result]
+
+    return run
+
+
+SEND = {"to_users": ["ana"], "title": "Hi"}
+
+ROUTES: list[tuple[Callable[[Any], Any], str, str, str, Any, httpx.Response]] = [
+    (
+        lambda c: c.send(**SEND),
+        "POST",
+        "/v1/notifications",
+        "send",
+        {"to": {"users": ["ana"]}, "title": "Hi"},
+        answer(202, SENT),
+    ),
+    (
+        lambda c: c.send_batch([SEND]),
+        "POST",
+        "/v1/notifications/batch",
+        "send",
+        {"notifications": [{"to": {"users": ["ana"]}, "title": "Hi"}]},
+        answer(202, {"results": [{"id": "n1", "status": "accepted"}]}),
+    ),
+    (lambda c: c.recall("n1"), "DELETE", "/v1/notifications/n1", "send", None, answer(204)),
+    (
+        lambda c: c.groups.add("a:b@c+d", "ana"),
+        "POST",
+        "/v1/groups/a%3Ab%40c%2Bd/members",
+        "groups",
+        {"add": ["ana"], "remove": []},
+        answer(200, {"added": 1, "removed": 0}),
+    ),
+    (
+        lambda c: c.groups.remove("team", ["ana", "bob"]),
+        "POST",
+        "/v1/groups/team/members",
+        "groups",
+        {"add": [], "remove": ["ana", "bob"]},
+        answer(200, {"added": 0, "removed": 2}),
+    ),
+    (
+        lambda c: c.groups.get("team"),
+        "GET",
+        "/v1/groups/team",
+        "read",
+        None,
+        answer(200, {"id": "team", "members": 3, "created_at": TIME}),
+    ),
+    (lambda c: c.groups.delete("team"), "DELETE", "/v1/groups/team", "groups", None, answer(204)),
+    (
+        lambda c: c.tokens.create("ana", expires_in=60),
+        "POST",
+        "/v1/tokens",
+        "tokens",
+        {"user": "ana", "expires_in": 60, "scope": "inbox"},
+        answer(201, {"token": "t", "expires_at": TIME, "realtime_url": "ws://x"}),
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "method", "path", "scope", "body", "reply"), ROUTES)
+async def test_each_method_is_its_route(
+    ask: Ask,
+    call: Callable[[Any], Any],
+    method: str,
+    path: str,
+    scope: str,
+    body: Any,
+    reply: httpx.Response,
+) -> None:
+    """Method, path below the base URL, least scope and body are those of the contract."""
+    server = Server(reply)
+    await ask(server, call)
+    (request,) = server.requests
+    assert (request.method, request.url.raw_path.decode()) == (method, f"/base{path}")
+    assert server.scopes() == [scope]
+    assert (json.loads(request.content) if request.content else None) == body
+
+
+async def test_a_sent_notification_is_read_with_its_receipts(ask: Ask) -> None:
+    """Times are aware datetimes, unknown counts None, and fields of a newer server no matter."""
+    record = {
+        "id": "n1",
+        "status": "stored",
+        "to": {"all": True, "planet": "earth"},
+        "title": "Hi",
+        "priority": "normal",
+        "created_at": TIME,
+        "accepted_at": TIME,
+        "stored_at": None,
+        "receipts": {"recipients": None, "delivered": 2, "seen": 1, "read": 0},
+        "weather": "fine",
+    }
+    found = await ask(Server(answer(200, record)), lambda c: c.get("n1"))
+    assert found.accepted_at.utcoffset().total_seconds() == 0
+    assert (found.status, found.to.all, found.stored_at) == ("stored", True, None)
+    assert (found.receipts.recipients, found.receipts.delivered) == (None, 2)
+
+
+async def test_a_send_keeps_its_idempotency_key_over_all_tries(ask: Ask) -> None:
+    """Lost answers, refusals for now and a busy twin are tried again as the very same send."""
+    server = Server(
+        httpx.ReadError,
+        refusal("storage_unavailable"),
+        refusal("idempotency_in_progress"),
+        answer(202, SENT, Idempotency_Replayed="true"),
+    )
+    sent = await ask(server, lambda c: c.send(**SEND))
+    assert sent.replayed
+    assert len({request.headers["Idempotency-Key"] for request in server.requests}) == 1
+    assert len({request.content for request in server.requests}) == 1
+
+
+async def test_sends_have_keys_of_their_own_or_the_one_given(ask: Ask) -> None:
+    """Two sends are two notifications, unless the caller says that they are one."""
+    server = Server(*(answer(202, SENT) for _ in range(3)))
+    await ask(server, lambda c: c.send(**SEND))
+    await ask(server, lambda c: c.send(**SEND))
+    await ask(server, lambda c: c.send(**SEND, idempotency_key="order 4711"))
+    keys = [request.headers["Idempotency-Key"] for request in server.requests]
+    assert len(set(keys)) == 3
+    assert keys[2] == "order 4711"
+
+
+@pytest.mark.parametrize("code", [code for code, entry in ERRORS.items() if entry.retryable])
+async def test_what_may_succeed_later_is_tried_as_often_as_allowed(ask: Ask, code: str) -> None:
+    """A retryable code is raised only after the last try."""
+    server = Server(*(refusal(code) for _ in range(3)))
+    with pytest.raises(APIError) as raised:
+        await ask(server, lambda c: c.get("n1"), retries=2)
+    assert raised.value.code == code
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "code", [code for code, entry in ERRORS.items() if not entry.retryable and code != "expired_token"]
+)
+async def test_what_cannot_get_better_is_raised_at_once(ask: Ask, code: str) -> None:
+    """Other refusals are not repeated."""
+    server = Server(refusal(code))
+    with pytest.raises(APIError) as raised:
+        await ask(server, lambda c: c.get("n1"))
+    assert raised.value.request_id == "req-1"
+    assert server.waits == []
+
+
+@pytest.mark.parametrize("value", ["7", formatdate(None, usegmt=True)])
+async def test_retry_after_is_obeyed(ask: Ask, value: str) -> None:
+    """The server's own wait is kept, in seconds or as a date."""
+    server = Server(refusal("rate_limited", Retry_After=value), answer(204))
+    await ask(server, lambda c: c.recall("n1"))
+    least = 7.0 if value == "7" else 0.0
+    assert least <= server.waits[0] <= least + 0.25
+
+
+async def test_a_wait_beyond_the_total_is_not_begun(ask: Ask) -> None:
+    """A quota that renews tomorrow is an error today, with the time in it."""
+    server = Server(refusal("quota_exceeded", Retry_After="86400"))
+    with pytest.raises(QuotaExceededError) as raised:
+        await ask(server, lambda c: c.send(**SEND))
+    assert raised.value.retry_after == 86400
+    assert server.waits == []
+
+
+async def test_an_expired_token_is_renewed_once(ask: Ask) -> None:
+    """Where there is a way to another token, one is made at once; a second refusal is final."""
+    tokens = iter(["first", "second", "third"])
+    server = Server(refusal("expired_token"), answer(204), refusal("expired_token"), refusal("expired_token"))
+    await ask(server, lambda c: c.recall("n1"), key=None, token=lambda: next(tokens))
+    assert [request.headers["Authorization"] for request in server.requests] == [
+        "Bearer first",
+        "Bearer second",
+    ]
+    with pytest.raises(APIError):
+        await ask(server, lambda c: c.recall("n1"))
+    assert server.outcomes == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"), [(httpx.ConnectError, ConnectionFailedError), (httpx.ReadTimeout, TimedOutError)]
+)
+async def test_no_answer_is_an_error_of_its_own(
+    ask: Ask, failure: type[httpx.RequestError], kind: type[ConnectionFailedError]
+) -> None:
+    """After the last try without an answer the caller has the key to go on with."""
+    server = Server(failure, failure)
+    with pytest.raises(kind) as raised:
+        await ask(server, lambda c: c.send(**SEND, idempotency_key="k"), retries=RetryPolicy(tries=2))
+    assert raised.value.tries == 2
+    assert raised.value.request.idempotency_key == "k"
+
+
+async def test_a_batch_gives_its_results_in_order(ask: Ask) -> None:
+    """What was accepted and what was refused stand in the places of their messages."""
+    bad = {
+        "type": "/problems/invalid_request",
+        "title": "t",
+        "status": 422,
+        "detail": "Too long",
+        "code": "invalid_request",
+        "errors": [{"pointer": "#/title", "detail": "is too long"}],
+    }
+    results = [{"id": "n1", "status": "accepted"}, {"error": bad}, {"id": "n3", "status": "accepted"}]
+    server = Server(answer(202, {"results": results}, X_Request_Id="req-9"))
+    first, second, third = await ask(server, lambda c: c.send_batch([SEND, SEND, SEND]))
+    assert (first, third) == (
+        BatchSent(id="n1", status="accepted"),
+        BatchSent(id="n3", status="accepted"),
+    )
+    assert isinstance(second, InvalidRequestError)
+    assert second.errors[0].pointer == "#/title"
+    assert second.request_id == "req-9"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"id": 3}', b"\xff", b'{"id":' * 20_000])
+async def test_a_success_that_cannot_be_read_is_told(ask: Ask, body: bytes) -> None:
+    """A 2xx from something that is no Tidings API is neither a result nor a crash."""
+    with pytest.raises(UnreadableAnswerError):
+        await ask(Server(httpx.Response(202, content=body)), lambda c: c.send(**SEND))
+
+
+async def test_lists_fetch_page_after_page(ask: Ask) -> None:
+    """Iterating gives the items of all pages, and asks for no page too many."""
+    pages = [
+        {"items": [{"user": "ana", "joined_at": TIME}], "next": "c 2&", "previous": None},
+        {"items": [], "next": "c3", "previous": "c1"},
+        {"items": [{"user": "bob", "joined_at": TIME}], "next": None, "previous": "c2"},
+    ]
+    server = Server(*(answer(200, page) for page in pages))
+    members = await ask(server, lambda c: c.groups.members("team", limit=1))
+    assert [member.user for member in members] == ["ana", "bob"]
+    assert [dict(request.url.params) for request in server.requests] == [
+        {"limit": "1"},
+        {"limit": "1", "cursor": "c 2&"},
+        {"limit": "1", "cursor": "c3"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("call", "path", "scope"),
+    [
+        (lambda c: c.groups.list(cursor="x").page(), "/v1/groups", "read"),
+        (lambda c: c.groups.of_user("ana", cursor="x").page(), "/v1/users/ana/groups", "read"),
+        (lambda c: c.groups.members("g", cursor="x").page(), "/v1/groups/g/members", "read"),
+    ],
+)
+async def test_one_page_can_be_had_by_its_cursor(
+    ask: Ask, call: Callable[[Any], Any], path: str, scope: str
+) -> None:
+    """A page has the cursors of its neighbours, to go on in another request of the application."""
+    server = Server(answer(200, {"items": [], "next": "n", "previous": "p"}))
+    page = await ask(server, call)
+    assert (page.next, page.previous) == ("n", "p")
+    assert server.requests[0].url.path == f"/base{path}"
+    assert server.requests[0].url.params["cursor"] == "x"
+    assert server.scopes() == [scope]
+
+
+@pytest.mark.parametrize(
+    ("user", "path", "scope"),
+    [("ana", "/v1/users/ana/notifications", "read"), (None, "/v1/me/notifications", "inbox")],
+)
+async def test_an_inbox_page_says_where_to_resume(ask: Ask, user: str | None, path: str, scope: str) -> None:
+    """A page of an inbox has its counts, and the positions to listen from without missing anything."""
+    item = {
+        "log": "user",
+        "position": 12,
+        "state": "unseen",
+        "seen_at": None,
+        "read_at": None,
+        "archived_at": None,
+        "notification": {"id": "n1", "priority": "normal", "created_at": TIME},
+    }
+    body = {
+        "items": [item],
+        "next": None,
+        "previous": None,
+        "counts": {"unseen": 1, "unread": 1, "version": 4},
+        "epoch": "e1",
+        "positions": {"user": 12},
+    }
+    server = Server(answer(200, body))
+    page = await ask(server, lambda c: c.inbox(user).list(state="unread", category="orders").page())
+    assert page.items[0].notification.id == "n1"
+    assert (page.resume.epoch, page.resume.positions) == ("e1", {"user": 12})
+    assert server.requests[0].url.path == f"/base{path}"
+    assert dict(server.requests[0].url.params) == {"state": "unread", "category": "orders"}
+    assert server.scopes() == [scope]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.get(".."),
+        lambda c: c.recall("a/b"),
+        lambda c: c.groups.get(""),
+        lambda c: c.groups.add("g", []),
+        lambda c: c.groups.add("g", ["a b"]),
+        lambda c: c.tokens.create("a\nb"),
+        lambda c: c.send(**SEND, idempotency_key=""),
+        lambda c: c.send(**SEND, idempotency_key="\u00e9"),
+        lambda c: c.send(**SEND, idempotency_key="x" * 256),
+        lambda c: c.send(title="no target"),
+        lambda c: c.send_batch([SEND, {"title": "no target"}]),
+    ],
+)
+async def test_wrong_arguments_send_nothing(ask: Ask, call: Callable[[Any], Any]) -> None:
+    """What cannot be valid is refused before the network, and an id can never change the path."""
+    server = Server()
+    with pytest.raises(InvalidArgumentError):
+        await ask(server, call)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("not_found", NotFoundError),
+        ("idempotency_mismatch", IdempotencyMismatchError),
+        ("storage_unavailable", StorageUnavailableError),
+    ],
+)
+async def test_refusals_can_be_caught_by_name(ask: Ask, code: str, kind: type[APIError]) -> None:
+    """Each code is its own exception."""
+    with pytest.raises(kind):
+        await ask(Server(refusal(code)), lambda c: c.get("n1"), retries=0)
+
+
+@contextmanager
+def losing_first_reply() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
+    """A real server that takes a send, breaks off before its first answer, and answers the second."""
+    seen: list[tuple[str, bytes]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append((self.headers["Idempotency-Key"], body))
+            if len(seen) == 1:
+                self.close_connection = True
+                self.connection.close()
+                return
+            reply = json.dumps(SENT).encode()
+            self.send_response(202)
+            self.send_header("Content-Length", str(len(reply)))
+            self.end_headers()
+            self.wfile.write(reply)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", seen
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_lost_reply_is_one_send_over_a_real_socket() -> None:
+    """The connection that broke after the request was read leads to a second try with the same key."""
+    with losing_first_reply() as (url, seen), Tidings(url, key=KEY, retries=RetryPolicy(base=0)) as client:
+        assert client.send(to_users="ana", title="Hi").id == "n1"
+    assert len(seen) == 2
+    assert seen[0] == seen[1]
+
+
+def test_one_client_serves_many_threads() -> None:
+    """Sends from several threads share a client, each with its own answer."""
+    server = Server(*(answer(202, SENT | {"id": f"n{number}"}) for number in range(40)))
+    ids: list[str] = []
+    with Tidings("http://api", key=KEY, transport=httpx.MockTransport(server)) as client:
+        threads = [
+            threading.Thread(target=lambda: ids.extend(client.send(**SEND).id for _ in range(10)))  # type: ignore[arg-type]
+            for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(ids) == sorted(f"n{number}" for number in range(40))

@@ -1,0 +1,89 @@
+"""From keywords to the body of a send."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from tidings import Action, InvalidArgumentError
+from tidings._messages import compose
+
+
+def body(**message: Any) -> dict[str, Any]:
+    decoded: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(compose(message)))
+    return decoded
+
+
+def test_the_body_holds_what_was_given_and_nothing_else() -> None:
+    """Every keyword has its place in the wire's shape; what was left out is absent."""
+    assert body(to_users=["ana"], title="Hi") == {"to": {"users": ["ana"]}, "title": "Hi"}
+    assert body(
+        to_users={"ana"},
+        to_groups=("team",),
+        to_all=True,
+        exclude=["bob"],
+        category="orders",
+        title="t",
+        body="b",
+        data={"n": 10**30, "f": 0.5, "nested": [{"x": None}]},
+        link="https://shop.example/o",
+        icon="/p.png",
+        actions=[Action("a", "A"), {"id": "b", "label": "B", "link": "/b"}],
+        priority="high",
+        expires_in=timedelta(minutes=1.5),
+    ) == {
+        "to": {"users": ["ana"], "groups": ["team"], "all": True, "exclude": ["bob"]},
+        "category": "orders",
+        "title": "t",
+        "body": "b",
+        "data": {"n": 10**30, "f": 0.5, "nested": [{"x": None}]},
+        "link": "https://shop.example/o",
+        "icon": "/p.png",
+        "actions": [{"id": "a", "label": "A"}, {"id": "b", "label": "B", "link": "/b"}],
+        "priority": "high",
+        "expires_in": 90,
+    }
+
+
+def test_a_lone_string_names_one_user() -> None:
+    """A forgotten pair of brackets does not send to each letter."""
+    assert body(to_users="ana", exclude="bob", title="Hi")["to"] == {"users": ["ana"], "exclude": ["bob"]}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"title": "no target"},
+        {"to_users": [], "to_all": False, "title": "no target"},
+        {"to_users": ["ana"]},
+        {"to_users": ["ana"], "link": "/no-content"},
+        {"to_users": ["a/b"], "title": "illegal id"},
+        {"to_users": [f"u{n}" for n in range(1001)], "title": "too many"},
+        {"to_users": ["ana"], "title": "t", "link": "javascript:alert(1)"},
+        {"to_users": ["ana"], "title": "t", "priority": "shouting"},
+        {"to_users": ["ana"], "title": "t", "expires_in": 0},
+        {"to_users": ["ana"], "title": "t", "expires_in": 1.5},
+        {"to_users": ["ana"], "title": "\ud800"},
+        {"to_users": ["ana"], "data": {"x": float("nan")}},
+        {"to_users": ["ana"], "data": {"x": [{"y": float("inf")}]}},
+        {"to_users": ["ana"], "data": {"x": object()}},
+        {"to_users": ["ana"], "data": [1]},
+        {"to_users": ["ana"], "title": "t", "colour": "red"},
+        {"to_users": 3, "title": "t"},
+        {"to_users": ["ana"], "title": "t", "actions": 3},
+        {"to_users": ["ana"], "title": 3},
+    ],
+)
+def test_what_cannot_be_valid_is_refused_before_sending(message: dict[str, Any]) -> None:
+    """Each mistake is an InvalidArgumentError with a text, and no request."""
+    with pytest.raises(InvalidArgumentError, match=r"\w"):
+        compose(message)
+
+
+def test_bottomless_data_is_refused() -> None:
+    """Data that contains itself ends in the same error as other data that JSON cannot say."""
+    data: dict[str, Any] = {}
+    data["data"] = data
+    with pytest.raises(InvalidArgumentError):
+        compose({"to_users": ["ana"], "data": data})

@@ -1,0 +1,77 @@
+"""The public face of the package."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tidings
+from tidings import _models as models
+from tidings.protocol import rest
+from tidings.protocol.notifications import Sent
+
+
+def imported_for_type_checkers() -> dict[str, set[str]]:
+    tree = ast.parse(Path(tidings.__file__).read_text())
+    return {
+        node.module: {alias.name for alias in node.names}
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tidings.")
+    }
+
+
+def test_what_type_checkers_see_is_what_is_loaded() -> None:
+    """The lazy names, the imports for type checkers and __all__ are the same."""
+    assert {
+        home: set(names.split()) for home, names in tidings._HOMES.items()
+    } == imported_for_type_checkers()
+    assert set(tidings.__all__) == set().union(*imported_for_type_checkers().values())
+
+
+@pytest.mark.parametrize("name", tidings.__all__)
+def test_everything_public_is_documented(name: str) -> None:
+    """Each public name loads, and each class says what it promises, methods included."""
+    value = getattr(tidings, name)
+    if not inspect.isclass(value):
+        return
+    assert value.__doc__
+    for method, function in vars(value).items():
+        if inspect.isfunction(function) and not method.startswith("_"):
+            assert function.__doc__, f"{name}.{method}"
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """A typing error is told as in any module."""
+    with pytest.raises(AttributeError, match="Tiding"):
+        _ = tidings.Tiding
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import tidings.protocol.frames", "httpx jwt websockets cyclopts rich asyncio"),
+        ("from tidings import Tidings", "jwt websockets cyclopts"),
+        ("import tidings.cli", "httpx jwt websockets"),
+    ],
+)
+def test_nothing_is_loaded_that_is_not_used(statement: str, absent: str) -> None:
+    """The protocol costs msgspec alone, and a client no WebSockets."""
+    code = f"import sys; {statement}; print(*(set('{absent}'.split()) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["SentNotification", "Group", "Member", "InboxItem", "InboxPage", "UserToken"]
+)
+def test_answers_have_the_fields_of_the_protocol(name: str) -> None:
+    """What the SDK reads is what the API is defined to answer."""
+    assert set(getattr(models, name).__struct_fields__) == set(getattr(rest, name).__struct_fields__)
+
+
+def test_a_sent_notification_has_the_fields_of_the_protocol() -> None:
+    """The answer to a send is the protocol's, and whether it was repeated."""
+    assert set(models.Sent.__struct_fields__) == {*Sent.__struct_fields__, "replayed"}

@@ -1,0 +1,306 @@
+"""The client's state machine, without a socket: frames in, frames and events out."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidings import CaughtUp, Connected, Gap, InvalidArgumentError, Resume
+from tidings._listen.session import Answered, MalformedFrameError, RefreshWanted, Session
+from tidings.protocol import limits
+from tidings.protocol.frames import Delivered, ErrorFrame
+
+COUNTS = {"unseen": 0, "unread": 0, "version": 1}
+
+
+def frame(type: str, **fields: Any) -> str:
+    return json.dumps({"type": type, **fields})
+
+
+def welcome(positions: dict[str, int], epoch: str = "e1", resume: str = "none") -> str:
+    return frame(
+        "welcome",
+        connection="c",
+        user="ana",
+        epoch=epoch,
+        positions=positions,
+        counts=COUNTS,
+        heartbeat=25,
+        expires_at="2030-01-01T00:00:00Z",
+        resume=resume,
+    )
+
+
+def delivered(position: int, log: str = "user") -> str:
+    content = {"id": f"{log}/{position}", "priority": "normal", "created_at": "2026-11-22T07:00:00Z"}
+    return frame("notification", log=log, position=position, notification=content)
+
+
+def shown(session: Session, *messages: str) -> list[tuple[str, int]]:
+    return [
+        (output.log, output.position)
+        for message in messages
+        for output in session.receive(message)
+        if isinstance(output, Delivered)
+    ]
+
+
+def started(**options: Any) -> Session:
+    session = Session(**options)
+    session.connect()
+    session.receive(welcome({"user": 0}))
+    return session
+
+
+def positions(text: str) -> dict[str, int]:
+    found: dict[str, int] = json.loads(text)["resume"]["positions"]
+    return found
+
+
+def test_the_first_connect_names_device_and_rewind_but_no_resume() -> None:
+    """A listener that knows nothing yet asks for its device's place or a rewind."""
+    session = Session(device="laptop", rewind=5, client="test/1")
+    assert json.loads(session.connect()) == {
+        "type": "connect",
+        "device": "laptop",
+        "rewind": 5,
+        "client": "test/1",
+    }
+
+
+def test_a_later_connect_resumes_and_no_longer_rewinds() -> None:
+    """After the first welcome every connection resumes from what was received."""
+    session = Session(rewind=5)
+    session.connect()
+    shown(session, welcome({"user": 2, "all": 0}), delivered(3), delivered(4))
+    again = json.loads(session.connect())
+    assert again["resume"] == {"epoch": "e1", "positions": {"user": 4, "all": 0}}
+    assert "rewind" not in again
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"device": "a b"},
+        {"device": ".."},
+        {"device": "x" * 65},
+        {"rewind": 201},
+        {"rewind": -1},
+        {"rewind": 1, "resume": Resume("e1", {})},
+    ],
+)
+def test_what_the_server_would_refuse_is_refused_before(options: dict[str, Any]) -> None:
+    """A device, rewind or combination outside the contract never reaches a socket."""
+    with pytest.raises(InvalidArgumentError):
+        Session(**options)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["user", "all", "group:g"]), st.integers(1, 30))))
+def test_each_position_is_shown_once_and_rising(arrivals: list[tuple[str, int]]) -> None:
+    """Whatever repeats or comes late on the wire, a log's positions are shown rising, each at most once."""
+    session = started()
+    by_log: dict[str, list[int]] = {}
+    for log, position in shown(session, *(delivered(position, log) for log, position in arrivals)):
+        by_log.setdefault(log, []).append(position)
+    for log, seen in by_log.items():
+        assert seen == sorted(set(seen))
+        assert seen[-1] == max(position for name, position in arrivals if name == log)
+
+
+@given(
+    heads=st.lists(st.integers(0, 12), min_size=1, max_size=6),
+    cuts=st.lists(st.integers(0, 12), min_size=6, max_size=6),
+    overlap=st.integers(0, 3),
+)
+def test_over_any_number_of_connections_nothing_is_lost_or_repeated(
+    heads: list[int], cuts: list[int], overlap: int
+) -> None:
+    """Against a server that replays from `resume`, even a little from before it, drops lose nothing."""
+    session, log, seen = Session(resume=Resume("e1", {"user": 0})), 0, []
+    for grown, cut in zip(heads, cuts, strict=False):
+        log += grown
+        start = max(0, positions(session.connect()).get("user", 0) - overlap)
+        session.receive(welcome({"user": start}, resume="complete"))
+        seen += shown(session, *(delivered(at) for at in range(start + 1, log + 1)[:cut]))
+    start = positions(session.connect())["user"]
+    session.receive(welcome({"user": start}, resume="complete"))
+    seen += shown(session, *(delivered(at) for at in range(start + 1, log + 1)))
+    assert seen == [("user", at) for at in range(1, log + 1)]
+
+
+def test_handled_is_acknowledged_cumulatively_and_once() -> None:
+    """One frame says how far the application is in every log; a second call has nothing to add."""
+    session = started()
+    events = [session.receive(delivered(at, log))[0] for log, at in [("user", 1), ("user", 2), ("all", 7)]]
+    assert session.acks() == []
+    assert [session.took(event, "e1") for event in events] == [True, True, True]
+    assert [json.loads(ack)["positions"] for ack in session.acks()] == [{"user": 2, "all": 7}]
+    assert session.acks() == []
+
+
+def test_what_an_old_connection_acknowledged_last_is_said_again() -> None:
+    """Acks get no answer, so those of a connection that broke are repeated on the next."""
+    session = started()
+    session.took(session.receive(delivered(1))[0], "e1")
+    assert len(session.acks()) == 1
+    session.connect()
+    session.receive(welcome({"user": 1}, resume="complete"))
+    assert [json.loads(ack)["positions"] for ack in session.acks()] == [{"user": 1}]
+
+
+def test_acks_of_many_logs_fit_their_frames() -> None:
+    """Frames stay below the limit, whatever the number and length of the logs' names."""
+    session = started()
+    logs = [f"group:{number:0128d}" for number in range(1000)]
+    for log in logs:
+        session.took(session.receive(delivered(9, log))[0], "e1")
+    acks = session.acks()
+    assert all(len(ack) <= limits.FRAME_BYTES for ack in acks)
+    assert {log for ack in acks for log in json.loads(ack)["positions"]} == set(logs)
+
+
+def test_a_resume_too_large_for_a_frame_leaves_out_what_is_cheapest_to_replay() -> None:
+    """Logs that do not fit are replayed from their beginning, so the shortest are left out."""
+    session = Session(resume=Resume("e1", {f"group:{number:0128d}": number for number in range(1000)}))
+    text = session.connect()
+    kept = positions(text)
+    assert len(text) <= limits.FRAME_BYTES
+    assert 300 < len(kept) < 1000
+    assert min(kept.values()) == 1000 - len(kept)
+    session.receive(welcome(dict.fromkeys(kept, 0), resume="complete"))
+    assert shown(session, delivered(3, f"group:{3:0128d}"), delivered(4, f"group:{3:0128d}")) == [
+        (f"group:{3:0128d}", 4)
+    ]
+
+
+def test_a_gap_moves_on_and_is_acknowledged_when_it_was_told() -> None:
+    """What is gone is named once: the next resume begins behind it."""
+    session = started()
+    (gap,) = session.receive(frame("gap", log="user", **{"from": 1, "to": 5}, missed=5, reason="trimmed"))
+    assert gap == Gap(log="user", from_=1, to=5, missed=5, reason="trimmed")
+    assert positions(session.connect()) == {"user": 5}
+    assert session.resume_point() == Resume("e1", {"user": 0})
+    assert session.took(gap, "e1")
+    assert session.resume_point() == Resume("e1", {"user": 5})
+
+
+def test_another_epoch_starts_positions_anew() -> None:
+    """Positions of a lost store hide nothing of the new one, and late acks of it are dropped."""
+    session = started()
+    (old,) = session.receive(delivered(90))
+    session.connect()
+    session.receive(welcome({"user": 3}, epoch="e2", resume="gap"))
+    session.receive(frame("gap", log="user", **{"from": 1, "to": 3}, missed=None, reason="epoch"))
+    assert shown(session, delivered(3), delivered(4)) == [("user", 4)]
+    assert not session.took(old, "e1")
+    assert session.acks() == []
+    assert session.resume_point() == Resume("e2", {"user": 3})
+
+
+def test_positions_beyond_the_end_of_a_log_are_taken_back() -> None:
+    """A gap of reason epoch within the same epoch starts its log where the welcome said."""
+    session = Session(resume=Resume("e1", {"user": 50}))
+    session.connect()
+    session.receive(welcome({"user": 8}, resume="gap"))
+    session.receive(frame("gap", log="user", **{"from": 9, "to": 50}, missed=None, reason="epoch"))
+    assert shown(session, delivered(9)) == [("user", 9)]
+
+
+def test_caught_up_passes_over_what_the_user_may_not_see() -> None:
+    """Hidden positions at the end of a replay are neither replayed nor left unacknowledged."""
+    session = started()
+    (caught_up,) = session.receive(frame("caught_up", positions={"user": 9}))
+    assert caught_up == CaughtUp(positions={"user": 9})
+    assert session.took(caught_up, "e1")
+    assert positions(session.connect()) == {"user": 9}
+
+
+def test_a_joined_log_starts_at_its_position_and_a_left_one_is_not_forgotten() -> None:
+    """A group's log resumes from joining, and leaving it does not bring its past back."""
+    session = started()
+    session.receive(frame("joined", log="group:g", position=40))
+    assert positions(session.connect()) == {"user": 0, "group:g": 40}
+    session.receive(welcome({"user": 0, "group:g": 40}, resume="complete"))
+    shown(session, delivered(41, "group:g"))
+    session.receive(frame("left", log="group:g", position=41))
+    assert positions(session.connect())["group:g"] == 41
+
+
+def test_marks_are_answered_by_their_ref() -> None:
+    """A state or an error with a mark's ref answers it; with another one it is an event."""
+    session = started()
+    first, text = session.mark("read", ids=("n1",))
+    second, _ = session.mark("archived", all=True, category="orders")
+    assert json.loads(text) == {"type": "mark", "state": "read", "ids": ["n1"], "ref": first}
+    answer, state = session.receive(frame("state", counts=COUNTS, ref=first))
+    assert answer == Answered(first)
+    assert state == session.receive(frame("state", counts=COUNTS, ref=first))[0]
+    assert len(session.unanswered()) == 1
+    (refused,) = session.receive(frame("error", code="invalid_request", detail="No", ref=second))
+    assert isinstance(refused, Answered)
+    assert refused.error is not None
+    assert refused.error.code == "invalid_request"
+    assert session.unanswered() == []
+    (event,) = session.receive(frame("error", code="rate_limited", detail="Slow down"))
+    assert event == ErrorFrame("rate_limited", "Slow down")
+
+
+@pytest.mark.parametrize("what", [{}, {"ids": ("a",), "all": True}])
+def test_a_mark_names_exactly_one_target(what: dict[str, Any]) -> None:
+    """Nothing, or two targets at once, are refused before sending."""
+    with pytest.raises(InvalidArgumentError):
+        started().mark("read", **what)
+
+
+def test_expiring_asks_for_another_token() -> None:
+    """The end of the token is told ahead, in seconds."""
+    assert started().receive(frame("expiring", **{"in": 60})) == [RefreshWanted(60)]
+
+
+def test_frames_and_fields_of_a_newer_server_are_passed_over() -> None:
+    """What this version does not know does no harm."""
+    session = started()
+    assert session.receive(frame("confetti", colour="red")) == []
+    assert shown(session, delivered(1).replace('"log"', '"weight": 3, "log"')) == [("user", 1)]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"{}",
+        "",
+        "[]",
+        "{",
+        "{}",
+        '{"type": 3}',
+        "\ud800",
+        "[" * 20_000,
+        '{"type": "notification", "log": "user"}',
+        '{"type": "gap", "log": "user", "from": 1, "to": "x", "missed": 1, "reason": "trimmed"}',
+        welcome({"user": 0}),
+    ],
+)
+def test_what_is_no_frame_breaks_the_connection(message: str | bytes) -> None:
+    """A message outside the protocol is an error of its own kind, never another exception."""
+    session = started()
+    with pytest.raises(MalformedFrameError):
+        session.receive(message)
+
+
+def test_nothing_comes_before_the_welcome() -> None:
+    """A delivery on a connection that was not welcomed is not trusted."""
+    session = Session()
+    session.connect()
+    with pytest.raises(MalformedFrameError):
+        session.receive(delivered(1))
+    assert isinstance(session.receive(welcome({"user": 0}))[0], Connected)
+
+
+@given(st.text())
+def test_no_text_makes_the_session_fail_otherwise(message: str) -> None:
+    """Any text gives outputs or MalformedFrameError."""
+    with suppress(MalformedFrameError):
+        started().receive(message)
