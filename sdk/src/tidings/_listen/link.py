@@ -14,6 +14,7 @@ from tidings._errors import RequestInfo, TimedOutError
 from tidings._listen.access import AccessSource
 from tidings._listen.backoff import Ending
 from tidings._listen.events import Connected
+from tidings._listen.pace import Pace
 from tidings._listen.session import MalformedFrameError, Output, RefreshWanted, Session, refresh
 
 ACK_SECONDS: Final = 0.25
@@ -44,6 +45,7 @@ class Link:
         self._emit = emit
         self._room = room
         self._timeout = timeout
+        self._pace = Pace()
         self._ack_due = asyncio.Event()
         self._helpers: list[asyncio.Task[None]] = []
         self._welcomed_at: float | None = None
@@ -65,7 +67,10 @@ class Link:
         return ending
 
     async def send(self, frame: str) -> None:
-        """Send a frame, or nothing where the connection has ended: the next one sends it again."""
+        """Send a frame at a pace the server allows, or nothing where the connection has ended."""
+        wait = self._pace.wait(time.monotonic())
+        if wait:
+            await asyncio.sleep(wait)
         with suppress(ConnectionClosed):
             await self._socket.send(frame)
 
