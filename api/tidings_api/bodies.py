@@ -6,7 +6,7 @@ Everything that can be wrong with a body ends as a ProblemError: a type of conte
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import accumulate
 from typing import Any, Final, Generic, TypeVar
 
@@ -168,11 +168,14 @@ def _too_deep() -> ProblemError:
     return ProblemError("malformed_json", f"The body nests deeper than {limits.NESTING} levels.")
 
 
-def query_names(query: Mapping[str, Any], known: frozenset[str]) -> None:
-    """422 when the query has a parameter that the route does not know."""
-    unknown = sorted(set(query) - known)
+def query_names(query: Iterable[tuple[str, Any]], known: frozenset[str]) -> None:
+    """422 when the query has a parameter that the route does not know, or one more than once."""
+    names = [name for name, _ in query]
+    unknown = sorted(set(names) - known)
     if unknown:
         takes = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
         raise ProblemError(
             "invalid_request", f"This route has no query parameter {unknown[0][:100]!r}: {takes}."
         )
+    if len(set(names)) < len(names):
+        raise ProblemError("invalid_request", "A query parameter is given more than once.")

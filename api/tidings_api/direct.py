@@ -58,7 +58,7 @@ def _compile(handler: Any) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
         headers = scope["headers"]
         identity = await identify(services, headers, scope_needed)
         if scope["query_string"]:
-            query_names({scope["query_string"].decode("latin-1"): ""}, _NO_QUERY)
+            query_names([(scope["query_string"].decode("latin-1"), "")], _NO_QUERY)
         require_json(headers)
         body = await read_body(receive, headers, limit)
         if not body:

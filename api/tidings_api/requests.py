@@ -76,7 +76,7 @@ async def refuse_unknown_query(
 ) -> None:
     """Litestar's guard: what a route does not declare is an error, not ignored."""
     if connection.scope["query_string"]:
-        query_names(connection.query_params, _declared_query(handler))
+        query_names(connection.query_params.multi_items(), _declared_query(handler))
 
 
 @lru_cache
@@ -89,7 +89,7 @@ def _declared_query(handler: BaseRouteHandler) -> frozenset[str]:
     )
 
 
-async def provide_identity(request: JsonRequest) -> Identity:
+async def provide_identity(request: Request[Any, Any, State]) -> Identity:
     """The caller, whom the guard has found out."""
     identity: Identity = request.scope["auth"]
     return identity

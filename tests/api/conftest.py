@@ -72,7 +72,9 @@ async def bearer(registry: Registry) -> Bearer:
 
 
 @pytest.fixture
-async def api(settings: Settings, registry: Registry) -> AsyncIterator[httpx.AsyncClient]:
-    assert registry
+async def api(
+    settings: Settings,
+    bearer: Bearer,
+) -> AsyncIterator[httpx.AsyncClient]:
     async with serving(settings) as client:
         yield client

@@ -1,0 +1,267 @@
+"""Whatever a client sends, it gets the status and code of the contract, and never a 5xx."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.api.conftest import Bearer
+from tidings.protocol.notifications import CreateNotification
+from tidings_api.bodies import BodyDecoder
+from tidings_api.problems import ProblemError
+
+JSON = {"content-type": "application/json"}
+GOOD = '{"to":{"users":["ana"]},"title":"x"%s}'
+
+
+def data(value: str) -> bytes:
+    return (GOOD % f',"data":{{"a":{value}}}').encode()
+
+
+MALFORMED = {
+    "empty": b"",
+    "cut off": b'{"to":{"users":["ana"]}',
+    "trailing": GOOD.replace("%s", "").encode() + b" x",
+    "byte order mark": b"\xef\xbb\xbf" + GOOD.replace("%s", "").encode(),
+    "not UTF-8": b'{"to":{"users":["ana"]},"title":"\xff"}',
+    "surrogate in UTF-8": b'{"to":{"users":["ana"]},"title":"\xed\xa0\x80"}',
+    "lone surrogate": data('"\\ud800"'),
+    "lone surrogate as key": (GOOD % ',"data":{"\\ud800":1}').encode(),
+    "surrogates in the wrong order": data('"\\ude00\\ud83d"'),
+    "lone surrogate after a fault": b'{"to":5,"title":"\\ud800"}',
+    "not UTF-8 in an unknown field": b'{"nope":"\xff"}',
+    "NaN": data("NaN"),
+    "Infinity": data("-Infinity"),
+    "1e400": data("1e400"),
+    "5,000 digits": data("1" * 5000),
+    "control character": data('"\n"'),
+    "leading zero": data("01"),
+    "16,000 brackets": data("[" * 16_000 + "]" * 16_000),
+    "20,000 brackets left open": data("[" * 20_000),
+    "20,000 brackets as the body": b"[" * 20_000,
+    "16,000 brackets in a wrong place": b'{"to":' + b"[" * 16_000 + b"]" * 16_000 + b"}",
+    "16,000 brackets in an unknown field": b'{"nope":' + b"[" * 16_000 + b"]" * 16_000 + b"}",
+    "101 levels": data("[" * 99 + "]" * 99),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+@pytest.mark.parametrize("batch", [False, True])
+async def test_what_is_not_json_is_malformed(
+    api: httpx.AsyncClient, bearer: Bearer, name: str, batch: bool
+) -> None:
+    """400 malformed_json, whatever else is wrong, also when it is one item of a batch."""
+    body, path = MALFORMED[name], "/v1/notifications"
+    if batch:
+        good = GOOD.replace("%s", "").encode()
+        body, path = b'{"notifications":[%s,%s]}' % (good, body), path + "/batch"
+    answer = await api.post(path, content=body, headers=bearer("send read") | JSON)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json"), answer.text
+    inbox = await api.get("/v1/users/ana/notifications", headers=bearer("read"))
+    assert inbox.json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ([], "#"),
+        ({"title": "x"}, "#/to"),
+        ({"to": {}, "title": "x"}, "#/to"),
+        ({"to": {"exclude": ["ana"]}, "title": "x"}, "#/to"),
+        ({"to": {"all": False}, "title": "x"}, "#/to"),
+        ({"to": {"users": ["ana"]}}, "#"),
+        ({"to": {"users": ["ana"]}, "title": ""}, "#"),
+        ({"to": {"users": ["ana"]}, "title": "x", "colour": 1}, "#/colour"),
+        ({"to": {"users": ["ana"], "a/b~c": 1}, "title": "x"}, "#/to/a~1b~0c"),
+        ({"to": {"users": ["ana", "b b"]}, "title": "x"}, "#/to/users/1"),
+        ({"to": {"users": ["ana\n"]}, "title": "x"}, "#/to/users/0"),
+        ({"to": {"users": [".."]}, "title": "x"}, "#/to/users/0"),
+        ({"to": {"users": ["a" * 129]}, "title": "x"}, "#/to/users/0"),
+        ({"to": {"users": [5]}, "title": "x"}, "#/to/users/0"),
+        ({"to": {"groups": ["ü"]}, "title": "x"}, "#/to/groups/0"),
+        ({"to": {"users": ["u"] * 1001}, "title": "x"}, "#/to/users"),
+        ({"to": {"groups": ["g"] * 101}, "title": "x"}, "#/to/groups"),
+        ({"to": {"all": "true"}, "title": "x"}, "#/to/all"),
+        ({"to": {"users": ["ana"]}, "title": 5}, "#/title"),
+        ({"to": {"users": ["ana"]}, "data": [1]}, "#/data"),
+        ({"to": {"users": ["ana"]}, "title": "x", "expires_in": 0}, "#/expires_in"),
+        ({"to": {"users": ["ana"]}, "title": "x", "expires_in": -1}, "#/expires_in"),
+        ({"to": {"users": ["ana"]}, "title": "x", "expires_in": 31_536_001}, "#/expires_in"),
+        ({"to": {"users": ["ana"]}, "title": "x", "expires_in": 10**30}, "#/expires_in"),
+        ({"to": {"users": ["ana"]}, "title": "x", "expires_in": 1.5}, "#/expires_in"),
+        ({"to": {"users": ["ana"]}, "title": "x", "link": "javascript:alert(1)"}, "#/link"),
+        ({"to": {"users": ["ana"]}, "title": "x", "link": "//evil.example"}, "#/link"),
+        ({"to": {"users": ["ana"]}, "title": "x", "icon": "data:image/png,x"}, "#/icon"),
+        ({"to": {"users": ["ana"]}, "title": "x", "priority": "max"}, "#/priority"),
+        ({"to": {"users": ["ana"]}, "title": "x", "category": ""}, "#/category"),
+        ({"to": {"users": ["ana"]}, "title": "x", "actions": [{"id": "a"}]}, "#/actions/0/label"),
+    ],
+)
+async def test_what_is_not_valid_is_pointed_at(
+    api: httpx.AsyncClient, bearer: Bearer, body: Any, pointer: str
+) -> None:
+    """422 invalid_request with the pointer of the fault and a sentence free of patterns."""
+    answer = await api.post("/v1/notifications", json=body, headers=bearer("send"))
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (422, "invalid_request"), problem
+    assert problem["errors"][0]["pointer"] == pointer
+    assert "regex" not in answer.text
+    assert "`" not in problem["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, "unsupported_media_type"),
+        ({"content-type": "text/plain"}, "unsupported_media_type"),
+        ({"content-type": "application/json; charset=latin-1"}, "unsupported_media_type"),
+        ({"content-type": "application/jsonp"}, "unsupported_media_type"),
+        (JSON | {"content-encoding": "gzip"}, "unsupported_media_type"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/notifications", "/v1/groups/g/members"])
+async def test_only_json_is_taken(
+    api: httpx.AsyncClient, bearer: Bearer, headers: dict[str, str], code: str, path: str
+) -> None:
+    """A missing or other content type, and any compression, is 415."""
+    answer = await api.post(path, content=b"{}", headers=bearer("send groups") | headers)
+    assert (answer.status_code, answer.json()["code"]) == (415, code)
+
+
+async def test_a_body_over_its_limit_is_too_large(api: httpx.AsyncClient, bearer: Bearer) -> None:
+    """33 KB are 413, announced or in chunks, and the client gets to read the answer."""
+    body = json.dumps({"to": {"users": ["ana"]}, "title": "x" * 33_000}).encode()
+
+    async def chunks() -> Any:
+        for start in range(0, len(body), 1000):
+            yield body[start : start + 1000]
+
+    for content in (body, chunks(), b" " * 10_000_000):
+        answer = await api.post("/v1/notifications", content=content, headers=bearer("send") | JSON)
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nope", 404, "not_found"),
+        ("GET", "/", 404, "not_found"),
+        ("GET", "/v1/groups/", 404, "not_found"),
+        ("GET", "/v1//groups", 404, "not_found"),
+        ("GET", "/v1/groups/a%2Fb", 404, "not_found"),
+        ("GET", "/v1/groups/g%00", 422, "invalid_request"),
+        ("GET", "/v1/groups/%FF", 422, "invalid_request"),
+        ("GET", "/v1/groups/a%20b", 422, "invalid_request"),
+        ("GET", "/v1/groups/" + "a" * 129, 422, "invalid_request"),
+        ("GET", "/v1/users/%2E%2E/notifications", 422, "invalid_request"),
+        ("GET", "/v1/groups?limit=0", 422, "invalid_request"),
+        ("GET", "/v1/groups?limit=201", 422, "invalid_request"),
+        ("GET", "/v1/groups?limit=x", 422, "invalid_request"),
+        ("GET", "/v1/groups?limit=1&limit=2", 422, "invalid_request"),
+        ("GET", "/v1/groups?page=2", 422, "invalid_request"),
+        ("GET", "/v1/groups/g?limit=2", 422, "invalid_request"),
+        ("GET", "/v1/groups?cursor=", 400, "invalid_cursor"),
+        ("GET", "/v1/groups?cursor=AAAA", 400, "invalid_cursor"),
+        ("GET", "/v1/groups?cursor=%FF", 400, "invalid_cursor"),
+        ("GET", "/v1/users/ana/notifications?state=lost", 422, "invalid_request"),
+        ("GET", "/v1/users/ana/notifications?category=", 422, "invalid_request"),
+        ("GET", "/v1/notifications/0198c5f0-0000-7000-8000-000000000000", 404, "not_found"),
+        ("GET", "/v1/notifications/nope", 404, "not_found"),
+        ("DELETE", "/v1/notifications/%00", 404, "not_found"),
+        ("GET", "/v1/groups/nobody", 404, "not_found"),
+        ("PATCH", "/v1/groups/g", 405, "method_not_allowed"),
+        ("POST", "/v1/notifications?dry=1", 422, "invalid_request"),
+        ("BREW", "/v1/groups", 405, "method_not_allowed"),
+    ],
+)
+async def test_a_path_or_query_that_is_wrong(
+    api: httpx.AsyncClient, bearer: Bearer, method: str, path: str, status: int, code: str
+) -> None:
+    """Paths, parameters and methods that do not exist are told apart, all as problem+json."""
+    raw = httpx.Request(method, api.base_url, headers=bearer("send read groups"))
+    raw.url = raw.url.copy_with(raw_path=path.encode())
+    answer = await api.send(raw)
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == f"/problems/{code}"
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    if status == 405:
+        assert "GET" in answer.headers["allow"]
+
+
+async def raw(api: httpx.AsyncClient, text: bytes, seconds: float = 3) -> bytes:
+    """What the server says to these bytes until it is silent or closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.base_url.port)
+    writer.write(text)
+    try:
+        async with asyncio.timeout(seconds):
+            head = await reader.readuntil(b"\r\n\r\n")
+            return head + await reader.read(4096)
+    finally:
+        writer.close()
+
+
+def head(bearer: Bearer, *lines: str) -> bytes:
+    token = bearer("send")["authorization"]
+    fixed = [
+        "POST /v1/notifications HTTP/1.1",
+        "host: x",
+        f"authorization: {token}",
+        "content-type: application/json",
+    ]
+    return "\r\n".join([*fixed, *lines, "", ""]).encode()
+
+
+async def test_broken_chunks_are_a_400(api: httpx.AsyncClient, bearer: Bearer) -> None:
+    """A chunked body that is not well formed is the client's fault, not the server's."""
+    answer = await raw(api, head(bearer, "transfer-encoding: chunked") + b'5\r\n{"to"\r\nZZ\r\n')
+    assert b" 400 " in answer
+    assert b"malformed_request" in answer
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: x\r\n" + b"".join(b"x%d: y\r\n" % n for n in range(500)) + b"\r\n",
+        b"GET / HTTP/1.1\r\nhost: x\r\ncookie: " + b"y" * 300_000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabcdef",
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: -5\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: a b\r\n\r\n",
+    ],
+)
+async def test_what_is_hardly_http_is_refused(api: httpx.AsyncClient, text: bytes) -> None:
+    """Garbage, floods of headers and contradicting lengths get a 4xx and leave the server well."""
+    assert (await raw(api, text)).startswith(b"HTTP/1.1 4")
+    assert (await api.get("/health/live")).status_code == 200
+
+
+_scalar = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+_anything = st.recursive(
+    _scalar,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+)
+_fields = st.sampled_from(["to", "users", "title", "data", "actions", "expires_in", "link", "x"])
+_decoder = BodyDecoder(CreateNotification)
+
+
+def verdict(text: bytes) -> str:
+    try:
+        _decoder.decode(text)
+    except ProblemError as error:
+        return error.code
+    return "decoded"
+
+
+@given(st.one_of(st.dictionaries(_fields, _anything), _anything), st.data())
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_body_is_decoded_or_refused(body: Any, draw: st.DataObject) -> None:
+    """No text, whole or cut or with a byte changed, makes the decoder fail in another way."""
+    text = bytearray(json.dumps(body).encode())
+    if draw.draw(st.booleans()):
+        text[draw.draw(st.integers(0, len(text) - 1))] = draw.draw(st.integers(0, 255))
+    assert verdict(bytes(text)) in {"decoded", "malformed_json", "invalid_request"}
