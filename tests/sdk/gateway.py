@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from tidings import AsyncTidings, LiveInbox, ReconnectPolicy
+from tidings import AsyncTidings, LiveInbox, ReconnectPolicy, Tidings
 from tidings.protocol.frames import SUBPROTOCOL
 
 KEY = "demo.k1.0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
@@ -94,6 +94,10 @@ class Gateway:
     def client(self) -> AsyncTidings:
         """A client whose API is played here: each token it asks for is another one."""
         return AsyncTidings("http://api", key=KEY, transport=httpx.MockTransport(self._answer), retries=0)
+
+    def blocking_client(self) -> Tidings:
+        """The same, blocking: for a thread of its own."""
+        return Tidings("http://api", key=KEY, transport=httpx.MockTransport(self._answer), retries=0)
 
     def listen(self, client: AsyncTidings, **options: Any) -> LiveInbox:
         """The inbox of one user, that comes back without waiting."""

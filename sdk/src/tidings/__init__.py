@@ -52,7 +52,9 @@ if TYPE_CHECKING:
         UnreadableAnswerError,
         UnsupportedMediaTypeError,
     )
+    from tidings._listen.arguments import ListenOptions
     from tidings._listen.backoff import ReconnectPolicy
+    from tidings._listen.blocking import BlockingDelivery, BlockingEvent, BlockingInbox
     from tidings._listen.delivery import Delivery
     from tidings._listen.events import Connected, Disconnected
     from tidings._listen.live import InboxEvent, LiveInbox
@@ -100,7 +102,9 @@ _HOMES = {
         "TimedOutError TooLargeError TooManyRequestsError UnknownTypeError UnprocessableError "
         "UnreadableAnswerError UnsupportedMediaTypeError"
     ),
+    "tidings._listen.arguments": "ListenOptions",
     "tidings._listen.backoff": "ReconnectPolicy",
+    "tidings._listen.blocking": "BlockingDelivery BlockingEvent BlockingInbox",
     "tidings._listen.delivery": "Delivery",
     "tidings._listen.events": "Connected Disconnected",
     "tidings._listen.live": "InboxEvent LiveInbox",
@@ -126,6 +130,9 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "BatchSent",
+    "BlockingDelivery",
+    "BlockingEvent",
+    "BlockingInbox",
     "BodyTimeoutError",
     "CaughtUp",
     "ConfigurationError",
@@ -157,6 +164,7 @@ __all__ = [
     "Joined",
     "Left",
     "ListenError",
+    "ListenOptions",
     "LiveInbox",
     "MalformedJSONError",
     "MalformedRequestError",

@@ -11,8 +11,9 @@ from tidings import _calls as calls
 from tidings import _options as options
 from tidings._calls import Answer, Call
 from tidings._credentials import AsyncCredential, AsyncTokenSource
-from tidings._errors import APIError, ConfigurationError
+from tidings._errors import APIError
 from tidings._exchange import Done, Exchange, Failure
+from tidings._listen.arguments import ListenOptions
 from tidings._messages import Message
 from tidings._models import (
     BatchSent,
@@ -27,11 +28,9 @@ from tidings._models import (
 )
 from tidings._pages import AsyncPages
 from tidings._retries import RetryPolicy
-from tidings.protocol.frames import Resume
 from tidings.protocol.rest import MembersChanged
 
 if TYPE_CHECKING:
-    from tidings._listen.backoff import ReconnectPolicy
     from tidings._listen.live import EventHook, LiveInbox
 
 T = TypeVar("T")
@@ -114,53 +113,21 @@ class AsyncTidings:
         """As `Tidings.inbox`; its lists are for `async for`."""
         return AsyncInbox(self._run, user)
 
-    def listen(
-        self,
-        *,
-        user: str | None = None,
-        device: str | None = None,
-        resume: Resume | None = None,
-        rewind: int | None = None,
-        token: AsyncTokenSource | None = None,
-        realtime_url: str | None = None,
-        on_event: "EventHook | None" = None,
-        buffer: int = 256,
-        reconnect: "ReconnectPolicy | None" = None,
-    ) -> "LiveInbox":
-        """A live inbox, to be entered with `async with`; `LiveInbox` says what it promises.
+    def listen(self, *, on_event: "EventHook | None" = None, **options: Unpack[ListenOptions]) -> "LiveInbox":
+        """A live inbox, to be entered with `async with`; `ListenOptions` lists the keywords.
 
-        Who listens: a client with a key names the `user`, and tokens are made through the API; a client
-        with a user's own token names none and gives `realtime_url`; `token` with `realtime_url` overrides.
-        A `device` goes on where it last acknowledged, also in another process; `resume` starts at given
-        positions, as of `InboxPage.resume`; `rewind` starts with the last N, at most 200. With none of
-        them it starts now. `on_event` is called in order with everything that is no delivery. At most
-        `buffer` deliveries wait for the application before the socket is no longer read.
+        `on_event` is called in order with everything that is no delivery, and awaited where it is async.
+        Raises ConfigurationError where the keywords do not say who listens, or where to.
         """
-        from tidings._listen.access import GivenAccess, UserAccess  # noqa: PLC0415 - websockets cost 70 ms
-        from tidings._listen.backoff import ReconnectPolicy  # noqa: PLC0415
-        from tidings._listen.live import LiveInbox  # noqa: PLC0415
-        from tidings._listen.session import Session  # noqa: PLC0415
+        from tidings._listen.opening import opener  # noqa: PLC0415 - websockets cost 70 ms
 
-        access: GivenAccess | UserAccess
-        if token is None and user is not None:
-            access = UserAccess(self.tokens.create, user, realtime_url)
-        elif realtime_url is not None and (token is not None or not self._credential.holds_key):
-            credential = AsyncCredential(None, token) if token is not None else self._credential
-            access = GivenAccess(credential, realtime_url)
-        elif self._credential.holds_key and token is None:
-            raise ConfigurationError("Say who listens: listen(user=...)")
-        else:
-            raise ConfigurationError("A token does not say where to connect: give realtime_url=... as well")
-        return LiveInbox(
-            access,
-            Session(device=device, resume=resume, rewind=rewind, client=options.user_agent()),
-            policy=reconnect or ReconnectPolicy(),
+        return opener(
+            self.tokens.create,
+            self._credential,
+            on_event=on_event,
             timeout=self._timeout,
             first_tries=self._policy.tries,
-            buffer=buffer,
-            on_event=on_event,
-            user_agent=options.user_agent(),
-        )
+        )(**options)
 
     async def _run(self, call: Call[T], /) -> T:
         exchange = Exchange(call, self._url, self._policy, renewable=self._credential.renewable)

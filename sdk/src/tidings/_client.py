@@ -1,9 +1,10 @@
 """The blocking client."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Protocol, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar, Unpack
 
 import httpx
 
@@ -13,6 +14,7 @@ from tidings._calls import Answer, Call
 from tidings._credentials import Credential, TokenSource
 from tidings._errors import APIError
 from tidings._exchange import Done, Exchange, Failure
+from tidings._listen.arguments import ListenOptions
 from tidings._messages import Message
 from tidings._models import (
     BatchSent,
@@ -28,6 +30,9 @@ from tidings._models import (
 from tidings._pages import Pages
 from tidings._retries import RetryPolicy
 from tidings.protocol.rest import MembersChanged
+
+if TYPE_CHECKING:
+    from tidings._listen.blocking import BlockingEvent, BlockingInbox
 
 T = TypeVar("T")
 
@@ -63,6 +68,7 @@ class Tidings:
         self._url = options.base_url(url)
         self._credential = Credential(key, token)
         self._policy = options.retry_policy(retries)
+        self._timeout = timeout
         self._sleep: Callable[[float], None] = time.sleep
         self._http = httpx.Client(
             timeout=options.timeouts(timeout),
@@ -120,6 +126,33 @@ class Tidings:
     def inbox(self, user: str | None = None) -> "Inbox":
         """A user's inbox; with no `user` that of the user's token which the client was made with."""
         return Inbox(self._run, user)
+
+    def listen(
+        self,
+        *,
+        on_event: "Callable[[BlockingEvent], None] | None" = None,
+        **options: Unpack[ListenOptions],
+    ) -> "BlockingInbox":
+        """A live inbox, to be entered with `with`; `ListenOptions` lists the keywords.
+
+        It runs on an event loop in a thread of its own; `on_event` is called in the iterating thread, in
+        order, with everything that is no delivery. Raises ConfigurationError where the keywords do not
+        say who listens, or where to.
+        """
+        from tidings._listen.blocking import BlockingInbox  # noqa: PLC0415 - websockets cost 70 ms
+        from tidings._listen.opening import opener  # noqa: PLC0415
+
+        async def create(user: str, *, expires_in: int = 3600) -> UserToken:
+            return await asyncio.to_thread(self.tokens.create, user, expires_in=expires_in)
+
+        live = opener(
+            create,
+            self._credential.for_async(),
+            on_event=None,
+            timeout=self._timeout,
+            first_tries=self._policy.tries,
+        )(**options)
+        return BlockingInbox(live, on_event)
 
     def _run(self, call: Call[T]) -> T:
         exchange = Exchange(call, self._url, self._policy, renewable=self._credential.renewable)

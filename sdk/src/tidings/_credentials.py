@@ -104,13 +104,13 @@ class _Credential:
 
     def __init__(
         self,
-        key: str | None,
+        key: str | Key | None,
         token: AsyncTokenSource | None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if (key is None) == (token is None):
             raise ConfigurationError("Give the client either key=... or token=..., one of the two")
-        self._key = Key.parse(key) if key is not None else None
+        self._key = Key.parse(key) if isinstance(key, str) else key
         self._source = token
         self._cache = TokenCache()
         self._clock = clock
@@ -159,6 +159,10 @@ class Credential(_Credential):
             given.close()
             raise ConfigurationError("The token callable is async: use AsyncTidings, or a plain function")
         return self._keep(given)
+
+    def for_async(self) -> "AsyncCredential":
+        """The same, for an event loop."""
+        return AsyncCredential(self._key, self._source, self._clock)
 
 
 class AsyncCredential(_Credential):

@@ -1,0 +1,69 @@
+"""From the arguments of `listen` to a live inbox, for both clients."""
+
+from collections.abc import Callable
+from typing import Final
+
+from tidings import _options as options
+from tidings._credentials import AsyncCredential, AsyncTokenSource
+from tidings._errors import ConfigurationError
+from tidings._listen.access import AccessSource, CreateToken, GivenAccess, UserAccess
+from tidings._listen.backoff import ReconnectPolicy
+from tidings._listen.live import EventHook, LiveInbox
+from tidings._listen.session import Session
+from tidings.protocol.frames import Resume
+
+BUFFER: Final = 256
+
+
+def opener(
+    create: CreateToken,
+    credential: AsyncCredential,
+    *,
+    on_event: EventHook | None,
+    timeout: float,
+    first_tries: int,
+) -> Callable[..., LiveInbox]:
+    """A function of `ListenOptions`: an inbox with tokens made by `create` or taken from `credential`.
+
+    It raises ConfigurationError where its options do not say who listens, or where to.
+    """
+
+    def open_inbox(
+        *,
+        user: str | None = None,
+        device: str | None = None,
+        resume: Resume | None = None,
+        rewind: int | None = None,
+        token: AsyncTokenSource | None = None,
+        realtime_url: str | None = None,
+        buffer: int = BUFFER,
+        reconnect: ReconnectPolicy | None = None,
+    ) -> LiveInbox:
+        return LiveInbox(
+            _access(create, credential, user, token, realtime_url),
+            Session(device=device, resume=resume, rewind=rewind, client=options.user_agent()),
+            policy=reconnect or ReconnectPolicy(),
+            timeout=timeout,
+            first_tries=first_tries,
+            buffer=buffer,
+            on_event=on_event,
+            user_agent=options.user_agent(),
+        )
+
+    return open_inbox
+
+
+def _access(
+    create: CreateToken,
+    credential: AsyncCredential,
+    user: str | None,
+    token: AsyncTokenSource | None,
+    realtime_url: str | None,
+) -> AccessSource:
+    if token is None and user is not None:
+        return UserAccess(create, user, realtime_url)
+    if token is None and credential.holds_key:
+        raise ConfigurationError("Say who listens: listen(user=...)")
+    if realtime_url is None:
+        raise ConfigurationError("A token does not say where to connect: give realtime_url=... as well")
+    return GivenAccess(credential if token is None else AsyncCredential(None, token), realtime_url)
