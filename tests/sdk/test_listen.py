@@ -311,6 +311,23 @@ async def test_a_slow_application_stops_the_reading() -> None:
     assert taken == list(range(1, 501))
 
 
+async def test_leaving_with_a_full_buffer_is_clean() -> None:
+    """The close handshake is not stuck behind deliveries that nobody takes any more."""
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        for position in range(1, 100_000):
+            await peer.deliver(position)
+
+    async with Gateway.playing(script) as gateway:
+        async with gateway.inbox(buffer=4):
+            sending = gateway.peers[0].socket.transport
+            while not sending.get_write_buffer_size():  # noqa: ASYNC110 - a buffer that fills has no event
+                await asyncio.sleep(0.001)
+        await gateway.peers[0].socket.wait_closed()
+        assert gateway.peers[0].socket.close_code == 1000
+
+
 async def test_a_mark_is_done_when_it_is_answered() -> None:
     """Marking sends the notification's id and returns with the server's `state`."""
 

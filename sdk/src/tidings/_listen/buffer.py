@@ -22,8 +22,10 @@ class Buffer(Generic[T]):
         self._error: Exception | None = None
 
     def put(self, item: T) -> None:
-        self._items.append(item)
-        self._changed()
+        """Add an item; after the end it is dropped."""
+        if not self._ended:
+            self._items.append(item)
+            self._changed()
 
     def drop(self, matches: Callable[[T], bool]) -> None:
         """Take out what matches, wherever it waits."""

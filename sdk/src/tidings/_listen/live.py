@@ -111,6 +111,8 @@ class LiveInbox:
         """Acknowledge what was handled and leave; the iteration ends. Takes a few seconds at the longest."""
         self._closing = True
         self._end(None)
+        # Read on, or the close frame would wait behind what nobody takes any more.
+        self._buffer.override(+1)
         if self._runner is None:
             return
         try:
