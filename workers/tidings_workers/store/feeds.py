@@ -62,7 +62,18 @@ class Hidden(Struct, array_like=True, frozen=True, tag="h"):
     log: str
 
 
-FeedItem = Appended | Removed | Joined | Left | Hidden
+class Departed(Struct, array_like=True, frozen=True, tag="d"):
+    """Users left the group of this base, whose log counts for them up to `position`; empty: all did.
+
+    It comes in the group's own feed, before any later send to the group; `Left` follows.
+    """
+
+    base: str
+    position: int
+    users: list[str]
+
+
+FeedItem = Appended | Removed | Joined | Left | Hidden | Departed
 decode_feed: Final = msgspec.msgpack.Decoder(list[FeedItem]).decode
 
 

@@ -22,7 +22,7 @@ State = Literal["seen", "unseen", "read", "unread", "archived", "unarchived"]
 Ref = Annotated[str, Meta(max_length=128)] | int
 
 
-class Resume(Struct, frozen=True, forbid_unknown_fields=True):
+class Resume(Struct, frozen=True):
     """Where a client stands: everything up to these positions arrived, in this epoch."""
 
     epoch: str

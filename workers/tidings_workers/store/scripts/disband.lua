@@ -11,5 +11,7 @@ if count > 0 then
   local gone = ARGV[1] .. '/gone/' .. time[1] .. time[2]
   redis.call('RENAME', members, tag .. '/' .. gone)
   ingest({ { 'd', ARGV[2], ARGV[3], head, gone } })
+  route(ARGV[1], { 'd', ARGV[1], head, {} })
+  flush()
 end
 return 1

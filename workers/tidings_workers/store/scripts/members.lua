@@ -30,4 +30,7 @@ local operations = {}
 if #joined > 0 then operations[#operations + 1] = { 'm', tenant, group, true, head, joined } end
 if #gone > 0 then operations[#operations + 1] = { 'm', tenant, group, false, head, gone } end
 ingest(operations)
+-- The users' side reaches a gateway through other feeds; this one keeps the order with later sends.
+if #gone > 0 then route(base, { 'd', base, head, gone }) end
+flush()
 return { #joined, #gone }

@@ -1,0 +1,80 @@
+"""The gateway: holds the connections and writes the frames.
+
+`session` is the protocol as a pure state machine, `connection` a socket, `opening` and `catchup`
+lead it to the present, `topics` and `hub` hold what is followed, `gateway` is the process.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from tidings_workers.config import Settings
+from tidings_workers.gateway.connection import Connection
+from tidings_workers.gateway.gateway import (
+    ACKNOWLEDGE_SECONDS,
+    BACKLOG,
+    RENEW_SECONDS,
+    SWEEP_SECONDS,
+    Gateway,
+)
+from tidings_workers.registry import RegistryView
+from tidings_workers.store import StorageUnavailable
+from tidings_workers.tasks import every, keep_running, open_store
+
+_log = structlog.get_logger()
+
+
+async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    """Run a gateway until `stop` is set; `ready` is called once it accepts connections.
+
+    On stopping it accepts nothing more, closes every connection with 1012, stores what devices
+    acknowledged, and gives its feeds up.
+    """
+    store = await open_store(settings, "gateway", stop)
+    if store is None:
+        return
+    view = RegistryView(store.redis)
+    gateway = Gateway(settings, store, view)
+    partitions = list(range(store.partitions))
+    # On one node a single read serves all feeds; a cluster refuses keys of several slots in one.
+    groups = [[partition] for partition in partitions] if store.core.connection.cluster else [partitions]
+    try:
+        async with asyncio.TaskGroup() as tasks:
+
+            async def prepare() -> None:
+                await view.load()
+                await gateway.open_feeds(partitions)
+
+            await keep_running("prepare", prepare)
+            loop = asyncio.get_running_loop()
+            server = await loop.create_server(
+                lambda: Connection(gateway), settings.realtime_host, settings.realtime_port, backlog=BACKLOG
+            )
+            running = [
+                tasks.create_task(view.run(stop)),
+                tasks.create_task(gateway.turn_wheel()),
+                tasks.create_task(every(RENEW_SECONDS, "renew", gateway.renew)),
+                tasks.create_task(every(SWEEP_SECONDS, "sweep", gateway.hub.sweep)),
+                tasks.create_task(every(ACKNOWLEDGE_SECONDS, "acknowledge", gateway.flush_acknowledgements)),
+                *(
+                    tasks.create_task(keep_running("feeds", partial(gateway.read_feeds, part)))
+                    for part in groups
+                ),
+            ]
+            ready()
+            await stop.wait()
+            server.close()
+            await gateway.drain()
+            for task in running:
+                task.cancel()
+    finally:
+        await gateway.background.close()
+        try:
+            await gateway.flush_acknowledgements()
+            await store.feeds.close_feeds(gateway.name)
+        except StorageUnavailable:
+            _log.warning("storage is away while stopping; feeds will expire by themselves")
+        await store.close()
+        _log.info("gateway stopped")

@@ -1,0 +1,153 @@
+"""Bringing one connection from where it stands to the present, with backpressure.
+
+While a connection catches up it is live on no topic; what comes meanwhile is read like the rest.
+It goes live in one synchronous step, when it stands at the end of every log: so there is no
+position that it could miss or get twice.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from tidings.protocol.frames import CaughtUp, Expired, Left
+from tidings_workers import metrics
+from tidings_workers.gateway.hub import Hub
+from tidings_workers.gateway.wire import notification_frame, notification_head
+from tidings_workers.store.inbox import id_of
+from tidings_workers.store.keys import milliseconds, milliseconds_of_id
+from tidings_workers.store.logs import Entry, Part, read
+
+if TYPE_CHECKING:
+    from tidings_workers.gateway.connection import Connection
+
+PAGE_ENTRIES: Final = 100
+READERS: Final = 64
+
+
+class _Category(msgspec.Struct):
+    category: str | None = None
+
+
+_category: Final = msgspec.json.Decoder(_Category).decode
+
+
+class CatchUp:
+    """One connection's way to the present.
+
+    `cursors`: per log, what the connection has been sent. `replay`: what is there now is marked as
+    replayed and followed by `caught_up`. `departed`: logs whose end is to be told by `left`.
+    """
+
+    def __init__(
+        self, hub: Hub, connection: "Connection", cursors: dict[str, int], departed: set[str], *, replay: bool
+    ) -> None:
+        self.cursors = cursors
+        self.departed = departed
+        self._hub = hub
+        self._connection = connection
+        self._replay = replay
+        self._expired: list[Entry] = []
+
+    def finish(self) -> bool:
+        """Go live if there is nothing left to send; True when that was done."""
+        hub, connection = self._hub, self._connection
+        user = connection.user
+        if any(cursor < hub.end(user, name) for name, cursor in self.cursors.items()):
+            return False
+        self._tell_departures()
+        if self._replay:
+            self._replay = False
+            connection.send(CaughtUp(dict(self.cursors), self._summary()))
+        connection.go_live()
+        return True
+
+    async def run(self) -> None:
+        """Send what is missing, then go live."""
+        hub, connection = self._hub, self._connection
+        if self._replay:
+            targets = {name: hub.end(connection.user, name) for name in self.cursors}
+            for name, target in targets.items():
+                await self._send(name, target, replayed=True)
+            if connection.closed:
+                return
+            self._tell_departures()
+            self._replay = False
+            connection.send(CaughtUp({name: self.cursors[name] for name in targets}, self._summary()))
+        while not connection.closed and not self.finish():
+            for name in list(self.cursors):
+                await self._send(name, hub.end(connection.user, name), replayed=False)
+
+    def _tell_departures(self) -> None:
+        for name in list(self.departed):
+            end = self._hub.end(self._connection.user, name)
+            if self.cursors.get(name, 0) >= end:
+                self.departed.discard(name)
+                self._connection.send(Left(name, end))
+
+    async def _send(self, name: str, target: int, *, replayed: bool) -> None:
+        """Send one log up to a position, a page at a time, no faster than the socket takes it."""
+        connection, head = self._connection, notification_head(name)
+        for start, end in self._hub.spans(connection.user, name, self.cursors[name], target):
+            self.cursors[name] = max(self.cursors[name], start)
+            while self.cursors[name] < end:
+                entries, complete = await self._page(name, end)
+                await connection.writable()
+                if connection.closed:
+                    return
+                now = milliseconds()
+                frames = []
+                for entry in entries:
+                    if entry.visible_to(connection.user.name, now):
+                        frames.append(
+                            notification_frame(head, entry.position, entry.content, replayed=replayed)
+                        )
+                    elif replayed and connection.user.name not in entry.exclude:
+                        self._expired.append(entry)
+                if frames:
+                    connection.write(b"".join(frames))
+                    metrics.DELIVERED.inc(len(frames))
+                self.cursors[name] = end if complete else entries[-1].position
+        self.cursors[name] = max(self.cursors[name], target)
+
+    async def _page(self, name: str, end: int) -> tuple[list[Entry], bool]:
+        """The next entries of a log, and whether they reach its end. From memory where they are."""
+        user = self._connection.user
+        after = self.cursors[name]
+        topic = self._hub.topic_of(user, name)
+        remembered = topic.recent(after, end) if topic is not None else None
+        if remembered is not None:
+            return remembered, True
+        log = self._hub.log(user, name)
+        part = Part(log.base, after, end, PAGE_ENTRIES)
+        (found,) = await read(self._hub.store.core, log.partition, [part])
+        return found.entries, len(found.entries) < PAGE_ENTRIES
+
+    def _summary(self) -> Expired | None:
+        """What ended by its own expiry while the client was away."""
+        if not self._expired:
+            return None
+        times = [milliseconds_of_id(id_of(entry.content)) for entry in self._expired]
+        categories: dict[str, int] = {}
+        for entry in self._expired:
+            category = _category(entry.content).category or ""
+            categories[category] = categories.get(category, 0) + 1
+        count, self._expired = len(self._expired), []
+        return Expired(count, categories, _moment(min(times)), _moment(max(times)))
+
+
+def _moment(at: int) -> datetime:
+    return datetime.fromtimestamp(at / 1000, UTC)
+
+
+class Readers:
+    """Bounds how many connections catch up at once, so that they never starve the live ones."""
+
+    def __init__(self) -> None:
+        self._room = asyncio.Semaphore(READERS)
+
+    async def run(self, catchup: CatchUp) -> None:
+        """Run one catch-up when there is room."""
+        async with self._room:
+            await catchup.run()

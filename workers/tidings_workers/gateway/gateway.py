@@ -1,0 +1,272 @@
+"""One gateway: listens, reads its feeds, and keeps what its connections need alive."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+
+from tidings.protocol import closing
+from tidings.protocol.frames import Connect, ErrorFrame, Positions, Refreshed
+from tidings_workers import metrics
+from tidings_workers.config import Settings
+from tidings_workers.gateway import handshake, opening
+from tidings_workers.gateway.catchup import CatchUp, Readers
+from tidings_workers.gateway.connection import Connection
+from tidings_workers.gateway.hub import Hub
+from tidings_workers.gateway.wheel import SLOT_SECONDS, Wheel
+from tidings_workers.registry import RegistryView
+from tidings_workers.store import StorageUnavailable, Store
+from tidings_workers.store.feeds import Acknowledgement, decode_feed
+from tidings_workers.store.keys import feed
+from tidings_workers.tasks import Background
+from tidings_workers.tokens import Identity, TokenError, Verifier
+
+RENEW_SECONDS: Final = 5.0
+SWEEP_SECONDS: Final = 2.0
+ACKNOWLEDGE_SECONDS: Final = 0.2
+FEED_ENTRIES: Final = 200
+RESTART_SECONDS: Final = 2.0
+BACKLOG: Final = 4096
+
+_log = structlog.get_logger()
+
+
+class Gateway:
+    """Holds the connections of one process."""
+
+    def __init__(self, settings: Settings, store: Store, view: RegistryView) -> None:
+        self.settings = settings
+        self.store = store
+        self.view = view
+        self.verifier = Verifier(view)
+        self.name = f"w{os.getpid()}-{secrets.token_hex(4)}"
+        self.background = Background("gateway")
+        self.hub = Hub(store, self.name, self.background.spawn)
+        self.wheel = Wheel(time.monotonic())
+        self.connections: dict[Connection, None] = {}
+        self._addresses: Counter[str] = Counter()
+        self._tenants: Counter[str] = Counter()
+        self._positions = dict.fromkeys(range(store.partitions), "0")
+        self._acknowledged: dict[tuple[str, str], Acknowledgement] = {}
+        self._readers = Readers()
+        self._emptied: asyncio.Event | None = None
+        view.on_change(self._registry_changed)
+
+    # Connections come and go
+
+    def arrived(self, connection: Connection) -> None:
+        """A socket was accepted."""
+        self.connections[connection] = None
+        self._addresses[connection.address] += 1
+        self.wheel.add(connection, connection.session.due())
+
+    def gone(self, connection: Connection) -> None:
+        """A socket is closed for good."""
+        if self.connections.pop(connection, self) is self:
+            return
+        _discount(self._addresses, connection.address)
+        if self._emptied is not None and not self.connections:
+            self._emptied.set()
+        metrics.CLOSED.labels(code=metrics.close_label(connection.close_code)).inc()
+
+    def left(self, connection: Connection) -> None:
+        """A connection is closing: it gets nothing more."""
+        if connection.counted:
+            connection.counted = False
+            metrics.CONNECTIONS.dec()
+            assert connection.identity is not None  # noqa: S101 - it was counted by its identity
+            _discount(self._tenants, connection.identity.tenant)
+        user = getattr(connection, "user", None)
+        if user is not None and user.connections.pop(connection, self) is not self:
+            for name in self.hub.names(user):
+                topic = self.hub.topic_of(user, name)
+                if topic is not None:
+                    topic.live.pop(connection, None)
+            self.hub.release(user.topic)
+
+    def open(self, connection: Connection, connect: Connect) -> None:
+        """Verify who it is, then open the session in the background."""
+        identity = connection.identity
+        if connect.token is not None and identity is None:
+            try:
+                identity = self.verifier.verify(connect.token, time.time())
+            except TokenError as error:
+                expired = error.code == "expired_token"
+                connection.close(closing.TOKEN_EXPIRED if expired else closing.INVALID_TOKEN, error.detail)
+                return
+        if identity is None:
+            connection.close(closing.INVALID_TOKEN, "no token in the handshake or the connect frame")
+            return
+        if not handshake.origin_allowed(self.view, identity.tenant, connection.origin):
+            connection.close(closing.ORIGIN_REFUSED)
+            return
+        refused = opening.refusal(identity) or self._crowded(connection, identity)
+        if refused is not None:
+            connection.close(refused)
+            return
+        connection.identity = identity
+        connection.device = connect.device
+        connection.id = f"{self.name}-{secrets.token_hex(8)}"
+        connection.counted = True
+        self._tenants[identity.tenant] += 1
+        metrics.CONNECTIONS.inc()
+        self.background.spawn(self._open(connection, identity, connect))
+
+    def _crowded(self, connection: Connection, identity: Identity) -> closing.CloseCode | None:
+        settings = self.settings
+        user = self.hub.users.get(self.store.core.keys.user(identity.tenant, identity.subject).base)
+        if (
+            len(self.connections) > settings.gateway_connections
+            or self._addresses[connection.address] > settings.connections_per_address
+            or self._tenants[identity.tenant] >= settings.connections_per_tenant
+            or (user is not None and len(user.connections) >= settings.connections_per_user)
+        ):
+            return closing.TOO_MANY_CONNECTIONS
+        return None
+
+    async def _open(self, connection: Connection, identity: Identity, connect: Connect) -> None:
+        try:
+            await opening.open_session(self.hub, connection, identity, connect)
+        except StorageUnavailable:
+            connection.close(closing.OVERLOADED, "the storage is away")
+        except BaseException:
+            connection.close(closing.OVERLOADED)
+            raise
+
+    def catch_up(
+        self, connection: Connection, cursors: dict[str, int], departed: set[str], *, replay: bool
+    ) -> None:
+        """Bring a connection to the present; at once where there is nothing to send."""
+        catchup = CatchUp(self.hub, connection, cursors, departed, replay=replay)
+        connection.catching_up = catchup
+        if not catchup.finish():
+            self.background.spawn(self._catch_up(connection, catchup))
+
+    async def _catch_up(self, connection: Connection, catchup: CatchUp) -> None:
+        try:
+            await self._readers.run(catchup)
+        except StorageUnavailable:
+            connection.close(closing.OVERLOADED, "the storage is away")
+        except BaseException:
+            connection.close(closing.OVERLOADED)
+            raise
+
+    # What sessions ask
+
+    def acknowledge(self, connection: Connection, positions: Positions) -> None:
+        """Everything up to these positions arrived, cut to what was sent."""
+        if connection.device is None:
+            return
+        sent = connection.cursors()
+        cut = {name: min(position, sent[name]) for name, position in positions.items() if name in sent}
+        key = (connection.user.topic.log.base, connection.device)
+        waiting = self._acknowledged.get(key)
+        if waiting is not None:
+            for name, position in waiting.positions.items():
+                cut[name] = max(position, cut.get(name, 0))
+        self._acknowledged[key] = Acknowledgement(
+            connection.user.topic.log, connection.device, cut, anew=False
+        )
+
+    def refresh(self, connection: Connection, token: str) -> None:
+        """Take a new token of the same user."""
+        identity = connection.identity
+        assert identity is not None  # noqa: S101 - only an open session refreshes
+        try:
+            new = self.verifier.verify(token, time.time())
+        except TokenError as error:
+            connection.send(ErrorFrame(error.code, error.detail))
+            return
+        if (new.tenant, new.subject) != (identity.tenant, identity.subject) or "inbox" not in new.scopes:
+            detail = "the new token has to be of the same user, with the scope inbox"
+            connection.send(ErrorFrame("invalid_token", detail))
+            return
+        connection.identity = new
+        connection.session.refresh(opening.deadline(new))
+        connection.send(Refreshed(datetime.fromtimestamp(new.expires_at, UTC)))
+
+    def _registry_changed(self) -> None:
+        for connection in list(self.connections):
+            identity = connection.identity
+            if identity is not None and self.view.key(identity.tenant, identity.kid) is None:
+                connection.close(closing.REVOKED)
+
+    # Long tasks
+
+    async def read_feeds(self, partitions: Sequence[int]) -> None:
+        """Take what the feeds of these partitions bring, in batches, until cancelled."""
+        reader = self.store.core.connection.reader(f"feed-{partitions[0]}")
+        keys = {feed(partition, self.name): partition for partition in partitions}
+        try:
+            while True:
+                wanted = {key: self._positions[partition] for key, partition in keys.items()}
+                streams = await reader.read(wanted, FEED_ENTRIES)
+                for key, entries in streams.items():
+                    for _, fields in entries:
+                        self.hub.take(decode_feed(fields[b"f"]))
+                    self._positions[keys[key]] = entries[-1][0].decode()
+                self.hub.write()
+        finally:
+            await reader.close()
+
+    async def renew(self) -> None:
+        """Keep the feeds alive; after losing one, everything in its partition is looked at again."""
+        lost = await self.store.feeds.renew_feeds(self.name, self._positions)
+        if lost:
+            _log.warning("feeds were lost and are made anew", partitions=lost)
+            await self.open_feeds(lost)
+            await self.hub.sweep()
+
+    async def open_feeds(self, partitions: Sequence[int]) -> None:
+        """Make feeds, to be read from their start."""
+        await self.store.feeds.open_feeds(self.name, partitions)
+        for partition in partitions:
+            self._positions[partition] = "0"
+
+    async def flush_acknowledgements(self) -> None:
+        """Store what devices acknowledged since the last time."""
+        waiting, self._acknowledged = self._acknowledged, {}
+        if not waiting:
+            return
+        try:
+            await self.store.feeds.acknowledge(list(waiting.values()))
+        except StorageUnavailable:
+            # Keep them for the next time; newer ones win.
+            self._acknowledged = waiting | self._acknowledged
+            raise
+
+    async def turn_wheel(self) -> None:
+        """Call what is due, twice a second."""
+        while True:
+            await asyncio.sleep(SLOT_SECONDS)
+            self.wheel.turn(time.monotonic())
+
+    # The end
+
+    async def drain(self) -> None:
+        """Close every connection with 1012, spread out a little, and wait for them to go."""
+        leaving = list(self.connections)
+        batch = max(100, len(leaving) // 20)
+        for start in range(0, len(leaving), batch):
+            for connection in leaving[start : start + batch]:
+                connection.close(closing.RESTART)
+            await asyncio.sleep(RESTART_SECONDS / 20 if start + batch < len(leaving) else 0)
+        if self.connections:
+            self._emptied = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._emptied.wait(), RESTART_SECONDS)
+        for connection in list(self.connections):
+            connection.abort()
+
+
+def _discount(counter: Counter[str], key: str) -> None:
+    counter[key] -= 1
+    if counter[key] <= 0:
+        del counter[key]

@@ -1,0 +1,154 @@
+"""Opening a session: from a verified token and a connect frame to a welcome.
+
+Order matters: limits, then interest in every log of the user, then the device's start is stored,
+then, in one synchronous step, the welcome says where each log starts and the catch-up begins there.
+"""
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from tidings.protocol import closing, limits
+from tidings.protocol.frames import Connect, Gap, Welcome
+from tidings.protocol.names import is_id
+from tidings_workers import metrics
+from tidings_workers.gateway.hub import Hub
+from tidings_workers.gateway.topics import User
+from tidings_workers.store.feeds import Acknowledgement
+from tidings_workers.tokens import Identity
+
+if TYPE_CHECKING:
+    from tidings_workers.gateway.connection import Connection
+
+
+class _Start:
+    """Where a connection starts, and what can't be had."""
+
+    def __init__(self) -> None:
+        self.positions: dict[str, int] = {}
+        self.gaps: list[Gap] = []
+        self.departed: set[str] = set()
+        self.resume: Literal["none", "complete", "gap"] = "none"
+        self.replay = False
+        self.store_device = False
+
+
+async def open_session(hub: Hub, connection: "Connection", identity: Identity, connect: Connect) -> None:
+    """Open the session of a connection. Raises StorageUnavailable; the caller closes then."""
+    user, known = await hub.attach(identity.tenant, identity.subject, connect.device)
+    if connection.closed:
+        hub.release(user.topic)
+        return
+    connection.user = user
+    user.connections[connection] = None
+    start = await _start(hub, user, known, connect)
+    if connect.device is not None and start.store_device:
+        acknowledgement = Acknowledgement(user.topic.log, connect.device, start.positions, anew=True)
+        await hub.store.feeds.acknowledge([acknowledgement])
+    if connection in user.connections:
+        # It did not close meanwhile.
+        _welcome(hub, connection, identity, start)
+
+
+def _welcome(hub: Hub, connection: "Connection", identity: Identity, start: _Start) -> None:
+    user = connection.user
+    for name in hub.names(user):
+        # A log that came while we opened starts where the user joined it.
+        first = hub.spans(user, name, 0, hub.end(user, name) + 1)
+        start.positions.setdefault(name, first[-1][0] if first else hub.end(user, name))
+    connection.session.welcome(deadline(identity))
+    connection.send(
+        Welcome(
+            connection=connection.id,
+            user=user.name,
+            epoch=hub.store.epoch,
+            positions=start.positions,
+            counts=hub.counts(user),
+            heartbeat=connection.heartbeat,
+            expires_at=datetime.fromtimestamp(identity.expires_at, UTC),
+            resume=start.resume,
+        )
+    )
+    metrics.CONNECTS.inc()
+    if start.resume != "none":
+        metrics.RESUMES.labels(result=start.resume).inc()
+    for gap in start.gaps:
+        connection.send(gap)
+    connection.fall_back(dict(start.positions), start.departed, replay=start.replay)
+
+
+async def _start(hub: Hub, user: User, known: dict[str, int] | None, connect: Connect) -> _Start:
+    start = _Start()
+    start.replay = connect.resume is not None or connect.device is not None or connect.rewind is not None
+    if connect.resume is not None:
+        start.store_device = True
+        start.resume = "complete"
+        if connect.resume.epoch == hub.store.epoch:
+            await _resume(hub, user, dict(connect.resume.positions), start)
+        else:
+            for name in hub.names(user):
+                _epoch_gap(hub, user, name, start)
+    elif connect.rewind is not None:
+        start.store_device = True
+        await _rewind(hub, user, connect.rewind, start)
+    elif known is not None:
+        start.resume = "complete"
+        await _resume(hub, user, known, start)
+    else:
+        start.store_device = connect.device is not None
+        start.positions = {name: hub.end(user, name) for name in hub.names(user)}
+    return start
+
+
+async def _resume(hub: Hub, user: User, given: dict[str, int], start: _Start) -> None:
+    for name in hub.names(user):
+        position = given.get(name, 0)
+        topic = hub.topic_of(user, name)
+        if topic is not None and position > topic.position:
+            # Another gateway may have been faster: the log has the last word.
+            topic.seen = max(topic.seen, position)
+            await hub.heal(topic)
+        facts = hub.facts(user, name)
+        if position > max(facts.head, hub.end(user, name)):
+            _epoch_gap(hub, user, name, start)
+            continue
+        lost = hub.spans(user, name, position, facts.floor)
+        if lost:
+            missed = sum(up_to - after for after, up_to in lost)
+            start.gaps.append(Gap(name, lost[0][0] + 1, lost[-1][1], missed, "expired"))
+            start.resume = "gap"
+        start.positions[name] = max(position, facts.floor) if lost else position
+        if name in given and name.startswith("group:") and topic is None:
+            start.departed.add(name)
+
+
+def _epoch_gap(hub: Hub, user: User, name: str, start: _Start) -> None:
+    """The client's positions are of another store: it starts at the ends and reloads."""
+    end = hub.end(user, name)
+    start.gaps.append(Gap(name, min(1, end), end, None, "epoch"))
+    start.resume = "gap"
+    start.positions[name] = end
+
+
+async def _rewind(hub: Hub, user: User, count: int, start: _Start) -> None:
+    """Start before the last `count` that the user may see, over all logs."""
+    start.positions = {name: hub.end(user, name) for name in hub.names(user)}
+    if count:
+        page = await hub.store.inbox(user.tenant, user.name, count)
+        for item in page.items:
+            before = min(start.positions.get(item.log, item.position), item.position - 1)
+            start.positions[item.log] = before
+
+
+def refusal(identity: Identity) -> closing.CloseCode | None:
+    """Why this identity can't have a session, or None."""
+    if "inbox" not in identity.scopes:
+        return closing.NO_INBOX_SCOPE
+    if not is_id(identity.subject):
+        return closing.INVALID_TOKEN
+    return None
+
+
+def deadline(identity: Identity) -> float:
+    """When a token ends, on the monotonic clock that sessions use."""
+    return time.monotonic() + identity.expires_at + limits.TOKEN_LEEWAY_SECONDS - time.time()

@@ -1,0 +1,238 @@
+"""The session of one connection: frames and time in, actions out. No socket, no clock, no I/O.
+
+    NEW --connect--> OPENING --welcome()--> OPEN --close--> CLOSED
+
+The caller carries out what `receive` and `tick` answer, in order, and reports back with `welcome`
+and `refresh`. Times are seconds of any clock that the caller sticks to; token expiry is given in
+that same clock.
+"""
+
+from enum import Enum, auto
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from tidings.protocol import closing, limits
+from tidings.protocol.closing import CloseCode
+from tidings.protocol.frames import (
+    Ack,
+    ClientFrame,
+    Connect,
+    ErrorFrame,
+    Expiring,
+    Mark,
+    Ping,
+    Pong,
+    Positions,
+    Ref,
+    Refresh,
+    ServerFrame,
+)
+
+EXPIRING_SECONDS: Final = 60.0
+# A peer that has not been heard for this many heartbeats is gone.
+SILENT_HEARTBEATS: Final = 2.5
+
+_decode: Final = msgspec.json.Decoder(ClientFrame).decode
+_REASON_BYTES: Final = 120
+
+
+class Open(Struct, frozen=True):
+    """Verify the token (None: the handshake carried it), then open the session as asked."""
+
+    connect: Connect
+
+
+class Send(Struct, frozen=True):
+    """Send a frame."""
+
+    frame: ServerFrame
+
+
+class Close(Struct, frozen=True):
+    """Close with a code; `reason` is at most 120 bytes."""
+
+    code: CloseCode
+    reason: str
+
+
+class Acknowledge(Struct, frozen=True):
+    """Everything up to these positions arrived; the caller cuts them to what was sent."""
+
+    positions: Positions
+
+
+class RefreshToken(Struct, frozen=True):
+    """Verify a new token for the same user, then call `refresh`."""
+
+    token: str
+
+
+class Probe(Struct, frozen=True):
+    """Send a WebSocket ping."""
+
+
+class Vanish(Struct, frozen=True):
+    """The peer is gone: drop the connection without a close frame."""
+
+
+Action = Open | Send | Close | Acknowledge | RefreshToken | Probe | Vanish
+
+
+class _State(Enum):
+    NEW = auto()
+    OPENING = auto()
+    OPEN = auto()
+    CLOSED = auto()
+
+
+class _Type(Struct):
+    type: str
+    ref: Ref | None = None
+
+
+_KNOWN: Final = {"connect", "ack", "mark", "refresh", "ping"}
+
+
+class Session:
+    """One connection's side of the protocol."""
+
+    __slots__ = (
+        "_allowance",
+        "_deadline",
+        "_expires_at",
+        "_heard_at",
+        "_heartbeat",
+        "_probe_at",
+        "_state",
+        "_warned",
+    )
+
+    def __init__(self, now: float, heartbeat: float) -> None:
+        self._state = _State.NEW
+        self._heartbeat = heartbeat
+        self._deadline = now + limits.CONNECT_SECONDS
+        self._heard_at = now
+        self._probe_at = now + heartbeat
+        self._expires_at = float("inf")
+        self._warned = False
+        # Generic cell rate algorithm: the time at which the allowance is whole again.
+        self._allowance = now
+
+    @property
+    def is_open(self) -> bool:
+        """Whether `welcome` was called and the session has not ended."""
+        return self._state is _State.OPEN
+
+    def heard(self, now: float) -> None:
+        """Any byte counts as a sign of life."""
+        self._heard_at = now
+
+    def welcome(self, expires_at: float) -> None:
+        """The session is open; its token holds until `expires_at`."""
+        self._state = _State.OPEN
+        self._expires_at = expires_at
+
+    def refresh(self, expires_at: float) -> None:
+        """A new token holds until `expires_at`."""
+        self._expires_at = expires_at
+        self._warned = False
+
+    def end(self) -> None:
+        """The connection is closing: nothing more is answered."""
+        self._state = _State.CLOSED
+
+    def receive(self, data: bytes, now: float) -> Action | None:
+        """One text frame has arrived."""
+        if self._state is _State.CLOSED:
+            return None
+        if not self._allow(now):
+            return self._close(closing.RATE_LIMITED)
+        try:
+            frame = _decode(data)
+        except (msgspec.ValidationError, RecursionError) as error:
+            return self._reject(data, str(error))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return self._close(closing.PROTOCOL_ERROR, "a frame has to be one JSON object")
+        if isinstance(frame, Connect):
+            return self._connect(frame)
+        if self._state is not _State.OPEN:
+            # Between connect and welcome nothing but a ping makes sense, and that is harmless.
+            if isinstance(frame, Ping):
+                return Send(Pong(frame.ref))
+            return self._close(closing.PROTOCOL_ERROR, "the first frame has to be connect")
+        return self._answer(frame)
+
+    def tick(self, now: float) -> list[Action]:
+        """What is due by `now`; `due` says when to come again."""
+        if self._state is _State.CLOSED:
+            return []
+        if self._state is _State.NEW and now >= self._deadline:
+            return [self._close(closing.NO_CONNECT)]
+        if now - self._heard_at >= self._heartbeat * SILENT_HEARTBEATS:
+            self._state = _State.CLOSED
+            return [Vanish()]
+        if now >= self._expires_at:
+            return [self._close(closing.TOKEN_EXPIRED)]
+        actions: list[Action] = []
+        if not self._warned and now >= self._expires_at - EXPIRING_SECONDS:
+            self._warned = True
+            actions.append(Send(Expiring(max(0, int(self._expires_at - now)))))
+        if now >= self._probe_at:
+            self._probe_at = now + self._heartbeat
+            actions.append(Probe())
+        return actions
+
+    def due(self) -> float:
+        """When `tick` has something to do next."""
+        if self._state is _State.NEW:
+            return self._deadline
+        expiry = self._expires_at if self._warned else self._expires_at - EXPIRING_SECONDS
+        return min(self._probe_at, self._heard_at + self._heartbeat * SILENT_HEARTBEATS, expiry)
+
+    def _connect(self, frame: Connect) -> Action:
+        if self._state is not _State.NEW:
+            return self._close(closing.PROTOCOL_ERROR, "connect comes once")
+        if frame.resume is not None and frame.rewind is not None:
+            return self._close(closing.PROTOCOL_ERROR, "rewind does not go with resume")
+        self._state = _State.OPENING
+        return Open(frame)
+
+    def _answer(self, frame: Ack | Mark | Refresh | Ping) -> Action:
+        match frame:
+            case Ping():
+                return Send(Pong(frame.ref))
+            case Ack():
+                return Acknowledge(frame.positions)
+            case Refresh():
+                return RefreshToken(frame.token)
+            case Mark():
+                detail = "this version of the server does not keep read state yet"
+                return Send(ErrorFrame("unknown_type", detail, frame.ref))
+
+    def _reject(self, data: bytes, detail: str) -> Action:
+        """A frame that is JSON but not one of ours: say what is wrong with it."""
+        try:
+            known = msgspec.json.decode(data, type=_Type)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return self._close(closing.PROTOCOL_ERROR, "a frame has to be a JSON object with a type")
+        if known.type not in _KNOWN:
+            return Send(
+                ErrorFrame("unknown_type", f"there is no frame of type {known.type[:64]!r}", known.ref)
+            )
+        if self._state is not _State.OPEN:
+            return self._close(closing.PROTOCOL_ERROR, detail)
+        return Send(ErrorFrame("invalid_request", detail, known.ref))
+
+    def _close(self, code: CloseCode, reason: str = "") -> Close:
+        self._state = _State.CLOSED
+        return Close(code, (reason or code.reason).encode()[:_REASON_BYTES].decode(errors="ignore"))
+
+    def _allow(self, now: float) -> bool:
+        interval = 1 / limits.FRAMES_PER_SECOND
+        start = max(self._allowance, now)
+        if start - now > (limits.FRAMES_BURST - 1) * interval:
+            return False
+        self._allowance = start + interval
+        return True

@@ -1,0 +1,196 @@
+"""What a gateway holds of one log, and of one user.
+
+A topic follows its log: `position` is the last position it has seen. Feed items arrive in order
+but for what a feed lost; a hole stops the topic until it has been read from the log. So a
+connection that is live on a topic has been sent exactly everything up to `topic.position`.
+"""
+
+import asyncio
+import bisect
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from tidings_workers.gateway.wire import notification_frame, notification_head
+from tidings_workers.store.keys import Log
+from tidings_workers.store.logs import Entry, Facts
+
+if TYPE_CHECKING:
+    from tidings_workers.gateway.connection import Connection
+
+RECENT_ENTRIES: Final = 256
+RECENT_BYTES: Final = 256 * 1024
+
+
+class Topic:
+    """One log on this gateway, with the connections that are live on it."""
+
+    __slots__ = (
+        "_pending",
+        "_recent",
+        "_recent_bytes",
+        "floor",
+        "head",
+        "healing",
+        "holders",
+        "holes",
+        "live",
+        "log",
+        "position",
+        "ready",
+        "seen",
+        "unused_since",
+    )
+
+    def __init__(self, log: Log, ready: asyncio.Future[None]) -> None:
+        self.log = log
+        self.ready = ready
+        self.head = notification_head(log.name)
+        self.position = 0
+        self.floor = 0
+        self.holes: list[int] = []
+        self.live: dict[Connection, None] = {}
+        # Connections (of a user's log) or users (of others) for which the topic is kept.
+        self.holders = 0
+        self.unused_since = 0.0
+        # The highest position heard of: above `position` when there is something to heal.
+        self.seen = 0
+        self.healing = False
+        self._pending: list[Entry] = []
+        self._recent: deque[Entry] | None = None
+        self._recent_bytes = 0
+
+    def start(self, facts: Facts) -> None:
+        """The log's facts are known: follow it from here."""
+        self.position, self.floor, self.holes = facts.head, facts.floor, facts.holes
+        if not self.ready.done():
+            self.ready.set_result(None)
+
+    @property
+    def facts(self) -> Facts:
+        """The arithmetic of the log as far as this topic has seen it."""
+        return Facts(self.position, self.floor, self.holes)
+
+    def take(self, entry: Entry) -> bool:
+        """Take the next entry; False when it can't be taken now: `heal` has to read the log first."""
+        position = entry.position
+        if position <= self.position and self.ready.done():
+            return True
+        self.seen = max(self.seen, position)
+        if self.healing or not self.ready.done() or position != self.position + 1:
+            return False
+        self.append(entry)
+        return True
+
+    def append(self, entry: Entry) -> None:
+        """Take an entry that follows; `flush` sends it."""
+        self.position = entry.position
+        self._pending.append(entry)
+        if self.log.name != "user":
+            self._remember(entry)
+
+    def _remember(self, entry: Entry) -> None:
+        if self._recent is None:
+            self._recent = deque()
+        self._recent.append(entry)
+        self._recent_bytes += len(entry.content)
+        while len(self._recent) > RECENT_ENTRIES or self._recent_bytes > RECENT_BYTES:
+            self._recent_bytes -= len(self._recent.popleft().content)
+
+    def recent(self, after: int, up_to: int) -> list[Entry] | None:
+        """Entries after `after` up to `up_to` from memory; None when they are not all there."""
+        if not self._recent or self._recent[0].position > after + 1:
+            return None
+        return [entry for entry in self._recent if after < entry.position <= up_to]
+
+    def removed(self, position: int) -> bool:
+        """A position was recalled; False when that was known."""
+        index = bisect.bisect_left(self.holes, position)
+        if index < len(self.holes) and self.holes[index] == position:
+            return False
+        self.holes.insert(index, position)
+        if self._recent:
+            kept = [entry for entry in self._recent if entry.position != position]
+            self._recent = deque(kept)
+            self._recent_bytes = sum(len(entry.content) for entry in kept)
+        return True
+
+    def flush(self, now: int) -> int:
+        """Send what was taken to every live connection; answers how many frames that made.
+
+        The bytes are built once, and joined once when there are several; only a connection of an
+        excluded user gets bytes of its own.
+        """
+        entries, self._pending = self._pending, []
+        entries = [entry for entry in entries if not entry.expires or entry.expires > now]
+        if not entries or not self.live:
+            return 0
+        frames = [notification_frame(self.head, entry.position, entry.content) for entry in entries]
+        blob = frames[0] if len(frames) == 1 else b"".join(frames)
+        excluded = frozenset().union(*(entry.exclude for entry in entries))
+        if not excluded:
+            for connection in self.live:
+                connection.queue(blob)
+        else:
+            for connection in self.live:
+                user = connection.user.name
+                if user not in excluded:
+                    connection.queue(blob)
+                    continue
+                for entry, data in zip(entries, frames, strict=True):
+                    if user not in entry.exclude:
+                        connection.queue(data)
+        return len(frames) * len(self.live)
+
+
+class User:
+    """One user on this gateway: the own log's topic, memberships, and the open connections."""
+
+    __slots__ = ("connections", "former", "hidden", "memberships", "name", "tenant", "topic")
+
+    def __init__(self, tenant: str, name: str, topic: Topic) -> None:
+        self.tenant = tenant
+        self.name = name
+        self.topic = topic
+        self.memberships: dict[str, list[tuple[int, int]]] = {}
+        # Facts of groups that the user has left: their topics are not held.
+        self.former: dict[str, Facts] = {}
+        self.hidden: set[str] = set()
+        self.connections: dict[Connection, None] = {}
+
+    def active(self) -> Iterator[str]:
+        """The groups that the user is a member of."""
+        return (group for group, intervals in self.memberships.items() if intervals[-1][1] < 0)
+
+    def is_active(self, group: str) -> bool:
+        """Whether the user is a member of a group."""
+        intervals = self.memberships.get(group)
+        return intervals is not None and intervals[-1][1] < 0
+
+    def join(self, group: str, position: int) -> bool:
+        """Became a member after `position`; False when that was known."""
+        intervals = self.memberships.setdefault(group, [])
+        if intervals and (intervals[-1][1] < 0 or intervals[-1][0] > position):
+            return False
+        intervals.append((position, -1))
+        self.former.pop(group, None)
+        return True
+
+    def leave(self, group: str, position: int) -> bool:
+        """No longer a member after `position`; False when that was known."""
+        if not self.is_active(group):
+            return False
+        intervals = self.memberships[group]
+        start = intervals[-1][0]
+        intervals[-1] = (start, max(position, start))
+        return True
+
+
+def clip(intervals: list[tuple[int, int]], after: int, up_to: int) -> list[tuple[int, int]]:
+    """The parts of membership intervals with `after` < position <= `up_to`, in order."""
+    parts = []
+    for start, end in intervals:
+        low, high = max(start, after), min(up_to, end) if end >= 0 else up_to
+        if low < high:
+            parts.append((low, high))
+    return parts
