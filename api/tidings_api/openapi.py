@@ -6,6 +6,7 @@ ours; so both are put in here, as is what a type can't say.
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from inspect import cleandoc
 from typing import Any, Final
 
 import msgspec
@@ -116,20 +117,26 @@ def describe(routers: Sequence[Router], providers: Mapping[str, Callable[..., An
     }
 
 
-def component_schemas() -> dict[str, Any]:
-    """The JSON Schemas of all bodies and answers, by name."""
-    _, schemas = msgspec.json.schema_components(_TYPES, ref_template=_REFERENCE)
-    schemas["CreateBatch"]["properties"]["notifications"]["items"] = {"$ref": _PREFIX + "CreateNotification"}
-    schemas["InboxItem"]["properties"]["notification"] = {"$ref": _PREFIX + "Notification"}
+def component_schemas(template: str = _REFERENCE) -> dict[str, Any]:
+    """The JSON Schemas of all bodies and answers, by name; `template` makes references of names."""
+    _, schemas = msgspec.json.schema_components(_TYPES, ref_template=template)
+    item = {"$ref": template.format(name="CreateNotification")}
+    schemas["CreateBatch"]["properties"]["notifications"]["items"] = item
+    schemas["InboxItem"]["properties"]["notification"] = {"$ref": template.format(name="Notification")}
     for name, fields in _AT_LEAST_ONE.items():
         schemas[name]["anyOf"] = [
             {"required": [field], "properties": {field: rule}} for field, rule in fields.items()
         ]
     for name, example in _EXAMPLES.items():
         schemas[name]["examples"] = [example]
+    return tidy_descriptions(schemas)
+
+
+def tidy_descriptions(schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schemas with the indentation of docstrings taken out of their descriptions."""
     for schema in schemas.values():
         if "description" in schema:
-            schema["description"] = "\n".join(line.strip() for line in schema["description"].splitlines())
+            schema["description"] = cleandoc(schema["description"])
     return schemas
 
 
@@ -142,7 +149,7 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, path: str) -
     if scope:
         operation["description"] = f"Needs the scope `{scope}`.\n\n{operation['description']}"
     responses = {
-        status: _success(answer, operation["operationId"])
+        status: _success(answer, int(status), operation["operationId"])
         for status, answer in operation["responses"].items()
         if status.startswith("2")
     }
@@ -157,10 +164,13 @@ def _plain(parameter: dict[str, Any]) -> None:
         parameter.pop(noise, None)
     schema = parameter["schema"]
     schema.pop("description", None)
-    alternatives = [each for each in schema.pop("oneOf", ()) if each != {"type": "null"}]
-    for alternative in alternatives:
-        values = alternative.get("enum")
-        schema.update(alternative | ({"enum": [value for value in values if value]} if values else {}))
+    for alternative in schema.pop("oneOf", ()):
+        if alternative != {"type": "null"}:
+            schema.update(alternative)
+    if isinstance(schema.get("type"), list):
+        schema["type"] = next(kind for kind in schema["type"] if kind != "null")
+    if "enum" in schema:
+        schema["enum"] = [value for value in schema["enum"] if value is not None]
     for bound in ("minimum", "maximum"):
         if bound in schema:
             schema[bound] = int(schema[bound])
@@ -169,7 +179,7 @@ def _plain(parameter: dict[str, Any]) -> None:
         schema.update(pattern="^[ -~]+$", minLength=1)
 
 
-def _success(answer: dict[str, Any], operation: str) -> dict[str, Any]:
+def _success(answer: dict[str, Any], status: int, operation: str) -> dict[str, Any]:
     headers: dict[str, Any] = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
     if operation == "send":
         headers["Location"] = {"description": "Where the notification is.", "schema": {"type": "string"}}
@@ -178,7 +188,7 @@ def _success(answer: dict[str, Any], operation: str) -> dict[str, Any]:
             "description": "`true` when the request had been accepted before.",
             "schema": {"const": "true"},
         }
-    return {**answer, "headers": headers}
+    return {**answer, "description": HTTPStatus(status).phrase, "headers": headers}
 
 
 def _statuses(operation: dict[str, Any], path: str, *, secured: bool) -> set[int]:

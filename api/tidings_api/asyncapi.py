@@ -1,0 +1,116 @@
+"""The AsyncAPI 3 document of the realtime protocol, and the JSON Schema of all wire types."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from tidings.protocol import frames, limits, notifications, rest
+from tidings.protocol.closing import CLOSE_CODES
+from tidings.protocol.errors import Problem
+from tidings_api.openapi import VERSION, component_schemas, tidy_descriptions
+
+_CLIENT: Final[Sequence[type[Struct]]] = frames.CLIENT_FRAMES
+_SERVER: Final[Sequence[type[Struct]]] = frames.SERVER_FRAMES
+
+
+def describe_realtime() -> dict[str, Any]:
+    """The AsyncAPI document: one channel, the client's frames sent and the server's received."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Tidings realtime",
+            "version": VERSION,
+            "description": "JSON text frames over a WebSocket, one object per frame. The first frame is "
+            f"`connect`, within {limits.CONNECT_SECONDS} s; a frame has at most {limits.FRAME_BYTES} bytes.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "gateway": {
+                "host": "127.0.0.1:8001",
+                "protocol": "ws",
+                "security": [{"$ref": "#/components/securitySchemes/token"}],
+            }
+        },
+        "channels": {
+            "realtime": {
+                "address": "/v1/realtime",
+                "messages": {
+                    _name(frame): {"$ref": f"#/components/messages/{_name(frame)}"}
+                    for frame in (*_CLIENT, *_SERVER)
+                },
+                "bindings": {
+                    "ws": {
+                        "method": "GET",
+                        "headers": {
+                            "type": "object",
+                            "properties": {"Sec-WebSocket-Protocol": {"const": frames.SUBPROTOCOL}},
+                        },
+                    }
+                },
+                "x-close-codes": [
+                    {"code": close.code, "reason": close.reason, "verdict": close.verdict.value}
+                    for close in CLOSE_CODES.values()
+                ],
+            }
+        },
+        "operations": {
+            "send": _operation("receive", "What a client sends.", _CLIENT),
+            "receive": _operation("send", "What a client receives.", _SERVER),
+        },
+        "components": {
+            "messages": {_name(frame): _message(frame) for frame in (*_CLIENT, *_SERVER)},
+            "schemas": _schemas((*_CLIENT, *_SERVER), "#/components/schemas/{name}"),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def describe_types() -> dict[str, Any]:
+    """One JSON Schema document with every type that crosses the wire under `$defs`."""
+    structs = [
+        item
+        for module in (notifications, rest, frames)
+        for item in vars(module).values()
+        if isinstance(item, type) and issubclass(item, Struct) and item.__module__ == module.__name__
+    ]
+    definitions = _schemas((*structs, Problem), "#/$defs/{name}")
+    # Rules that the types can't say are added in one place.
+    for name, schema in component_schemas("#/$defs/{name}").items():
+        if name in definitions:
+            definitions[name] = schema
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Tidings: everything that crosses the wire",
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def _schemas(types: Sequence[type[Struct]], template: str) -> dict[str, Any]:
+    _, schemas = msgspec.json.schema_components(types, ref_template=template)
+    return tidy_descriptions(schemas)
+
+
+def _name(frame: type[Struct]) -> str:
+    return frame.__name__
+
+
+def _message(frame: type[Struct]) -> dict[str, Any]:
+    return {
+        "name": frame.__struct_config__.tag,
+        "title": _name(frame),
+        "summary": (frame.__doc__ or "").strip().split("\n")[0],
+        "payload": {"$ref": f"#/components/schemas/{_name(frame)}"},
+    }
+
+
+def _operation(action: str, summary: str, types: Sequence[type[Struct]]) -> dict[str, Any]:
+    """AsyncAPI names the server's own action: it receives what clients send."""
+    return {
+        "action": action,
+        "summary": summary,
+        "channel": {"$ref": "#/channels/realtime"},
+        "messages": [{"$ref": f"#/channels/realtime/messages/{_name(frame)}"} for frame in types],
+    }
