@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from litestar import Response, Router, delete, get, post, put
+from litestar import Router, delete, get, post, put
 from litestar.params import JSONBody
 
 from tidings.protocol import limits
@@ -86,10 +86,9 @@ async def change_members(
     status_code=204,
     summary="Add a user to a group",
 )
-async def add_member(group: GroupPath, user: UserPath, identity: Caller, store: OpenStore) -> Response[None]:
+async def add_member(group: GroupPath, user: UserPath, identity: Caller, store: OpenStore) -> None:
     """The user gets what is sent to the group from now on. Idempotent."""
     await store.change_members(identity.tenant, group, [user], [])
-    return Response(None)
 
 
 @delete(

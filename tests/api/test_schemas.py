@@ -1,0 +1,151 @@
+"""The documents in openapi/ say what the code says, and the running server does what they say."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis import Case
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    positive_data_acceptance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from tests.support.valkey import free_port, running, wait_until
+from tidings.protocol.frames import CLIENT_FRAMES, SERVER_FRAMES
+from tidings_api.app import describe
+from tidings_api.asyncapi import describe_realtime, describe_types
+from tidings_api.schemas import stale
+from tidings_workers.config import Settings
+from tidings_workers.registry import SCOPES, Registry
+from tidings_workers.store import Store
+from tidings_workers.tokens import make_token
+
+OPENAPI = Path(__file__).parents[2] / "openapi"
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    unsupported_method,
+]
+
+schema = schemathesis.openapi.from_dict(describe())
+
+
+def test_the_documents_are_current() -> None:
+    """openapi/ holds what python -m tidings_api.schemas would write now."""
+    assert stale(OPENAPI) == []
+
+
+def test_the_types_are_a_json_schema() -> None:
+    """openapi/schema.json is JSON Schema, and takes the contract's example of a notification."""
+    document = describe_types()
+    jsonschema.Draft202012Validator.check_schema(document)
+    check = jsonschema.Draft202012Validator({**document, "$ref": "#/$defs/CreateNotification"})
+    for example in document["$defs"]["CreateNotification"]["examples"]:
+        check.validate(example)
+    assert not check.is_valid({"to": {}, "title": "x"})
+    assert not check.is_valid({"to": {"all": True}})
+
+
+def test_every_frame_is_in_the_realtime_document() -> None:
+    """AsyncAPI names each frame by the word that goes over the wire."""
+    document = describe_realtime()
+    named = {message["name"] for message in document["components"]["messages"].values()}
+    assert named == {frame.__struct_config__.tag for frame in (*CLIENT_FRAMES, *SERVER_FRAMES)}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[str, str]]:
+    """The URL of `tidings-server api` on a store of its own, and a token with every scope."""
+    home = Path(tempfile.mkdtemp(prefix="td", dir="/tmp"))
+    with running(home) as valkey:
+        port = free_port()
+        config = Settings(redis_url=valkey.url, port=port)
+        token = asyncio.run(_prepare(config))
+        environment = {
+            "PATH": os.environ["PATH"],
+            "REDIS_URL": valkey.url,
+            "TIDINGS_PORT": str(port),
+            "TIDINGS_OPERATOR_PORT": str(free_port()),
+        }
+        with (home / "api.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tidings_api.cli", "api"], env=environment, stdout=log, stderr=log
+            )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            wait_until(lambda: _ready(url), "starting the API")
+            yield url, token
+        finally:
+            process.terminate()
+            process.wait(15)
+            shutil.rmtree(home)
+
+
+async def _prepare(config: Settings) -> str:
+    store = await Store.open(config, name="test")
+    registry = Registry(store.redis)
+    await registry.create_tenant("demo")
+    await registry.create_key("demo")
+    key = await registry.signing_key("demo")
+    await store.close()
+    assert key is not None
+    return make_token(key, "demo", "shop", frozenset(SCOPES), 3600, time.time())
+
+
+def _ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def beyond_schemas(case: Case[Any]) -> bool:
+    """Whether it has what no schema can judge: a cursor, a key used before, or 5.0 for a whole number."""
+    return (
+        "cursor" in (case.query or {})
+        or "Idempotency-Key" in (case.headers or {})
+        or any(
+            isinstance(value, float) for value in (case.body.values() if isinstance(case.body, dict) else ())
+        )
+    )
+
+
+@schema.parametrize()
+@settings(
+    max_examples=25,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_the_server_answers_as_documented(case: Case[Any], server: tuple[str, str]) -> None:
+    """Whatever the document allows or forbids, there is no 5xx and no answer it does not name."""
+    url, token = server
+    checks = CHECKS if beyond_schemas(case) else [*CHECKS, positive_data_acceptance]
+    case.call_and_validate(base_url=url, headers={"Authorization": f"Bearer {token}"}, checks=checks)
+
+
+def test_what_is_served_is_the_document(server: tuple[str, str]) -> None:
+    """GET /openapi.json is the document that is checked in."""
+    served: Any = httpx.get(f"{server[0]}/openapi.json").json()
+    assert served == json.loads((OPENAPI / "openapi.json").read_text())
