@@ -16,11 +16,13 @@ from tidings.protocol.notifications import Target
 from tidings_workers.store import Store
 from tidings_workers.store.ingress import (
     PLAN_PART,
+    PROBE_KEY,
     Compound,
     Disband,
     Hide,
     Membership,
     Operation,
+    Probe,
     Recall,
     Step,
     Work,
@@ -88,6 +90,8 @@ class Expansion:
                 return self._recall(operation)
             case Disband():
                 return self._disband(operation)
+            case Probe():
+                return self._probe(operation)
 
     async def _plan(self, compound: Compound) -> _Plan | None:
         """The frozen plan, made now if there is none; None when nothing is left to do."""
@@ -165,7 +169,11 @@ class Expansion:
 
     async def _membership(self, operation: Membership) -> AsyncIterator[_Part]:
         group, position = operation.group, operation.position
-        yield 1, self._memberships(operation.tenant, operation.users, group, position, joined=operation.joined), None
+        yield (
+            1,
+            self._memberships(operation.tenant, operation.users, group, position, joined=operation.joined),
+            None,
+        )
 
     def _memberships(
         self, tenant: str, users: Sequence[str], group: str, position: int, *, joined: bool
@@ -201,6 +209,9 @@ class Expansion:
             )
             yield done, operations, None
         yield done + 1, {}, lambda: self._ingress.forget(self._partition, operation.members)
+
+    async def _probe(self, operation: Probe) -> AsyncIterator[_Part]:
+        yield 1, {operation.target: [["p", PROBE_KEY, operation.token]]}, None
 
     def _by_partition(self, tenant: str, users: Sequence[str]) -> dict[int, list[str]]:
         bases: dict[int, list[str]] = {}

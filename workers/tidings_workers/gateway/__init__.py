@@ -56,7 +56,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
                 tasks.create_task(view.run(stop)),
                 tasks.create_task(gateway.turn_wheel()),
                 tasks.create_task(every(RENEW_SECONDS, "renew", gateway.renew)),
-                tasks.create_task(every(SWEEP_SECONDS, "sweep", gateway.hub.sweep)),
+                tasks.create_task(every(SWEEP_SECONDS, "sweep", gateway.sweep)),
                 tasks.create_task(every(ACKNOWLEDGE_SECONDS, "acknowledge", gateway.flush_acknowledgements)),
                 *(
                     tasks.create_task(keep_running("feeds", partial(gateway.read_feeds, part)))

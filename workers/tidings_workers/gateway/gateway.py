@@ -22,7 +22,7 @@ from tidings_workers.gateway.connection import Connection
 from tidings_workers.gateway.hub import Hub
 from tidings_workers.gateway.wheel import SLOT_SECONDS, Wheel
 from tidings_workers.registry import RegistryView
-from tidings_workers.store import StorageUnavailable, Store
+from tidings_workers.store import DataLost, StorageUnavailable, Store
 from tidings_workers.store.feeds import Acknowledgement, decode_feed
 from tidings_workers.store.keys import feed
 from tidings_workers.tasks import Background
@@ -222,7 +222,26 @@ class Gateway:
         if lost:
             _log.warning("feeds were lost and are made anew", partitions=lost)
             await self.open_feeds(lost)
+            await self.sweep()
+
+    async def sweep(self) -> None:
+        """Look for what the feeds did not bring, and whether the data is still the same."""
+        if await self.store.observe():
+            await self._start_anew()
+        try:
             await self.hub.sweep()
+        except DataLost as error:
+            _log.error("data was lost: the store gets a new epoch", reason=str(error))
+            await self.store.renew_epoch()
+            await self._start_anew()
+
+    async def _start_anew(self) -> None:
+        """The epoch is another one: everybody comes back and is told what is missing."""
+        _log.warning("the epoch has changed", epoch=self.store.epoch)
+        for connection in list(self.connections):
+            connection.close(closing.RESTART)
+        self.hub.forget()
+        await self.open_feeds(list(self._positions))
 
     async def open_feeds(self, partitions: Sequence[int]) -> None:
         """Make feeds, to be read from their start."""

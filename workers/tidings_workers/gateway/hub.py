@@ -360,6 +360,11 @@ class Hub:
                 # It may have caught up through its feed meanwhile; then healing finds nothing.
                 self.heal_soon(some[index])
 
+    def forget(self) -> None:
+        """Drop everything: it belonged to data that is gone. The connections are closed already."""
+        self.topics.clear()
+        self.users.clear()
+
     async def _give_up_unused(self) -> None:
         before = time.monotonic() - UNUSED_SECONDS
         unused = [

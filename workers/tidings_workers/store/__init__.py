@@ -13,6 +13,7 @@ from tidings_workers.config import Settings
 from tidings_workers.store.connection import Connection
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import (
+    DataLost,
     IdempotencyInProgress,
     IdempotencyMismatch,
     StorageUnavailable,
@@ -27,6 +28,7 @@ from tidings_workers.store.sends import Acceptance, Idempotency, Sends, StoredNo
 
 __all__ = [
     "Acceptance",
+    "DataLost",
     "GroupInfo",
     "Idempotency",
     "IdempotencyInProgress",
@@ -66,7 +68,8 @@ class Store:
         self.ingress = Ingress(core)
         self.ping = core.ping
         self.renew_epoch = core.renew_epoch
-        self.observe_durability = core.observe_durability
+        self.observe = core.observe
+        self.probe = self.ingress.probe
 
     @classmethod
     async def open(cls, settings: Settings, *, name: str) -> Self:

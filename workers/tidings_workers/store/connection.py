@@ -49,6 +49,7 @@ SCRIPTS: Final = dict(
         _script("stored", "append"),
         _script("members", "append"),
         _script("disband", "append"),
+        _script("probe", "append"),
         *map(
             _script,
             ("claim", "watch", "unwatch", "attach", "acknowledge", "read", "heads", "lease", "release"),

@@ -89,6 +89,19 @@ class Core:
             raise StorageUnavailable(message) from error
         return self.epoch
 
+    async def observe(self) -> bool:
+        """Look at the facts of the store again; True when its epoch is another than before.
+
+        A store that was emptied gets its facts, and with them a new epoch, here.
+        """
+        before = self.epoch
+        try:
+            await self._read_meta()
+            await self.observe_durability()
+        except (RedisError, OSError, TimeoutError) as error:
+            raise StorageUnavailable(f"the storage does not answer: {error}") from error
+        return self.epoch != before
+
     async def observe_durability(self) -> None:
         """Set `durability` to what truly holds: what is configured, or less when the server does less."""
         held = await self._held_by_server()

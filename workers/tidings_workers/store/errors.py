@@ -4,6 +4,7 @@ StoreError
 ├── StorageUnavailable     Redis is away, slow, or answered with an error; try again
 ├── IdempotencyMismatch    the key was used for another body
 ├── IdempotencyInProgress  the first request with this key is still running here
+├── DataLost               the store no longer has what it once had
 └── StoreMismatch          the store was made with other settings, or by a newer version
 """
 
@@ -29,3 +30,7 @@ class IdempotencyInProgress(StoreError):
 
 class StoreMismatch(StoreError):
     """The settings do not fit the store that is there."""
+
+
+class DataLost(StoreError):
+    """A log ends before a position that it once had: Redis lost data, and clients have to be told."""

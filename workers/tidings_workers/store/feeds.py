@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from tidings.protocol import limits
 from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.errors import DataLost
 from tidings_workers.store.groups import read_memberships
 from tidings_workers.store.keys import GATEWAYS, Log, feed, milliseconds
 from tidings_workers.store.logs import Facts, facts_of
@@ -152,8 +153,15 @@ class Feeds:
         )
 
     async def behind(self, gateway: str, partition: int, logs: Sequence[tuple[str, int]]) -> list[int]:
-        """Of (base, position) pairs: the indexes of those whose log has gone on. Renews interest."""
+        """Of (base, position) pairs: the indexes of those whose log has gone on. Renews interest.
+
+        Raises DataLost when a log ends before a position that it once had.
+        """
         answer = await self._core.run("heads", partition, pack([gateway, logs]))
+        for number in answer:
+            if number < 0:
+                base, position = logs[-number - 1]
+                raise DataLost(f"the log {base} no longer has position {position}")
         return [number - 1 for number in answer]
 
     async def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:

@@ -6,6 +6,9 @@ dispatchers on one partition do no harm; the lease only saves the double work.
 """
 
 import asyncio
+import itertools
+import secrets
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -14,11 +17,14 @@ from msgspec import Struct
 
 from tidings_workers.store.connection import Reader
 from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.keys import DISPATCHERS, ingress, milliseconds, tag
 from tidings_workers.store.sends import StoredNotification, parse_record, record_key
 
 LEASE_SECONDS: Final = 3
 PLAN_PART: Final = 5_000
+PROBE_SECONDS: Final = 2.0
+PROBE_KEY: Final = "probe"
 
 
 class Compound(Struct, array_like=True, frozen=True, tag="c"):
@@ -63,7 +69,14 @@ class Disband(Struct, array_like=True, frozen=True, tag="d"):
     members: str
 
 
-Operation = Compound | Membership | Hide | Recall | Disband
+class Probe(Struct, array_like=True, frozen=True, tag="p"):
+    """Show that work gets done: leave the token in a target partition."""
+
+    token: str
+    target: int
+
+
+Operation = Compound | Membership | Hide | Recall | Disband | Probe
 
 _decode: Final = msgspec.msgpack.Decoder(list[Operation]).decode
 
@@ -93,6 +106,7 @@ class Ingress:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._turn = itertools.count()
 
     async def heartbeat(self, dispatcher: str) -> int:
         """Say that this dispatcher lives; answers how many do."""
@@ -141,6 +155,23 @@ class Ingress:
             for partition, rows in targets.items()
         ]
         await asyncio.gather(*futures)
+
+    async def probe(self) -> None:
+        """Send something the whole way, through an ingress and a dispatcher into another partition.
+
+        Returns when it has arrived. Raises StorageUnavailable when that takes more than two seconds.
+        """
+        source = next(self._turn) % self._core.partitions
+        target = (source + 1) % self._core.partitions
+        token = secrets.token_hex(8)
+        await self._core.run("probe", source, token, target)
+        deadline = time.monotonic() + PROBE_SECONDS
+        while time.monotonic() < deadline:
+            arrived = await self._core.connection.call("GET", f"{tag(target)}/{PROBE_KEY}")
+            if arrived is not None and text(arrived) == token:
+                return
+            await asyncio.sleep(0.02)
+        raise StorageUnavailable(f"no dispatcher works on partition {source}")
 
     async def record(
         self, partition: int, tenant: str, identity: str

@@ -5,6 +5,7 @@
 --   {'m', base, group, joined, position}       the user's side of a membership
 --   {'h', base, log, position}                 hide a position of a log from the user
 --   {'r', base, id}                            take back the user's own copy
+--   {'p', key, token}                          answer a probe
 
 local request = cmsgpack.unpack(ARGV[1])
 local source = request[1]
@@ -70,6 +71,8 @@ for _, step in ipairs(request[2]) do
         route(base, { 'h', base, operation[4], operation[3] })
       elseif kind == 'r' then
         take_back(base, operation[3])
+      elseif kind == 'p' then
+        redis.call('SET', tag .. '/' .. base, operation[3], 'PX', 60000)
       end
       count = count + 1
     end
