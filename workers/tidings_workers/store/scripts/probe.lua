@@ -1,0 +1,3 @@
+-- Ask the dispatcher for a sign of life. ARGV: token, target partition.
+ingest({ { 'p', ARGV[1], tonumber(ARGV[2]) } })
+return 1
