@@ -1,0 +1,63 @@
+"""Kill -9 of any process, at any moment, under load."""
+
+import asyncio
+import os
+import random
+
+import pytest
+
+from tests.support.listening import listening
+from tests.support.stack import PARTS, Part, Stack
+from tests.support.traffic import (
+    Account,
+    Reference,
+    make_groups,
+    send_steadily,
+    settle,
+    stubborn_client,
+    wrong_inboxes,
+    wrongs,
+)
+
+RATE = 200
+USERS = [f"user-{number}" for number in range(12)]
+GROUPS = {"odd": USERS[1::2], "few": USERS[:3]}
+ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "0"))
+
+
+async def survive(stack: Stack, kills: list[Part], *, seconds: float, seed: int) -> None:
+    """Send at a steady rate, kill these one after another, and hold everything to account."""
+    reference, account = Reference(USERS, seed), Account()
+    async with stubborn_client(stack) as client:
+        await make_groups(client, reference, GROUPS)
+        async with listening(stack, USERS) as listeners:
+            before = stack.pids()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(send_steadily(client, reference, account, rate=RATE, seconds=seconds))
+                for index, part in enumerate(kills):
+                    await account.reaches(round(RATE * seconds * (index + 1) / (len(kills) + 2)))
+                    stack.kill(part)
+            await settle(listeners, account)
+        for part in kills:
+            assert stack.pids()[part] != before[part]
+        if "gateway" in kills:
+            assert all(listener.welcomes > 1 for listener in listeners)
+        assert wrongs(listeners, account) == []
+        assert await wrong_inboxes(client, USERS, account) == []
+    assert len(account.acknowledged) > RATE * seconds * 0.9
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_nothing_acknowledged_is_lost(stack: Stack, part: Part) -> None:
+    """A killed part is restarted, all that was acknowledged arrives, and no position comes twice."""
+    await survive(stack, [part], seconds=4, seed=len(part))
+
+
+@pytest.mark.skipif(not ROUNDS, reason="minutes long: make chaos")
+@pytest.mark.timeout(60 + 20 * max(ROUNDS, 1))
+async def test_deaths_in_any_order(stack: Stack) -> None:
+    """Death after death of parts chosen by chance: the same promises hold."""
+    seed = int(os.environ.get("CHAOS_SEED", str(random.randrange(10**6))))
+    print(f"CHAOS_SEED={seed}")  # noqa: T201 - how to repeat it
+    kills = random.Random(seed).choices(PARTS, k=ROUNDS)
+    await survive(stack, kills, seconds=6.0 * ROUNDS, seed=seed)

@@ -1,0 +1,177 @@
+"""The whole of Tidings as a user starts it: `tidings-server dev --json` in a process of its own."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import httpx
+import jwt
+
+from tests.support.valkey import wait_until
+
+Part = Literal["api", "dispatcher", "gateway", "valkey"]
+PARTS: tuple[Part, ...] = ("api", "dispatcher", "gateway", "valkey")
+
+START_SECONDS = 40.0
+END_SECONDS = 20.0
+
+
+def quiet_port() -> int:
+    """A free TCP port that no outgoing connection will take while its listener is being restarted.
+
+    The kernel gives outgoing connections ports from 32768 on (net.ipv4.ip_local_port_range).
+    """
+    while True:
+        port = random.randrange(12_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+
+
+def clean_environment(**variables: str) -> dict[str, str]:
+    """This process' environment without any setting of Tidings, and with `variables`."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("TIDINGS_") and name not in {"REDIS_URL", "PROMETHEUS_MULTIPROC_DIR"}
+    }
+    return {**kept, **variables}
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process exists and is no zombie."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def part_of(pid: int) -> Part | None:
+    """Which part of an installation a process is."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    if words[0].startswith("tidings-valkey"):
+        return "valkey"
+    name = words[3] if words[1:3] == ["-m", "tidings_api.cli"] and len(words) > 3 else ""
+    return next((part for part in PARTS if part == name), None)
+
+
+class Stack:
+    """One `dev` and its data; it may be killed and started again on the same ports and data."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.data = home / "data"
+        self.log = home / "dev.log"
+        self.ports = [quiet_port() for _ in range(3)]
+        self.api = self.realtime = self.key = ""
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        """The supervisor; AssertionError before `start`."""
+        assert self._process is not None
+        return self._process
+
+    def command(self) -> list[str]:
+        """The command line of `dev`."""
+        options = zip(("--port", "--realtime-port", "--operator-port"), map(str, self.ports), strict=True)
+        return [
+            *(sys.executable, "-m", "tidings_api.cli", "dev", "--json", "--data", str(self.data)),
+            *(word for option in options for word in option),
+        ]
+
+    def start(self) -> None:
+        """Start, and return once it says that it is ready."""
+        with self.log.open("a") as log:
+            self._process = subprocess.Popen(
+                self.command(), stdout=subprocess.PIPE, stderr=log, text=True, env=clean_environment()
+            )
+        assert self._process.stdout is not None
+        # Its death closes the pipe, so only a start that hangs needs the timer.
+        timer = threading.Timer(START_SECONDS, self._process.kill)
+        timer.start()
+        line = self._process.stdout.readline()
+        timer.cancel()
+        assert line, f"dev did not start:\n{self.log.read_text()[-3000:]}"
+        told = json.loads(line)
+        self.api, self.realtime, self.key = told["api"], told["realtime"], told["key"]
+
+    def terminate(self) -> int:
+        """SIGTERM; its exit code."""
+        self.process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        """The exit code, when it has ended."""
+        code = self.process.wait(END_SECONDS)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return code
+
+    def end(self) -> None:
+        """Leave nothing running, however the test ended."""
+        if self._process is not None and self._process.poll() is None:
+            for pid in self.pids().values():
+                os.kill(pid, signal.SIGCONT)
+            self.process.terminate()
+            try:
+                self.process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        if self._process is not None:
+            self.wait()
+
+    def pids(self) -> dict[Part, int]:
+        """The parts that run at this moment."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        found = {part_of(int(pid)): int(pid) for pid in children.split()}
+        return {part: pid for part, pid in found.items() if part is not None}
+
+    def kill(self, part: Part) -> int:
+        """SIGKILL of a part, as when memory runs out; the process id that it had."""
+        wait_until(lambda: part in self.pids(), f"the start of the {part}", START_SECONDS)
+        pid = self.pids()[part]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def ready(self) -> int:
+        """The status of `/health/ready`; 0 where nobody answers."""
+        try:
+            return httpx.get(f"{self.api}/health/ready", timeout=5, trust_env=False).status_code
+        except httpx.RequestError:
+            return 0
+
+    def token(self, subject: str, scope: str = "inbox") -> str:
+        """A token signed with the key: a user's, or with another scope a service's."""
+        tenant, kid, secret = self.key.split(".")
+        now = int(time.time())
+        claims = {"iss": tenant, "sub": subject, "aud": "tidings", "iat": now, "exp": now + 3600}
+        return jwt.encode({**claims, "scope": scope}, secret, algorithm="HS256", headers={"kid": kid})
+
+
+@contextmanager
+def running_stack(home: Path) -> Iterator[Stack]:
+    """A `dev` that has started; nothing of it is left at the end."""
+    stack = Stack(home)
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.end()

@@ -1,0 +1,207 @@
+"""Sends of every kind with a reference that knows who has to get them, and the comparison with who did."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from typing import NamedTuple
+
+from tests.support.listening import Listener
+from tests.support.stack import Stack
+from tidings import AsyncTidings, Message, RetryPolicy, TidingsError
+
+# As often as it takes: the servers are being killed.
+STUBBORN = RetryPolicy(tries=200, base=0.05, cap=0.5, total=60)
+
+
+class Send(NamedTuple):
+    """One send: its number, its target, and who has to get it.
+
+    `log` is what the receivers call its log where that is one and the same; None for a compound target.
+    """
+
+    n: int
+    message: Message
+    audience: frozenset[str]
+    log: str | None
+
+
+class Reference:
+    """Makes sends of every kind and says whom they reach, by the contract's rules alone."""
+
+    def __init__(self, users: Sequence[str], seed: int) -> None:
+        self.users = list(users)
+        self.groups: dict[str, set[str]] = {}
+        self.chance = random.Random(seed)
+        self._made = 0
+
+    def next(self) -> Send:
+        """Half to one user; the rest to groups, compound targets and a few to all, some with excludes."""
+        chance, users = self.chance, self.users
+        groups: list[str] = []
+        named: list[str] = []
+        to_all = False
+        kind = chance.random()
+        if kind < 0.5:
+            named = [chance.choice(users)]
+        elif kind < 0.75:
+            groups = [chance.choice(sorted(self.groups))]
+        elif kind < 0.97:
+            groups = chance.sample(sorted(self.groups), chance.choice((0, 1, 2)))
+            named = chance.sample(users, 3)
+        else:
+            to_all = True
+        exclude = chance.sample(users, 2) if chance.random() < 0.2 and kind >= 0.5 else []
+        reached = set(users) if to_all else set(named).union(*(self.groups[group] for group in groups))
+        if to_all:
+            log: str | None = "all"
+        elif len(groups) == 1 and not named:
+            log = f"group:{groups[0]}"
+        else:
+            log = "user" if len(set(named) - set(exclude)) == 1 and not groups else None
+        n = self._made
+        self._made += 1
+        message = Message(title=f"Number {n}", data={"n": n})
+        if named:
+            message["to_users"] = named
+        if groups:
+            message["to_groups"] = groups
+        if to_all:
+            message["to_all"] = True
+        if exclude:
+            message["exclude"] = exclude
+        return Send(n, message, frozenset(reached - set(exclude)), log)
+
+
+class Account:
+    """What was sent, and with what outcome: acknowledged, or unknown, which is never a failure."""
+
+    def __init__(self) -> None:
+        self.acknowledged: dict[int, Send] = {}
+        self.unknown: dict[int, Send] = {}
+        self.ids: dict[int, str] = {}
+        self._more = asyncio.Event()
+
+    def acknowledge(self, send: Send, identity: str) -> None:
+        """The server has promised this one."""
+        self.acknowledged[send.n] = send
+        self.ids[send.n] = identity
+        self._more.set()
+
+    async def reaches(self, count: int) -> None:
+        """Wait until so many are acknowledged."""
+        while len(self.acknowledged) < count:
+            self._more.clear()
+            await self._more.wait()
+
+    def due(self, user: str) -> set[int]:
+        """The numbers that a user must have."""
+        return {n for n, send in self.acknowledged.items() if user in send.audience}
+
+    def allowed(self, user: str) -> set[int]:
+        """The numbers that a user may have."""
+        return self.due(user) | {n for n, send in self.unknown.items() if user in send.audience}
+
+
+async def send_steadily(
+    client: AsyncTidings, reference: Reference, account: Account, *, rate: float, seconds: float
+) -> None:
+    """Sends at a steady rate for a time, whether answers come or not; returns when all have."""
+
+    async def send_one(send: Send) -> None:
+        try:
+            sent = await client.send(idempotency_key=f"send-{send.n}", **send.message)
+        except TidingsError:
+            account.unknown[send.n] = send
+        else:
+            account.acknowledge(send, sent.id)
+
+    async with asyncio.TaskGroup() as group:
+        begun = time.monotonic()
+        for index in range(round(rate * seconds)):
+            await asyncio.sleep(begun + index / rate - time.monotonic())
+            group.create_task(send_one(reference.next()))
+
+
+@asynccontextmanager
+async def stubborn_client(stack: Stack) -> AsyncIterator[AsyncTidings]:
+    """The SDK's client with the patience that a test of deaths needs."""
+    async with AsyncTidings(stack.api, key=stack.key, retries=STUBBORN) as client:
+        yield client
+
+
+async def make_groups(
+    client: AsyncTidings, reference: Reference, groups: Mapping[str, Collection[str]]
+) -> None:
+    """Groups on the server and in the reference."""
+    for group, members in groups.items():
+        await client.groups.add(group, members)
+        reference.groups[group] = set(members)
+
+
+def missing(listeners: Iterable[Listener], account: Account) -> list[str]:
+    """What has been promised and not arrived, per user."""
+    lines = []
+    for listener in listeners:
+        lost = account.due(listener.user) - listener.counts.keys()
+        if lost:
+            lines.append(f"{listener.user}: {len(lost)} missing, the first {min(lost)}")
+    return lines
+
+
+async def settle(listeners: Sequence[Listener], account: Account, seconds: float = 30) -> None:
+    """Wait until everything promised has arrived; AssertionError with what has not, in the end."""
+    deadline = time.monotonic() + seconds
+    while lines := missing(listeners, account):
+        assert time.monotonic() < deadline, lines
+        await asyncio.sleep(0.05)
+
+
+def wrongs(listeners: Iterable[Listener], account: Account) -> list[str]:
+    """Everything that breaks a promise: copies too many, strangers' copies, wrong order, gaps."""
+    found = []
+    for listener in listeners:
+        found += listener.wrong
+        found += [
+            f"{listener.user} got {n} {count} times" for n, count in listener.counts.items() if count > 1
+        ]
+        strange = listener.counts.keys() - account.allowed(listener.user)
+        found += [f"{listener.user} got {n}, sent to others" for n in strange]
+        for arrival in listener.arrivals:
+            send = account.acknowledged.get(arrival.n)
+            if send is not None and (send.log or "user") != arrival.log:
+                found.append(f"{listener.user} got {arrival} in another log than {send.log}")
+            if send is not None and account.ids[arrival.n] != arrival.id:
+                found.append(f"{listener.user} got {arrival}, acknowledged as {account.ids[arrival.n]}")
+    return found
+
+
+def out_of_order(listeners: Iterable[Listener], account: Account) -> list[str]:
+    """Sends to one log, made one after another, that arrived otherwise."""
+    found = []
+    for listener in listeners:
+        logs: dict[str, list[int]] = {}
+        for arrival in listener.arrivals:
+            if account.acknowledged[arrival.n].log == arrival.log:
+                logs.setdefault(arrival.log, []).append(arrival.n)
+        for log, numbers in logs.items():
+            found += [f"{listener.user} in {log}: {a} before {b}" for a, b in pairwise(numbers) if a > b]
+    return found
+
+
+async def wrong_inboxes(client: AsyncTidings, users: Iterable[str], account: Account) -> list[str]:
+    """Where the inbox by REST is not exactly what was acknowledged, each once, and perhaps unknown ones."""
+    found = []
+    for user in users:
+        counted: Counter[int] = Counter()
+        async for item in client.inbox(user).list(limit=200):
+            counted[(item.notification.data or {}).get("n", -1)] += 1
+        lost = account.due(user) - counted.keys()
+        strange = counted.keys() - account.allowed(user)
+        twice = [n for n, count in counted.items() if count > 1]
+        if lost or strange or twice:
+            found.append(f"{user}: {len(lost)} lost, strange {sorted(strange)}, twice {twice}")
+    return found
