@@ -2,7 +2,7 @@
 
 A child is tied to the parent by the kernel (prctl(2), PR_SET_PDEATHSIG), so not even a SIGKILL of
 the parent leaves it behind; where the kernel has no such thing (macOS) an orphan is left to the
-next start, which finds it by the lock of the data directory. Each child leads a process group of
+next start, which finds it by the lock of the data directory. Each child leads a session of
 its own: a Ctrl-C at the terminal reaches the parent alone, which then ends its children in order.
 """
 
@@ -43,7 +43,7 @@ async def spawn(
         stderr=output,
         env=environment,
         pass_fds=descriptors,
-        process_group=0,
+        start_new_session=True,
         preexec_fn=_tie_to(os.getpid(), death_signal),
     )
 

@@ -1,0 +1,128 @@
+"""The data directory: held by one process, and honest about how the store last ended."""
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from tidings_workers import data_directory
+from tidings_workers.data_directory import (
+    SOCKET_PATH_BYTES,
+    DataDirectory,
+    DataDirectoryInUse,
+    DataDirectoryUnusable,
+    read_state,
+)
+
+
+def end_unclean(path: Path, durability: str = "everysec") -> None:
+    """A store that ran and never said that it ended."""
+    directory = DataDirectory.acquire(path)
+    directory.begin(durability)
+    directory.release()
+
+
+def test_a_second_holder_is_refused_with_the_first_ones_name(tmp_path: Path) -> None:
+    """The error names the process that holds the directory and what to do."""
+    first = DataDirectory.acquire(tmp_path)
+    with pytest.raises(DataDirectoryInUse, match=rf"process {os.getpid()} .*kill {os.getpid()}.*--data"):
+        DataDirectory.acquire(tmp_path)
+    first.release()
+    DataDirectory.acquire(tmp_path).release()
+
+
+def test_the_directory_is_private(tmp_path: Path) -> None:
+    """What is made can be read by its owner alone."""
+    directory = DataDirectory.acquire(tmp_path / "new" / "data")
+    assert stat.S_IMODE(directory.path.stat().st_mode) == 0o700
+    directory.release()
+
+
+def test_a_file_in_its_place_is_explained(tmp_path: Path) -> None:
+    """A path that can't be a directory is an error with a cure, not a traceback."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataDirectoryUnusable, match="--data or TIDINGS_DATA"):
+        DataDirectory.acquire(tmp_path / "file")
+
+
+def test_an_orderly_end_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an orderly end a boot is no reason for a new epoch."""
+    directory = DataDirectory.acquire(tmp_path)
+    directory.begin("everysec")
+    directory.ended_in_order()
+    directory.release()
+    monkeypatch.setattr(data_directory, "boot_id", lambda: "another")
+    directory = DataDirectory.acquire(tmp_path)
+    assert not directory.begin("everysec").suspect
+    directory.release()
+
+
+def test_a_crash_of_the_process_loses_nothing(tmp_path: Path) -> None:
+    """What was written before a SIGKILL is still in the machine's memory: no new epoch."""
+    end_unclean(tmp_path)
+    directory = DataDirectory.acquire(tmp_path)
+    assert not directory.begin("everysec").suspect
+    directory.release()
+
+
+@pytest.mark.parametrize(("durability", "suspect"), [("memory", True), ("everysec", True), ("always", False)])
+def test_a_power_failure_may_lose_what_was_not_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: str, *, suspect: bool
+) -> None:
+    """Without an orderly end, another boot makes data suspect, unless every write was synced."""
+    end_unclean(tmp_path, durability)
+    monkeypatch.setattr(data_directory, "boot_id", lambda: "another")
+    directory = DataDirectory.acquire(tmp_path)
+    assert directory.begin(durability).suspect is suspect
+    directory.release()
+
+
+def test_a_suspicion_stands_until_it_is_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash between finding the loss and telling of it does not forget the loss."""
+    end_unclean(tmp_path)
+    monkeypatch.setattr(data_directory, "boot_id", lambda: "another")
+    end_unclean(tmp_path)
+    directory = DataDirectory.acquire(tmp_path)
+    assert directory.begin("everysec").suspect
+    directory.settle()
+    directory.release()
+    directory = DataDirectory.acquire(tmp_path)
+    assert not directory.begin("everysec").suspect
+    directory.release()
+
+
+def test_a_long_path_gets_a_socket_elsewhere(tmp_path: Path) -> None:
+    """The socket's path fits the kernel's limit, is private, found again, and removed at the end."""
+    long = tmp_path / ("x" * 120)
+    directory = DataDirectory.acquire(long)
+    socket = Path(directory.begin("everysec").socket)
+    assert len(os.fsencode(socket)) <= SOCKET_PATH_BYTES
+    assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+    directory.release()
+    directory = DataDirectory.acquire(long)
+    assert Path(directory.begin("everysec").socket) == socket
+    directory.discard_socket()
+    assert not socket.parent.exists()
+    directory.release()
+
+
+def test_a_copied_directory_has_a_socket_of_its_own(tmp_path: Path) -> None:
+    """A copy of a data directory never meets the original's server."""
+    end_unclean(tmp_path / "one")
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "state.json").write_bytes((tmp_path / "one" / "state.json").read_bytes())
+    end_unclean(tmp_path / "two")
+    first, second = read_state(tmp_path / "one"), read_state(tmp_path / "two")
+    assert first is not None
+    assert second is not None
+    assert first.socket != second.socket
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_lock_does_not_leak_into_other_programs(tmp_path: Path) -> None:
+    """Only a Valkey inherits the lock; any other child closes it on exec."""
+    directory = DataDirectory.acquire(tmp_path)
+    assert not os.get_inheritable(directory.lock)
+    directory.release()

@@ -1,0 +1,107 @@
+"""The embedded store: acknowledged is kept, whatever is killed."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis.asyncio
+
+from tidings_workers.config import Durability, Settings
+from tidings_workers.data_directory import DataDirectory, read_state
+from tidings_workers.embedded import AofSync, EmbeddedStartFailed, EmbeddedValkey
+from tidings_workers.store import Store
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[DataDirectory]:
+    held = DataDirectory.acquire(tmp_path / "data")
+    yield held
+    held.release()
+
+
+def client(valkey: EmbeddedValkey) -> Any:
+    return redis.asyncio.Redis.from_url(valkey.url)
+
+
+async def test_every_acknowledged_write_survives_a_kill(directory: DataDirectory) -> None:
+    """SIGKILL right after an answer: the write is there when Valkey is back."""
+    valkey = EmbeddedValkey(directory, "everysec")
+    await valkey.start()
+    try:
+        for number in range(3):
+            async with client(valkey) as redis:
+                for _ in range(200):
+                    await redis.incr("written")
+            valkey.kill()
+            await valkey.wait()
+            await valkey.start()
+            async with client(valkey) as redis:
+                assert int(await redis.get("written")) == 200 * (number + 1)
+    finally:
+        await valkey.stop()
+
+
+@pytest.mark.parametrize("durability", ["memory", "everysec", "always"])
+async def test_the_store_names_the_durability_that_holds(
+    directory: DataDirectory, durability: Durability
+) -> None:
+    """A store on the embedded Valkey gives what was asked for, and calls it by its name."""
+    valkey = EmbeddedValkey(directory, durability)
+    await valkey.start()
+    try:
+        store = await Store.open(Settings(redis_url=valkey.url, durability=durability), name="test")
+        assert store.durability == durability
+        await store.close()
+    finally:
+        await valkey.stop()
+
+
+async def test_an_orderly_stop_keeps_everything_and_says_so(directory: DataDirectory) -> None:
+    """After `stop` the data is there and the directory knows that nothing was lost."""
+    valkey = EmbeddedValkey(directory, "everysec")
+    await valkey.start()
+    async with client(valkey) as redis:
+        await redis.set("kept", "yes")
+    await valkey.stop()
+    state = read_state(directory.path)
+    assert state is not None
+    assert state.clean
+    await valkey.start()
+    async with client(valkey) as redis:
+        assert await redis.get("kept") == b"yes"
+    await valkey.stop()
+
+
+async def test_only_the_owner_reaches_it(directory: DataDirectory) -> None:
+    """It listens on no port, and its socket lets nobody else in."""
+    valkey = EmbeddedValkey(directory, "everysec")
+    await valkey.start()
+    try:
+        async with client(valkey) as redis:
+            assert (await redis.config_get("port"))["port"] == "0"
+        assert os.stat(valkey.url.removeprefix("unix://")).st_mode & 0o077 == 0  # noqa: ASYNC240 - a test may wait
+    finally:
+        await valkey.stop()
+
+
+async def test_a_broken_file_is_explained(directory: DataDirectory) -> None:
+    """When Valkey refuses its file, the error quotes it and names the log."""
+    files = directory.path / "appendonlydir"
+    files.mkdir()
+    (files / "appendonly.aof.manifest").write_text("nonsense\n")
+    with pytest.raises(EmbeddedStartFailed, match=r"manifest.*valkey\.log"):
+        await EmbeddedValkey(directory, "everysec").start()
+
+
+def test_sync_forgets_files_that_a_rewrite_removed(tmp_path: Path) -> None:
+    """A rewrite takes a file away between two rounds: the next round goes on with the new one."""
+    first, second = tmp_path / "a.1.incr.aof", tmp_path / "a.2.incr.aof"
+    sync = AofSync(tmp_path)
+    first.write_text("x")
+    sync.sync()
+    first.unlink()
+    second.write_text("y")
+    sync.sync()
+    assert list(sync._synced) == [second]

@@ -1,0 +1,100 @@
+"""The operator's port: metrics and health, and no harm from whatever else knocks."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from tests.support.valkey import free_port
+from tidings_workers.metrics import ACCEPTED, close_label
+from tidings_workers.operator import HEAD_BYTES, Health, operator_port
+
+
+async def broken() -> None:
+    raise ConnectionError("the storage is away")
+
+
+@pytest.fixture
+def health() -> Health:
+    return Health()
+
+
+@pytest.fixture
+async def port(health: Health) -> AsyncIterator[int]:
+    number = free_port()
+    async with operator_port("127.0.0.1", number, health):
+        yield number
+
+
+async def ask(port: int, path: str) -> httpx.Response:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return await client.get(f"http://127.0.0.1:{port}{path}")
+
+
+async def raw(port: int, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(request)
+        writer.write_eof()
+        return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+async def test_metrics_count_what_happened(port: int) -> None:
+    """A counter that moved shows in the scrape."""
+    ACCEPTED.inc()
+    response = await ask(port, "/metrics")
+    assert response.status_code == 200
+    lines = dict(line.rsplit(" ", 1) for line in response.text.splitlines() if not line.startswith("#"))
+    assert float(lines["tidings_accepted_total"]) >= 1
+
+
+async def test_readiness_follows_the_process(port: int, health: Health) -> None:
+    """Not ready before it serves, ready while it does."""
+    assert (await ask(port, "/health/ready")).status_code == 503
+    health.serving = True
+    assert (await ask(port, "/health/ready")).json() == {"status": "ok", "checks": {"serving": "ok"}}
+
+
+async def test_a_failing_check_is_named() -> None:
+    """Readiness says which check failed and why; liveness does not care."""
+    health, number = Health({"storage": broken}), free_port()
+    health.serving = True
+    async with operator_port("127.0.0.1", number, health):
+        response = await ask(number, "/health/ready")
+        assert response.status_code == 503
+        assert response.json()["checks"]["storage"] == "ConnectionError: the storage is away"
+        assert (await ask(number, "/health/live")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET /nothing HTTP/1.1\r\n\r\n", b"404"),
+        (b"POST /metrics HTTP/1.1\r\n\r\n", b"405"),
+        (b"\x16\x03\x01\x02\x00\r\n\r\n", b"400"),
+        (b"GET / SPDY/3\r\n\r\n", b"400"),
+        (b"GET /" + b"a" * HEAD_BYTES + b" HTTP/1.1\r\n\r\n", b"431"),
+        (b"GET /health/live", b""),
+    ],
+)
+async def test_garbage_is_refused(port: int, request_: bytes, status: bytes) -> None:
+    """What is no request for us gets a 4xx or a closed connection, and the port goes on serving."""
+    answer = await raw(port, request_)
+    assert answer[9:12] == status or not answer
+    assert (await ask(port, "/health/live")).status_code == 200
+
+
+def test_a_made_up_close_code_makes_no_new_series() -> None:
+    """Labels of close codes come from a fixed set, whatever a client sends."""
+    assert [close_label(code) for code in (4100, 1012, 3999, 4999, None)] == [
+        "4100",
+        "1012",
+        "other",
+        "other",
+        "none",
+    ]

@@ -1,0 +1,176 @@
+"""The supervisor: what dies is back, what is stopped stays down, nothing is left behind."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.operations.support import clean_environment, eventually, is_running
+from tidings_workers.data_directory import DataDirectory
+from tidings_workers.embedded import EmbeddedValkey
+from tidings_workers.supervisor import Backoff, Part, PartFailed, Supervisor
+
+# Says that it is ready by its pid in a file, and on SIGTERM that it ended, in a list shared by all.
+CHILD = """
+import os, pathlib, signal, sys
+name, here, stubborn = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3] == "stubborn"
+def end(*_):
+    with (here / "ended").open("a") as file:
+        file.write(name + "\\n")
+    if not stubborn:
+        sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+(here / (name + ".new")).write_text(str(os.getpid()))
+(here / (name + ".new")).rename(here / (name + ".pid"))
+os.write(int(os.environ["TIDINGS_READY_FD"]), b"r")
+while True:
+    signal.pause()
+"""
+
+
+def child(name: str, here: Path, *, rank: int = 0, manner: str = "") -> Part:
+    command = (sys.executable, "-c", CHILD, name, str(here), manner)
+    return Part(name=name, command=command, environment=clean_environment(), rank=rank)
+
+
+def failing(code: int) -> Part:
+    command = (sys.executable, "-c", f"import sys; sys.exit({code})")
+    return Part(name="failing", command=command, environment=clean_environment(), rank=0)
+
+
+def pid_of(name: str, here: Path) -> int:
+    return int((here / f"{name}.pid").read_text())
+
+
+async def nothing() -> None:
+    """A hook that has nothing to do."""
+
+
+def supervisor(
+    *parts: Part, valkey: EmbeddedValkey | None = None, on_ready: Callable[[], Awaitable[None]] = nothing
+) -> Supervisor:
+    return Supervisor(parts, valkey=valkey, drain_seconds=1, before_parts=nothing, on_ready=on_ready)
+
+
+@asynccontextmanager
+async def running(*parts: Part, valkey: EmbeddedValkey | None = None) -> AsyncIterator[Supervisor]:
+    """A supervisor whose parts are all ready; stopped in order at the end."""
+    ready, stop = asyncio.Event(), asyncio.Event()
+
+    async def on_ready() -> None:
+        ready.set()
+
+    supervising = supervisor(*parts, valkey=valkey, on_ready=on_ready)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(supervising.run(stop))
+        await ready.wait()
+        yield supervising
+        stop.set()
+
+
+async def test_a_killed_part_is_back_within_a_second(tmp_path: Path) -> None:
+    """SIGKILL of a part: another process has taken its place, and is ready."""
+    async with running(child("a", tmp_path)) as supervising:
+        before = pid_of("a", tmp_path)
+        os.kill(before, signal.SIGKILL)
+        started = time.monotonic()
+        await eventually(lambda: pid_of("a", tmp_path) != before, "the restart")
+        await eventually(lambda: not supervising.unready, "being ready again")
+        assert time.monotonic() - started < 1
+
+
+async def test_a_killed_store_is_back_with_its_data(tmp_path: Path) -> None:
+    """SIGKILL of Valkey: it is back on the same socket while the parts live on."""
+    directory = DataDirectory.acquire(tmp_path / "data")
+    valkey = EmbeddedValkey(directory, "everysec")
+    async with running(child("a", tmp_path), valkey=valkey):
+        part, before = pid_of("a", tmp_path), valkey.pid
+        assert before is not None
+        os.kill(before, signal.SIGKILL)
+        await eventually(lambda: valkey.pid != before, "the restart", 1)
+        assert pid_of("a", tmp_path) == part
+    assert not is_running(valkey.pid or before)
+    directory.release()
+
+
+async def test_parts_end_by_rank(tmp_path: Path) -> None:
+    """The first rank has ended before the second is asked to."""
+    async with running(child("late", tmp_path, rank=1), child("a", tmp_path), child("b", tmp_path)):
+        pass
+    ended = (tmp_path / "ended").read_text().split()
+    assert sorted(ended[:2]) == ["a", "b"]
+    assert ended[2:] == ["late"]
+
+
+async def test_a_part_that_will_not_end_is_killed_in_time(tmp_path: Path) -> None:
+    """A part that ignores SIGTERM costs the drain time, and no more."""
+    async with running(child("a", tmp_path, manner="stubborn")):
+        pid, started = pid_of("a", tmp_path), time.monotonic()
+    assert time.monotonic() - started < 3
+    assert not is_running(pid)
+
+
+async def test_hurry_does_not_wait_for_the_drain(tmp_path: Path) -> None:
+    """A second signal ends what still drains at once."""
+    async with running(child("a", tmp_path, manner="stubborn")) as supervising:
+        supervising.hurry.set()
+        started = time.monotonic()
+    assert time.monotonic() - started < 0.9
+
+
+async def test_a_wrong_configuration_is_not_tried_again(tmp_path: Path) -> None:
+    """Exit code 78 ends the whole at once, with the other parts."""
+    with pytest.raises(PartFailed, match=r"failing can't start \(exit code 78\)"):
+        await supervisor(child("a", tmp_path), failing(78)).run(asyncio.Event())
+    assert not (tmp_path / "a.pid").exists() or not is_running(pid_of("a", tmp_path))
+
+
+async def test_a_part_that_never_starts_ends_the_whole() -> None:
+    """After five tries without once being ready there is an error instead of a loop."""
+    with pytest.raises(PartFailed, match=r"exit code 3"):
+        await supervisor(failing(3)).run(asyncio.Event())
+
+
+def test_restarts_slow_down_only_while_failing() -> None:
+    """The first restart is immediate, repeated ones wait longer and longer, a healthy run resets."""
+    backoff = Backoff()
+    assert [backoff.after(0.1) for _ in range(4)] == [0.0, 0.1, 0.2, 0.4]
+    assert max(backoff.after(0.1) for _ in range(20)) == 5.0
+    assert backoff.after(60) == 0.0
+
+
+HOST = """
+import asyncio, sys
+from pathlib import Path
+from tests.operations.test_supervisor import child, nothing
+from tidings_workers.data_directory import DataDirectory
+from tidings_workers.embedded import EmbeddedValkey
+from tidings_workers.supervisor import Supervisor
+here = Path(sys.argv[1])
+valkey = EmbeddedValkey(DataDirectory.acquire(here / "data"), "everysec")
+async def on_ready():
+    print(valkey.pid, flush=True)
+asyncio.run(Supervisor([child("a", here, manner="stubborn")], valkey=valkey, drain_seconds=1,
+                       before_parts=nothing, on_ready=on_ready).run(asyncio.Event()))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
+async def test_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:
+    """SIGKILL of the supervisor takes parts and store along, and the directory can be opened again."""
+    host = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOST, str(tmp_path), stdout=asyncio.subprocess.PIPE, env=clean_environment()
+    )
+    assert host.stdout is not None
+    valkey = int(await host.stdout.readline())
+    part = pid_of("a", tmp_path)
+    host.kill()
+    await host.wait()
+    await eventually(lambda: not is_running(part) and not is_running(valkey), "the end of all")
+    DataDirectory.acquire(tmp_path / "data").release()
