@@ -15,7 +15,7 @@ from structlog.typing import Processor
 from tidings_workers.config import LogFormat, LogLevel
 
 # Libraries that tell what the access log or our own events already say.
-_QUIET = ("httpx", "httpcore", "asyncio", "_granian", "granian.access")
+_QUIET = ("httpx", "httpcore", "asyncio", "_granian", "granian.access", "websockets")
 
 
 def configure(process: str, *, format: LogFormat, level: LogLevel) -> None:  # noqa: A002  the setting's name

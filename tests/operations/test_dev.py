@@ -1,0 +1,178 @@
+"""`tidings-server dev` as its user meets it: one command, ready, hard to kill, gone when told."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from tests.operations.support import clean_environment, eventually, is_running, tidings_server
+from tests.support.valkey import free_port
+
+START_SECONDS = 30.0
+PARTS = ("api", "dispatcher", "gateway")
+
+
+class Dev:
+    """A running `dev`: what its line said, and its processes."""
+
+    def __init__(self, process: asyncio.subprocess.Process, line: str, metrics: str) -> None:
+        self.process = process
+        self.line = line
+        self.facts: dict[str, str] = json.loads(line)
+        self.metrics = metrics
+
+    def children(self) -> dict[str, int]:
+        """The child processes of the supervisor by name, Valkey included."""
+        task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        found = {}
+        for pid in task.read_text().split():
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().split()
+            if words:
+                found["valkey" if "valkey" in words[0] else words[-1]] = int(pid)
+        return found
+
+    def send(self, token: str) -> httpx.Response:
+        """One notification over HTTP."""
+        return httpx.post(
+            f"{self.facts['api']}/v1/notifications",
+            headers={"Authorization": f"Bearer {token}"},
+            json={"to": {"users": ["ana"]}, "title": "Hello"},
+            trust_env=False,
+        )
+
+
+def options(here: Path) -> list[str]:
+    """Ports that are free, and a data directory."""
+    words = ["--data", str(here / "data")]
+    for name in ("--port", "--realtime-port", "--operator-port"):
+        words += [name, str(free_port())]
+    return words
+
+
+@asynccontextmanager
+async def running(here: Path, words: list[str]) -> AsyncIterator[Dev]:
+    """`dev --json`, ready; killed at the end unless it has ended."""
+    with (here / "log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tidings_api.cli", "dev", "--json", *words),
+            cwd=here,
+            env=clean_environment(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+        )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            line = await process.stdout.readline()
+        assert line, (here / "log").read_text()
+        yield Dev(process, line.decode(), f"http://127.0.0.1:{words[-1]}/metrics")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def token_of(here: Path) -> str:
+    """A token by the operator's command, on the store that `dev` runs."""
+    words = ("token", "--tenant", "demo", "--user", "tests", "--scope", "send", "--json")
+    answer: Any = json.loads(tidings_server(*words, "--data", "data", cwd=here).stdout)
+    token: str = answer["token"]
+    return token
+
+
+async def test_a_first_start_and_a_second(tmp_path: Path) -> None:
+    """One line on stdout with all that a program needs; the same key and epoch on the next start; exit 0."""
+    words = options(tmp_path)
+    lines = []
+    for _ in range(2):
+        async with running(tmp_path, words) as dev:
+            assert set(dev.facts) == {"api", "realtime", "page", "tenant", "key"}
+            response = await asyncio.to_thread(dev.send, token_of(tmp_path))
+            assert response.status_code == 202
+            assert response.json()["durability"] == "everysec"
+            page = await asyncio.to_thread(
+                httpx.get, dev.facts["page"], follow_redirects=True, trust_env=False
+            )
+            assert page.status_code == 200
+            children = dev.children()
+            assert set(children) == {*PARTS, "valkey"}
+            started = time.monotonic()
+            dev.process.send_signal(signal.SIGINT)
+            assert await dev.process.wait() == 0
+            assert time.monotonic() - started < 10
+            assert not any(map(is_running, children.values()))
+            assert dev.process.stdout is not None
+            assert await dev.process.stdout.read() == b""
+            lines.append(dev.line)
+    assert lines[0] == lines[1]
+
+
+async def test_whatever_is_killed_is_back(tmp_path: Path) -> None:
+    """SIGKILL of each part and of the store: it alone is restarted, and sending works again."""
+    async with running(tmp_path, options(tmp_path)) as dev:
+        token = token_of(tmp_path)
+        for name in (*PARTS, "valkey"):
+            before = dev.children()
+            os.kill(before[name], signal.SIGKILL)
+            await eventually(lambda: is_other(dev, name, before), f"the restart of {name}")  # noqa: B023 - at once
+            after = dev.children()
+            assert {part: after[part] for part in after if part != name} == {
+                part: before[part] for part in before if part != name
+            }
+            await eventually(lambda: accepts(dev, token), f"sending after the death of {name}")
+        scrape = await asyncio.to_thread(httpx.get, dev.metrics, trust_env=False)
+        for name in (*PARTS, "valkey"):
+            assert f'tidings_restarts_total{{process="{name}"}} 1.0' in scrape.text
+
+
+def is_other(dev: Dev, name: str, before: dict[str, int]) -> bool:
+    return dev.children().get(name, before[name]) != before[name]
+
+
+def accepts(dev: Dev, token: str) -> bool:
+    try:
+        return dev.send(token).status_code == 202
+    except httpx.HTTPError:
+        return False
+
+
+async def test_what_is_taken_is_named(tmp_path: Path) -> None:
+    """A second start on the directory, or on the port, says who holds it and what to do; nothing is left."""
+    words = options(tmp_path)
+    async with running(tmp_path, words) as dev:
+        again = tidings_server("dev", *options(tmp_path)[2:], "--data", "data", cwd=tmp_path)
+        assert again.returncode == 1
+        assert f"process {dev.process.pid}" in again.stderr
+        assert "--data" in again.stderr
+        taken = tidings_server("dev", "--data", "other", "--port", words[3], cwd=tmp_path)
+        assert taken.returncode == 1
+        assert f"port {words[3]}" in taken.stderr
+        assert "--port" in taken.stderr
+        assert not (tmp_path / "other" / "appendonlydir").exists()
+        assert "Traceback" not in again.stderr + taken.stderr
+
+
+async def test_operator_commands_work_on_the_running_store(tmp_path: Path) -> None:
+    """Tenants and keys can be changed, and doctor finds all well, while it runs."""
+    words = options(tmp_path)
+    async with running(tmp_path, words):
+        made = tidings_server("tenants", "create", "acme", "--json", "--data", "data", cwd=tmp_path)
+        assert msgspec.json.decode(made.stdout)["id"] == "acme"
+        ports = {
+            "TIDINGS_PORT": words[3],
+            "TIDINGS_REALTIME_PORT": words[5],
+            "TIDINGS_OPERATOR_PORT": words[7],
+        }
+        examined = tidings_server("doctor", "--json", "--data", "data", cwd=tmp_path, environment=ports)
+        report = json.loads(examined.stdout)
+        assert report["healthy"], report
+        assert examined.returncode == 0
