@@ -227,13 +227,26 @@ class Connection(asyncio.Protocol):
     # What the peer sends
 
     def _handshake(self, request: Request) -> None:
-        refusal = handshake.check(request, self._gateway.verifier, self._gateway.view)
-        if isinstance(refusal, handshake.Refusal):
-            response = self._protocol.reject(refusal.status, "")
-            handshake.describe(response, refusal)
-            metrics.REFUSED.labels(status=str(refusal.status)).inc()
+        verdict = handshake.check(request, self._gateway.verifier, self._gateway.view)
+        if isinstance(verdict, handshake.Refusal) and verdict.unknown_key:
+            self._gateway.background.spawn(self._handshake_again(request))
         else:
-            self.identity, self.origin = refusal
+            self._answer(request, verdict)
+
+    async def _handshake_again(self, request: Request) -> None:
+        """The key may be newer than our view of the registry."""
+        await self._gateway.view.refresh()
+        if not self.closed:
+            self._answer(request, handshake.check(request, self._gateway.verifier, self._gateway.view))
+            self._pump()
+
+    def _answer(self, request: Request, verdict: handshake.Verdict) -> None:
+        if isinstance(verdict, handshake.Refusal):
+            response = self._protocol.reject(verdict.status, "")
+            handshake.describe(response, verdict)
+            metrics.REFUSED.labels(status=str(verdict.status)).inc()
+        else:
+            self.identity, self.origin = verdict
             response = self._protocol.accept(request)
         self._protocol.send_response(response)
 

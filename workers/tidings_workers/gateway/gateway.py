@@ -91,13 +91,16 @@ class Gateway:
                     topic.live.pop(connection, None)
             self.hub.release(user.topic)
 
-    def open(self, connection: Connection, connect: Connect) -> None:
+    def open(self, connection: Connection, connect: Connect, *, again: bool = False) -> None:
         """Verify who it is, then open the session in the background."""
         identity = connection.identity
         if connect.token is not None and identity is None:
             try:
                 identity = self.verifier.verify(connect.token, time.time())
             except TokenError as error:
+                if error.unknown_key and not again:
+                    self.background.spawn(self._open_again(connection, connect))
+                    return
                 expired = error.code == "expired_token"
                 connection.close(closing.TOKEN_EXPIRED if expired else closing.INVALID_TOKEN, error.detail)
                 return
@@ -118,6 +121,12 @@ class Gateway:
         self._tenants[identity.tenant] += 1
         metrics.CONNECTIONS.inc()
         self.background.spawn(self._open(connection, identity, connect))
+
+    async def _open_again(self, connection: Connection, connect: Connect) -> None:
+        """The key may be newer than our view of the registry."""
+        await self.view.refresh()
+        if not connection.closed:
+            self.open(connection, connect, again=True)
 
     def _crowded(self, connection: Connection, identity: Identity) -> closing.CloseCode | None:
         settings = self.settings

@@ -28,6 +28,11 @@ class Refusal(Struct, frozen=True):
     status: int
     code: str
     detail: str
+    # The registry's view may be a moment old: look again before saying so.
+    unknown_key: bool = False
+
+
+Verdict = Refusal | tuple[Identity | None, str | None]
 
 
 def select_subprotocol(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
@@ -35,9 +40,7 @@ def select_subprotocol(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Sub
     return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in offered else None
 
 
-def check(
-    request: Request, verifier: Verifier, view: RegistryView
-) -> Refusal | tuple[Identity | None, str | None]:
+def check(request: Request, verifier: Verifier, view: RegistryView) -> Verdict:
     """The identity of the handshake's token (None without one) and the origin, or a refusal."""
     url = urlsplit(request.path)
     if url.path != PATH:
@@ -60,7 +63,7 @@ def check(
     try:
         identity = verifier.verify(token.strip(), time.time())
     except TokenError as error:
-        return Refusal(401, error.code, error.detail)
+        return Refusal(401, error.code, error.detail, error.unknown_key)
     if not origin_allowed(view, identity.tenant, origin):
         return Refusal(403, "origin_refused", "This origin is not on the tenant's list.")
     return identity, origin
