@@ -92,8 +92,9 @@ async def _engine(services: Services, stop: asyncio.Event, ready: Callable[[], N
 
 async def _probe(services: Services, store: Store) -> None:
     while True:
-        await store.ping()
+        await store.probe()
         services.probed()
+        await store.observe()
         await asyncio.sleep(PROBE_SECONDS)
 
 
