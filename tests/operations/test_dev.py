@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import redis
 
 from tests.operations.support import clean_environment, eventually, is_running, tidings_server
 from tests.support.valkey import free_port
@@ -143,6 +144,31 @@ def accepts(dev: Dev, token: str) -> bool:
         return dev.send(token).status_code == 202
     except httpx.HTTPError:
         return False
+
+
+async def test_a_power_failure_gives_the_store_a_new_epoch(tmp_path: Path) -> None:
+    """After a boot without an orderly end clients are told of a possible loss, once."""
+    words, epochs = options(tmp_path), []
+    for boot in ("same", "another", "same"):
+        if boot == "another":
+            pretend_power_failure(tmp_path / "data")
+        async with running(tmp_path, words) as dev:
+            epochs.append(epoch_of(tmp_path / "data"))
+            dev.process.send_signal(signal.SIGTERM)
+            assert await dev.process.wait() == 0
+    assert epochs[0] != epochs[1]
+    assert epochs[1] == epochs[2]
+
+
+def pretend_power_failure(data: Path) -> None:
+    state = json.loads((data / "state.json").read_text())
+    (data / "state.json").write_text(json.dumps({**state, "clean": False, "boot": "another"}))
+
+
+def epoch_of(data: Path) -> object:
+    socket = json.loads((data / "state.json").read_text())["socket"]
+    with redis.Redis(unix_socket_path=socket) as client:
+        return client.hget("{tidings}/meta", "epoch")
 
 
 async def test_what_is_taken_is_named(tmp_path: Path) -> None:

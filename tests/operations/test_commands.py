@@ -1,0 +1,224 @@
+"""The operator's commands: readable, scriptable, and never a traceback."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+import redis
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from tests.operations.support import clean_environment, eventually, tidings_server
+from tests.support.valkey import Valkey, free_port
+
+PUBLIC = serialization.PublicFormat.SubjectPublicKeyInfo
+
+
+def test_a_tenant_s_life_on_a_store_that_nobody_runs(tmp_path: Path) -> None:
+    """Create, key, token, list, revoke, delete: each command starts the store, and finds what was done."""
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return tidings_server(*words, "--json", "--data", "data", cwd=tmp_path)
+
+    created = json.loads(run("tenants", "create", "acme", "--origin", "https://shop.example").stdout)
+    assert (created["id"], created["origins"]) == ("acme", ["https://shop.example"])
+    key = json.loads(run("keys", "create", "--tenant", "acme", "--scope", "send", "--scope", "inbox").stdout)
+    assert key["key"].startswith(f"acme.{key['kid']}.")
+    token = json.loads(run("token", "--tenant", "acme", "--user", "ana").stdout)
+    assert token["token"].count(".") == 2
+    listed = run("keys", "list", "--tenant", "acme")
+    assert json.loads(listed.stdout)["keys"][0]["scopes"] == ["send", "inbox"]
+    assert key["key"].split(".")[2] not in listed.stdout
+    assert run("keys", "revoke", key["kid"], "--tenant", "acme").returncode == 0
+    refused = run("token", "--tenant", "acme", "--user", "ana")
+    assert refused.returncode == 1
+    assert "keys create --tenant acme" in refused.stderr
+    assert run("tenants", "delete", "acme").returncode == 0
+    assert json.loads(run("tenants", "list").stdout) == {"tenants": []}
+
+
+def test_a_public_key_is_registered_and_a_private_one_refused(tmp_path: Path, redis_url: str) -> None:
+    """The PEM of a public key becomes a kid; of a private one it is refused without being shown."""
+    store = {"REDIS_URL": redis_url}
+    private = ed25519.Ed25519PrivateKey.generate()
+    (tmp_path / "public.pem").write_bytes(
+        private.public_key().public_bytes(serialization.Encoding.PEM, PUBLIC)
+    )
+    (tmp_path / "private.pem").write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    tidings_server("tenants", "create", "acme", cwd=tmp_path, environment=store)
+    words = ("keys", "create", "--tenant", "acme", "--alg", "EdDSA", "--json", "--public-key")
+    made = tidings_server(*words, "public.pem", cwd=tmp_path, environment=store)
+    assert json.loads(made.stdout) == {"tenant": "acme", "kid": "k1", "alg": "EdDSA"}
+    refused = tidings_server(*words, "private.pem", cwd=tmp_path, environment=store)
+    assert refused.returncode == 1
+    assert (tmp_path / "private.pem").read_text().splitlines()[1] not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "code", "says"),
+    [
+        (("api",), {}, 78, "REDIS_URL is not set"),
+        (("gateway",), {"REDIS_URL": "http://x"}, 78, "redis://"),
+        (("config",), {"TIDINGS_PORT": "x"}, 78, "TIDINGS_PORT"),
+        (("tenants", "list"), {}, 1, "there is no store in"),
+        (("tenants", "list"), {"REDIS_URL": "unix:///nowhere/s"}, 1, "doctor"),
+        (("token", "--tenant", "x"), {}, 2, "--user"),
+        (("dev", "--port", "70000"), {}, 2, "65535"),
+        (("dev", "--port", "8001"), {}, 1, "--realtime-port"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(
+    tmp_path: Path, words: tuple[str, ...], environment: dict[str, str], code: int, says: str
+) -> None:
+    """Wrong use and wrong configuration end with their exit code and say what to do."""
+    ended = tidings_server(*words, cwd=tmp_path, environment=environment)
+    assert ended.returncode == code
+    assert says in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_config_shows_every_setting_and_no_password(tmp_path: Path) -> None:
+    """Each variable with value, default and meaning; the password of a URL is hidden."""
+    environment = {"REDIS_URL": "redis://ana:s3cret@host/0", "TIDINGS_PORT": "9000"}
+    ended = tidings_server("config", "--json", cwd=tmp_path, environment=environment)
+    settings = {entry["variable"]: entry for entry in json.loads(ended.stdout)["settings"]}
+    assert settings["TIDINGS_PORT"]["value"] == 9000
+    assert settings["TIDINGS_PORT"]["default"] == 8000
+    assert all(entry["meaning"] for entry in settings.values())
+    assert "s3cret" not in ended.stdout
+    assert "s3cret" not in tidings_server("config", cwd=tmp_path, environment=environment).stdout
+
+
+def test_doctor_says_what_is_wrong_with_a_store(tmp_path: Path, valkey: Valkey) -> None:
+    """A store that evicts, keeps nothing on disk and has nobody at work is described with its cures."""
+    with valkey.client() as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        client.config_set("appendonly", "no")
+        client.hset(
+            "{tidings}/meta", mapping={"layout": "1", "partitions": "8", "epoch": "e", "secret": "00"}
+        )
+    environment = {"REDIS_URL": valkey.url, "TIDINGS_TYPO": "1"}
+    ended = tidings_server("doctor", "--json", "--no-ports", cwd=tmp_path, environment=environment)
+    assert ended.returncode == 1, ended.stderr
+    found = {finding["check"]: finding for finding in json.loads(ended.stdout)["findings"]}
+    levels = {check: found[check]["level"] for check in found if check != "open files"}
+    assert levels == {
+        "environment": "warning",
+        "store": "ok",
+        "version": "ok",
+        "eviction": "wrong",
+        "clock": "ok",
+        "partitions": "warning",
+        "durability": "wrong",
+        "dispatcher": "wrong",
+        "gateways": "wrong",
+    }
+    assert all(finding["cure"] for finding in found.values() if finding["level"] != "ok")
+
+
+def test_doctor_looks_at_each_primary_of_a_cluster(tmp_path: Path, cluster_url: str) -> None:
+    """Version and eviction are those of every primary; one with another policy is named."""
+    with redis.RedisCluster.from_url(cluster_url.replace("+cluster", "")) as client:
+        _, _, odd = sorted(client.get_primaries(), key=lambda node: node.port)
+        client.config_set("maxmemory-policy", "allkeys-lru", target_nodes=odd)
+        try:
+            ended = tidings_server(
+                *("doctor", "--json", "--no-ports"), cwd=tmp_path, environment={"REDIS_URL": cluster_url}
+            )
+        finally:
+            client.config_set("maxmemory-policy", "noeviction", target_nodes=odd)
+    findings = json.loads(ended.stdout)["findings"]
+    assert sum(finding["check"].startswith("version") for finding in findings) == 3
+    assert [finding["check"] for finding in findings if finding["level"] == "wrong"] == [
+        f"eviction {odd.name}"
+    ]
+
+
+def test_doctor_says_that_a_store_is_away(tmp_path: Path) -> None:
+    """Without a store that is the one finding, not an error of the command."""
+    environment = {"REDIS_URL": f"redis://127.0.0.1:{free_port()}"}
+    ended = tidings_server("doctor", "--no-ports", cwd=tmp_path, environment=environment)
+    assert ended.returncode == 1
+    assert "WRONG    store" in ended.stdout
+
+
+@pytest.mark.parametrize("part", ["api", "dispatcher", "gateway"])
+async def test_a_part_serves_its_operator_and_ends_in_order(
+    tmp_path: Path, redis_url: str, part: str
+) -> None:
+    """Alone, as in production: ready and measured on its operator's port, exit 0 on SIGTERM."""
+    operator = free_port()
+    environment = clean_environment(
+        REDIS_URL=redis_url,
+        TIDINGS_PORT=str(free_port()),
+        TIDINGS_REALTIME_PORT=str(free_port()),
+        TIDINGS_OPERATOR_PORT=str(operator),
+    )
+    with (tmp_path / "log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tidings_api.cli", part), env=environment, cwd=tmp_path, stderr=log
+        )
+
+    def ready() -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{operator}/health/ready", trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+    try:
+        await eventually(ready, f"starting the {part}", 20)
+        metrics = await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{operator}/metrics", trust_env=False)
+        assert "tidings_accepted_total" in metrics.text
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(10):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert {line["process"] for line in lines} == {part}
+
+
+def test_a_store_that_is_locked_is_used_where_it_runs(tmp_path: Path) -> None:
+    """While another command holds the directory, commands work on its server."""
+    tidings_server("tenants", "create", "acme", "--data", "data", cwd=tmp_path)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER], cwd=tmp_path, stdout=subprocess.PIPE, env=clean_environment()
+    )
+    assert holder.stdout is not None
+    try:
+        socket = holder.stdout.readline().decode().strip().removeprefix("unix://")
+        assert "acme" in tidings_server("tenants", "list", "--data", "data", cwd=tmp_path).stdout
+        with redis.Redis(unix_socket_path=socket) as client:
+            assert client.ping()
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+
+
+HOLDER = """
+import asyncio
+from pathlib import Path
+from tidings_workers.data_directory import DataDirectory
+from tidings_workers.embedded import EmbeddedValkey
+async def main():
+    valkey = EmbeddedValkey(DataDirectory.acquire(Path("data")), "everysec")
+    await valkey.start()
+    print(valkey.url, flush=True)
+    await valkey.wait()
+asyncio.run(main())
+"""

@@ -1,0 +1,57 @@
+"""Logs: one line an event, with no traceback unless it was asked for."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from tidings_workers import logs
+from tidings_workers.config import LogLevel
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    """The configuration is the process' own: other tests get theirs back."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def no_way() -> None:
+    raise ValueError("no\nway")
+
+
+def fail(level: LogLevel, capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
+    logs.configure("api", format="json", level=level)
+    try:
+        no_way()
+    except ValueError:
+        structlog.get_logger().exception("failed")
+        logging.getLogger("library").exception("failed too")
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_an_exception_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Our lines and those of libraries name the error, in JSON, and show no traceback."""
+    lines = fail("info", capsys)
+    assert [line["error"] for line in lines] == ["ValueError: no way"] * 2
+    assert {line["process"] for line in lines} == {"api"}
+    assert not any("exception" in line for line in lines)
+
+
+def test_debug_adds_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """At level debug the traceback is there too."""
+    assert all("Traceback" in line["exception"] for line in fail("debug", capsys))
+
+
+def test_no_value_breaks_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Bytes, lone surrogates and line breaks of a stranger stay inside one line of JSON."""
+    logs.configure("api", format="json", level="info")
+    structlog.get_logger().info("odd", user="\ud800\n", body=b"\xff", error=KeyError("x"))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["event"] == "odd"
