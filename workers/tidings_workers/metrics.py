@@ -46,6 +46,7 @@ DISPATCHER_LAG: Final = Gauge(
 DISPATCHER_PARTITIONS: Final = Gauge(
     "tidings_dispatcher_partitions", "Partitions leased to this dispatcher", multiprocess_mode="livesum"
 )
+POISONED: Final = Counter("tidings_poisoned", "Entries set aside because they could not be carried out")
 STORING_SECONDS: Final = Histogram(
     "tidings_storing_seconds", "From a notification's acceptance to its storing", buckets=_SECONDS
 )

@@ -63,16 +63,14 @@ class Expansion:
 
     async def steps(self, batch: Sequence[Work]) -> AsyncIterator[Step]:
         """The steps of entries, in order. Plans are made for the whole batch first, at once."""
-        compounds = [
-            operation for work in batch for operation in work.operations if isinstance(operation, Compound)
-        ]
-        plans = dict(
-            zip(
-                compounds,
-                await asyncio.gather(*(self._plan(compound) for compound in compounds)),
-                strict=True,
-            )
-        )
+        compounds = {
+            operation: work.id
+            for work in batch
+            for operation in work.operations
+            if isinstance(operation, Compound)
+        }
+        made = await asyncio.gather(*(self._plan(compound, entry) for compound, entry in compounds.items()))
+        plans = dict(zip(compounds, made, strict=True))
         for work in batch:
             for index, operation in enumerate(work.operations):
                 async for number, operations, finish in self._expand(operation, plans):
@@ -93,8 +91,15 @@ class Expansion:
             case Probe():
                 return self._probe(operation)
 
-    async def _plan(self, compound: Compound) -> _Plan | None:
-        """The frozen plan, made now if there is none; None when nothing is left to do."""
+    async def _plan(self, compound: Compound, entry: int) -> _Plan | None:
+        """The frozen plan, made now if there is none; None when nothing is left to do or can be."""
+        try:
+            return await self._frozen(compound)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            await self._ingress.set_aside(self._partition, entry, msgspec.json.encode(compound), error)
+            return None
+
+    async def _frozen(self, compound: Compound) -> _Plan | None:
         ingress, tenant, identity = self._ingress, compound.tenant, compound.id
         found, done = await asyncio.gather(
             ingress.record(self._partition, tenant, identity),
@@ -160,11 +165,11 @@ class Expansion:
                 return
 
     async def _members(self, partition: int, base: str, size: int) -> AsyncIterator[list[str]]:
-        start = 0
-        while users := await self._ingress.group_members(partition, base, start, size):
-            yield users
-            start += len(users)
-            if len(users) < size:
+        after = 0
+        while members := await self._ingress.group_members(partition, base, after, size):
+            yield [user for user, _ in members]
+            after = members[-1][1]
+            if len(members) < size:
                 return
 
     async def _membership(self, operation: Membership) -> AsyncIterator[_Part]:

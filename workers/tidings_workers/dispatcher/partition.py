@@ -45,9 +45,9 @@ class PartitionWorker:
         size = 0
         async for step in self._expansion.steps(batch):
             steps.append(step)
-            size += sum(map(len, step.operations.values())) + 1
-            # A step of copies is full by itself; small ones share their calls.
-            if size >= STEP_USERS or any(len(rows[0][1]) >= STEP_USERS for rows in step.operations.values()):
+            size += _weight(step)
+            # A full step of copies is applied alone; small ones share their calls.
+            if size >= STEP_USERS:
                 await self._apply(steps)
                 steps, size = [], 0
         await self._apply(steps)
@@ -57,3 +57,9 @@ class PartitionWorker:
     async def _apply(self, steps: Sequence[Step]) -> None:
         await self._store.ingress.apply(self._partition, steps)
         await asyncio.gather(*(step.finish() for step in steps if step.finish is not None))
+
+
+def _weight(step: Step) -> int:
+    """How many users a step changes; a row of copies names its users in a list."""
+    rows = (row for rows in step.operations.values() for row in rows)
+    return 1 + sum(len(row[1]) if isinstance(row[1], list) else 1 for row in rows)

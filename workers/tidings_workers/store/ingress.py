@@ -13,8 +13,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
+import structlog
 from msgspec import Struct
 
+from tidings_workers import metrics
 from tidings_workers.store.connection import Reader
 from tidings_workers.store.core import Core, pack, text
 from tidings_workers.store.errors import StorageUnavailable
@@ -23,6 +25,8 @@ from tidings_workers.store.sends import StoredNotification, parse_record, record
 
 LEASE_SECONDS: Final = 3
 PLAN_PART: Final = 5_000
+# Parts of a plan that was never finished go away by themselves.
+PLAN_PART_SECONDS: Final = 60
 PROBE_SECONDS: Final = 2.0
 PROBE_KEY: Final = "probe"
 
@@ -78,6 +82,8 @@ class Probe(Struct, array_like=True, frozen=True, tag="p"):
 
 Operation = Compound | Membership | Hide | Recall | Disband | Probe
 
+_log = structlog.get_logger()
+
 _decode: Final = msgspec.msgpack.Decoder(list[Operation]).decode
 
 
@@ -109,12 +115,15 @@ class Ingress:
         self._turn = itertools.count()
 
     async def heartbeat(self, dispatcher: str) -> int:
-        """Say that this dispatcher lives; answers how many do."""
+        """Say that this dispatcher lives; answers how many do.
+
+        One that died no longer counts when its leases end, so that the others take them at once.
+        """
         call = self._core.connection.call
         now = milliseconds()
         *_, living = await asyncio.gather(
             call("ZADD", DISPATCHERS, now, dispatcher),
-            call("ZREMRANGEBYSCORE", DISPATCHERS, 0, now - 2 * LEASE_SECONDS * 1000),
+            call("ZREMRANGEBYSCORE", DISPATCHERS, 0, now - LEASE_SECONDS * 1000),
             call("ZCARD", DISPATCHERS),
         )
         return int(living)
@@ -135,10 +144,25 @@ class Ingress:
         """Entries after an id, in order; waits a moment for some."""
         key = ingress(partition)
         streams = await reader.read({key: after}, count)
-        return [
-            Work(int(identity.split(b"-")[0]), _decode(fields[b"o"]))
-            for identity, fields in streams.get(key, [])
-        ]
+        batch = []
+        for identity, fields in streams.get(key, []):
+            number, packed = int(identity.split(b"-")[0]), fields.get(b"o", b"")
+            try:
+                operations = _decode(packed)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                await self.set_aside(partition, number, packed, error)
+                operations = []
+            batch.append(Work(number, operations))
+        return batch
+
+    async def set_aside(self, partition: int, entry: int, what: bytes, error: Exception) -> None:
+        """Keep what can't be carried out where an operator finds it, so that it blocks nobody else.
+
+        In the hash `{p<k>}/poisoned`, by the id of its ingress entry.
+        """
+        if await self._core.connection.call("HSETNX", f"{tag(partition)}/poisoned", entry, what):
+            metrics.POISONED.inc()
+            _log.error("work set aside", partition=partition, entry=entry, reason=repr(error))
 
     async def trim_ingress(self, partition: int, done: int) -> None:
         """Drop entries up to and with `done`: every target has them."""
@@ -189,14 +213,17 @@ class Ingress:
         part = ""
         last = list(users)
         if len(users) > PLAN_PART:
-            part = f"{record}/part"
+            # A key of this attempt alone: another dispatcher may be making the same plan. A push that
+            # was repeated after a lost reply is found by the script, which counts.
+            part = f"{record}/part/{secrets.token_hex(8)}"
             key = f"{tag(partition)}/{part}"
             call = self._core.connection.call
-            await call("DEL", key)
             full = len(users) - len(users) % PLAN_PART
             for start in range(0, full, PLAN_PART):
-                await call("RPUSH", key, *users[start : start + PLAN_PART])
-            await call("PEXPIRE", key, self._core.retention_ms)
+                await asyncio.gather(
+                    call("RPUSH", key, *users[start : start + PLAN_PART]),
+                    call("PEXPIRE", key, PLAN_PART_SECONDS * 1000),
+                )
             last = last[full:]
         return text(
             await self._core.run(
@@ -224,11 +251,16 @@ class Ingress:
         """Every copy is stored."""
         await self._core.run("stored", partition, f"n/{tenant}/{identity}", durable=True)
 
-    async def group_members(self, partition: int, base: str, start: int, count: int) -> list[str]:
-        """Part of a group's members, or of a deleted group's, in the order they joined."""
+    async def group_members(self, partition: int, base: str, after: int, count: int) -> list[tuple[str, int]]:
+        """Part of a group's members, or of a deleted group's, in the order they joined.
+
+        Each with the score to go on `after` (0 at first): who leaves meanwhile shifts nobody else.
+        """
         key = f"{tag(partition)}/{base}"
-        raw = await self._core.connection.call("ZRANGE", key, start, start + count - 1)
-        return [text(user) for user in raw]
+        raw = await self._core.connection.call(
+            "ZRANGE", key, f"({after}", "+inf", "BYSCORE", "LIMIT", 0, count, "WITHSCORES"
+        )
+        return [(text(user), int(float(score))) for user, score in raw]
 
     async def forget(self, partition: int, base: str) -> None:
         """Drop the member list of a deleted group."""
