@@ -290,7 +290,10 @@ class Hub:
         for mark in user.hidden:
             base, position = mark.rsplit("/", 1)
             name_of = bases.get(base)
-            total -= bool(name_of and self.spans(user, name_of, int(position) - 1, int(position)))
+            if name_of is not None:
+                facts = self.facts(user, name_of)
+                inside = self.spans(user, name_of, int(position) - 1, int(position))
+                total -= sum(facts.between(*span) for span in inside)
         return Counts(max(total, 0), max(total, 0), version + len(user.hidden))
 
     def _log(self, user: User, name: str) -> Log:

@@ -50,10 +50,9 @@ SCRIPTS: Final = dict(
         _script("members", "append"),
         _script("disband", "append"),
         _script("probe", "append"),
-        *map(
-            _script,
-            ("claim", "watch", "unwatch", "attach", "acknowledge", "read", "heads", "lease", "release"),
-        ),
+        _script("watch", "holes"),
+        _script("attach", "holes"),
+        *map(_script, ("claim", "unwatch", "acknowledge", "read", "heads", "lease", "release")),
     )
 )
 DIGESTS: Final = {name: hashlib.sha1(text.encode()).hexdigest() for name, text in SCRIPTS.items()}  # noqa: S324 - Redis names scripts so

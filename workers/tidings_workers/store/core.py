@@ -5,14 +5,18 @@ import secrets
 from typing import Any, Final
 
 import msgspec
-from redis.exceptions import RedisError
+from redis.asyncio.cluster import RedisCluster
+from redis.exceptions import RedisError, ResponseError
 
+from tidings.protocol import limits
 from tidings_workers.config import SYNCED_EVERY_SECOND, Settings
 from tidings_workers.store.connection import Argument, Connection
 from tidings_workers.store.errors import StorageUnavailable, StoreMismatch
 from tidings_workers.store.keys import META, PARTITIONS_MAXIMUM, Keys
 
 LAYOUT: Final = "1"
+
+_DURABILITIES: Final = ("memory", "everysec", "always")
 
 pack: Final = msgspec.msgpack.Encoder().encode
 
@@ -29,6 +33,8 @@ class Core:
         self.connection = connection
         self.settings = settings
         self.retention_ms = settings.retention_seconds * 1000
+        # A record outlives the claim of its idempotency key, or a late retry would send once more.
+        self.record_ms = max(self.retention_ms, limits.IDEMPOTENCY_KEPT_SECONDS * 1000)
         self.keys = Keys(settings.partitions)
         self.epoch = ""
         self.secret = b""
@@ -104,32 +110,43 @@ class Core:
 
     async def observe_durability(self) -> None:
         """Set `durability` to what truly holds: what is configured, or less when the server does less."""
-        held = await self._held_by_server()
+        held, syncs = await self._held_by_server()
         wanted = self.settings.durability
         self.connection.wait_for_fsync = (
-            wanted == "always" and held == "everysec" and not self.connection.cluster
+            wanted == "always" and held == "everysec" and syncs and not self.connection.cluster
         )
         if self.connection.wait_for_fsync:
             held = "always"
-        order = ("memory", "everysec", "always")
-        self.durability = min(wanted, held, key=order.index)
+        self.durability = min(wanted, held, key=_DURABILITIES.index)
 
-    async def _held_by_server(self) -> str:
+    async def _held_by_server(self) -> tuple[str, bool]:
+        """What the server holds by itself, and whether it is the one that syncs.
+
+        On a cluster what all primaries hold.
+        """
+        client: Any = self.connection.client
+        everywhere = {"target_nodes": RedisCluster.PRIMARIES} if self.connection.cluster else {}
         try:
-            answer = await self.connection.client.config_get(
-                "appendonly", "appendfsync", "proc-title-template"
-            )
-        except RedisError:
+            answer = await client.config_get("appendonly", "appendfsync", "proc-title-template", **everywhere)
+        except ResponseError:
             # Hosted Redis often forbids CONFIG; INFO says only whether there is an append-only file.
-            info = await self.connection.client.info("persistence")
-            return "everysec" if info.get("aof_enabled") else "memory"
-        facts = {text(key): text(value) for key, value in answer.items()}
-        if facts.get("appendonly") != "yes":
-            return "memory"
-        if SYNCED_EVERY_SECOND in facts.get("proc-title-template", ""):
-            return "everysec"
-        return {"always": "always", "everysec": "everysec"}.get(facts.get("appendfsync", ""), "memory")
+            answer = await client.info("persistence", **everywhere)
+            servers = answer.values() if everywhere else [answer]
+            held = all(info.get("aof_enabled") for info in servers)
+            return "everysec" if held else "memory", True
+        servers = answer.values() if everywhere else [answer]
+        return min(map(_durability_of, servers), key=lambda found: _DURABILITIES.index(found[0]))
 
     async def ping(self) -> None:
         """Answer when Redis does; raises StorageUnavailable."""
         await self.connection.call("HGET", META, "epoch")
+
+
+def _durability_of(configuration: dict[Any, Any]) -> tuple[str, bool]:
+    facts = {text(key): text(value) for key, value in configuration.items()}
+    if facts.get("appendonly") != "yes":
+        return "memory", False
+    if SYNCED_EVERY_SECOND in facts.get("proc-title-template", ""):
+        return "everysec", False
+    held = facts.get("appendfsync", "")
+    return (held, True) if held in _DURABILITIES else ("memory", False)

@@ -76,8 +76,9 @@ def id_of(content: bytes) -> str:
 class _Walk:
     """Walks through the visible spans of one log in one direction."""
 
-    def __init__(self, log: Log, spans: list[Span], *, newest_first: bool) -> None:
+    def __init__(self, log: Log, spans: list[Span], *, newest_first: bool, newer_than: str = "") -> None:
         self.log = log
+        self.newer_than = newer_than
         self.newest_first = newest_first
         self.buffer: deque[Entry] = deque()
         self.last: int | None = None
@@ -112,20 +113,27 @@ class Inbox:
         """A page of what the user may see now; `category` narrows it."""
         logs, facts, spans, hidden = await self._survey(tenant, user)
         total = sum(facts[name].between(*span) for name in logs for span in spans[name])
-        total -= self._hidden_count(logs, spans, hidden)
+        total -= self._hidden_count(logs, spans, facts, hidden)
         positions = {name: max((span[1] for span in spans[name]), default=0) for name in logs}
         version = sum(positions.values()) + sum(len(known.holes) for known in facts.values()) + len(hidden)
 
         boundary = msgspec.msgpack.decode(cursor, type=_Boundary) if cursor is not None else None
         forward = boundary is None or boundary.forward
         start = self._start(boundary, positions)
+        edge = boundary.edge if boundary else ""
         walks = [
-            _Walk(log, _clip(spans[name], start.get(name), forward=forward), newest_first=forward)
+            _Walk(
+                log,
+                _clip(spans[name], start.get(name), forward=forward),
+                newest_first=forward,
+                # Where the boundary names the log it decides by position: a copy may have an older id
+                # than what stands before it.
+                newer_than="" if name in start else edge,
+            )
             for name, log in logs.items()
             if name in start or not forward
         ]
-        edge = boundary.edge if boundary else ""
-        items = await self._merge(walks, user, limit, category, edge if not forward else "")
+        items = await self._merge(walks, user, limit, category)
         more = len(items) > limit
         if more:
             walk, entry = items.pop()
@@ -153,7 +161,7 @@ class Inbox:
         return boundary.below
 
     async def _merge(
-        self, walks: list[_Walk], user: str, limit: int, category: str | None, newer_than: str
+        self, walks: list[_Walk], user: str, limit: int, category: str | None
     ) -> list[tuple[_Walk, Entry]]:
         """Up to limit + 1 visible entries in order of acceptance."""
         now = milliseconds()
@@ -175,20 +183,24 @@ class Inbox:
             walk = walks[index]
             entry = walk.buffer.popleft()
             waiting = [index]
-            if not entry.visible_to(user, now) or id_of(entry.content) <= newer_than:
+            if not entry.visible_to(user, now) or id_of(entry.content) <= walk.newer_than:
                 continue
             if category is None or _category.decode(entry.content).category == category:
                 taken.append((walk, entry))
         return taken
 
     @staticmethod
-    def _hidden_count(logs: dict[str, Log], spans: dict[str, list[Span]], hidden: list[str]) -> int:
+    def _hidden_count(
+        logs: dict[str, Log], spans: dict[str, list[Span]], facts: dict[str, Facts], hidden: list[str]
+    ) -> int:
         names = {log.base: name for name, log in logs.items()}
         count = 0
         for mark in hidden:
-            base, position = mark.rsplit("/", 1)
-            inside = spans.get(names.get(base, ""), [])
-            count += any(after < int(position) <= up_to for after, up_to in inside)
+            base, last = mark.rsplit("/", 1)
+            name, position = names.get(base), int(last)
+            if name is not None and any(after < position <= up_to for after, up_to in spans[name]):
+                # Nothing when it was recalled as well.
+                count += facts[name].between(position - 1, position)
         return count
 
     async def _survey(
@@ -219,11 +231,13 @@ class Inbox:
 
     async def _facts(self, log: Log) -> Facts:
         key = f"{tag(log.partition)}/{log.base}"
-        facts, holes = await asyncio.gather(
-            self._core.connection.call("HMGET", key, "head", "floor"),
-            self._core.connection.call("ZRANGE", f"{key}/holes", 0, -1),
+        call = self._core.connection.call
+        facts, holes, expired = await asyncio.gather(
+            call("HMGET", key, "head", "floor"),
+            call("ZRANGE", f"{key}/holes", 0, -1),
+            call("ZRANGE", f"{key}/expiring", "-inf", milliseconds(), "BYSCORE"),
         )
-        return facts_of(facts[0], facts[1], holes)
+        return facts_of(facts[0], facts[1], [*holes, *expired])
 
 
 def _clip(spans: list[Span], boundary: int | None, *, forward: bool) -> list[Span]:

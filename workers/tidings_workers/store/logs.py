@@ -42,7 +42,10 @@ class Range(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """A log's arithmetic: positions `floor` < p <= `head` exist, but for `holes` (sorted)."""
+    """A log's arithmetic: positions `floor` < p <= `head` are there, but for `holes` (sorted).
+
+    A hole is what was recalled, or what has expired by itself.
+    """
 
     head: int
     floor: int
@@ -59,7 +62,7 @@ class Facts(NamedTuple):
 
 def facts_of(head: Any, floor: Any, holes: Sequence[Any]) -> Facts:
     """Facts from Redis' replies."""
-    return Facts(int(head or 0), int(floor or 0), [int(hole) for hole in holes])
+    return Facts(int(head or 0), int(floor or 0), sorted({int(hole) for hole in holes}))
 
 
 def entry_of(identity: bytes, fields: Sequence[bytes]) -> Entry:

@@ -248,18 +248,18 @@ class Sends:
     async def _accept_in(self, partition: int, items: list[list[Any]]) -> None:
         """One call for a partition, or several in turn when there is much, so that order holds."""
         if len(items) == 1:
-            await self._core.run("accept", partition, pack([self._core.retention_ms, items]), durable=True)
+            await self._core.run("accept", partition, pack([self._core.record_ms, items]), durable=True)
             return
         part: list[list[Any]] = []
         size = 0
         for item in items:
             length = len(item[4]) + 2 * len(item[5])
             if part and (size + length > CALL_BYTES or len(part) >= CALL_ITEMS):
-                await self._core.run("accept", partition, pack([self._core.retention_ms, part]), durable=True)
+                await self._core.run("accept", partition, pack([self._core.record_ms, part]), durable=True)
                 part, size = [], 0
             part.append(item)
             size += length
-        await self._core.run("accept", partition, pack([self._core.retention_ms, part]), durable=True)
+        await self._core.run("accept", partition, pack([self._core.record_ms, part]), durable=True)
 
     async def notification(self, tenant: str, identity: str) -> StoredNotification | None:
         """A notification by its id, or None when this tenant has none such."""

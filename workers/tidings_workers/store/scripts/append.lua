@@ -53,6 +53,8 @@ local function append(base, content, expires, exclude)
     redis.call('XADD', key .. '/log', entry, 'n', content)
   else
     redis.call('XADD', key .. '/log', entry, 'n', content, 'x', string.format('%.0f', expires), 'e', exclude)
+    -- For the counts: from then on the position is a hole.
+    if expires > 0 then redis.call('ZADD', key .. '/expiring', expires, position) end
   end
   route(base, { 'n', base, position, content, expires, exclude })
   return position

@@ -6,6 +6,6 @@ local facts = redis.call('HMGET', key, 'head', 'floor')
 local device = false
 if ARGV[3] ~= '' then device = redis.call('HGET', key .. '/devices', ARGV[3]) end
 return {
-  facts[1] or 0, facts[2] or 0, redis.call('ZRANGE', key .. '/holes', 0, -1),
+  facts[1] or 0, facts[2] or 0, holes(key),
   redis.call('HGETALL', key .. '/groups'), redis.call('ZRANGE', key .. '/hidden', 0, -1), device,
 }

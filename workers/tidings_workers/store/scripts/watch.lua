@@ -6,6 +6,6 @@ for i, base in ipairs(request[2]) do
   local key = KEYS[1] .. '/' .. base
   redis.call('SADD', key .. '/gateways', request[1])
   local facts = redis.call('HMGET', key, 'head', 'floor')
-  answer[i] = { facts[1] or 0, facts[2] or 0, redis.call('ZRANGE', key .. '/holes', 0, -1) }
+  answer[i] = { facts[1] or 0, facts[2] or 0, holes(key) }
 end
 return answer
