@@ -29,15 +29,11 @@ REQUEST_SECONDS: Final = Histogram(
 
 # Store
 STORE_SECONDS: Final = Histogram(
-    "tidings_store_seconds", "Round trips to Redis, by operation", ["operation"], buckets=_SECONDS
+    "tidings_store_seconds", "Round trips to Redis, each for all that was asked in one tick", buckets=_SECONDS
 )
-STORE_ERRORS: Final = Counter(
-    "tidings_store_errors", "Round trips to Redis that failed, by operation", ["operation"]
-)
+STORE_ERRORS: Final = Counter("tidings_store_errors", "Round trips to Redis that failed")
 
 # Dispatcher
-STORED: Final = Counter("tidings_stored", "Notifications stored for every recipient")
-APPENDED: Final = Counter("tidings_appended", "Entries appended to logs")
 DISPATCHER_LAG: Final = Gauge(
     "tidings_dispatcher_lag_seconds",
     "Age of the oldest notification that a dispatcher has yet to store",
@@ -47,28 +43,18 @@ DISPATCHER_PARTITIONS: Final = Gauge(
     "tidings_dispatcher_partitions", "Partitions leased to this dispatcher", multiprocess_mode="livesum"
 )
 POISONED: Final = Counter("tidings_poisoned", "Entries set aside because they could not be carried out")
-STORING_SECONDS: Final = Histogram(
-    "tidings_storing_seconds", "From a notification's acceptance to its storing", buckets=_SECONDS
-)
 
 # Gateway
 CONNECTIONS: Final = Gauge("tidings_connections", "Open connections", multiprocess_mode="livesum")
 CONNECTS: Final = Counter("tidings_connects", "Connections that were welcomed")
 CLOSED: Final = Counter("tidings_closed", "Connections closed, by close code", ["code"])
 REFUSED: Final = Counter("tidings_refused", "Handshakes refused, by HTTP status", ["status"])
-FRAMES_SENT: Final = Counter("tidings_frames_sent", "Frames written to sockets")
-BYTES_SENT: Final = Counter("tidings_bytes_sent", "Bytes written to sockets")
 FRAMES_RECEIVED: Final = Counter("tidings_frames_received", "Frames read from sockets")
 DELIVERED: Final = Counter("tidings_delivered", "Notifications written to sockets")
 RESUMES: Final = Counter(
     "tidings_resumes", "Connections that resumed, by whether nothing was missing", ["result"]
 )
 HEALED: Final = Counter("tidings_healed", "Entries read from a log because a feed did not bring them")
-GATEWAY_LAG: Final = Gauge(
-    "tidings_gateway_lag_seconds",
-    "From a notification's storing to its writing, in the last batch",
-    multiprocess_mode="livemax",
-)
 
 # Every process
 RESTARTS: Final = Counter("tidings_restarts", "Child processes restarted by the supervisor", ["process"])
