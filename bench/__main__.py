@@ -1,0 +1,76 @@
+"""`python -m bench`: measure Tidings and its references, and write the results."""
+
+import gc
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import App, Parameter, validators
+
+from bench import connections, direct, fanout, latency, references, report
+from bench.measurement import Bench, Measurement, Workload
+from bench.processes import Cores, pinned
+from bench.profiling import Profiler, unprofiled
+from bench.scale import FULL, QUICK
+
+# In the order in which a round goes through them: each next to what it is compared with.
+_WORKLOADS: Final[dict[str, tuple[Workload, ...]]] = {
+    "fanout": (references.send_loop, fanout.steady, references.broadcast),
+    "burst": (fanout.burst, references.broadcast),
+    "direct": (references.bare_handler, direct.single),
+    "batch": (direct.batch, references.bare_handler),
+    "connections": (connections.connections,),
+    "latency": (latency.latency,),
+}
+_RESULTS: Final = Path(__file__).with_name("results")
+
+app = App(name="bench", help="Measure Tidings, and what its figures are compared with, on this machine.")
+
+
+@app.default
+def bench(
+    only: Annotated[list[str] | None, Parameter(help=f"What to measure: {', '.join(_WORKLOADS)}.")] = None,
+    *,
+    rounds: Annotated[
+        int, Parameter(validator=validators.Number(gte=1), help="Interleaved rounds; 5 for publishing.")
+    ] = 3,
+    quick: Annotated[bool, Parameter(negative="", help="Tiny numbers, to see that it works.")] = False,
+    output: Annotated[Path | None, Parameter(help="Where to write the results.")] = None,
+    profile: Annotated[Path | None, Parameter(help="Where to write profiles, with py-spy.")] = None,
+) -> int:
+    """Measure, and write the results.
+
+    A whole run is written to bench/results unless told otherwise, part of one only where --output says.
+    """
+    unknown = set(only or ()) - set(_WORKLOADS)
+    if unknown:
+        print(f"bench: there is no {', '.join(sorted(unknown))}: {', '.join(_WORKLOADS)}", file=sys.stderr)
+        return 2
+    if references.compiler() is None:
+        print("bench: no C compiler (cc), so there is no C loop to compare with", file=sys.stderr)
+    setup = Bench(Cores.choose(), QUICK if quick else FULL, Profiler(profile) if profile else unprofiled)
+    workloads = list(dict.fromkeys(one for name in only or _WORKLOADS for one in _WORKLOADS[name]))
+    gc.disable()
+    with pinned(setup.cores.load):
+        taken = [_round(setup, workloads) for _ in range(1 if quick else rounds)]
+    result = report.Result.of(setup.scale, taken)
+    print(report.markdown(result))
+    if output is None and only is None and not quick and profile is None:
+        output = _RESULTS
+    if output is not None:
+        print(f"written to {report.write(result, output)}", file=sys.stderr)
+    return 0
+
+
+def _round(setup: Bench, workloads: Sequence[Workload]) -> dict[str, Measurement]:
+    taken: dict[str, Measurement] = {}
+    for workload in workloads:
+        for measured in workload(setup):
+            print(f"{measured.name}: {measured.value:,.2f} {measured.unit}", file=sys.stderr)
+            taken[measured.name] = measured
+    return taken
+
+
+if __name__ == "__main__":
+    sys.exit(app())

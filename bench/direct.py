@@ -1,0 +1,177 @@
+"""Direct: each notification is for one user, who has one socket open."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
+from typing import Final
+
+from bench import server
+from bench.measurement import Bench, Measurement, details
+from bench.notifications import to_user
+from bench.poller import Poller
+from bench.posting import Connection, request
+from bench.processes import Meter, Usage
+from bench.server import Server
+from bench.websocket import NOTIFICATION, RECEIVE_BYTES, Unexpected, WebSocket, client, frames, open_all
+
+SINGLE: Final = "direct, one per request"
+BATCH: Final = "direct, batch"
+
+_WARMING: Final = 0.25  # of the measured time
+_SEED: Final = 7
+
+
+def single(bench: Bench) -> Sequence[Measurement]:
+    """One notification per request, as many requests under way as there are clients."""
+    users = [f"user-{index}" for index in range(bench.scale.sockets)]
+    with server.running(bench.cores) as running:
+        token = running.token("bench", "send")
+        requests = [request("/v1/notifications", token, to_user(user)) for user in _shuffled(users)]
+        usage, delivered = _measure(bench, running, users, requests, bench.scale.clients, 1, "single")
+    # Closed loop on one core: what counts is how much it gets done while the core is there for it.
+    return [
+        Measurement(SINGLE, delivered / usage.available, "requests/s on one core", details(usage, delivered))
+    ]
+
+
+def batch(bench: Bench) -> Sequence[Measurement]:
+    """Many notifications per request, each for another user."""
+    scale = bench.scale
+    users = [f"user-{index}" for index in range(scale.sockets)]
+    with server.running(bench.cores) as running:
+        token = running.token("bench", "send")
+        order = cycle(_shuffled(users))
+        requests = [
+            request(
+                "/v1/notifications/batch",
+                token,
+                {"notifications": [to_user(next(order)) for _ in range(scale.batch)]},
+            )
+            for _ in range(max(1, scale.sockets // scale.batch) * 7)
+        ]
+        usage, delivered = _measure(
+            bench, running, users, requests, scale.batch_clients, scale.batch, "batch"
+        )
+    return [
+        Measurement(
+            BATCH, delivered / usage.core_seconds, "deliveries/core-second", details(usage, delivered)
+        )
+    ]
+
+
+def bare(bench: Bench, name: str, port: int, pid: int) -> Measurement:
+    """The same requests as `single`, to a server that delivers nothing: counted when answered."""
+    poller = Poller()
+    users = _shuffled([f"user-{index}" for index in range(bench.scale.sockets)])
+    posting = _Posting(
+        poller, port, [request("/v1/notifications", "none", to_user(user)) for user in users],
+        bench.scale.clients,
+    )  # fmt: skip
+    usage, answered = _over_time(bench, poller, {"server": pid}, lambda: posting.answered, name)
+    posting.finish()
+    poller.close()
+    return Measurement(name, answered / usage.available, "requests/s on one core", details(usage, answered))
+
+
+def _measure(
+    bench: Bench,
+    running: Server,
+    users: Sequence[str],
+    requests: Sequence[bytes],
+    clients: int,
+    per_request: int,
+    name: str,
+) -> tuple[Usage, int]:
+    poller = Poller()
+    clients_of_users = [client(running.token(user, "inbox")) for user in users]
+    opened = open_all(poller, running.realtime_port, clients_of_users, bench.scale.opening)
+    inboxes = _Inboxes(poller, opened)
+    posting = _Posting(poller, running.port, requests, clients)
+    usage, delivered = _over_time(bench, poller, running.processes, lambda: inboxes.notifications, name)
+    posting.finish()
+    expected = posting.answered * per_request
+    poller.wait(lambda: inboxes.notifications >= expected, f"all of {expected} notifications")
+    if inboxes.notifications != expected:
+        raise Unexpected(f"{inboxes.notifications} notifications for {expected} that were sent")
+    inboxes.close()
+    poller.close()
+    return usage, delivered
+
+
+def _over_time(
+    bench: Bench, poller: Poller, processes: dict[str, int], count: Callable[[], int], name: str
+) -> tuple[Usage, int]:
+    """Measure what is counted while the load goes on, after a time of warming up."""
+    seconds = bench.scale.direct_seconds
+    poller.run(seconds * _WARMING)
+    before, meter = count(), Meter(processes, bench.cores)
+    with bench.profiling(name, processes):
+        poller.run(seconds)
+    usage = meter.read()
+    return usage, count() - before
+
+
+def _shuffled(users: Sequence[str]) -> list[str]:
+    return random.Random(_SEED).sample(users, len(users))
+
+
+class _Posting:
+    """Keeps one request under way on each of several connections."""
+
+    def __init__(self, poller: Poller, port: int, requests: Sequence[bytes], clients: int) -> None:
+        self._poller = poller
+        self._requests: Iterator[bytes] = cycle(requests)
+        self._stopping = False
+        self.answered = 0
+        self._connections = [Connection(poller, port) for _ in range(clients)]
+        for connection in self._connections:
+            self._next(connection)
+
+    def _next(self, connection: Connection) -> None:
+        def answered() -> None:
+            self.answered += 1
+            if not self._stopping:
+                connection.post(next(self._requests), answered)
+
+        connection.post(next(self._requests), answered)
+
+    def finish(self) -> None:
+        """Begin no more requests, and wait for the answers to those under way."""
+        self._stopping = True
+        self._poller.wait(lambda: all(connection.idle for connection in self._connections), "last answers")
+        for connection in self._connections:
+            connection.close()
+
+
+class _Inboxes:
+    """Counts the notifications on sockets that each get their own."""
+
+    def __init__(self, poller: Poller, opened: Sequence[WebSocket]) -> None:
+        self._poller = poller
+        self._opened = opened
+        self.notifications = 0
+        for socket in opened:
+            poller.add(socket.socket.fileno(), _Inbox(socket, self).ready)
+
+    def close(self) -> None:
+        for opened in self._opened:
+            self._poller.remove(opened.socket.fileno())
+            opened.socket.close()
+
+
+class _Inbox:
+    def __init__(self, opened: WebSocket, inboxes: _Inboxes) -> None:
+        self._receive = opened.socket.recv
+        self._inboxes = inboxes
+        self._rest = b""
+
+    def ready(self) -> None:
+        received = self._receive(RECEIVE_BYTES)
+        if not received:
+            raise Unexpected("the server closed a socket")
+        data, end = self._rest + received, 0
+        for start, end in frames(data):
+            if not data.startswith(NOTIFICATION, start):
+                raise Unexpected(f"a frame that is no notification: {data[start:end][:200]!r}")
+            self._inboxes.notifications += 1
+        self._rest = data[end:]

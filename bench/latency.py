@@ -1,0 +1,71 @@
+"""Latency: one notification at a time, from when it was to be sent to its frame on the socket."""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from bench import server
+from bench.audience import Audience
+from bench.measurement import Bench, Measurement, details
+from bench.notifications import to_user
+from bench.poller import Poller
+from bench.posting import Connection, request
+from bench.processes import Meter
+from bench.websocket import client
+
+MEDIAN: Final = "latency, p50"
+TAIL: Final = "latency, p99"
+
+_USER: Final = "user-0"
+_WARMING_SENDS: Final = 20
+
+
+def latency(bench: Bench) -> Sequence[Measurement]:
+    """An open-loop schedule: a send that waited for the last one is counted from when it was due."""
+    scale = bench.scale
+    with server.running(bench.cores) as running:
+        poller = Poller()
+        recipient = client(running.token(_USER, "inbox"))
+        audience = Audience(poller, running.realtime_port, [recipient], 1)
+        posting = Connection(poller, running.port)
+        data = request("/v1/notifications", running.token("bench", "send"), to_user(_USER))
+        _send(poller, posting, audience, data, _WARMING_SENDS, scale.latency_rate)
+        meter = Meter(running.processes, bench.cores)
+        with bench.profiling("latency", running.processes):
+            taken = _send(poller, posting, audience, data, scale.latency_sends, scale.latency_rate)
+        usage = meter.read()
+        posting.close()
+        audience.close()
+        poller.close()
+    taken.sort()
+    extra = details(usage, len(taken)) | {"max_ms": taken[-1] * 1e3}
+    return [
+        Measurement(MEDIAN, _quantile(taken, 0.5) * 1e3, "ms", extra),
+        Measurement(TAIL, _quantile(taken, 0.99) * 1e3, "ms"),
+    ]
+
+
+def _send(
+    poller: Poller, posting: Connection, audience: Audience, data: bytes, count: int, rate: int
+) -> list[float]:
+    """Send `rate` a second, each when it is due and the last has arrived; how long each took, in seconds."""
+    taken = []
+    before = audience.notifications
+    start = time.monotonic()
+    for number in range(count):
+        due = start + number / rate
+        while time.monotonic() < due:
+            poller.step(0)  # without sleeping: waking up would be part of what is measured
+        posting.post(data, lambda: None)
+        expected = before + number + 1
+        deadline = time.monotonic() + 10
+        while audience.notifications < expected and time.monotonic() < deadline:
+            poller.step(0)
+        taken.append(time.monotonic() - due)
+        poller.wait(lambda: posting.idle, "answer")
+    audience.wait_for(before + count)
+    return taken
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

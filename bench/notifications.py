@@ -1,0 +1,33 @@
+"""What the benchmark sends."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from tidings.protocol.frames import Delivered
+from tidings.protocol.notifications import Notification
+
+# As its receiver sees it this is 200 bytes of JSON, id and time included.
+CONTENT: Final[dict[str, Any]] = {
+    "category": "orders",
+    "title": "On its way",
+    "body": "Parcel 4711 arrives tomorrow.",
+}
+TO_ALL: Final[dict[str, Any]] = {"to": {"all": True}, **CONTENT}
+
+
+def to_user(user: str) -> dict[str, Any]:
+    """A notification for one user."""
+    return {"to": {"users": [user]}, **CONTENT}
+
+
+def example_text() -> bytes:
+    """The JSON of a frame as Tidings sends it, for references to send."""
+    notification = Notification(
+        id="0198c5f0-0000-7000-8000-000000000000",
+        priority="normal",
+        created_at=datetime(2026, 11, 22, 7, 0, 0, 123000, UTC),
+        **CONTENT,
+    )
+    return msgspec.json.encode(Delivered("all", 250, notification))

@@ -1,0 +1,26 @@
+"""The benchmark measures what it says, on a small scale."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.bars import BARS
+from bench.references import compiler
+from tests.support.tree import ROOT
+
+
+@pytest.mark.skipif(compiler() is None, reason="one of the references is a C program")
+def test_measures_everything_that_has_a_bar(tmp_path: Path) -> None:
+    """A quick run ends well, with nothing lost on the way and a verdict on every bar."""
+    subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--output", tmp_path], cwd=ROOT, check=True, timeout=100
+    )
+
+    (written,) = tmp_path.glob("*.json")
+    result: dict[str, Any] = json.loads(written.read_text())
+    assert [verdict["bar"]["measurement"] for verdict in result["bars"]] == [bar.measurement for bar in BARS]
+    assert written.with_suffix(".md").read_text().count("| at ") == len(BARS)
