@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final
 
 import structlog
@@ -12,6 +12,7 @@ from tidings_workers.config import Settings
 from tidings_workers.store import StorageUnavailable, Store
 
 _PAUSE_SECONDS: Final = 0.2
+_CANCEL_SECONDS: Final = 0.1
 
 _log = structlog.get_logger()
 
@@ -64,6 +65,19 @@ async def open_store(settings: Settings, name: str, stop: asyncio.Event) -> Stor
     return None
 
 
+async def cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks and return when all have ended.
+
+    One cancellation is not enough: `asyncio.wait_for` of Python 3.11, through which redis-py sends,
+    swallows the one that meets its result.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_SECONDS)
+
+
 class Background:
     """Short tasks nobody waits for: kept, counted, and their failures logged."""
 
@@ -89,8 +103,4 @@ class Background:
 
     async def close(self) -> None:
         """Cancel what still runs and wait for it."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await cancelled(self._tasks)

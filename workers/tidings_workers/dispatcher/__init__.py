@@ -19,7 +19,7 @@ from tidings_workers.config import Settings
 from tidings_workers.dispatcher.partition import PartitionWorker
 from tidings_workers.store import Store
 from tidings_workers.store.ingress import LEASE_SECONDS
-from tidings_workers.tasks import every, keep_running, open_store
+from tidings_workers.tasks import cancelled, every, keep_running, open_store
 
 _BEAT_SECONDS: Final = LEASE_SECONDS / 3
 
@@ -59,9 +59,7 @@ class Dispatcher:
         self._workers[partition] = task
 
     async def _stop(self, partition: int) -> None:
-        task = self._workers.pop(partition)
-        task.cancel()
-        await asyncio.wait([task])
+        await cancelled([self._workers.pop(partition)])
 
     async def close(self) -> None:
         """Stop every worker and give the leases back."""
@@ -86,8 +84,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
         ready()
         await stop.wait()
     finally:
-        beating.cancel()
-        await asyncio.wait([beating])
+        await cancelled([beating])
         await dispatcher.close()
         await store.close()
         _log.info("dispatcher stopped")

@@ -21,7 +21,7 @@ from tidings_workers.gateway.gateway import (
 )
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import StorageUnavailable
-from tidings_workers.tasks import every, keep_running, open_store
+from tidings_workers.tasks import cancelled, every, keep_running, open_store
 
 _log = structlog.get_logger()
 
@@ -67,8 +67,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
             await stop.wait()
             server.close()
             await gateway.drain()
-            for task in running:
-                task.cancel()
+            await cancelled(running)
     finally:
         await gateway.background.close()
         try:
