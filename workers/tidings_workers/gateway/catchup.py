@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tidings_workers.gateway.connection import Connection
 
 PAGE_ENTRIES: Final = 100
-READERS: Final = 64
 
 
 class _Category(msgspec.Struct):
@@ -41,20 +40,29 @@ class CatchUp:
     """
 
     def __init__(
-        self, hub: Hub, connection: "Connection", cursors: dict[str, int], departed: set[str], *, replay: bool
+        self,
+        hub: Hub,
+        connection: "Connection",
+        cursors: dict[str, int],
+        departed: set[str],
+        reading: asyncio.Semaphore,
+        *,
+        replay: bool,
     ) -> None:
         self.cursors = cursors
         self.departed = departed
         self._hub = hub
         self._connection = connection
         self._replay = replay
+        # Bounds how many read at once, so that those who catch up never starve the live ones.
+        self._reading = reading
         self._expired: list[Entry] = []
 
     def finish(self) -> bool:
         """Go live if there is nothing left to send; True when that was done."""
-        hub, connection = self._hub, self._connection
+        connection = self._connection
         user = connection.user
-        if any(cursor < hub.end(user, name) for name, cursor in self.cursors.items()):
+        if any(cursor < user.end(name) for name, cursor in self.cursors.items()):
             return False
         self._tell_departures()
         if self._replay:
@@ -65,9 +73,9 @@ class CatchUp:
 
     async def run(self) -> None:
         """Send what is missing, then go live."""
-        hub, connection = self._hub, self._connection
+        connection = self._connection
         if self._replay:
-            targets = {name: hub.end(connection.user, name) for name in self.cursors}
+            targets = {name: connection.user.end(name) for name in self.cursors}
             for name, target in targets.items():
                 await self._send(name, target, replayed=True)
             if connection.closed:
@@ -77,11 +85,11 @@ class CatchUp:
             connection.send(CaughtUp({name: self.cursors[name] for name in targets}, self._summary()))
         while not connection.closed and not self.finish():
             for name in list(self.cursors):
-                await self._send(name, hub.end(connection.user, name), replayed=False)
+                await self._send(name, connection.user.end(name), replayed=False)
 
     def _tell_departures(self) -> None:
         for name in list(self.departed):
-            end = self._hub.end(self._connection.user, name)
+            end = self._connection.user.end(name)
             if self.cursors.get(name, 0) >= end:
                 self.departed.discard(name)
                 self._connection.send(Left(name, end))
@@ -89,7 +97,7 @@ class CatchUp:
     async def _send(self, name: str, target: int, *, replayed: bool) -> None:
         """Send one log up to a position, a page at a time, no faster than the socket takes it."""
         connection, head = self._connection, notification_head(name)
-        for start, end in self._hub.spans(connection.user, name, self.cursors[name], target):
+        for start, end in connection.user.spans(name, self.cursors[name], target):
             self.cursors[name] = max(self.cursors[name], start)
             while self.cursors[name] < end:
                 entries, complete = await self._page(name, end)
@@ -115,13 +123,14 @@ class CatchUp:
         """The next entries of a log, and whether they reach its end. From memory where they are."""
         user = self._connection.user
         after = self.cursors[name]
-        topic = self._hub.topic_of(user, name)
+        topic = user.followed(name)
         remembered = topic.recent(after, end) if topic is not None else None
         if remembered is not None:
             return remembered, True
         log = self._hub.log(user, name)
         part = Part(log.base, after, end, PAGE_ENTRIES)
-        (found,) = await read(self._hub.store.core, log.partition, [part])
+        async with self._reading:
+            (found,) = await read(self._hub.store.core, log.partition, [part])
         return found.entries, len(found.entries) < PAGE_ENTRIES
 
     def _summary(self) -> Expired | None:
@@ -139,15 +148,3 @@ class CatchUp:
 
 def _moment(at: int) -> datetime:
     return datetime.fromtimestamp(at / 1000, UTC)
-
-
-class Readers:
-    """Bounds how many connections catch up at once, so that they never starve the live ones."""
-
-    def __init__(self) -> None:
-        self._room = asyncio.Semaphore(READERS)
-
-    async def run(self, catchup: CatchUp) -> None:
-        """Run one catch-up when there is room."""
-        async with self._room:
-            await catchup.run()

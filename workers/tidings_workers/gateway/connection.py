@@ -35,11 +35,16 @@ from tidings_workers.tokens import Identity
 if TYPE_CHECKING:
     from tidings_workers.gateway.catchup import CatchUp
     from tidings_workers.gateway.gateway import Gateway
-    from tidings_workers.gateway.topics import Topic, User
+    from tidings_workers.gateway.topics import Topic
+    from tidings_workers.gateway.users import User
 
 # After a close frame the peer has this long to answer it.
 CLOSING_SECONDS: Final = 5.0
+# A consumer that takes nothing for this long while it catches up is a slow one.
+STALLED_SECONDS: Final = 10.0
 WRITE_HIGH_BYTES: Final = 64 * 1024
+
+NO_GROUPS: Final = frozenset({"user", "all"})
 
 _clock: Final = time.monotonic
 
@@ -64,6 +69,7 @@ class Connection(asyncio.Protocol):
         "device",
         "id",
         "identity",
+        "logs",
         "origin",
         "session",
         "user",
@@ -89,6 +95,8 @@ class Connection(asyncio.Protocol):
         self.counted = False
         self.device: str | None = None
         self.id = ""
+        # The logs that the client was told of, by `welcome` or `joined`.
+        self.logs = NO_GROUPS
         self.identity: Identity | None = None
         self.origin: str | None = None
 
@@ -141,11 +149,15 @@ class Connection(asyncio.Protocol):
             self._writable = None
 
     async def writable(self) -> None:
-        """Wait until the socket takes bytes, or is gone."""
+        """Wait until the socket takes bytes, or is gone. One that takes none for long is closed."""
         while self._paused and not self.closed:
             if self._writable is None:
                 self._writable = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._writable)
+            try:
+                async with asyncio.timeout(STALLED_SECONDS):
+                    await asyncio.shield(self._writable)
+            except TimeoutError:
+                self.close(closing.SLOW_CONSUMER)
 
     # Sending
 
@@ -319,43 +331,48 @@ class Connection(asyncio.Protocol):
     def go_live(self) -> None:
         """The connection stands at the end of every log: from now on it is sent what comes."""
         self.catching_up = None
+        self._gateway.hub.catching_up.pop(self, None)
         for topic in self._topics():
             topic.live[self] = None
 
-    def fall_back(self, cursors: dict[str, int], departed: set[str], *, replay: bool) -> None:
-        """Catch up from these cursors before going live (again)."""
+    def start(self, cursors: dict[str, int], departed: set[str], *, replay: bool) -> None:
+        """Begin to catch up from these cursors; they name every log that the client was told of."""
         for topic in self._topics():
             topic.live.pop(self, None)
+        self.logs = NO_GROUPS if cursors.keys() == NO_GROUPS else frozenset(cursors)
+        self._gateway.hub.catching_up[self] = None
         self._gateway.catch_up(self, cursors, departed, replay=replay)
 
+    def leave_topics(self) -> None:
+        """Be sent nothing more."""
+        self._gateway.hub.catching_up.pop(self, None)
+        for topic in self._topics():
+            topic.live.pop(self, None)
+
     def _topics(self) -> "list[Topic]":
-        hub = self._gateway.hub
-        found = (hub.topic_of(self.user, name) for name in hub.names(self.user))
+        found = map(self.user.followed, self.logs)
         return [topic for topic in found if topic is not None]
 
-    def cursors(self) -> dict[str, int]:
-        """What this connection has been sent, per log."""
+    def cursor(self, name: str) -> int:
+        """The last position of a log that this connection has been sent, or passed over."""
         if self.catching_up is not None:
-            return self.catching_up.cursors
-        hub = self._gateway.hub
-        return {name: hub.end(self.user, name) for name in hub.names(self.user)}
+            return self.catching_up.cursors.get(name, 0)
+        return self.user.end(name) if name in self.logs else 0
 
     def joined(self, name: str, position: int) -> None:
         """The user became a member of a group: its log starts here after a position."""
         if self.closed or not self.session.is_open:
             return
         self.send(frames.Joined(name, position))
-        cursors = self.cursors() | {name: position}
         if self.catching_up is not None:
             self.catching_up.cursors[name] = position
-        elif position < self._gateway.hub.end(self.user, name):
-            self.fall_back(cursors, set(), replay=False)
+            self.logs |= {name}
         else:
-            self.go_live()
+            self.start({log: self.cursor(log) for log in self.logs} | {name: position}, set(), replay=False)
 
     def left(self, name: str, position: int) -> None:
         """The user left a group: nothing after a position comes."""
-        if self.closed or not self.session.is_open:
+        if self.closed or not self.session.is_open or name not in self.logs:
             return
         if self.catching_up is not None:
             self.catching_up.departed.add(name)

@@ -17,7 +17,7 @@ from tidings.protocol.frames import Connect, ErrorFrame, Positions, Refreshed
 from tidings_workers import metrics
 from tidings_workers.config import Settings
 from tidings_workers.gateway import handshake, opening
-from tidings_workers.gateway.catchup import CatchUp, Readers
+from tidings_workers.gateway.catchup import CatchUp
 from tidings_workers.gateway.connection import Connection
 from tidings_workers.gateway.hub import Hub
 from tidings_workers.gateway.wheel import SLOT_SECONDS, Wheel
@@ -34,6 +34,7 @@ ACKNOWLEDGE_SECONDS: Final = 0.2
 FEED_ENTRIES: Final = 200
 RESTART_SECONDS: Final = 2.0
 BACKLOG: Final = 4096
+READERS: Final = 64
 
 _log = structlog.get_logger()
 
@@ -55,7 +56,7 @@ class Gateway:
         self._tenants: Counter[str] = Counter()
         self._positions = dict.fromkeys(range(store.partitions), "0")
         self._acknowledged: dict[tuple[str, str], Acknowledgement] = {}
-        self._readers = Readers()
+        self._reading = asyncio.Semaphore(READERS)
         self._emptied: asyncio.Event | None = None
         view.on_change(self._registry_changed)
 
@@ -85,11 +86,8 @@ class Gateway:
             _discount(self._tenants, connection.identity.tenant)
         user = getattr(connection, "user", None)
         if user is not None and user.connections.pop(connection, self) is not self:
-            for name in self.hub.names(user):
-                topic = self.hub.topic_of(user, name)
-                if topic is not None:
-                    topic.live.pop(connection, None)
-            self.hub.release(user.topic)
+            connection.leave_topics()
+            self.hub.interest.release(user.topic)
 
     def open(self, connection: Connection, connect: Connect, *, again: bool = False) -> None:
         """Verify who it is, then open the session in the background."""
@@ -153,14 +151,14 @@ class Gateway:
         self, connection: Connection, cursors: dict[str, int], departed: set[str], *, replay: bool
     ) -> None:
         """Bring a connection to the present; at once where there is nothing to send."""
-        catchup = CatchUp(self.hub, connection, cursors, departed, replay=replay)
+        catchup = CatchUp(self.hub, connection, cursors, departed, self._reading, replay=replay)
         connection.catching_up = catchup
         if not catchup.finish():
             self.background.spawn(self._catch_up(connection, catchup))
 
     async def _catch_up(self, connection: Connection, catchup: CatchUp) -> None:
         try:
-            await self._readers.run(catchup)
+            await catchup.run()
         except StorageUnavailable:
             connection.close(closing.OVERLOADED, "the storage is away")
         except BaseException:
@@ -173,8 +171,11 @@ class Gateway:
         """Everything up to these positions arrived, cut to what was sent."""
         if connection.device is None:
             return
-        sent = connection.cursors()
-        cut = {name: min(position, sent[name]) for name, position in positions.items() if name in sent}
+        cut = {
+            name: min(position, connection.cursor(name))
+            for name, position in positions.items()
+            if name in connection.logs
+        }
         key = (connection.user.topic.log.base, connection.device)
         waiting = self._acknowledged.get(key)
         if waiting is not None:

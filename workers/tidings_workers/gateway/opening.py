@@ -13,7 +13,7 @@ from tidings.protocol.frames import Connect, Gap, Welcome
 from tidings.protocol.names import is_id
 from tidings_workers import metrics
 from tidings_workers.gateway.hub import Hub
-from tidings_workers.gateway.topics import User
+from tidings_workers.gateway.users import User
 from tidings_workers.store.feeds import Acknowledgement
 from tidings_workers.tokens import Identity
 
@@ -37,7 +37,7 @@ async def open_session(hub: Hub, connection: "Connection", identity: Identity, c
     """Open the session of a connection. Raises StorageUnavailable; the caller closes then."""
     user, known = await hub.attach(identity.tenant, identity.subject, connect.device)
     if connection.closed:
-        hub.release(user.topic)
+        hub.interest.release(user.topic)
         return
     connection.user = user
     user.connections[connection] = None
@@ -52,10 +52,10 @@ async def open_session(hub: Hub, connection: "Connection", identity: Identity, c
 
 def _welcome(hub: Hub, connection: "Connection", identity: Identity, start: _Start) -> None:
     user = connection.user
-    for name in hub.names(user):
+    for name in user.names():
         # A log that came while we opened starts where the user joined it.
-        first = hub.spans(user, name, 0, hub.end(user, name) + 1)
-        start.positions.setdefault(name, first[-1][0] if first else hub.end(user, name))
+        first = user.spans(name, 0, user.end(name) + 1)
+        start.positions.setdefault(name, first[-1][0] if first else user.end(name))
     connection.session.welcome(deadline(identity))
     connection.send(
         Welcome(
@@ -74,7 +74,7 @@ def _welcome(hub: Hub, connection: "Connection", identity: Identity, start: _Sta
         metrics.RESUMES.labels(result=start.resume).inc()
     for gap in start.gaps:
         connection.send(gap)
-    connection.fall_back(dict(start.positions), start.departed, replay=start.replay)
+    connection.start(dict(start.positions), start.departed, replay=start.replay)
 
 
 async def _start(hub: Hub, user: User, known: dict[str, int] | None, connect: Connect) -> _Start:
@@ -86,8 +86,8 @@ async def _start(hub: Hub, user: User, known: dict[str, int] | None, connect: Co
         if connect.resume.epoch == hub.store.epoch:
             await _resume(hub, user, dict(connect.resume.positions), start)
         else:
-            for name in hub.names(user):
-                _epoch_gap(hub, user, name, start)
+            for name in user.names():
+                _epoch_gap(user, name, start)
     elif connect.rewind is not None:
         start.store_device = True
         await _rewind(hub, user, connect.rewind, start)
@@ -96,23 +96,23 @@ async def _start(hub: Hub, user: User, known: dict[str, int] | None, connect: Co
         await _resume(hub, user, known, start)
     else:
         start.store_device = connect.device is not None
-        start.positions = {name: hub.end(user, name) for name in hub.names(user)}
+        start.positions = {name: user.end(name) for name in user.names()}
     return start
 
 
 async def _resume(hub: Hub, user: User, given: dict[str, int], start: _Start) -> None:
-    for name in hub.names(user):
+    for name in user.names():
         position = given.get(name, 0)
-        topic = hub.topic_of(user, name)
+        topic = user.followed(name)
         if topic is not None and position > topic.position:
             # Another gateway may have been faster: the log has the last word.
             topic.seen = max(topic.seen, position)
-            await hub.heal(topic)
-        facts = hub.facts(user, name)
-        if position > max(facts.head, hub.end(user, name)):
-            _epoch_gap(hub, user, name, start)
+            await hub.interest.heal(topic)
+        facts = user.facts(name)
+        if position > max(facts.head, user.end(name)):
+            _epoch_gap(user, name, start)
             continue
-        lost = hub.spans(user, name, position, facts.floor)
+        lost = user.spans(name, position, facts.floor)
         if lost:
             missed = sum(up_to - after for after, up_to in lost)
             start.gaps.append(Gap(name, lost[0][0] + 1, lost[-1][1], missed, "expired"))
@@ -122,9 +122,9 @@ async def _resume(hub: Hub, user: User, given: dict[str, int], start: _Start) ->
             start.departed.add(name)
 
 
-def _epoch_gap(hub: Hub, user: User, name: str, start: _Start) -> None:
+def _epoch_gap(user: User, name: str, start: _Start) -> None:
     """The client's positions are of another store: it starts at the ends and reloads."""
-    end = hub.end(user, name)
+    end = user.end(name)
     start.gaps.append(Gap(name, min(1, end), end, None, "epoch"))
     start.resume = "gap"
     start.positions[name] = end
@@ -132,7 +132,7 @@ def _epoch_gap(hub: Hub, user: User, name: str, start: _Start) -> None:
 
 async def _rewind(hub: Hub, user: User, count: int, start: _Start) -> None:
     """Start before the last `count` that the user may see, over all logs."""
-    start.positions = {name: hub.end(user, name) for name in hub.names(user)}
+    start.positions = {name: user.end(name) for name in user.names()}
     if count:
         page = await hub.store.inbox(user.tenant, user.name, count)
         for item in page.items:

@@ -1,4 +1,4 @@
-"""What a gateway holds of one log, and of one user.
+"""What a gateway holds of one log.
 
 A topic follows its log: `position` is the last position it has seen. Feed items arrive in order
 but for what a feed lost; a hole stops the topic until it has been read from the log. So a
@@ -8,7 +8,6 @@ connection that is live on a topic has been sent exactly everything up to `topic
 import asyncio
 import bisect
 from collections import deque
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from tidings_workers.gateway.wire import notification_frame, notification_head
@@ -55,7 +54,8 @@ class Topic:
         self.unused_since = 0.0
         # The highest position heard of: above `position` when there is something to heal.
         self.seen = 0
-        self.healing = False
+        # Done when the log has been read; None while there is nothing to heal.
+        self.healing: asyncio.Future[None] | None = None
         self._pending: list[Entry] = []
         self._recent: deque[Entry] | None = None
         self._recent_bytes = 0
@@ -77,7 +77,7 @@ class Topic:
         if position <= self.position and self.ready.done():
             return True
         self.seen = max(self.seen, position)
-        if self.healing or not self.ready.done() or position != self.position + 1:
+        if self.healing is not None or not self.ready.done() or position != self.position + 1:
             return False
         self.append(entry)
         return True
@@ -141,56 +141,3 @@ class Topic:
                     if user not in entry.exclude:
                         connection.queue(data)
         return len(frames) * len(self.live)
-
-
-class User:
-    """One user on this gateway: the own log's topic, memberships, and the open connections."""
-
-    __slots__ = ("connections", "former", "hidden", "memberships", "name", "tenant", "topic")
-
-    def __init__(self, tenant: str, name: str, topic: Topic) -> None:
-        self.tenant = tenant
-        self.name = name
-        self.topic = topic
-        self.memberships: dict[str, list[tuple[int, int]]] = {}
-        # Facts of groups that the user has left: their topics are not held.
-        self.former: dict[str, Facts] = {}
-        self.hidden: set[str] = set()
-        self.connections: dict[Connection, None] = {}
-
-    def active(self) -> Iterator[str]:
-        """The groups that the user is a member of."""
-        return (group for group, intervals in self.memberships.items() if intervals[-1][1] < 0)
-
-    def is_active(self, group: str) -> bool:
-        """Whether the user is a member of a group."""
-        intervals = self.memberships.get(group)
-        return intervals is not None and intervals[-1][1] < 0
-
-    def join(self, group: str, position: int) -> bool:
-        """Became a member after `position`; False when that was known."""
-        intervals = self.memberships.setdefault(group, [])
-        if intervals and (intervals[-1][1] < 0 or intervals[-1][0] > position):
-            return False
-        intervals.append((position, -1))
-        self.former.pop(group, None)
-        return True
-
-    def leave(self, group: str, position: int) -> bool:
-        """No longer a member after `position`; False when that was known."""
-        if not self.is_active(group):
-            return False
-        intervals = self.memberships[group]
-        start = intervals[-1][0]
-        intervals[-1] = (start, max(position, start))
-        return True
-
-
-def clip(intervals: list[tuple[int, int]], after: int, up_to: int) -> list[tuple[int, int]]:
-    """The parts of membership intervals with `after` < position <= `up_to`, in order."""
-    parts = []
-    for start, end in intervals:
-        low, high = max(start, after), min(up_to, end) if end >= 0 else up_to
-        if low < high:
-            parts.append((low, high))
-    return parts
