@@ -17,10 +17,11 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import ConnectionError, NoScriptError, RedisError  # noqa: A004 - redis' own
 
-from tidings_workers.store.errors import StorageUnavailable
-from tidings_workers.store.keys import tag
+from tidings_workers import metrics
+from tidings_workers.store.errors import UNREACHABLE, StorageUnavailable
+from tidings_workers.store.keys import META, tag
 
 Client = Redis | RedisCluster
 Argument = str | bytes | int
@@ -30,8 +31,12 @@ COMMAND_SECONDS: Final = 2.0
 BLOCK_SECONDS: Final = 2.0
 PIPELINES_IN_FLIGHT: Final = 2
 PIPELINE_COMMANDS: Final = 2_000
-# After a failure, callers are refused at once for this long instead of each waiting for a timeout.
+# How long after a failure the storage is asked again whether it answers.
 PAUSE_SECONDS: Final = 0.2
+
+
+# A write to a connection that has just been reset is a RuntimeError on uvloop.
+_DROPPED: Final = cast("tuple[type[RedisError], ...]", (ConnectionError, RuntimeError))
 
 
 def _script(name: str, *parts: str) -> tuple[str, str]:
@@ -66,9 +71,11 @@ def is_cluster(url: str) -> bool:
 def connect(url: str, name: str, *, socket_seconds: float = COMMAND_SECONDS, connections: int = 8) -> Client:
     """A client with explicit timeouts. It connects when first used.
 
-    A dropped connection is retried once at once: every script may be repeated.
+    A dropped connection is retried once at once: every script may be repeated. A timeout is not: a
+    server that does not answer now won't in the next try, and the tries of reading, of connecting
+    and of the handshake would multiply to ten seconds.
     """
-    retry = Retry(ConstantBackoff(0.01), 1)
+    retry = Retry(ConstantBackoff(0.01), 1, supported_errors=_DROPPED)
     if is_cluster(url):
         return RedisCluster.from_url(
             url.replace("+cluster", "", 1),
@@ -100,12 +107,21 @@ class _Call:
         self.future = future
         self.durable = durable
 
+    def fail(self, error: BaseException) -> None:
+        if not self.future.done():
+            failure = StorageUnavailable(f"the storage does not answer: {error}")
+            failure.__cause__ = error
+            self.future.set_exception(failure)
+
 
 class Connection:
     """Commands of one process, in shared pipelines. Not for blocking commands.
 
     Order: commands issued in one tick run in their order; those of different ticks may overlap, so
     a caller that needs an order awaits.
+
+    Once a command got no answer in time, all that wait and all that come are refused at once, until
+    the storage has answered a question of our own: no caller waits for a second timeout.
     """
 
     def __init__(self, url: str, name: str) -> None:
@@ -117,10 +133,15 @@ class Connection:
         self._pending: list[_Call] = []
         self._flights: set[asyncio.Task[None]] = set()
         self._scheduled = False
-        self._paused_until = 0.0
+        self._closing = False
+        self._away = False
+        self._retrial: asyncio.TimerHandle | None = None
 
     async def close(self) -> None:
         """Let what is under way end, then close."""
+        self._closing = True
+        if self._retrial is not None:
+            self._retrial.cancel()
         while self._flights or self._pending:
             if self._flights:
                 await asyncio.wait(self._flights)
@@ -141,7 +162,7 @@ class Connection:
     def call(self, *arguments: Argument, durable: bool = False) -> asyncio.Future[Any]:
         """Issue one command. Raises StorageUnavailable."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        if time.monotonic() < self._paused_until:
+        if self._away:
             future.set_exception(StorageUnavailable("the storage does not answer"))
             return future
         self._pending.append(_Call(arguments, future, durable=durable))
@@ -149,6 +170,24 @@ class Connection:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._launch)
         return future
+
+    def _lost(self, error: BaseException) -> None:
+        """Refuse everybody, and ask again in a moment."""
+        waiting, self._pending = self._pending, []
+        for call in waiting:
+            call.fail(error)
+        self._away = True
+        if self._retrial is not None:
+            self._retrial.cancel()
+        if not self._closing:
+            self._retrial = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._ask)
+
+    def _ask(self) -> None:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        # Nobody waits for it; its failure is the flight's, which has dealt with it.
+        future.add_done_callback(lambda asked: asked.cancelled() or asked.exception())
+        self._pending.append(_Call(("HGET", META, "epoch"), future, durable=False))
+        self._launch()
 
     def _launch(self) -> None:
         self._scheduled = False
@@ -165,26 +204,27 @@ class Connection:
             asyncio.get_running_loop().call_soon(self._launch)
 
     async def _fly(self, calls: list[_Call]) -> None:
+        started = time.monotonic()
         try:
             answers = await self._execute(calls)
             if any(isinstance(answer, NoScriptError) for answer in answers):
                 await self.load_scripts()
                 answers = await self._repeat(calls, answers)
-        except (RedisError, OSError, TimeoutError) as error:
-            self._paused_until = time.monotonic() + PAUSE_SECONDS
+        except Exception as error:  # noqa: BLE001 - whatever it is, all that wait have to hear of it
+            metrics.STORE_ERRORS.inc()
+            self._lost(error)
             answers = [error] * len(calls)
         except BaseException:
             for call in calls:
                 call.future.cancel()
             raise
+        else:
+            metrics.STORE_SECONDS.observe(time.monotonic() - started)
+            self._away = False
         for call, answer in zip(calls, answers, strict=True):
-            if call.future.done():
-                continue
             if isinstance(answer, BaseException):
-                failure = StorageUnavailable(f"the storage does not answer: {answer}")
-                failure.__cause__ = answer
-                call.future.set_exception(failure)
-            else:
+                call.fail(answer)
+            elif not call.future.done():
                 call.future.set_result(answer)
 
     async def _execute(self, calls: list[_Call]) -> list[Any]:
@@ -239,7 +279,7 @@ class Reader:
             answer: dict[bytes, Any] = await cast("Any", self._client).xread(
                 positions, count=count, block=int(BLOCK_SECONDS * 1000)
             )
-        except (RedisError, OSError, TimeoutError) as error:
+        except UNREACHABLE as error:
             message = f"the storage does not answer: {error}"
             raise StorageUnavailable(message) from error
         # RESP3 wraps the entries of a stream in one more list.

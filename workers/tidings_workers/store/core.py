@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import msgspec
 from redis.asyncio.cluster import RedisCluster
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from tidings.protocol import limits
 from tidings_workers.config import SYNCED_EVERY_SECOND, Settings
 from tidings_workers.store.connection import Argument, Connection
-from tidings_workers.store.errors import StorageUnavailable, StoreMismatch
+from tidings_workers.store.errors import UNREACHABLE, StorageUnavailable, StoreMismatch
 from tidings_workers.store.keys import META, PARTITIONS_MAXIMUM, Keys
 
 LAYOUT: Final = "1"
@@ -57,7 +57,7 @@ class Core:
             await self._read_meta()
             await self.connection.load_scripts()
             await self.observe_durability()
-        except (RedisError, OSError, TimeoutError) as error:
+        except UNREACHABLE as error:
             message = f"the storage does not answer: {error}"
             raise StorageUnavailable(message) from error
 
@@ -90,7 +90,7 @@ class Core:
         self.epoch = secrets.token_hex(8)
         try:
             await self.connection.client.hset(META, "epoch", self.epoch)
-        except (RedisError, OSError, TimeoutError) as error:
+        except UNREACHABLE as error:
             message = f"the storage does not answer: {error}"
             raise StorageUnavailable(message) from error
         return self.epoch
@@ -104,7 +104,7 @@ class Core:
         try:
             await self._read_meta()
             await self.observe_durability()
-        except (RedisError, OSError, TimeoutError) as error:
+        except UNREACHABLE as error:
             raise StorageUnavailable(f"the storage does not answer: {error}") from error
         return self.epoch != before
 

@@ -8,6 +8,14 @@ StoreError
 └── StoreMismatch          the store was made with other settings, or by a newer version
 """
 
+from typing import Final
+
+from redis.exceptions import RedisError
+
+# What a command fails with when the server can't be reached. uvloop raises RuntimeError for a write
+# to a connection that has just been reset.
+UNREACHABLE: Final = (RedisError, OSError, TimeoutError, RuntimeError)
+
 
 class StoreError(Exception):
     """Base of everything the store raises."""
