@@ -175,3 +175,5 @@ def running_stack(home: Path) -> Iterator[Stack]:
         yield stack
     finally:
         stack.end()
+        # pytest shows it where the test failed.
+        sys.stdout.write(stack.log.read_text()[-20_000:])
