@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes have arrived."""
-        self.session.heard(_clock())
+        self.session.heard()
         protocol = self._protocol
         protocol.receive_data(data)
         for event in protocol.events_received():
@@ -192,7 +192,9 @@ class Connection(asyncio.Protocol):
     # The end
 
     def close(self, code: CloseCode, reason: str = "") -> None:
-        """Begin the closing handshake. The connection has left the hub when this returns."""
+        """Begin the closing handshake, once. The connection has left the hub when this returns."""
+        if self.closed:
+            return
         self._leave(code.code)
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(code.code, reason or code.reason)
@@ -265,7 +267,10 @@ class Connection(asyncio.Protocol):
     def _frame(self, frame: Frame) -> None:
         if self.closed:
             return
-        if frame.opcode is Opcode.TEXT:
+        flood = self.session.admit(_clock())
+        if flood is not None:
+            self.perform(flood)
+        elif frame.opcode is Opcode.TEXT:
             if frame.fin:
                 self._text(bytes(frame.data))
             else:
@@ -286,7 +291,7 @@ class Connection(asyncio.Protocol):
             except UnicodeDecodeError:
                 self.close(closing.NOT_UTF8)
                 return
-        action = self.session.receive(data, _clock())
+        action = self.session.receive(data)
         if action is not None:
             self.perform(action)
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import Struct
@@ -42,10 +42,10 @@ def select_subprotocol(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Sub
 
 def check(request: Request, verifier: Verifier, view: RegistryView) -> Verdict:
     """The identity of the handshake's token (None without one) and the origin, or a refusal."""
-    url = urlsplit(request.path)
-    if url.path != PATH:
+    path, _, query = request.path.partition("?")
+    if path != PATH:
         return Refusal(404, "not_found", f"WebSockets are served at {PATH}.")
-    if any(name.lower() in _TOKEN_PARAMETERS for name, _ in parse_qsl(url.query, keep_blank_values=True)):
+    if any(name.lower() in _TOKEN_PARAMETERS for name, _ in parse_qsl(query, keep_blank_values=True)):
         detail = (
             "A token does not belong into a URL: send it as Authorization header or in the connect frame."
         )

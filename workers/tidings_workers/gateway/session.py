@@ -8,7 +8,7 @@ that same clock.
 """
 
 from enum import Enum, auto
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -31,8 +31,9 @@ from tidings.protocol.frames import (
 )
 
 EXPIRING_SECONDS: Final = 60.0
-# A peer that has not been heard for this many heartbeats is gone.
-SILENT_HEARTBEATS: Final = 2.5
+# A peer that lets this many probes go unanswered, a heartbeat apart, is gone. Probes are counted, not
+# seconds, so that a stall of our own drops nobody.
+PROBES: Final = 2
 
 _decode: Final = msgspec.json.Decoder(ClientFrame).decode
 _REASON_BYTES: Final = 120
@@ -89,7 +90,13 @@ class _State(Enum):
 
 class _Type(Struct):
     type: str
-    ref: Ref | None = None
+    ref: Any = None
+
+    def usable_ref(self) -> Ref | None:
+        try:
+            return msgspec.convert(self.ref, Ref | None)
+        except msgspec.ValidationError:
+            return None
 
 
 _KNOWN: Final = {"connect", "ack", "mark", "refresh", "ping"}
@@ -102,10 +109,10 @@ class Session:
         "_allowance",
         "_deadline",
         "_expires_at",
-        "_heard_at",
         "_heartbeat",
         "_probe_at",
         "_state",
+        "_unanswered",
         "_warned",
     )
 
@@ -113,8 +120,8 @@ class Session:
         self._state = _State.NEW
         self._heartbeat = heartbeat
         self._deadline = now + limits.CONNECT_SECONDS
-        self._heard_at = now
         self._probe_at = now + heartbeat
+        self._unanswered = 0
         self._expires_at = float("inf")
         self._warned = False
         # Generic cell rate algorithm: the time at which the allowance is whole again.
@@ -125,9 +132,9 @@ class Session:
         """Whether `welcome` was called and the session has not ended."""
         return self._state is _State.OPEN
 
-    def heard(self, now: float) -> None:
+    def heard(self) -> None:
         """Any byte counts as a sign of life."""
-        self._heard_at = now
+        self._unanswered = 0
 
     def welcome(self, expires_at: float) -> None:
         """The session is open; its token holds until `expires_at`."""
@@ -143,12 +150,21 @@ class Session:
         """The connection is closing: nothing more is answered."""
         self._state = _State.CLOSED
 
-    def receive(self, data: bytes, now: float) -> Action | None:
-        """One text frame has arrived."""
+    def admit(self, now: float) -> Close | None:
+        """One WebSocket frame has arrived, be it text, a fragment or a ping; too many are a flood."""
         if self._state is _State.CLOSED:
             return None
-        if not self._allow(now):
+        interval = 1 / limits.FRAMES_PER_SECOND
+        start = max(self._allowance, now)
+        if start - now > (limits.FRAMES_BURST - 1) * interval:
             return self._close(closing.RATE_LIMITED)
+        self._allowance = start + interval
+        return None
+
+    def receive(self, data: bytes) -> Action | None:
+        """One text message, UTF-8, has arrived."""
+        if self._state is _State.CLOSED:
+            return None
         try:
             frame = _decode(data)
         except (msgspec.ValidationError, RecursionError) as error:
@@ -168,19 +184,20 @@ class Session:
         """What is due by `now`; `due` says when to come again."""
         if self._state is _State.CLOSED:
             return []
-        if self._state is _State.NEW and now >= self._deadline:
-            return [self._close(closing.NO_CONNECT)]
-        if now - self._heard_at >= self._heartbeat * SILENT_HEARTBEATS:
-            self._state = _State.CLOSED
-            return [Vanish()]
+        if self._state is _State.NEW:
+            return [self._close(closing.NO_CONNECT)] if now >= self._deadline else []
         if now >= self._expires_at:
             return [self._close(closing.TOKEN_EXPIRED)]
+        if now >= self._probe_at and self._unanswered >= PROBES:
+            self._state = _State.CLOSED
+            return [Vanish()]
         actions: list[Action] = []
         if not self._warned and now >= self._expires_at - EXPIRING_SECONDS:
             self._warned = True
             actions.append(Send(Expiring(max(0, int(self._expires_at - now)))))
         if now >= self._probe_at:
             self._probe_at = now + self._heartbeat
+            self._unanswered += 1
             actions.append(Probe())
         return actions
 
@@ -189,7 +206,7 @@ class Session:
         if self._state is _State.NEW:
             return self._deadline
         expiry = self._expires_at if self._warned else self._expires_at - EXPIRING_SECONDS
-        return min(self._probe_at, self._heard_at + self._heartbeat * SILENT_HEARTBEATS, expiry)
+        return min(self._probe_at, expiry)
 
     def _connect(self, frame: Connect) -> Action:
         if self._state is not _State.NEW:
@@ -218,21 +235,12 @@ class Session:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return self._close(closing.PROTOCOL_ERROR, "a frame has to be a JSON object with a type")
         if known.type not in _KNOWN:
-            return Send(
-                ErrorFrame("unknown_type", f"there is no frame of type {known.type[:64]!r}", known.ref)
-            )
+            detail = f"there is no frame of type {known.type[:64]!r}"
+            return Send(ErrorFrame("unknown_type", detail, known.usable_ref()))
         if self._state is not _State.OPEN:
             return self._close(closing.PROTOCOL_ERROR, detail)
-        return Send(ErrorFrame("invalid_request", detail, known.ref))
+        return Send(ErrorFrame("invalid_request", detail, known.usable_ref()))
 
     def _close(self, code: CloseCode, reason: str = "") -> Close:
         self._state = _State.CLOSED
         return Close(code, (reason or code.reason).encode()[:_REASON_BYTES].decode(errors="ignore"))
-
-    def _allow(self, now: float) -> bool:
-        interval = 1 / limits.FRAMES_PER_SECOND
-        start = max(self._allowance, now)
-        if start - now > (limits.FRAMES_BURST - 1) * interval:
-            return False
-        self._allowance = start + interval
-        return True
