@@ -1,0 +1,187 @@
+"""A compound notification reaches everybody once, whatever happens to those who carry it out."""
+
+import asyncio
+import random
+import signal
+from collections.abc import Sequence
+
+import pytest
+
+from tests.support.dispatching import copies, dispatcher_process, waiting
+from tests.support.sending import eventually, notification
+from tidings_workers.config import Settings
+from tidings_workers.dispatcher import Dispatcher
+from tidings_workers.dispatcher.expansion import Expansion
+from tidings_workers.store import Store
+from tidings_workers.store.ingress import Compound, Step, Work
+
+# 20,000 members, 100 of them in both groups, 50 more named, 80 excluded.
+FIRST = [f"m{number}" for number in range(12_000)]
+SECOND = [f"m{number}" for number in range(11_900, 20_000)]
+NAMED = [f"n{number}" for number in range(40)] + FIRST[:10]
+EXCLUDED = FIRST[100:150] + SECOND[-20:] + NAMED[:10]
+RECIPIENTS = len({*FIRST, *SECOND, *NAMED} - {*EXCLUDED})
+
+
+async def send_large(store: Store) -> str:
+    """Send the compound notification; its id."""
+    await store.change_members("demo", "first", FIRST, [])
+    await store.change_members("demo", "second", SECOND, [])
+    sent = notification("x", users=NAMED, groups=["first", "second"], exclude=EXCLUDED)
+    return (await store.send("demo", [sent])).ids[0]
+
+
+async def progress(store: Store, identity: str) -> int:
+    """How many users' copies a dispatcher has noted as done."""
+    return await store.ingress.progress(int(identity[-3:], 16), "demo", identity)
+
+
+async def hold_once(store: Store, identity: str) -> None:
+    """Everybody has one copy, the excluded none, and nothing is left to do."""
+
+    async def status() -> tuple[str, int | None]:
+        record = await store.notification("demo", identity)
+        assert record is not None
+        return record.status, record.recipients
+
+    await eventually(status, ("stored", RECIPIENTS))
+    await eventually(lambda: waiting(store), 0)
+    everybody = sorted({*FIRST, *SECOND, *NAMED} - {*EXCLUDED})
+    assert set(await copies(store, everybody)) == {(1, 1)}
+    assert set(await copies(store, EXCLUDED)) == {(0, 0)}
+    left = await store.redis.keys("*/plan*")
+    assert len(left) == 1, "one plan, and no part of another"
+
+
+async def test_killed_in_the_middle(settings: Settings, store: Store) -> None:
+    """Dispatchers killed in the middle of 20,000 copies leave nobody without and nobody with two."""
+    identity = ""
+    for done in (1, 9_000):
+        with dispatcher_process(settings) as process:
+            identity = identity or await send_large(store)
+            while await progress(store, identity) < done:
+                pass
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        assert (await progress(store, identity)) < RECIPIENTS
+    with dispatcher_process(settings):
+        await hold_once(store, identity)
+
+
+async def test_cancelled_anywhere(store: Store) -> None:
+    """Dispatchers stopped at any await, two of them at once, do no more and no less than one."""
+    identity = await send_large(store)
+    chance = random.Random(20_000)
+    for _ in range(12):
+        running = [Dispatcher(store), Dispatcher(store)]
+        await running[0].beat()
+        for partition in range(store.partitions):
+            # The second one works on partitions that are not its own.
+            running[1]._start(partition)
+        await asyncio.sleep(chance.random() * 0.1)
+        await asyncio.gather(*(dispatcher.close() for dispatcher in running))
+    last = Dispatcher(store)
+    await last.beat()
+    await hold_once(store, identity)
+    await last.close()
+
+
+async def test_two_make_one_plan(store: Store) -> None:
+    """Two dispatchers that plan the same notification at once agree on one plan, without repeats."""
+    sent = notification("x", users=["ana"], groups=["first"])
+    await store.change_members("demo", "first", FIRST, [])
+    identity = (await store.send("demo", [sent])).ids[0]
+    partition = int(identity[-3:], 16)
+    batch = [Work(1, [Compound("demo", identity)])]
+
+    async def whom() -> list[list[tuple[int, list[str]]]]:
+        return [
+            sorted((target, rows[0][1]) for target, rows in step.operations.items())
+            async for step in Expansion(store, partition).steps(batch)
+        ]
+
+    first, second, third = await asyncio.gather(whom(), whom(), whom())
+    assert first == second == third
+    assert sum(len(bases) for step in first for _, bases in step) == 12_001
+    plan = f"{{p{partition}}}/n/demo/{identity}/plan"
+    members = await store.core.connection.call("LRANGE", plan, 0, -1)
+    assert len(members) == len(set(members)) == 12_001
+
+
+async def test_members_leaving_meanwhile(store: Store) -> None:
+    """Somebody who leaves a group while it is read takes nobody else out of a notification."""
+    await store.change_members("demo", "first", FIRST, [])
+    log = store.core.keys.group("demo", "first")
+    expansion = Expansion(store, log.partition)
+    seen: list[str] = []
+    async for users in expansion._members(log.partition, f"{log.base}/members", 1_000):
+        seen += users
+        await store.change_members("demo", "first", [], seen[:10])
+    assert seen == FIRST
+
+
+def steps_of(users: Sequence[str], store: Store, chance: random.Random) -> list[Step]:
+    """Steps as an expansion makes them: each user's copies in several entries and steps."""
+    steps = []
+    for entry in range(1, 13):
+        for number in range(1, chance.randint(2, 6)):
+            operations: dict[int, list[list[object]]] = {}
+            identity = f"{entry}.{number}"
+            for user in chance.sample(users, 10):
+                log = store.core.keys.user("demo", user)
+                row: list[object] = ["n", [log.base], identity, f'{{"id":"{identity}"}}', 0]
+                operations.setdefault(log.partition, []).append(row)
+            steps.append(Step(entry, number, operations))
+    return steps
+
+
+async def logs_of(users: Sequence[str], store: Store) -> list[list[bytes]]:
+    """The contents of the users' logs, oldest first."""
+    found = []
+    for user in users:
+        log = store.core.keys.user("demo", user)
+        key = f"{{p{log.partition}}}/{log.base}/log"
+        entries = await store.core.connection.call("XRANGE", key, "-", "+")
+        found.append([fields[b"n"] if isinstance(fields, dict) else fields[1] for _, fields in entries])
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_steps_applied_again(store: Store, seed: int) -> None:
+    """Steps applied by several at once, in other batches, from anywhere again, are carried out once."""
+    chance = random.Random(seed)
+    users = [f"u{number}" for number in range(25)]
+    steps = steps_of(users, store, chance)
+    expected: dict[str, list[bytes]] = {store.core.keys.user("demo", user).base: [] for user in users}
+    for step in steps:
+        for rows in step.operations.values():
+            for row in rows:
+                expected[row[1][0]].append(row[3].encode())
+
+    async def carry_out(own: random.Random) -> None:
+        # From the start, in batches of its own, and now and then from the start again.
+        reached = 0
+        while reached < len(steps):
+            size = own.randint(1, 8)
+            await store.ingress.apply(3, steps[reached : reached + size])
+            reached = 0 if own.random() < 0.1 else reached + size
+
+    await asyncio.gather(*(carry_out(random.Random(f"{seed}/{number}")) for number in range(4)))
+    await store.ingress.apply(3, steps)
+    assert await logs_of(users, store) == list(expected.values())
+
+
+async def test_recalled_in_the_middle(store: Store) -> None:
+    """A notification recalled while its copies are being made ends with none, and stays recalled."""
+    identity = await send_large(store)
+    running = Dispatcher(store)
+    await running.beat()
+    while await progress(store, identity) < 1_000:
+        pass
+    assert await store.recall("demo", identity)
+    await eventually(lambda: waiting(store), 0)
+    await running.close()
+    record = await store.notification("demo", identity)
+    assert record is not None
+    assert record.status == "recalled"
+    assert {length for length, _ in await copies(store, [*FIRST, *SECOND])} == {0}

@@ -1,0 +1,279 @@
+"""Redis away, slow, or answering into the void: quick refusals, no loss, nothing twice."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import msgspec
+import pytest
+
+from tests.support.faults import FaultProxy
+from tests.support.sending import eventually, notification, titles
+from tests.support.valkey import Valkey
+from tidings_workers.config import Settings
+from tidings_workers.dispatcher import Dispatcher
+from tidings_workers.store import Idempotency, StorageUnavailable, Store
+from tidings_workers.store.keys import tag
+
+# What a caller may wait for a refusal; its own timeout to Redis is 2 s.
+QUICK_SECONDS = 2.5
+USERS = 5
+
+
+def settings_for(url: str) -> Settings:
+    return msgspec.structs.replace(Settings.from_environment({}), redis_url=url)
+
+
+@pytest.fixture
+async def proxy(redis_url: str) -> AsyncIterator[FaultProxy]:
+    async with FaultProxy(redis_url) as running:
+        yield running
+
+
+@pytest.fixture
+async def store(proxy: FaultProxy) -> AsyncIterator[Store]:
+    """A store behind the proxy."""
+    opened = await Store.open(settings_for(proxy.url), name="test")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def direct(redis_url: str) -> AsyncIterator[Store]:
+    """The same store, without the proxy."""
+    opened = await Store.open(settings_for(redis_url), name="direct")
+    yield opened
+    await opened.close()
+
+
+async def send_until_answered(store: Store, key: str, user: str) -> list[str]:
+    """Send under an idempotency key, again and again until it is acknowledged."""
+    sent = [notification(key, users=[user]), notification(key, users=[user, "both"])]
+    while True:
+        try:
+            accepted = await store.send("demo", sent, idempotency=Idempotency(key, b"digest"))
+        except StorageUnavailable:
+            await asyncio.sleep(0.02)
+        else:
+            return accepted.ids
+
+
+async def load(store: Store, sends: int) -> dict[str, list[str]]:
+    """Send from several clients at once; the ids that each key was acknowledged with."""
+    keys = [f"k{number}" for number in range(sends)]
+    acknowledged: dict[str, list[str]] = {}
+
+    async def client(own: list[str]) -> None:
+        for key in own:
+            acknowledged[key] = await send_until_answered(store, key, f"u{int(key[1:]) % USERS}")
+
+    async with asyncio.TaskGroup() as clients:
+        for number in range(8):
+            clients.create_task(client(keys[number::8]))
+    return acknowledged
+
+
+async def hold_everything_once(store: Store, acknowledged: dict[str, list[str]]) -> None:
+    """Every acknowledged id is in its inboxes, once, and nothing else is."""
+    expected: dict[str, list[str]] = {f"u{number}": [] for number in range(USERS)}
+    for key, ids in acknowledged.items():
+        expected[f"u{int(key[1:]) % USERS}"] += ids
+    expected["both"] = [ids[1] for ids in acknowledged.values()]
+    for user, ids in expected.items():
+
+        async def seen(user: str = user) -> list[str]:
+            return sorted(await _ids(store, user))
+
+        await eventually(seen, sorted(ids))
+
+
+async def _ids(store: Store, user: str) -> list[str]:
+    ids: list[str] = []
+    cursor: bytes | None = None
+    while True:
+        page = await store.inbox("demo", user, 200, cursor)
+        ids += [msgspec.json.decode(item.content)["id"] for item in page.items]
+        if page.next is None:
+            return ids
+        cursor = page.next
+
+
+async def test_lost_replies_make_no_second_notification(
+    proxy: FaultProxy, store: Store, direct: Store
+) -> None:
+    """Sends retried under their keys while replies get lost are stored once each, and all of them."""
+    proxy.lose_replies = 0.2
+    acknowledged = await asyncio.wait_for(load(store, 120), 30)
+    assert proxy.lost > 10
+    dispatcher = Dispatcher(direct)
+    await dispatcher.beat()
+    try:
+        await hold_everything_once(direct, acknowledged)
+    finally:
+        await dispatcher.close()
+
+
+async def test_dispatcher_without_its_replies(proxy: FaultProxy, store: Store, direct: Store) -> None:
+    """A dispatcher whose replies get lost writes nobody a second copy and leaves nobody out."""
+    members = [f"m{number}" for number in range(6_000)]
+    await direct.change_members("demo", "big", members, [])
+    sent = [notification(str(number), users=["ana", f"m{number}"], groups=["big"]) for number in range(4)]
+    accepted = await direct.send("demo", sent)
+    dispatcher = Dispatcher(store)
+    await dispatcher.beat()
+    proxy.lose_replies = 0.1
+
+    async def stored() -> set[tuple[str, int | None]]:
+        records = [await direct.notification("demo", identity) for identity in accepted.ids]
+        return {(record.status, record.recipients) for record in records if record is not None}
+
+    await eventually(stored, {("stored", 6_001)})
+    proxy.lose_replies = 0
+    await dispatcher.close()
+    assert proxy.lost > 0
+    for user in ["ana", *random.Random(1).sample(members, 200)]:
+        assert sorted(await titles(direct, user)) == ["0", "1", "2", "3"]
+
+
+async def timed_refusal(attempt: Callable[[], Awaitable[object]]) -> float:
+    began = time.monotonic()
+    with pytest.raises(StorageUnavailable):
+        await attempt()
+    return time.monotonic() - began
+
+
+async def test_black_hole_is_refused_quickly(proxy: FaultProxy, store: Store) -> None:
+    """While nothing comes through, a call is refused in time, later ones at once; then all goes on."""
+
+    def send() -> Awaitable[object]:
+        return store.send("demo", [notification("x", users=["ana"])])
+
+    proxy.black_hole = True
+    assert await timed_refusal(send) < QUICK_SECONDS
+    many = await asyncio.gather(*(timed_refusal(send) for _ in range(100)))
+    assert max(many) < 0.1
+    slowest = 0.0
+    until = time.monotonic() + 1
+    while time.monotonic() < until:
+        slowest = max(slowest, await timed_refusal(send))
+        await asyncio.sleep(0.01)
+    assert slowest < 0.1
+    proxy.black_hole = False
+    began = time.monotonic()
+    while True:
+        try:
+            await store.send("demo", [notification("after", users=["bob"])])
+            break
+        except StorageUnavailable:
+            assert time.monotonic() - began < 5
+            await asyncio.sleep(0.02)
+    assert await titles(store, "bob") == ["after"]
+
+
+async def test_refused_connections(proxy: FaultProxy, store: Store) -> None:
+    """A server that refuses connections is noticed at once, and so is its return."""
+    proxy.refuse = True
+    proxy.reset()
+    assert await timed_refusal(lambda: store.send("demo", [notification("x", users=["ana"])])) < 1
+    proxy.refuse = False
+    await send_until_answered(store, "k0", "ana")
+    assert "k0" in await titles(store, "ana")
+
+
+@pytest.mark.parametrize("fault", ["reset", "half_close"])
+async def test_dropped_connections(proxy: FaultProxy, store: Store, fault: str) -> None:
+    """Connections dropped under load cost no acknowledged notification and double none."""
+    sending = asyncio.ensure_future(load(store, 200))
+    while not sending.done():
+        getattr(proxy, fault)()
+        await asyncio.sleep(0.01)
+    acknowledged = await sending
+    dispatcher = Dispatcher(store)
+    await dispatcher.beat()
+    try:
+        await hold_everything_once(store, acknowledged)
+    finally:
+        await dispatcher.close()
+
+
+async def test_slow_and_sliced(proxy: FaultProxy, store: Store) -> None:
+    """A slow line that tears every reply into pieces only costs time."""
+    proxy.latency, proxy.slice_bytes = 0.002, 7
+    ids = (await store.send("demo", [notification(str(n), users=["ana"]) for n in range(20)])).ids
+    assert sorted(await _ids(store, "ana")) == sorted(ids)
+
+
+@pytest.fixture
+async def own(valkey: Valkey) -> AsyncIterator[Store]:
+    """A store on a server that the test may kill."""
+    opened = await Store.open(settings_for(valkey.url), name="own")
+    yield opened
+    await opened.close()
+
+
+async def under_load(store: Store, disturb: Callable[[], Awaitable[None]]) -> None:
+    """Load with a dispatcher at work, disturbed once in the middle; nothing may be lost or doubled."""
+    dispatcher = Dispatcher(store)
+    await dispatcher.beat()
+    try:
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(load(store, 800))
+            await asyncio.sleep(0.1)
+            assert not sending.done()
+            await disturb()
+        await hold_everything_once(store, sending.result())
+    finally:
+        await dispatcher.close()
+
+
+async def test_killed_under_load(own: Store, valkey: Valkey) -> None:
+    """A Valkey killed and started again under load loses nothing that was acknowledged."""
+
+    async def restart() -> None:
+        valkey.kill()
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(valkey.start)
+
+    await under_load(own, restart)
+
+
+async def test_scripts_flushed_under_load(own: Store) -> None:
+    """Scripts that Redis forgot are loaded again by whoever misses them."""
+
+    async def flush() -> None:
+        for _ in range(20):
+            await own.redis.script_flush()
+            await asyncio.sleep(0.005)
+
+    await under_load(own, flush)
+
+
+async def test_stopped_for_three_seconds(own: Store, valkey: Valkey) -> None:
+    """A Valkey that hangs for three seconds is waited out: sends are refused, then all goes on."""
+    valkey.pause()
+    try:
+        began = time.monotonic()
+        while time.monotonic() < began + 3:
+            took = await timed_refusal(lambda: own.send("demo", [notification("lost?", users=["ana"])]))
+            assert took < QUICK_SECONDS
+            await asyncio.sleep(0.05)
+    finally:
+        valkey.unpause()
+    await send_until_answered(own, "k0", "bob")
+    dispatcher = Dispatcher(own)
+    await dispatcher.beat()
+    await eventually(lambda: titles(own, "both"), ["k0"])
+    await dispatcher.close()
+    await _ingress_is_empty(own)
+
+
+async def _ingress_is_empty(store: Store) -> None:
+    async def left() -> int:
+        lengths = [
+            await store.core.connection.call("XLEN", f"{tag(partition)}/ingress")
+            for partition in range(store.partitions)
+        ]
+        return sum(lengths)
+
+    await eventually(left, 0)
