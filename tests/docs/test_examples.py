@@ -1,0 +1,83 @@
+"""What the documents show works when pasted, and prints what they say."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.docs import player
+from tests.docs.answers import differences
+from tests.docs.documents import Example, examples
+from tests.support.stack import Stack, clean_environment, running_stack
+from tests.support.tree import ROOT
+
+DOCUMENTS = ("README.md", "docs/python.md", "docs/sending.md")
+PLAY_SECONDS = 60
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    """A `dev` whose users and groups are those of the document alone."""
+    with running_stack(tmp_path) as running:
+        yield running
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_examples_work_when_pasted(document: str, stack: Stack) -> None:
+    """Each example of a document runs on a fresh `dev` and prints what the document says it prints."""
+    home = stack.home
+    (home / ".venv").symlink_to(sys.prefix)
+    found = examples(ROOT / document)
+    shell = [example for example in found if example.language == "sh"]
+    python = [example for example in found if example.language == "python"]
+    wrong = []
+    for example, came in [*_play_python(document, python, stack), *_play_shell(shell, stack)]:
+        if example.answer is not None:
+            language, shown = example.answer
+            found_wrong = differences(language, _here(shown, stack), came)
+            wrong += [f"{document}:{example.line}: {difference}" for difference in found_wrong]
+    assert wrong == []
+
+
+def _play_shell(blocks: Sequence[Example], stack: Stack) -> list[tuple[Example, str]]:
+    """All blocks in one shell, so that later ones have the variables of earlier ones."""
+    ended = f"printf '\\{ord(player.END):03o}'"
+    script = "\n".join(f"{_here(block.code, stack)}\n{ended}" for block in blocks)
+    return _outputs(["bash", "-euo", "pipefail", "-c", script], "", blocks, stack)
+
+
+def _play_python(document: str, blocks: Sequence[Example], stack: Stack) -> list[tuple[Example, str]]:
+    named = [[f"{document}:{block.line}", _here(block.code, stack)] for block in blocks]
+    return _outputs([sys.executable, "-W", "error", player.__file__], json.dumps(named), blocks, stack)
+
+
+def _outputs(
+    command: list[str], stdin: str, blocks: Sequence[Example], stack: Stack
+) -> list[tuple[Example, str]]:
+    environment = clean_environment(
+        TIDINGS_URL=stack.api, TIDINGS_KEY=stack.key, TIDINGS_DATA=str(stack.data)
+    )
+    environment["PATH"] = f"{Path(sys.prefix) / 'bin'}:{environment['PATH']}"
+    done = subprocess.run(
+        command,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        cwd=stack.home,
+        env=environment,
+        timeout=PLAY_SECONDS,
+        check=False,
+    )
+    outputs = done.stdout.split(player.END)
+    failed = blocks[len(outputs) - 1].line if len(outputs) <= len(blocks) else 0
+    assert done.returncode == 0, f"the example in line {failed} failed:\n{done.stderr}\n{outputs[-1]}"
+    return list(zip(blocks, outputs[:-1], strict=True))
+
+
+def _here(text: str, stack: Stack) -> str:
+    """The text with the addresses of this `dev` for those that the documents use."""
+    text = text.replace("http://127.0.0.1:8000", stack.api)
+    return text.replace("ws://127.0.0.1:8001/v1/realtime", stack.realtime)

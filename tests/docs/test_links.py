@@ -1,0 +1,26 @@
+"""Readers get where a document sends them."""
+
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from tests.docs.documents import anchors, links
+from tests.support.tree import ROOT, tracked
+
+
+def test_links_lead_somewhere() -> None:
+    """Each link between documents names a file or directory that a clone has, and a heading that it has."""
+    files = set(tracked())
+    places = files | {str(parent) for name in files for parent in PurePosixPath(name).parents}
+    lost = []
+    for name in sorted(files):
+        if not name.endswith(".md"):
+            continue
+        for link in links(ROOT / name):
+            url = urlsplit(link)
+            if url.scheme or url.netloc:
+                continue
+            target = (ROOT / name).parent / unquote(url.path) if url.path else ROOT / name
+            place = str(target.resolve().relative_to(ROOT))
+            if place not in places or (url.fragment and url.fragment not in anchors(target)):
+                lost.append(f"{name}: {link}")
+    assert lost == []
