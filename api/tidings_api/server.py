@@ -19,8 +19,8 @@ from tidings_api.edge import Edge
 from tidings_api.services import Services
 from tidings_workers.config import Settings
 from tidings_workers.registry import RegistryView
-from tidings_workers.store import StorageUnavailable, Store
-from tidings_workers.tasks import keep_running
+from tidings_workers.store import Store
+from tidings_workers.tasks import every, keep_running, open_store
 
 HEADER_TIMEOUT_MS: Final = 5_000
 CONNECTIONS: Final = 16_384
@@ -49,53 +49,47 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
         await stop.wait()
         _log.info("draining")
         server.stop()  # type: ignore[no-untyped-call]
-        try:
-            async with asyncio.timeout(settings.drain_seconds):
-                await asyncio.shield(serving)
-        except TimeoutError:
+        await asyncio.wait([serving], timeout=settings.drain_seconds)
+        if not serving.done():
             _log.warning("requests cut off", reason="they took longer than the drain time")
             serving.cancel()
         engine.cancel()
 
 
 async def _serve(server: Server, stop: asyncio.Event) -> None:
-    await server.serve()
+    try:
+        await server.serve()
+    except asyncio.CancelledError:
+        # Granian's own tasks are not ours to cancel: without this they would go on accepting.
+        for worker in server.wrks:
+            worker.terminate()  # type: ignore[no-untyped-call]
+        raise
     if not stop.is_set():
         raise RuntimeError("the HTTP server ended by itself")
 
 
 async def _engine(services: Services, stop: asyncio.Event, ready: Callable[[], None]) -> None:
     """Opens the store as soon as it is there, then keeps the registry and readiness up to date."""
-    opened: list[tuple[Store, RegistryView]] = []
-
-    async def open_store() -> None:
-        store = await Store.open(services.settings, name="api")
-        view = RegistryView(store.redis)
-        try:
-            await view.load()
-        except Exception as error:
-            await store.close()
-            raise StorageUnavailable(str(error)) from error
-        opened.append((store, view))
-
-    await keep_running("open store", open_store)
-    store, view = opened[0]
-    services.opened(store, view)
+    store = await open_store(services.settings, "api", stop)
+    if store is None:
+        return
     try:
+        view = RegistryView(store.redis)
+        await keep_running("registry", view.load)
+        services.opened(store, view)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(keep_running("registry", lambda: view.run(stop)))
-            tasks.create_task(keep_running("probe", lambda: _probe(services, store)))
+            tasks.create_task(every(PROBE_SECONDS, "probe", lambda: _probe(services, store)))
             ready()
     finally:
         await store.close()
 
 
 async def _probe(services: Services, store: Store) -> None:
-    while True:
-        await store.probe()
-        services.probed()
-        await store.observe()
-        await asyncio.sleep(PROBE_SECONDS)
+    """Keeps readiness true, and what answers say of the store's epoch and durability."""
+    await store.observe()
+    await store.probe()
+    services.probed()
 
 
 def _server(app: Any, settings: Settings) -> Server:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.valkey import free_port
 from tidings_api.server import run
+from tidings_workers import dispatcher
 from tidings_workers.config import Settings
 from tidings_workers.registry import Registry
 from tidings_workers.store import Store
@@ -21,9 +22,10 @@ Bearer = Callable[..., dict[str, str]]
 
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    """The API as a process runs it, with a client that knows its address."""
+    """The API and a dispatcher as processes run them, with a client that knows the API's address."""
     stop, ready = asyncio.Event(), asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(dispatcher.run(settings, stop, lambda: None))
         tasks.create_task(run(settings, stop, ready.set))
         async with asyncio.timeout(10):
             await ready.wait()

@@ -115,7 +115,7 @@ async def _prepare(config: Settings) -> str:
 
 def _ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health/ready").status_code == 200
+        return httpx.get(f"{url}/health/live").status_code == 200
     except httpx.TransportError:
         return False
 

@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 
 from tidings.protocol.names import TENANT_RULE, is_tenant
 from tidings_workers.public_keys import InvalidPublicKey, normalise_public_key
+from tidings_workers.store.errors import StorageUnavailable
 
 Commands: TypeAlias = "Redis | RedisCluster"
 Algorithm = Literal["HS256", "RS256", "ES256", "EdDSA"]
@@ -222,13 +223,22 @@ class RegistryView:
         self._callbacks.append(callback)
 
     async def load(self) -> None:
-        """Brings the view up to date now; redis' own errors pass through."""
+        """Brings the view up to date now, or raises StorageUnavailable and leaves it as it was."""
+        try:
+            changed = await self._load()
+        except (RedisError, OSError, TimeoutError) as error:
+            raise StorageUnavailable(f"the storage does not answer: {error}") from error
+        if changed:
+            for callback in self._callbacks:
+                callback()
+
+    async def _load(self) -> bool:
         async with self._loading:
             self._looked_at = asyncio.get_running_loop().time()
             # The version is read before the data: what changes in between is loaded again next time.
             version = await self._redis.get(_VERSION) or b""
             if version == self._version:
-                return
+                return False
             tenants = {
                 name.decode(): msgspec.json.decode(record, type=Tenant)
                 for name, record in (await self._redis.hgetall(_TENANTS)).items()
@@ -245,8 +255,7 @@ class RegistryView:
                 if key.revoked_at is None
             }
             self._version = version
-        for callback in self._callbacks:
-            callback()
+            return True
 
     async def refresh(self) -> None:
         """As `load`, for a key that may be newer than the view: one look at most every 50 ms.
@@ -261,8 +270,8 @@ class RegistryView:
             await asyncio.sleep(self._looked_at + REFRESH_SECONDS - clock())
             try:
                 await self.load()
-            except (RedisError, OSError, TimeoutError):
-                _log.debug("registry_refresh_failed", exc_info=True)
+            except StorageUnavailable as error:
+                _log.debug("registry not refreshed", reason=str(error))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follows the registry until `stop` is set, outages included."""
@@ -270,13 +279,13 @@ class RegistryView:
         while not stop.is_set():
             try:
                 await self.load()
-            except (RedisError, OSError, TimeoutError) as error:
+            except StorageUnavailable as error:
                 if not away:
-                    _log.warning("registry_away", error=str(error))
+                    _log.warning("registry is away", reason=str(error))
                 away = True
             else:
                 if away:
-                    _log.info("registry_back")
+                    _log.info("registry is back")
                 away = False
             try:
                 async with asyncio.timeout(POLL_SECONDS):

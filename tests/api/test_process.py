@@ -1,0 +1,187 @@
+"""The API as a process: it starts before its store, outlives outages, and ends in order."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import httpx
+import pytest
+from msgspec.structs import replace
+
+from tests.api.conftest import Bearer, serving
+from tests.support.valkey import Valkey, free_port
+from tidings_api.edge import Edge
+from tidings_api.server import run
+from tidings_workers import dispatcher
+from tidings_workers.config import Settings
+from tidings_workers.registry import Registry
+
+HELLO = {"to": {"users": ["ana"]}, "title": "x"}
+
+
+@pytest.fixture
+def redis_url(valkey: Valkey) -> str:
+    """A store of this test's own, which may be paused and killed."""
+    return valkey.url
+
+
+async def status(api: httpx.AsyncClient, path: str) -> int:
+    return (await api.get(path)).status_code
+
+
+async def until(api: httpx.AsyncClient, path: str, wanted: int) -> None:
+    """Asks again and again, for ten seconds."""
+    async with asyncio.timeout(10):
+        while await answered(api, path) != wanted:  # noqa: ASYNC110  it happens in another process
+            await asyncio.sleep(0.02)
+
+
+async def answered(api: httpx.AsyncClient, path: str) -> int:
+    """The status, or 0 while nobody listens."""
+    with contextlib.suppress(httpx.TransportError):
+        return await status(api, path)
+    return 0
+
+
+async def test_an_outage_is_a_fast_503_and_ends_by_itself(
+    api: httpx.AsyncClient, bearer: Bearer, valkey: Valkey
+) -> None:
+    """While the store is down sends are 503 with Retry-After; back up, everything works again."""
+    headers = bearer("send read")
+    valkey.kill()
+    answer = await api.post("/v1/notifications", json=HELLO, headers=headers)
+    began = time.monotonic()
+    answer = await api.post("/v1/notifications", json=HELLO, headers=headers)
+    assert time.monotonic() - began < 1
+    assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+    assert answer.headers["retry-after"] == "1"
+    await until(api, "/health/ready", 503)
+    assert await status(api, "/health/live") == 200
+    valkey.start()
+    await until(api, "/health/ready", 200)
+    assert (await api.post("/v1/notifications", json=HELLO, headers=headers)).status_code == 202
+
+
+async def test_a_store_that_hangs_is_a_503_too(
+    api: httpx.AsyncClient, bearer: Bearer, valkey: Valkey
+) -> None:
+    """A store that takes connections and says nothing costs a request its timeout, not its life."""
+    valkey.pause()
+    try:
+        answer = await api.post("/v1/notifications", json=HELLO, headers=bearer("send"))
+        assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+    finally:
+        valkey.unpause()
+
+
+async def test_it_starts_before_its_store(valkey: Valkey) -> None:
+    """Until there is a store the API lives and says 503; then it is ready by itself."""
+    valkey.kill()
+    settings = Settings(redis_url=valkey.url, port=free_port(), drain_seconds=3)
+    stop, ready = asyncio.Event(), asyncio.Event()
+    async with (
+        asyncio.TaskGroup() as tasks,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}") as client,
+    ):
+        tasks.create_task(dispatcher.run(settings, stop, lambda: None))
+        tasks.create_task(run(settings, stop, ready.set))
+        await until(client, "/health/live", 200)
+        assert not ready.is_set()
+        answer = await client.get("/v1/groups", headers={"authorization": "Bearer x"})
+        assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+        valkey.start()
+        async with asyncio.timeout(10):
+            await ready.wait()
+        await until(client, "/health/ready", 200)
+        stop.set()
+
+
+async def test_a_stop_before_the_store_came_is_obeyed(valkey: Valkey) -> None:
+    """A process that waits for its store ends when it is told to."""
+    valkey.kill()
+    settings = Settings(redis_url=valkey.url, port=free_port(), drain_seconds=3)
+    stop = asyncio.Event()
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        tasks.create_task(run(settings, stop, stop.set))
+        await asyncio.sleep(0)
+        stop.set()
+
+
+async def test_the_port_is_not_shared(api: httpx.AsyncClient, settings: Settings) -> None:
+    """A second server on the port says that it is taken instead of sharing it."""
+    assert await status(api, "/health/live") == 200
+    with pytest.raises(OSError, match="in use"):
+        await run(settings, asyncio.Event(), lambda: None)
+
+
+async def test_what_is_under_way_is_answered_at_the_end(
+    settings: Settings, bearer: Bearer, registry: Registry
+) -> None:
+    """After a stop a request in flight gets its answer, idle connections close, and the port is free."""
+    assert len(await registry.list_tenants()) == 2
+    entered, release = asyncio.Event(), asyncio.Event()
+
+    async def slow_body() -> AsyncIterator[bytes]:
+        yield b'{"to":{"users":["ana"]},'
+        entered.set()
+        await release.wait()
+        yield b'"title":"x"}'
+
+    headers = bearer("send") | {"content-type": "application/json"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}") as outside:
+        async with serving(settings):
+            assert await status(outside, "/health/live") == 200  # leaves an idle connection behind
+            idle, writer = await asyncio.open_connection("127.0.0.1", settings.port)
+            sending = asyncio.ensure_future(
+                outside.post("/v1/notifications", content=slow_body(), headers=headers)
+            )
+            await entered.wait()
+            asyncio.get_running_loop().call_later(0.3, release.set)
+            began = time.monotonic()
+        assert time.monotonic() - began < settings.drain_seconds
+        assert (await sending).status_code == 202
+    assert await idle.read() == b""
+    writer.close()
+    with pytest.raises(OSError, match="refused"):
+        await asyncio.open_connection("127.0.0.1", settings.port)
+
+
+async def test_a_body_that_never_ends_does_not_hold_the_end(
+    settings: Settings, bearer: Bearer, registry: Registry
+) -> None:
+    """The end comes within the drain time, whatever a client does."""
+    assert len(await registry.list_tenants()) == 2
+    token = bearer("send")["authorization"]
+    async with serving(replace(settings, drain_seconds=0.5)):
+        _, writer = await asyncio.open_connection("127.0.0.1", settings.port)
+        writer.write(
+            b"POST /v1/notifications HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+            b"content-length: 100\r\nauthorization: " + token.encode() + b"\r\n\r\n{"
+        )
+        await writer.drain()
+        began = time.monotonic()
+    assert time.monotonic() - began < 3
+    writer.close()
+
+
+async def test_too_many_waiting_requests_are_turned_away() -> None:
+    """Over the limit the answer is an immediate 503 overloaded, and health goes on being answered."""
+    release, entered = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: object, receive: object, send: object) -> None:
+        entered.set()
+        await release.wait()
+
+    edge = Edge(app, waiting=1)
+    transport = httpx.ASGITransport(app=cast("Any", edge))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        waiting = asyncio.ensure_future(client.get("/v1/groups"))
+        await entered.wait()
+        refused = await client.get("/v1/groups")
+        assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+        assert refused.headers["retry-after"] == "1"
+        release.set()
+        with contextlib.suppress(AssertionError):  # the stand-in answers nothing
+            await waiting
