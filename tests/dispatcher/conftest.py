@@ -1,4 +1,4 @@
-"""Dispatchers run on one node here; the store's own tests run them on a cluster too."""
+"""Dispatchers run on one node here, unless a test asks for `settings` of a cluster too."""
 
 from collections.abc import AsyncIterator
 
@@ -10,9 +10,12 @@ from tidings_workers.store import Store
 
 
 @pytest.fixture
-def settings(redis_url: str) -> Settings:
-    """Settings that name an empty store."""
-    return msgspec.structs.replace(Settings.from_environment({}), redis_url=redis_url)
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """Settings that name an empty store: a `node`, or what the test's parameter says."""
+    url = request.getfixturevalue(
+        "cluster_url" if getattr(request, "param", "") == "cluster" else "redis_url"
+    )
+    return msgspec.structs.replace(Settings.from_environment({}), redis_url=url)
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ NAMED = [f"n{number}" for number in range(40)] + FIRST[:10]
 EXCLUDED = FIRST[100:150] + SECOND[-20:] + NAMED[:10]
 RECIPIENTS = len({*FIRST, *SECOND, *NAMED} - {*EXCLUDED})
 
+on_both = pytest.mark.parametrize("settings", ["node", "cluster"], indirect=True)
+
 
 async def send_large(store: Store) -> str:
     """Send the compound notification; its id."""
@@ -68,6 +70,7 @@ async def test_killed_in_the_middle(settings: Settings, store: Store) -> None:
         await hold_once(store, identity)
 
 
+@on_both
 async def test_cancelled_anywhere(store: Store) -> None:
     """Dispatchers stopped at any await, two of them at once, do no more and no less than one."""
     identity = await send_large(store)
@@ -86,6 +89,7 @@ async def test_cancelled_anywhere(store: Store) -> None:
     await last.close()
 
 
+@on_both
 async def test_two_make_one_plan(store: Store) -> None:
     """Two dispatchers that plan the same notification at once agree on one plan, without repeats."""
     sent = notification("x", users=["ana"], groups=["first"])
@@ -146,7 +150,8 @@ async def logs_of(users: Sequence[str], store: Store) -> list[list[bytes]]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(5))
+@on_both
+@pytest.mark.parametrize("seed", range(3))
 async def test_steps_applied_again(store: Store, seed: int) -> None:
     """Steps applied by several at once, in other batches, from anywhere again, are carried out once."""
     chance = random.Random(seed)

@@ -1,6 +1,7 @@
 """What a 202 promises: stored once, in order, for exactly those whom the target names."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -102,7 +103,7 @@ async def test_nobody(store: Store, dispatcher: Dispatcher) -> None:
     ]
     accepted = await store.send("demo", notifications)
     for identity in accepted.ids:
-        await eventually(lambda identity=identity: _status(store, identity), ("stored", 0))
+        await eventually(partial(_status, store, identity), ("stored", 0))
     assert await titles(store, "ana") == []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tidings.protocol.notifications import CreateNotification, Target
-from tidings_workers.store import Store
+from tidings_workers.store import InboxItem, Store
 
 PATIENCE_SECONDS = 10.0
 
@@ -45,3 +45,17 @@ async def eventually(look: Callable[[], Awaitable[Any]], expected: Any) -> None:
         if time.monotonic() > deadline:
             assert seen == expected
         await asyncio.sleep(0.01)
+
+
+async def every_item(
+    store: Store, user: str, *, limit: int = 200, category: str | None = None
+) -> list[tuple[InboxItem, str]]:
+    """Everything in the inbox of a user of `demo`, newest first, page by page, each with its title."""
+    found: list[tuple[InboxItem, str]] = []
+    cursor: bytes | None = None
+    while True:
+        page = await store.inbox("demo", user, limit, cursor, category)
+        found += [(item, msgspec.json.decode(item.content)["title"]) for item in page.items]
+        if page.next is None:
+            return found
+        cursor = page.next

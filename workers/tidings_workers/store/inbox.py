@@ -1,22 +1,22 @@
 """What one user sees: own log, the groups' logs while a member, and the all-log, newest first.
 
-The logs are merged by time of acceptance (the ids carry it), each log staying in its own order. A
-cursor is a boundary through all logs - what is below it is older, the rest newer - so pages stay
-put while new items arrive at the top.
+The logs are merged by time of acceptance (the ids carry it) and within a millisecond by their names,
+each log staying in its own order. A cursor is a boundary through all logs - what is below it is
+older, the rest newer - so pages stay put while new items arrive at the top.
 """
 
 import asyncio
 import heapq
 import re
 from collections import deque
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from tidings_workers.store.core import Core, pack, text
 from tidings_workers.store.groups import read_memberships
-from tidings_workers.store.keys import Log, milliseconds, tag
+from tidings_workers.store.keys import Log, milliseconds, milliseconds_of_id, tag
 from tidings_workers.store.logs import END, Entry, Facts, Part, facts_of, read
 
 _READ: Final = 100
@@ -130,7 +130,7 @@ class Inbox:
                 # than what stands before it.
                 newer_than="" if name in start else edge,
             )
-            for name, log in logs.items()
+            for name, log in sorted(logs.items())
             if name in start or not forward
         ]
         items = await self._merge(walks, user, limit, category)
@@ -176,10 +176,11 @@ class Inbox:
                 hungry = [walk for walk in hungry if walk.hungry]
             for index in waiting:
                 if walks[index].buffer:
-                    heapq.heappush(heap, (sign * _time(walks[index].buffer[0]), index))
+                    heapq.heappush(heap, (sign * _time(walks[index].buffer[0]), -sign * index))
             if not heap:
                 break
             _, index = heapq.heappop(heap)
+            index = abs(index)
             walk = walks[index]
             entry = walk.buffer.popleft()
             waiting = [index]
@@ -249,6 +250,6 @@ def _clip(spans: list[Span], boundary: int | None, *, forward: bool) -> list[Spa
     return [(max(after, boundary - 1), min(up_to, END)) for after, up_to in spans]
 
 
-def _time(entry: Entry) -> Any:
-    identity = id_of(entry.content)
-    return int(identity.replace("-", ""), 16)
+def _time(entry: Entry) -> int:
+    # Not the whole id: within a millisecond only the order of the log counts.
+    return milliseconds_of_id(id_of(entry.content))

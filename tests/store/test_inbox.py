@@ -1,0 +1,187 @@
+"""The inbox: several logs as one list, newest first, that holds still while new items arrive."""
+
+import random
+from typing import Any
+
+import msgspec
+
+from tests.support.sending import eventually, every_item, notification, titles
+from tidings_workers.dispatcher import Dispatcher
+from tidings_workers.store import InboxItem, InboxPage, Store
+
+ITEMS = 500
+Place = tuple[str, int]
+
+
+def places(page: InboxPage) -> list[Place]:
+    """Log and position of each item."""
+    return [(item.log, item.position) for item in page.items]
+
+
+def accepted_at(item: InboxItem) -> str:
+    created: str = msgspec.json.decode(item.content)["created_at"]
+    return created
+
+
+async def fill(store: Store, seed: int, items: int) -> dict[str, str]:
+    """Send `items` that ana should see and some that she should not, over five logs; id -> title."""
+    chance = random.Random(seed)
+    await store.change_members("demo", "team", ["ana", "bob"], [])
+    await store.change_members("demo", "club", ["ana"], [])
+    await store.change_members("demo", "left", ["ana"], [])
+    visible: dict[str, str] = {}
+    for number in range(items):
+        if number == items // 2:
+            await store.change_members("demo", "left", ["bob"], ["ana"])
+        targets: list[dict[str, Any]] = [
+            {"users": ["ana"]},
+            {"to_all": True},
+            {"groups": ["team"]},
+            {"groups": ["club"]},
+        ]
+        if number < items // 2:
+            targets.append({"groups": ["left"]})
+        title, category = f"t{number}", chance.choice(("orders", "news", None))
+        accepted = await store.send(
+            "demo", [notification(title, **chance.choice(targets), category=category)]
+        )
+        visible[accepted.ids[0]] = title
+        if number % 25 == 0:
+            # Not for ana: excluded, of a group that she is not in, of somebody else.
+            unseen = [
+                notification("x", to_all=True, exclude=["ana"]),
+                notification("x", groups=["team"], exclude=["ana"]),
+                notification("x", groups=["left"] if number > items // 2 else ["other"]),
+                notification("x", users=["bob"]),
+            ]
+            await store.send("demo", unseen)
+    return visible
+
+
+async def total(store: Store, user: str = "ana") -> int:
+    return (await store.inbox("demo", user, 1)).total
+
+
+async def test_pages_both_ways(store: Store, dispatcher: Dispatcher) -> None:
+    """Every item is on one page, newest first, and the way back shows the same pages, while more arrive."""
+    visible = await fill(store, 1, ITEMS)
+    await eventually(lambda: total(store), len(visible))
+    pages = [await store.inbox("demo", "ana", 37)]
+    latest: list[str] = []
+    while (cursor := pages[-1].next) is not None:
+        latest.append(f"new{len(pages)}")
+        await store.send("demo", [notification(latest[-1], users=["ana"])])
+        pages.append(await store.inbox("demo", "ana", 37, cursor))
+    assert pages[0].previous is None
+    items = [item for page in pages for item in page.items]
+    assert {msgspec.json.decode(item.content)["id"] for item in items} == visible.keys()
+    assert len(items) == len(visible)
+    times = [accepted_at(item) for item in items]
+    assert times == sorted(times, reverse=True)
+    assert {item.log for item in items} == {"user", "all", "group:team", "group:club", "group:left"}
+
+    back = pages[-1]
+    for page in pages[-2::-1]:
+        assert back.previous is not None
+        back = await store.inbox("demo", "ana", 37, back.previous)
+        assert places(back) == places(page)
+        assert back.next is not None
+    assert back.previous is not None, "more has arrived on top since"
+    newest = await store.inbox("demo", "ana", 37, back.previous)
+    assert [msgspec.json.decode(item.content)["title"] for item in newest.items] == latest[::-1]
+    assert newest.previous is None
+
+
+async def test_late_copies_are_not_passed_over(store: Store) -> None:
+    """A copy that was accepted early and stored late has its place, on the way back too."""
+    early = await store.send("demo", [notification("early", users=["ana", "bob"])])
+    await store.send("demo", [notification("later", users=["ana"]), notification("last", users=["ana"])])
+    running = Dispatcher(store)
+    await running.beat()
+    await eventually(lambda: total(store), 3)
+    await running.close()
+    assert early.ids
+    first = await store.inbox("demo", "ana", 1)
+    second = await store.inbox("demo", "ana", 1, first.next)
+    third = await store.inbox("demo", "ana", 1, second.next)
+    assert places(first) + places(second) + places(third) == [("user", 3), ("user", 2), ("user", 1)]
+    assert places(await store.inbox("demo", "ana", 1, third.previous)) == places(second)
+    assert places(await store.inbox("demo", "ana", 1, second.previous)) == places(first)
+    assert places(await store.inbox("demo", "ana", 5, third.previous)) == [("user", 3), ("user", 2)]
+
+
+async def test_group_joined_between_pages(store: Store, dispatcher: Dispatcher) -> None:
+    """What a group brings that was joined while reading is found on top, not in the middle."""
+    await store.send("demo", [notification(str(number), users=["ana"]) for number in range(6)])
+    first = await store.inbox("demo", "ana", 2)
+    second = await store.inbox("demo", "ana", 2, first.next)
+    await store.change_members("demo", "team", ["ana"], [])
+    await store.send("demo", [notification("joined", groups=["team"])])
+    await eventually(lambda: total(store), 7)
+    assert places(await store.inbox("demo", "ana", 2, second.next)) == [("user", 2), ("user", 1)]
+    assert places(await store.inbox("demo", "ana", 9, second.previous)) == [
+        ("group:team", 1),
+        ("user", 6),
+        ("user", 5),
+    ]
+
+
+async def test_category(store: Store, dispatcher: Dispatcher) -> None:
+    """A category's pages hold that category whole and nothing else, at any page size."""
+    visible = await fill(store, 2, 150)
+    await eventually(lambda: total(store), len(visible))
+    everything = await every_item(store, "ana")
+    for category in ("orders", "news", "unknown"):
+        expected = [
+            (item.log, item.position)
+            for item, _ in everything
+            if msgspec.json.decode(item.content).get("category") == category
+        ]
+        for limit in (3, 200):
+            found = await every_item(store, "ana", limit=limit, category=category)
+            assert [(item.log, item.position) for item, _ in found] == expected
+
+
+async def test_totals_equal_listings(store: Store, dispatcher: Dispatcher) -> None:
+    """Totals by arithmetic are what a full listing shows: with excludes, recalls, expiry, and all at once."""
+    chance = random.Random(3)
+    await store.change_members("demo", "team", ["ana", "bob", "carl"], [])
+    ids = []
+    for number in range(200):
+        target: dict[str, Any] = chance.choice(
+            ({"users": ["ana"]}, {"to_all": True}, {"groups": ["team"]}, {"users": ["ana", "bob"]})
+        )
+        exclude = chance.choice(([], [], ["ana"], ["bob", "carl"]))
+        seconds = chance.choice((0, 0, 1, 3_600))
+        data, expires = {"seconds": seconds}, seconds or None
+        sent = notification(str(number), **target, exclude=exclude, data=data, expires_in=expires)
+        ids += (await store.send("demo", [sent])).ids
+    for identity in chance.sample(ids, 60):
+        assert await store.recall("demo", identity)
+
+    everybody = ("ana", "bob", "carl", "dora")
+
+    async def differences() -> list[int]:
+        return [await total(store, user) - len(await every_item(store, user)) for user in everybody]
+
+    async def lifetimes() -> set[int]:
+        shown = [msgspec.json.decode(item.content) for item, _ in await every_item(store, "ana")]
+        return {content["data"]["seconds"] for content in shown}
+
+    await eventually(differences, [0, 0, 0, 0])
+    await eventually(lifetimes, {0, 3_600})
+    assert await differences() == [0, 0, 0, 0]
+
+
+async def test_positions_are_where_to_resume(store: Store, dispatcher: Dispatcher) -> None:
+    """A page's positions are the ends of the user's logs, those of groups that were left included."""
+    await store.change_members("demo", "team", ["ana"], [])
+    await store.send("demo", [notification("1", groups=["team"]), notification("2", users=["ana"])])
+    await store.change_members("demo", "team", ["bob"], ["ana"])
+    await store.send("demo", [notification("3", groups=["team"])])
+    await eventually(lambda: titles(store, "bob"), ["3"])
+
+    async def positions() -> dict[str, int]:
+        return (await store.inbox("demo", "ana", 1)).positions
+
+    await eventually(positions, {"user": 1, "all": 0, "group:team": 1})

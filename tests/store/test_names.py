@@ -1,0 +1,135 @@
+"""Ids say where their record is, and no two things share a key."""
+
+import re
+import time
+import uuid
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.sending import notification
+from tidings.protocol.names import ID_PATTERN, TENANT_PATTERN
+from tidings_workers.store import Idempotency, Store
+from tidings_workers.store.keys import (
+    PARTITIONS_MAXIMUM,
+    Keys,
+    derived_id,
+    feed,
+    ingress,
+    lease,
+    milliseconds_of_id,
+    new_id,
+    partition_of_id,
+    tag,
+)
+from tidings_workers.store.sends import record_key
+
+MOMENTS = st.integers(0, 2**48 - 1)
+PARTITIONS = st.integers(0, PARTITIONS_MAXIMUM - 1)
+# Few letters, those that are special to Redis or to our keys among them, so that clashes are likely.
+IDS = st.text("au.:-@+_", min_size=1, max_size=4).filter(re.compile(ID_PATTERN).search)
+TENANTS = st.text("au-", min_size=1, max_size=3).filter(re.compile(TENANT_PATTERN).search)
+# What the scripts append to a key.
+SUFFIXES = ("", "log", "holes", "hidden", "expiring", "groups", "gateways", "copies", "devices", "members")
+
+
+@given(MOMENTS, PARTITIONS)
+def test_id_is_uuid_7(moment: int, partition: int) -> None:
+    """A notification's id is a UUIDv7 of its moment that names the partition of its record."""
+    made = new_id(moment, partition)
+    parsed = uuid.UUID(made)
+    assert (str(parsed), parsed.version, parsed.variant) == (made, 7, uuid.RFC_4122)
+    assert (milliseconds_of_id(made), partition_of_id(made)) == (moment, partition)
+
+
+@given(st.binary(min_size=16, max_size=16), st.integers(0, 999), MOMENTS, PARTITIONS)
+def test_derived_ids(seed: bytes, index: int, moment: int, partition: int) -> None:
+    """The ids of a claimed request are the same at every retry, and each its own."""
+    made = derived_id(seed, index, moment, partition)
+    assert made == derived_id(seed, index, moment, partition)
+    assert made != derived_id(seed, index + 1, moment, partition)
+    assert (uuid.UUID(made).version, partition_of_id(made)) == (7, partition)
+
+
+@given(st.text(max_size=40) | st.uuids().map(str))
+def test_other_texts_are_no_ids(text: str) -> None:
+    """Any text may be looked up: what is no id of ours has no partition."""
+    found = partition_of_id(text)
+    assert (found is not None) == bool(
+        re.fullmatch("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", text)
+    )
+
+
+def test_ids_do_not_repeat() -> None:
+    """Ids of one millisecond differ."""
+    assert len({new_id(1, 2) for _ in range(50_000)}) == 50_000
+
+
+@st.composite
+def things(draw: st.DrawFn) -> tuple[tuple[str, ...], str]:
+    """Something that the store keeps, and the key it is kept under."""
+    keys = Keys(2)
+    kind = draw(st.sampled_from(("user", "group", "all", "claim", "record", "feed", "fixed")))
+    tenant, name = draw(TENANTS), draw(IDS)
+    if kind in {"user", "group", "all"}:
+        log = keys.all(tenant) if kind == "all" else getattr(keys, kind)(tenant, name)
+        suffix = draw(st.sampled_from(SUFFIXES))
+        thing = (kind, tenant, "" if kind == "all" else name, suffix)
+        return thing, f"{tag(log.partition)}/{log.base}" + (f"/{suffix}" if suffix else "")
+    if kind == "claim":
+        partition, key = keys.claim(tenant, name)
+        return (kind, tenant, name), f"{tag(partition)}/{key}"
+    partition = draw(st.integers(0, 1))
+    if kind == "record":
+        part = draw(st.sampled_from(("", "/plan", "/part", "/progress")))
+        return (kind, str(partition), tenant, name, part), record_key(partition, tenant, name) + part
+    if kind == "feed":
+        return (kind, str(partition), name), feed(partition, name)
+    fixed = draw(
+        st.sampled_from(
+            (
+                ingress(partition),
+                lease(partition),
+                *(f"{tag(partition)}/{x}" for x in ("applied", "partition")),
+            )
+        )
+    )
+    return (kind, fixed), fixed
+
+
+@settings(max_examples=60)
+@given(st.lists(things(), min_size=2, max_size=20))
+def test_no_two_things_share_a_key(found: list[tuple[tuple[str, ...], str]]) -> None:
+    """Whatever the ids are, different things of different tenants never live under one key."""
+    by_key: dict[str, tuple[str, ...]] = {}
+    for thing, key in found:
+        assert by_key.setdefault(key, thing) == thing
+
+
+@given(TENANTS, IDS, st.integers(1, 1024))
+def test_partitions_are_in_range(tenant: str, name: str, partitions: int) -> None:
+    """Every log lives in one of the store's partitions, always the same."""
+    keys = Keys(partitions)
+    for log in (keys.user(tenant, name), keys.group(tenant, name), keys.all(tenant)):
+        assert 0 <= log.partition < partitions
+    assert keys.user(tenant, name) == Keys(partitions).user(tenant, name)
+
+
+async def test_ids_find_their_records(store: Store) -> None:
+    """An id alone finds its record, whatever kind of target it was; an unknown one finds nothing."""
+    sent = [
+        notification("x", users=["ana"]),
+        notification("x", to_all=True),
+        notification("x", users=["ana", "bob"]),
+        notification("x", groups=["nobody"]),
+    ]
+    before = time.time_ns() // 1_000_000
+    for idempotency in (None, Idempotency("key", b"digest")):
+        accepted = await store.send("demo", sent, idempotency=idempotency)
+        for identity in accepted.ids:
+            record = await store.notification("demo", identity)
+            assert record is not None
+            assert record.accepted_at == accepted.accepted_at == milliseconds_of_id(identity) >= before
+    assert await store.notification("demo", new_id(1, 4095)) is None
+    assert await store.notification("demo", "../../meta") is None
+    assert await store.recall("demo", new_id(1, 3)) is False
