@@ -6,6 +6,7 @@ position that it could miss or get twice.
 """
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tidings_workers.gateway.connection import Connection
 
 PAGE_ENTRIES: Final = 100
+PART_BYTES: Final = 64 * 1024
 
 
 class _Category(msgspec.Struct):
@@ -101,23 +103,27 @@ class CatchUp:
             self.cursors[name] = max(self.cursors[name], start)
             while self.cursors[name] < end:
                 entries, complete = await self._page(name, end)
-                await connection.writable()
-                if connection.closed:
-                    return
-                now = milliseconds()
-                frames = []
-                for entry in entries:
-                    if entry.visible_to(connection.user.name, now):
-                        frames.append(
-                            notification_frame(head, entry.position, entry.content, replayed=replayed)
-                        )
-                    elif replayed and connection.user.name not in entry.exclude:
-                        self._expired.append(entry)
-                if frames:
-                    connection.write(b"".join(frames))
-                    metrics.DELIVERED.inc(len(frames))
-                self.cursors[name] = end if complete else entries[-1].position
+                for part in _parts(entries):
+                    await connection.writable()
+                    if connection.closed:
+                        return
+                    self._write(head, part, replayed=replayed)
+                    self.cursors[name] = part[-1].position
+                if complete:
+                    self.cursors[name] = end
         self.cursors[name] = max(self.cursors[name], target)
+
+    def _write(self, head: bytes, entries: Sequence[Entry], *, replayed: bool) -> None:
+        user, now = self._connection.user.name, milliseconds()
+        frames = []
+        for entry in entries:
+            if entry.visible_to(user, now):
+                frames.append(notification_frame(head, entry.position, entry.content, replayed=replayed))
+            elif replayed and user not in entry.exclude:
+                self._expired.append(entry)
+        if frames:
+            self._connection.write(b"".join(frames))
+            metrics.DELIVERED.inc(len(frames))
 
     async def _page(self, name: str, end: int) -> tuple[list[Entry], bool]:
         """The next entries of a log, and whether they reach its end. From memory where they are."""
@@ -144,6 +150,20 @@ class CatchUp:
             categories[category] = categories.get(category, 0) + 1
         count, self._expired = len(self._expired), []
         return Expired(count, categories, _moment(min(times)), _moment(max(times)))
+
+
+def _parts(entries: list[Entry]) -> Iterator[list[Entry]]:
+    """Entries in parts of no more than a write may hold without looking like a slow consumer's."""
+    part: list[Entry] = []
+    size = 0
+    for entry in entries:
+        part.append(entry)
+        size += len(entry.content)
+        if size >= PART_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def _moment(at: int) -> datetime:

@@ -111,6 +111,8 @@ class Interest:
                 for entry in found.entries:
                     if entry.position > topic.position:
                         topic.append(entry)
+                # Before anything is awaited: a position that the topic has seen is a position sent.
+                self._healed(topic)
                 metrics.HEALED.inc(len(found.entries))
                 if len(found.entries) < HEAL_ENTRIES:
                     # What is missing at the end was recalled; the facts say so.
@@ -119,12 +121,10 @@ class Interest:
                     )
                     topic.holes, topic.floor = facts.holes, facts.floor
                     topic.position = max(topic.position, found.head)
-                    self._healed(topic)
                     if topic.seen <= max(wanted, topic.position):
                         # The log has the last word: what was heard of and is not there never was.
                         topic.seen = topic.position
                         return
-                self._healed(topic)
         finally:
             if topic.healing is not None:
                 topic.healing.set_result(None)

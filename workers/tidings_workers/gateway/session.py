@@ -94,9 +94,10 @@ class _Type(Struct):
 
     def usable_ref(self) -> Ref | None:
         try:
-            return msgspec.convert(self.ref, Ref | None)
+            ref: Ref | None = msgspec.convert(self.ref, Ref | None)
         except msgspec.ValidationError:
             return None
+        return ref
 
 
 _KNOWN: Final = {"connect", "ack", "mark", "refresh", "ping"}
@@ -156,7 +157,8 @@ class Session:
             return None
         interval = 1 / limits.FRAMES_PER_SECOND
         start = max(self._allowance, now)
-        if start - now > (limits.FRAMES_BURST - 1) * interval:
+        # Half a frame of tolerance, because intervals do not add up exactly.
+        if start - now > (limits.FRAMES_BURST - 0.5) * interval:
             return self._close(closing.RATE_LIMITED)
         self._allowance = start + interval
         return None
