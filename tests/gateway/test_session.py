@@ -1,0 +1,222 @@
+"""The protocol of one connection, driven without a socket and with the test's own clock."""
+
+import json
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from tidings.protocol import closing, limits
+from tidings.protocol.frames import Connect, ErrorFrame, Expiring, Pong
+from tidings_workers.gateway.session import (
+    Acknowledge,
+    Action,
+    Close,
+    Open,
+    Probe,
+    RefreshToken,
+    Send,
+    Session,
+    Vanish,
+)
+
+HEARTBEAT = 25.0
+
+
+def frame(type: str, **fields: Any) -> bytes:
+    return json.dumps({"type": type, **fields}).encode()
+
+
+def new() -> Session:
+    return Session(0.0, HEARTBEAT)
+
+
+def opened(expires_at: float = 3600.0) -> Session:
+    session = new()
+    assert isinstance(session.receive(frame("connect")), Open)
+    session.welcome(expires_at)
+    return session
+
+
+def alive(session: Session, until: float, since: float = 0.0) -> list[tuple[float, Action]]:
+    """Every action from `since` to `until` of a peer that answers each probe at once."""
+    seen: list[tuple[float, Action]] = []
+    now = since
+    while (now := max(now, session.due())) <= until and not (seen and isinstance(seen[-1][1], Close)):
+        for action in session.tick(now):
+            seen.append((now, action))
+            if isinstance(action, Probe):
+                session.heard()
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("session", "data", "expected"),
+    [
+        (new(), frame("connect", device="tv", rewind=3), Open(Connect(device="tv", rewind=3))),
+        (new(), frame("ping", ref=1), Send(Pong(1))),
+        (new(), frame("ack", positions={}), closing.PROTOCOL_ERROR),
+        (new(), frame("refresh", token="x"), closing.PROTOCOL_ERROR),
+        (new(), frame("connect", rewind=1, resume={"epoch": "e"}), closing.PROTOCOL_ERROR),
+        (new(), b"", closing.PROTOCOL_ERROR),
+        (opened(), frame("connect"), closing.PROTOCOL_ERROR),
+        (opened(), frame("ping"), Send(Pong(None))),
+        (opened(), frame("ack", positions={"user": 3}), Acknowledge({"user": 3})),
+        (opened(), frame("refresh", token="x"), RefreshToken("x")),
+        (opened(), frame("dance", ref="r"), ErrorFrame("unknown_type", "", "r")),
+        (opened(), frame("dance", ref={"a": 1}), ErrorFrame("unknown_type", "")),
+        (opened(), frame("ack", positions=3, ref=4), ErrorFrame("invalid_request", "", 4)),
+        (opened(), b"{}", closing.PROTOCOL_ERROR),
+        (opened(), b"null", closing.PROTOCOL_ERROR),
+    ],
+    ids=repr,
+)
+def test_receive(session: Session, data: bytes, expected: object) -> None:
+    """Each frame in each state has one answer: an action, an error frame, or a close."""
+    action = session.receive(data)
+    if isinstance(expected, closing.CloseCode):
+        assert isinstance(action, Close)
+        assert action.code == expected
+        assert session.receive(frame("ping")) is None
+    elif isinstance(expected, ErrorFrame):
+        assert isinstance(action, Send)
+        assert isinstance(action.frame, ErrorFrame)
+        assert (action.frame.code, action.frame.ref) == (expected.code, expected.ref)
+    else:
+        assert action == expected
+
+
+def test_connect_deadline() -> None:
+    """Without a connect frame the session ends after 5 s, pings or not; opening stops that clock."""
+    waiting, opening = new(), new()
+    assert waiting.due() == limits.CONNECT_SECONDS
+    waiting.receive(frame("ping"))
+    opening.receive(frame("connect"))
+    assert waiting.tick(4.9) == []
+    (action,) = waiting.tick(5.0)
+    assert isinstance(action, Close)
+    assert action.code == closing.NO_CONNECT
+    assert opening.tick(5.0) == []
+
+
+def test_expiry() -> None:
+    """A token is announced to end 60 s before, once, and ends the session on time."""
+    seen = [(now, action) for now, action in alive(opened(1000.0), 2000.0) if not isinstance(action, Probe)]
+    assert seen == [
+        (940.0, Send(Expiring(60))),
+        (1000.0, Close(closing.TOKEN_EXPIRED, closing.TOKEN_EXPIRED.reason)),
+    ]
+
+
+def test_short_token() -> None:
+    """A token that has less than 60 s left is announced at once, with what is left."""
+    session = opened(30.0)
+    assert session.tick(6.0) == [Send(Expiring(24))]
+
+
+def test_refresh() -> None:
+    """A new token moves the end, and is announced to end in its turn."""
+    session = opened(1000.0)
+    alive(session, 950.0)
+    session.refresh(3000.0)
+    seen = [(now, action) for now, action in alive(session, 4000.0, 950.0) if not isinstance(action, Probe)]
+    assert [now for now, _ in seen] == [2940.0, 3000.0]
+
+
+def test_heartbeat() -> None:
+    """A peer is probed every heartbeat and stays as long as anything of it is heard."""
+    probes = [now for now, action in alive(opened(), 200.0) if isinstance(action, Probe)]
+    assert probes == [25.0 * count for count in range(1, 9)]
+
+
+def test_vanish() -> None:
+    """A peer that answers two probes with silence is gone by the third heartbeat, without a close."""
+    session = opened()
+    assert [session.tick(now) for now in (25.0, 50.0, 75.0, 100.0)] == [[Probe()], [Probe()], [Vanish()], []]
+
+
+def test_stall() -> None:
+    """When the server itself stood still for long, peers are probed before they are given up."""
+    session = opened()
+    assert session.tick(600.0) == [Probe()]
+
+
+@pytest.mark.parametrize("pace", [0.0, 0.001, 0.0099])
+def test_flood(pace: float) -> None:
+    """A burst of 200 frames is taken, and 100 a second for ever; more than that closes with 4101."""
+    session = opened()
+    now, taken = 0.0, 0
+    while session.admit(now) is None:
+        now, taken = now + pace, taken + 1
+        assert taken <= limits.FRAMES_BURST + now * limits.FRAMES_PER_SECOND
+    assert taken >= limits.FRAMES_BURST
+    assert session.admit(now) is None
+    assert session.receive(frame("ping")) is None
+
+
+def test_steady() -> None:
+    """A hundred frames a second are taken for as long as the peer likes, after a burst of 200."""
+    session = opened()
+    for _ in range(limits.FRAMES_BURST):
+        assert session.admit(0.0) is None
+    for number in range(1, 1000):
+        assert session.admit(number * 0.0101) is None
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda children: (
+        st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3)
+    ),
+    max_leaves=8,
+)
+_fields = st.dictionaries(
+    st.sampled_from(["token", "device", "resume", "rewind", "positions", "ref", "state", "epoch", "all"]),
+    _json | st.just({"user": 1}) | st.just({"epoch": "e", "positions": {"user": 1}}),
+    max_size=4,
+)
+_frames = st.builds(
+    lambda type, fields: json.dumps({"type": type, **fields}).encode(),
+    st.sampled_from(["connect", "ack", "mark", "refresh", "ping", "dance"]) | _json,
+    _fields,
+)
+_steps = st.lists(
+    st.one_of(
+        _frames,
+        st.binary(max_size=40),
+        _json.map(lambda value: json.dumps(value).encode()),
+        st.floats(0, 100),
+        st.sampled_from(["heard", "welcome", "refresh"]),
+    ),
+    max_size=60,
+)
+
+
+@given(_steps)
+def test_any_sequence(steps: list[bytes | float | str]) -> None:
+    """Whatever arrives whenever: nothing raises, a session ends at most once, and then says nothing."""
+    session, now = new(), 0.0
+    endings = 0
+    opening = False
+    for step in steps:
+        actions: list[Action | None] = []
+        if isinstance(step, bytes):
+            actions = [session.admit(now) or session.receive(step)]
+        elif isinstance(step, float):
+            now += step
+            actions = [*session.tick(now)]
+        elif step == "heard":
+            session.heard()
+        elif step == "welcome" and opening and not endings:
+            session.welcome(now + 300)
+        elif step == "refresh" and session.is_open:
+            session.refresh(now + 300)
+        assert not endings or not any(actions)
+        assert endings or session.due() >= 0
+        opening |= any(isinstance(action, Open) for action in actions)
+        endings += sum(isinstance(action, Close | Vanish) for action in actions)
+        for action in actions:
+            if isinstance(action, Close):
+                assert len(action.reason.encode()) <= 120
+    assert endings <= 1
