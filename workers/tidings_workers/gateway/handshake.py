@@ -45,7 +45,9 @@ def check(request: Request, verifier: Verifier, view: RegistryView) -> Verdict:
     path, _, query = request.path.partition("?")
     if path != PATH:
         return Refusal(404, "not_found", f"WebSockets are served at {PATH}.")
-    if any(name.lower() in _TOKEN_PARAMETERS for name, _ in parse_qsl(query, keep_blank_values=True)):
+    if query and any(
+        name.lower() in _TOKEN_PARAMETERS for name, _ in parse_qsl(query, keep_blank_values=True)
+    ):
         detail = (
             "A token does not belong into a URL: send it as Authorization header or in the connect frame."
         )
