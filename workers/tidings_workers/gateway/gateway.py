@@ -56,6 +56,7 @@ class Gateway:
         self._tenants: Counter[str] = Counter()
         self._positions = dict.fromkeys(range(store.partitions), "0")
         self._acknowledged: dict[tuple[str, str], Acknowledgement] = {}
+        self._storing = asyncio.Lock()
         self._reading = asyncio.Semaphore(READERS)
         self._emptied: asyncio.Event | None = None
         view.on_change(self._registry_changed)
@@ -88,6 +89,9 @@ class Gateway:
         if user is not None and user.connections.pop(connection, self) is not self:
             connection.leave_topics()
             self.hub.interest.release(user.topic)
+            if (user.topic.log.base, connection.device) in self._acknowledged:
+                # The device may come back at once, to another gateway.
+                self.background.spawn(self.flush_acknowledgements())
 
     def open(self, connection: Connection, connect: Connect, *, again: bool = False) -> None:
         """Verify who it is, then open the session in the background."""
@@ -140,6 +144,9 @@ class Gateway:
 
     async def _open(self, connection: Connection, identity: Identity, connect: Connect) -> None:
         try:
+            if connect.device is not None:
+                # It goes on from what it acknowledged on its last connection, perhaps a moment ago.
+                await self.flush_acknowledgements()
             await opening.open_session(self.hub, connection, identity, connect)
         except StorageUnavailable:
             connection.close(closing.OVERLOADED, "the storage is away")
@@ -260,16 +267,17 @@ class Gateway:
             self._positions[partition] = "0"
 
     async def flush_acknowledgements(self) -> None:
-        """Store what devices acknowledged since the last time."""
-        waiting, self._acknowledged = self._acknowledged, {}
-        if not waiting:
-            return
-        try:
-            await self.store.feeds.acknowledge(list(waiting.values()))
-        except StorageUnavailable:
-            # Keep them for the next time; newer ones win.
-            self._acknowledged = waiting | self._acknowledged
-            raise
+        """Store what devices acknowledged since the last time; all of it is stored on return."""
+        async with self._storing:
+            waiting, self._acknowledged = self._acknowledged, {}
+            if not waiting:
+                return
+            try:
+                await self.store.feeds.acknowledge(list(waiting.values()))
+            except StorageUnavailable:
+                # Keep them for the next time; newer ones win.
+                self._acknowledged = waiting | self._acknowledged
+                raise
 
     async def turn_wheel(self) -> None:
         """Call what is due, twice a second."""
