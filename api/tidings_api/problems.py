@@ -113,11 +113,17 @@ def _of_progress(_: Any) -> ProblemError:
 def _of_validation(error: Any) -> ProblemError:
     """Litestar's verdict on path, query and header parameters."""
     found = [
-        f"{entry.get('source', 'parameter')} parameter {entry.get('key', '')}: {in_words(entry['message'])}"
+        f"{_source(entry)} parameter {entry.get('key', '')}: {in_words(entry['message'])}"
         for entry in error.extra or ()
         if isinstance(entry, dict)
     ]
     return ProblemError("invalid_request", " ".join(found) or f"{error.detail}.")
+
+
+def _source(entry: dict[str, Any]) -> str:
+    """Where a parameter came from: Litestar says it as an enum, which formats as its name, or as a word."""
+    source = entry.get("source", "request")
+    return str(getattr(source, "value", source))
 
 
 def _of_method(error: Any) -> ProblemError:
