@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -190,6 +191,36 @@ async def test_a_part_serves_its_operator_and_ends_in_order(
             await process.wait()
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     assert {line["process"] for line in lines} == {part}
+
+
+async def test_a_part_that_hangs_ends_all_the_same(tmp_path: Path) -> None:
+    """What swallows its cancellation or blocks the loop is given up after the drain, with exit code 1."""
+    read, write = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", HANGING),
+        cwd=tmp_path,
+        env=clean_environment(TIDINGS_READY_FD=str(write)),
+        pass_fds=(write,),
+    )
+    os.close(write)
+    assert await asyncio.to_thread(os.read, read, 1) == b"r"
+    os.close(read)
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(10):
+        assert await process.wait() == 1
+
+
+HANGING = """
+import asyncio, time
+from tidings_api.cli import parts
+from tidings_workers.config import Settings
+async def run(settings, stop, ready):
+    ready()
+    await stop.wait()
+    await asyncio.sleep(0)
+    time.sleep(3600)
+asyncio.run(parts._serve(Settings(redis_url="unix:///nowhere", drain_seconds=0), run))
+"""
 
 
 def test_a_store_that_is_locked_is_used_where_it_runs(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ All settings come from the environment. A part waits for a store that is away, s
 import asyncio
 import contextlib
 import errno
+import os
 import signal
+import threading
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any, Final
@@ -74,9 +76,6 @@ def _run(name: str, module: str, address: tuple[str, str] | None) -> int:
         if error.errno != errno.EADDRINUSE or address is None:
             raise
         raise _taken(settings, *address) from error
-    except TimeoutError:
-        _log.error("work in flight did not end in time")
-        return 1
     return 0
 
 
@@ -97,20 +96,26 @@ async def _serve(settings: Settings, run: Run) -> None:
             report_ready()
             _log.info("ready", store=masked(settings.redis_url or ""))
 
-        async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as group:
-            stopping = group.create_task(_limit_drain(stop, limit, health, settings.drain_seconds))
+        async with asyncio.TaskGroup() as group:
+            stopping = group.create_task(_watch_the_end(stop, health, settings.drain_seconds))
             await run(settings, stop, ready)
             stopping.cancel()
     _log.info("ended")
 
 
-async def _limit_drain(
-    stop: asyncio.Event, limit: asyncio.Timeout, health: Health, drain_seconds: float
-) -> None:
+async def _watch_the_end(stop: asyncio.Event, health: Health, drain_seconds: float) -> None:
     await stop.wait()
     health.serving = False
     _log.info("stopping", drain_seconds=drain_seconds)
-    limit.reschedule(asyncio.get_running_loop().time() + drain_seconds + CLOSING_SECONDS)
+    # In a thread of its own: it has to end also what blocks the loop or swallows its cancellation.
+    watchdog = threading.Timer(drain_seconds + CLOSING_SECONDS, _give_up)
+    watchdog.daemon = True
+    watchdog.start()
+
+
+def _give_up() -> None:
+    _log.error("work in flight did not end in time")
+    os._exit(1)
 
 
 @contextlib.asynccontextmanager
