@@ -141,6 +141,9 @@ def check_well_formed(body: bytes | msgspec.Raw) -> None:
     """400 unless the text is JSON, whatever it says."""
     try:
         _anything.decode(body)
+    except msgspec.ValidationError:
+        # A number beyond every type: JSON all the same (RFC 8259, section 6).
+        pass
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _malformed(error) from None
     except RecursionError:
