@@ -33,6 +33,8 @@ class Edge:
         self._app = app
         self._limit = waiting
         self._waiting = 0
+        # Set when the server is about to stop: every answer then ends its connection.
+        self.last_answers = False
         self._requests: dict[tuple[str, str, int], Counter] = {}
         self._seconds: dict[str, Histogram] = {}
 
@@ -41,7 +43,7 @@ class Edge:
         if scope["type"] != "http":
             return
         began = time.perf_counter()
-        answer = _Answer(scope, send)
+        answer = _Answer(scope, send, last=self.last_answers)
         self._waiting += 1
         try:
             await self._serve(scope, receive, answer)
@@ -84,10 +86,11 @@ class Edge:
 class _Answer:
     """Passes one answer on, with what every answer has."""
 
-    __slots__ = ("_head_only", "_private", "_send", "method", "request_id", "status")
+    __slots__ = ("_head_only", "_last", "_private", "_send", "method", "request_id", "status")
 
-    def __init__(self, scope: Any, send: Send) -> None:
+    def __init__(self, scope: Any, send: Send, *, last: bool) -> None:
         self._send = send
+        self._last = last
         self.status = 0
         self.method = scope["method"]
         self.request_id = _request_id(scope["headers"])
@@ -107,6 +110,8 @@ class _Answer:
             headers += ((b"x-request-id", self.request_id.encode()), (b"x-content-type-options", b"nosniff"))
             if self._private and not header(headers, b"cache-control"):
                 headers.append((b"cache-control", b"private, no-cache"))
+            if self._last:
+                headers.append((b"connection", b"close"))
             message = {**message, "headers": headers}
         elif self._head_only:
             message = {**message, "body": b""}

@@ -20,12 +20,14 @@ from tidings_api.services import Services
 from tidings_workers.config import Settings
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import Store
-from tidings_workers.tasks import every, keep_running, open_store
+from tidings_workers.tasks import cancelled, every, keep_running, open_store
 
 HEADER_TIMEOUT_MS: Final = 5_000
 CONNECTIONS: Final = 16_384
 BUFFER_BYTES: Final = 128 * 1024
 PROBE_SECONDS: Final = 1.0
+# A busy client sends its next request well within this time after an answer.
+LAST_ANSWERS_SECONDS: Final = 0.5
 
 _log = structlog.get_logger()
 
@@ -39,7 +41,8 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
     """
     _require_free(settings.host, settings.port)
     services = Services(settings)
-    server = _server(Edge(create_app(services)), settings)
+    edge = Edge(create_app(services))
+    server = _server(edge, settings)
     listening = asyncio.Event()
     server.on_startup(listening.set)
     async with asyncio.TaskGroup() as tasks:
@@ -48,6 +51,10 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
         engine = tasks.create_task(_engine(services, stop, ready))
         await stop.wait()
         _log.info("draining")
+        # Granian closes kept connections at once, also when the next request is already on its way.
+        # So their clients are first told to leave, each with its next answer.
+        edge.last_answers = True
+        await asyncio.sleep(LAST_ANSWERS_SECONDS)
         server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait([serving], timeout=settings.drain_seconds)
         if not serving.done():
@@ -77,10 +84,16 @@ async def _engine(services: Services, stop: asyncio.Event, ready: Callable[[], N
         view = RegistryView(store.redis)
         await keep_running("registry", view.load)
         services.opened(store, view)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(keep_running("registry", lambda: view.run(stop)))
-            tasks.create_task(every(PROBE_SECONDS, "probe", lambda: _probe(services, store)))
+        following = [
+            asyncio.create_task(keep_running("registry", lambda: view.run(stop))),
+            asyncio.create_task(every(PROBE_SECONDS, "probe", lambda: _probe(services, store))),
+        ]
+        try:
             ready()
+            await asyncio.wait(following)
+        finally:
+            # A TaskGroup cancels once, and one cancellation may be swallowed: then it waits for ever.
+            await cancelled(following)
     finally:
         await store.close()
 
