@@ -1,6 +1,7 @@
 """The supervisor: what dies is back, what is stopped stays down, nothing is left behind."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -135,6 +136,22 @@ async def test_a_part_that_never_starts_ends_the_whole() -> None:
     """After five tries without once being ready there is an error instead of a loop."""
     with pytest.raises(PartFailed, match=r"exit code 3"):
         await supervisor(failing(3)).run(asyncio.Event())
+
+
+async def test_stopping_while_starting_starts_nothing_more(tmp_path: Path) -> None:
+    """A stop during the preparation ends it, also when a library swallows the cancellation."""
+    stop = asyncio.Event()
+
+    async def swallowing() -> None:
+        stop.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    supervising = Supervisor(
+        [child("a", tmp_path)], valkey=None, drain_seconds=1, before_parts=swallowing, on_ready=nothing
+    )
+    await supervising.run(stop)
+    assert not (tmp_path / "a.pid").exists()
 
 
 def test_restarts_slow_down_only_while_failing() -> None:

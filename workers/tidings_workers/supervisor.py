@@ -97,7 +97,7 @@ class Supervisor:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._until(stop))
-                group.create_task(self._start(group))
+                group.create_task(self._start(group, stop))
         except* _Stopped:
             pass
         except* (PartFailed, EmbeddedStartFailed) as failures:
@@ -107,11 +107,16 @@ class Supervisor:
             if self._valkey is not None:
                 await self._valkey.stop()
 
-    async def _start(self, group: asyncio.TaskGroup) -> None:
+    async def _start(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
+        # redis-py may swallow the cancellation that stopping is: so it is asked for as well.
         if self._valkey is not None:
             await self._valkey.start()
+            if stop.is_set():
+                return
             group.create_task(self._keep_valkey(self._valkey))
         await self._before_parts()
+        if stop.is_set():
+            return
         for child in self._children:
             group.create_task(child.keep())
         for child in self._children:

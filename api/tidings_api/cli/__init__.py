@@ -1,75 +1,25 @@
 """The command `tidings-server`.
 
-Each subcommand is a module that is imported only when it runs, so that `--help` and the operator's
-small commands start fast and a part loads nothing of another part.
-
 Exit codes: 0 done; 1 it could not be done, stderr says why in one line; 2 wrong usage;
-78 the configuration is wrong, so trying again can't help.
+78 the configuration is wrong, so trying again can't help; 130 interrupted.
 """
 
 import os
 import sys
-import traceback
-from importlib.metadata import PackageNotFoundError, version
-from typing import Final, NoReturn
-
-from cyclopts import App, CycloptsError
-
-from tidings_workers.config import EXIT_CONFIGURATION, ConfigurationError
-
-_EPILOGUE: Final = (
-    "`tidings-server config` lists every setting; `tidings-server doctor` checks an installation."
-)
-
-
-def _version() -> str:
-    try:
-        return version("tidings-server")
-    except PackageNotFoundError:
-        return "not installed"
-
-
-app = App(
-    name="tidings-server",
-    help="Tidings: a realtime notification service that anyone can host.",
-    help_epilogue=_EPILOGUE,
-    version=_version,
-    result_action="return_value",
-)
-app.command("tidings_api.cli.dev:dev", name="dev")
-app.command("tidings_api.cli.parts:api", name="api")
-app.command("tidings_api.cli.parts:dispatcher", name="dispatcher")
-app.command("tidings_api.cli.parts:gateway", name="gateway")
-app.command("tidings_api.cli.settings:config", name="config")
-app.command("tidings_api.cli.doctor:doctor", name="doctor")
-app.command("tidings_api.cli.tenants:app", name="tenants")
-app.command("tidings_api.cli.keys:app", name="keys")
-app.command("tidings_api.cli.token:token", name="token")
+from typing import NoReturn
 
 
 def main() -> NoReturn:
     """Run the command line and exit; nothing but a set TIDINGS_LOG_LEVEL=debug shows a traceback."""
     try:
-        code = app(exit_on_error=False)
-    except CycloptsError:
-        code = 2
+        # Here, not above: a Ctrl-C while they load is no traceback either.
+        from tidings_api.cli.app import run  # noqa: PLC0415
+
+        code = run()
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
         # Whoever read our output has gone. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
-    except Exception as error:  # noqa: BLE001 - the last place to turn it into a line for the operator
-        code = _explain(error)
-    sys.exit(code or 0)
-
-
-def _explain(error: Exception) -> int:
-    from tidings_api.cli.problems import line_for  # noqa: PLC0415 - only a failure needs it
-
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    if os.environ.get("TIDINGS_LOG_LEVEL") == "debug":
-        traceback.print_exception(error)
-    print(f"tidings-server: {line_for(error)}", file=sys.stderr)
-    return EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else 1
+    sys.exit(code)
