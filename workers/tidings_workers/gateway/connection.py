@@ -234,9 +234,13 @@ class Connection(asyncio.Protocol):
             self._leave(None)
             self._transport.abort()
             return None
+        self.tick(now)
+        return None if self.closed else self.session.due()
+
+    def tick(self, now: float) -> None:
+        """Do what the session has due by `now`."""
         for action in self.session.tick(now):
             self.perform(action)
-        return None if self.closed else self.session.due()
 
     # What the peer sends
 

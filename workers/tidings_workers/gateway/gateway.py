@@ -54,6 +54,7 @@ class Gateway:
         self.connections: dict[Connection, None] = {}
         self._addresses: Counter[str] = Counter()
         self._tenants: Counter[str] = Counter()
+        self._users: Counter[str] = Counter()
         self._positions = dict.fromkeys(range(store.partitions), "0")
         self._acknowledged: dict[tuple[str, str], Acknowledgement] = {}
         self._storing = asyncio.Lock()
@@ -66,14 +67,12 @@ class Gateway:
     def arrived(self, connection: Connection) -> None:
         """A socket was accepted."""
         self.connections[connection] = None
-        self._addresses[connection.address] += 1
         self.wheel.add(connection, connection.session.due())
 
     def gone(self, connection: Connection) -> None:
         """A socket is closed for good."""
         if self.connections.pop(connection, self) is self:
             return
-        _discount(self._addresses, connection.address)
         if self._emptied is not None and not self.connections:
             self._emptied.set()
         metrics.CLOSED.labels(code=metrics.close_label(connection.close_code)).inc()
@@ -85,6 +84,8 @@ class Gateway:
             metrics.CONNECTIONS.dec()
             assert connection.identity is not None  # noqa: S101 - it was counted by its identity
             _discount(self._tenants, connection.identity.tenant)
+            _discount(self._users, self._user(connection.identity))
+            _discount(self._addresses, connection.address)
         user = getattr(connection, "user", None)
         if user is not None and user.connections.pop(connection, self) is not self:
             connection.leave_topics()
@@ -120,7 +121,10 @@ class Gateway:
         connection.device = connect.device
         connection.id = f"{self.name}-{secrets.token_hex(8)}"
         connection.counted = True
+        # Counted now, not when the session is open: many may be opening at the same time.
         self._tenants[identity.tenant] += 1
+        self._users[self._user(identity)] += 1
+        self._addresses[connection.address] += 1
         metrics.CONNECTIONS.inc()
         self.background.spawn(self._open(connection, identity, connect))
 
@@ -130,14 +134,16 @@ class Gateway:
         if not connection.closed:
             self.open(connection, connect, again=True)
 
+    def _user(self, identity: Identity) -> str:
+        return self.store.core.keys.user(identity.tenant, identity.subject).base
+
     def _crowded(self, connection: Connection, identity: Identity) -> closing.CloseCode | None:
         settings = self.settings
-        user = self.hub.users.get(self.store.core.keys.user(identity.tenant, identity.subject).base)
         if (
             len(self.connections) > settings.gateway_connections
-            or self._addresses[connection.address] > settings.connections_per_address
+            or self._addresses[connection.address] >= settings.connections_per_address
             or self._tenants[identity.tenant] >= settings.connections_per_tenant
-            or (user is not None and len(user.connections) >= settings.connections_per_user)
+            or self._users[self._user(identity)] >= settings.connections_per_user
         ):
             return closing.TOO_MANY_CONNECTIONS
         return None

@@ -74,7 +74,10 @@ def _welcome(hub: Hub, connection: "Connection", identity: Identity, start: _Sta
         metrics.RESUMES.labels(result=start.resume).inc()
     for gap in start.gaps:
         connection.send(gap)
-    connection.start(dict(start.positions), start.departed, replay=start.replay)
+    # A short token is about to end already, or has ended meanwhile.
+    connection.tick(time.monotonic())
+    if not connection.closed:
+        connection.start(dict(start.positions), start.departed, replay=start.replay)
 
 
 async def _start(hub: Hub, user: User, known: dict[str, int] | None, connect: Connect) -> _Start:
