@@ -1,0 +1,154 @@
+"""Memberships and recalls as open connections see them."""
+
+import asyncio
+
+import pytest
+
+from tests.support.realtime import Frame, Realtime, delivered
+from tests.support.sending import notification
+from tidings.protocol.names import log_of_group
+from tidings_workers.store import Store
+
+TEAM = log_of_group("team")
+
+pytestmark = pytest.mark.usefixtures("working")
+
+
+async def send(store: Store, title: str) -> str:
+    """A notification to the group; its id."""
+    return (await store.send("demo", [notification(title, groups=["team"])])).ids[0]
+
+
+async def test_joined(store: Store, realtime: Realtime) -> None:
+    """Who becomes a member is told on every connection, and gets what is sent after the answer."""
+    await store.change_members("demo", "team", ["bob"], [])
+    await send(store, "before")
+    async with realtime.user("ana") as phone, realtime.user("ana", device="tv") as tv:
+        await tv.expect("caught_up")
+        await store.change_members("demo", "team", ["ana"], [])
+        await send(store, "after")
+        for client in (phone, tv):
+            assert await client.expect("joined") == {"type": "joined", "log": TEAM, "position": 1}
+            assert await client.titles(1) == ["after"]
+            assert delivered(client.frames) == [(TEAM, 2)]
+
+
+async def test_joined_after_coming_back(store: Store, realtime: Realtime) -> None:
+    """A user who was away for a moment is told of a joining like any other."""
+    async with realtime.user("ana"):
+        pass
+    async with realtime.user("ana") as ana:
+        await store.change_members("demo", "team", ["ana"], [])
+        await ana.expect("joined")
+        await send(store, "hello")
+        assert await ana.titles(1) == ["hello"]
+
+
+async def test_left(store: Store, realtime: Realtime) -> None:
+    """Nothing that is sent after a removal's answer reaches the removed member; the others get it."""
+    async with realtime.user("ana") as ana, realtime.user("bob") as bob:
+        await store.change_members("demo", "team", ["bob"], [])
+        await bob.expect("joined")
+        for turn in range(20):
+            await store.change_members("demo", "team", ["ana"], [])
+            assert (await ana.expect("joined"))["position"] == 2 * turn
+            await send(store, "for both")
+            await store.change_members("demo", "team", [], ["ana"])
+            await send(store, "for bob")
+            assert await ana.titles(1) == ["for both"]
+            assert await ana.expect("left") == {"type": "left", "log": TEAM, "position": 2 * turn + 1}
+            assert await bob.titles(2) == ["for both", "for bob"]
+        assert await ana.settle() == []
+
+
+async def test_disbanded(store: Store, realtime: Realtime) -> None:
+    """Deleting a group is a leaving for all its members."""
+    await store.change_members("demo", "team", ["ana", "bob"], [])
+    async with realtime.user("ana") as ana, realtime.user("bob") as bob:
+        # They may have connected before or after their side of the membership was written.
+        await send(store, "hello")
+        for client in (ana, bob):
+            await client.until("notification")
+        await store.delete_group("demo", "team")
+        for client in (ana, bob):
+            assert await client.expect("left") == {"type": "left", "log": TEAM, "position": 1}
+
+
+async def test_churn(store: Store, realtime: Realtime) -> None:
+    """However fast one member comes and goes, another misses nothing and gets nothing twice."""
+    await store.change_members("demo", "team", ["bob"], [])
+    async with realtime.user("bob", device="tv") as bob, realtime.user("ana") as ana:
+        await bob.until("caught_up")
+
+        async def churn() -> None:
+            for _ in range(60):
+                await store.change_members("demo", "team", ["ana"], [])
+                await store.change_members("demo", "team", [], ["ana"])
+
+        async def speak() -> None:
+            for number in range(60):
+                await send(store, str(number))
+
+        await asyncio.gather(churn(), speak())
+        frames: list[Frame] = []
+        while not frames or frames[-1]["position"] < 60:
+            frames += [frame for frame in [await bob.next()] if frame["type"] == "notification"]
+        assert delivered(frames) == [(TEAM, number) for number in range(1, 61)]
+        await store.change_members("demo", "team", ["ana"], [])
+        await send(store, "last")
+        titles: list[str] = []
+        while titles[-1:] != ["last"]:
+            frame = await ana.next()
+            if frame["type"] == "notification":
+                titles.append(frame["notification"]["title"])
+        positions = [position for _, position in delivered(ana.frames)]
+        assert positions == sorted(set(positions))
+        assert await bob.titles(1) == ["last"]
+
+
+async def test_recalled(store: Store, realtime: Realtime) -> None:
+    """A recall reaches every open client that had it, with the counts after it, and no other."""
+    await store.change_members("demo", "team", ["ana", "bob"], [])
+    async with (
+        realtime.user("ana", rewind=0) as phone,
+        realtime.user("ana", rewind=0) as tv,
+        realtime.user("bob", rewind=0) as bob,
+    ):
+        for client in (phone, tv, bob):
+            await client.until("caught_up")
+        to_ana = await store.send(
+            "demo", [notification("oops", users=["ana"]), notification("ok", users=["ana"])]
+        )
+        to_all = await store.send("demo", [notification("all", to_all=True, exclude=["bob"])])
+        for client in (phone, tv):
+            while len(delivered(client.frames)) < 3:
+                await client.next()
+        await store.recall("demo", to_ana.ids[0])
+        await store.recall("demo", to_all.ids[0])
+        for client in (phone, tv):
+            seen = sorted(
+                [(await client.expect("recalled")) for _ in range(2)],
+                key=lambda frame: frame["log"],
+                reverse=True,
+            )
+            assert [(frame["id"], frame["log"], frame["position"]) for frame in seen] == [
+                (to_ana.ids[0], "user", 1),
+                (to_all.ids[0], "all", 1),
+            ]
+            assert {"unseen": 1, "unread": 1} in [
+                {name: frame["counts"][name] for name in ("unseen", "unread")} for frame in seen
+            ]
+        await store.recall("demo", to_ana.ids[0])
+        assert [frame["type"] for frame in await phone.settle()] == []
+        assert [frame["type"] for frame in await bob.settle()] == []
+
+
+async def test_tenants_apart(store: Store, realtime: Realtime) -> None:
+    """The same user id of another tenant gets nothing: no send, no joining."""
+    async with realtime.user("ana", tenant="other") as stranger, realtime.user("ana") as ana:
+        await store.change_members("demo", "team", ["ana"], [])
+        await ana.expect("joined")
+        await send(store, "team")
+        await store.send("demo", [notification("all", to_all=True), notification("ana", users=["ana"])])
+        assert sorted(await ana.titles(3)) == ["all", "ana", "team"]
+        assert await stranger.settle() == []

@@ -1,0 +1,110 @@
+"""A feed is only a hint: whatever of it is lost, the log is the truth, and is looked at within 3 s."""
+
+import asyncio
+import time
+
+import pytest
+from msgspec.structs import replace
+
+from tests.support.realtime import Realtime, delivered, running_gateway
+from tests.support.sending import notification
+from tests.support.valkey import free_port
+from tidings.protocol.names import log_of_group
+from tidings_workers.config import Settings
+from tidings_workers.store import Store
+from tidings_workers.store.keys import Log, tag
+
+HEALED_SECONDS = 3.0
+
+
+def interest(log: Log) -> str:
+    return f"{tag(log.partition)}/{log.base}/gateways"
+
+
+async def lose_feeds(store: Store) -> None:
+    """Delete every gateway's feeds, as their end of life would after half a minute of standstill."""
+    keys = [key async for key in store.redis.scan_iter("*/feed/*")]
+    if keys:
+        await store.redis.delete(*keys)
+
+
+async def test_lost_interest(store: Store, realtime: Realtime) -> None:
+    """A gateway whose interest was lost behind its back still brings the last message."""
+    async with realtime.user("ana") as ana:
+        await store.redis.delete(interest(store.core.keys.user("demo", "ana")))
+        await store.redis.delete(interest(store.core.keys.all("demo")))
+        began = time.monotonic()
+        await store.send("demo", [notification("one", users=["ana"]), notification("all", to_all=True)])
+        assert sorted(await ana.titles(2)) == ["all", "one"]
+        assert time.monotonic() - began < HEALED_SECONDS
+
+
+async def test_hole(store: Store, realtime: Realtime) -> None:
+    """A hole in a feed is filled from the log at once, before what comes after it."""
+    log = store.core.keys.user("demo", "ana")
+    async with realtime.user("ana") as ana:
+        gateways = await store.redis.smembers(interest(log))
+        await store.redis.delete(interest(log))
+        await store.send("demo", [notification("one", users=["ana"]), notification("two", users=["ana"])])
+        await store.redis.sadd(interest(log), *gateways)
+        await store.send("demo", [notification("three", users=["ana"])])
+        assert await ana.titles(3) == ["one", "two", "three"]
+        assert delivered(ana.frames) == [("user", 1), ("user", 2), ("user", 3)]
+
+
+async def test_lost_feeds(store: Store, realtime: Realtime) -> None:
+    """All feeds of a gateway may vanish, again and again: nothing is missed, and nothing late."""
+    async with realtime.user("ana") as ana, realtime.user("bob") as bob:
+        for turn in range(2):
+            await lose_feeds(store)
+            began = time.monotonic()
+            await store.send("demo", [notification(f"{turn}.{number}", to_all=True) for number in range(3)])
+            for client in (ana, bob):
+                assert await client.titles(3) == [f"{turn}.{number}" for number in range(3)]
+            assert time.monotonic() - began < HEALED_SECONDS
+        assert delivered(ana.frames) == [("all", number) for number in range(1, 7)]
+
+
+async def test_long_hole(store: Store, realtime: Realtime) -> None:
+    """A hole of many pages is healed in order, while new messages go on coming."""
+    log = store.core.keys.user("demo", "ana")
+    async with realtime.user("ana") as ana:
+        await store.redis.delete(interest(log))
+        await store.send("demo", [notification(str(number), users=["ana"]) for number in range(1, 1001)])
+        for number in range(1001, 1051):
+            await store.send("demo", [notification(str(number), users=["ana"])])
+            await asyncio.sleep(0)
+        assert await ana.titles(1050) == [str(number) for number in range(1, 1051)]
+
+
+@pytest.mark.usefixtures("working")
+async def test_lost_membership(store: Store, realtime: Realtime) -> None:
+    """A joining and a leaving that no feed told of are found out as well."""
+    async with realtime.user("ana") as ana:
+        await lose_feeds(store)
+        began = time.monotonic()
+        await store.change_members("demo", "team", ["ana"], [])
+        assert (await ana.expect("joined"))["log"] == log_of_group("team")
+        assert time.monotonic() - began < HEALED_SECONDS
+        await lose_feeds(store)
+        began = time.monotonic()
+        await store.change_members("demo", "team", [], ["ana"])
+        assert (await ana.expect("left"))["position"] == 0
+        assert time.monotonic() - began < HEALED_SECONDS
+
+
+async def test_several_gateways(store: Store, realtime: Realtime, settings: Settings) -> None:
+    """One user on two gateways gets the same on both, and can go on where the other left off."""
+    other = free_port()
+    async with running_gateway(replace(settings, realtime_port=other)):
+        second = Realtime(other, realtime.token)
+        async with realtime.user("ana") as here, second.user("ana") as there:
+            await store.send("demo", [notification(str(number), users=["ana"]) for number in range(50)])
+            await store.send("demo", [notification("all", to_all=True)])
+            for client in (here, there):
+                while len(delivered(client.frames)) < 51:
+                    await client.next()
+            assert sorted(delivered(here.frames)) == sorted(delivered(there.frames))
+        resume = {"epoch": store.epoch, "positions": {"user": 49}}
+        async with second.user("ana", resume=resume) as ana:
+            assert sorted(delivered(await ana.until("caught_up"))) == [("all", 1), ("user", 50)]

@@ -1,0 +1,101 @@
+"""A client that does not read costs bounded memory and delays nobody, and loses nothing in the end."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+from msgspec.structs import replace
+
+from tests.support.realtime import Client, Realtime, Wire, delivered, handshake, masked
+from tests.support.sending import notification
+from tidings.protocol import limits
+from tidings_workers.config import Settings
+from tidings_workers.store import Store
+
+BODY = "x" * 30_000
+BIG = 300
+OUTBOX = 2 * limits.FRAME_BYTES
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return replace(settings, outbox_bytes=OUTBOX)
+
+
+async def measure(store: Store, clients: list[Client]) -> float:
+    """The 99th percentile of the seconds from a send to its arrival, while another user gets large ones."""
+    seen: list[float] = []
+
+    async def arrive(client: Client, began: float) -> None:
+        await client.expect("notification")
+        seen.append(time.monotonic() - began)
+
+    async def load() -> None:
+        for _ in range(BIG // 10):
+            await store.send("demo", [notification("big", users=["slow"], body=BODY)] * 10)
+
+    loading = asyncio.create_task(load())
+    for _ in range(20):
+        began = time.monotonic()
+        await store.send("demo", [notification("small", to_all=True)])
+        await asyncio.gather(*(arrive(client, began) for client in clients))
+    await loading
+    return sorted(seen)[int(len(seen) * 0.99)]
+
+
+async def test_delays_nobody(store: Store, realtime: Realtime) -> None:
+    """One that reads nothing is closed with 4100 after a bounded outbox; fifty others don't notice."""
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(realtime.user(f"u{number}")) for number in range(50)]
+        async with realtime.user("slow") as reader:
+            reading = asyncio.create_task(reader.closed(60))
+            before = await measure(store, clients)
+            reading.cancel()
+            await asyncio.wait([reading])
+        async with lazy(realtime) as wire:
+            beside = await measure(store, clients)
+            received, code = 0, 0
+            while not code:
+                first, payload = await wire.frame()
+                received += len(payload)
+                code = int.from_bytes(payload[:2]) if first == 0x88 else 0
+        assert code == 4100
+        # What the kernel holds for a socket, and the outbox.
+        assert received < BIG * len(BODY) * 0.9
+        assert beside < 3 * before + 0.1
+    resume = {"epoch": store.epoch, "positions": {"user": BIG, "all": 20}}
+    async with realtime.user("slow", resume=resume) as back:
+        frames = await back.until("caught_up")
+        expected = [*(("user", BIG + number) for number in range(1, BIG + 1))]
+        assert [each for each in delivered(frames) if each[0] == "user"] == expected
+
+
+@contextlib.asynccontextmanager
+async def lazy(realtime: Realtime) -> AsyncIterator[Wire]:
+    """A welcomed connection of `slow` with a small receive buffer, that reads nothing by itself."""
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", realtime.port))
+    reader, writer = await asyncio.open_connection(sock=raw, limit=4096)
+    wire = Wire(reader, writer)
+    try:
+        wire.write(handshake(": ".join(realtime.bearer("slow"))))
+        assert (await wire.response())[0] == 101
+        wire.write(masked(json.dumps({"type": "connect"})))
+        assert (await wire.message())["type"] == "welcome"
+        yield wire
+    finally:
+        writer.transport.abort()
+
+
+async def test_unread_pongs(realtime: Realtime) -> None:
+    """A flood of pings by one that does not read the answers ends as a flood, not as memory."""
+    async with lazy(realtime) as wire:
+        wire.write(masked("x" * 125, 0x89) * 1000)
+        assert await wire.close_code() == 4101
