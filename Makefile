@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop run test check lint types format schemas constraints bench clean
+.PHONY: help install develop run test check lint types format schemas constraints acceptance chaos soak bench clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,15 @@ schemas: .venv/.developed ## Write openapi/ anew from the code
 
 constraints: .venv/.developed ## Resolve constraints.txt anew; ARGS=--upgrade takes newer versions
 	$(BIN)/python tools/constraints.py $(ARGS)
+
+acceptance: .venv/.developed ## 10,000 notifications to 200 listeners that come and go: every copy once and in order
+	ACCEPTANCE=1 $(BIN)/python -m pytest tests/stack/test_acceptance.py -s $(ARGS)
+
+chaos: .venv/.developed ## Kill parts in any order under load; ROUNDS=20 sets how often, CHAOS_SEED repeats a run
+	CHAOS_ROUNDS=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/chaos -s $(ARGS)
+
+soak: .venv/.developed ## Mixed load for SECONDS=300, watching the memory of each process
+	SOAK_SECONDS=$(or $(SECONDS),300) $(BIN)/python -m pytest tests/chaos/test_soak.py -s $(ARGS)
 
 bench: .venv/.developed ## Measure, and write bench/results; ARGS="fanout" narrows it
 	$(BIN)/python -m bench $(ARGS)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.support.listening import Listener, listening
+from tests.support.listening import drop_at_random, listening
 from tests.support.stack import Stack
 from tests.support.traffic import (
     Account,
@@ -80,14 +80,6 @@ async def change_members(client: AsyncTidings, reference: Reference, chance: ran
     reference.groups[group] = members - {leaving} | {joining}
 
 
-async def drop_at_random(listeners: Sequence[Listener]) -> None:
-    """Break one connection after another, until cancelled."""
-    chance = random.Random(3)
-    while True:
-        await asyncio.sleep(0.02)
-        chance.choice(listeners).drop()
-
-
 @pytest.mark.timeout(300)
 async def test_every_expected_copy_once_and_in_order(stack: Stack) -> None:
     """Each user ends with exactly the copies that the rules give, each once, in the order of sending."""
@@ -96,7 +88,7 @@ async def test_every_expected_copy_once_and_in_order(stack: Stack) -> None:
     async with stubborn_client(stack) as client:
         await make_groups(client, reference, GROUPS)
         async with listening(stack, USERS) as listeners, asyncio.TaskGroup() as group:
-            dropping = group.create_task(drop_at_random(listeners[: LISTENERS // 3]))
+            dropping = group.create_task(drop_at_random(listeners[: LISTENERS // 3], 0.02))
             await send_batches(client, reference, account)
             dropping.cancel()
             sent = time.monotonic()

@@ -15,7 +15,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from tests.support.stack import Stack
+from tests.support.stack import Installation
 from tidings.protocol import frames
 from tidings.protocol.frames import CaughtUp, Connect, Delivered, Gap, Joined, Left, Resume, Welcome
 
@@ -37,7 +37,7 @@ class Arrival(NamedTuple):
 class Listener:
     """One user's client: it comes back whenever its connection ends, and resumes where it stands."""
 
-    def __init__(self, stack: Stack, user: str, url: str = "") -> None:
+    def __init__(self, at: Installation, user: str, url: str = "") -> None:
         self.user = user
         self.arrivals: list[Arrival] = []
         self.counts: Counter[int] = Counter()
@@ -47,8 +47,8 @@ class Listener:
         self.epoch = ""
         self.positions: dict[str, int] = {}
         self.standing = asyncio.Event()
-        self._stack = stack
-        self._url = url
+        self._at = at
+        self.url = url
         self._socket: ClientConnection | None = None
         self._last: dict[str, int] = {}
 
@@ -57,8 +57,8 @@ class Listener:
         while True:
             try:
                 async with connect(
-                    self._url or self._stack.realtime,
-                    additional_headers={"Authorization": f"Bearer {self._stack.token(self.user)}"},
+                    self.url or self._at.realtime,
+                    additional_headers={"Authorization": f"Bearer {self._at.token(self.user)}"},
                     compression=None,
                     proxy=None,
                     open_timeout=10,
@@ -123,12 +123,19 @@ class Listener:
             self.positions[log] = max(position, self.positions.get(log, 0))
 
 
+async def drop_at_random(listeners: Sequence[Listener], pause: float) -> None:
+    """Break one connection after another, this many seconds apart, until cancelled."""
+    while True:
+        await asyncio.sleep(pause)
+        random.choice(listeners).drop()
+
+
 @contextlib.asynccontextmanager
 async def listening(
-    stack: Stack, users: Iterable[str], urls: Sequence[str] = ("",)
+    at: Installation, users: Iterable[str], urls: Sequence[str] = ("",)
 ) -> AsyncIterator[list[Listener]]:
     """Listeners, one per user, all welcomed; spread over the gateways at `urls`."""
-    listeners = [Listener(stack, user, urls[index % len(urls)]) for index, user in enumerate(users)]
+    listeners = [Listener(at, user, urls[index % len(urls)]) for index, user in enumerate(users)]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(listener.run()) for listener in listeners]
         for listener in listeners:

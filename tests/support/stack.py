@@ -72,15 +72,36 @@ def part_of(pid: int) -> Part | None:
     return next((part for part in PARTS if part == name), None)
 
 
-class Stack:
+class Installation:
+    """Where a running Tidings is reached, and with what key."""
+
+    def __init__(self, api: str, realtime: str, key: str) -> None:
+        self.api, self.realtime, self.key = api, realtime, key
+
+    def token(self, subject: str, scope: str = "inbox") -> str:
+        """A token signed with the key: a user's, or with another scope a service's."""
+        tenant, kid, secret = self.key.split(".")
+        now = int(time.time())
+        claims = {"iss": tenant, "sub": subject, "aud": "tidings", "iat": now, "exp": now + 3600}
+        return jwt.encode({**claims, "scope": scope}, secret, algorithm="HS256", headers={"kid": kid})
+
+    def ready(self) -> int:
+        """The status of `/health/ready`; 0 where nobody answers."""
+        try:
+            return httpx.get(f"{self.api}/health/ready", timeout=5, trust_env=False).status_code
+        except httpx.RequestError:
+            return 0
+
+
+class Stack(Installation):
     """One `dev` and its data; it may be killed and started again on the same ports and data."""
 
     def __init__(self, home: Path) -> None:
+        super().__init__("", "", "")
         self.home = home
         self.data = home / "data"
         self.log = home / "dev.log"
         self.ports = [quiet_port() for _ in range(3)]
-        self.api = self.realtime = self.key = ""
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -150,20 +171,6 @@ class Stack:
         pid = self.pids()[part]
         os.kill(pid, signal.SIGKILL)
         return pid
-
-    def ready(self) -> int:
-        """The status of `/health/ready`; 0 where nobody answers."""
-        try:
-            return httpx.get(f"{self.api}/health/ready", timeout=5, trust_env=False).status_code
-        except httpx.RequestError:
-            return 0
-
-    def token(self, subject: str, scope: str = "inbox") -> str:
-        """A token signed with the key: a user's, or with another scope a service's."""
-        tenant, kid, secret = self.key.split(".")
-        now = int(time.time())
-        claims = {"iss": tenant, "sub": subject, "aud": "tidings", "iat": now, "exp": now + 3600}
-        return jwt.encode({**claims, "scope": scope}, secret, algorithm="HS256", headers={"kid": kid})
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from tests.support.listening import Listener
-from tests.support.stack import Stack
+from tests.support.stack import Installation
 from tidings import AsyncTidings, Message, RetryPolicy, TidingsError
 
 # As often as it takes: the servers are being killed.
@@ -127,9 +127,9 @@ async def send_steadily(
 
 
 @asynccontextmanager
-async def stubborn_client(stack: Stack) -> AsyncIterator[AsyncTidings]:
+async def stubborn_client(at: Installation) -> AsyncIterator[AsyncTidings]:
     """The SDK's client with the patience that a test of deaths needs."""
-    async with AsyncTidings(stack.api, key=stack.key, retries=STUBBORN) as client:
+    async with AsyncTidings(at.api, key=at.key, retries=STUBBORN) as client:
         yield client
 
 
