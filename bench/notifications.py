@@ -8,7 +8,7 @@ import msgspec
 from tidings.protocol.frames import Delivered
 from tidings.protocol.notifications import Notification
 
-# As its receiver sees it this is 200 bytes of JSON, id and time included.
+# As its receiver sees it this is 185 bytes of JSON, id and time included; in its frame 255.
 CONTENT: Final[dict[str, Any]] = {
     "category": "orders",
     "title": "On its way",
@@ -30,4 +30,5 @@ def example_text() -> bytes:
         created_at=datetime(2026, 11, 22, 7, 0, 0, 123000, UTC),
         **CONTENT,
     )
-    return msgspec.json.encode(Delivered("all", 250, notification))
+    # The server writes milliseconds.
+    return msgspec.json.encode(Delivered("all", 250, notification)).replace(b".123000Z", b".123Z")
