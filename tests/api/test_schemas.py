@@ -9,8 +9,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import jsonschema
@@ -86,20 +87,31 @@ def server() -> Iterator[tuple[str, str]]:
             "PATH": os.environ["PATH"],
             "REDIS_URL": valkey.url,
             "TIDINGS_PORT": str(port),
-            "TIDINGS_OPERATOR_PORT": str(free_port()),
         }
-        with (home / "api.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tidings_api.cli", "api"], env=environment, stdout=log, stderr=log
-            )
-        url = f"http://127.0.0.1:{port}"
-        try:
-            wait_until(lambda: _ready(url), "starting the API")
+        with ExitStack() as parts:
+            log = parts.enter_context((home / "log").open("wb"))
+            for part in ("dispatcher", "api"):
+                parts.enter_context(_started(part, environment, log))
+            url = f"http://127.0.0.1:{port}"
+            wait_until(lambda: _ready(url), f"starting the API, see {home / 'log'},", 30)
             yield url, token
-        finally:
-            process.terminate()
-            process.wait(15)
-            shutil.rmtree(home)
+    shutil.rmtree(home)
+
+
+@contextmanager
+def _started(part: str, environment: dict[str, str], log: IO[bytes]) -> Iterator[None]:
+    """`tidings-server <part>`, ended in order."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tidings_api.cli", part],
+        env=environment | {"TIDINGS_OPERATOR_PORT": str(free_port())},
+        stdout=log,
+        stderr=log,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(15)
 
 
 async def _prepare(config: Settings) -> str:
@@ -115,7 +127,7 @@ async def _prepare(config: Settings) -> str:
 
 def _ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health/live").status_code == 200
+        return httpx.get(f"{url}/health/ready").status_code == 200
     except httpx.TransportError:
         return False
 
