@@ -197,7 +197,7 @@ def _as_sent(stored: StoredNotification) -> SentNotification:
         expires_at=content.expires_at,
         accepted_at=timestamp(stored.accepted_at),
         stored_at=None if stored.stored_at is None else timestamp(stored.stored_at),
-        receipts=Receipts(recipients=stored.recipients, delivered=None, seen=None, read=None),
+        receipts=Receipts(recipients=stored.recipients, delivered=stored.delivered, seen=0, read=0),
     )
 
 

@@ -64,8 +64,8 @@ class Dispatcher:
     async def close(self) -> None:
         """Stop every worker and give the leases back."""
         held = list(self._workers)
-        for partition in held:
-            await self._stop(partition)
+        await cancelled(self._workers.values())
+        self._workers.clear()
         await asyncio.gather(
             *(self._store.ingress.release(partition, self.name) for partition in held),
             self._store.ingress.retire(self.name),

@@ -14,19 +14,24 @@ import msgspec
 
 from tidings.protocol.notifications import Target
 from tidings_workers.store import Store
+from tidings_workers.store.inbox import id_of
 from tidings_workers.store.ingress import (
     PLAN_PART,
     PROBE_KEY,
+    Arrived,
     Compound,
     Disband,
     Hide,
     Membership,
+    Move,
     Operation,
     Probe,
     Recall,
     Step,
     Work,
 )
+from tidings_workers.store.keys import partition_of_id
+from tidings_workers.store.logs import Entry, Part, read
 
 STEP_USERS: Final = 500
 # Numbers of one operation: more than a plan can have users.
@@ -57,6 +62,7 @@ class Expansion:
     """Makes the steps of one source partition's work."""
 
     def __init__(self, store: Store, partition: int) -> None:
+        self._core = store.core
         self._keys = store.core.keys
         self._ingress = store.ingress
         self._partition = partition
@@ -90,6 +96,8 @@ class Expansion:
                 return self._disband(operation)
             case Probe():
                 return self._probe(operation)
+            case Arrived():
+                return self._arrived(operation)
 
     async def _plan(self, compound: Compound, entry: int) -> _Plan | None:
         """The frozen plan, made now if there is none; None when nothing is left to do or can be."""
@@ -217,6 +225,29 @@ class Expansion:
 
     async def _probe(self, operation: Probe) -> AsyncIterator[_Part]:
         yield 1, {operation.target: [["p", PROBE_KEY, operation.token]]}, None
+
+    async def _arrived(self, operation: Arrived) -> AsyncIterator[_Part]:
+        number = 0
+        for move in operation.moves:
+            log, after = self._keys.of(move.log), move.after
+            while after < move.up_to:
+                part = Part(log.base, after, move.up_to, STEP_USERS)
+                (found,) = await read(self._core, log.partition, [part])
+                number += 1
+                yield number, self._deliveries(move, found.entries), None
+                if len(found.entries) < STEP_USERS:
+                    break
+                after = found.entries[-1].position
+
+    def _deliveries(self, move: Move, entries: Sequence[Entry]) -> dict[int, list[list[Any]]]:
+        operations: dict[int, list[list[Any]]] = {}
+        for entry in entries:
+            identity = id_of(entry.content)
+            partition = partition_of_id(identity)
+            count = sum(user not in entry.exclude for user in move.users)
+            if partition is not None and count:
+                operations.setdefault(partition, []).append(["v", f"n/{move.tenant}/{identity}", count])
+        return operations
 
     def _by_partition(self, tenant: str, users: Sequence[str]) -> dict[int, list[str]]:
         bases: dict[int, list[str]] = {}

@@ -44,8 +44,6 @@ CLOSING_SECONDS: Final = 5.0
 STALLED_SECONDS: Final = 10.0
 WRITE_HIGH_BYTES: Final = 64 * 1024
 
-NO_GROUPS: Final = frozenset({"user", "all"})
-
 _clock: Final = time.monotonic
 
 
@@ -61,6 +59,7 @@ class Connection(asyncio.Protocol):
         "_queue",
         "_transport",
         "_writable",
+        "acknowledged",
         "address",
         "catching_up",
         "close_code",
@@ -69,7 +68,6 @@ class Connection(asyncio.Protocol):
         "device",
         "id",
         "identity",
-        "logs",
         "origin",
         "session",
         "user",
@@ -88,6 +86,8 @@ class Connection(asyncio.Protocol):
         self._writable: asyncio.Future[None] | None = None
         self._abort_at: float | None = None
         self.session = Session(_clock(), gateway.settings.heartbeat_seconds)
+        # The logs that the client was told of, and up to where it acknowledged each, or started in it.
+        self.acknowledged: dict[str, int] = {}
         self.address = ""
         self.catching_up: CatchUp | None = None
         self.close_code: int | None = None
@@ -95,8 +95,6 @@ class Connection(asyncio.Protocol):
         self.counted = False
         self.device: str | None = None
         self.id = ""
-        # The logs that the client was told of, by `welcome` or `joined`.
-        self.logs = NO_GROUPS
         self.identity: Identity | None = None
         self.origin: str | None = None
 
@@ -348,7 +346,8 @@ class Connection(asyncio.Protocol):
         """Begin to catch up from these cursors; they name every log that the client was told of."""
         for topic in self._topics():
             topic.live.pop(self, None)
-        self.logs = NO_GROUPS if cursors.keys() == NO_GROUPS else frozenset(cursors)
+        for name, position in cursors.items():
+            self.acknowledged.setdefault(name, position)
         self._gateway.hub.catching_up[self] = None
         self._gateway.catch_up(self, cursors, departed, replay=replay)
 
@@ -359,14 +358,14 @@ class Connection(asyncio.Protocol):
             topic.live.pop(self, None)
 
     def _topics(self) -> "list[Topic]":
-        found = map(self.user.followed, self.logs)
+        found = map(self.user.followed, self.acknowledged)
         return [topic for topic in found if topic is not None]
 
     def cursor(self, name: str) -> int:
         """The last position of a log that this connection has been sent, or passed over."""
         if self.catching_up is not None:
             return self.catching_up.cursors.get(name, 0)
-        return self.user.end(name) if name in self.logs else 0
+        return self.user.end(name) if name in self.acknowledged else 0
 
     def joined(self, name: str, position: int) -> None:
         """The user became a member of a group: its log starts here after a position."""
@@ -375,13 +374,14 @@ class Connection(asyncio.Protocol):
         self.send(frames.Joined(name, position))
         if self.catching_up is not None:
             self.catching_up.cursors[name] = position
-            self.logs |= {name}
+            self.acknowledged.setdefault(name, position)
         else:
-            self.start({log: self.cursor(log) for log in self.logs} | {name: position}, set(), replay=False)
+            cursors = {log: self.cursor(log) for log in self.acknowledged}
+            self.start(cursors | {name: position}, set(), replay=False)
 
     def left(self, name: str, position: int) -> None:
         """The user left a group: nothing after a position comes."""
-        if self.closed or not self.session.is_open or name not in self.logs:
+        if self.closed or not self.session.is_open or name not in self.acknowledged:
             return
         if self.catching_up is not None:
             self.catching_up.departed.add(name)

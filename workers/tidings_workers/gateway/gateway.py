@@ -17,13 +17,14 @@ from tidings.protocol.frames import Connect, ErrorFrame, Positions, Refreshed
 from tidings_workers import metrics
 from tidings_workers.config import Settings
 from tidings_workers.gateway import handshake, opening
+from tidings_workers.gateway.acknowledgements import Acknowledgements
 from tidings_workers.gateway.catchup import CatchUp
 from tidings_workers.gateway.connection import Connection
 from tidings_workers.gateway.hub import Hub
 from tidings_workers.gateway.wheel import SLOT_SECONDS, Wheel
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import DataLost, StorageUnavailable, Store
-from tidings_workers.store.feeds import Acknowledgement, decode_feed
+from tidings_workers.store.feeds import decode_feed
 from tidings_workers.store.keys import feed
 from tidings_workers.tasks import Background
 from tidings_workers.tokens import Identity, TokenError, Verifier
@@ -56,8 +57,7 @@ class Gateway:
         self._tenants: Counter[str] = Counter()
         self._users: Counter[str] = Counter()
         self._positions = dict.fromkeys(range(store.partitions), "0")
-        self._acknowledged: dict[tuple[str, str], Acknowledgement] = {}
-        self._storing = asyncio.Lock()
+        self._acknowledgements = Acknowledgements(self.hub)
         self._reading = asyncio.Semaphore(READERS)
         self._emptied: asyncio.Event | None = None
         view.on_change(self._registry_changed)
@@ -90,7 +90,7 @@ class Gateway:
         if user is not None and user.connections.pop(connection, self) is not self:
             connection.leave_topics()
             self.hub.interest.release(user.topic)
-            if (user.topic.log.base, connection.device) in self._acknowledged:
+            if self._acknowledgements.waits_for(connection):
                 # The device may come back at once, to another gateway.
                 self.background.spawn(self.flush_acknowledgements())
 
@@ -182,21 +182,7 @@ class Gateway:
 
     def acknowledge(self, connection: Connection, positions: Positions) -> None:
         """Everything up to these positions arrived, cut to what was sent."""
-        if connection.device is None:
-            return
-        cut = {
-            name: min(position, connection.cursor(name))
-            for name, position in positions.items()
-            if name in connection.logs
-        }
-        key = (connection.user.topic.log.base, connection.device)
-        waiting = self._acknowledged.get(key)
-        if waiting is not None:
-            for name, position in waiting.positions.items():
-                cut[name] = max(position, cut.get(name, 0))
-        self._acknowledged[key] = Acknowledgement(
-            connection.user.topic.log, connection.device, cut, anew=False
-        )
+        self._acknowledgements.add(connection, positions)
 
     def refresh(self, connection: Connection, token: str) -> None:
         """Take a new token of the same user."""
@@ -273,17 +259,8 @@ class Gateway:
             self._positions[partition] = "0"
 
     async def flush_acknowledgements(self) -> None:
-        """Store what devices acknowledged since the last time; all of it is stored on return."""
-        async with self._storing:
-            waiting, self._acknowledged = self._acknowledged, {}
-            if not waiting:
-                return
-            try:
-                await self.store.feeds.acknowledge(list(waiting.values()))
-            except StorageUnavailable:
-                # Keep them for the next time; newer ones win.
-                self._acknowledged = waiting | self._acknowledged
-                raise
+        """Store what was acknowledged since the last time; all of it is stored on return."""
+        await self._acknowledgements.store()
 
     async def turn_wheel(self) -> None:
         """Call what is due, twice a second."""

@@ -35,7 +35,9 @@ class Hub:
         # Connections on their way to the present: live on no topic.
         self.catching_up: dict[Connection, None] = {}
         self.dirty: list[Connection] = []
-        self.interest = Interest(store, name, spawn, self._healed)
+        self.interest = Interest(
+            store, name, spawn, self._healed, lambda topic: spawn(self._look_again(topic))
+        )
         self._name = name
         self._spawn = spawn
         # Groups that could not be followed because the storage was away.
@@ -190,6 +192,7 @@ class Hub:
             # The rest is rare, and comes after what was sent before it.
             self._flush(touched)
             touched.clear()
+            topic.changes += not isinstance(item, Departed)
             self._take_change(topic, item)
         self._flush(touched)
 
@@ -216,6 +219,45 @@ class Hub:
                 self._leave(user, item.group, item.position)
             case Hidden() if user is not None:
                 user.hidden.add(f"{item.log}/{item.position}")
+
+    async def _look_again(self, topic: Topic) -> None:
+        """A feed lost a change: read from the store what it was."""
+        user = self.users.get(topic.log.base)
+        if user is None:
+            (facts,) = await self.store.feeds.watch(self._name, topic.log.partition, [topic.log.base])
+            topic.correct(facts)
+        elif user.waiting is None:
+            # What comes meanwhile may be newer than what is read.
+            user.waiting = []
+            try:
+                attached = await self.store.feeds.attach(self._name, topic.log, None)
+                topic.correct(attached.facts)
+                user.hidden.update(attached.hidden)
+                for group, intervals in attached.memberships.items():
+                    self._correct(user, group, intervals)
+                for group in user.memberships.keys() - attached.memberships.keys():
+                    self._correct(user, group, [])
+            finally:
+                waiting, user.waiting = user.waiting, None
+                for item in waiting:
+                    self._take_change(topic, item)
+
+    def _correct(self, user: User, group: str, intervals: list[tuple[int, int]]) -> None:
+        """The store has the last word on a membership."""
+        known = user.memberships.get(group, [])
+        if known == intervals:
+            return
+        if user.is_active(group):
+            start = known[-1][0]
+            end = dict(intervals).get(start, start)
+            if end >= 0:
+                self._leave(user, group, end)
+        if not intervals:
+            return
+        was_active = user.is_active(group)
+        user.memberships[group] = intervals
+        if user.is_active(group) and not was_active:
+            self._spawn(self._join(user, group))
 
     def _recall(self, topic: Topic, position: int, identity: str) -> None:
         if not topic.ready.done() or position > topic.position or not topic.removed(position):

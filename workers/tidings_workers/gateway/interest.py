@@ -23,14 +23,26 @@ Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
 
 class Interest:
-    """The topics of one gateway. `healed` is told of every topic that healing moved forward."""
+    """The topics of one gateway.
 
-    def __init__(self, store: Store, name: str, spawn: Spawn, healed: Callable[[Topic], None]) -> None:
+    `healed` is told of every topic that healing moved forward, `changed` of one to which more happened
+    than the feeds told.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        spawn: Spawn,
+        healed: Callable[[Topic], None],
+        changed: Callable[[Topic], None],
+    ) -> None:
         self.topics: dict[str, Topic] = {}
         self._store = store
         self._name = name
         self._spawn = spawn
         self._healed = healed
+        self._changed = changed
         self._leaving: dict[str, asyncio.Future[None]] = {}
 
     async def hold(self, log: Log) -> Topic:
@@ -141,10 +153,13 @@ class Interest:
     async def _sweep(self, partition: int, topics: list[Topic]) -> None:
         for start in range(0, len(topics), SWEEP_LOGS):
             some = topics[start : start + SWEEP_LOGS]
-            known = [(topic.log.base, topic.position) for topic in some]
-            for index in await self._store.feeds.behind(self._name, partition, known):
-                # It may have caught up through its feed meanwhile; then healing finds nothing.
+            known = [(topic.log.base, topic.position, topic.changes) for topic in some]
+            behind, changed = await self._store.feeds.unknown(self._name, partition, known)
+            # The feed may have brought it meanwhile; then looking again finds nothing.
+            for index in behind:
                 self.heal_soon(some[index])
+            for index in changed:
+                self._changed(some[index])
 
     # Giving up
 

@@ -28,6 +28,7 @@ class Topic:
         "_pending",
         "_recent",
         "_recent_bytes",
+        "changes",
         "floor",
         "head",
         "healing",
@@ -48,6 +49,8 @@ class Topic:
         self.position = 0
         self.floor = 0
         self.holes: list[int] = []
+        # What was heard of `Facts.changes`.
+        self.changes = 0
         self.live: dict[Connection, None] = {}
         # Connections (of a user's log) or users (of others) for which the topic is kept.
         self.holders = 0
@@ -63,6 +66,7 @@ class Topic:
     def start(self, facts: Facts) -> None:
         """The log's facts are known: follow it from here."""
         self.position, self.floor, self.holes = facts.head, facts.floor, facts.holes
+        self.changes += facts.changes
         if not self.ready.done():
             self.ready.set_result(None)
 
@@ -114,6 +118,12 @@ class Topic:
             self._recent = deque(kept)
             self._recent_bytes = sum(len(entry.content) for entry in kept)
         return True
+
+    def correct(self, facts: Facts) -> None:
+        """Take what was read of the log, but for its entries: they come in their own order."""
+        for position in facts.holes:
+            self.removed(position)
+        self.floor, self.changes = max(self.floor, facts.floor), facts.changes
 
     def flush(self, now: int) -> int:
         """Send what was taken to every live connection; answers how many frames that made.

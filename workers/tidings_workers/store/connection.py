@@ -55,6 +55,7 @@ SCRIPTS: Final = dict(
         _script("members", "append"),
         _script("disband", "append"),
         _script("probe", "append"),
+        _script("delivered", "append"),
         _script("watch", "holes"),
         _script("attach", "holes"),
         *map(_script, ("claim", "unwatch", "acknowledge", "read", "heads", "lease", "release")),

@@ -96,6 +96,16 @@ class Acknowledgement(NamedTuple):
     anew: bool
 
 
+class Delivery(NamedTuple):
+    """A user's device acknowledged these spans (after, up to) of a log."""
+
+    user: Log
+    tenant: str
+    name: str
+    log: str
+    spans: list[tuple[int, int]]
+
+
 class Feeds:
     """What one gateway asks of the store."""
 
@@ -142,27 +152,46 @@ class Feeds:
 
     async def attach(self, gateway: str, log: Log, device: str | None) -> Attached:
         """Register interest in a user's log, then read what the user's slot knows."""
-        head, floor, holes, groups, hidden, known = await self._core.run(
+        head, floor, holes, changes, groups, hidden, known = await self._core.run(
             "attach", log.partition, log.base, gateway, device or ""
         )
         return Attached(
-            facts_of(head, floor, holes),
+            facts_of(head, floor, holes, changes),
             read_memberships(groups),
             [text(mark) for mark in hidden],
             _device(known, milliseconds()),
         )
 
-    async def behind(self, gateway: str, partition: int, logs: Sequence[tuple[str, int]]) -> list[int]:
-        """Of (base, position) pairs: the indexes of those whose log has gone on. Renews interest.
+    async def unknown(
+        self, gateway: str, partition: int, logs: Sequence[tuple[str, int, int]]
+    ) -> tuple[list[int], list[int]]:
+        """Of (base, position, changes): the indexes of those that have gone on, and that have changed.
+
+        Renews interest.
 
         Raises DataLost when a log ends before a position that it once had.
         """
-        answer = await self._core.run("heads", partition, pack([gateway, logs]))
-        for number in answer:
+        behind, changed = await self._core.run("heads", partition, pack([gateway, logs]))
+        for number in behind:
             if number < 0:
-                base, position = logs[-number - 1]
+                base, position, _ = logs[-number - 1]
                 raise DataLost(f"the log {base} no longer has position {position}")
-        return [number - 1 for number in answer]
+        return [number - 1 for number in behind], [number - 1 for number in changed]
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """Count what devices acknowledged on the notifications' receipts: once per user."""
+        parts: dict[int, dict[str, list[Any]]] = {}
+        for item in deliveries:
+            row = parts.setdefault(item.user.partition, {}).setdefault(
+                item.user.base, [item.user.base, item.tenant, item.name, []]
+            )
+            row[3].append([item.log, item.spans])
+        await asyncio.gather(
+            *(
+                self._core.run("delivered", partition, pack(list(rows.values())))
+                for partition, rows in parts.items()
+            )
+        )
 
     async def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
         """Move devices' positions forward; the longest unused of too many is forgotten."""

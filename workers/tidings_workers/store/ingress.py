@@ -80,7 +80,23 @@ class Probe(Struct, array_like=True, frozen=True, tag="p"):
     target: int
 
 
-Operation = Compound | Membership | Hide | Recall | Disband | Probe
+class Move(Struct, array_like=True, frozen=True):
+    """These users' marks moved over positions `after` < p <= `up_to` of the log with this base."""
+
+    tenant: str
+    log: str
+    after: int
+    up_to: int
+    users: list[str]
+
+
+class Arrived(Struct, array_like=True, frozen=True, tag="v"):
+    """Count deliveries on the records of what users' marks moved over."""
+
+    moves: list[Move]
+
+
+Operation = Compound | Membership | Hide | Recall | Disband | Probe | Arrived
 
 _log = structlog.get_logger()
 

@@ -64,6 +64,13 @@ class Keys:
         """The log of what was sent to everybody of a tenant."""
         return Log(f"a/{tenant}", partition_of(tenant, "", self.partitions), "all")
 
+    def of(self, base: str) -> Log:
+        """The log of a base."""
+        kind, tenant, *name = base.split("/")
+        if kind == "u":
+            return self.user(tenant, name[0])
+        return self.group(tenant, name[0]) if kind == "g" else self.all(tenant)
+
     def claim(self, tenant: str, key: str) -> tuple[int, str]:
         """Partition and key (without the tag) of an idempotency key's claim."""
         # The key may hold any printable character, `/` included, so only its digest is used.

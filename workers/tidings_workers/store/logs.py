@@ -44,12 +44,14 @@ class Range(NamedTuple):
 class Facts(NamedTuple):
     """A log's arithmetic: positions `floor` < p <= `head` are there, but for `holes` (sorted).
 
-    A hole is what was recalled, or what has expired by itself.
+    A hole is what was recalled, or what has expired by itself. `changes` counts all that ever happened
+    to the log but appends: recalls, and for a user's log memberships and hidden marks.
     """
 
     head: int
     floor: int
     holes: list[int]
+    changes: int = 0
 
     def between(self, after: int, up_to: int) -> int:
         """How many entries there are with `after` < position <= `up_to`."""
@@ -60,9 +62,9 @@ class Facts(NamedTuple):
         return up_to - after - missing
 
 
-def facts_of(head: Any, floor: Any, holes: Sequence[Any]) -> Facts:
+def facts_of(head: Any, floor: Any, holes: Sequence[Any], changes: Any = 0) -> Facts:
     """Facts from Redis' replies."""
-    return Facts(int(head or 0), int(floor or 0), sorted({int(hole) for hole in holes}))
+    return Facts(int(head or 0), int(floor or 0), sorted({int(hole) for hole in holes}), int(changes or 0))
 
 
 def entry_of(identity: bytes, fields: Sequence[bytes]) -> Entry:

@@ -67,6 +67,7 @@ class StoredNotification(Struct, frozen=True):
     accepted_at: int
     stored_at: int | None
     recipients: int | None
+    delivered: int
 
 
 class _Claim(Struct, array_like=True, frozen=True):
@@ -273,8 +274,12 @@ class Sends:
         partition = partition_of_id(identity)
         if partition is None or partition >= self._core.partitions:
             return None
-        raw = await self._core.connection.call("GET", record_key(partition, tenant, identity))
-        return parse_record(identity, raw) if raw is not None else None
+        key = record_key(partition, tenant, identity)
+        raw, delivered = await asyncio.gather(
+            self._core.connection.call("GET", key),
+            self._core.connection.call("HGET", f"{key}/receipts", "delivered"),
+        )
+        return parse_record(identity, raw, int(delivered or 0)) if raw is not None else None
 
     async def recall(self, tenant: str, identity: str) -> bool:
         """Take a notification back; idempotent. False when this tenant has none such."""
@@ -296,7 +301,7 @@ def record_key(partition: int, tenant: str, identity: str) -> str:
     return f"{tag(partition)}/n/{tenant}/{identity}"
 
 
-def parse_record(identity: str, raw: bytes) -> StoredNotification:
+def parse_record(identity: str, raw: bytes, delivered: int = 0) -> StoredNotification:
     """A record as stored; its form is described in append.lua."""
     to, content = raw[_HEAD:].split(b"\n", 1)
     stored, recipients = int(raw[14:27]), int(raw[43:53])
@@ -308,4 +313,5 @@ def parse_record(identity: str, raw: bytes) -> StoredNotification:
         accepted_at=int(raw[1:14]),
         stored_at=stored or None,
         recipients=recipients if recipients >= 0 else None,
+        delivered=delivered,
     )

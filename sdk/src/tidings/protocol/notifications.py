@@ -80,14 +80,15 @@ class Notification(Struct, frozen=True, omit_defaults=True, kw_only=True):
 class Receipts(Struct, frozen=True):
     """How far a notification came, counted in users, not devices.
 
-    Every count is null where it is not known: `recipients` for a target of all, and the rest
-    while this version of the server does not count them.
+    `recipients` is null for a target of all, where it is not known. `delivered` counts users of
+    whom a device acknowledged it. This version of the server keeps no read state: `seen` and
+    `read` are 0.
     """
 
     recipients: int | None
-    delivered: int | None
-    seen: int | None
-    read: int | None
+    delivered: int
+    seen: int
+    read: int
 
 
 class Sent(Struct, frozen=True, omit_defaults=True):

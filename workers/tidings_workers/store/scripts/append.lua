@@ -60,13 +60,20 @@ local function append(base, content, expires, exclude)
   return position
 end
 
+-- Tell of anything but an append. A gateway that has heard of as many changes as are counted here has
+-- missed none; positions show what it missed of the rest.
+local function change(base, item)
+  redis.call('HINCRBY', tag .. '/' .. base, 'changes', 1)
+  route(base, item)
+end
+
 -- Take one position out of a log: gone for readers, and an exception for the counts.
 local function remove(base, position, id)
   local key = tag .. '/' .. base
   local entry = string.format('%.0f', position)
   redis.call('XDEL', key .. '/log', entry .. '-0')
   if redis.call('ZADD', key .. '/holes', entry, entry) == 1 then
-    route(base, { 'r', base, position, id })
+    change(base, { 'r', base, position, id })
   end
 end
 

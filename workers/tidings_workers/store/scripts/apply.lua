@@ -6,6 +6,7 @@
 --   {'h', base, log, position}                 hide a position of a log from the user
 --   {'r', base, id}                            take back the user's own copy
 --   {'p', key, token}                          answer a probe
+--   {'v', record, count}                       so many more users have got a notification
 
 local request = cmsgpack.unpack(ARGV[1])
 local source = request[1]
@@ -43,7 +44,7 @@ local function membership(base, group, joined, position)
   else
     redis.call('HSET', key, group, cmsgpack.pack(intervals))
   end
-  route(base, { joined and 'j' or 'l', base, position, group })
+  change(base, { joined and 'j' or 'l', base, position, group })
 end
 
 local function take_back(base, id)
@@ -68,11 +69,18 @@ for _, step in ipairs(request[2]) do
       elseif kind == 'h' then
         local position = string.format('%.0f', operation[4])
         redis.call('ZADD', tag .. '/' .. base .. '/hidden', position, operation[3] .. '/' .. position)
-        route(base, { 'h', base, operation[4], operation[3] })
+        change(base, { 'h', base, operation[4], operation[3] })
       elseif kind == 'r' then
         take_back(base, operation[3])
       elseif kind == 'p' then
         redis.call('SET', tag .. '/' .. base, operation[3], 'PX', 60000)
+      elseif kind == 'v' then
+        local life = redis.call('PTTL', tag .. '/' .. base)
+        if life > 0 then
+          local receipts = tag .. '/' .. base .. '/receipts'
+          redis.call('HINCRBY', receipts, 'delivered', operation[3])
+          redis.call('PEXPIRE', receipts, life)
+        end
       end
       count = count + 1
     end

@@ -5,7 +5,10 @@
 -- the status: 'x' one stands already, 's' nobody is in it, 'c', 'r' recalled meanwhile, '' no record.
 local record = tag .. '/' .. ARGV[1]
 local status = redis.call('GETRANGE', record, 0, 0)
-if status ~= 'a' then return status end
+if status ~= 'a' then
+  if ARGV[2] ~= '' then redis.call('DEL', tag .. '/' .. ARGV[2]) end
+  return status
+end
 local plan = record .. '/plan'
 local accepted = tonumber(redis.call('GETRANGE', record, 1, 13))
 local count = tonumber(ARGV[4])
