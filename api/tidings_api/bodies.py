@@ -39,7 +39,7 @@ def header(headers: RawHeaders, name: bytes) -> list[bytes]:
 def require_json(headers: RawHeaders) -> None:
     """415 unless the body is named as JSON in UTF-8 and not compressed."""
     kinds = header(headers, b"content-type")
-    if len(kinds) != 1 or not _JSON(kinds[0].strip()):
+    if kinds != [b"application/json"] and (len(kinds) != 1 or not _JSON(kinds[0].strip())):
         raise ProblemError(
             "unsupported_media_type", "Send the body as JSON, with Content-Type: application/json."
         )

@@ -5,6 +5,8 @@ import re
 from html import escape
 from typing import Any, Final
 
+from tidings.protocol.errors import ERRORS, ErrorCode
+
 STYLE: Final = """\
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --accent: #3a6ea5; }
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 62rem; margin: 0 auto; padding: 2rem 1rem 6rem; }
@@ -49,11 +51,8 @@ def render(document: dict[str, Any]) -> str:
         parts += [_operation(*each, document) for each in operations if each[2]["tags"][0] == tag]
     parts.append("<h2>Types</h2>")
     parts += [_type(name, schema) for name, schema in sorted(schemas.items())]
-    parts.append("<h2>Errors</h2><table><tr><th>Status</th><th>Codes</th></tr>")
-    parts += [
-        f"<tr><td>{name.removeprefix('Problem')}</td><td>{_text(answer['description'])}</td></tr>"
-        for name, answer in document["components"]["responses"].items()
-    ]
+    parts.append("<h2>Errors</h2><table><tr><th>Code</th><th>Status</th><th>Meaning</th><th></th></tr>")
+    parts += [_error(entry) for entry in ERRORS.values()]
     parts.append("</table></body></html>\n")
     return "\n".join(parts)
 
@@ -111,6 +110,14 @@ def _type(name: str, schema: dict[str, Any]) -> str:
         f"<section id='type-{escape(name)}'><h3>{escape(name)}</h3>"
         f"<p>{_text(schema.get('description', ''))}</p>"
         f"<table><tr><th>Field</th><th>Type</th><th></th><th>Meaning</th></tr>{rows}</table></section>"
+    )
+
+
+def _error(entry: ErrorCode) -> str:
+    again = "worth another try" if entry.retryable else ""
+    return (
+        f"<tr id='error-{entry.code}'><td><code>{entry.code}</code></td><td>{entry.status}</td>"
+        f"<td>{escape(entry.title)}</td><td>{again}</td></tr>"
     )
 
 

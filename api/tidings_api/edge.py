@@ -68,11 +68,11 @@ class Edge:
 
     def _count(self, scope: Any, answer: "_Answer", seconds: float) -> None:
         route = scope.get("path_template") or "none"
-        key = (route, answer.method, answer.status)
+        # A method is the client's own text: only those that a route answers become a label.
+        method = answer.method if route != "none" else "any"
+        key = (route, method, answer.status)
         counter = self._requests.get(key)
         if counter is None:
-            # A method is the client's own text: only those that a route answers become a label.
-            method = answer.method if route != "none" else "any"
             counter = self._requests[key] = metrics.REQUESTS.labels(
                 route=route, method=method, status=str(answer.status)
             )

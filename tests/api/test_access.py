@@ -168,3 +168,12 @@ async def test_the_docs_need_nothing_from_elsewhere(api: httpx.AsyncClient) -> N
     assert "POST" in page.text
     assert (await api.get("/docs/style.css")).headers["content-type"].startswith("text/css")
     assert (await api.get("/openapi.json")).json()["openapi"] == "3.1.0"
+
+
+async def test_a_problems_type_leads_to_its_explanation(api: httpx.AsyncClient) -> None:
+    """Following the `type` of an error ends at its line in the documentation."""
+    problem = (await api.get("/v1/groups")).json()
+    answer = await api.get(problem["type"])
+    assert (answer.status_code, answer.headers["location"]) == (302, "/docs#error-missing_token")
+    assert "id='error-missing_token'" in (await api.get("/docs")).text
+    assert (await api.get("/problems/nope")).status_code == 404

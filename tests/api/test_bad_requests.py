@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.api.conftest import Bearer
 from tidings.protocol.notifications import CreateNotification
-from tidings_api.bodies import BodyDecoder
+from tidings_api.bodies import BodyDecoder, read_body
 from tidings_api.problems import ProblemError
 
 JSON = {"content-type": "application/json"}
@@ -225,6 +225,19 @@ def head(bearer: Bearer, *lines: str) -> bytes:
         "content-type: application/json",
     ]
     return "\r\n".join([*fixed, *lines, "", ""]).encode()
+
+
+async def test_a_body_that_does_not_come_is_a_408(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body has its time to arrive, however slowly its bytes drip."""
+    monkeypatch.setattr("tidings_api.bodies.limits.BODY_TIMEOUT_SECONDS", 0.05)
+
+    async def drip() -> Any:
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    with pytest.raises(ProblemError) as caught:
+        await read_body(drip, [(b"content-length", b"1000")], 1000)
+    assert caught.value.code == "body_timeout"
 
 
 async def test_broken_chunks_are_a_400(api: httpx.AsyncClient, bearer: Bearer) -> None:

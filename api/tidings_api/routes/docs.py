@@ -5,9 +5,13 @@ from typing import Final
 
 from litestar import Response, Router, get
 from litestar.datastructures import State
+from litestar.params import FromPath
+from litestar.response import Redirect
 
+from tidings.protocol.errors import ERRORS
 from tidings_api.authorisation import PUBLIC
 from tidings_api.docs_page import STYLE
+from tidings_api.problems import ProblemError
 from tidings_api.services import Documents
 
 _CACHED: Final = {"cache-control": "public, max-age=300"}
@@ -41,4 +45,12 @@ async def style() -> Response[str]:
     return Response(STYLE, media_type="text/css; charset=utf-8", headers=_CACHED)
 
 
-routes: Final = Router("/", include_in_schema=False, route_handlers=[openapi, page, style])
+@get("/problems/{code:str}", opt=PUBLIC)
+async def explain(code: FromPath[str]) -> Redirect:
+    """What a problem's `type` leads to (RFC 9457, section 3.1.1)."""
+    if code not in ERRORS:
+        raise ProblemError("not_found", "There is no such problem: /docs lists them.")
+    return Redirect(f"/docs#error-{code}")
+
+
+routes: Final = Router("/", include_in_schema=False, route_handlers=[openapi, page, style, explain])
