@@ -48,8 +48,7 @@ async def store(settings: Settings) -> AsyncIterator[Store]:
     await store.close()
 
 
-@pytest.fixture
-async def registry(store: Store) -> Registry:
+async def populated(store: Store) -> Registry:
     """A registry with the tenants demo and other, with a key each that has every scope."""
     registry = Registry(store.redis)
     for tenant in ("demo", "other"):
@@ -58,19 +57,28 @@ async def registry(store: Store) -> Registry:
     return registry
 
 
-@pytest.fixture
-async def bearer(registry: Registry) -> Bearer:
-    """Headers with a token: `bearer("send read", tenant="demo", subject="shop")`."""
+async def bearer_of(registry: Registry) -> Bearer:
+    """Makes headers with a token: `bearer("send read", tenant="demo", subject="shop")`."""
     keys = {tenant: await registry.signing_key(tenant) for tenant in ("demo", "other")}
 
     def bearer(scope: str, *, tenant: str = "demo", subject: str = "shop", now: float | None = None) -> Any:
         key = keys[tenant]
         assert key is not None
-        moment = now if now is not None else time.time()
+        moment = time.time() if now is None else now
         token = make_token(key, tenant, subject, frozenset(scope.split()), 3600, moment)
         return {"authorization": f"Bearer {token}"}
 
     return bearer
+
+
+@pytest.fixture
+async def registry(store: Store) -> Registry:
+    return await populated(store)
+
+
+@pytest.fixture
+async def bearer(registry: Registry) -> Bearer:
+    return await bearer_of(registry)
 
 
 @pytest.fixture

@@ -2,17 +2,22 @@
 
 import asyncio
 import json
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+import pytest_asyncio
 
-from tests.api.conftest import Bearer
-from tidings.protocol.notifications import CreateNotification
-from tidings_api.bodies import BodyDecoder, read_body
-from tidings_api.problems import ProblemError
+from tests.api.conftest import Bearer, bearer_of, populated, serving
+from tests.support.valkey import free_port, running
+from tidings_workers.config import Settings
+from tidings_workers.store import Store
+
+# All these tests leave the server as it was, so they share one.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 JSON = {"content-type": "application/json"}
 GOOD = '{"to":{"users":["ana"]},"title":"x"%s}'
@@ -20,6 +25,28 @@ GOOD = '{"to":{"users":["ana"]},"title":"x"%s}'
 
 def data(value: str) -> bytes:
     return (GOOD % f',"data":{{"a":{value}}}').encode()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(short_directory: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Bearer]]:
+    home = Path(tempfile.mkdtemp(dir=short_directory))
+    with running(home) as valkey:
+        config = Settings(redis_url=valkey.url, port=free_port(), drain_seconds=3)
+        store = await Store.open(config, name="test")
+        bearer = await bearer_of(await populated(store))
+        await store.close()
+        async with serving(config) as client:
+            yield client, bearer
+
+
+@pytest.fixture
+def api(shared: tuple[httpx.AsyncClient, Bearer]) -> httpx.AsyncClient:
+    return shared[0]
+
+
+@pytest.fixture
+def bearer(shared: tuple[httpx.AsyncClient, Bearer]) -> Bearer:
+    return shared[1]
 
 
 MALFORMED = {
@@ -227,19 +254,6 @@ def head(bearer: Bearer, *lines: str) -> bytes:
     return "\r\n".join([*fixed, *lines, "", ""]).encode()
 
 
-async def test_a_body_that_does_not_come_is_a_408(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A body has its time to arrive, however slowly its bytes drip."""
-    monkeypatch.setattr("tidings_api.bodies.limits.BODY_TIMEOUT_SECONDS", 0.05)
-
-    async def drip() -> Any:
-        await asyncio.sleep(0.01)
-        return {"type": "http.request", "body": b" ", "more_body": True}
-
-    with pytest.raises(ProblemError) as caught:
-        await read_body(drip, [(b"content-length", b"1000")], 1000)
-    assert caught.value.code == "body_timeout"
-
-
 async def test_broken_chunks_are_a_400(api: httpx.AsyncClient, bearer: Bearer) -> None:
     """A chunked body that is not well formed is the client's fault, not the server's."""
     answer = await raw(api, head(bearer, "transfer-encoding: chunked") + b'5\r\n{"to"\r\nZZ\r\n')
@@ -262,30 +276,3 @@ async def test_what_is_hardly_http_is_refused(api: httpx.AsyncClient, text: byte
     """Garbage, floods of headers and contradicting lengths get a 4xx and leave the server well."""
     assert (await raw(api, text)).startswith(b"HTTP/1.1 4")
     assert (await api.get("/health/live")).status_code == 200
-
-
-_scalar = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-_anything = st.recursive(
-    _scalar,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-)
-_fields = st.sampled_from(["to", "users", "title", "data", "actions", "expires_in", "link", "x"])
-_decoder = BodyDecoder(CreateNotification)
-
-
-def verdict(text: bytes) -> str:
-    try:
-        _decoder.decode(text)
-    except ProblemError as error:
-        return error.code
-    return "decoded"
-
-
-@given(st.one_of(st.dictionaries(_fields, _anything), _anything), st.data())
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_any_body_is_decoded_or_refused(body: Any, draw: st.DataObject) -> None:
-    """No text, whole or cut or with a byte changed, makes the decoder fail in another way."""
-    text = bytearray(json.dumps(body).encode())
-    if draw.draw(st.booleans()):
-        text[draw.draw(st.integers(0, len(text) - 1))] = draw.draw(st.integers(0, 255))
-    assert verdict(bytes(text)) in {"decoded", "malformed_json", "invalid_request"}
