@@ -25,7 +25,8 @@ from tests.support.traffic import (
 USERS = [f"user-{number}" for number in range(20)]
 GROUPS = {"odd": USERS[1::2], "few": USERS[:3]}
 OUTAGE_SECONDS = 10.0
-RATE = 50
+# Who waits tries again every second: all together ten times as often.
+RATE = 25
 
 
 class Probe(NamedTuple):

@@ -112,7 +112,13 @@ class _Call:
         if not self.future.done():
             failure = StorageUnavailable(f"the storage does not answer: {error}")
             failure.__cause__ = error
-            self.future.set_exception(failure)
+            _refuse(self.future, failure)
+
+
+def _refuse(future: asyncio.Future[Any], failure: StorageUnavailable) -> None:
+    """Fail a call. Who waits for several hears of the first; the others are no news for the log."""
+    future.set_exception(failure)
+    future.exception()
 
 
 class Connection:
@@ -164,7 +170,7 @@ class Connection:
         """Issue one command. Raises StorageUnavailable."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if self._away:
-            future.set_exception(StorageUnavailable("the storage does not answer"))
+            _refuse(future, StorageUnavailable("the storage does not answer"))
             return future
         self._pending.append(_Call(arguments, future, durable=durable))
         if not self._scheduled and len(self._flights) < PIPELINES_IN_FLIGHT:
