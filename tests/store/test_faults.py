@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-import time
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.support.dispatching import waiting
-from tests.support.faults import FaultProxy
+from tests.support.faults import FaultProxy, dropped_connections
 from tests.support.sending import eventually, every_item, notification, titles
 from tests.support.valkey import Valkey, running, running_cluster
 from tidings_workers.config import SYNCED_EVERY_SECOND, Settings
@@ -283,7 +283,8 @@ async def test_primary_killed_under_load(short_directory: Path) -> None:
             await asyncio.sleep(0.3)
             await asyncio.to_thread(nodes[2].start)
 
-        try:
-            await under_load(store, restart)
-        finally:
-            await store.close()
+        with dropped_connections():
+            try:
+                await under_load(store, restart)
+            finally:
+                await store.close()

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.sending import notification
-from tidings.protocol.names import ID_PATTERN, TENANT_PATTERN
 from tidings_workers.store import Idempotency, Store
 from tidings_workers.store.keys import (
     PARTITIONS_MAXIMUM,
@@ -26,9 +25,10 @@ from tidings_workers.store.sends import record_key
 
 MOMENTS = st.integers(0, 2**48 - 1)
 PARTITIONS = st.integers(0, PARTITIONS_MAXIMUM - 1)
+Thing = tuple[tuple[str, ...], str]
 # Few letters, those that are special to Redis or to our keys among them, so that clashes are likely.
-IDS = st.text("au.:-@+_", min_size=1, max_size=4).filter(re.compile(ID_PATTERN).search)
-TENANTS = st.text("au-", min_size=1, max_size=3).filter(re.compile(TENANT_PATTERN).search)
+IDS = st.text("au.:-@+_", min_size=1, max_size=4).filter(lambda text: text not in {".", ".."})
+TENANTS = st.text("au-", min_size=1, max_size=3)
 # What the scripts append to a key.
 SUFFIXES = ("", "log", "holes", "hidden", "expiring", "groups", "gateways", "copies", "devices", "members")
 
@@ -66,7 +66,7 @@ def test_ids_do_not_repeat() -> None:
 
 
 @st.composite
-def things(draw: st.DrawFn) -> tuple[tuple[str, ...], str]:
+def things(draw: st.DrawFn) -> Thing:
     """Something that the store keeps, and the key it is kept under."""
     keys = Keys(2)
     kind = draw(st.sampled_from(("user", "group", "all", "claim", "record", "feed", "fixed")))
@@ -97,13 +97,13 @@ def things(draw: st.DrawFn) -> tuple[tuple[str, ...], str]:
     return (kind, fixed), fixed
 
 
-@settings(max_examples=60)
-@given(st.lists(things(), min_size=2, max_size=20))
-def test_no_two_things_share_a_key(found: list[tuple[tuple[str, ...], str]]) -> None:
+@settings(max_examples=300)
+@given(things(), things())
+def test_no_two_things_share_a_key(
+    one: tuple[tuple[str, ...], str], other: tuple[tuple[str, ...], str]
+) -> None:
     """Whatever the ids are, different things of different tenants never live under one key."""
-    by_key: dict[str, tuple[str, ...]] = {}
-    for thing, key in found:
-        assert by_key.setdefault(key, thing) == thing
+    assert (one[0] == other[0]) == (one[1] == other[1])
 
 
 @given(TENANTS, IDS, st.integers(1, 1024))

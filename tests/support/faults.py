@@ -6,10 +6,12 @@ while it runs and holds from the next chunk on.
 
 import asyncio
 import contextlib
+import gc
 import random
 import socket
 import struct
-from collections.abc import AsyncIterator
+import warnings
+from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
 from typing import Final, Self, cast
 from urllib.parse import urlsplit
@@ -132,6 +134,19 @@ class FaultProxy:
             for start in range(0, len(chunk), size):
                 writer.write(chunk[start : start + size])
                 await writer.drain()
+
+
+@contextlib.contextmanager
+def dropped_connections() -> Iterator[None]:
+    """Lets redis-py drop connections of a cluster without a word.
+
+    It leaves those of a node that went away, or that it was cancelled on, to the garbage collector,
+    which closes them and warns.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
