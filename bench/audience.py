@@ -60,6 +60,11 @@ class Audience:
         """The mean length of a frame."""
         return self._witness.bytes / self._witness.notifications
 
+    @property
+    def frames_per_read(self) -> float:
+        """How many frames the witness found at a time: more than one where writes were joined."""
+        return self._witness.notifications / self._witness.reads
+
     def close(self) -> None:
         """Drop every connection."""
         for opened in (self._witness.socket, *(listener.socket for listener in self._listeners)):
@@ -85,6 +90,7 @@ class _Witness:
         self.socket = opened.socket
         self.bytes = 0
         self.notifications = 0
+        self.reads = 0
         self._rest = b""
 
     def ready(self) -> None:
@@ -92,6 +98,7 @@ class _Witness:
         if not received:
             raise Unexpected("the server closed the witness's socket")
         self.bytes += len(received)
+        self.reads += 1
         data, end = self._rest + received, 0
         for start, end in frames(data):
             if not data.startswith(NOTIFICATION, start):

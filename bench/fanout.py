@@ -37,7 +37,7 @@ def steady(bench: Bench) -> Sequence[Measurement]:
         usage = meter.read()
         audience.check(_WARMING_SENDS + scale.steady_sends)
     deliveries = scale.steady_sends * scale.sockets
-    extra = {"frame_bytes": audience.frame_bytes}
+    extra = {"frame_bytes": audience.frame_bytes, "frames_per_read": audience.frames_per_read}
     return [
         Measurement(
             STEADY,
@@ -71,7 +71,10 @@ def burst(bench: Bench) -> Sequence[Measurement]:
     deliveries = scale.bursts * scale.burst_sends * scale.sockets
     return [
         Measurement(
-            BURST, deliveries / usage.core_seconds, "deliveries/core-second", details(usage, deliveries)
+            BURST,
+            deliveries / usage.core_seconds,
+            "deliveries/core-second",
+            details(usage, deliveries) | {"frames_per_read": audience.frames_per_read},
         )
     ]
 

@@ -70,7 +70,7 @@ def _fan_out(bench: Bench, name: str, command: list[str], content: bytes) -> Mea
         audience.close()
         poller.close()
     deliveries = scale.steady_sends * scale.sockets
-    extra = {"frame_bytes": audience.frame_bytes}
+    extra = {"frame_bytes": audience.frame_bytes, "frames_per_read": audience.frames_per_read}
     return Measurement(
         name, deliveries / usage.core_seconds, "deliveries/core-second", details(usage, deliveries) | extra
     )
