@@ -7,7 +7,6 @@ import time
 from typing import NamedTuple
 
 import httpx
-import pytest
 
 from tests.support.listening import listening
 from tests.support.stack import Stack
@@ -64,7 +63,6 @@ async def stop_store(stack: Stack, account: Account) -> tuple[float, float]:
     return stopped, time.monotonic()
 
 
-@pytest.mark.timeout(50)
 async def test_the_store_stops_for_ten_seconds(stack: Stack) -> None:
     """Sends are refused fast with 503, sockets stay, and all that was acknowledged arrives by itself."""
     reference, account = Reference(USERS, 1), Account()

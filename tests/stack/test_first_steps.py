@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -63,6 +64,7 @@ def line_with(stream: Iterator[str] | None, start: str) -> str:
     raise AssertionError(f"no line begins with {start!r}")
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="it pastes a curl line")
 def test_the_lines_that_dev_prints_work_when_pasted(short_directory: Path) -> None:
     """`dev` prints a `tidings listen` and a `curl`: pasted, the one shows what the other sent."""
     home = Path(tempfile.mkdtemp(dir=short_directory))
