@@ -373,7 +373,9 @@ class Connection(asyncio.Protocol):
             return
         self.send(frames.Joined(name, position))
         if self.catching_up is not None:
-            self.catching_up.cursors[name] = position
+            # A cursor may be there from an earlier membership; what is left of that still comes.
+            self.catching_up.cursors.setdefault(name, position)
+            self.catching_up.departed.discard(name)
             self.acknowledged.setdefault(name, position)
         else:
             cursors = {log: self.cursor(log) for log in self.acknowledged}
