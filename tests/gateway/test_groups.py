@@ -106,6 +106,29 @@ async def test_churn(store: Store, realtime: Realtime) -> None:
         assert await bob.titles(1) == ["last"]
 
 
+async def test_left_and_joined_in_a_replay(store: Store, realtime: Realtime) -> None:
+    """Who leaves and comes back while still being replayed gets both memberships whole, and stays in."""
+    await store.change_members("demo", "team", ["ana", "bob"], [])
+    await send(store, "first")
+    await store.send("demo", [notification("large", users=["ana"], body="x" * 30_000)] * 250)
+    async with realtime.user("ana") as other:
+        if TEAM not in other.frames[0]["positions"]:
+            await other.expect("joined")
+        resume = {"epoch": store.epoch, "positions": {}}
+        async with realtime.lazy("ana", resume=resume) as wire:
+            # The replay of her own log waits for her; meanwhile the group goes on.
+            for title, add, remove in (("missed", [], ["ana"]), ("second", ["ana"], [])):
+                await store.change_members("demo", "team", add, remove)
+                await other.until("left" if remove else "joined")
+                await send(store, title)
+            frames: list[Frame] = []
+            while (TEAM, 3) not in delivered(frames):
+                frames.append(await wire.message())
+    assert [position for log, position in delivered(frames) if log == TEAM] == [1, 3]
+    assert len(delivered(frames)) == 252
+    assert [frame["type"] for frame in frames if frame["type"] in {"joined", "left"}] == ["joined"]
+
+
 async def test_recalled(store: Store, realtime: Realtime) -> None:
     """A recall reaches every open client that had it, with the counts after it, and no other."""
     await store.change_members("demo", "team", ["ana", "bob"], [])

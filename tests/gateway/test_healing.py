@@ -1,13 +1,18 @@
 """A feed is only a hint: whatever of it is lost, the log is the truth, and is looked at within 3 s."""
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
 from msgspec.structs import replace
 
+from tests.gateway.conftest import TokenMaker
 from tests.support.realtime import Realtime, delivered, running_gateway
-from tests.support.sending import notification
+from tests.support.sending import eventually, notification
 from tests.support.valkey import free_port
 from tidings.protocol.names import log_of_group
 from tidings_workers.config import Settings
@@ -91,6 +96,40 @@ async def test_lost_membership(store: Store, realtime: Realtime) -> None:
         await store.change_members("demo", "team", [], ["ana"])
         assert (await ana.expect("left"))["position"] == 0
         assert time.monotonic() - began < HEALED_SECONDS
+
+
+async def test_standstill(store: Store, settings: Settings, token: TokenMaker) -> None:
+    """A gateway that stood still for longer than its feeds live keeps its clients, who miss nothing."""
+    port = free_port()
+    assert settings.redis_url is not None
+    environment = os.environ | {
+        "REDIS_URL": settings.redis_url,
+        "TIDINGS_REALTIME_PORT": str(port),
+        "TIDINGS_OPERATOR_PORT": str(free_port()),
+    }
+    command = [sys.executable, "-m", "tidings_api.cli", "gateway"]
+    with subprocess.Popen(command, env=environment) as process:  # noqa: ASYNC220 - starts at once
+        try:
+            await eventually(lambda: listening(port), True)
+            async with Realtime(port, token).user("ana") as ana:
+                process.send_signal(signal.SIGSTOP)
+                await lose_feeds(store)
+                await store.send("demo", [notification(str(number), users=["ana"]) for number in range(300)])
+                process.send_signal(signal.SIGCONT)
+                assert await ana.titles(300) == [str(number) for number in range(300)]
+        finally:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+    assert process.returncode == 0
+
+
+async def listening(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    return True
 
 
 async def test_several_gateways(store: Store, realtime: Realtime, settings: Settings) -> None:

@@ -1,17 +1,13 @@
 """A client that does not read costs bounded memory and delays nobody, and loses nothing in the end."""
 
 import asyncio
-import contextlib
-import json
-import socket
 import time
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
 from msgspec.structs import replace
 
-from tests.support.realtime import Client, Realtime, Wire, delivered, handshake, masked
+from tests.support.realtime import Client, Realtime, delivered, masked
 from tests.support.sending import notification
 from tidings.protocol import limits
 from tidings_workers.config import Settings
@@ -57,7 +53,7 @@ async def test_delays_nobody(store: Store, realtime: Realtime) -> None:
             before = await measure(store, clients)
             reading.cancel()
             await asyncio.wait([reading])
-        async with lazy(realtime) as wire:
+        async with realtime.lazy("slow") as wire:
             beside = await measure(store, clients)
             received, code = 0, 0
             while not code:
@@ -75,27 +71,8 @@ async def test_delays_nobody(store: Store, realtime: Realtime) -> None:
         assert [each for each in delivered(frames) if each[0] == "user"] == expected
 
 
-@contextlib.asynccontextmanager
-async def lazy(realtime: Realtime) -> AsyncIterator[Wire]:
-    """A welcomed connection of `slow` with a small receive buffer, that reads nothing by itself."""
-    raw = socket.socket()
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    raw.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", realtime.port))
-    reader, writer = await asyncio.open_connection(sock=raw, limit=4096)
-    wire = Wire(reader, writer)
-    try:
-        wire.write(handshake(": ".join(realtime.bearer("slow"))))
-        assert (await wire.response())[0] == 101
-        wire.write(masked(json.dumps({"type": "connect"})))
-        assert (await wire.message())["type"] == "welcome"
-        yield wire
-    finally:
-        writer.transport.abort()
-
-
 async def test_unread_pongs(realtime: Realtime) -> None:
     """A flood of pings by one that does not read the answers ends as a flood, not as memory."""
-    async with lazy(realtime) as wire:
+    async with realtime.lazy("slow") as wire:
         wire.write(masked("x" * 125, 0x89) * 1000)
         assert await wire.close_code() == 4101

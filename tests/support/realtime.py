@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
@@ -133,6 +134,25 @@ class Realtime:
             await client.send("connect", **fields)
             await client.expect("welcome")
             yield client
+
+    @asynccontextmanager
+    async def lazy(self, user: str, **fields: Any) -> "AsyncIterator[Wire]":
+        """A welcomed connection with a small receive buffer, that reads nothing by itself."""
+        raw = socket.socket()
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", self.port))
+        reader, writer = await asyncio.open_connection(sock=raw, limit=4096)
+        wire = Wire(reader, writer)
+        try:
+            wire.write(handshake(": ".join(self.bearer(user))))
+            status, _ = await wire.response()
+            assert status == 101
+            wire.write(masked(json.dumps({"type": "connect", **fields})))
+            assert (await wire.message())["type"] == "welcome"
+            yield wire
+        finally:
+            writer.transport.abort()
 
     def bearer(self, user: str, **claims: Any) -> tuple[str, str]:
         """The header that carries a token."""
