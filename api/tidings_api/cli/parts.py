@@ -7,6 +7,7 @@ All settings come from the environment. A part waits for a store that is away, s
 import asyncio
 import contextlib
 import errno
+import gc
 import os
 import signal
 import threading
@@ -70,6 +71,7 @@ def _run(name: str, module: str, address: tuple[str, str] | None) -> int:
     logs.configure(name, format=settings.log_format, level=settings.log_level)
     raise_open_files(OPEN_FILES)
     run: Run = import_module(module).run
+    _calm_the_collector()
     try:
         uvloop.run(_serve(settings, run))
     except OSError as error:
@@ -77,6 +79,16 @@ def _run(name: str, module: str, address: tuple[str, str] | None) -> int:
             raise
         raise _taken(settings, *address) from error
     return 0
+
+
+def _calm_the_collector() -> None:
+    """Look for cycles rarely: the hot paths make none, and looking cost 13 to 30 % of their time.
+
+    Measured in interleaved pairs: CPU per notification of batches in the API and the gateway.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1_000)
 
 
 async def _serve(settings: Settings, run: Run) -> None:

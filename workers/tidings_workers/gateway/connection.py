@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 from websockets.exceptions import ProtocolError
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import State
+from websockets.protocol import Protocol, Side, State
 from websockets.server import ServerProtocol
 
 from tidings.protocol import closing, frames, limits
@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
-        self._protocol = ServerProtocol(
+        self._protocol: Protocol = ServerProtocol(
             max_size=limits.FRAME_BYTES, select_subprotocol=handshake.select_subprotocol
         )
         self._queue: list[bytes] = []
@@ -114,12 +114,19 @@ class Connection(asyncio.Protocol):
         self.session.heard()
         protocol = self._protocol
         protocol.receive_data(data)
+        request = False
         for event in protocol.events_received():
             if isinstance(event, Request):
+                request = True
                 self._handshake(event)
             elif isinstance(event, Frame):
                 self._frame(event)
         self._pump()
+        # The protocol would keep the request and its headers alive, 3.5 KB a connection. When nothing
+        # has come after them, no byte of a frame is in it, and a fresh one may take its place.
+        whole = request and data.endswith(b"\r\n\r\n") and not protocol.reader.buffer
+        if whole and protocol.state is State.OPEN and not self.closed:
+            self._protocol = Protocol(Side.SERVER, state=State.OPEN, max_size=limits.FRAME_BYTES)
 
     def eof_received(self) -> None:
         """The peer sends no more."""
@@ -257,14 +264,15 @@ class Connection(asyncio.Protocol):
             self._pump()
 
     def _answer(self, request: Request, verdict: handshake.Verdict) -> None:
+        protocol = cast("ServerProtocol", self._protocol)
         if isinstance(verdict, handshake.Refusal):
-            response = self._protocol.reject(verdict.status, "")
+            response = protocol.reject(verdict.status, "")
             handshake.describe(response, verdict)
             metrics.REFUSED.labels(status=str(verdict.status)).inc()
         else:
             self.identity, self.origin = verdict
-            response = self._protocol.accept(request)
-        self._protocol.send_response(response)
+            response = protocol.accept(request)
+        protocol.send_response(response)
 
     def _frame(self, frame: Frame) -> None:
         if self.closed:
@@ -307,7 +315,7 @@ class Connection(asyncio.Protocol):
                 self._transport.close()
         if not self.closed and (
             protocol.state in {State.CLOSING, State.CLOSED}
-            or isinstance(protocol.handshake_exc, ProtocolError)
+            or isinstance(getattr(protocol, "handshake_exc", None), ProtocolError)
         ):
             # The peer closed, or the protocol failed the connection for what it sent.
             self._leave(protocol.close_code)
