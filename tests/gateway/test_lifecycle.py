@@ -167,7 +167,7 @@ async def _sent(store: Store) -> bool:
 async def _acknowledged(store: Store) -> Any:
     log = store.core.keys.user("demo", "ana")
     device = (await store.feeds.attach("test", log, "tv")).device
-    return device and device["all"]
+    return device and device.positions["all"]
 
 
 async def test_shutdown(settings: Settings, store: Store, token: TokenMaker) -> None:

@@ -38,7 +38,8 @@ async def resumed(
 
 async def device_positions(store: Store, device: str) -> Any:
     log = store.core.keys.user("demo", "ana")
-    return (await store.feeds.attach("test", log, device)).device
+    known = (await store.feeds.attach("test", log, device)).device
+    return known and known.positions
 
 
 async def test_from_the_ends(store: Store, realtime: Realtime) -> None:
@@ -115,6 +116,21 @@ async def test_known_device(store: Store, realtime: Realtime) -> None:
         assert ana.frames[0]["resume"] == "complete"
         frames = await ana.until("caught_up")
         assert delivered(frames) == [("user", 3), ("user", 4)]
+
+
+async def test_device_of_another_epoch(store: Store, realtime: Realtime) -> None:
+    """A device that comes back after data was lost is told so for every log, once, and starts at the ends."""
+    await send(store, "one", "two")
+    async with realtime.user("ana", device="tv") as ana:
+        await ana.until("caught_up")
+        await store.renew_epoch()
+        assert await ana.closed() == 1012
+    for gaps in (["all", "user"], []):
+        async with realtime.user("ana", device="tv") as ana:
+            assert ana.frames[0]["epoch"] == store.epoch
+            frames = await ana.until("caught_up")
+            assert sorted(frame["log"] for frame in frames if frame["type"] == "gap") == gaps
+            assert delivered(frames) == []
 
 
 async def test_resume_wins(store: Store, realtime: Realtime) -> None:

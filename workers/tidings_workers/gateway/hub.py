@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from tidings.protocol.frames import Counts, Recalled
+from tidings.protocol.frames import Counts, Recalled, Resume
 from tidings_workers import metrics
 from tidings_workers.gateway.interest import Interest, Spawn
 from tidings_workers.gateway.topics import Topic
@@ -45,8 +45,8 @@ class Hub:
 
     # Users
 
-    async def attach(self, tenant: str, name: str, device: str | None) -> tuple[User, dict[str, int] | None]:
-        """The user, held for one more connection, and the device's positions if it is known."""
+    async def attach(self, tenant: str, name: str, device: str | None) -> tuple[User, Resume | None]:
+        """The user, held for one more connection, and where the device stands if it is known."""
         log = self.store.core.keys.user(tenant, name)
         await self.interest.gone(log)
         topic = self.interest.topics.get(log.base)
@@ -66,7 +66,7 @@ class Hub:
 
     async def _attach_first(
         self, log: Log, tenant: str, name: str, device: str | None
-    ) -> tuple[User, dict[str, int] | None]:
+    ) -> tuple[User, Resume | None]:
         topic = self.interest.new_topic(log)
         # There before its memberships are read, so that no change of them is missed.
         user = self.users[log.base] = User(tenant, name, topic)

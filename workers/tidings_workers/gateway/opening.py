@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from tidings.protocol import closing, limits
-from tidings.protocol.frames import Connect, Gap, Welcome
+from tidings.protocol.frames import Connect, Gap, Resume, Welcome
 from tidings.protocol.names import is_id
 from tidings_workers import metrics
 from tidings_workers.gateway.hub import Hub
@@ -80,26 +80,24 @@ def _welcome(hub: Hub, connection: "Connection", identity: Identity, start: _Sta
         connection.start(dict(start.positions), start.departed, replay=start.replay)
 
 
-async def _start(hub: Hub, user: User, known: dict[str, int] | None, connect: Connect) -> _Start:
+async def _start(hub: Hub, user: User, known: Resume | None, connect: Connect) -> _Start:
     start = _Start()
     start.replay = connect.resume is not None or connect.device is not None or connect.rewind is not None
-    if connect.resume is not None:
-        start.store_device = True
-        start.resume = "complete"
-        if connect.resume.epoch == hub.store.epoch:
-            await _resume(hub, user, dict(connect.resume.positions), start)
-        else:
-            for name in user.names():
-                _epoch_gap(user, name, start)
-    elif connect.rewind is not None:
-        start.store_device = True
+    start.store_device = True
+    if connect.rewind is not None:
         await _rewind(hub, user, connect.rewind, start)
-    elif known is not None:
-        start.resume = "complete"
-        await _resume(hub, user, known, start)
-    else:
-        start.store_device = connect.device is not None
+        return start
+    resume = connect.resume or known
+    if resume is None:
         start.positions = {name: user.end(name) for name in user.names()}
+        return start
+    start.resume = "complete"
+    if resume.epoch == hub.store.epoch:
+        await _resume(hub, user, resume.positions, start)
+        start.store_device = resume is not known
+    else:
+        for name in user.names():
+            _epoch_gap(user, name, start)
     return start
 
 

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from tidings.protocol import limits
+from tidings.protocol.frames import Resume
 from tidings_workers.store.core import Core, pack, text
 from tidings_workers.store.errors import DataLost
 from tidings_workers.store.groups import read_memberships
@@ -79,12 +80,12 @@ decode_feed: Final = msgspec.msgpack.Decoder(list[FeedItem]).decode
 
 
 class Attached(NamedTuple):
-    """What the user's slot knows: facts of the own log, memberships, hidden marks, the device."""
+    """What the user's slot knows: the own log, memberships, hidden marks, where the device stands."""
 
     facts: Facts
     memberships: dict[str, list[tuple[int, int]]]
     hidden: list[str]
-    device: dict[str, int] | None
+    device: Resume | None
 
 
 class Acknowledgement(NamedTuple):
@@ -159,7 +160,7 @@ class Feeds:
             facts_of(head, floor, holes, changes),
             read_memberships(groups),
             [text(mark) for mark in hidden],
-            _device(known, milliseconds()),
+            _resume_of(known, milliseconds()),
         )
 
     async def unknown(
@@ -202,17 +203,25 @@ class Feeds:
         now = milliseconds()
         await asyncio.gather(
             *(
-                self._core.run("acknowledge", partition, pack([now, limits.DEVICES_PER_USER, rows]))
+                self._core.run(
+                    "acknowledge", partition, pack([now, limits.DEVICES_PER_USER, rows, self._core.epoch])
+                )
                 for partition, rows in parts.items()
             )
         )
 
 
-def _device(packed: bytes | None, now: int) -> dict[str, int] | None:
+class _Device(Struct, array_like=True, frozen=True):
+    used: int
+    # Lua packs an empty table as an empty list.
+    positions: dict[str, int] | list[int]
+    epoch: str = ""
+
+
+def _resume_of(packed: bytes | None, now: int) -> Resume | None:
     if packed is None:
         return None
-    # Lua packs an empty table as an empty list.
-    used, positions = msgspec.msgpack.decode(packed, type=tuple[int, dict[str, int] | list[int]])
-    if used < now - limits.DEVICE_KEPT_SECONDS * 1000:
+    device = msgspec.msgpack.decode(packed, type=_Device)
+    if device.used < now - limits.DEVICE_KEPT_SECONDS * 1000:
         return None
-    return positions if isinstance(positions, dict) else {}
+    return Resume(device.epoch, device.positions if isinstance(device.positions, dict) else {})
