@@ -1,5 +1,7 @@
 """`delivered` counts the users of whom a device acknowledged a notification, each once."""
 
+from functools import partial
+
 from tests.support.realtime import Client, Realtime
 from tests.support.sending import eventually, notification
 from tidings_workers.store import Store
@@ -55,7 +57,7 @@ async def test_every_kind_of_target(store: Store, realtime: Realtime, working: N
         )
         await receive(ana, 3)
         for identity in accepted.ids:
-            await eventually(lambda identity=identity: delivered(store, identity), 1)
+            await eventually(partial(delivered, store, identity), 1)
     assert await delivered(store, before.ids[0]) == 0
 
 
