@@ -296,6 +296,19 @@ class Reader:
         }
 
     async def close(self) -> None:
-        """Close the connection, also while it is broken."""
-        with contextlib.suppress(RedisError, OSError):
-            await self._client.aclose()
+        """Close the connection, also while it is broken.
+
+        To its end, however often the caller is cancelled meanwhile: half of it leaves a socket open,
+        on which uvloop waits for ever when it closes.
+        """
+        closing = asyncio.ensure_future(self._client.aclose())
+        interrupted: asyncio.CancelledError | None = None
+        while not closing.done():
+            try:
+                await asyncio.wait([closing])
+            except asyncio.CancelledError as error:
+                interrupted = error
+        with contextlib.suppress(*UNREACHABLE):
+            closing.result()
+        if interrupted is not None:
+            raise interrupted
