@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
+from zlib import crc32
 
 import msgspec
 from msgspec import Struct
@@ -24,7 +25,6 @@ from tidings_workers.store.keys import (
     derived_id,
     milliseconds,
     new_id,
-    partition_of,
     partition_of_id,
     tag,
 )
@@ -180,8 +180,9 @@ class Sends:
                 partition = log.partition
             else:
                 # Nothing to be in order with: spread by chance, or by the seed for a retry.
-                spread = secrets.token_hex(4) if seed is None else f"{seed.hex()}/{index}"
-                partition = partition_of(tenant, spread, self._core.partitions)
+                # Not by partition_of: its cache is for names that come again.
+                spread = secrets.randbits(32) if seed is None else crc32(b"%b/%d" % (seed, index))
+                partition = spread % self._core.partitions
             if seed is None:
                 identity = new_id(accepted_at, partition)
             else:
