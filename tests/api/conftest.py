@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.support.valkey import free_port
+from tidings_api import server
 from tidings_api.server import run
 from tidings_workers import dispatcher
 from tidings_workers.config import Settings
@@ -83,8 +84,9 @@ async def bearer(registry: Registry) -> Bearer:
 
 @pytest.fixture
 async def api(
-    settings: Settings,
-    bearer: Bearer,
+    settings: Settings, bearer: Bearer, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[httpx.AsyncClient]:
+    # Nobody keeps a connection here whom the end has to be announced to: half a second each test.
+    monkeypatch.setattr(server, "LAST_ANSWERS_SECONDS", 0)
     async with serving(settings) as client:
         yield client

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ from tidings_workers.config import Settings
 from tidings_workers.store import StorageUnavailable, Store
 
 _PAUSE_SECONDS: Final = 0.2
+# Failures closer together than this are one outage.
+_OUTAGE_SECONDS: Final = 5.0
 _CANCEL_SECONDS: Final = 0.1
 
 _log = structlog.get_logger()
@@ -23,16 +26,15 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
     The storage being away is expected, and only said once per outage; anything else is a defect
     and is logged whole.
     """
-    away = False
+    failed_at = float("-inf")
     while True:
         try:
             await work()
         except StorageUnavailable as error:
-            if not away:
+            if time.monotonic() - failed_at > _OUTAGE_SECONDS:
                 _log.warning("storage is away", task=name, reason=str(error))
-            away = True
+            failed_at = time.monotonic()
         except Exception:  # noqa: BLE001 - whatever it is, the process goes on and the log says so
-            away = False
             _log.exception("task failed and starts again", task=name)
         else:
             return

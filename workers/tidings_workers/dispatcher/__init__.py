@@ -74,14 +74,22 @@ class Dispatcher:
 
 
 async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]) -> None:
-    """Run a dispatcher until `stop` is set; `ready` is called once it holds its share."""
+    """Run a dispatcher until `stop` is set; `ready` is called once it has taken its share, where it is free."""
     store = await open_store(settings, "dispatcher", stop)
     if store is None:
         return
     dispatcher = Dispatcher(store)
-    beating = asyncio.create_task(every(_BEAT_SECONDS, "dispatcher", dispatcher.beat))
+    told = False
+
+    async def beat() -> None:
+        nonlocal told
+        await dispatcher.beat()
+        if not told:
+            told = True
+            ready()
+
+    beating = asyncio.create_task(every(_BEAT_SECONDS, "dispatcher", beat))
     try:
-        ready()
         await stop.wait()
     finally:
         await cancelled([beating])

@@ -229,15 +229,13 @@ class Expansion:
     async def _arrived(self, operation: Arrived) -> AsyncIterator[_Part]:
         number = 0
         for move in operation.moves:
-            log, after = self._keys.of(move.log), move.after
-            while after < move.up_to:
-                part = Part(log.base, after, move.up_to, STEP_USERS)
+            log = self._keys.of(move.log)
+            # Cut by positions, not by what is found there: a recall must not shift the steps.
+            for after in range(move.after, move.up_to, STEP_USERS):
+                part = Part(log.base, after, min(after + STEP_USERS, move.up_to), STEP_USERS)
                 (found,) = await read(self._core, log.partition, [part])
                 number += 1
                 yield number, self._deliveries(move, found.entries), None
-                if len(found.entries) < STEP_USERS:
-                    break
-                after = found.entries[-1].position
 
     def _deliveries(self, move: Move, entries: Sequence[Entry]) -> dict[int, list[list[Any]]]:
         operations: dict[int, list[list[Any]]] = {}

@@ -126,15 +126,14 @@ class Feeds:
     async def renew_feeds(self, gateway: str, read: Mapping[int, str]) -> list[int]:
         """Keep the feeds alive and cut what was read (partition -> id); answers those that were lost."""
         call = self._core.connection.call
-        futures = []
-        for partition, position in read.items():
-            key = feed(partition, gateway)
-            call("XTRIM", key, "MINID", position)
-            futures.append(call("PEXPIRE", key, FEED_SECONDS * 1000))
-        futures.append(call("ZADD", GATEWAYS, milliseconds(), gateway))
-        futures.append(call("ZREMRANGEBYSCORE", GATEWAYS, 0, milliseconds() - 10 * FEED_SECONDS * 1000))
-        *kept, _, _ = await asyncio.gather(*futures)
-        return [partition for partition, there in zip(read, kept, strict=True) if not there]
+        keys = {partition: feed(partition, gateway) for partition in read}
+        answers = await asyncio.gather(
+            *(call("PEXPIRE", key, FEED_SECONDS * 1000) for key in keys.values()),
+            *(call("XTRIM", keys[partition], "MINID", position) for partition, position in read.items()),
+            call("ZADD", GATEWAYS, milliseconds(), gateway),
+            call("ZREMRANGEBYSCORE", GATEWAYS, 0, milliseconds() - 10 * FEED_SECONDS * 1000),
+        )
+        return [partition for partition, kept in zip(keys, answers, strict=False) if not kept]
 
     async def close_feeds(self, gateway: str) -> None:
         """Give everything up at once, so that nobody waits for the feeds to die."""
