@@ -74,7 +74,7 @@ class Dispatcher:
 
 
 async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]) -> None:
-    """Run a dispatcher until `stop` is set; `ready` is called once it has taken its share, where it is free."""
+    """Run a dispatcher until `stop` is set; `ready` is called once it has taken what is free of its share."""
     store = await open_store(settings, "dispatcher", stop)
     if store is None:
         return
