@@ -13,7 +13,6 @@ from websockets.exceptions import ProtocolError
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import Protocol, Side, State
-from websockets.server import ServerProtocol
 
 from tidings.protocol import closing, frames, limits
 from tidings.protocol.closing import CloseCode
@@ -77,9 +76,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
-        self._protocol: Protocol = ServerProtocol(
-            max_size=limits.FRAME_BYTES, select_subprotocol=handshake.select_subprotocol
-        )
+        self._protocol: Protocol = handshake.Handshake(max_size=limits.FRAME_BYTES)
         self._queue: list[bytes] = []
         self._fragments: list[bytes] | None = None
         self._paused = False
@@ -126,6 +123,7 @@ class Connection(asyncio.Protocol):
         # has come after them, no byte of a frame is in it, and a fresh one may take its place.
         whole = request and data.endswith(b"\r\n\r\n") and not protocol.reader.buffer
         if whole and protocol.state is State.OPEN and not self.closed:
+            _release(protocol)
             self._protocol = Protocol(Side.SERVER, state=State.OPEN, max_size=limits.FRAME_BYTES)
 
     def eof_received(self) -> None:
@@ -140,6 +138,7 @@ class Connection(asyncio.Protocol):
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
         self._gateway.gone(self)
+        _release(self._protocol)
 
     def pause_writing(self) -> None:
         """The socket takes no more for now."""
@@ -264,7 +263,7 @@ class Connection(asyncio.Protocol):
             self._pump()
 
     def _answer(self, request: Request, verdict: handshake.Verdict) -> None:
-        protocol = cast("ServerProtocol", self._protocol)
+        protocol = cast("handshake.Handshake", self._protocol)
         if isinstance(verdict, handshake.Refusal):
             response = protocol.reject(verdict.status, "")
             handshake.describe(response, verdict)
@@ -397,3 +396,8 @@ class Connection(asyncio.Protocol):
             self.catching_up.departed.add(name)
         else:
             self.send(frames.Left(name, position))
+
+
+def _release(protocol: Protocol) -> None:
+    """End the protocol's parser, a generator that keeps it alive until cycles are looked for."""
+    protocol.parser.close()

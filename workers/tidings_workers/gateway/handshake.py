@@ -35,9 +35,15 @@ class Refusal(Struct, frozen=True):
 Verdict = Refusal | tuple[Identity | None, str | None]
 
 
-def select_subprotocol(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """`tidings.v1` where it is offered; a client that offers nothing, or others, is fine."""
-    return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in offered else None
+class Handshake(ServerProtocol):
+    """The protocol until the handshake is done.
+
+    `tidings.v1` is chosen where it is offered; a client that offers nothing, or others, is fine.
+    """
+
+    def select_subprotocol(self, subprotocols: Sequence[Subprotocol] | None) -> Subprotocol | None:
+        """See ServerProtocol. A method, since a function given to it makes a cycle."""
+        return Subprotocol(SUBPROTOCOL) if subprotocols and SUBPROTOCOL in subprotocols else None
 
 
 def check(request: Request, verifier: Verifier, view: RegistryView) -> Verdict:

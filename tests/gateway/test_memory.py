@@ -1,0 +1,25 @@
+"""What a connection leaves behind."""
+
+import asyncio
+import gc
+
+from websockets.protocol import Protocol
+
+from tests.support.realtime import Realtime
+from tidings_workers.gateway.connection import Connection
+from tidings_workers.gateway.handshake import Handshake
+
+
+async def test_a_closed_connection_leaves_no_cycles(realtime: Realtime) -> None:
+    """Nothing of it waits for the collector of cycles, which looks rarely and would find megabytes."""
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            async with realtime.user("ana") as ana:
+                await ana.settle()
+        async with asyncio.timeout(20):
+            while any(type(each) in {Connection, Handshake, Protocol} for each in gc.get_objects()):
+                await asyncio.sleep(0.2)
+    finally:
+        gc.enable()
