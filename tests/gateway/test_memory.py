@@ -1,13 +1,17 @@
 """What a connection leaves behind."""
 
-import asyncio
 import gc
 
 from websockets.protocol import Protocol
 
 from tests.support.realtime import Realtime
+from tests.support.sending import eventually
 from tidings_workers.gateway.connection import Connection
 from tidings_workers.gateway.handshake import Handshake
+
+
+async def something_left() -> bool:
+    return any(type(each) in {Connection, Handshake, Protocol} for each in gc.get_objects())
 
 
 async def test_a_closed_connection_leaves_no_cycles(realtime: Realtime) -> None:
@@ -18,8 +22,6 @@ async def test_a_closed_connection_leaves_no_cycles(realtime: Realtime) -> None:
         for _ in range(5):
             async with realtime.user("ana") as ana:
                 await ana.settle()
-        async with asyncio.timeout(20):
-            while any(type(each) in {Connection, Handshake, Protocol} for each in gc.get_objects()):
-                await asyncio.sleep(0.2)
+        await eventually(something_left, expected=False)
     finally:
         gc.enable()
