@@ -20,14 +20,17 @@ develop: .venv/.developed ## The same with the tools for tests and checks
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
-	$(PYTHON) -m venv .venv
+	@echo "making .venv" >&2
+	@$(PYTHON) -m venv .venv >&2
 
 .venv/.installed: $(RANGES) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./sdk --editable .
+	@echo "installing Tidings into .venv" >&2
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./sdk --editable . >&2
 	@touch $@
 
 .venv/.developed: $(RANGES) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./sdk --editable '.[dev]'
+	@echo "installing Tidings and its tools into .venv" >&2
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./sdk --editable '.[dev]' >&2
 	@touch $@ .venv/.installed
 
 run: .venv/.installed ## Everything on this machine, ready to send to; ARGS="--port 9000" passes options on
