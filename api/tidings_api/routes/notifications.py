@@ -1,6 +1,5 @@
 """Sending notifications, one or many, asking what became of one, and recalling it."""
 
-import re
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -26,7 +25,6 @@ NotificationPath = Annotated[
     str, PathParameter(description="A notification's id, as the answer to its sending gave it.")
 ]
 
-_is_id: Final = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 _notification: Final = BodyDecoder(CreateNotification)
 
 
@@ -120,7 +118,7 @@ async def get_notification(
     notification: NotificationPath, identity: Caller, store: OpenStore
 ) -> SentNotification:
     """The notification as it was sent, how far it came, and how many users it reached."""
-    stored = await store.notification(identity.tenant, notification) if _is_id(notification) else None
+    stored = await store.notification(identity.tenant, notification)
     if stored is None:
         raise _unknown(notification)
     return _as_sent(stored)
@@ -129,7 +127,7 @@ async def get_notification(
 @delete("/v1/notifications/{notification:str}", opt=needs("send"), summary="Recall a notification")
 async def recall(notification: NotificationPath, identity: Caller, store: OpenStore) -> None:
     """Takes the notification out of every inbox, count and replay, and from open clients. Idempotent."""
-    if not (_is_id(notification) and await store.recall(identity.tenant, notification)):
+    if not await store.recall(identity.tenant, notification):
         raise _unknown(notification)
 
 

@@ -10,13 +10,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from tidings.protocol.frames import CaughtUp, Expired, Left
 from tidings_workers import metrics
 from tidings_workers.gateway.hub import Hub
 from tidings_workers.gateway.wire import notification_frame, notification_head
-from tidings_workers.store.inbox import id_of
+from tidings_workers.store.inbox import category_of, id_of
 from tidings_workers.store.keys import milliseconds, milliseconds_of_id
 from tidings_workers.store.logs import Entry, Part, read
 
@@ -25,13 +23,6 @@ if TYPE_CHECKING:
 
 PAGE_ENTRIES: Final = 100
 PART_BYTES: Final = 64 * 1024
-
-
-class _Category(msgspec.Struct):
-    category: str | None = None
-
-
-_category: Final = msgspec.json.Decoder(_Category).decode
 
 
 class CatchUp:
@@ -146,7 +137,7 @@ class CatchUp:
         times = [milliseconds_of_id(id_of(entry.content)) for entry in self._expired]
         categories: dict[str, int] = {}
         for entry in self._expired:
-            category = _category(entry.content).category or ""
+            category = category_of(entry.content) or ""
             categories[category] = categories.get(category, 0) + 1
         count, self._expired = len(self._expired), []
         return Expired(count, categories, _moment(min(times)), _moment(max(times)))

@@ -73,6 +73,11 @@ def id_of(content: bytes) -> str:
     return found[1].decode() if found else msgspec.json.decode(content, type=_Head).id
 
 
+def category_of(content: bytes) -> str | None:
+    """The category of a notification's JSON, None without one."""
+    return _category.decode(content).category
+
+
 class _Walk:
     """Walks through the visible spans of one log in one direction."""
 
@@ -81,7 +86,6 @@ class _Walk:
         self.newer_than = newer_than
         self.newest_first = newest_first
         self.buffer: deque[Entry] = deque()
-        self.last: int | None = None
         self._spans = deque(sorted((span for span in spans if span[1] > span[0]), reverse=newest_first))
 
     @property
@@ -186,7 +190,7 @@ class Inbox:
             waiting = [index]
             if not entry.visible_to(user, now) or id_of(entry.content) <= walk.newer_than:
                 continue
-            if category is None or _category.decode(entry.content).category == category:
+            if category is None or category_of(entry.content) == category:
                 taken.append((walk, entry))
         return taken
 

@@ -12,7 +12,7 @@ partition, and the name a receiver sees (``user``, ``all``, ``group:<id>``).
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
@@ -117,8 +117,6 @@ def _random_blocks() -> Iterator[bytes]:
 
 
 _next_block: Final = _random_blocks().__next__
-
-IdMaker = Callable[[int, int], str]
 
 
 def new_id(milliseconds: int, partition: int) -> str:
