@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from tidings.protocol import limits
 from tidings.protocol.names import Device, Position
-from tidings.protocol.notifications import Notification
+from tidings.protocol.notifications import Category, Notification
 
 SUBPROTOCOL: Final = "tidings.v1"
 
@@ -22,11 +22,15 @@ State = Literal["seen", "unseen", "read", "unread", "archived", "unarchived"]
 Ref = Annotated[str, Meta(max_length=128)] | int
 
 
-class Resume(Struct, frozen=True):
-    """Where a client stands: everything up to these positions arrived, in this epoch."""
+class Resume(Struct, frozen=True, omit_defaults=True):
+    """Where a client stands: everything up to these positions arrived, in this epoch.
+
+    With `state_version`, the last one it was told, it is also told what was marked since.
+    """
 
     epoch: str
     positions: Positions = {}
+    state_version: Position | None = None
 
 
 class Connect(Struct, frozen=True, tag="connect", tag_field="type", omit_defaults=True):
@@ -46,13 +50,16 @@ class Ack(Struct, frozen=True, tag="ack", tag_field="type"):
 
 
 class Mark(Struct, frozen=True, tag="mark", tag_field="type", omit_defaults=True):
-    """A change of state: of `ids`, of everything `up_to` a position per log, or of `all`."""
+    """A change of state: of `ids`, of everything `up_to` a position per log, or of `all`.
+
+    Exactly one of the three; `category` narrows `all`. Answered by `state` with the same `ref`.
+    """
 
     state: State
-    ids: Annotated[tuple[str, ...], Meta(max_length=1000)] | None = None
+    ids: Annotated[tuple[str, ...], Meta(max_length=limits.MARK_IDS)] | None = None
     up_to: Positions | None = None
-    all: bool | None = None
-    category: str | None = None
+    all: Literal[True] | None = None
+    category: Category | None = None
     ref: Ref | None = None
 
 
@@ -72,16 +79,31 @@ ClientFrame = Connect | Ack | Mark | Refresh | Ping
 CLIENT_FRAMES: Final = (Connect, Ack, Mark, Refresh, Ping)
 
 
-class Counts(Struct, frozen=True):
-    """Absolute counts of an inbox. A higher `version` is newer."""
+class CategoryCounts(Struct, frozen=True):
+    """The part of an inbox's counts that one category has."""
+
+    unseen: int
+    unread: int
+
+
+class Counts(Struct, frozen=True, omit_defaults=True):
+    """Absolute counts of an inbox, the archived not counted. A higher `version` is newer.
+
+    `categories`, where it was asked for: those that have something unseen or unread; what has no
+    category is under the empty text.
+    """
 
     unseen: int
     unread: int
     version: int
+    categories: dict[str, CategoryCounts] | None = None
 
 
 class Welcome(Struct, frozen=True, tag="welcome", tag_field="type"):
-    """The connection stands. `positions` says where it starts in every log of the user."""
+    """The connection stands. `positions` says where it starts in every log of the user.
+
+    `state_version` is the last change of state that `counts` hold; give it to the next `resume`.
+    """
 
     connection: str
     user: str
@@ -91,6 +113,7 @@ class Welcome(Struct, frozen=True, tag="welcome", tag_field="type"):
     heartbeat: int
     expires_at: datetime
     resume: Literal["none", "complete", "gap"]
+    state_version: int = 0
 
 
 class Delivered(Struct, frozen=True, tag="notification", tag_field="type", omit_defaults=True):
@@ -151,14 +174,26 @@ class StateChange(Struct, frozen=True):
 
 
 class Stated(Struct, frozen=True, tag="state", tag_field="type", omit_defaults=True, kw_only=True):
-    """What this or another device marked, and the counts after it."""
+    """What this or another device marked, and the counts after it.
+
+    `changes` names single notifications; empty when nothing but the counts changed (something expired)
+    or nothing at all (the answer to a mark that changed nothing). `up_to`, or `all` with the positions
+    that it reached in `up_to` and perhaps a `category`, say the same of everything up to there. A
+    notification that had the state already keeps its time. `reload`: changes were missed that can't be
+    told one by one; ask for the inbox again. `unknown`: ids and logs of the mark with this `ref` that
+    are not the user's. `state_version` rises with each change of state.
+    """
 
     counts: Counts
+    state_version: int
     changes: tuple[StateChange, ...] | None = None
     up_to: Positions | None = None
     all: bool | None = None
+    category: str | None = None
     state: State | None = None
     at: datetime | None = None
+    reload: bool = False
+    unknown: tuple[str, ...] = ()
     ref: Ref | None = None
 
 

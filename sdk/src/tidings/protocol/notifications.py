@@ -81,8 +81,8 @@ class Receipts(Struct, frozen=True):
     """How far a notification came, counted in users, not devices.
 
     `recipients` is null for a target of all, where it is not known. `delivered` counts users of
-    whom a device acknowledged it. This version of the server keeps no read state: `seen` and
-    `read` are 0.
+    whom a device acknowledged it. Read implies seen, seen implies delivered, and none of them goes
+    down when a user takes a mark back.
     """
 
     recipients: int | None

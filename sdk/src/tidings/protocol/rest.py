@@ -10,9 +10,9 @@ from msgspec import Meta, Raw, Struct
 
 from tidings.protocol import limits
 from tidings.protocol.errors import Problem
-from tidings.protocol.frames import Counts
+from tidings.protocol.frames import Counts, Positions, State
 from tidings.protocol.names import GroupId, Timestamp, UserId
-from tidings.protocol.notifications import Receipts, ReceivedAction
+from tidings.protocol.notifications import Category, Receipts, ReceivedAction
 
 InboxState = Literal["unseen", "seen", "read", "archived"]
 StateFilter = Literal["unseen", "seen", "unread", "read", "archived"]
@@ -149,6 +149,94 @@ class InboxPage(Struct, frozen=True, kw_only=True):
     counts: Counts
     epoch: str
     positions: dict[str, int]
+
+
+class MarkInbox(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """A change of state: of `ids`, of everything `up_to` a position per log, or of `all`.
+
+    Exactly one of the three; `category` narrows `all`. Read implies seen; unread takes back read only,
+    unseen both; archived stands apart from them. Idempotent, and the first time of a state is kept.
+    A position past the end of its log is cut to it.
+    """
+
+    state: State
+    ids: Annotated[tuple[str, ...], Meta(max_length=limits.MARK_IDS)] | None = None
+    up_to: Positions | None = None
+    all: Literal[True] | None = None
+    category: Category | None = None
+
+
+class Marked(Struct, frozen=True, omit_defaults=True):
+    """How many notifications changed their state, and the counts now.
+
+    `unknown`: ids and logs that are not of this inbox, or no longer.
+    """
+
+    changed: int
+    counts: Counts
+    unknown: tuple[str, ...] = ()
+
+
+class UserReceipt(Struct, frozen=True, kw_only=True):
+    """How far a notification came with one user.
+
+    What came about stays true when the user takes a mark back; the times are those of the inbox now.
+    """
+
+    user: UserId
+    delivered: bool
+    seen: bool
+    read: bool
+    seen_at: Timestamp | None
+    read_at: Timestamp | None
+
+
+class ReceiptPage(Struct, frozen=True):
+    """The recipients of a notification, each with how far it came."""
+
+    items: list[UserReceipt]
+    next: str | None
+    previous: str | None
+
+
+class SentPage(Struct, frozen=True):
+    """What was sent, newest first."""
+
+    items: list[SentNotification]
+    next: str | None
+    previous: str | None
+
+
+class OpenConnection(Struct, frozen=True):
+    """One connection that is open now; `device` is null when it named none."""
+
+    connection: str
+    device: str | None
+    connected_at: Timestamp
+
+
+class Presence(Struct, frozen=True):
+    """Whether a user is online, and since when on which devices.
+
+    `last_seen_at` is now while online, else when the last connection ended; null for a user who never
+    came.
+    """
+
+    online: bool
+    connections: list[OpenConnection]
+    last_seen_at: Timestamp | None
+
+
+class Erased(Struct, frozen=True):
+    """What was erased of a user: how many of each."""
+
+    user: UserId
+    notifications: int
+    marks: int
+    memberships: int
+    devices: int
+    connections: int
+    erased_at: Timestamp
 
 
 class CreateToken(Struct, frozen=True, forbid_unknown_fields=True):
