@@ -1,7 +1,8 @@
 """Cursors as clients see them: opaque, signed, and good for the one list they came from.
 
 The store packs where a page begins; a client that could change that might make the store read what
-was not meant, so each cursor carries a MAC over its bytes and the list's name.
+was not meant, so each cursor carries a MAC over its bytes and the list's name. The name has the epoch
+in it: where data was lost, the positions in a cursor mean something else.
 """
 
 import base64
@@ -9,7 +10,10 @@ import binascii
 import hmac
 from typing import Final
 
+import msgspec
+
 from tidings_api.problems import ProblemError
+from tidings_workers.store import Store
 
 _MAC_BYTES: Final = 12
 
@@ -17,10 +21,9 @@ _MAC_BYTES: Final = 12
 class Cursors:
     """The cursors of one list, named by everything that selects its items (tenant, route, filters)."""
 
-    def __init__(self, secret: bytes, *name: str | None) -> None:
-        self._secret = secret
-        # No part holds a NUL that is not its own: ids have none, and None is told from "".
-        self._name = "\0".join("-" if part is None else "+" + part for part in name).encode()
+    def __init__(self, store: Store, *name: str | int | None) -> None:
+        self._secret = store.secret
+        self._name = msgspec.json.encode((store.epoch, *name))
 
     def read(self, cursor: str | None) -> bytes | None:
         """What the store packed, None for the start of the list; 400 invalid_cursor for anything else."""

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from tidings.protocol.errors import FieldError
+from tidings.protocol.errors import FieldError, pointer_step
 from tidings.protocol.limits import LINK_LENGTH
 from tidings.protocol.names import DEVICE_PATTERN, ID_PATTERN, ID_RULE, LINK_PATTERN
 
@@ -38,7 +38,7 @@ def field_error(message: str, base: str = "#") -> FieldError:
     pointer = base + (_pointer(where["path"]) if where else "")
     named = _UNKNOWN.fullmatch(fault) or _MISSING.fullmatch(fault)
     if named is not None:
-        pointer += "/" + escaped(named["name"])
+        pointer += "/" + pointer_step(named["name"])
     return FieldError(pointer, in_words(fault))
 
 
@@ -62,25 +62,12 @@ def in_words(fault: str) -> str:
     return _sentence(fault)
 
 
-def escaped(name: str) -> str:
-    """A name as one step of a JSON pointer (RFC 6901) in a URI fragment."""
-    text = name.replace("~", "~0").replace("/", "~1")
-    return "".join(
-        char if char.isascii() and (char.isalnum() or char in "-._~!$&'()*+,;=:@") else _percent(char)
-        for char in text
-    )
-
-
-def _percent(char: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in char.encode())
-
-
 def _pointer(path: str) -> str:
     steps = []
     for step in _STEP.finditer(path):
         if step["name"] is None and step["index"] is None:
             break  # a value of a dict: msgspec does not say which
-        steps.append(escaped(step["name"] or step["index"]))
+        steps.append(pointer_step(step["name"] or step["index"]))
     return "".join("/" + step for step in steps)
 
 

@@ -24,7 +24,7 @@ async def list_groups(
     identity: Caller, store: OpenStore, limit: Limit = limits.PAGE_DEFAULT, cursor: Cursor = None
 ) -> GroupPage:
     """The tenant's groups by id."""
-    cursors = Cursors(store.secret, identity.tenant, "groups")
+    cursors = Cursors(store, identity.tenant, "groups")
     return _group_page(await store.groups(identity.tenant, limit, cursors.read(cursor)), cursors)
 
 
@@ -52,7 +52,7 @@ async def list_members(
     cursor: Cursor = None,
 ) -> MemberPage:
     """The members in the order of joining; an empty page for a group that nobody made."""
-    cursors = Cursors(store.secret, identity.tenant, "members", group)
+    cursors = Cursors(store, identity.tenant, "members", group)
     page = await store.members(identity.tenant, group, limit, cursors.read(cursor))
     return MemberPage(
         [Member(user, timestamp(joined_at)) for user, joined_at in page.items],
@@ -108,7 +108,7 @@ async def list_groups_of_user(
     cursor: Cursor = None,
 ) -> GroupPage:
     """The groups that the user is in, by id; an empty page for a user that nobody has named yet."""
-    cursors = Cursors(store.secret, identity.tenant, "groups-of", user)
+    cursors = Cursors(store, identity.tenant, "groups-of", user)
     return _group_page(await store.groups_of(identity.tenant, user, limit, cursors.read(cursor)), cursors)
 
 

@@ -72,7 +72,7 @@ async def _page(
     limit: int,
     cursor: str | None,
 ) -> InboxPage:
-    cursors = Cursors(store.secret, tenant, "inbox", user, state, category)
+    cursors = Cursors(store, tenant, "inbox", user, state, category)
     page = await store.inbox(tenant, user, limit, cursors.read(cursor), category)
     shown = state in _INITIAL
     return InboxPage(

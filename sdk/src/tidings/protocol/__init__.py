@@ -7,6 +7,7 @@ The server and the SDK both import it; the schemas in `openapi/` are generated f
 - `notifications`: what is sent and what is received
 - `frames`: the realtime protocol
 - `rest`: bodies and answers of the REST API
+- `marks`: what the type of a mark can't say
 - `errors`: error codes with their HTTP status
 - `closing`: close codes with their verdict
 """

@@ -5,6 +5,7 @@ A code never changes its meaning and is never reused. The API answers with them 
 """
 
 from typing import Final
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -82,3 +83,8 @@ def problem(
         request_id=request_id,
         errors=errors,
     )
+
+
+def pointer_step(name: str) -> str:
+    """A field's name as one step of a JSON pointer (RFC 6901, section 6) in a URI fragment."""
+    return quote(name.replace("~", "~0").replace("/", "~1"), safe="!$&'()*+,;=:@")

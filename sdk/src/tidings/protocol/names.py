@@ -17,13 +17,16 @@ TENANT_PATTERN: Final = r"^[a-z0-9\-]{1,40}$(?!\n)"
 LINK_PATTERN: Final = (
     r"^(?:[hH][tT][tT][pP][sS]?://(?=[^/])|[mM][aA][iI][lL][tT][oO]:(?=.)|/(?![/\\]))[^\x00-\x20\x7F]*$(?!\n)"
 )
+LOG_PATTERN: Final = r"^(?:user|all|group:(?!\.{1,2}$)[A-Za-z0-9._:@+\-]{1,128})$(?!\n)"
 
 ID_RULE: Final = "1 to 128 of A-Z a-z 0-9 . _ - : @ +, but not '.' or '..'"
 TENANT_RULE: Final = "1 to 40 of a-z 0-9 -"
+LOG_RULE: Final = "user, all, or group:<id>"
 
 is_id: Final = re.compile(ID_PATTERN).match
 is_device: Final = re.compile(DEVICE_PATTERN).match
 is_tenant: Final = re.compile(TENANT_PATTERN).match
+is_log: Final = re.compile(LOG_PATTERN).match
 
 UserId = Annotated[str, Meta(pattern=ID_PATTERN, description=f"A user, by the tenant's own id: {ID_RULE}.")]
 GroupId = Annotated[str, Meta(pattern=ID_PATTERN, description=f"A group, by the tenant's own id: {ID_RULE}.")]

@@ -1,0 +1,21 @@
+"""What the types of a mark can't say: how its fields go together."""
+
+from tidings.protocol.errors import FieldError, pointer_step
+from tidings.protocol.frames import Mark
+from tidings.protocol.names import LOG_RULE, is_log
+from tidings.protocol.rest import MarkInbox
+
+
+def faults(mark: MarkInbox | Mark) -> tuple[FieldError, ...]:
+    """What is wrong with a mark that has the right types; nothing when it may be done."""
+    found = []
+    if sum(way is not None for way in (mark.ids, mark.up_to, mark.all)) != 1:
+        found.append(FieldError("#", "Give exactly one of ids, up_to and all: true."))
+    if mark.category is not None and mark.all is None:
+        found.append(FieldError("#/category", "A category narrows all: true, and nothing else."))
+    found.extend(
+        FieldError(f"#/up_to/{pointer_step(log)}", f"A log is {LOG_RULE}.")
+        for log in mark.up_to or ()
+        if not is_log(log)
+    )
+    return tuple(found)
