@@ -1,17 +1,10 @@
 """Several of each part on one store, started one by one as in production."""
 
-import json
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-
-import httpx
 import pytest
 
 from tests.support.listening import listening
-from tests.support.stack import END_SECONDS, START_SECONDS, Installation, clean_environment, quiet_port
+from tests.support.parts import running_parts
+from tests.support.stack import START_SECONDS
 from tests.support.traffic import (
     Account,
     Reference,
@@ -28,86 +21,6 @@ USERS = [f"user-{number}" for number in range(12)]
 GROUPS = {"odd": USERS[1::2], "few": USERS[:3]}
 PARTITIONS = 16
 RATE = 100
-
-
-class Process:
-    """One part, with the port where it listens and its operator's port."""
-
-    def __init__(self, part: str, redis_url: str) -> None:
-        self.port, self._operator = quiet_port(), quiet_port()
-        listens = "REALTIME_PORT" if part == "gateway" else "PORT"
-        variables = {f"TIDINGS_{listens}": str(self.port), "TIDINGS_OPERATOR_PORT": str(self._operator)}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tidings_api.cli", part],
-            env=clean_environment(REDIS_URL=redis_url, TIDINGS_LOG_LEVEL="error", **variables),
-        )
-
-    def ready(self) -> bool:
-        """Whether it serves."""
-        assert self._process.poll() is None
-        try:
-            return self._get("/health/ready").is_success
-        except httpx.RequestError:
-            return False
-
-    def metric(self, name: str) -> float:
-        """A metric without labels."""
-        lines = [line.split() for line in self._get("/metrics").text.splitlines()]
-        return next((float(words[1]) for words in lines if words[0] == name), 0.0)
-
-    def _get(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self._operator}{path}", timeout=5, trust_env=False)
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self._process.kill()
-        self._process.wait(END_SECONDS)
-
-    def end(self) -> None:
-        """SIGTERM, and an orderly end unless it was killed before."""
-        self._process.terminate()
-        assert self._process.wait(END_SECONDS) in {0, -signal.SIGKILL}
-
-
-class Parts:
-    """An API, two dispatchers and two gateways."""
-
-    def __init__(self, key: str, api: Process, dispatchers: list[Process], gateways: list[Process]) -> None:
-        self.dispatchers, self.gateways = dispatchers, gateways
-        self.urls = [f"ws://127.0.0.1:{gateway.port}/v1/realtime" for gateway in gateways]
-        self.installation = Installation(f"http://127.0.0.1:{api.port}", self.urls[0], key)
-
-
-def operate(redis_url: str, *words: str) -> dict[str, str]:
-    """What an operator's command answers."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tidings_api.cli", *words, "--json"],
-        env=clean_environment(REDIS_URL=redis_url),
-        capture_output=True,
-        text=True,
-        timeout=START_SECONDS,
-        check=True,
-    )
-    answer: dict[str, str] = json.loads(done.stdout)
-    return answer
-
-
-@contextmanager
-def running_parts(redis_url: str) -> Iterator[Parts]:
-    """All parts, ready; ended in order at the end."""
-    operate(redis_url, "tenants", "create", "acme")
-    key = operate(redis_url, "keys", "create", "--tenant", "acme")["key"]
-    with ExitStack() as stack:
-
-        def start(part: str) -> Process:
-            process = Process(part, redis_url)
-            stack.callback(process.end)
-            return process
-
-        api, *others = [start(part) for part in ("api", "dispatcher", "dispatcher", "gateway", "gateway")]
-        for process in (api, *others):
-            wait_until(process.ready, "the start of a part", START_SECONDS)
-        yield Parts(key, api, others[:2], others[2:])
 
 
 @pytest.mark.parametrize("store", ["redis_url", "cluster_url"])
