@@ -33,7 +33,7 @@ async def registry(store: Store) -> Registry:
     """A registry with three tenants, a key each that has every scope; `listed` has a list of origins."""
     registry = Registry(store.redis)
     for tenant in TENANTS:
-        await registry.create_tenant(tenant, ["https://app.example"] if tenant == "listed" else [])
+        await registry.create_tenant(tenant, origins=["https://app.example"] if tenant == "listed" else [])
         await registry.create_key(tenant)
     return registry
 

@@ -21,13 +21,22 @@ PUBLIC = serialization.PublicFormat.SubjectPublicKeyInfo
 
 
 def test_a_tenant_s_life_on_a_store_that_nobody_runs(tmp_path: Path) -> None:
-    """Create, key, token, list, revoke, delete: each command starts the store, and finds what was done."""
+    """Create, update, key, token, list, revoke, delete: each command starts the store, and finds what was done."""
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return tidings_server(*words, "--json", "--data", "data", cwd=tmp_path)
 
     created = json.loads(run("tenants", "create", "acme", "--origin", "https://shop.example").stdout)
     assert (created["id"], created["origins"]) == ("acme", ["https://shop.example"])
+    run(
+        "tenants", "update", "acme", "--retention", "forever", "--category-retention", "orders.=365", "chat=7"
+    )
+    updated = json.loads(run("tenants", "update", "acme", "--sessions", "replace").stdout)
+    assert updated == created | {
+        "retention_days": None,
+        "category_retention": {"orders.": 365, "chat": 7},
+        "sessions": "replace",
+    }
     key = json.loads(run("keys", "create", "--tenant", "acme", "--scope", "send", "--scope", "inbox").stdout)
     assert key["key"].startswith(f"acme.{key['kid']}.")
     token = json.loads(run("token", "--tenant", "acme", "--user", "ana").stdout)
@@ -74,6 +83,11 @@ def test_a_public_key_is_registered_and_a_private_one_refused(tmp_path: Path, re
         (("config",), {"TIDINGS_PORT": "x"}, 78, "TIDINGS_PORT"),
         (("tenants", "list"), {}, 1, "there is no store in"),
         (("tenants", "list"), {"REDIS_URL": "unix:///nowhere/s"}, 1, "doctor"),
+        (("tenants", "update", "x"), {}, 1, "say what to change"),
+        (("tenants", "update", "x", "--retention", "12"), {}, 1, "7, 30, 90, 365 days, forever or default"),
+        (("tenants", "create", "x", "--category-retention", "chat"), {}, 1, "orders.=365"),
+        (("tenants", "create", "x", "--sessions", "one"), {}, 1, "many, replace, reject"),
+        (("tenants", "update", "x", "--session-limit", "-1"), {}, 1, "a number or none"),
         (("token", "--tenant", "x"), {}, 2, "--user"),
         (("dev", "--port", "70000"), {}, 2, "65535"),
         (("dev", "--port", "8001"), {}, 1, "--realtime-port"),

@@ -1,12 +1,14 @@
 """Tenants and keys: what the operator can do, and what every process sees of it."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from redis.asyncio import Redis, RedisCluster
 
 from tests.support.valkey import Valkey
-from tidings_workers.registry import SCOPES, Registry, RegistryError, RegistryView, TenantExists
+from tidings_workers.registry import SCOPES, Registry, RegistryView, TenantExists
+from tidings_workers.tenants import RegistryError, Rules, Tenant, TenantSettings, rules_of
 
 
 async def test_a_key_is_one_string_of_three_parts(registry: Registry) -> None:
@@ -153,3 +155,73 @@ async def test_the_registry_works_on_a_cluster(cluster_url: str) -> None:
         assert [tenant.id for tenant in await registry.list_tenants()] == ["other"]
     finally:
         await redis.aclose()
+
+
+async def test_only_what_is_named_changes(registry: Registry, view: RegistryView) -> None:
+    """A change leaves what it does not name, merges categories, and every process sees the whole."""
+    await registry.create_tenant("demo", origins=["https://shop.example"])
+    (made,) = await registry.list_tenants()
+    assert (made.retention_days, made.sessions, made.connections_per_user) == ("default", "many", None)
+    await registry.update_tenant("demo", retention_days=None, category_retention={"orders.": 365, "chat": 7})
+    await registry.update_tenant("demo", sessions="replace", category_retention={"chat": "default"})
+    await view.load()
+    seen = view.tenant("demo")
+    assert seen is not None
+    assert (seen.origins, seen.retention_days) == (("https://shop.example",), None)
+    assert (seen.category_retention, seen.connections_per_user) == ({"orders.": 365}, 1)
+    await registry.update_tenant("demo", retention_days="default", session_limit=3)
+    assert (await registry.list_tenants())[0].connections_per_user == 3
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"retention_days": 8},
+        {"retention_days": "forever"},
+        {"category_retention": {"": 7}},
+        {"category_retention": {"orders.": 0}},
+        {"sessions": "one"},
+        {"session_limit": 0},
+    ],
+)
+async def test_settings_out_of_range_are_refused(registry: Registry, settings: TenantSettings) -> None:
+    """A tenant never has a setting that no part knows what to do with, and keeps the one it had."""
+    before = await registry.create_tenant("demo")
+    with pytest.raises(RegistryError):
+        await registry.update_tenant("demo", **settings)
+    assert await registry.list_tenants() == [before]
+
+
+async def test_a_tenant_of_an_earlier_version(registry: Registry, redis: Redis) -> None:
+    """A tenant that was stored before there were settings has their defaults."""
+    await redis.hset(
+        "{tidings}/tenants", "demo", '{"id":"demo","origins":[],"created_at":"2026-11-22T07:00:00Z"}'
+    )
+    (tenant,) = await registry.list_tenants()
+    assert rules_of(tenant, 5) == Rules(5)
+    assert (await registry.update_tenant("demo", retention_days=7)).retention_days == 7
+
+
+def test_the_longest_name_counts() -> None:
+    """A category is kept by its own rule, else by the longest beginning, else as the tenant says."""
+    day = 86_400_000
+    tenant = Tenant(
+        id="demo",
+        created_at=datetime.now(UTC),
+        retention_days=30,
+        category_retention={"orders.": 365, "orders.draft.": 7, "orders.draft.vip": None, "chat": 7},
+    )
+    rules = rules_of(tenant, 90 * day)
+    kept = {
+        name: rules.keep(name)
+        for name in ("orders.paid", "orders", "orders.draft.x", "orders.draft.vip", "chat", "chat.x")
+    }
+    assert kept == {
+        "orders.paid": 365 * day,
+        "orders": 30 * day,
+        "orders.draft.x": 7 * day,
+        "orders.draft.vip": None,
+        "chat": 7 * day,
+        "chat.x": 30 * day,
+    }
+    assert (rules.keep(None), rules.longest) == (30 * day, None)

@@ -20,7 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tidings.protocol import limits
-from tidings_workers.registry import Registry, RegistryError, RegistryView
+from tidings_workers.registry import Registry, RegistryView
+from tidings_workers.tenants import RegistryError
 from tidings_workers.tokens import TokenError, Verifier, make_token, make_user_token
 
 NOW = 1_800_000_000.0

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final, Literal, TypeAlias
-from urllib.parse import urlsplit
+from typing import Any, Final, Literal, TypeAlias, Unpack
 
 import msgspec
 import structlog
@@ -22,6 +21,7 @@ from redis.exceptions import RedisError
 from tidings.protocol.names import TENANT_RULE, is_tenant
 from tidings_workers.public_keys import InvalidPublicKey, normalise_public_key
 from tidings_workers.store.errors import StorageUnavailable
+from tidings_workers.tenants import RegistryError, Tenant, TenantSettings, changed
 
 Commands: TypeAlias = "Redis | RedisCluster"
 Algorithm = Literal["HS256", "RS256", "ES256", "EdDSA"]
@@ -41,20 +41,8 @@ _SWAP_TRIES: Final = 10
 _log = structlog.get_logger(__name__)
 
 
-class RegistryError(ValueError):
-    """A change that can't be made; the text says why. Nothing was changed."""
-
-
 class TenantExists(RegistryError):
     """There is a tenant of this id already."""
-
-
-class Tenant(Struct, frozen=True, kw_only=True):
-    """One customer. An empty `origins` lets browsers of any origin connect."""
-
-    id: str
-    origins: tuple[str, ...] = ()
-    created_at: datetime
 
 
 class Key(Struct, frozen=True, kw_only=True):
@@ -93,23 +81,22 @@ class Registry:
     def __init__(self, redis: Commands) -> None:
         self._redis: Any = redis  # redis-py's two clients share no common type
 
-    async def create_tenant(self, tenant: str, origins: Iterable[str] = ()) -> Tenant:
+    async def create_tenant(self, tenant: str, **settings: Unpack[TenantSettings]) -> Tenant:
         """A new tenant without keys; TenantExists when the id is taken."""
         if not is_tenant(tenant):
             raise RegistryError(f"a tenant's id is {TENANT_RULE}, not {tenant!r}")
-        record = Tenant(id=tenant, origins=_origins(origins), created_at=_now())
+        record = changed(Tenant(id=tenant, created_at=_now()), settings)
         if not await self._swap(_TENANTS, tenant, b"", msgspec.json.encode(record)):
             raise TenantExists(f"there is a tenant {tenant!r} already")
         return record
 
-    async def update_tenant(self, tenant: str, *, origins: Iterable[str]) -> Tenant:
-        """Replaces the list of origins; an empty one lets any origin connect."""
-        wanted = _origins(origins)
+    async def update_tenant(self, tenant: str, **settings: Unpack[TenantSettings]) -> Tenant:
+        """Changes the settings that are named; every process knows within a second."""
         for _ in range(_SWAP_TRIES):
             before = await self._redis.hget(_TENANTS, tenant)
             if before is None:
                 raise _no_tenant(tenant)
-            after = msgspec.structs.replace(msgspec.json.decode(before, type=Tenant), origins=wanted)
+            after = changed(msgspec.json.decode(before, type=Tenant), settings)
             if await self._swap(_TENANTS, tenant, before, msgspec.json.encode(after)):
                 return after
         raise RegistryError(f"tenant {tenant!r} is being changed by others: try again")
@@ -345,25 +332,6 @@ def _scopes(scopes: Iterable[str] | None) -> tuple[str, ...]:
         named = ", ".join(map(repr, unknown)) or "an empty list"
         raise RegistryError(f"scopes are {', '.join(SCOPES)}, not {named}")
     return wanted
-
-
-def _origins(origins: Iterable[str]) -> tuple[str, ...]:
-    """As browsers write them in `Origin` (RFC 6454): lower case, no default port, no path."""
-    return tuple(dict.fromkeys(_origin(origin) for origin in origins))
-
-
-def _origin(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    plain = parts.path in {"", "/"} and not (parts.query or parts.fragment or "@" in parts.netloc)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not plain:
-        raise RegistryError(f"an origin is http(s)://host or http(s)://host:port, not {text!r}")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    default = 443 if parts.scheme == "https" else 80
-    return f"{parts.scheme}://{host}" + ("" if port in {None, default} else f":{port}")
 
 
 def _no_tenant(tenant: str) -> RegistryError:

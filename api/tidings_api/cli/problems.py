@@ -8,9 +8,9 @@ from tidings_workers.config import ConfigurationError
 from tidings_workers.data_directory import DataDirectoryInUse, DataDirectoryUnusable
 from tidings_workers.embedded import EmbeddedStartFailed
 from tidings_workers.logs import one_line
-from tidings_workers.registry import RegistryError
 from tidings_workers.store import StoreError
 from tidings_workers.supervisor import PartFailed
+from tidings_workers.tenants import RegistryError
 
 
 class CommandFailed(Exception):

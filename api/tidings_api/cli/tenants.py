@@ -1,6 +1,7 @@
 """`tidings-server tenants`: the customers of an installation."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -8,9 +9,14 @@ from cyclopts import App, Parameter
 from tidings_api.cli.output import DataOption, JsonOption, answer, table
 from tidings_api.cli.problems import CommandFailed
 from tidings_api.cli.stores import operator_store
-from tidings_workers.registry import Registry, Tenant
+from tidings_workers.registry import Registry
+from tidings_workers.tenants import DAYS, DEFAULT, SESSIONS, Tenant, TenantSettings
 
 app = App(name="tenants", help="Create, change, list and delete tenants.")
+
+_FOREVER = "forever"
+_NONE = "none"
+_KEPT = f"{', '.join(map(str, DAYS))} days, {_FOREVER} or {DEFAULT}"
 
 TenantId = Annotated[str, Parameter(help="The tenant's id: 1 to 40 of a-z 0-9 -.")]
 Origins = Annotated[
@@ -23,17 +29,62 @@ Origins = Annotated[
         "Without any, pages of every origin may.",
     ),
 ]
+RetentionOption = Annotated[
+    str | None,
+    Parameter(
+        name="--retention",
+        help=f"How long notifications are kept: {_KEPT} (TIDINGS_RETENTION_SECONDS). It counts for what "
+        "is stored already, too.",
+    ),
+]
+CategoryRetention = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--category-retention",
+        negative="",
+        consume_multiple=True,
+        help="The same for one category, as chat=7, or for all that begin with a name, as orders.=365; the "
+        "longest name counts. default takes a rule away. Repeat it for more.",
+    ),
+]
+SessionsOption = Annotated[
+    str | None,
+    Parameter(
+        name="--sessions",
+        help="What happens to a user's connection beyond the limit: it is refused (many, reject) or takes "
+        "the place of the oldest (replace).",
+    ),
+]
+SessionLimit = Annotated[
+    str | None,
+    Parameter(
+        name="--session-limit",
+        help=f"Connections per user: a number, or {_NONE}, which is 1 for replace and reject, and no limit "
+        "for many.",
+    ),
+]
 
 
 @app.command
 def create(
-    id: TenantId, /, *, origin: Origins = None, data: DataOption = None, json: JsonOption = False
+    id: TenantId,
+    /,
+    *,
+    origin: Origins = None,
+    retention: RetentionOption = None,
+    category_retention: CategoryRetention = None,
+    sessions: SessionsOption = None,
+    session_limit: SessionLimit = None,
+    data: DataOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Create a tenant. It has no key yet: `tidings-server keys create` makes one."""
+    settings = _settings(retention, category_retention, sessions, session_limit)
+    settings["origins"] = origin or ()
 
     async def work() -> Tenant:
         async with operator_store(data) as redis:
-            return await Registry(redis).create_tenant(id, origin or ())
+            return await Registry(redis).create_tenant(id, **settings)
 
     answer(asyncio.run(work()), f"created {id}: next, tidings-server keys create --tenant {id}", as_json=json)
 
@@ -47,19 +98,32 @@ def update(
     any_origin: Annotated[
         bool, Parameter(negative="", help="Let pages of every origin connect again.")
     ] = False,
+    retention: RetentionOption = None,
+    category_retention: CategoryRetention = None,
+    sessions: SessionsOption = None,
+    session_limit: SessionLimit = None,
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Replace a tenant's list of origins, everywhere within a second."""
-    if bool(origin) == any_origin:
+    """Change what is named of a tenant, everywhere within a second. A list of origins is replaced."""
+    if origin and any_origin:
         raise CommandFailed("say either --origin, once or more, or --any-origin")
+    settings = _settings(retention, category_retention, sessions, session_limit)
+    if origin or any_origin:
+        settings["origins"] = origin or ()
+    if not settings:
+        raise CommandFailed(
+            "say what to change: --origin or --any-origin, --retention, --category-retention, --sessions, "
+            "--session-limit"
+        )
 
     async def work() -> Tenant:
         async with operator_store(data) as redis:
-            return await Registry(redis).update_tenant(id, origins=origin or ())
+            return await Registry(redis).update_tenant(id, **settings)
 
     tenant = asyncio.run(work())
-    answer(tenant, f"{id} takes pages of {_origins(tenant)}", as_json=json)
+    text = f"{id}: origins {_origins(tenant)}; retention {_kept(tenant)}; sessions {_sessions(tenant)}"
+    answer(tenant, text, as_json=json)
 
 
 @app.command(name="list")
@@ -71,8 +135,19 @@ def list_(*, data: DataOption = None, json: JsonOption = False) -> None:
             return await Registry(redis).list_tenants()
 
     tenants = asyncio.run(work())
-    rows = [(each.id, each.created_at.isoformat(timespec="seconds"), _origins(each)) for each in tenants]
-    text = table(("TENANT", "CREATED", "ORIGINS"), rows) if rows else "no tenants yet"
+    rows = [
+        (
+            each.id,
+            each.created_at.isoformat(timespec="seconds"),
+            _kept(each),
+            _sessions(each),
+            _origins(each),
+        )
+        for each in tenants
+    ]
+    text = (
+        table(("TENANT", "CREATED", "RETENTION", "SESSIONS", "ORIGINS"), rows) if rows else "no tenants yet"
+    )
     answer({"tenants": tenants}, text, as_json=json)
 
 
@@ -88,5 +163,62 @@ def delete(id: TenantId, /, *, data: DataOption = None, json: JsonOption = False
     answer({"deleted": id}, f"deleted {id}", as_json=json)
 
 
+def _settings(
+    retention: str | None,
+    category_retention: Sequence[str] | None,
+    sessions: str | None,
+    session_limit: str | None,
+) -> TenantSettings:
+    """What the options say; what is out of range is left to the registry."""
+    settings: TenantSettings = {}
+    if retention is not None:
+        settings["retention_days"] = _days(retention, "--retention")
+    if category_retention is not None:
+        rules: dict[str, int | str | None] = {}
+        for rule in category_retention:
+            # A category may hold an equals sign itself.
+            category, sign, days = rule.rpartition("=")
+            if not sign or not category:
+                raise CommandFailed(f"--category-retention is written as orders.=365, not {rule!r}")
+            rules[category] = _days(days, "--category-retention")
+        settings["category_retention"] = rules
+    if sessions is not None:
+        if sessions not in SESSIONS:
+            raise CommandFailed(f"--sessions is {', '.join(SESSIONS)}, not {sessions!r}")
+        settings["sessions"] = sessions
+    if session_limit is not None:
+        if session_limit != _NONE and not (session_limit.isascii() and session_limit.isdecimal()):
+            raise CommandFailed(f"--session-limit is a number or {_NONE}, not {session_limit!r}")
+        settings["session_limit"] = None if session_limit == _NONE else int(session_limit)
+    return settings
+
+
+def _days(text: str, option: str) -> int | str | None:
+    if text == _FOREVER:
+        return None
+    if text == DEFAULT:
+        return DEFAULT
+    if text not in map(str, DAYS):
+        raise CommandFailed(f"{option} is {_KEPT}, not {text!r}")
+    return int(text)
+
+
+def _kept(tenant: Tenant) -> str:
+    said = [_time(tenant.retention_days)]
+    said += [f"{name}={_time(days)}" for name, days in sorted(tenant.category_retention.items())]
+    return " ".join(said)
+
+
+def _time(days: int | str | None) -> str:
+    if days is None:
+        return _FOREVER
+    return days if isinstance(days, str) else f"{days}d"
+
+
+def _sessions(tenant: Tenant) -> str:
+    limit = tenant.connections_per_user
+    return tenant.sessions if limit is None else f"{tenant.sessions} {limit}"
+
+
 def _origins(tenant: Tenant) -> str:
-    return ", ".join(tenant.origins) or "every origin"
+    return ", ".join(tenant.origins) or "any"

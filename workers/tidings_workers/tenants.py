@@ -1,0 +1,197 @@
+"""What the operator says about a tenant, and what follows from it: origins, retention, sessions."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Final, Literal, TypedDict, get_args
+from urllib.parse import urlsplit
+
+from msgspec import Struct, structs
+
+Days = Literal[7, 30, 90, 365]
+DAYS: Final[tuple[int, ...]] = get_args(Days)
+
+# None keeps for ever; "default" leaves it to the server's setting, also when that changes.
+Retention = Days | None
+DEFAULT: Final = "default"
+
+Sessions = Literal["many", "replace", "reject"]
+SESSIONS: Final[tuple[str, ...]] = get_args(Sessions)
+
+_DAY_MS: Final = 86_400_000
+
+
+class RegistryError(ValueError):
+    """A change that can't be made; the text says why. Nothing was changed."""
+
+
+class Tenant(Struct, frozen=True, kw_only=True):
+    """One customer.
+
+    An empty `origins` lets browsers of any origin connect. `category_retention` says otherwise than
+    `retention_days` for a category, or for all that begin with a name ending in ".". `sessions` says
+    what happens to a user's connection beyond `session_limit`: refused ("many", "reject"), or the
+    oldest gives way ("replace").
+    """
+
+    id: str
+    origins: tuple[str, ...] = ()
+    created_at: datetime
+    retention_days: Retention | Literal["default"] = DEFAULT
+    category_retention: dict[str, Retention] = {}
+    sessions: Sessions = "many"
+    session_limit: int | None = None
+
+    @property
+    def connections_per_user(self) -> int | None:
+        """How many connections a user may have at once; None when the tenant sets no limit.
+
+        `replace` and `reject` are about one connection unless told otherwise.
+        """
+        if self.session_limit is None and self.sessions != "many":
+            return 1
+        return self.session_limit
+
+
+class TenantSettings(TypedDict, total=False):
+    """What may be said of a tenant; what is left out stays as it is. `origins` replaces the list."""
+
+    origins: Iterable[str]
+    retention_days: int | str | None
+    category_retention: Mapping[str, int | str | None]
+    sessions: str
+    session_limit: int | None
+
+
+def changed(tenant: Tenant, settings: TenantSettings) -> Tenant:
+    """The tenant with these settings; RegistryError for one that can't be.
+
+    Categories are merged into those that are there; one with "default" loses its rule.
+    """
+    if "origins" in settings:
+        tenant = structs.replace(tenant, origins=_origins(settings["origins"]))
+    if "retention_days" in settings:
+        days = settings["retention_days"]
+        tenant = structs.replace(tenant, retention_days=DEFAULT if days == DEFAULT else _retention(days))
+    if "category_retention" in settings:
+        rules = _categories(tenant.category_retention, settings["category_retention"])
+        tenant = structs.replace(tenant, category_retention=rules)
+    if "sessions" in settings:
+        sessions = settings["sessions"]
+        if sessions not in SESSIONS:
+            raise RegistryError(f"sessions are {', '.join(SESSIONS)}, not {sessions!r}")
+        tenant = structs.replace(tenant, sessions=sessions)
+    if "session_limit" in settings:
+        limit = settings["session_limit"]
+        if limit is not None and limit < 1:
+            raise RegistryError(f"a session limit is 1 or more, not {limit}")
+        tenant = structs.replace(tenant, session_limit=limit)
+    return tenant
+
+
+def _categories(
+    rules: Mapping[str, Retention], changes: Mapping[str, int | str | None]
+) -> dict[str, Retention]:
+    after = dict(rules)
+    for category, days in changes.items():
+        if not category:
+            raise RegistryError("a rule is for a category, or for all that begin with a name such as orders.")
+        after.pop(category, None)
+        if days != DEFAULT:
+            after[category] = _retention(days)
+    return after
+
+
+class Rules(Struct, frozen=True):
+    """How long a tenant's notifications are kept: milliseconds, None for ever.
+
+    `categories` are pairs of a category, or the beginning of several (ending in "."), and its time,
+    the longest name first: the first that fits counts.
+    """
+
+    default: int | None
+    categories: tuple[tuple[str, int | None], ...] = ()
+
+    def keep(self, category: str | None) -> int | None:
+        """How long a notification of this category is kept."""
+        if category is not None:
+            for name, kept in self.categories:
+                if category == name or (name.endswith(".") and category.startswith(name)):
+                    return kept
+        return self.default
+
+    @property
+    def longest(self) -> int | None:
+        """How long anything is kept."""
+        kept = [self.default, *(each for _, each in self.categories)]
+        known = [each for each in kept if each is not None]
+        return max(known) if len(known) == len(kept) else None
+
+
+def rules_of(tenant: Tenant | None, default: int | None) -> Rules:
+    """A tenant's rules; `default` counts where the tenant, or nobody, says anything."""
+    if tenant is None:
+        return Rules(default)
+    days = tenant.retention_days
+    categories = sorted(tenant.category_retention.items(), key=lambda rule: (-len(rule[0]), rule[0]))
+    return Rules(
+        default if days == DEFAULT else _milliseconds(days),
+        tuple((name, _milliseconds(days)) for name, days in categories),
+    )
+
+
+class Policies:
+    """The rules of every tenant, as a process knows them at this moment.
+
+    `default`: milliseconds for tenants that say nothing. Until `follow` has said where tenants are
+    known from, no tenant says anything.
+    """
+
+    def __init__(self, default: int) -> None:
+        self._default = default
+        self._tenant: Callable[[str], Tenant | None] = lambda _: None
+        self._rules: dict[str, tuple[Tenant, Rules]] = {}
+        self._unsaid = Rules(default)
+
+    def follow(self, tenant: Callable[[str], Tenant | None]) -> None:
+        """Have tenants looked up here from now on, such as `RegistryView.tenant`."""
+        self._tenant = tenant
+
+    def rules(self, tenant: str) -> Rules:
+        """The tenant's rules."""
+        record = self._tenant(tenant)
+        if record is None:
+            return self._unsaid
+        known = self._rules.get(tenant)
+        if known is None or known[0] is not record:
+            known = self._rules[tenant] = (record, rules_of(record, self._default))
+        return known[1]
+
+
+def _milliseconds(days: int | None) -> int | None:
+    return None if days is None else days * _DAY_MS
+
+
+def _retention(days: object) -> Retention:
+    if days is None or days in DAYS:
+        return days  # type: ignore[return-value]  # `in` has compared it with each of them
+    named = ", ".join(map(str, DAYS))
+    raise RegistryError(f"a retention is {named} days, forever or default, not {days!r}")
+
+
+def _origins(origins: Iterable[str]) -> tuple[str, ...]:
+    """As browsers write them in `Origin` (RFC 6454): lower case, no default port, no path."""
+    return tuple(dict.fromkeys(_origin(origin) for origin in origins))
+
+
+def _origin(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    plain = parts.path in {"", "/"} and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not plain:
+        raise RegistryError(f"an origin is http(s)://host or http(s)://host:port, not {text!r}")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    default = 443 if parts.scheme == "https" else 80
+    return f"{parts.scheme}://{host}" + ("" if port in {None, default} else f":{port}")
