@@ -21,7 +21,7 @@ PUBLIC = serialization.PublicFormat.SubjectPublicKeyInfo
 
 
 def test_a_tenant_s_life_on_a_store_that_nobody_runs(tmp_path: Path) -> None:
-    """Create, update, key, token, list, revoke, delete: each command starts the store, and finds what was done."""
+    """From create to delete, each command starts the store and finds what the one before did."""
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return tidings_server(*words, "--json", "--data", "data", cwd=tmp_path)
