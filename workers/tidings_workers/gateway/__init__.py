@@ -13,12 +13,13 @@ import structlog
 from tidings_workers.config import Settings
 from tidings_workers.gateway.connection import Connection
 from tidings_workers.gateway.gateway import (
-    ACKNOWLEDGE_SECONDS,
     BACKLOG,
+    FLUSH_SECONDS,
     RENEW_SECONDS,
     SWEEP_SECONDS,
     Gateway,
 )
+from tidings_workers.gateway.registrations import REAP_SECONDS
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import StorageUnavailable
 from tidings_workers.tasks import cancelled, every, keep_running, open_store
@@ -57,7 +58,8 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
                 tasks.create_task(gateway.turn_wheel()),
                 tasks.create_task(every(RENEW_SECONDS, "renew", gateway.renew)),
                 tasks.create_task(every(SWEEP_SECONDS, "sweep", gateway.sweep)),
-                tasks.create_task(every(ACKNOWLEDGE_SECONDS, "acknowledge", gateway.flush_acknowledgements)),
+                tasks.create_task(every(FLUSH_SECONDS, "flush", gateway.flush)),
+                tasks.create_task(every(REAP_SECONDS, "reap", gateway.registrations.reap)),
                 *(
                     tasks.create_task(keep_running("feeds", partial(gateway.read_feeds, part)))
                     for part in groups
@@ -71,7 +73,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
     finally:
         await gateway.background.close()
         try:
-            await gateway.flush_acknowledgements()
+            await gateway.flush()
             await store.feeds.close_feeds(gateway.name)
         except StorageUnavailable:
             _log.warning("storage is away while stopping; feeds will expire by themselves")

@@ -21,17 +21,19 @@ from tidings_workers.gateway.acknowledgements import Acknowledgements
 from tidings_workers.gateway.catchup import CatchUp
 from tidings_workers.gateway.connection import Connection
 from tidings_workers.gateway.hub import Hub
+from tidings_workers.gateway.registrations import Registrations
 from tidings_workers.gateway.wheel import SLOT_SECONDS, Wheel
 from tidings_workers.registry import RegistryView
-from tidings_workers.store import DataLost, StorageUnavailable, Store
-from tidings_workers.store.feeds import decode_feed
-from tidings_workers.store.keys import feed
+from tidings_workers.store import DataLost, SessionRefused, StorageUnavailable, Store
+from tidings_workers.store.feeds import Arrival, decode_feed
+from tidings_workers.store.keys import Log, feed
+from tidings_workers.store.presence import new_connection_id
 from tidings_workers.tasks import Background
 from tidings_workers.tokens import Identity, TokenError, Verifier
 
 RENEW_SECONDS: Final = 5.0
 SWEEP_SECONDS: Final = 2.0
-ACKNOWLEDGE_SECONDS: Final = 0.2
+FLUSH_SECONDS: Final = 0.2
 FEED_ENTRIES: Final = 200
 RESTART_SECONDS: Final = 2.0
 BACKLOG: Final = 4096
@@ -50,7 +52,8 @@ class Gateway:
         self.verifier = Verifier(view)
         self.name = f"w{os.getpid()}-{secrets.token_hex(4)}"
         self.background = Background("gateway")
-        self.hub = Hub(store, self.name, self.background.spawn)
+        self.registrations = Registrations(store, self.name)
+        self.hub = Hub(store, self.name, self.background.spawn, self.registrations.close)
         self.wheel = Wheel(time.monotonic())
         self.connections: dict[Connection, None] = {}
         self._addresses: Counter[str] = Counter()
@@ -84,15 +87,16 @@ class Gateway:
             metrics.CONNECTIONS.dec()
             assert connection.identity is not None  # noqa: S101 - it was counted by its identity
             _discount(self._tenants, connection.identity.tenant)
-            _discount(self._users, self._user(connection.identity))
+            _discount(self._users, self._user(connection.identity).base)
             _discount(self._addresses, connection.address)
         user = getattr(connection, "user", None)
         if user is not None and user.connections.pop(connection, self) is not self:
             connection.leave_topics()
             self.hub.interest.release(user.topic)
-            if self._acknowledgements.waits_for(connection):
+            self.registrations.end(connection, user.topic.log.base)
+            if self._acknowledgements.waits_for(connection) or self._limit(user.tenant):
                 # The device may come back at once, to another gateway.
-                self.background.spawn(self.flush_acknowledgements())
+                self.background.spawn(self.flush())
 
     def open(self, connection: Connection, connect: Connect, *, again: bool = False) -> None:
         """Verify who it is, then open the session in the background."""
@@ -119,11 +123,13 @@ class Gateway:
             return
         connection.identity = identity
         connection.device = connect.device
-        connection.id = f"{self.name}-{secrets.token_hex(8)}"
+        user = self._user(identity)
+        connection.id = new_connection_id(self.name, user.partition)
         connection.counted = True
+        self.registrations.begin(connection)
         # Counted now, not when the session is open: many may be opening at the same time.
         self._tenants[identity.tenant] += 1
-        self._users[self._user(identity)] += 1
+        self._users[user.base] += 1
         self._addresses[connection.address] += 1
         metrics.CONNECTIONS.inc()
         self.background.spawn(self._open(connection, identity, connect))
@@ -134,8 +140,18 @@ class Gateway:
         if not connection.closed:
             self.open(connection, connect, again=True)
 
-    def _user(self, identity: Identity) -> str:
-        return self.store.core.keys.user(identity.tenant, identity.subject).base
+    def _user(self, identity: Identity) -> Log:
+        return self.store.core.keys.user(identity.tenant, identity.subject)
+
+    def _limit(self, tenant: str) -> int:
+        """How many connections a user of the tenant may have on all gateways; 0 is any number."""
+        record = self.view.tenant(tenant)
+        return (record.connections_per_user or 0) if record is not None else 0
+
+    def _arrival(self, connection: Connection, tenant: str) -> Arrival:
+        record = self.view.tenant(tenant)
+        replaces = record is not None and record.sessions == "replace"
+        return Arrival(connection.id, self._limit(tenant), closing.REPLACED.code if replaces else 0)
 
     def _crowded(self, connection: Connection, identity: Identity) -> closing.CloseCode | None:
         settings = self.settings
@@ -143,22 +159,30 @@ class Gateway:
             len(self.connections) > settings.gateway_connections
             or self._addresses[connection.address] >= settings.connections_per_address
             or self._tenants[identity.tenant] >= settings.connections_per_tenant
-            or self._users[self._user(identity)] >= settings.connections_per_user
+            or self._users[self._user(identity).base] >= settings.connections_per_user
         ):
             return closing.TOO_MANY_CONNECTIONS
         return None
 
     async def _open(self, connection: Connection, identity: Identity, connect: Connect) -> None:
         try:
-            if connect.device is not None:
-                # It goes on from what it acknowledged on its last connection, perhaps a moment ago.
-                await self.flush_acknowledgements()
-            await opening.open_session(self.hub, connection, identity, connect)
+            if connect.device is not None or self._limit(identity.tenant):
+                # It goes on from what it acknowledged on its last connection, perhaps a moment ago, and
+                # that connection no longer counts.
+                await self.flush()
+            arrival = self._arrival(connection, identity.tenant)
+            await opening.open_session(self.hub, connection, identity, connect, arrival)
+        except SessionRefused:
+            connection.close(closing.TOO_MANY_CONNECTIONS)
         except StorageUnavailable:
             connection.close(closing.OVERLOADED, "the storage is away")
         except BaseException:
             connection.close(closing.OVERLOADED)
             raise
+        finally:
+            if not hasattr(connection, "user"):
+                # Refused, or closed meanwhile; what got no answer may be registered all the same.
+                self.registrations.end(connection, self._user(identity).base)
 
     def catch_up(
         self, connection: Connection, cursors: dict[str, int], departed: set[str], *, replay: bool
@@ -237,6 +261,7 @@ class Gateway:
         """Look for what the feeds did not bring, and whether the data is still the same."""
         if await self.store.observe():
             await self._start_anew()
+        await self.registrations.audit()
         try:
             await self.hub.sweep()
         except DataLost as error:
@@ -258,9 +283,10 @@ class Gateway:
         for partition in partitions:
             self._positions[partition] = "0"
 
-    async def flush_acknowledgements(self) -> None:
-        """Store what was acknowledged since the last time; all of it is stored on return."""
+    async def flush(self) -> None:
+        """Store what was acknowledged, and who went, since the last time; all of it is stored on return."""
         await self._acknowledgements.store()
+        await self.registrations.store()
 
     async def turn_wheel(self) -> None:
         """Call what is due, twice a second."""

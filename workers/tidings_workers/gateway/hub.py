@@ -5,7 +5,7 @@ connection concerned gets them queued, and everything queued for a socket goes o
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from tidings.protocol.frames import Counts, Recalled, Resume
@@ -13,8 +13,17 @@ from tidings_workers import metrics
 from tidings_workers.gateway.interest import Interest, Spawn
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.users import User
-from tidings_workers.store import StorageUnavailable, Store
-from tidings_workers.store.feeds import Appended, Departed, FeedItem, Hidden, Removed
+from tidings_workers.store import SessionRefused, StorageUnavailable, Store
+from tidings_workers.store.feeds import (
+    Appended,
+    Arrival,
+    Attached,
+    Departed,
+    FeedItem,
+    Hidden,
+    Kicked,
+    Removed,
+)
 from tidings_workers.store.feeds import Joined as JoinedItem
 from tidings_workers.store.feeds import Left as LeftItem
 from tidings_workers.store.keys import Log, milliseconds
@@ -27,9 +36,12 @@ _NOBODY: Final = frozenset[str]()
 
 
 class Hub:
-    """The topics and users of one gateway. `spawn` runs a coroutine under supervision."""
+    """The topics and users of one gateway.
 
-    def __init__(self, store: Store, name: str, spawn: Spawn) -> None:
+    `spawn` runs a coroutine under supervision; `kicked` closes connections that the store let go of.
+    """
+
+    def __init__(self, store: Store, name: str, spawn: Spawn, kicked: Callable[[Kicked], None]) -> None:
         self.store = store
         self.users: dict[str, User] = {}
         # Connections on their way to the present: live on no topic.
@@ -40,38 +52,45 @@ class Hub:
         )
         self._name = name
         self._spawn = spawn
+        self._kicked = kicked
         # Groups that could not be followed because the storage was away.
         self._unfollowed: dict[tuple[User, str], None] = {}
 
     # Users
 
-    async def attach(self, tenant: str, name: str, device: str | None) -> tuple[User, Resume | None]:
-        """The user, held for one more connection, and where the device stands if it is known."""
+    async def attach(
+        self, tenant: str, name: str, device: str | None, arrival: Arrival
+    ) -> tuple[User, Resume | None]:
+        """The user, held for one more connection, and where the device stands if it is known.
+
+        Raises SessionRefused when the tenant allows the user no further connection.
+        """
         log = self.store.core.keys.user(tenant, name)
         await self.interest.gone(log)
         topic = self.interest.topics.get(log.base)
         if topic is None:
-            return await self._attach_first(log, tenant, name, device)
+            return await self._attach_first(log, tenant, name, device, arrival)
         topic.holders += 1
         try:
-            attached = await self.store.feeds.attach(self._name, log, device)
+            attached = await self.store.feeds.attach(self._name, log, device, arrival)
             await asyncio.shield(topic.ready)
         except BaseException:
             self.interest.release(topic)
             raise
+        self._admit(topic, attached)
         if attached.facts.head > topic.position:
             topic.seen = max(topic.seen, attached.facts.head)
             self.interest.heal_soon(topic)
         return self.users[log.base], attached.device
 
     async def _attach_first(
-        self, log: Log, tenant: str, name: str, device: str | None
+        self, log: Log, tenant: str, name: str, device: str | None, arrival: Arrival
     ) -> tuple[User, Resume | None]:
         topic = self.interest.new_topic(log)
         # There before its memberships are read, so that no change of them is missed.
         user = self.users[log.base] = User(tenant, name, topic)
         try:
-            attached = await self.store.feeds.attach(self._name, log, device)
+            attached = await self.store.feeds.attach(self._name, log, device, arrival)
             user.memberships, user.hidden = attached.memberships, set(attached.hidden)
             waiting, user.waiting = user.waiting or (), None
             for item in waiting:
@@ -82,7 +101,13 @@ class Hub:
             self.interest.give_up(topic, error)
             raise
         self.interest.start(topic, attached.facts)
+        self._admit(topic, attached)
         return user, attached.device
+
+    def _admit(self, topic: Topic, attached: Attached) -> None:
+        if not attached.admitted:
+            self.interest.release(topic)
+            raise SessionRefused
 
     @staticmethod
     def _learn(user: User, item: FeedItem) -> None:
@@ -179,6 +204,9 @@ class Hub:
         """Take a batch of feed items and queue what it makes for every connection concerned."""
         touched: dict[Topic, None] = {}
         for item in items:
+            if isinstance(item, Kicked):
+                self._kicked(item)
+                continue
             topic = self.interest.topics.get(item.base)
             if topic is None:
                 continue

@@ -14,7 +14,7 @@ from tidings.protocol.names import is_id
 from tidings_workers import metrics
 from tidings_workers.gateway.hub import Hub
 from tidings_workers.gateway.users import User
-from tidings_workers.store.feeds import Acknowledgement
+from tidings_workers.store.feeds import Acknowledgement, Arrival
 from tidings_workers.tokens import Identity
 
 if TYPE_CHECKING:
@@ -33,9 +33,11 @@ class _Start:
         self.store_device = False
 
 
-async def open_session(hub: Hub, connection: "Connection", identity: Identity, connect: Connect) -> None:
-    """Open the session of a connection. Raises StorageUnavailable; the caller closes then."""
-    user, known = await hub.attach(identity.tenant, identity.subject, connect.device)
+async def open_session(
+    hub: Hub, connection: "Connection", identity: Identity, connect: Connect, arrival: Arrival
+) -> None:
+    """Open the session of a connection. The caller closes it on StorageUnavailable and SessionRefused."""
+    user, known = await hub.attach(identity.tenant, identity.subject, connect.device, arrival)
     if connection.closed:
         hub.interest.release(user.topic)
         return

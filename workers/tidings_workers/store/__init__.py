@@ -16,6 +16,7 @@ from tidings_workers.store.errors import (
     DataLost,
     IdempotencyInProgress,
     IdempotencyMismatch,
+    SessionRefused,
     StorageUnavailable,
     StoreError,
     StoreMismatch,
@@ -24,6 +25,7 @@ from tidings_workers.store.feeds import Feeds
 from tidings_workers.store.groups import GroupInfo, Groups, Page
 from tidings_workers.store.inbox import Inbox, InboxItem, InboxPage
 from tidings_workers.store.ingress import Ingress
+from tidings_workers.store.presence import OpenConnection, Sessions, UserPresence
 from tidings_workers.store.sends import Acceptance, Idempotency, Sends, StoredNotification
 
 __all__ = [
@@ -35,12 +37,15 @@ __all__ = [
     "IdempotencyMismatch",
     "InboxItem",
     "InboxPage",
+    "OpenConnection",
     "Page",
+    "SessionRefused",
     "StorageUnavailable",
     "Store",
     "StoreError",
     "StoreMismatch",
     "StoredNotification",
+    "UserPresence",
 ]
 
 
@@ -64,6 +69,10 @@ class Store:
         self.groups = groups.groups
         self.groups_of = groups.groups_of
         self.inbox = inbox.inbox
+        self.sessions = Sessions(core)
+        self.presence = self.sessions.presence
+        self.disconnect = self.sessions.disconnect
+        self.disconnect_one = self.sessions.disconnect_one
         self.feeds = Feeds(core)
         self.ingress = Ingress(core)
         self.ping = core.ping

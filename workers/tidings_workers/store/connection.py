@@ -57,7 +57,10 @@ SCRIPTS: Final = dict(
         _script("probe", "append"),
         _script("delivered", "append"),
         _script("watch", "holes"),
-        _script("attach", "holes"),
+        _script("attach", "holes", "append", "sessions"),
+        _script("leave", "append", "sessions"),
+        _script("kick", "append", "sessions"),
+        _script("presence", "append", "sessions"),
         *map(_script, ("claim", "unwatch", "acknowledge", "read", "heads", "lease", "release")),
     )
 )

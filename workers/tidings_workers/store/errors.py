@@ -4,6 +4,7 @@ StoreError
 ├── StorageUnavailable     Redis is away, slow, or answered with an error; try again
 ├── IdempotencyMismatch    the key was used for another body
 ├── IdempotencyInProgress  the first request with this key is still running here
+├── SessionRefused         the tenant allows the user no further connection
 ├── DataLost               the store no longer has what it once had
 └── StoreMismatch          the store was made with other settings, or by a newer version
 """
@@ -34,6 +35,10 @@ class IdempotencyMismatch(StoreError):
 
 class IdempotencyInProgress(StoreError):
     """The first request with this idempotency key has not been answered yet."""
+
+
+class SessionRefused(StoreError):
+    """The user has as many connections as the tenant allows."""
 
 
 class StoreMismatch(StoreError):

@@ -18,8 +18,9 @@ from tidings_workers.store.errors import DataLost
 from tidings_workers.store.groups import read_memberships
 from tidings_workers.store.keys import GATEWAYS, Log, feed, milliseconds
 from tidings_workers.store.logs import Facts, facts_of
+from tidings_workers.store.presence import KEPT_SECONDS
 
-FEED_SECONDS: Final = 30
+FEED_SECONDS: Final = 15
 
 
 class Appended(Struct, array_like=True, frozen=True, tag="n"):
@@ -64,6 +65,14 @@ class Hidden(Struct, array_like=True, frozen=True, tag="h"):
     log: str
 
 
+class Kicked(Struct, array_like=True, frozen=True, tag="k"):
+    """Connections of the user of this base are to be closed with a code; the store has let go of them."""
+
+    base: str
+    connections: list[str]
+    code: int
+
+
 class Departed(Struct, array_like=True, frozen=True, tag="d"):
     """Users left the group of this base, whose log counts for them up to `position`; empty: all did.
 
@@ -75,17 +84,32 @@ class Departed(Struct, array_like=True, frozen=True, tag="d"):
     users: list[str]
 
 
-FeedItem = Appended | Removed | Joined | Left | Hidden | Departed
+FeedItem = Appended | Removed | Joined | Left | Hidden | Departed | Kicked
 decode_feed: Final = msgspec.msgpack.Decoder(list[FeedItem]).decode
 
 
+class Arrival(NamedTuple):
+    """A connection that opens. Beyond `limit` (0: there is none) the oldest are closed with `code`.
+
+    With a `code` of 0 it is refused instead.
+    """
+
+    id: str
+    limit: int
+    code: int
+
+
 class Attached(NamedTuple):
-    """What the user's slot knows: the own log, memberships, hidden marks, where the device stands."""
+    """What the user's slot knows: the own log, memberships, hidden marks, where the device stands.
+
+    `admitted`: whether the connection that opens was registered, if there was one.
+    """
 
     facts: Facts
     memberships: dict[str, list[tuple[int, int]]]
     hidden: list[str]
     device: Resume | None
+    admitted: bool
 
 
 class Acknowledgement(NamedTuple):
@@ -114,7 +138,7 @@ class Feeds:
         self._core = core
 
     async def open_feeds(self, gateway: str, partitions: Sequence[int]) -> None:
-        """Make the gateway's feeds; appends reach it from now on. They die 30 s after the last renewal."""
+        """Make the gateway's feeds; appends reach it from now on. They die 15 s after the last renewal."""
         call = self._core.connection.call
         futures = []
         for partition in partitions:
@@ -131,7 +155,7 @@ class Feeds:
             *(call("PEXPIRE", key, FEED_SECONDS * 1000) for key in keys.values()),
             *(call("XTRIM", keys[partition], "MINID", position) for partition, position in read.items()),
             call("ZADD", GATEWAYS, milliseconds(), gateway),
-            call("ZREMRANGEBYSCORE", GATEWAYS, 0, milliseconds() - 10 * FEED_SECONDS * 1000),
+            call("ZREMRANGEBYSCORE", GATEWAYS, 0, milliseconds() - KEPT_SECONDS * 1000),
         )
         return [partition for partition, kept in zip(keys, answers, strict=False) if not kept]
 
@@ -150,16 +174,20 @@ class Feeds:
         """End interest in logs."""
         await self._core.run("unwatch", partition, pack([gateway, bases]))
 
-    async def attach(self, gateway: str, log: Log, device: str | None) -> Attached:
-        """Register interest in a user's log, then read what the user's slot knows."""
-        head, floor, holes, changes, groups, hidden, known = await self._core.run(
-            "attach", log.partition, log.base, gateway, device or ""
+    async def attach(
+        self, gateway: str, log: Log, device: str | None, arrival: Arrival | None = None
+    ) -> Attached:
+        """Register interest in a user's log and the connection that opens; read what the slot knows."""
+        entering = pack(arrival) if arrival is not None else ""
+        head, floor, holes, changes, groups, hidden, known, admitted = await self._core.run(
+            "attach", log.partition, log.base, gateway, device or "", entering
         )
         return Attached(
             facts_of(head, floor, holes, changes),
             read_memberships(groups),
             [text(mark) for mark in hidden],
             _resume_of(known, milliseconds()),
+            bool(admitted),
         )
 
     async def unknown(

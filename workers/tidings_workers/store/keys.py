@@ -88,6 +88,16 @@ def feed(partition: int, gateway: str) -> str:
     return f"{tag(partition)}/feed/{gateway}"
 
 
+def index(partition: int, gateway: str) -> str:
+    """The connections that a gateway holds of a partition's users: id -> user's base."""
+    return f"{tag(partition)}/connections/{gateway}"
+
+
+def closings(partition: int, gateway: str) -> str:
+    """The connections that a gateway was told to close, until it has: id -> close code."""
+    return f"{tag(partition)}/closing/{gateway}"
+
+
 def lease(partition: int) -> str:
     """Which dispatcher owns the partition."""
     return f"{tag(partition)}/lease"

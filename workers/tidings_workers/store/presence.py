@@ -1,0 +1,186 @@
+"""Who is connected: every open connection in its user's slot, correct also after a gateway was killed.
+
+A connection is registered by the call that attaches it (attach.lua) and taken out when it ends. One whose
+gateway has died, which shows by its feed, counts no longer; whoever meets it takes it out.
+"""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from tidings.protocol.closing import CloseCode
+from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.keys import GATEWAYS, closings, index, milliseconds
+
+KEPT_SECONDS: Final = 3600
+"""How long what a gateway left behind is kept for others to take it out."""
+_PER_CALL: Final = 500
+
+_ID: Final = re.compile(r"(.+)-([0-9a-f]{3})-[0-9a-f]{16}").fullmatch
+
+
+class OpenConnection(NamedTuple):
+    """One connection; `connected_at` is ms since the epoch."""
+
+    id: str
+    device: str | None
+    connected_at: int
+    gateway: str
+
+
+class UserPresence(NamedTuple):
+    """The open connections of a user, oldest first, and when the last one ended (ms) if any ever did."""
+
+    connections: list[OpenConnection]
+    seen_at: int | None
+
+
+class Closed(NamedTuple):
+    """A connection that its gateway was told to close."""
+
+    gateway: str
+    id: str
+
+
+def new_connection_id(gateway: str, partition: int) -> str:
+    """An id that says where its connection is registered: gateway, partition of its user, random."""
+    return f"{gateway}-{partition:03x}-{secrets.token_hex(8)}"
+
+
+def place_of(connection: str) -> tuple[str, int] | None:
+    """The gateway and the partition of a connection's id; None when the text is none of ours."""
+    found = _ID(connection)
+    return (found[1], int(found[2], 16)) if found else None
+
+
+class Sessions:
+    """The connections of all users."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    # What the API asks
+
+    async def presence(self, tenant: str, user: str) -> UserPresence:
+        """Who is there now. Takes out what dead gateways left behind."""
+        log = self._core.keys.user(tenant, user)
+        raw_seen, raw_open, raw_lost = await self._core.run("presence", log.partition, log.base)
+        seen = int(raw_seen)
+        lost: dict[str, list[OpenConnection]] = {}
+        for row in map(_connection, raw_lost):
+            lost.setdefault(row.gateway, []).append(row)
+        for gateway, rows in lost.items():
+            beat = await self._core.connection.call("ZSCORE", GATEWAYS, gateway)
+            for row in rows:
+                at = int(float(beat)) if beat is not None else row.connected_at
+                await self.leave(gateway, {row.id: log.base}, at=max(at, row.connected_at), if_dead=True)
+                seen = max(seen, at, row.connected_at)
+        found = sorted(map(_connection, raw_open), key=lambda row: (row.connected_at, row.id))
+        return UserPresence(found, seen or None)
+
+    async def disconnect(self, tenant: str, user: str, code: CloseCode) -> list[Closed]:
+        """Close every connection of a user: nobody is there when this returns; idempotent."""
+        # Only here is it known when a dead gateway was last heard of.
+        await self.presence(tenant, user)
+        log = self._core.keys.user(tenant, user)
+        return await self._kick(log.partition, log.base, code, [])
+
+    async def disconnect_one(self, tenant: str, connection: str, code: CloseCode) -> bool:
+        """Close one connection; False when the tenant has none of this id."""
+        place = place_of(connection)
+        if place is None or place[1] >= self._core.partitions:
+            return False
+        gateway, partition = place
+        raw = await self._core.connection.call("HGET", index(partition, gateway), connection)
+        if raw is None:
+            return False
+        base = text(raw)
+        if base.split("/")[1] != tenant:
+            return False
+        return bool(await self._kick(partition, base, code, [connection]))
+
+    async def _kick(self, partition: int, base: str, code: CloseCode, ids: list[str]) -> list[Closed]:
+        rows = await self._core.run("kick", partition, pack([base, code.code, ids]))
+        return [Closed(text(gateway), text(connection)) for gateway, connection in rows]
+
+    async def unclosed(self, connections: Iterable[Closed]) -> list[Closed]:
+        """Those of some connections that their gateways have not closed yet."""
+        closed = list(connections)
+        held = await asyncio.gather(
+            *(
+                self._core.connection.call("HEXISTS", closings(_partition(row.id), row.gateway), row.id)
+                for row in closed
+            )
+        )
+        return [row for row, waiting in zip(closed, held, strict=True) if waiting]
+
+    # What gateways ask
+
+    async def leave(
+        self, gateway: str, connections: Mapping[str, str], *, at: int = 0, if_dead: bool = False
+    ) -> None:
+        """Connections of a gateway (id -> user's base) have ended at `at` (ms), or just now.
+
+        With `if_dead` nothing happens while the gateway lives. Idempotent.
+        """
+        parts: dict[int, list[list[str]]] = {}
+        for connection, base in connections.items():
+            parts.setdefault(_partition(connection), []).append([base, connection])
+        await asyncio.gather(
+            *(
+                self._core.run(
+                    "leave", partition, pack([gateway, at, if_dead, rows[start : start + _PER_CALL]])
+                )
+                for partition, rows in parts.items()
+                for start in range(0, len(rows), _PER_CALL)
+            )
+        )
+
+    async def counts(self, gateway: str) -> list[int]:
+        """How many connections of a gateway are registered in each partition; keeps them for an hour."""
+        call, partitions = self._core.connection.call, range(self._core.partitions)
+        lengths = await asyncio.gather(
+            *(call("HLEN", index(partition, gateway)) for partition in partitions),
+            *(call("PEXPIRE", index(partition, gateway), KEPT_SECONDS * 1000) for partition in partitions),
+        )
+        return lengths[: len(partitions)]
+
+    async def registered(self, gateway: str, partition: int) -> tuple[dict[str, str], dict[str, int]]:
+        """A gateway's connections in a partition (id -> user's base), and those to close (id -> code)."""
+        call = self._core.connection.call
+        there, closing = await asyncio.gather(
+            call("HGETALL", index(partition, gateway)), call("HGETALL", closings(partition, gateway))
+        )
+        return (
+            {text(connection): text(base) for connection, base in _pairs(there)},
+            {text(connection): int(code) for connection, code in _pairs(closing)},
+        )
+
+    async def dead(self, silent_seconds: float) -> dict[str, int]:
+        """Gateways that have not been heard of for so long, and when they last were (ms)."""
+        before = milliseconds() - int(silent_seconds * 1000)
+        rows = await self._core.connection.call("ZRANGE", GATEWAYS, "-inf", before, "BYSCORE", "WITHSCORES")
+        return {text(gateway): int(float(beat)) for gateway, beat in rows}
+
+    async def clear(self, gateway: str, beat: int) -> None:
+        """Take out every connection that a dead gateway, last heard of at `beat` (ms), left behind."""
+        for partition in range(self._core.partitions):
+            there, _ = await self.registered(gateway, partition)
+            await self.leave(gateway, there, at=beat, if_dead=True)
+        await self._core.connection.call("ZREM", GATEWAYS, gateway)
+
+
+def _partition(connection: str) -> int:
+    place = place_of(connection)
+    return place[1] if place is not None else 0
+
+
+def _connection(row: Sequence[Any]) -> OpenConnection:
+    identity, device, connected_at, gateway = row
+    return OpenConnection(text(identity), text(device) or None, int(connected_at), text(gateway))
+
+
+def _pairs(raw: Any) -> Iterable[tuple[Any, Any]]:
+    return raw.items() if isinstance(raw, dict) else zip(raw[::2], raw[1::2], strict=True)

@@ -1,0 +1,24 @@
+-- Close connections of a user. ARGV[1]: packed {user's base, code, ids (none: all)}. They are gone for
+-- everybody when this returns; their gateways are told. Answers {gateway, id} of each.
+local request = cmsgpack.unpack(ARGV[1])
+local base, code = request[1], request[2]
+local wanted = {}
+for _, id in ipairs(request[3]) do wanted[id] = true end
+local closed = {}
+local open, lost = connections(base)
+for _, row in ipairs(open) do
+  if #request[3] == 0 or wanted[row[1]] then
+    close(base, row, code)
+    was_seen(base, now_ms())
+    closed[#closed + 1] = { row[4], row[1] }
+  end
+end
+-- A gateway that only stood still will find them here when it goes on.
+for _, row in ipairs(lost) do
+  if #request[3] == 0 or wanted[row[1]] then
+    close(base, row, code)
+    was_seen(base, row[3])
+  end
+end
+flush()
+return closed
