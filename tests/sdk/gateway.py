@@ -31,7 +31,9 @@ class Peer:
         """One frame."""
         await self.socket.send(json.dumps({"type": type, **fields}))
 
-    async def welcome(self, epoch: str = "e1", resume: str = "none", **positions: int) -> None:
+    async def welcome(
+        self, epoch: str = "e1", resume: str = "none", state_version: int = 0, **positions: int
+    ) -> None:
         """The first frame; the connection starts at `positions`."""
         await self.send(
             "welcome",
@@ -39,11 +41,16 @@ class Peer:
             user="ana",
             epoch=epoch,
             positions=positions or {"user": 0},
-            counts={"unseen": 0, "unread": 0, "version": 1},
+            counts=counts(1),
             heartbeat=25,
             expires_at="2030-01-01T00:00:00Z",
             resume=resume,
+            state_version=state_version,
         )
+
+    async def state(self, version: int, **fields: Any) -> None:
+        """A change of state with that number; the counts after it have the same version."""
+        await self.send("state", state_version=version, counts=counts(version), **fields)
 
     async def deliver(self, position: int, log: str = "user", **more: Any) -> None:
         """The notification of that position."""
@@ -68,6 +75,10 @@ class Peer:
 
 
 Script = Callable[[Peer], Awaitable[None]]
+
+
+def counts(version: int) -> dict[str, int]:
+    return {"unseen": 0, "unread": version, "version": version}
 
 
 def notification(number: int) -> dict[str, Any]:

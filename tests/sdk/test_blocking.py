@@ -80,7 +80,7 @@ async def test_a_blocking_mark_and_ack() -> None:
         await peer.welcome()
         await peer.deliver(1)
         mark = await peer.recv("mark")
-        await peer.send("state", ref=mark["ref"], counts={"unseen": 0, "unread": 0, "version": 2})
+        await peer.state(2, ref=mark["ref"])
         acked.append(await peer.recv("ack"))
 
     def work(inbox: BlockingInbox) -> None:

@@ -1,6 +1,5 @@
 """Both clients over scripted transports: what is sent, what comes back, what is tried again."""
 
-import inspect
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -10,13 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
-import jwt
 import pytest
 
 from tests.sdk.gateway import KEY
+from tests.sdk.scripted import SENT, TIME, Ask, Server, answer, refusal
 from tidings import (
     APIError,
-    AsyncTidings,
     BatchSent,
     ConnectionFailedError,
     IdempotencyMismatchError,
@@ -31,83 +29,6 @@ from tidings import (
     UnreadableAnswerError,
 )
 from tidings.protocol.errors import ERRORS
-
-TIME = "2026-11-22T07:00:00.123Z"
-SENT = {"id": "n1", "status": "accepted", "durability": "everysec", "accepted_at": TIME}
-
-Outcome = httpx.Response | type[httpx.RequestError]
-
-
-class Server:
-    """Answers each request with the next outcome, and keeps what it saw."""
-
-    def __init__(self, *outcomes: Outcome) -> None:
-        self.outcomes = list(outcomes)
-        self.requests: list[httpx.Request] = []
-        self.waits: list[float] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        """As a transport of httpx."""
-        self.requests.append(request)
-        outcome = self.outcomes.pop(0)
-        if isinstance(outcome, type):
-            raise outcome("it broke")
-        return httpx.Response(outcome.status_code, headers=outcome.headers, content=outcome.content)
-
-    def scopes(self) -> list[str]:
-        """The scope of each request's token."""
-        tokens = [request.headers["Authorization"].removeprefix("Bearer ") for request in self.requests]
-        return [jwt.decode(token, options={"verify_signature": False})["scope"] for token in tokens]
-
-
-def answer(status: int, body: Any = None, **headers: str) -> httpx.Response:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    if body is None:
-        return httpx.Response(status, headers=named)
-    return httpx.Response(status, json=body, headers=named)
-
-
-def refusal(code: str, **headers: str) -> httpx.Response:
-    document = {
-        "type": f"/problems/{code}",
-        "title": "t",
-        "status": ERRORS[code].status,
-        "detail": "No.",
-        "code": code,
-        "request_id": "req-1",
-    }
-    return answer(ERRORS[code].status, document, **headers)
-
-
-Ask = Callable[..., Any]
-
-
-@pytest.fixture(params=["blocking", "async"])
-def ask(request: pytest.FixtureRequest) -> Ask:
-    """Runs a call of a client against a scripted server, once per kind of client."""
-
-    async def run(server: Server, call: Callable[[Any], Any], **options: Any) -> Any:
-        options = {"key": KEY, "transport": httpx.MockTransport(server), **options}
-        if request.param == "blocking":
-            with Tidings("http://api/base/", **options) as client:
-                client._sleep = server.waits.append
-                result = call(client)
-                return (
-                    list(result) if hasattr(result, "__iter__") and not isinstance(result, list) else result
-                )
-        async with AsyncTidings("http://api/base/", **options) as aclient:
-
-            async def sleep(seconds: float) -> None:
-                server.waits.append(seconds)
-
-            aclient._sleep = sleep
-            result = call(aclient)
-            if inspect.isawaitable(result):
-                return await result
-            return [item async for item in result]
-
-    return run
-
 
 SEND = {"to_users": ["ana"], "title": "Hi"}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sdk.gateway import Gateway, Peer
+from tests.sdk.gateway import Gateway, Peer, counts
 from tidings import (
     APIError,
     AsyncTidings,
@@ -336,7 +336,7 @@ async def test_a_mark_is_done_when_it_is_answered() -> None:
         await peer.deliver(1)
         mark = await peer.recv("mark")
         assert (mark["state"], mark["ids"]) == ("read", ["n1"])
-        await peer.send("state", ref=mark["ref"], counts={"unseen": 0, "unread": 0, "version": 2})
+        await peer.state(2, ref=mark["ref"])
 
     async with Gateway.playing(script) as gateway, gateway.inbox() as inbox:
         async for delivery in inbox:
@@ -374,7 +374,7 @@ async def test_a_mark_survives_a_drop_and_a_full_buffer() -> None:
         mark = await peer.recv("mark")
         for position in range(2, 12):
             await peer.deliver(position)
-        await peer.send("state", ref=mark["ref"], counts={"unseen": 0, "unread": 0, "version": 2})
+        await peer.state(2, ref=mark["ref"])
 
     async with Gateway.playing(first, second) as gateway, gateway.inbox(buffer=2) as inbox:
         async for delivery in inbox:
@@ -385,7 +385,6 @@ async def test_a_mark_survives_a_drop_and_a_full_buffer() -> None:
 
 async def test_a_recalled_notification_is_not_shown_any_more() -> None:
     """What the sender took back while it waited for the application is dropped."""
-    counts = {"unseen": 0, "unread": 0, "version": 2}
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -393,8 +392,8 @@ async def test_a_recalled_notification_is_not_shown_any_more() -> None:
         mark = await peer.recv("mark")
         await peer.deliver(2)
         await peer.deliver(3)
-        await peer.send("recalled", id="n2", log="user", position=2, counts=counts)
-        await peer.send("state", ref=mark["ref"], counts=counts)
+        await peer.send("recalled", id="n2", log="user", position=2, counts=counts(2))
+        await peer.state(2, ref=mark["ref"])
 
     shown: list[object] = []
     async with Gateway.playing(script) as gateway, gateway.inbox() as inbox:

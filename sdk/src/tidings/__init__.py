@@ -9,8 +9,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tidings._async_client import AsyncGroups, AsyncInbox, AsyncTidings, AsyncTokens
-    from tidings._client import Groups, Inbox, Tidings, Tokens
+    from tidings._async_client import AsyncTidings
+    from tidings._async_resources import AsyncGroups, AsyncInbox, AsyncTokens, AsyncUsers
+    from tidings._client import Tidings
     from tidings._errors import (
         APIError,
         AuthenticationError,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         TimedOutError,
         TooLargeError,
         TooManyRequestsError,
+        UnansweredError,
         UnknownTypeError,
         UnprocessableError,
         UnreadableAnswerError,
@@ -55,42 +57,52 @@ if TYPE_CHECKING:
     from tidings._listen.arguments import ListenOptions
     from tidings._listen.backoff import ReconnectPolicy
     from tidings._listen.blocking import BlockingDelivery, BlockingEvent, BlockingInbox
+    from tidings._listen.changes import Changes
     from tidings._listen.delivery import Delivery
-    from tidings._listen.events import Connected, Disconnected
+    from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
     from tidings._listen.live import InboxEvent, LiveInbox
+    from tidings._marking import MarkOptions
     from tidings._messages import Message
     from tidings._models import (
         BatchSent,
+        Erased,
         Group,
         InboxItem,
         InboxPage,
         Member,
+        OpenConnection,
         Page,
+        Presence,
         Sent,
         SentNotification,
+        UserReceipt,
         UserToken,
     )
     from tidings._pages import AsyncPages, Pages
+    from tidings._resources import Groups, Inbox, Tokens, Users
     from tidings._retries import RetryPolicy
     from tidings.protocol.errors import FieldError
     from tidings.protocol.frames import (
+        CategoryCounts,
         CaughtUp,
         Counts,
         ErrorFrame,
+        Expired,
         Gap,
         Joined,
         Left,
         Recalled,
         Resume,
-        Stated,
+        StateChange,
     )
     from tidings.protocol.notifications import Action, Notification, Receipts
-    from tidings.protocol.rest import MembersChanged, SentTarget
+    from tidings.protocol.rest import Marked, MembersChanged, SentTarget
 
 # Kept equal to the imports above by a test.
 _HOMES = {
-    "tidings._async_client": "AsyncGroups AsyncInbox AsyncTidings AsyncTokens",
-    "tidings._client": "Groups Inbox Tidings Tokens",
+    "tidings._async_client": "AsyncTidings",
+    "tidings._async_resources": "AsyncGroups AsyncInbox AsyncTokens AsyncUsers",
+    "tidings._client": "Tidings",
     "tidings._errors": (
         "APIError AuthenticationError BadRequestError BodyTimeoutError ConfigurationError "
         "ConnectionClosedError ConnectionFailedError ExpiredTokenError FrameRefusedError "
@@ -99,23 +111,31 @@ _HOMES = {
         "MalformedJSONError MalformedRequestError MethodNotAllowedError MissingTokenError "
         "NotFoundError OriginRefusedError OverloadedError PermissionDeniedError QuotaExceededError "
         "RateLimitedError RequestInfo ServerError StorageUnavailableError TidingsError "
-        "TimedOutError TooLargeError TooManyRequestsError UnknownTypeError UnprocessableError "
-        "UnreadableAnswerError UnsupportedMediaTypeError"
+        "TimedOutError TooLargeError TooManyRequestsError UnansweredError UnknownTypeError "
+        "UnprocessableError UnreadableAnswerError UnsupportedMediaTypeError"
     ),
     "tidings._listen.arguments": "ListenOptions",
     "tidings._listen.backoff": "ReconnectPolicy",
     "tidings._listen.blocking": "BlockingDelivery BlockingEvent BlockingInbox",
+    "tidings._listen.changes": "Changes",
     "tidings._listen.delivery": "Delivery",
-    "tidings._listen.events": "Connected Disconnected",
+    "tidings._listen.events": "Changed Connected Disconnected InboxChange",
     "tidings._listen.live": "InboxEvent LiveInbox",
+    "tidings._marking": "MarkOptions",
     "tidings._messages": "Message",
-    "tidings._models": ("BatchSent Group InboxItem InboxPage Member Page Sent SentNotification UserToken"),
+    "tidings._models": (
+        "BatchSent Erased Group InboxItem InboxPage Member OpenConnection Page Presence Sent "
+        "SentNotification UserReceipt UserToken"
+    ),
     "tidings._pages": "AsyncPages Pages",
+    "tidings._resources": "Groups Inbox Tokens Users",
     "tidings._retries": "RetryPolicy",
     "tidings.protocol.errors": "FieldError",
-    "tidings.protocol.frames": "CaughtUp Counts ErrorFrame Gap Joined Left Recalled Resume Stated",
+    "tidings.protocol.frames": (
+        "CategoryCounts CaughtUp Counts ErrorFrame Expired Gap Joined Left Recalled Resume StateChange"
+    ),
     "tidings.protocol.notifications": "Action Notification Receipts",
-    "tidings.protocol.rest": "MembersChanged SentTarget",
+    "tidings.protocol.rest": "Marked MembersChanged SentTarget",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -127,6 +147,7 @@ __all__ = [
     "AsyncPages",
     "AsyncTidings",
     "AsyncTokens",
+    "AsyncUsers",
     "AuthenticationError",
     "BadRequestError",
     "BatchSent",
@@ -134,7 +155,10 @@ __all__ = [
     "BlockingEvent",
     "BlockingInbox",
     "BodyTimeoutError",
+    "CategoryCounts",
     "CaughtUp",
+    "Changed",
+    "Changes",
     "ConfigurationError",
     "Connected",
     "ConnectionClosedError",
@@ -142,7 +166,9 @@ __all__ = [
     "Counts",
     "Delivery",
     "Disconnected",
+    "Erased",
     "ErrorFrame",
+    "Expired",
     "ExpiredTokenError",
     "FieldError",
     "FrameRefusedError",
@@ -152,6 +178,7 @@ __all__ = [
     "IdempotencyInProgressError",
     "IdempotencyMismatchError",
     "Inbox",
+    "InboxChange",
     "InboxEvent",
     "InboxItem",
     "InboxPage",
@@ -168,6 +195,8 @@ __all__ = [
     "LiveInbox",
     "MalformedJSONError",
     "MalformedRequestError",
+    "MarkOptions",
+    "Marked",
     "Member",
     "MembersChanged",
     "Message",
@@ -175,11 +204,13 @@ __all__ = [
     "MissingTokenError",
     "NotFoundError",
     "Notification",
+    "OpenConnection",
     "OriginRefusedError",
     "OverloadedError",
     "Page",
     "Pages",
     "PermissionDeniedError",
+    "Presence",
     "QuotaExceededError",
     "RateLimitedError",
     "Recalled",
@@ -192,7 +223,7 @@ __all__ = [
     "SentNotification",
     "SentTarget",
     "ServerError",
-    "Stated",
+    "StateChange",
     "StorageUnavailableError",
     "Tidings",
     "TidingsError",
@@ -200,11 +231,14 @@ __all__ = [
     "Tokens",
     "TooLargeError",
     "TooManyRequestsError",
+    "UnansweredError",
     "UnknownTypeError",
     "UnprocessableError",
     "UnreadableAnswerError",
     "UnsupportedMediaTypeError",
+    "UserReceipt",
     "UserToken",
+    "Users",
 ]
 
 

@@ -3,43 +3,27 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 import httpx
 
-from tidings import _calls as calls
 from tidings import _options as options
-from tidings._calls import Answer, Call
+from tidings._async_resources import AsyncGroups, AsyncInbox, AsyncTokens, AsyncUsers
+from tidings._calls import sending
+from tidings._calls.call import Answer, Call
 from tidings._credentials import AsyncCredential, AsyncTokenSource
 from tidings._errors import APIError
 from tidings._exchange import Done, Exchange, Failure
 from tidings._listen.arguments import ListenOptions
 from tidings._messages import Message
-from tidings._models import (
-    BatchSent,
-    Group,
-    InboxItem,
-    InboxPage,
-    Member,
-    Page,
-    Sent,
-    SentNotification,
-    UserToken,
-)
+from tidings._models import BatchSent, Page, Sent, SentNotification, UserReceipt
 from tidings._pages import AsyncPages
 from tidings._retries import RetryPolicy
-from tidings.protocol.rest import MembersChanged
 
 if TYPE_CHECKING:
     from tidings._listen.live import EventHook, LiveInbox
 
 T = TypeVar("T")
-
-
-class AsyncRun(Protocol):
-    """Sends a call, again where that helps, and gives its result."""
-
-    async def __call__(self, call: Call[T], /) -> T: ...
 
 
 class AsyncTidings:
@@ -72,6 +56,7 @@ class AsyncTidings:
         )
         self.groups = AsyncGroups(self._run)
         self.tokens = AsyncTokens(self._run)
+        self.users = AsyncUsers(self._run)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, /) -> Self:
@@ -93,23 +78,35 @@ class AsyncTidings:
 
     async def send(self, *, idempotency_key: str | None = None, **message: Unpack[Message]) -> Sent:
         """As `Tidings.send`."""
-        return await self._run(calls.send(message, idempotency_key))
+        return await self._run(sending.send(message, idempotency_key))
 
     async def send_batch(
         self, messages: Iterable[Message], *, idempotency_key: str | None = None
     ) -> list[BatchSent | APIError]:
         """As `Tidings.send_batch`."""
-        return await self._run(calls.send_batch(messages, idempotency_key))
+        return await self._run(sending.send_batch(messages, idempotency_key))
 
     async def get(self, notification: str) -> SentNotification:
         """As `Tidings.get`."""
-        return await self._run(calls.get(notification))
+        return await self._run(sending.get(notification))
 
     async def recall(self, notification: str) -> None:
         """As `Tidings.recall`."""
-        await self._run(calls.recall(notification))
+        await self._run(sending.recall(notification))
 
-    def inbox(self, user: str | None = None) -> "AsyncInbox":
+    def sent(
+        self, *, category: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> AsyncPages[Page[SentNotification], SentNotification]:
+        """As `Tidings.sent`, for `async for`."""
+        return AsyncPages(lambda at: self._run(sending.sent(category, limit, at)), cursor)
+
+    def receipts(
+        self, notification: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> AsyncPages[Page[UserReceipt], UserReceipt]:
+        """As `Tidings.receipts`, for `async for`."""
+        return AsyncPages(lambda at: self._run(sending.receipts(notification, limit, at)), cursor)
+
+    def inbox(self, user: str | None = None) -> AsyncInbox:
         """As `Tidings.inbox`; its lists are for `async for`."""
         return AsyncInbox(self._run, user)
 
@@ -152,78 +149,3 @@ class AsyncTidings:
         except httpx.RequestError as error:
             return options.failure_of(error)
         return options.answer_of(response)
-
-
-class AsyncGroups:
-    """As `Groups`."""
-
-    def __init__(self, run: AsyncRun) -> None:
-        self._run = run
-
-    async def add(self, group: str, users: Iterable[str] | str) -> MembersChanged:
-        """As `Groups.add`."""
-        return await self._run(calls.change_members(group, users, ()))
-
-    async def remove(self, group: str, users: Iterable[str] | str) -> MembersChanged:
-        """As `Groups.remove`."""
-        return await self._run(calls.change_members(group, (), users))
-
-    async def get(self, group: str) -> Group:
-        """As `Groups.get`."""
-        return await self._run(calls.get_group(group))
-
-    async def delete(self, group: str) -> None:
-        """As `Groups.delete`."""
-        await self._run(calls.delete_group(group))
-
-    def list(self, *, limit: int | None = None, cursor: str | None = None) -> AsyncPages[Page[Group], Group]:
-        """As `Groups.list`, for `async for`."""
-        return AsyncPages(lambda at: self._run(calls.groups(limit, at)), cursor)
-
-    def members(
-        self, group: str, *, limit: int | None = None, cursor: str | None = None
-    ) -> AsyncPages[Page[Member], Member]:
-        """As `Groups.members`, for `async for`."""
-        return AsyncPages(lambda at: self._run(calls.members(group, limit, at)), cursor)
-
-    def of_user(
-        self, user: str, *, limit: int | None = None, cursor: str | None = None
-    ) -> AsyncPages[Page[Group], Group]:
-        """As `Groups.of_user`, for `async for`."""
-        return AsyncPages(lambda at: self._run(calls.groups_of(user, limit, at)), cursor)
-
-
-class AsyncTokens:
-    """As `Tokens`."""
-
-    def __init__(self, run: AsyncRun) -> None:
-        self._run = run
-
-    async def create(self, user: str, *, expires_in: int = 3600) -> UserToken:
-        """As `Tokens.create`."""
-        return await self._run(calls.create_token(user, expires_in))
-
-
-class AsyncInbox:
-    """As `Inbox`."""
-
-    def __init__(self, run: AsyncRun, user: str | None) -> None:
-        self._run = run
-        self._user = user
-
-    def list(
-        self,
-        *,
-        state: str | None = None,
-        category: str | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
-    ) -> AsyncPages[InboxPage, InboxItem]:
-        """As `Inbox.list`, for `async for`."""
-
-        async def fetch(at: str | None) -> InboxPage:
-            return await self._run(
-                calls.inbox(self._user, state=state, category=category, limit=limit, cursor=at)
-            )
-
-        return AsyncPages(fetch, cursor)

@@ -4,43 +4,27 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 import httpx
 
-from tidings import _calls as calls
 from tidings import _options as options
-from tidings._calls import Answer, Call
+from tidings._calls import sending
+from tidings._calls.call import Answer, Call
 from tidings._credentials import Credential, TokenSource
 from tidings._errors import APIError
 from tidings._exchange import Done, Exchange, Failure
 from tidings._listen.arguments import ListenOptions
 from tidings._messages import Message
-from tidings._models import (
-    BatchSent,
-    Group,
-    InboxItem,
-    InboxPage,
-    Member,
-    Page,
-    Sent,
-    SentNotification,
-    UserToken,
-)
+from tidings._models import BatchSent, Page, Sent, SentNotification, UserReceipt, UserToken
 from tidings._pages import Pages
+from tidings._resources import Groups, Inbox, Tokens, Users
 from tidings._retries import RetryPolicy
-from tidings.protocol.rest import MembersChanged
 
 if TYPE_CHECKING:
     from tidings._listen.blocking import BlockingEvent, BlockingInbox
 
 T = TypeVar("T")
-
-
-class Run(Protocol):
-    """Sends a call, again where that helps, and gives its result."""
-
-    def __call__(self, call: Call[T], /) -> T: ...
 
 
 class Tidings:
@@ -79,6 +63,7 @@ class Tidings:
         )
         self.groups = Groups(self._run)
         self.tokens = Tokens(self._run)
+        self.users = Users(self._run)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, /) -> Self:
@@ -104,7 +89,7 @@ class Tidings:
         It is accepted when this returns, and in the inboxes milliseconds later. Within 24 hours the
         same `idempotency_key` gives the first answer again; without one, each call is a send of its own.
         """
-        return self._run(calls.send(message, idempotency_key))
+        return self._run(sending.send(message, idempotency_key))
 
     def send_batch(
         self, messages: Iterable[Message], *, idempotency_key: str | None = None
@@ -113,17 +98,33 @@ class Tidings:
 
         Gives one result per message, in order: what was refused is an `APIError` in its place, not raised.
         """
-        return self._run(calls.send_batch(messages, idempotency_key))
+        return self._run(sending.send_batch(messages, idempotency_key))
 
     def get(self, notification: str) -> SentNotification:
         """A sent notification with its status and receipts."""
-        return self._run(calls.get(notification))
+        return self._run(sending.get(notification))
 
     def recall(self, notification: str) -> None:
         """Take a notification back: from every inbox, count, replay and open client."""
-        self._run(calls.recall(notification))
+        self._run(sending.recall(notification))
 
-    def inbox(self, user: str | None = None) -> "Inbox":
+    def sent(
+        self, *, category: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Pages[Page[SentNotification], SentNotification]:
+        """What was sent, newest first, each with status and receipts; `limit` is the size of a page."""
+        return Pages(lambda at: self._run(sending.sent(category, limit, at)), cursor)
+
+    def receipts(
+        self, notification: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> Pages[Page[UserReceipt], UserReceipt]:
+        """Who of the recipients got, saw and read a notification, page by page.
+
+        For what went to users, or to several groups; of one to a single group or to all only the counts
+        are kept, which `get` has: InvalidRequestError.
+        """
+        return Pages(lambda at: self._run(sending.receipts(notification, limit, at)), cursor)
+
+    def inbox(self, user: str | None = None) -> Inbox:
         """A user's inbox; with no `user` that of the user's token which the client was made with."""
         return Inbox(self._run, user)
 
@@ -177,80 +178,3 @@ class Tidings:
         except httpx.RequestError as error:
             return options.failure_of(error)
         return options.answer_of(response)
-
-
-class Groups:
-    """The tenant's groups. A change holds for every send that is accepted after it returned."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
-    def add(self, group: str, users: Iterable[str] | str) -> MembersChanged:
-        """Make users members, up to 10,000; the group comes into being with its first."""
-        return self._run(calls.change_members(group, users, ()))
-
-    def remove(self, group: str, users: Iterable[str] | str) -> MembersChanged:
-        """End memberships, up to 10,000. What a member received stays in their inbox."""
-        return self._run(calls.change_members(group, (), users))
-
-    def get(self, group: str) -> Group:
-        """A group with the number of its members. Raises NotFoundError."""
-        return self._run(calls.get_group(group))
-
-    def delete(self, group: str) -> None:
-        """End all memberships of a group; idempotent."""
-        self._run(calls.delete_group(group))
-
-    def list(self, *, limit: int | None = None, cursor: str | None = None) -> Pages[Page[Group], Group]:
-        """All groups of the tenant; `limit` is the size of a page, at most 200."""
-        return Pages(lambda at: self._run(calls.groups(limit, at)), cursor)
-
-    def members(
-        self, group: str, *, limit: int | None = None, cursor: str | None = None
-    ) -> Pages[Page[Member], Member]:
-        """A group's members; empty for a group that nobody has used."""
-        return Pages(lambda at: self._run(calls.members(group, limit, at)), cursor)
-
-    def of_user(
-        self, user: str, *, limit: int | None = None, cursor: str | None = None
-    ) -> Pages[Page[Group], Group]:
-        """The groups that a user is a member of."""
-        return Pages(lambda at: self._run(calls.groups_of(user, limit, at)), cursor)
-
-
-class Tokens:
-    """Tokens for users: what a browser or another device connects with."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
-    def create(self, user: str, *, expires_in: int = 3600) -> UserToken:
-        """A token for the user's own inbox and nothing else, for `expires_in` seconds, at most 86,400."""
-        return self._run(calls.create_token(user, expires_in))
-
-
-class Inbox:
-    """One user's inbox, newest first."""
-
-    def __init__(self, run: Run, user: str | None) -> None:
-        self._run = run
-        self._user = user
-
-    def list(
-        self,
-        *,
-        state: str | None = None,
-        category: str | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
-    ) -> Pages[InboxPage, InboxItem]:
-        """The inbox's items; `state` is `unseen`, `seen`, `unread`, `read` or `archived`.
-
-        `limit` is the size of a page, at most 200. `.page()` gives one page with counts and the
-        positions to resume from.
-        """
-
-        def fetch(at: str | None) -> InboxPage:
-            return self._run(calls.inbox(self._user, state=state, category=category, limit=limit, cursor=at))
-
-        return Pages(fetch, cursor)

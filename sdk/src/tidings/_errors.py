@@ -39,7 +39,8 @@
     │       └── OverloadedError                overloaded
     └── ListenError                        a live inbox
         ├── ConnectionClosedError              ended by the server, with the verdict to stay away
-        └── FrameRefusedError                  the server answered a frame with `error`
+        ├── FrameRefusedError                  the server answered a frame with `error`
+        └── UnansweredError                    a mark got no answer: its outcome is unknown
 
 What could be tried again has been, as far as `RetryPolicy` allows, before any of these is raised.
 """
@@ -361,6 +362,13 @@ class FrameRefusedError(ListenError):
         self.ref = ref
         kind = BY_CODE.get(code, APIError)
         super().__init__(f"{detail.rstrip('.')} [{code}]. {kind.mend}")
+
+
+class UnansweredError(ListenError):
+    """No answer came for a mark. Whether it took effect is unknown; repeating it does no harm."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}, so whether it took effect is unknown. Repeat it")
 
 
 _MEND_CLOSED: Final = {

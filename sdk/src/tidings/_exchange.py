@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from tidings._calls import Answer, Call
+from tidings._calls.call import Answer, Call
 from tidings._errors import (
     APIError,
     ConnectionFailedError,

@@ -76,6 +76,51 @@ class Member(Struct, frozen=True):
     joined_at: datetime
 
 
+class UserReceipt(Struct, frozen=True, kw_only=True):
+    """How far a notification came with one user.
+
+    What came about stays true when the user takes a mark back; the times are those of the inbox now.
+    """
+
+    user: str
+    delivered: bool
+    seen: bool
+    read: bool
+    seen_at: datetime | None = None
+    read_at: datetime | None = None
+
+
+class OpenConnection(Struct, frozen=True):
+    """One connection that is open now; `device` is None where it named none."""
+
+    connection: str
+    device: str | None
+    connected_at: datetime
+
+
+class Presence(Struct, frozen=True):
+    """Whether a user is online, and since when on which devices.
+
+    `last_seen_at` is now while online, else when the last connection ended; None for who never came.
+    """
+
+    online: bool
+    connections: tuple[OpenConnection, ...]
+    last_seen_at: datetime | None
+
+
+class Erased(Struct, frozen=True):
+    """What was erased of a user: how many of each."""
+
+    user: str
+    notifications: int
+    marks: int
+    memberships: int
+    devices: int
+    connections: int
+    erased_at: datetime
+
+
 class UserToken(Struct, frozen=True):
     """A token for one user's own inbox, and where to connect with it."""
 

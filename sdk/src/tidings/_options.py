@@ -7,7 +7,7 @@ from typing import Final
 
 import httpx
 
-from tidings._calls import Answer
+from tidings._calls.call import Answer
 from tidings._errors import ConfigurationError
 from tidings._exchange import Failure
 from tidings._retries import RetryPolicy

@@ -3,33 +3,29 @@
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar, Unpack
 
 from anyio.from_thread import start_blocking_portal
 
 from tidings._errors import ListenError
+from tidings._listen.changes import Changes
 from tidings._listen.delivery import Delivery
-from tidings._listen.events import Connected, Disconnected
+from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
 from tidings._listen.live import LiveInbox, warn_of_loss
-from tidings.protocol.frames import (
-    CaughtUp,
-    Delivered,
-    ErrorFrame,
-    Gap,
-    Joined,
-    Left,
-    Positions,
-    Recalled,
-    Resume,
-    State,
-    Stated,
-)
+from tidings._marking import Items, MarkOptions, Marks, MarksOne
+from tidings.protocol.frames import Counts, Delivered, ErrorFrame, Resume, State
 from tidings.protocol.notifications import Notification
 
 T = TypeVar("T")
 
 
-class BlockingInbox:
+class Wait(Protocol):
+    """Runs work on the event loop, and waits for its result."""
+
+    def __call__(self, work: Callable[[], Awaitable[T]], /) -> T: ...
+
+
+class BlockingInbox(Marks[Changed]):
     """As `LiveInbox`, with `with` and `for`: what it promises is the same.
 
     The hook is called in the thread that iterates.
@@ -66,29 +62,37 @@ class BlockingInbox:
 
     def events(self) -> "Iterator[BlockingEvent]":
         """Deliveries and everything else that happens, in order. The `on_event` hook is not called."""
-        take = self._live.events().__anext__
-        while True:
-            try:
-                event = self._wait(take)
-            except StopAsyncIteration:
-                return
+        for event in self._each(self._live.events().__anext__):
             yield BlockingDelivery(event, self._wait) if isinstance(event, Delivery) else event
 
-    def mark(
-        self,
-        state: State,
-        *,
-        ids: tuple[str, ...] | None = None,
-        up_to: Positions | None = None,
-        all: bool | None = None,
-        category: str | None = None,
-    ) -> None:
+    @property
+    def counts(self) -> Counts:
+        """As `LiveInbox.counts`."""
+        return self._live.counts
+
+    def changes(self) -> Iterator[InboxChange]:
+        """As `LiveInbox.changes`: for one `for`, in a thread of its own."""
+
+        async def opened() -> Changes:
+            return self._live.changes()
+
+        return self._each(self._wait(opened).__anext__)
+
+    def mark(self, state: State, ids: Items | None = None, **options: Unpack[MarkOptions]) -> Changed:
         """As `LiveInbox.mark`."""
-        self._wait(lambda: self._live.mark(state, ids=ids, up_to=up_to, all=all, category=category))
+        return self._wait(lambda: self._live.mark(state, ids, **options))
 
     def resume_point(self) -> Resume | None:
         """As `LiveInbox.resume_point`."""
         return self._live.resume_point()
+
+    def _each(self, take: Callable[[], Awaitable[T]]) -> Iterator[T]:
+        while True:
+            try:
+                item = self._wait(take)
+            except StopAsyncIteration:
+                return
+            yield item
 
     def _wait(self, work: Callable[[], Awaitable[T]]) -> T:
         if self._run is None:
@@ -97,12 +101,12 @@ class BlockingInbox:
         return result
 
 
-class BlockingDelivery:
+class BlockingDelivery(MarksOne[Changed]):
     """As `Delivery`, without `await`."""
 
     __slots__ = ("_delivery", "_wait")
 
-    def __init__(self, delivery: Delivery, wait: Callable[[Callable[[], Awaitable[None]]], None]) -> None:
+    def __init__(self, delivery: Delivery, wait: "Wait") -> None:
         self._delivery = delivery
         self._wait = wait
 
@@ -139,32 +143,9 @@ class BlockingDelivery:
 
         self._wait(ack)
 
-    def mark(self, state: State) -> None:
+    def mark(self, state: State) -> Changed:
         """As `Delivery.mark`."""
-        self._wait(lambda: self._delivery.mark(state))
-
-    def mark_seen(self) -> None:
-        """`mark("seen")`."""
-        self.mark("seen")
-
-    def mark_read(self) -> None:
-        """`mark("read")`; read implies seen."""
-        self.mark("read")
-
-    def archive(self) -> None:
-        """`mark("archived")`: out of the counts and of the default list."""
-        self.mark("archived")
+        return self._wait(lambda: self._delivery.mark(state))
 
 
-BlockingEvent = (
-    BlockingDelivery
-    | Gap
-    | CaughtUp
-    | Joined
-    | Left
-    | Recalled
-    | Stated
-    | ErrorFrame
-    | Connected
-    | Disconnected
-)
+BlockingEvent = BlockingDelivery | InboxChange | ErrorFrame | Connected | Disconnected

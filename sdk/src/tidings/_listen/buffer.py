@@ -21,6 +21,11 @@ class Buffer(Generic[T]):
         self._ended = False
         self._error: Exception | None = None
 
+    @property
+    def full(self) -> bool:
+        """Whether as much waits as should."""
+        return len(self._items) >= self._limit
+
     def put(self, item: T) -> None:
         """Add an item; after the end it is dropped."""
         if not self._ended:
@@ -64,7 +69,7 @@ class Buffer(Generic[T]):
 
     def _changed(self) -> None:
         _set(self._arrived, on=bool(self._items) or self._ended)
-        _set(self._room, on=len(self._items) < self._limit or self._overrides > 0)
+        _set(self._room, on=not self.full or self._overrides > 0)
 
 
 def _set(event: asyncio.Event, *, on: bool) -> None:

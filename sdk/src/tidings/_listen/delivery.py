@@ -1,17 +1,20 @@
 """One notification, as the application takes it from a live inbox."""
 
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
+from tidings._listen.events import Changed
+from tidings._marking import MarksOne
 from tidings.protocol.frames import Delivered, State
 from tidings.protocol.notifications import Notification
 
 
 class _Inbox(Protocol):
-    async def mark(self, state: State, *, ids: tuple[str, ...]) -> None: ...
+    async def mark(self, state: State, ids: str) -> Changed: ...
     def acknowledge(self, delivery: "Delivery") -> None: ...
 
 
-class Delivery:
+class Delivery(MarksOne[Coroutine[Any, Any, Changed]]):
     """A notification of one log (`user`, `all` or ``group:<id>``) with its position there.
 
     `replayed` is true for what was missed and is caught up on; `frame` is the whole as it came.
@@ -47,24 +50,9 @@ class Delivery:
         """Acknowledge at once, not when the next one is taken: this one will not be shown again."""
         self._inbox.acknowledge(self)
 
-    async def mark(self, state: State) -> None:
-        """Change its state for all devices of the user; done when this returns, safe to repeat.
-
-        Raises FrameRefusedError where the server refuses, ListenError where no answer comes in time.
-        """
-        await self._inbox.mark(state, ids=(self.frame.notification.id,))
-
-    async def mark_seen(self) -> None:
-        """`mark("seen")`."""
-        await self.mark("seen")
-
-    async def mark_read(self) -> None:
-        """`mark("read")`; read implies seen."""
-        await self.mark("read")
-
-    async def archive(self) -> None:
-        """`mark("archived")`: out of the counts and of the default list."""
-        await self.mark("archived")
+    async def mark(self, state: State) -> Changed:
+        """Change its state for all devices of the user; as `LiveInbox.mark`."""
+        return await self._inbox.mark(state, self.frame.notification.id)
 
     def __repr__(self) -> str:
         return f"Delivery({self.log}/{self.position}, {self.notification.id})"

@@ -2,7 +2,10 @@
 
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
+
+from tidings.protocol.frames import CaughtUp, Gap, Joined, Left, Recalled, Stated
 
 
 class Connected(Struct, frozen=True):
@@ -23,3 +26,26 @@ class Disconnected(Struct, frozen=True):
     code: int | None
     reason: str
     retry_in: float
+
+
+class Changed(Stated, frozen=True, tag="state", tag_field="type", omit_defaults=True, kw_only=True):
+    """The state of items changed, or the counts alone.
+
+    One of three: `changes` names single notifications, each with its new `state` and `at`; none where
+    something expired, or a mark changed nothing. `up_to` a position per log, everything came to `state`.
+    `all`, perhaps of one `category`, everything did, as far as `up_to`. `reload`: what happened is not
+    told one by one, so read the inbox again. Always with the `counts` after it.
+
+    `mine`: this listener's own mark, which returned the same; else another device's, another process', or
+    one of this listener whose answer was lost.
+    """
+
+    mine: bool = False
+
+    @classmethod
+    def of(cls, frame: Stated, *, mine: bool) -> "Changed":
+        """The frame, and whose it is."""
+        return cls(**msgspec.structs.asdict(frame), mine=mine)
+
+
+InboxChange = Changed | Recalled | Gap | CaughtUp | Joined | Left

@@ -1,49 +1,44 @@
-"""A live inbox: connection after connection, what they brought in order, and the state it can change."""
+"""A live inbox: what its connections brought, in order, and the state it can change."""
 
 import asyncio
 import inspect
 import logging
-import random
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Final, Self, Unpack
 
-import msgspec
-
-from tidings._errors import ConnectionClosedError, ListenError, TidingsError
+from tidings._errors import FrameRefusedError, ListenError, UnansweredError
 from tidings._listen.access import AccessSource
-from tidings._listen.backoff import Backoff, Ending, ReconnectPolicy, Return
+from tidings._listen.backoff import ReconnectPolicy
 from tidings._listen.buffer import Buffer
-from tidings._listen.connection import CLOSE_SECONDS, open_socket
+from tidings._listen.changes import Changes, Readers
+from tidings._listen.connection import CLOSE_SECONDS
+from tidings._listen.connections import Connections
 from tidings._listen.delivery import Delivery
-from tidings._listen.events import Connected, Disconnected
-from tidings._listen.link import Link
+from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
 from tidings._listen.session import Answered, Output, RefreshWanted, Session
+from tidings._marking import Items, MarkOptions, Marks, compose_mark
 from tidings.protocol.frames import (
-    CaughtUp,
+    Counts,
     Delivered,
     ErrorFrame,
     Gap,
-    Joined,
-    Left,
-    Positions,
     Recalled,
     Resume,
     State,
-    Stated,
 )
 
-InboxEvent = (
-    Delivery | Gap | CaughtUp | Joined | Left | Recalled | Stated | ErrorFrame | Connected | Disconnected
-)
+InboxEvent = Delivery | InboxChange | ErrorFrame | Connected | Disconnected
 EventHook = Callable[[InboxEvent], Awaitable[None] | None]
+
+CHANGES: Final = 256
+_NOT_OPEN: Final = "The inbox is not open. Enter it with `async with`"
 
 _logger = logging.getLogger("tidings")
 
 
-class LiveInbox:
+class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
     """What one user sees, as it happens: enter it with `async with`, then iterate.
 
     Entering waits for the first connection and raises where there is none to be had. From then on it
@@ -53,7 +48,7 @@ class LiveInbox:
 
     Iterate the inbox itself for `Delivery` alone; everything else goes to the `on_event` hook in the
     same order. Or iterate `events()` for all of it. A `Gap` names exactly what cannot be had; without
-    a hook it is logged as a warning. One task iterates; any may mark.
+    a hook it is logged as a warning. One task iterates; any may mark, or watch `changes()`.
 
     What was taken is acknowledged when the next one is taken, or by `Delivery.ack`: a few times a
     second, and on leaving. While the application is slow the socket is not read; the server holds what
@@ -72,21 +67,26 @@ class LiveInbox:
         on_event: EventHook | None,
         user_agent: str,
     ) -> None:
-        self._access = access
         self._session = session
-        self._backoff = Backoff(policy, random.random)
         self._timeout = timeout
-        self._first_tries = first_tries
         self._on_event = on_event
-        self._user_agent = user_agent
         self._buffer: Buffer[tuple[InboxEvent, str | None]] = Buffer(buffer)
         self._taken: tuple[InboxEvent, str | None] | None = None
-        self._answers: dict[str, asyncio.Future[None]] = {}
+        self._warned = False
+        self._answers: dict[str, asyncio.Future[Changed]] = {}
+        self._readers = Readers(CHANGES)
         self._decided = asyncio.Event()
-        self._stood = False
-        self._link: Link | None = None
-        self._closing = False
         self._runner: asyncio.Task[None] | None = None
+        self._connections = Connections(
+            access,
+            session,
+            policy=policy,
+            timeout=timeout,
+            first_tries=first_tries,
+            user_agent=user_agent,
+            room=self._buffer.room,
+            emit=self._emit,
+        )
 
     async def __aenter__(self) -> Self:
         if self._runner is not None:
@@ -95,7 +95,7 @@ class LiveInbox:
         self._runner = asyncio.create_task(self._run(), name="tidings-listen")
         try:
             await self._decided.wait()
-            if not self._stood:
+            if not self._connections.stood:
                 await self._buffer.get()
         except BaseException:
             await self.aclose()
@@ -109,17 +109,15 @@ class LiveInbox:
 
     async def aclose(self) -> None:
         """Acknowledge what was handled and leave; the iteration ends. Takes a few seconds at the longest."""
-        self._closing = True
         self._end(None)
         # Read on, or the close frame would wait behind what nobody takes any more.
         self._buffer.override(+1)
         if self._runner is None:
             return
         try:
-            if self._link is not None:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(CLOSE_SECONDS):
-                        await self._link.leave()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._connections.leave()
         finally:
             self._runner.cancel()
             await asyncio.wait((self._runner,))
@@ -150,8 +148,8 @@ class LiveInbox:
 
     def _done_with(self, event: InboxEvent, epoch: str | None) -> None:
         due = self._session.took(event.frame if isinstance(event, Delivery) else event, epoch)
-        if due and self._link is not None:
-            self._link.ack_soon()
+        if due and (link := self._connections.link) is not None:
+            link.ack_soon()
 
     def acknowledge(self, delivery: Delivery) -> None:
         """Count the delivery taken last as handled, without taking another. As `Delivery.ack`."""
@@ -162,122 +160,107 @@ class LiveInbox:
         """What to give to `listen(resume=...)` later, to go on after all that was handled."""
         return self._session.resume_point()
 
-    async def mark(
-        self,
-        state: State,
-        *,
-        ids: tuple[str, ...] | None = None,
-        up_to: Positions | None = None,
-        all: bool | None = None,
-        category: str | None = None,
-    ) -> None:
-        """Change the state of some `ids`, of everything `up_to` a position per log, or of `all`.
+    @property
+    def counts(self) -> Counts:
+        """The newest counts that the server told: on connecting, and after each mark, recall and expiry.
 
-        `state` is seen, unseen, read, unread, archived or unarchived; `category` narrows `all`. It is
-        done when this returns, sent again where the connection broke meanwhile, and safe to repeat.
-        Raises FrameRefusedError where the server refuses, ListenError where no answer comes in time.
+        A delivery tells none: what came after it is in the counts of the next change. Raises ListenError
+        before the inbox was entered.
         """
+        if self._session.counts is None:
+            raise ListenError(_NOT_OPEN)
+        return self._session.counts
+
+    def changes(self) -> Changes:
+        """What changes from now on besides deliveries, for `async for`, in any number of tasks at once.
+
+        Each `InboxChange` is given as it arrives, before deliveries that still wait. Somebody has to
+        iterate the inbox as well: while its buffer is full, nothing is read, changes neither.
+        """
+        if self._runner is None:
+            raise ListenError(_NOT_OPEN)
+        return self._readers.add()
+
+    async def mark(self, state: State, ids: Items | None = None, **options: Unpack[MarkOptions]) -> Changed:
+        """Change the state of some `ids`, or of what `MarkOptions` say; exactly one way.
+
+        `state` is seen, unseen, read, unread, archived or unarchived; `ids` are one or up to 1,000 ids,
+        notifications, deliveries or items of a list. It is done when this returns, with the counts after
+        it; sent again where the connection broke meanwhile, and safe to repeat. Raises FrameRefusedError
+        where the server refuses, UnansweredError where no answer comes within the client's timeout.
+        """
+        mark = compose_mark(state, ids, options)
         if self._runner is None or self._runner.done():
-            raise ListenError("The inbox is not open. Enter it with `async with`")
-        ref, frame = self._session.mark(state, ids=ids, up_to=up_to, all=all, category=category)
-        answer = self._answers[ref] = asyncio.get_running_loop().create_future()
+            raise ListenError(_NOT_OPEN)
+        ref, frame = self._session.mark(mark)
+        answer: asyncio.Future[Changed] = asyncio.get_running_loop().create_future()
+        self._answers[ref] = answer
         self._buffer.override(+1)
         try:
             async with asyncio.timeout(self._timeout):
-                if self._link is not None and self._link.welcomed:
-                    await self._link.send(frame)
-                await answer
+                if (link := self._connections.link) is not None:
+                    await link.send(frame)
+                return await answer
         except TimeoutError:
-            raise ListenError(
-                f"The mark was not answered within {self._timeout:g} seconds. Repeat it"
-            ) from None
+            raise UnansweredError(f"The mark was not answered within {self._timeout:g} seconds") from None
         finally:
             self._buffer.override(-1)
             self._session.forget(ref)
             del self._answers[ref]
 
     async def _run(self) -> None:
-        """Connection after connection, until the inbox is left or the server says to stay away."""
-        renew = False
         try:
-            while True:
-                ending = await self._connect(renew=renew)
-                if self._closing:
-                    return
-                plan = self._plan(ending)
-                await asyncio.sleep(plan.wait)
-                await self._buffer.room()
-                renew = plan.renew
+            await self._connections.run()
         except Exception as error:  # noqa: BLE001 - whatever it is, the application is told
             self._end(error)
 
-    def _plan(self, ending: Ending) -> Return:
-        """When to come back. Raises where that cannot help, or did not help the first time."""
-        plan = self._backoff.after(ending, renewable=self._access.renewable)
-        if self._stood:
-            reason = str(ending.error) if ending.error else ending.reason
-            self._buffer.put((Disconnected(ending.code, reason, plan.wait), None))
-        elif self._backoff.failures >= self._first_tries:
-            raise ending.error or ConnectionClosedError(ending.code, ending.reason)
-        return plan
-
-    async def _connect(self, *, renew: bool) -> Ending:
-        """One connection, from its token to its end."""
-        try:
-            access = await self._access.get(renew=renew)
-        except TidingsError as error:
-            # The request was tried as often as the client is to; only a standing inbox goes on.
-            if not self._stood:
-                raise
-            return Ending(error=error)
-        try:
-            socket = await open_socket(
-                access, seconds=self._timeout, user_agent=self._user_agent, now=time.time()
-            )
-        except TidingsError as error:
-            return Ending(error=error, fresh=access.fresh)
-        self._link = Link(
-            socket,
-            self._session,
-            self._access,
-            emit=self._emit,
-            room=self._buffer.room,
-            timeout=self._timeout,
-        )
-        try:
-            return msgspec.structs.replace(await self._link.run(), fresh=access.fresh)
-        finally:
-            self._link = None
-
-    def _emit(self, output: Output) -> None:
+    def _emit(self, output: Output | Disconnected) -> None:
         match output:
             case Answered():
-                answer = self._answers.get(output.ref)
-                if answer is None or answer.done():
-                    return
-                if output.error is None:
-                    answer.set_result(None)
-                else:
-                    answer.set_exception(output.error)
-            case Delivered():
-                self._buffer.put((Delivery(output, self), self._session.epoch))
+                self._answer(output)
+                return
             case RefreshWanted():
-                pass
+                return
+            case Delivered():
+                self._put(Delivery(output, self))
+                return
             case Recalled():
                 self._buffer.drop(lambda item: _is_of(item[0], output.id))
-                self._buffer.put((output, self._session.epoch))
+            case Connected():
+                self._decided.set()
             case _:
-                self._buffer.put((output, self._session.epoch))
-                if isinstance(output, Connected):
-                    self._stood = True
-                    self._decided.set()
+                pass
+        self._put(output)
+        if isinstance(output, InboxChange):
+            self._readers.put(output, self._reload)
+
+    def _put(self, event: InboxEvent) -> None:
+        self._buffer.put((event, self._session.epoch))
+        if self._buffer.full and self._readers and self._taken is None and not self._warned:
+            self._warned = True
+            _logger.warning("changes() stands still until somebody takes the deliveries that wait")
+
+    def _answer(self, answered: Answered) -> None:
+        answer = self._answers.get(answered.ref)
+        if answer is None or answer.done():
+            return
+        if isinstance(answered.result, FrameRefusedError):
+            answer.set_exception(answered.result)
+        else:
+            answer.set_result(answered.result)
+
+    def _reload(self) -> Changed:
+        return Changed(counts=self.counts, state_version=self._session.state_version, reload=True)
 
     def _end(self, error: Exception | None) -> None:
         self._buffer.end(error)
+        self._readers.end(error)
         self._decided.set()
         for answer in self._answers.values():
             if not answer.done():
-                answer.set_exception(error or ListenError("The inbox was left before the mark was answered"))
+                answer.set_exception(
+                    error or UnansweredError("The inbox was left before the mark was answered")
+                )
 
 
 def warn_of_loss(event: object) -> None:

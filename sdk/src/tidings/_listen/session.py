@@ -5,30 +5,31 @@ It knows no socket and no clock. One session lives through many connections: `co
 
 Two sets of positions are kept. *Received* is what came off the wire: duplicates are told by it, and
 a new connection resumes from it, because what was received waits in this process. *Handled* is what
-the application is done with: that is acknowledged, and a later process resumes from it.
+the application is done with: that is acknowledged, and a later process resumes from it. The same
+goes for the versions of state, in `Standing`.
 """
 
-import secrets
-from itertools import count
 from typing import Final
 
 import msgspec
 
 from tidings._errors import FrameRefusedError, InvalidArgumentError, ListenError
-from tidings._listen.events import Connected
+from tidings._listen.events import Changed, Connected
+from tidings._listen.marks import Pending
+from tidings._listen.standing import Standing
 from tidings.protocol import limits
 from tidings.protocol.frames import (
     SERVER_FRAMES,
     Ack,
     CaughtUp,
     Connect,
+    Counts,
     Delivered,
     ErrorFrame,
     Expiring,
     Gap,
     Joined,
     Left,
-    Mark,
     Pong,
     Positions,
     Recalled,
@@ -36,16 +37,16 @@ from tidings.protocol.frames import (
     Refreshed,
     Resume,
     ServerFrame,
-    State,
     Stated,
     Welcome,
 )
 from tidings.protocol.names import DEVICE_PATTERN, is_device
+from tidings.protocol.rest import MarkInbox
 
 # 200 names of the longest kind stay well below the limit of a frame.
 LOGS_PER_ACK: Final = 200
 
-Event = Connected | Delivered | CaughtUp | Gap | Joined | Left | Stated | Recalled | ErrorFrame
+Event = Connected | Delivered | CaughtUp | Gap | Joined | Left | Changed | Recalled | ErrorFrame
 
 
 class MalformedFrameError(ListenError):
@@ -59,10 +60,10 @@ class RefreshWanted(msgspec.Struct, frozen=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """The mark `ref` is done, or was refused."""
+    """The mark `ref` is done with this result, or was refused."""
 
     ref: str
-    error: FrameRefusedError | None = None
+    result: Changed | FrameRefusedError
 
 
 Output = Event | RefreshWanted | Answered
@@ -107,8 +108,18 @@ class Session:
         self._acked_here: set[str] = set()
         self._starts: Positions = {}
         self._welcomed = False
-        self._marks: dict[str, Mark] = {}
-        self._refs = (f"{prefix}-{n}" for prefix in (secrets.token_hex(4),) for n in count(1))
+        self._marks = Pending()
+        self._standing = Standing(resume.state_version if resume else None)
+
+    @property
+    def counts(self) -> Counts | None:
+        """The newest counts; None before the first welcome."""
+        return self._standing.counts
+
+    @property
+    def state_version(self) -> int:
+        """The last change of state that was told; 0 before the first welcome."""
+        return self._standing.told or 0
 
     def connect(self) -> str:
         """The first frame of a new connection. What an old one acknowledged last may be lost: again."""
@@ -121,8 +132,9 @@ class Session:
         # A log that is not named is replayed from its beginning, and its duplicates are dropped here.
         # So where a frame cannot hold them all, those with the least to replay are left out.
         logs = sorted(self._received, key=self._received.__getitem__, reverse=True)
+        version = self._standing.resume()
         while True:
-            resume = Resume(self.epoch, {log: self._received[log] for log in logs})
+            resume = Resume(self.epoch, {log: self._received[log] for log in logs}, version)
             frame = _text(Connect(device=self._device, resume=resume, client=self._client))
             if len(frame.encode()) <= limits.FRAME_BYTES:
                 return frame
@@ -158,15 +170,18 @@ class Session:
                 self._received[frame.log] = frame.position
             case CaughtUp():
                 _advance(self._received, frame.positions)
+                self._standing.caught_up()
             case Gap():
                 self._gap(frame)
+            case Recalled():
+                self._standing.counted(frame.counts)
             case Joined():
                 for positions in (self._received, self._handled, self._acked):
                     positions.setdefault(frame.log, frame.position)
             case Expiring():
                 return [RefreshWanted(frame.in_)]
-            case Stated() if isinstance(frame.ref, str) and self.forget(frame.ref):
-                return [Answered(frame.ref), frame]
+            case Stated():
+                return self._stated(frame)
             case Refreshed() | Pong():
                 return []
         return [frame]
@@ -176,6 +191,7 @@ class Session:
             raise MalformedFrameError("The server sent a second welcome")
         self._welcomed = True
         self._starts = dict(frame.positions)
+        self._standing.welcomed(frame, anew=frame.epoch != self.epoch)
         if frame.epoch != self.epoch:
             # Positions of another epoch mean nothing here; the server names the loss in gaps.
             self.epoch = frame.epoch
@@ -196,9 +212,15 @@ class Session:
         else:
             _advance(self._received, {frame.log: frame.to})
 
+    def _stated(self, frame: Stated) -> list[Output]:
+        self._standing.counted(frame.counts)
+        self._standing.changed(frame.state_version)
+        changed = Changed.of(frame, mine=self._marks.made(frame.ref))
+        return [Answered(str(frame.ref), changed), changed] if self.forget(frame.ref) else [changed]
+
     def _error(self, frame: ErrorFrame) -> list[Output]:
-        if isinstance(frame.ref, str) and self.forget(frame.ref):
-            return [Answered(frame.ref, FrameRefusedError(frame.code, frame.detail, frame.ref))]
+        if self.forget(frame.ref):
+            return [Answered(str(frame.ref), FrameRefusedError(frame.code, frame.detail, frame.ref))]
         return [frame]
 
     def took(self, event: object, epoch: str | None) -> bool:
@@ -212,6 +234,9 @@ class Session:
                 reached = {event.log: event.to} if event.reason != "epoch" else {}
             case CaughtUp():
                 reached = event.positions
+            case Changed():
+                self._standing.took(event.state_version)
+                return False
             case _:
                 return False
         _advance(self._handled, reached)
@@ -228,34 +253,26 @@ class Session:
             for at in range(0, len(logs), LOGS_PER_ACK)
         ]
 
-    def mark(
-        self,
-        state: State,
-        *,
-        ids: tuple[str, ...] | None = None,
-        up_to: Positions | None = None,
-        all: bool | None = None,
-        category: str | None = None,
-    ) -> tuple[str, str]:
-        """A mark's ref and frame. It is remembered until it is answered or forgotten."""
-        if sum(part is not None for part in (ids, up_to, all)) != 1:
-            raise InvalidArgumentError("Mark one of ids, up_to or all")
-        ref = next(self._refs)
-        mark = Mark(state=state, ids=ids, up_to=up_to, all=all, category=category, ref=ref)
-        self._marks[ref] = mark
-        return ref, _text(mark)
+    def mark(self, mark: MarkInbox) -> tuple[str, str]:
+        """A mark's ref and frame. It is remembered until it is answered or forgotten.
 
-    def forget(self, ref: str) -> bool:
+        Raises InvalidArgumentError where that is more than a frame holds.
+        """
+        return self._marks.add(mark)
+
+    def forget(self, ref: str | int | None) -> bool:
         """Nobody waits for the answer of this mark any more. True where somebody did."""
-        return self._marks.pop(ref, None) is not None
+        return self._marks.forget(ref)
 
     def unanswered(self) -> list[str]:
         """The marks to send again on a new connection; marking is idempotent."""
-        return [_text(mark) for mark in self._marks.values()]
+        return self._marks.frames()
 
     def resume_point(self) -> Resume | None:
         """Where a later listener goes on after all that was handled; None before the first welcome."""
-        return None if self.epoch is None else Resume(self.epoch, dict(self._handled))
+        if self.epoch is None:
+            return None
+        return Resume(self.epoch, dict(self._handled), self._standing.handled)
 
 
 def refresh(token: str) -> str:

@@ -1,0 +1,130 @@
+"""What an async client works on: groups, tokens, users and their inboxes."""
+
+from collections.abc import Coroutine, Iterable
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeVar, Unpack
+
+from tidings._calls import groups as group_calls
+from tidings._calls import inboxes
+from tidings._calls import users as user_calls
+from tidings._calls.call import Call
+from tidings._marking import Items, MarkOptions, Marks, compose_mark
+from tidings._models import Erased, Group, InboxItem, InboxPage, Member, Page, Presence, UserToken
+from tidings._pages import AsyncPages
+from tidings.protocol.frames import Counts, State
+from tidings.protocol.rest import Marked, MembersChanged
+
+T = TypeVar("T")
+
+
+class AsyncRun(Protocol):
+    """Sends a call, again where that helps, and gives its result."""
+
+    async def __call__(self, call: Call[T], /) -> T: ...
+
+
+class AsyncGroups:
+    """As `Groups`."""
+
+    def __init__(self, run: AsyncRun) -> None:
+        self._run = run
+
+    async def add(self, group: str, users: Iterable[str] | str) -> MembersChanged:
+        """As `Groups.add`."""
+        return await self._run(group_calls.change_members(group, users, ()))
+
+    async def remove(self, group: str, users: Iterable[str] | str) -> MembersChanged:
+        """As `Groups.remove`."""
+        return await self._run(group_calls.change_members(group, (), users))
+
+    async def get(self, group: str) -> Group:
+        """As `Groups.get`."""
+        return await self._run(group_calls.get(group))
+
+    async def delete(self, group: str) -> None:
+        """As `Groups.delete`."""
+        await self._run(group_calls.delete(group))
+
+    def list(self, *, limit: int | None = None, cursor: str | None = None) -> AsyncPages[Page[Group], Group]:
+        """As `Groups.list`, for `async for`."""
+        return AsyncPages(lambda at: self._run(group_calls.listed(limit, at)), cursor)
+
+    def members(
+        self, group: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> AsyncPages[Page[Member], Member]:
+        """As `Groups.members`, for `async for`."""
+        return AsyncPages(lambda at: self._run(group_calls.members(group, limit, at)), cursor)
+
+    def of_user(
+        self, user: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> AsyncPages[Page[Group], Group]:
+        """As `Groups.of_user`, for `async for`."""
+        return AsyncPages(lambda at: self._run(group_calls.of_user(user, limit, at)), cursor)
+
+
+class AsyncTokens:
+    """As `Tokens`."""
+
+    def __init__(self, run: AsyncRun) -> None:
+        self._run = run
+
+    async def create(self, user: str, *, expires_in: int = 3600) -> UserToken:
+        """As `Tokens.create`."""
+        return await self._run(user_calls.create_token(user, expires_in))
+
+
+class AsyncUsers:
+    """As `Users`."""
+
+    def __init__(self, run: AsyncRun) -> None:
+        self._run = run
+
+    async def presence(self, user: str) -> Presence:
+        """As `Users.presence`."""
+        return await self._run(user_calls.presence(user))
+
+    async def disconnect(self, user: str | None = None, *, connection: str | None = None) -> None:
+        """As `Users.disconnect`."""
+        await self._run(user_calls.disconnect(user, connection))
+
+    async def erase(self, user: str) -> Erased:
+        """As `Users.erase`."""
+        return await self._run(user_calls.erase(user))
+
+
+class AsyncInbox(Marks[Coroutine[Any, Any, Marked]]):
+    """As `Inbox`; its marks are awaited and its lists are for `async for`."""
+
+    def __init__(self, run: AsyncRun, user: str | None) -> None:
+        self._run = run
+        self._user = user
+
+    def list(
+        self,
+        *,
+        state: str | None = None,
+        category: str | None = None,
+        log: str | None = None,
+        after: datetime | None = None,
+        before: datetime | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        counts: Literal["category"] | None = None,
+    ) -> AsyncPages[InboxPage, InboxItem]:
+        """As `Inbox.list`, for `async for`."""
+        selection = inboxes.Selection(
+            state=state, category=category, log=log, after=after, before=before, counts=counts
+        )
+
+        async def fetch(at: str | None) -> InboxPage:
+            return await self._run(inboxes.page(self._user, selection, limit=limit, cursor=at))
+
+        return AsyncPages(fetch, cursor)
+
+    async def counts(self, *, by_category: bool = False) -> Counts:
+        """As `Inbox.counts`."""
+        return (await self._run(inboxes.counts(self._user, by_category=by_category))).counts
+
+    async def mark(self, state: State, ids: Items | None = None, **options: Unpack[MarkOptions]) -> Marked:
+        """As `Inbox.mark`."""
+        return await self._run(inboxes.mark(self._user, compose_mark(state, ids, options)))

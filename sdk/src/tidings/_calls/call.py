@@ -1,0 +1,56 @@
+"""What a request is, and the parts that many of them have."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from tidings._errors import InvalidArgumentError
+from tidings.protocol.names import ID_RULE, is_id
+
+T = TypeVar("T")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """An HTTP answer; the names of headers are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call(Generic[T]):
+    """One request of the API, without its token. `read` turns a 2xx answer into the result."""
+
+    method: str
+    path: str
+    scope: str
+    read: Callable[[Answer], T]
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    idempotency_key: str | None = None
+
+
+def decoded(kind: type[T]) -> Callable[[Answer], T]:
+    """A reader of answers whose body is the JSON of that type."""
+    decoder = msgspec.json.Decoder(kind)
+    return lambda answer: decoder.decode(answer.body)
+
+
+def nothing(_: Answer) -> None:
+    """A reader of answers without a body."""
+
+
+def segment(kind: str, value: object) -> str:
+    """A checked id as a segment of a path."""
+    if not isinstance(value, str) or not is_id(value):
+        raise InvalidArgumentError(f"{value!r} cannot name a {kind}: ids are {ID_RULE}")
+    return quote(value, safe="")
+
+
+def query(**parts: str | int | None) -> dict[str, str]:
+    """The parts that are given."""
+    return {name: str(value) for name, value in parts.items() if value is not None}

@@ -1,0 +1,78 @@
+"""Reading and marking an inbox: a user's, or with no user that of the token."""
+
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+import msgspec
+
+from tidings._calls.call import Call, decoded, query, segment
+from tidings._errors import InvalidArgumentError
+from tidings._models import InboxPage
+from tidings.protocol.names import LOG_RULE, is_log
+from tidings.protocol.rest import Marked, MarkInbox
+
+_read_inbox: Final = decoded(InboxPage)
+_read_marked: Final = decoded(Marked)
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of an inbox's items to list, and what to say beside them."""
+
+    state: str | None = None
+    category: str | None = None
+    log: str | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+    counts: Literal["category"] | None = None
+
+    def query(self) -> dict[str, str]:
+        """As parameters. Raises InvalidArgumentError for a log that is none, or a time without a zone."""
+        if self.log is not None and not is_log(self.log):
+            raise InvalidArgumentError(f"{self.log!r} cannot name a log: it is {LOG_RULE}")
+        return query(
+            state=self.state,
+            category=self.category,
+            log=self.log,
+            after=_instant("after", self.after),
+            before=_instant("before", self.before),
+            counts=self.counts,
+        )
+
+
+def page(user: str | None, selection: Selection, *, limit: int | None, cursor: str | None) -> Call[InboxPage]:
+    """`GET /v1/users/{id}/notifications` or `GET /v1/me/notifications`."""
+    return Call(
+        method="GET",
+        path=_path(user),
+        scope="inbox" if user is None else "read",
+        query=selection.query() | query(limit=limit, cursor=cursor),
+        read=_read_inbox,
+    )
+
+
+def counts(user: str | None, *, by_category: bool) -> Call[InboxPage]:
+    """The smallest page that has the counts."""
+    return page(user, Selection(counts="category" if by_category else None), limit=1, cursor=None)
+
+
+def mark(user: str | None, wanted: MarkInbox) -> Call[Marked]:
+    """`POST /v1/users/{id}/notifications/mark` or `POST /v1/me/notifications/mark`."""
+    return Call(
+        method="POST",
+        path=f"{_path(user)}/mark",
+        scope="inbox" if user is None else "users",
+        body=msgspec.json.encode(wanted),
+        read=_read_marked,
+    )
+
+
+def _path(user: str | None) -> str:
+    return "/v1/me/notifications" if user is None else f"/v1/users/{segment('user', user)}/notifications"
+
+
+def _instant(name: str, time: datetime | None) -> str | None:
+    if time is None:
+        return None
+    if time.tzinfo is None:
+        raise InvalidArgumentError(f"{name} needs a time zone, as datetime.now(UTC) has: {time!r}")
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

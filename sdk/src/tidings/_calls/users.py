@@ -1,0 +1,47 @@
+"""Users: their tokens, who of them is online, and forgetting them."""
+
+from typing import Final
+
+import msgspec
+
+from tidings._calls.call import Call, decoded, nothing, segment
+from tidings._errors import InvalidArgumentError
+from tidings._models import Erased, Presence, UserToken
+from tidings.protocol.rest import CreateToken
+
+_read_token: Final = decoded(UserToken)
+_read_presence: Final = decoded(Presence)
+_read_erased: Final = decoded(Erased)
+
+
+def create_token(user: str, expires_in: int) -> Call[UserToken]:
+    """`POST /v1/tokens`."""
+    segment("user", user)
+    body = msgspec.json.encode(CreateToken(user, expires_in))
+    return Call(method="POST", path="/v1/tokens", scope="tokens", body=body, read=_read_token)
+
+
+def presence(user: str) -> Call[Presence]:
+    """`GET /v1/users/{u}/presence`."""
+    return Call(method="GET", path=f"{_path(user)}/presence", scope="read", read=_read_presence)
+
+
+def disconnect(user: str | None, connection: str | None) -> Call[None]:
+    """`DELETE /v1/users/{u}/connections`, or `DELETE /v1/connections/{id}`."""
+    match user, connection:
+        case str(), None:
+            path = f"{_path(user)}/connections"
+        case None, str():
+            path = f"/v1/connections/{segment('connection', connection)}"
+        case _:
+            raise InvalidArgumentError("Give either a user or a connection")
+    return Call(method="DELETE", path=path, scope="users", read=nothing)
+
+
+def erase(user: str) -> Call[Erased]:
+    """`DELETE /v1/users/{u}`."""
+    return Call(method="DELETE", path=_path(user), scope="users", read=_read_erased)
+
+
+def _path(user: str) -> str:
+    return f"/v1/users/{segment('user', user)}"

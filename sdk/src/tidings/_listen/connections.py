@@ -1,0 +1,114 @@
+"""Connection after connection of one live inbox, until it is left or the server says to stay away."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from tidings._errors import ConnectionClosedError, TidingsError
+from tidings._listen.access import AccessSource
+from tidings._listen.backoff import Backoff, Ending, ReconnectPolicy, Return
+from tidings._listen.connection import open_socket
+from tidings._listen.events import Connected, Disconnected
+from tidings._listen.link import Link
+from tidings._listen.session import Output, Session
+
+
+class Connections:
+    """Opens one connection at a time, and comes back by `policy` where that can help.
+
+    `emit` gets what the session gives, and a `Disconnected` for each end that is not the last. The next
+    connection waits for `room`. `timeout` is for opening and for the welcome.
+    """
+
+    def __init__(
+        self,
+        access: AccessSource,
+        session: Session,
+        *,
+        policy: ReconnectPolicy,
+        timeout: float,
+        first_tries: int,
+        user_agent: str,
+        room: Callable[[], Awaitable[None]],
+        emit: Callable[[Output | Disconnected], None],
+    ) -> None:
+        self._access = access
+        self._session = session
+        self._backoff = Backoff(policy, random.random)
+        self._timeout = timeout
+        self._first_tries = first_tries
+        self._user_agent = user_agent
+        self._room = room
+        self._emit_outside = emit
+        self._link: Link | None = None
+        self._leaving = False
+        self.stood = False
+
+    @property
+    def link(self) -> Link | None:
+        """The connection that stands: frames may be sent."""
+        return self._link if self._link is not None and self._link.welcomed else None
+
+    async def run(self) -> None:
+        """Until it is left. Raises what the application must know where coming back cannot help."""
+        renew = False
+        while True:
+            ending = await self._connect(renew=renew)
+            if self._leaving:
+                return
+            plan = self._plan(ending)
+            await asyncio.sleep(plan.wait)
+            await self._room()
+            renew = plan.renew
+
+    async def leave(self) -> None:
+        """Acknowledge what was handled, close, and do not come back."""
+        self._leaving = True
+        if self._link is not None:
+            await self._link.leave()
+
+    def _plan(self, ending: Ending) -> Return:
+        """When to come back. Raises where that cannot help, or did not help the first time."""
+        plan = self._backoff.after(ending, renewable=self._access.renewable)
+        if self.stood:
+            reason = str(ending.error) if ending.error else ending.reason
+            self._emit_outside(Disconnected(ending.code, reason, plan.wait))
+        elif self._backoff.failures >= self._first_tries:
+            raise ending.error or ConnectionClosedError(ending.code, ending.reason)
+        return plan
+
+    async def _connect(self, *, renew: bool) -> Ending:
+        """One connection, from its token to its end."""
+        try:
+            access = await self._access.get(renew=renew)
+        except TidingsError as error:
+            # The request was tried as often as the client is to; only a standing inbox goes on.
+            if not self.stood:
+                raise
+            return Ending(error=error)
+        try:
+            socket = await open_socket(
+                access, seconds=self._timeout, user_agent=self._user_agent, now=time.time()
+            )
+        except TidingsError as error:
+            return Ending(error=error, fresh=access.fresh)
+        self._link = Link(
+            socket,
+            self._session,
+            self._access,
+            emit=self._emit,
+            room=self._room,
+            timeout=self._timeout,
+        )
+        try:
+            return msgspec.structs.replace(await self._link.run(), fresh=access.fresh)
+        finally:
+            self._link = None
+
+    def _emit(self, output: Output) -> None:
+        if isinstance(output, Connected):
+            self.stood = True
+        self._emit_outside(output)

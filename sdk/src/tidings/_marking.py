@@ -1,0 +1,140 @@
+"""What to mark, in an application's words, and in the wire's."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Generic, Protocol, TypedDict, TypeVar, Unpack
+
+import msgspec
+
+from tidings._errors import InvalidArgumentError
+from tidings.protocol.frames import State
+from tidings.protocol.marks import faults
+from tidings.protocol.names import ID_RULE, is_id
+from tidings.protocol.notifications import Notification
+from tidings.protocol.rest import MarkInbox
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Shown(Protocol):
+    """What holds a notification: a delivery, or an item of an inbox."""
+
+    @property
+    def notification(self) -> Notification: ...
+
+
+Item = str | Notification | Shown
+Items = Item | Iterable[Item]
+
+
+class MarkOptions(TypedDict, total=False):
+    """What to mark where it is not some `ids`.
+
+    Everything `up_to` a position per log, such as the `positions` of a page; or `all`, which `category`
+    narrows: exact, without the prefixes that lists know.
+    """
+
+    up_to: Mapping[str, int] | None
+    all: bool
+    category: str | None
+
+
+def compose_mark(state: State, ids: Items | None, options: MarkOptions) -> MarkInbox:
+    """Check a mark and bring it into the wire's shape.
+
+    Raises InvalidArgumentError: not exactly one of ids, `up_to` and `all`, more than 1,000 ids, a
+    category without `all`, or what is no state, id, log or position.
+    """
+    wanted = {
+        **options,
+        "state": state,
+        "ids": None if ids is None else [_id(item) for item in _listed(ids)],
+        "all": options.get("all") or None,
+    }
+    try:
+        mark = msgspec.convert(wanted, MarkInbox)
+    except msgspec.ValidationError as error:
+        raise InvalidArgumentError(f"The mark is not valid: {error}") from None
+    if wrong := faults(mark):
+        raise InvalidArgumentError("The mark is not valid: " + " ".join(fault.detail for fault in wrong))
+    return mark
+
+
+def _listed(items: Items) -> Iterable[Item]:
+    if isinstance(items, str) or not isinstance(items, Iterable):
+        return (items,)
+    return items
+
+
+def _id(item: Item) -> str:
+    if not isinstance(item, str):
+        item = item.id if isinstance(item, Notification) else item.notification.id
+    if not is_id(item):
+        raise InvalidArgumentError(f"{item!r} cannot name a notification: ids are {ID_RULE}")
+    return item
+
+
+class Marks(ABC, Generic[R_co]):
+    """An inbox that can be marked: the states by name."""
+
+    @abstractmethod
+    def mark(self, state: State, ids: Items | None = None, **options: Unpack[MarkOptions]) -> R_co:
+        """Change the state of some `ids`, or of what `MarkOptions` say; exactly one way."""
+
+    def mark_seen(self, ids: Items | None = None, **options: Unpack[MarkOptions]) -> R_co:
+        """`mark("seen", …)`."""
+        return self.mark("seen", ids, **options)
+
+    def mark_unseen(self, ids: Items | None = None, **options: Unpack[MarkOptions]) -> R_co:
+        """`mark("unseen", …)`: takes back seen and read."""
+        return self.mark("unseen", ids, **options)
+
+    def mark_read(self, ids: Items | None = None, **options: Unpack[MarkOptions]) -> R_co:
+        """`mark("read", …)`; read implies seen."""
+        return self.mark("read", ids, **options)
+
+    def mark_unread(self, ids: Items | None = None, **options: Unpack[MarkOptions]) -> R_co:
+        """`mark("unread", …)`: takes back read only."""
+        return self.mark("unread", ids, **options)
+
+    def archive(self, ids: Items | None = None, **options: Unpack[MarkOptions]) -> R_co:
+        """`mark("archived", …)`: out of the counts and of the default list."""
+        return self.mark("archived", ids, **options)
+
+    def unarchive(self, ids: Items | None = None, **options: Unpack[MarkOptions]) -> R_co:
+        """`mark("unarchived", …)`: back to where it was."""
+        return self.mark("unarchived", ids, **options)
+
+
+class MarksOne(ABC, Generic[R_co]):
+    """A notification that can be marked: the states by name."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def mark(self, state: State) -> R_co:
+        """Change its state."""
+
+    def mark_seen(self) -> R_co:
+        """`mark("seen")`."""
+        return self.mark("seen")
+
+    def mark_unseen(self) -> R_co:
+        """`mark("unseen")`: takes back seen and read."""
+        return self.mark("unseen")
+
+    def mark_read(self) -> R_co:
+        """`mark("read")`; read implies seen."""
+        return self.mark("read")
+
+    def mark_unread(self) -> R_co:
+        """`mark("unread")`: takes back read only."""
+        return self.mark("unread")
+
+    def archive(self) -> R_co:
+        """`mark("archived")`: out of the counts and of the default list."""
+        return self.mark("archived")
+
+    def unarchive(self) -> R_co:
+        """`mark("unarchived")`: back to where it was."""
+        return self.mark("unarchived")
