@@ -13,8 +13,9 @@ from tidings_workers.config import SYNCED_EVERY_SECOND, Settings
 from tidings_workers.store.connection import Argument, Connection
 from tidings_workers.store.errors import UNREACHABLE, StorageUnavailable, StoreMismatch
 from tidings_workers.store.keys import META, PARTITIONS_MAXIMUM, Keys
+from tidings_workers.tenants import Policies
 
-LAYOUT: Final = "1"
+LAYOUT: Final = "2"
 
 _DURABILITIES: Final = ("memory", "everysec", "always")
 
@@ -35,6 +36,7 @@ class Core:
         self.retention_ms = settings.retention_seconds * 1000
         # A record outlives the claim of its idempotency key, or a late retry would send once more.
         self.record_ms = max(self.retention_ms, limits.IDEMPOTENCY_KEPT_SECONDS * 1000)
+        self.policies = Policies(self.retention_ms)
         self.keys = Keys(settings.partitions)
         self.epoch = ""
         self.secret = b""

@@ -1,0 +1,29 @@
+"""Taking out of a partition's logs what has ended or is too old, without being in anybody's way."""
+
+import asyncio
+import time
+from typing import Final
+
+from tidings_workers.store import Store
+
+# Of the store's time, a dispatcher's sweeps take no more than one part in so many.
+_SHARE: Final = 4
+
+
+class Sweeper:
+    """Sweeps one partition, in turn with the other sweepers of its dispatcher."""
+
+    def __init__(self, store: Store, partition: int, turn: asyncio.Lock) -> None:
+        self._store = store
+        self._partition = partition
+        self._turn = turn
+
+    async def sweep(self) -> None:
+        """Take out everything that is due. Raises StorageUnavailable; starting again is always safe."""
+        more = True
+        while more:
+            async with self._turn:
+                started = time.monotonic()
+                more = await self._store.retention.sweep(self._partition)
+                if more:
+                    await asyncio.sleep((time.monotonic() - started) * (_SHARE - 1))
