@@ -14,7 +14,6 @@ import msgspec
 
 from tidings.protocol.notifications import Target
 from tidings_workers.store import Store
-from tidings_workers.store.inbox import id_of
 from tidings_workers.store.ingress import (
     PLAN_PART,
     PROBE_KEY,
@@ -30,8 +29,7 @@ from tidings_workers.store.ingress import (
     Step,
     Work,
 )
-from tidings_workers.store.keys import partition_of_id
-from tidings_workers.store.logs import Entry, Part, read
+from tidings_workers.store.keys import Log, partition_of_id
 
 STEP_USERS: Final = 500
 # Numbers of one operation: more than a plan can have users.
@@ -42,11 +40,12 @@ _Part = tuple[int, dict[int, list[list[Any]]], Callable[[], Awaitable[None]] | N
 _target: Final = msgspec.json.Decoder(Target)
 
 
-class _Expiring(msgspec.Struct):
+class _Content(msgspec.Struct):
     expires_at: datetime | None = None
+    category: str = ""
 
 
-_expiring: Final = msgspec.json.Decoder(_Expiring)
+_content: Final = msgspec.json.Decoder(_Content)
 
 
 class _Plan(NamedTuple):
@@ -54,6 +53,7 @@ class _Plan(NamedTuple):
 
     content: str
     expires: int
+    category: str
     done: int
     users: list[str] | None
 
@@ -124,9 +124,9 @@ class Expansion:
                 users = union
         if status not in {"new", "x"}:
             return None
-        expires_at = _expiring.decode(record.content).expires_at
-        expires = round(expires_at.timestamp() * 1000) if expires_at else 0
-        return _Plan(record.content.decode(), expires, done, users)
+        content = _content.decode(record.content)
+        expires = round(content.expires_at.timestamp() * 1000) if content.expires_at else 0
+        return _Plan(record.content.decode(), expires, content.category, done, users)
 
     async def _union(self, tenant: str, target: Target) -> list[str]:
         """Every user of a target once: those named, then the members of its groups."""
@@ -147,7 +147,7 @@ class Expansion:
         async for users in self._planned(compound, done, plan.users):
             done += len(users)
             operations = {
-                partition: [["n", bases, identity, plan.content, plan.expires]]
+                partition: [["n", bases, identity, plan.content, plan.expires, plan.category]]
                 for partition, bases in self._by_partition(tenant, users).items()
             }
             yield done, operations, self._later(ingress.advance, tenant, identity, done)
@@ -230,21 +230,39 @@ class Expansion:
         number = 0
         for move in operation.moves:
             log = self._keys.of(move.log)
-            # Cut by positions, not by what is found there: a recall must not shift the steps.
-            for after in range(move.after, move.up_to, STEP_USERS):
-                part = Part(log.base, after, min(after + STEP_USERS, move.up_to), STEP_USERS)
-                (found,) = await read(self._core, log.partition, [part])
+            # Numbers rise by positions, not by what is found there: a recall must not shift the steps.
+            if log.name != "user":
                 number += 1
-                yield number, self._deliveries(move, found.entries), None
+                yield number, {log.partition: [await self._moved(log, move)]}, None
+                continue
+            after = move.after
+            while (found := await self._ingress.next_copy(log, after)) is not None and found <= move.up_to:
+                after = (found - 1) // STEP_USERS * STEP_USERS
+                up_to = min(after + STEP_USERS, move.up_to)
+                after = max(after, move.after)
+                copies = await self._ingress.copies(log, after, up_to)
+                yield number + up_to - move.after, self._copied(move, copies), None
+                after = up_to
+            number += move.up_to - move.after
 
-    def _deliveries(self, move: Move, entries: Sequence[Entry]) -> dict[int, list[list[Any]]]:
+    async def _moved(self, log: Log, move: Move) -> list[Any]:
+        """A move over a log that many read: but for those whom some of its entries exclude."""
+        excluded = []
+        for entry in await self._ingress.excludes(log, move.after, move.up_to):
+            count = sum(user in entry.exclude for user in move.users)
+            if count:
+                excluded.append([entry.position, count])
+        return ["t", log.base, move.kind, move.after, move.up_to, len(move.users), excluded]
+
+    @staticmethod
+    def _copied(move: Move, copies: Sequence[tuple[str, int]]) -> dict[int, list[list[Any]]]:
+        """A move over a user's copies of compound notifications: their records count."""
         operations: dict[int, list[list[Any]]] = {}
-        for entry in entries:
-            identity = id_of(entry.content)
+        for identity, _ in copies:
             partition = partition_of_id(identity)
-            count = sum(user not in entry.exclude for user in move.users)
-            if partition is not None and count:
-                operations.setdefault(partition, []).append(["v", f"n/{move.tenant}/{identity}", count])
+            if partition is not None:
+                row = ["v", f"n/{move.tenant}/{identity}", move.kind, len(move.users)]
+                operations.setdefault(partition, []).append(row)
         return operations
 
     def _by_partition(self, tenant: str, users: Sequence[str]) -> dict[int, list[str]]:

@@ -16,6 +16,7 @@ from tidings_workers.store.errors import (
     DataLost,
     IdempotencyInProgress,
     IdempotencyMismatch,
+    NoUserReceipts,
     SessionRefused,
     StorageUnavailable,
     StoreError,
@@ -23,13 +24,17 @@ from tidings_workers.store.errors import (
 )
 from tidings_workers.store.feeds import Feeds
 from tidings_workers.store.groups import GroupInfo, Groups, Page
-from tidings_workers.store.inbox import Inbox, InboxItem, InboxPage
+from tidings_workers.store.inbox import Inbox, InboxItem, InboxPage, InboxQuery
 from tidings_workers.store.ingress import Ingress
+from tidings_workers.store.marks import Change, MarkResult, Marks
 from tidings_workers.store.presence import OpenConnection, Sessions, UserPresence
+from tidings_workers.store.receipts import Receipts, UserProgress
+from tidings_workers.store.retention import Lost, Retention
 from tidings_workers.store.sends import Acceptance, Idempotency, Sends, StoredNotification
 
 __all__ = [
     "Acceptance",
+    "Change",
     "DataLost",
     "GroupInfo",
     "Idempotency",
@@ -37,6 +42,10 @@ __all__ = [
     "IdempotencyMismatch",
     "InboxItem",
     "InboxPage",
+    "InboxQuery",
+    "Lost",
+    "MarkResult",
+    "NoUserReceipts",
     "OpenConnection",
     "Page",
     "SessionRefused",
@@ -46,19 +55,21 @@ __all__ = [
     "StoreMismatch",
     "StoredNotification",
     "UserPresence",
+    "UserProgress",
 ]
 
 
 class Store:
     """An open store.
 
-    The methods of `Sends`, `Groups` and `Inbox`, which the API needs, stand here directly; `feeds`
-    is for a gateway and `ingress` for a dispatcher.
+    The methods of `Sends`, `Groups`, `Inbox`, `Marks` and `Receipts`, which the API needs, stand here
+    directly; `feeds` is for a gateway and `ingress` for a dispatcher.
     """
 
     def __init__(self, core: Core) -> None:
         self.core = core
         sends, groups, inbox = Sends(core), Groups(core), Inbox(core)
+        marks, receipts = Marks(core), Receipts(core)
         self.send = sends.send
         self.notification = sends.notification
         self.recall = sends.recall
@@ -69,12 +80,17 @@ class Store:
         self.groups = groups.groups
         self.groups_of = groups.groups_of
         self.inbox = inbox.inbox
+        self.inbox_counts = inbox.counts
+        self.mark = marks.mark
+        self.receipts = receipts.receipts
+        self.sent = receipts.sent
         self.sessions = Sessions(core)
         self.presence = self.sessions.presence
         self.disconnect = self.sessions.disconnect
         self.disconnect_one = self.sessions.disconnect_one
         self.feeds = Feeds(core)
         self.ingress = Ingress(core)
+        self.retention = Retention(core)
         self.ping = core.ping
         self.renew_epoch = core.renew_epoch
         self.observe = core.observe

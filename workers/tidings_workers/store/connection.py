@@ -56,12 +56,24 @@ SCRIPTS: Final = dict(
         _script("disband", "append"),
         _script("probe", "append"),
         _script("delivered", "append"),
-        _script("watch", "holes"),
-        _script("attach", "holes", "append", "sessions"),
+        _script("watch", "append", "facts"),
+        _script("attach", "append", "facts", "view", "sessions"),
         _script("leave", "append", "sessions"),
         _script("kick", "append", "sessions"),
         _script("presence", "append", "sessions"),
-        *map(_script, ("claim", "unwatch", "acknowledge", "read", "heads", "lease", "release")),
+        _script("mark", "append"),
+        _script("survey", "append"),
+        _script("receipts", "append"),
+        _script("progress", "append"),
+        _script("sweep", "append"),
+        _script("read_view", "view"),
+        _script("read", "categories"),
+        _script("positions", "categories"),
+        *map(_script, ("due", "lost")),
+        *map(
+            _script,
+            ("claim", "unwatch", "acknowledge", "heads", "lease", "release", "seek", "locate", "ended"),
+        ),
     )
 )
 DIGESTS: Final = {name: hashlib.sha1(text.encode()).hexdigest() for name, text in SCRIPTS.items()}  # noqa: S324 - Redis names scripts so

@@ -4,6 +4,7 @@ StoreError
 ├── StorageUnavailable     Redis is away, slow, or answered with an error; try again
 ├── IdempotencyMismatch    the key was used for another body
 ├── IdempotencyInProgress  the first request with this key is still running here
+├── NoUserReceipts         who got it is counted, but not kept user by user
 ├── SessionRefused         the tenant allows the user no further connection
 ├── DataLost               the store no longer has what it once had
 └── StoreMismatch          the store was made with other settings, or by a newer version
@@ -35,6 +36,10 @@ class IdempotencyMismatch(StoreError):
 
 class IdempotencyInProgress(StoreError):
     """The first request with this idempotency key has not been answered yet."""
+
+
+class NoUserReceipts(StoreError):
+    """Of a notification to one group or to all only counts are kept."""
 
 
 class SessionRefused(StoreError):

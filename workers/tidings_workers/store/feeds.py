@@ -13,12 +13,13 @@ from msgspec import Struct
 
 from tidings.protocol import limits
 from tidings.protocol.frames import Resume
-from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.core import Core, pack
 from tidings_workers.store.errors import DataLost
-from tidings_workers.store.groups import read_memberships
-from tidings_workers.store.keys import GATEWAYS, Log, feed, milliseconds
+from tidings_workers.store.keys import GATEWAYS, Log, feed, milliseconds, tag
 from tidings_workers.store.logs import Facts, facts_of
+from tidings_workers.store.marks import Change, decode_change
 from tidings_workers.store.presence import KEPT_SECONDS
+from tidings_workers.store.view import View, view_of
 
 FEED_SECONDS: Final = 15
 
@@ -100,14 +101,13 @@ class Arrival(NamedTuple):
 
 
 class Attached(NamedTuple):
-    """What the user's slot knows: the own log, memberships, hidden marks, where the device stands.
+    """What the user's slot knows: the own log, the view of the inbox, where the device stands.
 
     `admitted`: whether the connection that opens was registered, if there was one.
     """
 
     facts: Facts
-    memberships: dict[str, list[tuple[int, int]]]
-    hidden: list[str]
+    view: View
     device: Resume | None
     admitted: bool
 
@@ -179,16 +179,22 @@ class Feeds:
     ) -> Attached:
         """Register interest in a user's log and the connection that opens; read what the slot knows."""
         entering = pack(arrival) if arrival is not None else ""
-        head, floor, holes, changes, groups, hidden, known, admitted = await self._core.run(
+        facts, view, known, admitted = await self._core.run(
             "attach", log.partition, log.base, gateway, device or "", entering
         )
-        return Attached(
-            facts_of(head, floor, holes, changes),
-            read_memberships(groups),
-            [text(mark) for mark in hidden],
-            _resume_of(known, milliseconds()),
-            bool(admitted),
+        return Attached(facts_of(*facts), view_of(view), _resume_of(known, milliseconds()), bool(admitted))
+
+    async def journal(self, log: Log, after: int) -> list[tuple[int, Change]] | None:
+        """What was marked after a version of the user's state, in order; None when not all of it is known."""
+        key = f"{tag(log.partition)}/{log.base}"
+        call = self._core.connection.call
+        version, raw = await asyncio.gather(
+            call("HGET", key, "marks"), call("XRANGE", f"{key}/marks", str(after + 1), "+")
         )
+        found = [(int(identity.split(b"-")[0]), _first(fields)) for identity, fields in raw]
+        if len(found) < int(version or 0) - after:
+            return None
+        return [(number, decode_change(change)) for number, change in found]
 
     async def unknown(
         self, gateway: str, partition: int, logs: Sequence[tuple[str, int, int]]
@@ -243,6 +249,12 @@ class _Device(Struct, array_like=True, frozen=True):
     # Lua packs an empty table as an empty list.
     positions: dict[str, int] | list[int]
     epoch: str = ""
+
+
+def _first(fields: Any) -> bytes:
+    """The value of the only field of an entry."""
+    value: bytes = fields[b"m"] if isinstance(fields, dict) else fields[1]
+    return value
 
 
 def _resume_of(packed: bytes | None, now: int) -> Resume | None:

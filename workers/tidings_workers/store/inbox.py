@@ -9,41 +9,71 @@ import asyncio
 import heapq
 import re
 from collections import deque
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from tidings_workers.store.core import Core, pack, text
-from tidings_workers.store.groups import read_memberships
+from tidings.protocol.frames import Counts
+from tidings.protocol.rest import InboxState, StateFilter
+from tidings_workers.store import intervals
+from tidings_workers.store.core import Core, pack
+from tidings_workers.store.counting import counts_of, inbox_counts, queries_of, survey
+from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log, milliseconds, milliseconds_of_id, tag
-from tidings_workers.store.logs import END, Entry, Facts, Part, facts_of, read
+from tidings_workers.store.logs import END, Entry, Part, read
+from tidings_workers.store.state import KINDS, LogState, field
+from tidings_workers.store.view import View, read_view
 
 _READ: Final = 100
-
-Span = tuple[int, int]
+# How many intervals are looked through in one call.
+_INTERVALS: Final = 400
+# Copies may be stored later than notifications that were accepted after them; by more only after an outage.
+_LATE_MS: Final = 3_600_000
 
 
 class InboxItem(Struct, frozen=True):
-    """One item: the log as the user names it, its position, and the notification's JSON."""
+    """One item: the log as the user names it, its position, the notification's JSON, and its state.
+
+    `state` is the furthest of unseen, seen and read, or archived; times are ms since the epoch.
+    """
 
     log: str
     position: int
     content: bytes
+    state: InboxState
+    seen_at: int | None
+    read_at: int | None
+    archived_at: int | None
+
+
+class InboxQuery(Struct, frozen=True, kw_only=True):
+    """What of an inbox to list. Times are ms since the epoch, both exclusive.
+
+    `category` is exact, or a prefix that ends in a dot; `log` as the user names it. Without a `state`
+    all but the archived; unseen and unread mean what is not seen, or not read, of these.
+    """
+
+    limit: int
+    state: StateFilter | None = None
+    category: str | None = None
+    log: str | None = None
+    after: int | None = None
+    before: int | None = None
+    by_category: bool = False
 
 
 class InboxPage(Struct, frozen=True):
     """A page, newest first, and where the user stands.
 
-    `total` counts all visible items, `version` rises with every change of it, and `positions` are
-    the ends of the user's logs at the moment of reading: what to give to `resume`.
+    `positions` are the ends of the user's logs at the moment of reading: what to give to `resume`.
     """
 
     items: list[InboxItem]
     next: bytes | None
     previous: bytes | None
-    total: int
-    version: int
+    counts: Counts
     positions: dict[str, int]
 
 
@@ -55,16 +85,11 @@ class _Boundary(Struct, array_like=True, frozen=True):
     below: dict[str, int]
 
 
-class _Category(Struct):
-    category: str | None = None
-
-
 class _Head(Struct):
     id: str
 
 
 _id: Final = re.compile(rb'^\{"id":"([0-9a-f-]{36})"')
-_category: Final = msgspec.json.Decoder(_Category)
 
 
 def id_of(content: bytes) -> str:
@@ -73,36 +98,39 @@ def id_of(content: bytes) -> str:
     return found[1].decode() if found else msgspec.json.decode(content, type=_Head).id
 
 
-def category_of(content: bytes) -> str | None:
-    """The category of a notification's JSON, None without one."""
-    return _category.decode(content).category
+def category_matches(wanted: str, category: str) -> bool:
+    """Whether a category is the wanted one, or begins with it when that ends in a dot."""
+    return category.startswith(wanted) if wanted.endswith(".") else category == wanted
 
 
 class _Walk:
-    """Walks through the visible spans of one log in one direction."""
+    """Walks through some positions of one log in one direction."""
 
-    def __init__(self, log: Log, spans: list[Span], *, newest_first: bool, newer_than: str = "") -> None:
+    def __init__(
+        self, log: Log, positions: Bounds, category: str, *, newest_first: bool, newer_than: str
+    ) -> None:
         self.log = log
         self.newer_than = newer_than
         self.newest_first = newest_first
         self.buffer: deque[Entry] = deque()
-        self._spans = deque(sorted((span for span in spans if span[1] > span[0]), reverse=newest_first))
+        self._category = category
+        self._left = positions
 
     @property
-    def hungry(self) -> bool:
-        return not self.buffer and bool(self._spans)
+    def is_hungry(self) -> bool:
+        return not self.buffer and bool(self._left)
 
     async def refill(self, core: Core, count: int) -> None:
-        after, up_to = self._spans[0]
-        part = Part(self.log.base, after, up_to, count, self.newest_first)
+        some = self._left[-2 * _INTERVALS :] if self.newest_first else self._left[: 2 * _INTERVALS]
+        part = Part(self.log.base, some, count, self.newest_first, self._category)
         (found,) = await read(core, self.log.partition, [part])
         self.buffer.extend(found.entries)
-        if len(found.entries) < count:
-            self._spans.popleft()
-        elif self.newest_first:
-            self._spans[0] = (after, found.entries[-1].position - 1)
+        if self.newest_first:
+            passed = some[0] if len(found.entries) < count else found.entries[-1].position - 1
+            self._left = intervals.common(self._left, intervals.up_to(passed))
         else:
-            self._spans[0] = (found.entries[-1].position, up_to)
+            passed = some[-1] if len(found.entries) < count else found.entries[-1].position
+            self._left = intervals.minus(self._left, intervals.up_to(passed))
 
 
 class Inbox:
@@ -112,72 +140,85 @@ class Inbox:
         self._core = core
 
     async def inbox(
-        self, tenant: str, user: str, limit: int, cursor: bytes | None = None, category: str | None = None
+        self, tenant: str, user: str, query: InboxQuery, cursor: bytes | None = None
     ) -> InboxPage:
-        """A page of what the user may see now; `category` narrows it."""
-        logs, facts, spans, hidden = await self._survey(tenant, user)
-        total = sum(facts[name].between(*span) for name in logs for span in spans[name])
-        total -= self._hidden_count(logs, spans, facts, hidden)
-        positions = {name: max((span[1] for span in spans[name]), default=0) for name in logs}
-        version = sum(positions.values()) + sum(len(known.holes) for known in facts.values()) + len(hidden)
+        """A page of what the user may see now, as the query narrows it."""
+        core = self._core
+        own = core.keys.user(tenant, user)
+        view = await read_view(core, own)
+        logs = view.logs(core.keys, tenant, user)
+        found = await survey(
+            core, queries_of(view, logs.values(), view.states), by_category=query.by_category
+        )
+        counts = counts_of(view, logs.values(), found, by_category=query.by_category)
+        positions = {
+            log.name: intervals.common(view.spans(log), intervals.up_to(found[base].head))[-1:]
+            for base, log in logs.items()
+        }
+        ends = {name: end[0] if end else 0 for name, end in positions.items()}
 
         boundary = msgspec.msgpack.decode(cursor, type=_Boundary) if cursor is not None else None
         forward = boundary is None or boundary.forward
-        start = self._start(boundary, positions)
         edge = boundary.edge if boundary else ""
+        start = boundary.below if boundary else {name: position + 1 for name, position in ends.items()}
+        chosen = [
+            log
+            for log in logs.values()
+            if query.log in {None, log.name} and (log.name in start or not forward)
+        ]
+        times = await self._between(chosen, query)
         walks = [
             _Walk(
                 log,
-                _clip(spans[name], start.get(name), forward=forward),
+                intervals.common(
+                    _clip(_listed(view, log, query.state), start.get(log.name), forward=forward),
+                    times[log.base],
+                ),
+                query.category or "",
                 newest_first=forward,
                 # Where the boundary names the log it decides by position: a copy may have an older id
                 # than what stands before it.
-                newer_than="" if name in start else edge,
+                newer_than="" if log.name in start else edge,
             )
-            for name, log in sorted(logs.items())
-            if name in start or not forward
+            for log in sorted(chosen, key=lambda log: log.name)
         ]
-        items = await self._merge(walks, user, limit, category)
-        more = len(items) > limit
-        if more:
-            walk, entry = items.pop()
-            walk.buffer.appendleft(entry)
+        taken = await self._merge(walks, user, query)
+        more = len(taken) > query.limit
+        del taken[query.limit :]
         reached = dict(start)
-        for walk, entry in items:
+        for walk, entry in taken:
             reached[walk.log.name] = entry.position if forward else entry.position + 1
-        rows = [InboxItem(walk.log.name, entry.position, entry.content) for walk, entry in items]
-        last = id_of(rows[-1].content) if rows else edge
+        last = id_of(taken[-1][1].content) if taken else edge
         if forward:
             older = pack(_Boundary(forward=True, edge=last, below=reached)) if more else None
             newer = (
-                pack(_Boundary(forward=False, edge=edge or last, below=start)) if boundary and rows else None
+                pack(_Boundary(forward=False, edge=edge or last, below=start)) if boundary and taken else None
             )
         else:
-            rows.reverse()
-            older = pack(_Boundary(forward=True, edge=edge, below=start)) if rows else None
+            taken.reverse()
+            older = pack(_Boundary(forward=True, edge=edge, below=start)) if taken else None
             newer = pack(_Boundary(forward=False, edge=last, below=reached)) if more else None
-        return InboxPage(rows, older, newer, max(total, 0), version, positions)
+        items = await self._items(own, view, [(walk.log, entry) for walk, entry in taken])
+        return InboxPage(items, older, newer, counts, ends)
 
-    @staticmethod
-    def _start(boundary: _Boundary | None, positions: dict[str, int]) -> dict[str, int]:
-        if boundary is None:
-            return {name: position + 1 for name, position in positions.items()}
-        return boundary.below
+    async def counts(self, tenant: str, user: str, *, by_category: bool = False) -> Counts:
+        """The counts of a user's inbox now."""
+        return await inbox_counts(self._core, tenant, user, by_category=by_category)
 
-    async def _merge(
-        self, walks: list[_Walk], user: str, limit: int, category: str | None
-    ) -> list[tuple[_Walk, Entry]]:
+    async def _merge(self, walks: list[_Walk], user: str, query: InboxQuery) -> list[tuple[_Walk, Entry]]:
         """Up to limit + 1 visible entries in order of acceptance."""
         now = milliseconds()
         sign = -1 if not walks or walks[0].newest_first else 1
         taken: list[tuple[_Walk, Entry]] = []
         heap: list[tuple[int, int]] = []
         waiting = list(range(len(walks)))
-        while len(taken) <= limit:
-            hungry = [walks[index] for index in waiting if walks[index].hungry]
+        while len(taken) <= query.limit:
+            hungry = [walks[index] for index in waiting if walks[index].is_hungry]
             while hungry:
-                await asyncio.gather(*(walk.refill(self._core, min(limit + 1, _READ)) for walk in hungry))
-                hungry = [walk for walk in hungry if walk.hungry]
+                await asyncio.gather(
+                    *(walk.refill(self._core, min(query.limit + 1, _READ)) for walk in hungry)
+                )
+                hungry = [walk for walk in hungry if walk.is_hungry]
             for index in waiting:
                 if walks[index].buffer:
                     heapq.heappush(heap, (sign * _time(walks[index].buffer[0]), -sign * index))
@@ -188,70 +229,94 @@ class Inbox:
             walk = walks[index]
             entry = walk.buffer.popleft()
             waiting = [index]
-            if not entry.visible_to(user, now) or id_of(entry.content) <= walk.newer_than:
-                continue
-            if category is None or category_of(entry.content) == category:
+            at = _time(entry)
+            if (
+                entry.visible_to(user, now)
+                and id_of(entry.content) > walk.newer_than
+                and (query.after is None or at > query.after)
+                and (query.before is None or at < query.before)
+            ):
                 taken.append((walk, entry))
         return taken
 
-    @staticmethod
-    def _hidden_count(
-        logs: dict[str, Log], spans: dict[str, list[Span]], facts: dict[str, Facts], hidden: list[str]
-    ) -> int:
-        names = {log.base: name for name, log in logs.items()}
-        count = 0
-        for mark in hidden:
-            base, last = mark.rsplit("/", 1)
-            name, position = names.get(base), int(last)
-            if name is not None and any(after < position <= up_to for after, up_to in spans[name]):
-                # Nothing when it was recalled as well.
-                count += facts[name].between(position - 1, position)
-        return count
+    async def _between(self, logs: Iterable[Log], query: InboxQuery) -> dict[str, Bounds]:
+        """Per base the positions that may have been accepted in the query's time."""
+        if query.after is None and query.before is None:
+            return {log.base: [0, END] for log in logs}
+        moments = [
+            (query.after - _LATE_MS) if query.after is not None else 0,
+            (query.before + _LATE_MS) if query.before is not None else END,
+        ]
 
-    async def _survey(
-        self, tenant: str, user: str
-    ) -> tuple[dict[str, Log], dict[str, Facts], dict[str, list[Span]], list[str]]:
-        """The user's logs, their facts, what of them is visible, and the hidden marks."""
-        keys, call = self._core.keys, self._core.connection.call
-        own = keys.user(tenant, user)
-        raw_groups, raw_hidden = await asyncio.gather(
-            call("HGETALL", f"{tag(own.partition)}/{own.base}/groups"),
-            call("ZRANGE", f"{tag(own.partition)}/{own.base}/hidden", 0, -1),
+        async def of_log(log: Log) -> tuple[str, Bounds]:
+            low, high = await self._core.run(
+                "seek", log.partition, pack([[log.base, moment] for moment in moments])
+            )
+            return log.base, [low - 1, high - 1] if low < high else []
+
+        return dict(await asyncio.gather(*map(of_log, logs)))
+
+    async def _items(self, own: Log, view: View, found: list[tuple[Log, Entry]]) -> list[InboxItem]:
+        """Items with their state, and the times that are kept apart from it."""
+        marked = [(log, entry.position) for log, entry in found if log.base in view.states]
+        by_log: dict[str, list[int]] = {}
+        for log, position in marked:
+            by_log.setdefault(log.base, []).append(position)
+        replies = await asyncio.gather(
+            *(
+                self._core.connection.call(
+                    "HMGET",
+                    f"{tag(own.partition)}/{own.base}/times/{base}",
+                    *(field(kind, position) for position in positions for kind in KINDS),
+                )
+                for base, positions in by_log.items()
+            )
         )
-        memberships = read_memberships(raw_groups)
-        logs = {
-            log.name: log for log in (own, keys.all(tenant), *(keys.group(tenant, g) for g in memberships))
-        }
-        found: dict[str, Facts] = dict(
-            zip(logs, await asyncio.gather(*(self._facts(log) for log in logs.values())), strict=True)
-        )
-        spans: dict[str, list[Span]] = {
-            name: [(found[name].floor, found[name].head)] for name in (own.name, "all")
-        }
-        for group, intervals in memberships.items():
-            name = keys.group(tenant, group).name
-            head, floor = found[name].head, found[name].floor
-            spans[name] = [(max(after, floor), head if up_to < 0 else up_to) for after, up_to in intervals]
-        return logs, found, spans, [text(mark) for mark in raw_hidden]
-
-    async def _facts(self, log: Log) -> Facts:
-        key = f"{tag(log.partition)}/{log.base}"
-        call = self._core.connection.call
-        facts, holes, expired = await asyncio.gather(
-            call("HMGET", key, "head", "floor"),
-            call("ZRANGE", f"{key}/holes", 0, -1),
-            call("ZRANGE", f"{key}/expiring", "-inf", milliseconds(), "BYSCORE"),
-        )
-        return facts_of(facts[0], facts[1], [*holes, *expired])
+        kept: dict[tuple[str, int], list[int | None]] = {}
+        for (base, positions), reply in zip(by_log.items(), replies, strict=True):
+            times = [int(value) if value is not None else None for value in reply]
+            for index, position in enumerate(positions):
+                kept[base, position] = times[3 * index : 3 * index + 3]
+        return [
+            _item(log, entry, view.states.get(log.base), kept.get((log.base, entry.position)))
+            for log, entry in found
+        ]
 
 
-def _clip(spans: list[Span], boundary: int | None, *, forward: bool) -> list[Span]:
-    """The part of spans below the boundary (forward: older) or from it on."""
+def _item(log: Log, entry: Entry, state: LogState | None, kept: list[int | None] | None) -> InboxItem:
+    if state is None or kept is None:
+        return InboxItem(log.name, entry.position, entry.content, "unseen", None, None, None)
+    seen_at, read_at, archived_at = (
+        state.time(kind, entry.position, time) for kind, time in zip(KINDS, kept, strict=True)
+    )
+    name: InboxState = "unseen" if seen_at is None else "seen" if read_at is None else "read"
+    if archived_at is not None:
+        name = "archived"
+    return InboxItem(log.name, entry.position, entry.content, name, seen_at, read_at, archived_at)
+
+
+def _listed(view: View, log: Log, state: StateFilter | None) -> Bounds:
+    """The visible positions of a log that are in a state."""
+    visible, known = view.visible(log), view.states.get(log.base) or LogState()
+    match state:
+        case None:
+            return intervals.minus(visible, known.archived)
+        case "archived":
+            return intervals.common(visible, known.archived)
+        case "unseen":
+            return intervals.minus(visible, known.settled("seen"))
+        case "unread":
+            return intervals.minus(visible, known.settled("read"))
+        case "seen" | "read":
+            return intervals.minus(intervals.common(visible, known.having(state)), known.archived)
+
+
+def _clip(positions: Bounds, boundary: int | None, *, forward: bool) -> Bounds:
+    """The positions below the boundary (forward: older) or from it on."""
     if boundary is None:
-        return spans
-    if forward:
-        return [(after, min(up_to, boundary - 1)) for after, up_to in spans]
-    return [(max(after, boundary - 1), min(up_to, END)) for after, up_to in spans]
+        return positions
+    below = intervals.up_to(boundary - 1)
+    return intervals.common(positions, below) if forward else intervals.minus(positions, below)
 
 
 def _time(entry: Entry) -> int:

@@ -20,7 +20,8 @@ from tidings_workers import metrics
 from tidings_workers.store.connection import Reader
 from tidings_workers.store.core import Core, pack, text
 from tidings_workers.store.errors import StorageUnavailable
-from tidings_workers.store.keys import DISPATCHERS, ingress, milliseconds, tag
+from tidings_workers.store.keys import DISPATCHERS, Log, ingress, milliseconds, tag
+from tidings_workers.store.logs import Entry, Part, read
 from tidings_workers.store.sends import StoredNotification, parse_record, record_key
 
 LEASE_SECONDS: Final = 3
@@ -81,17 +82,21 @@ class Probe(Struct, array_like=True, frozen=True, tag="p"):
 
 
 class Move(Struct, array_like=True, frozen=True):
-    """These users' marks moved over positions `after` < p <= `up_to` of the log with this base."""
+    """Positions `after` < p <= `up_to` of the log with this base came so far with these users.
+
+    `kind`: delivered, seen, or read; each for the first time.
+    """
 
     tenant: str
     log: str
+    kind: str
     after: int
     up_to: int
     users: list[str]
 
 
 class Arrived(Struct, array_like=True, frozen=True, tag="v"):
-    """Count deliveries on the records of what users' marks moved over."""
+    """Count on the receipts how far notifications came."""
 
     moves: list[Move]
 
@@ -266,6 +271,28 @@ class Ingress:
     async def stored(self, partition: int, tenant: str, identity: str) -> None:
         """Every copy is stored."""
         await self._core.run("stored", partition, f"n/{tenant}/{identity}", durable=True)
+
+    async def excludes(self, log: Log, after: int, up_to: int) -> list[Entry]:
+        """The entries of a log that exclude somebody, `after` < position <= `up_to`."""
+        key = f"{tag(log.partition)}/{log.base}/excludes"
+        found = await self._core.connection.call("ZRANGE", key, f"({after}", up_to, "BYSCORE")
+        if not found:
+            return []
+        parts = [Part(log.base, [int(position) - 1, int(position)], 1) for position in found]
+        return [entry for range_ in await read(self._core, log.partition, parts) for entry in range_.entries]
+
+    async def copies(self, log: Log, after: int, up_to: int) -> list[tuple[str, int]]:
+        """The compound notifications of which a user's own log has copies there, each with its position."""
+        key = f"{tag(log.partition)}/{log.base}/copies"
+        raw = await self._core.connection.call("ZRANGE", key, f"({after}", up_to, "BYSCORE", "WITHSCORES")
+        return [(text(identity), int(float(position))) for identity, position in raw]
+
+    async def next_copy(self, log: Log, after: int) -> int | None:
+        """The position of the first such copy after a position."""
+        key = f"{tag(log.partition)}/{log.base}/copies"
+        call = self._core.connection.call
+        raw = await call("ZRANGE", key, f"({after}", "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
+        return int(float(raw[0][1])) if raw else None
 
     async def group_members(self, partition: int, base: str, after: int, count: int) -> list[tuple[str, int]]:
         """Part of a group's members, or of a deleted group's, in the order they joined.

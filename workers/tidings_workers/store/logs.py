@@ -1,22 +1,25 @@
-"""Reading logs: entries, spans that a user may see, and the arithmetic of dense positions."""
+"""Reading logs: entries, and the arithmetic of dense positions."""
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from tidings_workers.store.core import Core, pack
+from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.intervals import Bounds
+from tidings_workers.store.keys import Log
 
 END: Final = 2**53 - 1
 """No log has a higher position."""
 
 
 class Entry(NamedTuple):
-    """One entry of a log. `content` is the notification's JSON; `expires` is ms or 0."""
+    """One entry of a log. `content` is the notification's JSON; `expires` is ms or 0; `category` or ''."""
 
     position: int
     content: bytes
     expires: int
     exclude: frozenset[str]
+    category: str = ""
 
     def visible_to(self, user: str, now: int) -> bool:
         """Whether the user may see it at `now` (ms since the epoch)."""
@@ -24,13 +27,16 @@ class Entry(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What to read of a log: entries `after` < position <= `up_to`, `limit` of them at most."""
+    """What to read of a log: entries at these positions, `limit` of them at most.
+
+    `category` narrows it: an exact name, or a prefix that ends in a dot.
+    """
 
     base: str
-    after: int
-    up_to: int
+    positions: Bounds
     limit: int
     newest_first: bool = False
+    category: str = ""
 
 
 class Range(NamedTuple):
@@ -44,14 +50,17 @@ class Range(NamedTuple):
 class Facts(NamedTuple):
     """A log's arithmetic: positions `floor` < p <= `head` are there, but for `holes` (sorted).
 
-    A hole is what was recalled, or what has expired by itself. `changes` counts all that ever happened
-    to the log but appends: recalls, and for a user's log memberships and hidden marks.
+    A hole is what was recalled, what has expired by itself, or what retention took. `changes` counts all
+    that ever happened to the log but appends. `expiring`: (ms, position) of what will end by itself.
+    `retired` is the highest position that retention took.
     """
 
     head: int
     floor: int
     holes: list[int]
     changes: int = 0
+    expiring: Sequence[tuple[int, int]] = ()
+    retired: int = 0
 
     def between(self, after: int, up_to: int) -> int:
         """How many entries there are with `after` < position <= `up_to`."""
@@ -61,21 +70,56 @@ class Facts(NamedTuple):
         missing = bisect.bisect_right(self.holes, up_to) - bisect.bisect_right(self.holes, after)
         return up_to - after - missing
 
+    def live(self, positions: Bounds) -> int:
+        """How many entries there are at these positions."""
+        # From the first interval that reaches above the floor: what lies below was long settled.
+        first = bisect.bisect_right(positions, self.floor) // 2 * 2
+        return sum(self.between(positions[at], positions[at + 1]) for at in range(first, len(positions), 2))
 
-def facts_of(head: Any, floor: Any, holes: Sequence[Any], changes: Any = 0) -> Facts:
-    """Facts from Redis' replies."""
-    return Facts(int(head or 0), int(floor or 0), sorted({int(hole) for hole in holes}), int(changes or 0))
+
+def facts_of(
+    head: Any,
+    floor: Any,
+    holes: Sequence[Any],
+    changes: Any = 0,
+    expiring: Sequence[Any] = (),
+    retired: Any = 0,
+) -> Facts:
+    """Facts from the reply of `facts.lua`."""
+    rows = (
+        [tuple(row) for row in expiring]
+        if expiring and isinstance(expiring[0], list)
+        else list(_pairs(expiring))
+    )
+    return Facts(
+        int(head or 0),
+        int(floor or 0),
+        sorted({int(text(hole).split("|", 1)[0]) for hole in holes}),
+        int(changes or 0),
+        sorted((int(float(at)), int(position)) for position, at in rows),
+        int(retired or 0),
+    )
+
+
+def _pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    return zip(flat[::2], flat[1::2], strict=True)
 
 
 def entry_of(identity: bytes, fields: Sequence[bytes]) -> Entry:
-    """An entry from a script's reply (flat fields: n content [x expires e exclude])."""
+    """An entry from a script's reply: flat fields, `n` content first, then what it has of `x`, `e`, `c`."""
     position = int(identity.split(b"-", 1)[0])
-    _, content, *rest = fields
-    if not rest:
+    content = fields[1]
+    if len(fields) == 2:  # noqa: PLR2004 - one field and its value
         return Entry(position, content, 0, frozenset())
-    _, expires, _, exclude = rest
-    users = frozenset(exclude.decode().split(",")) if exclude else frozenset()
-    return Entry(position, content, int(expires), users)
+    rest = dict(_pairs(fields[2:]))
+    exclude = rest.get(b"e")
+    return Entry(
+        position,
+        content,
+        int(rest.get(b"x", 0)),
+        frozenset(exclude.decode().split(",")) if exclude else frozenset(),
+        text(rest.get(b"c", b"")),
+    )
 
 
 async def read(core: Core, partition: int, parts: Sequence[Part]) -> list[Range]:
@@ -85,3 +129,20 @@ async def read(core: Core, partition: int, parts: Sequence[Part]) -> list[Range]
         Range(int(head), int(floor), [entry_of(identity, fields) for identity, fields in entries])
         for head, floor, entries in answer
     ]
+
+
+class Ended(NamedTuple):
+    """One that ended by itself: its position, when it was accepted (ms), and its category or ''."""
+
+    position: int
+    accepted_at: int
+    category: str
+
+
+async def ended(core: Core, log: Log, positions: Bounds) -> list[Ended]:
+    """What has ended by itself at these positions."""
+    found = []
+    for member in await core.run("ended", log.partition, pack([log.base, positions])):
+        position, at, category = text(member).split("|", 2)
+        found.append(Ended(int(position), int(at), category))
+    return found

@@ -6,11 +6,11 @@ script call each, so that nothing ever waits for it; it may be stopped and repea
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from tidings_workers.store.core import Core, pack, text
-from tidings_workers.store.keys import Log, tag
+from tidings_workers.store.keys import Log, milliseconds, milliseconds_of_id, tag
 
 # Measured on one core of a 2-core machine: a call that takes out so many takes VALKEY 9.1 3 ms.
 BUDGET: Final = 200
@@ -86,7 +86,12 @@ class Retention:
             await call("ZREM", f"{key}/hidden", *gone)
         for base, floor in floors.items():
             if floor:
-                await self._tidy_times(f"{key}/times/{base}", floor)
+                # A field is the letter of a kind and a position.
+                await self._drop(f"{key}/times/{base}", lambda field, floor=floor: int(field[1:]) <= floor)
+        longest = self._core.policies.rules(user.base.split("/")[1]).longest
+        if longest is not None:
+            before = milliseconds() - longest
+            await self._drop(f"{key}/ended", lambda identity: milliseconds_of_id(text(identity)) < before)
 
     async def _floors(self, bases: set[str]) -> dict[str, int]:
         logs = [self._core.keys.of(base) for base in bases]
@@ -95,13 +100,13 @@ class Retention:
         )
         return {log.base: int(floor or 0) for log, floor in zip(logs, raw, strict=True)}
 
-    async def _tidy_times(self, key: str, floor: int) -> None:
+    async def _drop(self, key: str, is_old: Callable[[bytes], bool]) -> None:
+        """Drop fields of a hash, some hundred at a time."""
         call = self._core.connection.call
         cursor: Any = 0
         while True:
             cursor, fields = await call("HSCAN", key, cursor, "COUNT", _SCAN)
-            # A field is the letter of a kind and a position.
-            gone = [field for field in fields if int(field[1:]) <= floor]
+            gone = [field for field in fields if is_old(field)]
             if gone:
                 await call("HDEL", key, *gone)
             if not int(cursor):

@@ -17,10 +17,11 @@ import msgspec
 from msgspec import Struct
 
 from tidings.protocol import limits
-from tidings.protocol.notifications import CreateNotification, Target
+from tidings.protocol.notifications import CreateNotification, ReceivedAction, Target
 from tidings_workers.store.core import Core, pack, text
 from tidings_workers.store.errors import IdempotencyInProgress, IdempotencyMismatch
 from tidings_workers.store.keys import (
+    Keys,
     Log,
     derived_id,
     milliseconds,
@@ -68,6 +69,9 @@ class StoredNotification(Struct, frozen=True):
     stored_at: int | None
     recipients: int | None
     delivered: int
+    seen: int
+    read: int
+    position: int
 
 
 class _Claim(Struct, array_like=True, frozen=True):
@@ -76,8 +80,8 @@ class _Claim(Struct, array_like=True, frozen=True):
     seed: bytes
 
 
-class _Content(Struct, omit_defaults=True, kw_only=True):
-    """The notification as receivers see it, in the order they see it; times are already text."""
+class Content(Struct, omit_defaults=True, kw_only=True):
+    """A notification as it is stored and as receivers see it, its fields in that order; times are text."""
 
     id: str
     category: str | None = None
@@ -86,7 +90,7 @@ class _Content(Struct, omit_defaults=True, kw_only=True):
     data: dict[str, Any] | None = None
     link: str | None = None
     icon: str | None = None
-    actions: tuple[Any, ...] = ()
+    actions: tuple[ReceivedAction, ...] = ()
     priority: str
     created_at: str
     expires_at: str | None = None
@@ -95,6 +99,11 @@ class _Content(Struct, omit_defaults=True, kw_only=True):
 def timestamp(at: int) -> str:
     """Milliseconds since the epoch as RFC 3339 in UTC, with milliseconds."""
     return f"{_second(at // 1000)}.{at % 1000:03d}Z"
+
+
+def timestamp_or_none(at: int | None) -> str | None:
+    """The same of what may not have come about."""
+    return None if at is None else timestamp(at)
 
 
 @lru_cache(maxsize=64)
@@ -114,6 +123,25 @@ def _single(target: Target) -> tuple[str, str] | None:
     if not target.users and len(set(target.groups)) == 1:
         return "group", target.groups[0]
     return None
+
+
+def log_of(keys: Keys, tenant: str, target: Target) -> Log | None:
+    """The one log that a send to this target goes to; None for a compound one, and for nobody."""
+    single = _single(target)
+    return _log(keys, tenant, *single) if single is not None else None
+
+
+def is_compound(target: Target) -> bool:
+    """Whether a target takes several logs, so that each of its users gets a copy."""
+    return _single(target) is None
+
+
+def _log(keys: Keys, tenant: str, kind: str, name: str) -> Log | None:
+    if kind == "user":
+        return keys.user(tenant, name)
+    if kind == "group":
+        return keys.group(tenant, name)
+    return keys.all(tenant) if kind == "all" else None
 
 
 class Sends:
@@ -175,7 +203,7 @@ class Sends:
         calls: dict[int, list[list[Any]]] = {}
         for index, notification in enumerate(notifications):
             single = _single(notification.to)
-            log = self._log(tenant, single)
+            log = _log(self._core.keys, tenant, *single) if single is not None else None
             if log is not None:
                 partition = log.partition
             else:
@@ -198,16 +226,6 @@ class Sends:
             await asyncio.gather(*(self._accept_in(partition, items) for partition, items in calls.items()))
         return Acceptance(ids, accepted_at, replayed)
 
-    def _log(self, tenant: str, single: tuple[str, str] | None) -> Log | None:
-        if single is None:
-            return None
-        kind, name = single
-        if kind == "user":
-            return self._core.keys.user(tenant, name)
-        if kind == "group":
-            return self._core.keys.group(tenant, name)
-        return self._core.keys.all(tenant) if kind == "all" else None
-
     def _item(
         self,
         tenant: str,
@@ -219,7 +237,7 @@ class Sends:
     ) -> list[Any]:
         expires = 0 if notification.expires_in is None else accepted_at + notification.expires_in * 1000
         content = _encode(
-            _Content(
+            Content(
                 id=identity,
                 category=notification.category,
                 title=notification.title,
@@ -227,7 +245,9 @@ class Sends:
                 data=notification.data,
                 link=notification.link,
                 icon=notification.icon,
-                actions=notification.actions,
+                actions=tuple(
+                    ReceivedAction(action.id, action.label, action.link) for action in notification.actions
+                ),
                 priority=notification.priority,
                 created_at=timestamp(accepted_at),
                 expires_at=timestamp(expires) if expires else None,
@@ -252,6 +272,7 @@ class Sends:
             ",".join(excluded),
             excluded,
             recipients,
+            notification.category or "",
         ]
 
     async def _accept_in(self, partition: int, items: list[list[Any]]) -> None:
@@ -275,12 +296,8 @@ class Sends:
         partition = partition_of_id(identity)
         if partition is None or partition >= self._core.partitions:
             return None
-        key = record_key(partition, tenant, identity)
-        raw, delivered = await asyncio.gather(
-            self._core.connection.call("GET", key),
-            self._core.connection.call("HGET", f"{key}/receipts", "delivered"),
-        )
-        return parse_record(identity, raw, int(delivered or 0)) if raw is not None else None
+        raw = await self._core.connection.call("GET", record_key(partition, tenant, identity))
+        return await with_receipts(self._core, tenant, identity, raw) if raw is not None else None
 
     async def recall(self, tenant: str, identity: str) -> bool:
         """Take a notification back; idempotent. False when this tenant has none such."""
@@ -289,7 +306,7 @@ class Sends:
             return False
         partition = partition_of_id(identity)
         assert partition is not None  # noqa: S101 - notification() found it there
-        log = self._log(tenant, _single(msgspec.json.decode(stored.to, type=Target)))
+        log = log_of(self._core.keys, tenant, msgspec.json.decode(stored.to, type=Target))
         base = log.base if log else ""
         found = await self._core.run(
             "recall", partition, f"n/{tenant}/{identity}", base, tenant, identity, durable=True
@@ -302,10 +319,21 @@ def record_key(partition: int, tenant: str, identity: str) -> str:
     return f"{tag(partition)}/n/{tenant}/{identity}"
 
 
-def parse_record(identity: str, raw: bytes, delivered: int = 0) -> StoredNotification:
-    """A record as stored; its form is described in append.lua."""
+async def with_receipts(core: Core, tenant: str, identity: str, raw: bytes) -> StoredNotification:
+    """A record as stored, and the receipts of its notification."""
+    stored = parse_record(identity, raw)
+    partition = partition_of_id(identity)
+    assert partition is not None  # noqa: S101 - the record was found by it
+    log = log_of(core.keys, tenant, msgspec.json.decode(stored.to, type=Target))
+    row = [f"n/{tenant}/{identity}", log.base if log else "", stored.position]
+    ((delivered, seen, read),) = await core.run("receipts", partition, pack([row]))
+    return msgspec.structs.replace(stored, delivered=int(delivered), seen=int(seen), read=int(read))
+
+
+def parse_record(identity: str, raw: bytes) -> StoredNotification:
+    """A record as stored, its receipts 0; its form is described in append.lua."""
     to, content = raw[_HEAD:].split(b"\n", 1)
-    stored, recipients = int(raw[14:27]), int(raw[43:53])
+    stored, position, recipients = int(raw[14:27]), int(raw[27:43]), int(raw[43:53])
     return StoredNotification(
         id=identity,
         status=_STATUS[text(raw[:1])],
@@ -314,5 +342,8 @@ def parse_record(identity: str, raw: bytes, delivered: int = 0) -> StoredNotific
         accepted_at=int(raw[1:14]),
         stored_at=stored or None,
         recipients=recipients if recipients >= 0 else None,
-        delivered=delivered,
+        delivered=0,
+        seen=0,
+        read=0,
+        position=position,
     )

@@ -44,17 +44,35 @@ local function flush()
 end
 
 -- The next dense position of the log. `expires` is milliseconds since the epoch or 0, `exclude`
--- is user ids apart by commas or ''.
-local function append(base, content, expires, exclude)
+-- is user ids apart by commas or '', `category` a text or ''.
+local function append(base, content, expires, exclude, category)
   local key = tag .. '/' .. base
   local position = redis.call('HINCRBY', key, 'head', 1)
-  local entry = string.format('%.0f-0', position)
-  if expires == 0 and exclude == '' then
-    redis.call('XADD', key .. '/log', entry, 'n', content)
-  else
-    redis.call('XADD', key .. '/log', entry, 'n', content, 'x', string.format('%.0f', expires), 'e', exclude)
+  local entry = string.format('%.0f', position)
+  local fields = { 'n', content }
+  if expires > 0 then
+    fields[3], fields[4] = 'x', string.format('%.0f', expires)
     -- For the counts: from then on the position is a hole.
-    if expires > 0 then redis.call('ZADD', key .. '/expiring', expires, position) end
+    redis.call('ZADD', key .. '/expiring', fields[4], entry)
+  end
+  if exclude ~= '' then
+    fields[#fields + 1] = 'e'
+    fields[#fields + 1] = exclude
+    redis.call('ZADD', key .. '/excludes', entry, entry)
+  end
+  if category ~= '' then
+    fields[#fields + 1] = 'c'
+    fields[#fields + 1] = category
+    redis.call('ZADD', key .. '/in/' .. category, entry, entry)
+    redis.call('ZADD', key .. '/categories', 0, category)
+  end
+  redis.call('XADD', key .. '/log', entry .. '-0', unpack(fields))
+  -- When a sweep has to look at the log: at its next expiry, and from its first entry on for its retention.
+  if expires > 0 then
+    redis.call('ZADD', tag .. '/due', 'LT', expires, base)
+  end
+  if position == 1 then
+    redis.call('ZADD', tag .. '/due', 'NX', 0, base)
   end
   route(base, { 'n', base, position, content, expires, exclude })
   return position
@@ -67,14 +85,214 @@ local function change(base, item)
   route(base, item)
 end
 
--- Take one position out of a log: gone for readers, and an exception for the counts.
-local function remove(base, position, id)
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Receipts of a log that many read: per kind ('delivered', 'seen', 'read') a Fenwick tree in a hash. Users
+-- are counted over spans of positions, and asked for at one; both touch log2(n) nodes. `n`, a power of two,
+-- is kept in the tree: it doubles by copying one node, because nothing lies above it.
+local TREE = 1024
+
+local function low_bit(i)
+  local bit = 1
+  while i % (bit * 2) == 0 do bit = bit * 2 end
+  return bit
+end
+
+local function tree_key(base, kind) return tag .. '/' .. base .. '/receipts/' .. kind end
+
+local function tree_point(key, at, count)
+  local size = tonumber(redis.call('HGET', key, 'n') or TREE)
+  while at > size do
+    local whole = redis.call('HGET', key, string.format('%.0f', size))
+    size = size * 2
+    if whole then redis.call('HSET', key, string.format('%.0f', size), whole) end
+    redis.call('HSET', key, 'n', string.format('%.0f', size))
+  end
+  while at <= size do
+    redis.call('HINCRBY', key, string.format('%.0f', at), count)
+    at = at + low_bit(at)
+  end
+end
+
+-- So many users more for the positions after < p <= up_to.
+local function tree_add(base, kind, after, up_to, count)
+  local key = tree_key(base, kind)
+  tree_point(key, after + 1, count)
+  tree_point(key, up_to + 1, -count)
+end
+
+local function tree_get(base, kind, position)
+  local key = tree_key(base, kind)
+  -- Above the tree's size there is nothing but what ended below it.
+  local size = tonumber(redis.call('HGET', key, 'n') or TREE)
+  if position > size then position = size end
+  local sum = 0
+  while position > 0 do
+    sum = sum + tonumber(redis.call('HGET', key, string.format('%.0f', position)) or '0')
+    position = position - low_bit(position)
+  end
+  return sum
+end
+
+-- Sets of positions are flat lists of boundaries, as in intervals.py: every second one ends an interval
+-- after < p <= up_to.
+local function inside(bounds, position)
+  local before = 0
+  for _, bound in ipairs(bounds) do
+    if bound >= position then break end
+    before = before + 1
+  end
+  return before % 2 == 1
+end
+
+-- The parts of after < p <= up_to that are not in the set.
+local function outside(bounds, after, up_to)
+  local parts = {}
+  for i = 1, #bounds, 2 do
+    if bounds[i] >= up_to then break end
+    if bounds[i + 1] > after then
+      if bounds[i] > after then parts[#parts + 1] = { after, bounds[i] } end
+      after = bounds[i + 1]
+    end
+  end
+  if after < up_to then parts[#parts + 1] = { after, up_to } end
+  return parts
+end
+
+-- The set with after < p <= up_to in it.
+local function with(bounds, after, up_to)
+  local result, placed = {}, false
+  for i = 1, #bounds, 2 do
+    local low, high = bounds[i], bounds[i + 1]
+    if high < after then
+      result[#result + 1], result[#result + 2] = low, high
+    elseif low > up_to then
+      if not placed then
+        result[#result + 1], result[#result + 2] = after, up_to
+        placed = true
+      end
+      result[#result + 1], result[#result + 2] = low, high
+    else
+      after, up_to = math.min(after, low), math.max(up_to, high)
+    end
+  end
+  if not placed then result[#result + 1], result[#result + 2] = after, up_to end
+  return result
+end
+
+-- What a user's devices have of a log: a set per log, in the user's slot.
+local function delivered_to(user, log)
+  local packed = redis.call('HGET', tag .. '/' .. user .. '/delivered', log)
+  return packed and cjson.decode(packed) or {}
+end
+
+-- Note that spans of a log are with the user; answers the parts that had not been.
+local function deliver(user, log, spans)
+  local bounds = delivered_to(user, log)
+  local fresh = {}
+  for _, span in ipairs(spans) do
+    for _, part in ipairs(outside(bounds, span[1], span[2])) do
+      fresh[#fresh + 1] = part
+      bounds = with(bounds, part[1], part[2])
+    end
+  end
+  if #fresh > 0 then
+    redis.call('HSET', tag .. '/' .. user .. '/delivered', log, cjson.encode(bounds))
+  end
+  return fresh
+end
+
+-- Whether moves over this part of a log have to be counted anywhere: in the own log only compound copies
+-- do, what is direct is derived from the user's own state.
+local function counts_somewhere(user, log, part)
+  return user ~= log or redis.call('ZCOUNT', tag .. '/' .. log .. '/copies',
+    '(' .. string.format('%.0f', part[1]), string.format('%.0f', part[2])) > 0
+end
+
+-- How far one position of the user's own log came: 0 or 1 per kind. The state is described in state.py.
+local function own_receipts(base, position)
+  local packed = redis.call('HGET', tag .. '/' .. base .. '/state', base)
+  local state = packed and cjson.decode(packed)
+  return {
+    inside(delivered_to(base, base), position) and 1 or 0,
+    state and inside(state.ever_seen or {}, position) and 1 or 0,
+    state and inside(state.ever_read or {}, position) and 1 or 0,
+  }
+end
+
+-- The receipts of one position: users whom it was delivered to, who saw, who read it.
+local function receipts(base, position)
+  if string.sub(base, 1, 2) == 'u/' then return own_receipts(base, position) end
+  return {
+    tree_get(base, 'delivered', position), tree_get(base, 'seen', position), tree_get(base, 'read', position),
+  }
+end
+
+-- Take one entry out of a log: gone for readers, the index and the counts. Its receipts stay what they are.
+-- One that has ended by itself leaves its time and category in `holes` ("position|ms|category"), for who was
+-- away meanwhile. Answers false when it was gone already. Whoever calls this tells the gateways.
+local function take_out(base, position, ended)
   local key = tag .. '/' .. base
   local entry = string.format('%.0f', position)
-  redis.call('XDEL', key .. '/log', entry .. '-0')
-  if redis.call('ZADD', key .. '/holes', entry, entry) == 1 then
-    change(base, { 'r', base, position, id })
+  redis.call('ZREM', key .. '/expiring', entry)
+  local found = redis.call('XRANGE', key .. '/log', entry, entry)[1]
+  if not found then return false end
+  local fields = found[2]
+  local id = string.sub(fields[2], 8, 43)
+  local tenant = string.match(base, '^./([^/]+)')
+  local record = tag .. '/n/' .. tenant .. '/' .. id
+  local counts = receipts(base, position)
+  local life = redis.call('PTTL', record)
+  if string.sub(base, 1, 2) == 'u/' and redis.call('ZREM', key .. '/copies', id) == 1 then
+    redis.call('HSET', key .. '/ended', id, cjson.encode(counts))
+  elseif life ~= -2 then
+    redis.call('HSET', record .. '/receipts', 'delivered', counts[1], 'seen', counts[2], 'read', counts[3])
+    if life > 0 then redis.call('PEXPIRE', record .. '/receipts', life) end
   end
+  local category = ''
+  for i = 3, #fields, 2 do
+    if fields[i] == 'c' then
+      category = fields[i + 1]
+      redis.call('ZREM', key .. '/in/' .. category, entry)
+      if redis.call('EXISTS', key .. '/in/' .. category) == 0 then
+        redis.call('ZREM', key .. '/categories', category)
+      end
+    elseif fields[i] == 'e' then
+      redis.call('ZREM', key .. '/excludes', entry)
+    end
+  end
+  redis.call('XDEL', key .. '/log', entry .. '-0')
+  if ended then
+    local at = tonumber(string.sub(id, 1, 8) .. string.sub(id, 10, 13), 16) or 0
+    redis.call('ZADD', key .. '/holes', entry, string.format('%s|%.0f|%s', entry, at, category))
+  else
+    redis.call('ZADD', key .. '/holes', entry, entry)
+  end
+  return true
+end
+
+-- Recall one position.
+local function remove(base, position, id)
+  if take_out(base, position) then change(base, { 'r', base, position, id }) end
+end
+
+-- Take out what has ended by itself, `limit` positions at most. Answers how many.
+local function expire_due(base, limit)
+  local key = tag .. '/' .. base
+  local due = redis.call('ZRANGE', key .. '/expiring', '-inf', string.format('%.0f', now_ms()), 'BYSCORE',
+    'LIMIT', 0, limit)
+  local gone = {}
+  for _, entry in ipairs(due) do
+    if take_out(base, tonumber(entry), true) then gone[#gone + 1] = tonumber(entry) end
+  end
+  if #gone > 0 then
+    redis.call('HINCRBY', key, 'changes', #gone)
+    route(base, { 'x', base, gone })
+  end
+  return #due
 end
 
 -- One packed entry for the dispatcher. Ids are microseconds, made to rise: they stay ahead of
@@ -96,9 +314,4 @@ end
 -- Recipients -1 is unknown (a target of all).
 local function header(status, accepted, stored, position, recipients)
   return string.format('%s%013.0f%013.0f%016.0f%010.0f', status, accepted, stored, position, recipients)
-end
-
-local function now_ms()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
 end

@@ -1,12 +1,14 @@
 -- Carry out what another partition's ingress asks of this one. ARGV[1]: packed {source, steps};
 -- a step is {ingress id, number within it, operations}. Exactly once: what is not above the
 -- mark kept for that source has been done before. Steps come in rising order.
---   {'n', bases, id, content, expires}         append users' own copies
+--   {'n', bases, id, content, expires, category}  append users' own copies
 --   {'m', base, group, joined, position}       the user's side of a membership
 --   {'h', base, log, position}                 hide a position of a log from the user
 --   {'r', base, id}                            take back the user's own copy
 --   {'p', key, token}                          answer a probe
---   {'v', record, count}                       so many more users have got a notification
+--   {'v', record, kind, count}                 so many more users of a compound notification
+--   {'t', base, kind, after, up to, count, {{position, count}}}  so many more users of a log's positions,
+--                                              but for those whom some of them excluded
 
 local request = cmsgpack.unpack(ARGV[1])
 local source = request[1]
@@ -18,10 +20,10 @@ if mark then
   done_id, done_step = tonumber(left), tonumber(right)
 end
 
-local function copy(base, id, content, expires)
+local function copy(base, id, content, expires, category)
   local copies = tag .. '/' .. base .. '/copies'
-  if redis.call('HEXISTS', copies, id) == 0 then
-    redis.call('HSET', copies, id, append(base, content, expires, ''))
+  if not redis.call('ZSCORE', copies, id) then
+    redis.call('ZADD', copies, append(base, content, expires, '', category), id)
   end
 end
 
@@ -34,26 +36,19 @@ local function membership(base, group, joined, position)
   if joined == open or (not joined and not last) then return end
   if joined then
     intervals[#intervals + 1] = { position, -1 }
-  elseif position <= last[1] then
-    intervals[#intervals] = nil
   else
-    last[2] = position
+    last[2] = math.max(position, last[1])
+    -- One that held nothing says nothing, but the log stays the user's: a version never falls.
+    if last[2] == last[1] and #intervals > 1 then intervals[#intervals] = nil end
   end
-  if #intervals == 0 then
-    redis.call('HDEL', key, group)
-  else
-    redis.call('HSET', key, group, cmsgpack.pack(intervals))
-  end
+  redis.call('HSET', key, group, cmsgpack.pack(intervals))
   change(base, { joined and 'j' or 'l', base, position, group })
 end
 
 local function take_back(base, id)
   local copies = tag .. '/' .. base .. '/copies'
-  local position = redis.call('HGET', copies, id)
-  if position then
-    redis.call('HDEL', copies, id)
-    remove(base, tonumber(position), id)
-  end
+  local position = redis.call('ZSCORE', copies, id)
+  if position then remove(base, tonumber(position), id) end
 end
 
 local count = 0
@@ -63,7 +58,7 @@ for _, step in ipairs(request[2]) do
     for _, operation in ipairs(step[3]) do
       local kind, base = operation[1], operation[2]
       if kind == 'n' then
-        for _, user in ipairs(base) do copy(user, operation[3], operation[4], operation[5]) end
+        for _, user in ipairs(base) do copy(user, operation[3], operation[4], operation[5], operation[6]) end
       elseif kind == 'm' then
         membership(base, operation[3], operation[4], operation[5])
       elseif kind == 'h' then
@@ -78,8 +73,15 @@ for _, step in ipairs(request[2]) do
         local life = redis.call('PTTL', tag .. '/' .. base)
         if life > 0 then
           local receipts = tag .. '/' .. base .. '/receipts'
-          redis.call('HINCRBY', receipts, 'delivered', operation[3])
+          redis.call('HINCRBY', receipts, operation[3], operation[4])
           redis.call('PEXPIRE', receipts, life)
+        end
+      elseif kind == 't' then
+        -- What has ended by now keeps the receipts that it had.
+        expire_due(base, 200)
+        tree_add(base, operation[3], operation[4], operation[5], operation[6])
+        for _, excluded in ipairs(operation[7]) do
+          tree_add(base, operation[3], excluded[1] - 1, excluded[1], -excluded[2])
         end
       end
       count = count + 1

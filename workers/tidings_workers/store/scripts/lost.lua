@@ -18,10 +18,12 @@ end
 
 local function below(after, up_to)
   local excused = {}
-  for _, text in ipairs(redis.call('ZRANGE', key .. '/holes', '(' .. string.format('%.0f', after),
+  for _, member in ipairs(redis.call('ZRANGE', key .. '/holes', '(' .. string.format('%.0f', after),
       string.format('%.0f', up_to), 'BYSCORE')) do
-    excused[#excused + 1] = tonumber(text)
-    hidden[tonumber(text)] = nil
+    -- What had ended by itself has more behind its position.
+    local position = tonumber(string.match(member, '^%d+'))
+    excused[#excused + 1] = position
+    hidden[position] = nil
   end
   for position in pairs(hidden) do
     if position > after and position <= up_to then excused[#excused + 1] = position end

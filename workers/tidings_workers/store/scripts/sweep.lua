@@ -71,6 +71,8 @@ local function retire(base, rule, keep, cursor, gone)
         local due = time_of(entry[2][2]) + keep
         if due > now then return cursor, due end
         take_out(base, position)
+        -- The record of a copy goes with it, so nobody will ask for the receipts.
+        redis.call('HDEL', key .. '/ended', string.sub(entry[2][2], 8, 43))
         gone[#gone + 1] = position
       end
       cursor = position

@@ -1,0 +1,121 @@
+"""Counts of an inbox, by arithmetic: what is not settled is a short list of ranges per log.
+
+`unsettled` says which; a log answers how many live entries lie in them, from its facts in memory (a
+gateway) or by a script (`survey`). The version of the counts is how many positions the user's logs ever had
+for the user, and every other change of these logs: it rises with each change of the counts and never falls.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from tidings.protocol.frames import CategoryCounts, Counts
+from tidings_workers.store import intervals
+from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.intervals import Bounds
+from tidings_workers.store.keys import Log
+from tidings_workers.store.state import LogState
+from tidings_workers.store.view import View, read_view
+
+_LOGS_PER_CALL = 200
+
+
+def unsettled(visible: Bounds, state: LogState | None, kind: Literal["seen", "read"]) -> Bounds:
+    """The visible positions that count as unseen (`seen`), or as unread (`read`)."""
+    return intervals.minus(visible, state.settled(kind)) if state is not None else visible
+
+
+class Surveyed(NamedTuple):
+    """What a log answered: its end, and how many live entries each query found, also by category."""
+
+    head: int
+    floor: int
+    changes: int
+    retired: int
+    live: list[int]
+    categories: dict[str, list[int]]
+
+
+Query = tuple[Log, Sequence[Bounds]]
+
+
+async def survey(core: Core, queries: Iterable[Query], *, by_category: bool = False) -> dict[str, Surveyed]:
+    """Count in logs, by base: per log how many live entries there are in each of several sets."""
+    parts: dict[int, list[list[Any]]] = {}
+    for log, sets in queries:
+        parts.setdefault(log.partition, []).append([log.base, list(sets), by_category])
+    calls = [
+        (partition, rows[start : start + _LOGS_PER_CALL])
+        for partition, rows in parts.items()
+        for start in range(0, len(rows), _LOGS_PER_CALL)
+    ]
+    answers = await asyncio.gather(*(core.run("survey", partition, pack(rows)) for partition, rows in calls))
+    return {
+        row[0]: _surveyed(raw, len(row[1]))
+        for (_, rows), answer in zip(calls, answers, strict=True)
+        for row, raw in zip(rows, answer, strict=True)
+    }
+
+
+def _surveyed(raw: Sequence[Any], width: int) -> Surveyed:
+    head, floor, changes, retired, live, flat = raw
+    categories = {
+        text(flat[at]): [int(count) for count in flat[at + 1 : at + 1 + width]]
+        for at in range(0, len(flat), width + 1)
+    }
+    return Surveyed(
+        int(head), int(floor), int(changes), int(retired), [int(count) for count in live], categories
+    )
+
+
+def queries_of(
+    view: View, logs: Iterable[Log], states: Mapping[str, LogState]
+) -> list[tuple[Log, list[Bounds]]]:
+    """What to ask the logs for the counts: of each what is unseen, and what is unread."""
+    queries = []
+    for log in logs:
+        visible, state = view.visible(log), states.get(log.base)
+        queries.append((log, [unsettled(visible, state, "seen"), unsettled(visible, state, "read")]))
+    return queries
+
+
+def counts_of(
+    view: View, logs: Iterable[Log], found: Mapping[str, Surveyed], *, by_category: bool = False
+) -> Counts:
+    """The counts from what the logs answered to `queries_of`."""
+    unseen = unread = version = 0
+    categories: dict[str, list[int]] = {}
+    for log in logs:
+        part = found[log.base]
+        unseen, unread = unseen + part.live[0], unread + part.live[1]
+        version += (
+            intervals.size(intervals.common(view.spans(log), intervals.up_to(part.head))) + part.changes
+        )
+        if by_category:
+            plain = part.live[:2]
+            for category, live in part.categories.items():
+                _add(categories, category, live[:2])
+                plain = [all_ - some for all_, some in zip(plain, live, strict=False)]
+            _add(categories, "", plain)
+    return Counts(
+        unseen,
+        unread,
+        version,
+        {name: CategoryCounts(*counts) for name, counts in sorted(categories.items()) if any(counts)}
+        if by_category
+        else None,
+    )
+
+
+async def inbox_counts(core: Core, tenant: str, user: str, *, by_category: bool = False) -> Counts:
+    """The counts of a user's inbox now."""
+    view = await read_view(core, core.keys.user(tenant, user))
+    logs = view.logs(core.keys, tenant, user).values()
+    found = await survey(core, queries_of(view, logs, view.states), by_category=by_category)
+    return counts_of(view, logs, found, by_category=by_category)
+
+
+def _add(categories: dict[str, list[int]], category: str, live: Sequence[int]) -> None:
+    counts = categories.setdefault(category, [0, 0])
+    counts[0] += live[0]
+    counts[1] += live[1]

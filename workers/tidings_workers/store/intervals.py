@@ -1,0 +1,87 @@
+"""Sets of positions as sorted, flat lists of boundaries.
+
+Every second boundary ends an interval, `after` < position <= `up_to`: ``[0, 5, 7, 8]`` is 1 to 5 and 8.
+An even number of boundaries below a position means that it is outside. The scripts in Lua read the same
+lists as JSON.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+
+Bounds = list[int]
+
+
+def pairs(bounds: Bounds) -> Iterator[tuple[int, int]]:
+    """The intervals in order, each as (after, up to)."""
+    return zip(bounds[::2], bounds[1::2], strict=True)
+
+
+def contains(bounds: Bounds, position: int) -> bool:
+    """Whether a position is in the set."""
+    return bisect_left(bounds, position) % 2 == 1
+
+
+def size(bounds: Bounds) -> int:
+    """How many positions are in the set."""
+    return sum(bounds[1::2]) - sum(bounds[::2])
+
+
+def add(bounds: Bounds, after: int, up_to: int) -> None:
+    """Put `after` < position <= `up_to` into the set; touching intervals become one."""
+    if after < up_to:
+        first, last = bisect_left(bounds, after), bisect_right(bounds, up_to)
+        bounds[first:last] = [after][first % 2 :] + [up_to][last % 2 :]
+
+
+def remove(bounds: Bounds, after: int, up_to: int) -> None:
+    """Take `after` < position <= `up_to` out of the set."""
+    if after < up_to:
+        first, last = bisect_left(bounds, after), bisect_right(bounds, up_to)
+        bounds[first:last] = [after][: first % 2] + [up_to][: last % 2]
+
+
+def union(bounds: Bounds, other: Bounds) -> Bounds:
+    """What is in either."""
+    result = list(bounds)
+    for after, up_to in pairs(other):
+        add(result, after, up_to)
+    return result
+
+
+def minus(bounds: Bounds, other: Bounds) -> Bounds:
+    """What is in the first but not in the second. Linear in both."""
+    result: Bounds = []
+    index = 0
+    for low, high in pairs(bounds):
+        while index < len(other) and other[index + 1] <= low:
+            index += 2
+        at = index
+        while at < len(other) and other[at] < high:
+            if other[at] > low:
+                result += (low, other[at])
+            low = other[at + 1]  # noqa: PLW2901 - the rest of the interval
+            at += 2
+        if low < high:
+            result += (low, high)
+    return result
+
+
+def common(bounds: Bounds, other: Bounds) -> Bounds:
+    """What is in both."""
+    return minus(bounds, minus(bounds, other))
+
+
+def of(positions: Iterable[int]) -> Bounds:
+    """The set of single positions, given in any order."""
+    bounds: Bounds = []
+    for position in sorted(positions):
+        if bounds and bounds[-1] >= position - 1:
+            bounds[-1] = max(bounds[-1], position)
+        else:
+            bounds += (position - 1, position)
+    return bounds
+
+
+def up_to(position: int) -> Bounds:
+    """Every position up to this one."""
+    return [0, position] if position > 0 else []

@@ -1,0 +1,322 @@
+"""Marking: a user's state is read, computed anew, and swapped if nobody was faster.
+
+Positions past the end of a log are cut to it, and what is not the user's is left out and said so. A
+mark that is repeated changes nothing.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from tidings.protocol.frames import Counts, Mark, State
+from tidings.protocol.notifications import Target
+from tidings.protocol.rest import MarkInbox
+from tidings_workers.store import intervals
+from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.counting import counts_of, inbox_counts, queries_of, survey
+from tidings_workers.store.errors import StorageUnavailable
+from tidings_workers.store.intervals import Bounds
+from tidings_workers.store.keys import Log, milliseconds, partition_of_id, tag
+from tidings_workers.store.sends import log_of
+from tidings_workers.store.state import Applied, LogState, apply
+from tidings_workers.store.view import View, read_view
+
+_TRIES: Final = 20
+_POSITIONS: Final = 10_000
+# A change with more than this is not spelt out for gateways and journal: they read the state instead.
+_CHANGE_BYTES: Final = 32 * 1024
+
+_target: Final = msgspec.json.Decoder(Target)
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Change(Struct, omit_defaults=True, frozen=True):
+    """One mark as it happened, for the journal and the gateways.
+
+    `positions` by the bases of the logs is what it changed, unless that would be long; then the state has
+    to be read again. `ids` where single notifications were marked; else `up_to` by the names of the logs.
+    """
+
+    state: State
+    at: int
+    positions: dict[str, Bounds] | None = None
+    ids: tuple[str, ...] | None = None
+    up_to: dict[str, int] | None = None
+    all: bool = False
+    category: str | None = None
+
+
+decode_change: Final = msgspec.json.Decoder(Change).decode
+
+
+class MarkResult(Struct, frozen=True):
+    """How many notifications changed, what was not the user's, and the counts now.
+
+    `change` is None when nothing changed; else it made `state_version`.
+    """
+
+    changed: int
+    unknown: tuple[str, ...]
+    counts: Counts
+    state_version: int
+    change: Change | None
+
+
+class _Wanted(Struct):
+    """What a mark is about: positions by base, and where single ones were named, the id of each."""
+
+    positions: dict[str, Bounds]
+    ids: dict[tuple[str, int], str]
+    unknown: list[str]
+
+
+class Marks:
+    """Marking what is in users' inboxes."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def mark(self, tenant: str, user: str, mark: Mark | MarkInbox, origin: str = "") -> MarkResult:
+        """Change the state of notifications of one user; atomic per user, idempotent.
+
+        `origin` comes back with the change that the gateways get. Exactly one of `ids`, `up_to` and `all`
+        has to be there.
+        """
+        token = secrets.token_hex(8)
+        located = await self._locate(tenant, user, mark.ids) if mark.ids is not None else {}
+        for _ in range(_TRIES):
+            result = await self._try(tenant, user, mark, located, origin, token)
+            if result is not None:
+                return result
+        raise StorageUnavailable("the state changes faster than it can be marked")
+
+    async def _try(
+        self,
+        tenant: str,
+        user: str,
+        mark: Mark | MarkInbox,
+        located: Mapping[str, tuple[Log, int]],
+        origin: str,
+        token: str,
+    ) -> MarkResult | None:
+        """Mark on top of the state as it is now; None when somebody else was faster."""
+        core = self._core
+        own = core.keys.user(tenant, user)
+        view = await read_view(core, own)
+        logs = view.logs(core.keys, tenant, user)
+        wanted = _wanted(view, logs, mark, located)
+        if mark.category is not None:
+            await self._narrow(wanted, logs, mark.category)
+        at = max(milliseconds(), view.marked_at + 1)
+        states = dict(view.states)
+        applied = _apply(view.states, states, wanted.positions, mark.state, at)
+        queries = queries_of(view, logs.values(), states)
+        for log, sets in queries:
+            if log.base in applied:
+                sets.append(applied[log.base].changed)
+        found = await survey(core, queries)
+        changed = sum(found[base].live[2] for base in applied)
+        counts = counts_of(view, logs.values(), found)
+        unknown = tuple(wanted.unknown)
+        if not changed:
+            return MarkResult(0, unknown, counts, view.version, None)
+        # Only what is there now: what comes later is not marked.
+        cut = {
+            base: intervals.common(positions, intervals.up_to(found[base].head))
+            for base, positions in wanted.positions.items()
+        }
+        states = {}
+        applied = _apply(view.states, states, cut, mark.state, at, {base: found[base].floor for base in cut})
+        ends = {log.name: _end(view.spans(log), found[base].head) for base, log in logs.items()}
+        change = _change(mark, at, applied, ends, wanted.ids)
+        answer = await self._swap(tenant, user, own, view, token, at, states, applied, change, origin)
+        if answer is None:
+            return None
+        version, changes = answer
+        if changes != found[own.base].changes + 1:
+            # Something else happened to the inbox meanwhile.
+            counts = await inbox_counts(core, tenant, user)
+        else:
+            counts = msgspec.structs.replace(counts, version=counts.version + 1)
+        return MarkResult(changed, unknown, counts, version, change)
+
+    async def _swap(
+        self,
+        tenant: str,
+        user: str,
+        own: Log,
+        view: View,
+        token: str,
+        at: int,
+        states: Mapping[str, LogState],
+        applied: Mapping[str, Applied],
+        change: Change,
+        origin: str,
+    ) -> tuple[int, int] | None:
+        moves = [
+            [base, kind, list(intervals.pairs(positions))]
+            for base, each in applied.items()
+            for kind, positions in sorted(each.ever.items(), reverse=True)
+        ]
+        request = [
+            own.base,
+            tenant,
+            user,
+            view.version,
+            token,
+            at,
+            [[base, _encode(state).decode()] for base, state in states.items()],
+            [
+                [base, [part for field in each.times for part in (field, at)]]
+                for base, each in applied.items()
+                if each.times
+            ],
+            [[base, each.dropped] for base, each in applied.items() if each.dropped],
+            moves,
+            _encode(change).decode(),
+            origin,
+        ]
+        stands, *rest = await self._core.run("mark", own.partition, pack(request), durable=True)
+        return (int(rest[0]), int(rest[1])) if stands else None
+
+    async def _narrow(self, wanted: _Wanted, logs: Mapping[str, Log], category: str) -> None:
+        """Keep of what is wanted only the positions of a category."""
+
+        async def of_log(base: str, bounds: Bounds) -> Bounds:
+            found: list[int] = []
+            for after, up_to in intervals.pairs(bounds):
+                while True:
+                    request = pack([base, category, after, up_to, _POSITIONS])
+                    part = await self._core.run("positions", logs[base].partition, request)
+                    found += part
+                    if len(part) < _POSITIONS:
+                        break
+                    after = part[-1]  # noqa: PLW2901 - goes on behind what was found
+            return intervals.of(found)
+
+        narrowed = await asyncio.gather(*(of_log(*item) for item in wanted.positions.items()))
+        wanted.positions = dict(zip(wanted.positions, narrowed, strict=True))
+
+    async def _locate(self, tenant: str, user: str, ids: Sequence[str]) -> dict[str, tuple[Log, int]]:
+        """Where the notifications are that are this user's, or may be: membership is judged later."""
+        core, own = self._core, self._core.keys.user(tenant, user)
+        names = list(dict.fromkeys(ids))
+        parts: dict[int, list[str]] = {}
+        for identity in names:
+            partition = partition_of_id(identity)
+            if partition is not None and partition < core.partitions:
+                parts.setdefault(partition, []).append(identity)
+        if not parts:
+            return {}
+        known = [identity for part in parts.values() for identity in part]
+        copies, *answers = await asyncio.gather(
+            core.connection.call("ZMSCORE", f"{tag(own.partition)}/{own.base}/copies", *known),
+            *(
+                core.run("locate", partition, pack([[tenant, identity] for identity in part]))
+                for partition, part in parts.items()
+            ),
+        )
+        now = milliseconds()
+        found: dict[str, tuple[Log, int]] = {}
+        for identity, copy, row in zip(known, copies, (row for rows in answers for row in rows), strict=True):
+            if row is None or (row[3] and _ms(row[3]) <= now):
+                continue
+            status, position, to = text(row[0]), int(row[1]), _target.decode(row[2])
+            if copy is not None:
+                found[identity] = (own, int(float(copy)))
+            elif status == "s" and position and user not in to.exclude:
+                log = log_of(core.keys, tenant, to)
+                if log is not None:
+                    found[identity] = (log, position)
+        return found
+
+
+def _wanted(
+    view: View, logs: Mapping[str, Log], mark: Mark | MarkInbox, located: Mapping[str, tuple[Log, int]]
+) -> _Wanted:
+    if mark.ids is not None:
+        return _wanted_ids(view, logs, mark.ids, located)
+    if mark.up_to is not None:
+        names = {log.name: log for log in logs.values()}
+        positions = {
+            names[name].base: intervals.common(view.visible(names[name]), intervals.up_to(position))
+            for name, position in mark.up_to.items()
+            if name in names
+        }
+        return _Wanted(positions, {}, [name for name in mark.up_to if name not in names])
+    return _Wanted({base: view.visible(log) for base, log in logs.items()}, {}, [])
+
+
+def _wanted_ids(
+    view: View, logs: Mapping[str, Log], ids: Iterable[str], located: Mapping[str, tuple[Log, int]]
+) -> _Wanted:
+    positions: dict[str, list[int]] = {}
+    names: dict[tuple[str, int], str] = {}
+    unknown: list[str] = []
+    visible: dict[str, Bounds] = {}
+    for identity in dict.fromkeys(ids):
+        log, position = located.get(identity, (None, 0))
+        if log is not None and log.base in logs:
+            seen = visible.setdefault(log.base, view.visible(log))
+            if intervals.contains(seen, position):
+                positions.setdefault(log.base, []).append(position)
+                names[log.base, position] = identity
+                continue
+        unknown.append(identity)
+    return _Wanted({base: intervals.of(found) for base, found in positions.items()}, names, unknown)
+
+
+def _end(spans: Bounds, head: int) -> int:
+    return min(spans[-1], head) if spans else 0
+
+
+def _apply(
+    before: Mapping[str, LogState],
+    after: dict[str, LogState],
+    wanted: Mapping[str, Bounds],
+    state: State,
+    at: int,
+    floors: Mapping[str, int] | None = None,
+) -> dict[str, Applied]:
+    """Apply a mark to copies of the states; answers what it did where it did something."""
+    done: dict[str, Applied] = {}
+    for base, positions in wanted.items():
+        log = msgspec.json.decode(_encode(before[base]), type=LogState) if base in before else LogState()
+        applied = apply(log, state, positions, at)
+        if applied.changed:
+            done[base] = applied
+            log.forget((floors or {}).get(base, 0))
+            after[base] = log
+    return done
+
+
+def _change(
+    mark: Mark | MarkInbox,
+    at: int,
+    applied: Mapping[str, Applied],
+    ends: Mapping[str, int],
+    ids: Mapping[tuple[str, int], str],
+) -> Change:
+    """What happened, in the terms of the mark. `ends`: how far each log reaches for the user, by its name."""
+    spelt = sum(len(each.changed) for each in applied.values()) * 8 <= _CHANGE_BYTES
+    positions = {base: each.changed for base, each in applied.items()} if spelt else None
+    if mark.ids is not None:
+        changed = tuple(
+            identity
+            for (base, position), identity in ids.items()
+            if base in applied and intervals.contains(applied[base].changed, position)
+        )
+        return Change(mark.state, at, positions, ids=changed)
+    if mark.up_to is not None:
+        reached = {name: min(position, ends[name]) for name, position in mark.up_to.items() if name in ends}
+        return Change(mark.state, at, positions, up_to=reached)
+    return Change(mark.state, at, positions, up_to=dict(ends), all=True, category=mark.category)
+
+
+def _ms(moment: bytes) -> int:
+    return round(datetime.fromisoformat(text(moment)).timestamp() * 1000)

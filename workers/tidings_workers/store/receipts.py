@@ -1,0 +1,266 @@
+"""Who got a notification, and what a tenant has sent.
+
+Per user it is looked up where it is known anyway, in the users' own state: there is no entry per user and
+notification.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from tidings.protocol.notifications import Target
+from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.errors import NoUserReceipts
+from tidings_workers.store.groups import Cursor, Page, read_cursor
+from tidings_workers.store.inbox import category_matches
+from tidings_workers.store.keys import partition_of_id, tag
+from tidings_workers.store.sends import (
+    StoredNotification,
+    is_compound,
+    log_of,
+    parse_record,
+    record_key,
+    with_receipts,
+)
+from tidings_workers.store.state import Kind, LogState
+
+_SENT_READ: Final = 200
+# How many entries of other categories one page looks through before it answers with what it has.
+_SENT_SCANNED: Final = 20_000
+
+_state: Final = msgspec.json.Decoder(LogState)
+_target: Final = msgspec.json.Decoder(Target)
+
+
+class UserProgress(Struct, frozen=True):
+    """How far a notification came with one user. Times are ms since the epoch, as the inbox has them now."""
+
+    user: str
+    delivered: bool
+    seen: bool
+    read: bool
+    seen_at: int | None
+    read_at: int | None
+
+
+class _Edge(Struct, array_like=True, frozen=True):
+    """A cut through what was sent: per partition, ids below are older and the others newer."""
+
+    forward: bool
+    below: dict[int, str]
+
+
+class Receipts:
+    """Receipts per user, and the list of what was sent."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def receipts(
+        self, tenant: str, identity: str, limit: int, cursor: bytes | None
+    ) -> Page[UserProgress] | None:
+        """The users that a notification was for, in the order of its plan; None when there is none such.
+
+        Raises NoUserReceipts for a target of one group or all, of which only counts are kept.
+        """
+        core, partition = self._core, partition_of_id(identity)
+        if partition is None or partition >= core.partitions:
+            return None
+        key = record_key(partition, tenant, identity)
+        raw = await core.connection.call("GET", key)
+        if raw is None:
+            return None
+        stored = parse_record(identity, raw)
+        target = _target.decode(stored.to)
+        at = read_cursor(cursor)
+        if not is_compound(target):
+            log = log_of(core.keys, tenant, target)
+            if log is None:
+                return Page([], None, None)
+            if log.name != "user":
+                raise NoUserReceipts
+            user = log.base.rsplit("/", 1)[1]
+            users = [] if at is not None else [user]
+            items = await self._progress(tenant, identity, users, stored)
+            return Page(items, None, None)
+        total = int(await core.connection.call("LLEN", f"{key}/plan"))
+        start, end = 0, limit
+        if at is not None:
+            edge = int(at.edge)
+            start, end = (edge, edge + limit) if at.forward else (max(0, edge - limit), edge)
+        raw_users = await core.connection.call("LRANGE", f"{key}/plan", start, end - 1) if end > start else []
+        items = await self._progress(tenant, identity, [text(user) for user in raw_users], None)
+        reached = start + len(items)
+        return Page(
+            items,
+            pack(Cursor(forward=True, edge=str(reached))) if reached < total else None,
+            pack(Cursor(forward=False, edge=str(start))) if start > 0 else None,
+        )
+
+    async def _progress(
+        self, tenant: str, identity: str, users: Sequence[str], direct: StoredNotification | None
+    ) -> list[UserProgress]:
+        """How far it came with each user: with one, of a direct notification, or with holders of copies."""
+        core = self._core
+        position = direct.position if direct is not None else 0
+        parts: dict[int, list[tuple[str, str]]] = {}
+        for user in users:
+            log = core.keys.user(tenant, user)
+            parts.setdefault(log.partition, []).append((user, log.base))
+        answers = await asyncio.gather(
+            *(
+                core.run("progress", partition, pack([identity, [[base, position] for _, base in part]]))
+                for partition, part in parts.items()
+            )
+        )
+        found = {
+            user: _user_progress(user, row)
+            for part, rows in zip(parts.values(), answers, strict=True)
+            for (user, _), row in zip(part, rows, strict=True)
+        }
+        if direct is not None and direct.status == "recalled":
+            kept = await with_receipts(core, tenant, identity, await self._raw(tenant, identity))
+            found = {
+                user: msgspec.structs.replace(
+                    progress, delivered=kept.delivered > 0, seen=kept.seen > 0, read=kept.read > 0
+                )
+                for user, progress in found.items()
+            }
+        return [found[user] for user in users]
+
+    async def _raw(self, tenant: str, identity: str) -> bytes:
+        partition = partition_of_id(identity)
+        assert partition is not None  # noqa: S101 - it was found before
+        raw: bytes = await self._core.connection.call("GET", record_key(partition, tenant, identity))
+        return raw
+
+    async def sent(
+        self, tenant: str, category: str | None, limit: int, cursor: bytes | None
+    ) -> Page[StoredNotification]:
+        """What a tenant has sent, newest first; `category` is exact, or a prefix that ends in a dot.
+
+        A page may be shorter than the limit although another follows, when its category is rare.
+        """
+        edge = msgspec.msgpack.decode(cursor, type=_Edge) if cursor is not None else None
+        forward = edge is None or edge.forward
+        walks = [_SentWalk(self._core, tenant, partition, edge) for partition in range(self._core.partitions)]
+        taken: list[str] = []
+        start: dict[int, str] = {}
+        scanned = 0
+        more = False
+        while not more:
+            await asyncio.gather(*(walk.refill() for walk in walks if walk.is_hungry))
+            start = start or {walk.partition: walk.boundary for walk in walks}
+            waiting = [walk for walk in walks if walk.entries]
+            if not waiting:
+                break
+            walk = (max if forward else min)(waiting, key=lambda each: each.order)
+            matches = category is None or category_matches(category, walk.category)
+            more = scanned == _SENT_SCANNED or (matches and len(taken) == limit)
+            if not more:
+                scanned += 1
+                identity = walk.take()
+                if matches:
+                    taken.append(identity)
+        reached = {walk.partition: walk.boundary for walk in walks}
+        items = await self._sent(tenant, taken)
+        if forward:
+            older = pack(_Edge(forward=True, below=reached)) if more else None
+            newer = pack(_Edge(forward=False, below=start)) if edge is not None and items else None
+            return Page(items, older, newer)
+        older = pack(_Edge(forward=True, below=start)) if items else None
+        newer = pack(_Edge(forward=False, below=reached)) if more else None
+        return Page(items[::-1], older, newer)
+
+    async def _sent(self, tenant: str, ids: Sequence[str]) -> list[StoredNotification]:
+        async def one(identity: str) -> StoredNotification | None:
+            partition = partition_of_id(identity)
+            if partition is None:
+                return None
+            raw = await self._core.connection.call("GET", record_key(partition, tenant, identity))
+            return await with_receipts(self._core, tenant, identity, raw) if raw is not None else None
+
+        found = await asyncio.gather(*map(one, ids))
+        # The record of one that is past its retention may be gone before its entry.
+        return [stored for stored in found if stored is not None]
+
+
+def _user_progress(user: str, row: Sequence[Any]) -> UserProgress:
+    delivered, seen, read, seen_since, read_since, position, packed = row
+    state = _state.decode(packed) if packed else LogState()
+
+    def since(kind: Kind, kept: bytes) -> int | None:
+        return state.time(kind, int(position), int(kept) if kept else None)
+
+    return UserProgress(
+        user,
+        bool(int(delivered)),
+        bool(int(seen)),
+        bool(int(read)),
+        since("seen", seen_since),
+        since("read", read_since),
+    )
+
+
+class _SentWalk:
+    """Walks through what one partition has of a tenant's sends, newest first or the other way.
+
+    `boundary`: what lies below it is older than all that was taken (newest first), or not yet passed.
+    """
+
+    def __init__(self, core: Core, tenant: str, partition: int, edge: _Edge | None) -> None:
+        self.partition = partition
+        self.boundary = edge.below.get(partition, "0-1") if edge else ""
+        self.entries: deque[tuple[str, str, str]] = deque()
+        self._core = core
+        self._key = f"{tag(partition)}/sent/{tenant}"
+        self._forward = edge is None or edge.forward
+        self._last = ""
+        self._ended = False
+
+    @property
+    def is_hungry(self) -> bool:
+        return not self.entries and not self._ended
+
+    @property
+    def order(self) -> str:
+        """Ids begin with the time of acceptance."""
+        return self.entries[0][1]
+
+    @property
+    def category(self) -> str:
+        return self.entries[0][2]
+
+    def take(self) -> str:
+        """The id of the next one, which is passed now."""
+        entry, identity, _ = self.entries.popleft()
+        self.boundary = entry if self._forward else _following(entry)
+        return identity
+
+    async def refill(self) -> None:
+        call = self._core.connection.call
+        if self._forward:
+            edge = f"({self._last or self.boundary}" if self._last or self.boundary else "+"
+            found = await call("XREVRANGE", self._key, edge, "-", "COUNT", _SENT_READ)
+        else:
+            edge = f"({self._last}" if self._last else self.boundary
+            found = await call("XRANGE", self._key, edge, "+", "COUNT", _SENT_READ)
+        for identity, fields in found:
+            values = fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
+            self.entries.append((text(identity), text(values[b"i"]), text(values.get(b"c", b""))))
+        self._ended = len(found) < _SENT_READ
+        if found:
+            self._last = text(found[-1][0])
+        if not self.boundary:
+            # What comes later is not older: the cut is where this partition ended.
+            self.boundary = _following(self.entries[0][0]) if found else "0-1"
+
+
+def _following(entry: str) -> str:
+    """The least id above this one."""
+    time, number = entry.split("-")
+    return f"{time}-{int(number) + 1}"

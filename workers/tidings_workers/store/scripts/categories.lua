@@ -1,0 +1,25 @@
+-- Shared: the categories of a log that a filter means, an exact name or a prefix that ends in a dot.
+local function categories_of(key, category)
+  if string.sub(category, -1) ~= '.' then return { category } end
+  return redis.call('ZRANGE', key .. '/categories', '[' .. category, '(' .. string.sub(category, 1, -2) .. '/', 'BYLEX')
+end
+
+-- Positions of these categories within an interval, in order, `limit` at most.
+local function positions_in(key, categories, after, up_to, limit, newest_first)
+  local low, high = '(' .. string.format('%.0f', after), string.format('%.0f', up_to)
+  local positions = {}
+  for _, category in ipairs(categories) do
+    local found
+    if newest_first then
+      found = redis.call('ZRANGE', key .. '/in/' .. category, high, low, 'BYSCORE', 'REV', 'LIMIT', 0, limit)
+    else
+      found = redis.call('ZRANGE', key .. '/in/' .. category, low, high, 'BYSCORE', 'LIMIT', 0, limit)
+    end
+    for _, position in ipairs(found) do positions[#positions + 1] = tonumber(position) end
+  end
+  if #categories > 1 then
+    table.sort(positions, newest_first and function(a, b) return a > b end or nil)
+    for i = limit + 1, #positions do positions[i] = nil end
+  end
+  return positions
+end

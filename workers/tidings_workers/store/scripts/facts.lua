@@ -1,0 +1,12 @@
+-- Shared by the scripts that give a gateway a log's facts: {head, floor, holes, changes, expiring, retired}.
+-- `expiring`: position and time in turn, of what will end by itself; what has ended is a hole already.
+local function facts(base)
+  local key = tag .. '/' .. base
+  while expire_due(base, 200) == 200 do end
+  local known = redis.call('HMGET', key, 'head', 'floor', 'changes', 'retired')
+  return {
+    known[1] or 0, known[2] or 0,
+    redis.call('ZRANGE', key .. '/holes', '(' .. (known[2] or 0), '+inf', 'BYSCORE'), known[3] or 0,
+    redis.call('ZRANGE', key .. '/expiring', 0, -1, 'WITHSCORES'), known[4] or 0,
+  }
+end

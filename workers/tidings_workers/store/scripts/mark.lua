@@ -1,0 +1,43 @@
+-- Swap a user's state for what a mark makes of it. ARGV[1]: packed {base, tenant, user, version that was
+-- read, token, time, {{log, state}, ...}, {{log, {field, time, ...}}, ...}, {{log, {field, ...}}, ...},
+-- {{log, kind, spans}, ...}, change, origin}: new states, times to keep, times to drop, what was never seen
+-- or read before, and the change as the gateways get it. Answers {1, state version, changes} when it stands,
+-- also when it already did (the token tells), {0} when the state has moved on.
+local request = cmsgpack.unpack(ARGV[1])
+local base, token = request[1], request[5]
+local key = tag .. '/' .. base
+local known = redis.call('HMGET', key, 'marks', 'token', 'changes')
+local version = tonumber(known[1] or '0')
+if known[2] == token then return { 1, version, known[3] or 0 } end
+if version ~= request[4] then return { 0 } end
+version = version + 1
+local number = string.format('%.0f', version)
+redis.call('HSET', key, 'marks', number, 'token', token, 'marked', string.format('%.0f', request[6]))
+for _, field in ipairs(request[7]) do redis.call('HSET', key .. '/state', field[1], field[2]) end
+for _, kept in ipairs(request[8]) do
+  for i = 1, #kept[2], 2 do redis.call('HSET', key .. '/times/' .. kept[1], kept[2][i], kept[2][i + 1]) end
+end
+for _, dropped in ipairs(request[9]) do
+  for _, field in ipairs(dropped[2]) do redis.call('HDEL', key .. '/times/' .. dropped[1], field) end
+end
+
+local moves = {}
+local function count(log, kind, spans)
+  for _, span in ipairs(spans) do
+    if counts_somewhere(base, log, span) then
+      moves[#moves + 1] = { request[2], log, kind, span[1], span[2], { request[3] } }
+    end
+  end
+end
+for _, move in ipairs(request[10]) do
+  local log, kind, spans = move[1], move[2], move[3]
+  -- What was seen has been delivered, whether a device said so or not.
+  if kind == 'seen' then count(log, 'delivered', deliver(base, log, spans)) end
+  count(log, kind, spans)
+end
+if #moves > 0 then ingest({ { 'v', moves } }) end
+
+redis.call('XADD', key .. '/marks', 'MAXLEN', 100, number .. '-0', 'm', request[11])
+change(base, { 's', base, version, request[11], request[12] })
+flush()
+return { 1, version, redis.call('HGET', key, 'changes') }

@@ -1,0 +1,2 @@
+-- A user's view of the inbox. ARGV: base. See view.lua.
+return view(ARGV[1])

@@ -1,0 +1,46 @@
+-- Count in logs. ARGV[1]: packed {{base, queries, by category}, ...}; a query is a set of positions (see
+-- append.lua), which may reach past the log's ends. Answers per log
+-- {head, floor, changes, retired, live positions per query, {category, live positions per query, ...}}.
+-- What has ended by itself is taken out first, so that holes are all that is missing.
+local function count(key, bounds, low, high)
+  local sum = 0
+  for i = 1, #bounds, 2 do
+    local after, up_to = math.max(bounds[i], low), math.min(bounds[i + 1], high)
+    if up_to > after then
+      sum = sum + redis.call('ZCOUNT', key, '(' .. string.format('%.0f', after), string.format('%.0f', up_to))
+    end
+  end
+  return sum
+end
+
+local function length(bounds, low, high)
+  local sum = 0
+  for i = 1, #bounds, 2 do
+    sum = sum + math.max(0, math.min(bounds[i + 1], high) - math.max(bounds[i], low))
+  end
+  return sum
+end
+
+local answer = {}
+for i, part in ipairs(cmsgpack.unpack(ARGV[1])) do
+  local base, queries = part[1], part[2]
+  local key = tag .. '/' .. base
+  while expire_due(base, 200) == 200 do end
+  local known = redis.call('HMGET', key, 'head', 'floor', 'changes', 'retired')
+  local head, floor = tonumber(known[1] or '0'), tonumber(known[2] or '0')
+  local live, categories = {}, {}
+  for j, bounds in ipairs(queries) do
+    live[j] = length(bounds, floor, head) - count(key .. '/holes', bounds, floor, head)
+  end
+  if part[3] then
+    for _, category in ipairs(redis.call('ZRANGE', key .. '/categories', 0, -1)) do
+      categories[#categories + 1] = category
+      for _, bounds in ipairs(queries) do
+        categories[#categories + 1] = count(key .. '/in/' .. category, bounds, floor, head)
+      end
+    end
+  end
+  answer[i] = { head, floor, known[3] or 0, known[4] or 0, live, categories }
+end
+flush()
+return answer

@@ -1,0 +1,175 @@
+"""What a user did with the notifications of one log: a pure core, no store and no clock.
+
+Three things are kept per kind (`seen`, `read`, `archived`): which positions have it, when they came to
+have it, and, for the receipts, what was ever seen or read, whatever was taken back later.
+
+Times: of a mark of few new positions each is kept by itself, outside (`Applied.times` says what to keep
+and what to drop); a mark of many leaves one entry in `swept`. A time that is kept by itself goes before
+`swept`, and of `swept` the first that covers a position counts. What was dropped in bulk is in `cleared`:
+times from before it no longer hold.
+"""
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from tidings.protocol.frames import State
+from tidings_workers.store import intervals
+from tidings_workers.store.intervals import Bounds
+
+Kind = Literal["seen", "read", "archived"]
+KINDS: Final[tuple[Kind, ...]] = ("seen", "read", "archived")
+
+SWEEP: Final = 100
+"""A mark that gives more positions than this a kind keeps one time for all of them."""
+CLEAR: Final = 1_000
+"""A mark that takes a kind from more positions than this does not drop their times one by one."""
+
+# What a mark sets or takes back; the first kind says whether anything changed.
+_SETS: Final[dict[State, tuple[Kind, ...]]] = {
+    "seen": ("seen",),
+    "read": ("read", "seen"),
+    "archived": ("archived",),
+}
+_CLEARS: Final[dict[State, tuple[Kind, ...]]] = {
+    "unseen": ("seen", "read"),
+    "unread": ("read",),
+    "unarchived": ("archived",),
+}
+
+
+class Run(Struct, array_like=True, frozen=True):
+    """One time (ms since the epoch) for `after` < position <= `up_to`."""
+
+    after: int
+    up_to: int
+    at: int
+
+    def covers(self, position: int) -> bool:
+        """Whether the position is in the run."""
+        return self.after < position <= self.up_to
+
+
+class LogState(Struct, omit_defaults=True):
+    """The state of one log's positions. Stored as JSON; the scripts read `ever_seen` and `ever_read`."""
+
+    seen: Bounds = []
+    read: Bounds = []
+    archived: Bounds = []
+    ever_seen: Bounds = []
+    ever_read: Bounds = []
+    swept: dict[Kind, list[Run]] = {}
+    cleared: dict[Kind, list[Run]] = {}
+
+    def having(self, kind: Kind) -> Bounds:
+        """The positions that have a kind."""
+        bounds: Bounds = getattr(self, kind)
+        return bounds
+
+    def settled(self, kind: Literal["seen", "read"]) -> Bounds:
+        """The positions that do not count as unseen, or as unread: those seen or read, and the archived."""
+        return intervals.union(self.having(kind), self.archived) if self.archived else self.having(kind)
+
+    def time(self, kind: Kind, position: int, kept: int | None) -> int | None:
+        """When a position came to have a kind, in ms, given the time that is kept by itself."""
+        if not intervals.contains(self.having(kind), position):
+            return None
+        if kept is not None and not any(
+            run.covers(position) and run.at >= kept for run in self.cleared.get(kind, ())
+        ):
+            return kept
+        return next((run.at for run in self.swept.get(kind, ()) if run.covers(position)), kept)
+
+    def forget(self, floor: int) -> None:
+        """Nothing up to the floor is there any more: let go of what was kept of it."""
+        if floor <= 0:
+            return
+        for bounds in (self.seen, self.read, self.archived, self.ever_seen, self.ever_read):
+            if bounds:
+                intervals.add(bounds, 0, min(floor, bounds[-1]))
+        for runs in (self.swept, self.cleared):
+            for kind in list(runs):
+                runs[kind] = [run for run in runs[kind] if run.up_to > floor]
+
+
+class Applied(Struct):
+    """What a mark did to one log: the positions it changed, and what to keep besides the new state.
+
+    `times` and `dropped` name fields by kind and position; `ever` is what was never seen or read before.
+    """
+
+    changed: Bounds
+    times: list[str]
+    dropped: list[str]
+    ever: dict[Kind, Bounds]
+
+
+def field(kind: Kind, position: int) -> str:
+    """The name under which a time is kept by itself."""
+    return f"{kind[0]}{position}"
+
+
+def apply(log: LogState, state: State, wanted: Bounds, at: int) -> Applied:
+    """Change the state of the wanted positions at a time (ms, later than any before) in place.
+
+    The first time of a kind wins: what has it already is left as it is.
+    """
+    if state in _SETS:
+        return _set(log, _SETS[state], wanted, at)
+    return _clear(log, _CLEARS[state], wanted, at)
+
+
+def _set(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int) -> Applied:
+    applied = Applied(intervals.minus(wanted, log.having(kinds[0])), [], [], {})
+    for kind in kinds:
+        fresh = intervals.minus(wanted, log.having(kind))
+        for after, up_to in intervals.pairs(fresh):
+            intervals.add(log.having(kind), after, up_to)
+        if intervals.size(fresh) <= SWEEP:
+            applied.times += [field(kind, position) for position in _each(fresh)]
+        else:
+            # Along what was wanted, not what was new: one run, not as many as there were exceptions.
+            hull = intervals.common(wanted, [fresh[0], fresh[-1]])
+            runs = log.swept.setdefault(kind, [])
+            runs += [Run(after, up_to, at) for after, up_to in intervals.pairs(hull)]
+        if kind != "archived":
+            ever = log.ever_seen if kind == "seen" else log.ever_read
+            first = intervals.minus(fresh, ever)
+            for after, up_to in intervals.pairs(first):
+                intervals.add(ever, after, up_to)
+            if first:
+                applied.ever[kind] = first
+    return applied
+
+
+def _clear(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int) -> Applied:
+    applied = Applied(intervals.common(wanted, log.having(kinds[0])), [], [], {})
+    for kind in kinds:
+        gone = intervals.common(wanted, log.having(kind))
+        for after, up_to in intervals.pairs(gone):
+            intervals.remove(log.having(kind), after, up_to)
+        if not gone:
+            continue
+        if runs := log.swept.get(kind):
+            log.swept[kind] = [
+                Run(after, up_to, run.at)
+                for run in runs
+                for after, up_to in intervals.pairs(intervals.minus([run.after, run.up_to], gone))
+            ]
+        if intervals.size(gone) <= CLEAR:
+            applied.dropped += [field(kind, position) for position in _each(gone)]
+        else:
+            hull = intervals.common(wanted, [gone[0], gone[-1]])
+            before = [
+                Run(after, up_to, run.at)
+                for run in log.cleared.get(kind, ())
+                for after, up_to in intervals.pairs(intervals.minus([run.after, run.up_to], hull))
+            ]
+            log.cleared[kind] = [*before, *(Run(after, up_to, at) for after, up_to in intervals.pairs(hull))]
+    return applied
+
+
+def _each(bounds: Bounds) -> Iterator[int]:
+    for after, up_to in intervals.pairs(bounds):
+        yield from range(after + 1, up_to + 1)

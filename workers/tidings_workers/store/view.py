@@ -1,0 +1,92 @@
+"""A user's view of the inbox: whatever the user's slot knows that counts and lists depend on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tidings_workers.store import intervals
+from tidings_workers.store.core import Core, text
+from tidings_workers.store.groups import read_memberships
+from tidings_workers.store.intervals import Bounds
+from tidings_workers.store.keys import Keys, Log
+from tidings_workers.store.logs import END
+from tidings_workers.store.state import LogState
+
+Memberships = dict[str, list[tuple[int, int]]]
+
+_state = msgspec.json.Decoder(LogState)
+
+
+class View(Struct):
+    """What is the user's, and what became of it.
+
+    `memberships`: group -> intervals of its log, -1 is still a member. `hidden` positions and `states` by
+    the bases of the logs. `version` counts the changes of state, the last of which was at `marked_at` (ms).
+    `changes` is the own log's, see `Facts`.
+    """
+
+    memberships: Memberships
+    hidden: dict[str, Bounds]
+    version: int
+    marked_at: int
+    states: dict[str, LogState]
+    changes: int
+
+    def logs(self, keys: Keys, tenant: str, user: str) -> dict[str, Log]:
+        """Every log of the user by its base."""
+        groups = (keys.group(tenant, group) for group in self.memberships)
+        return {log.base: log for log in (keys.user(tenant, user), keys.all(tenant), *groups)}
+
+    def spans(self, log: Log) -> Bounds:
+        """The positions of a log that ever were the user's; they may reach past its end."""
+        if not log.name.startswith("group:"):
+            return [0, END]
+        return spans_of(self.memberships.get(log.name.removeprefix("group:"), ()))
+
+    def visible(self, log: Log) -> Bounds:
+        """The spans without what is hidden from the user."""
+        spans, hidden = self.spans(log), self.hidden.get(log.base)
+        return intervals.minus(spans, hidden) if hidden else spans
+
+
+def spans_of(memberships: Sequence[tuple[int, int]]) -> Bounds:
+    """The positions that membership intervals cover."""
+    bounds: Bounds = []
+    for after, up_to in memberships:
+        intervals.add(bounds, after, up_to if up_to >= 0 else END)
+    return bounds
+
+
+def hidden_of(marks: Sequence[Any]) -> dict[str, Bounds]:
+    """Hidden marks (``<base>/<position>``) as positions by base."""
+    positions: dict[str, list[int]] = {}
+    for mark in marks:
+        base, position = text(mark).rsplit("/", 1)
+        positions.setdefault(base, []).append(int(position))
+    return {base: intervals.of(found) for base, found in positions.items()}
+
+
+def states_of(raw: Any) -> dict[str, LogState]:
+    """The field values of a user's `…/state`, by the bases of the logs."""
+    pairs = raw.items() if isinstance(raw, dict) else zip(raw[::2], raw[1::2], strict=True)
+    return {text(base): _state.decode(packed) for base, packed in pairs}
+
+
+def view_of(raw: Sequence[Any]) -> View:
+    """A view from the reply of `view.lua`."""
+    groups, hidden, version, marked_at, states, changes = raw
+    return View(
+        read_memberships(groups),
+        hidden_of(hidden),
+        int(version),
+        int(marked_at),
+        states_of(states),
+        int(changes),
+    )
+
+
+async def read_view(core: Core, log: Log) -> View:
+    """The view of the user whose own log this is."""
+    return view_of(await core.run("read_view", log.partition, log.base))
