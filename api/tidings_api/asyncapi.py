@@ -9,7 +9,7 @@ from msgspec import Struct
 from tidings.protocol import frames, limits, notifications, rest
 from tidings.protocol.closing import CLOSE_CODES
 from tidings.protocol.errors import Problem
-from tidings_api.openapi import VERSION, component_schemas, tidy_descriptions
+from tidings_api.openapi import VERSION, component_schemas, restrict_mark, tidy_descriptions
 
 _CLIENT: Final[Sequence[type[Struct]]] = frames.CLIENT_FRAMES
 _SERVER: Final[Sequence[type[Struct]]] = frames.SERVER_FRAMES
@@ -90,6 +90,7 @@ def describe_types() -> dict[str, Any]:
 
 def _schemas(types: Sequence[type[Struct]], template: str) -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(types, ref_template=template)
+    restrict_mark(schemas[frames.Mark.__name__])
     return tidy_descriptions(schemas)
 
 

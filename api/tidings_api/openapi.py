@@ -17,8 +17,11 @@ from litestar.openapi.config import OpenAPIConfig
 
 from tidings.protocol import rest
 from tidings.protocol.errors import ERRORS, Problem, problem
+from tidings.protocol.names import LOG_PATTERN
 from tidings.protocol.notifications import CreateNotification, Notification, Sent
 from tidings_api.authorisation import SCOPE_OPTION
+from tidings_api.conditional import CONDITIONAL_OPTION
+from tidings_api.conditional import HEADER as CONDITION
 from tidings_api.idempotency import HEADER
 from tidings_api.problems import MEDIA_TYPE
 from tidings_api.routes.health import Health
@@ -40,6 +43,13 @@ _AT_LEAST_ONE: Final = {
     "CreateNotification": {"title": _TEXT, "body": _TEXT, "data": {"type": "object"}},
     "Target": {"users": {"minItems": 1}, "groups": {"minItems": 1}, "all": {"const": True}},
 }
+_MARKED: Final = {"ids": {"type": "array"}, "up_to": {"type": "object"}, "all": {"const": True}}
+# What the types of a mark can't say: exactly one of these, and a category only with the last.
+MARK_RULES: Final[dict[str, Any]] = {
+    "oneOf": [{"required": [field], "properties": {field: rule}} for field, rule in _MARKED.items()],
+    "if": {"required": ["category"], "properties": {"category": _TEXT}},
+    "then": {"required": ["all"], "properties": {"all": _MARKED["all"]}},
+}
 _EXAMPLES: Final = {
     "CreateNotification": {
         "to": {"users": ["ana"], "groups": ["team-7"]},
@@ -52,11 +62,23 @@ _EXAMPLES: Final = {
         "expires_in": 86400,
     },
     "ChangeMembers": {"add": ["ana", "bob"], "remove": ["eve"]},
+    "MarkInbox": {"state": "read", "up_to": {"user": 12, "group:team-7": 90}},
     "CreateToken": {"user": "ana", "expires_in": 3600},
 }
 _REQUEST_ID: Final = {
     "description": "Names this request in logs; the client's own X-Request-Id when it sent a plain one.",
     "schema": {"type": "string"},
+}
+_ETAG: Final = {
+    "description": "Names this content: send it as If-None-Match to be told only of another.",
+    "schema": {"type": "string"},
+}
+_CONDITION: Final = {
+    "name": CONDITION,
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": "The ETags of the answers that the client has: 304 when one of them is still right.",
+    "required": False,
 }
 _ERROR_HEADERS: Final[dict[int, dict[str, str]]] = {
     401: {"WWW-Authenticate": "The challenge of RFC 6750."},
@@ -104,7 +126,7 @@ def describe(routers: Sequence[Router], providers: Mapping[str, Callable[..., An
         "components": {
             "schemas": component_schemas(),
             "responses": _error_responses(),
-            "headers": {"X-Request-Id": _REQUEST_ID},
+            "headers": {"X-Request-Id": _REQUEST_ID, "ETag": _ETAG},
             "securitySchemes": {
                 "token": {
                     "type": "http",
@@ -127,9 +149,16 @@ def component_schemas(template: str = _REFERENCE) -> dict[str, Any]:
         schemas[name]["anyOf"] = [
             {"required": [field], "properties": {field: rule}} for field, rule in fields.items()
         ]
+    restrict_mark(schemas["MarkInbox"])
     for name, example in _EXAMPLES.items():
         schemas[name]["examples"] = [example]
     return tidy_descriptions(schemas)
+
+
+def restrict_mark(schema: dict[str, Any]) -> None:
+    """Puts what the types can't say into the schema of a mark."""
+    schema.update(MARK_RULES)
+    schema["properties"]["up_to"]["anyOf"][0]["propertyNames"] = {"pattern": LOG_PATTERN}
 
 
 def tidy_descriptions(schemas: dict[str, Any]) -> dict[str, Any]:
@@ -153,6 +182,11 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, path: str) -
         for status, answer in operation["responses"].items()
         if status.startswith("2")
     }
+    if handler.opt.get(CONDITIONAL_OPTION):
+        operation["parameters"].append(_CONDITION)
+        responses["304"] = _success({}, HTTPStatus.NOT_MODIFIED, operation["operationId"])
+        for told in ("200", "304"):
+            responses[told]["headers"]["ETag"] = {"$ref": "#/components/headers/ETag"}
     for status in sorted(_statuses(operation, path, secured=scope is not None)):
         responses[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
     operation["responses"] = responses

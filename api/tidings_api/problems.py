@@ -113,7 +113,8 @@ def _of_progress(_: Any) -> ProblemError:
 def _of_validation(error: Any) -> ProblemError:
     """Litestar's verdict on path, query and header parameters."""
     found = [
-        f"{_source(entry)} parameter {entry.get('key', '')}: {in_words(entry['message'])}"
+        # What has a name that Litestar keeps for itself has an underscore after it in Python.
+        f"{_source(entry)} parameter {entry.get('key', '').rstrip('_')}: {in_words(entry['message'])}"
         for entry in error.extra or ()
         if isinstance(entry, dict)
     ]

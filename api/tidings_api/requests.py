@@ -29,7 +29,14 @@ Limit = Annotated[
 Cursor = Annotated[
     str | None, QueryParameter(description="`next` or `previous` of a page of this list; none for its start.")
 ]
-
+Category = Annotated[
+    str | None,
+    QueryParameter(
+        min_length=1,
+        max_length=limits.CATEGORY_LENGTH,
+        description="Only notifications of this category; with a dot at its end, of all that begin so.",
+    ),
+]
 
 # What is injected.
 Caller = NamedDependency[Identity]
@@ -81,10 +88,16 @@ async def refuse_unknown_query(
 
 @lru_cache
 def _declared_query(handler: BaseRouteHandler) -> frozenset[str]:
-    fields = handler.parsed_fn_signature.parameters
+    injected = handler.resolve_dependencies()
+    taken = handler.parsed_fn_signature.parameters
+    signatures = [
+        handler.parsed_fn_signature,
+        *(injected[name].parsed_fn_signature for name in taken if name in injected),
+    ]
     return frozenset(
         field.kwarg_definition.name or name
-        for name, field in fields.items()
+        for signature in signatures
+        for name, field in signature.parameters.items()
         if isinstance(field.kwarg_definition, QueryParameter)
     )
 

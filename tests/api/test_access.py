@@ -21,7 +21,9 @@ SCOPES = ("send", "read", "groups", "users", "tokens", "tenant", "inbox")
 NEEDS = {
     ("POST", "/v1/notifications"): "send",
     ("POST", "/v1/notifications/batch"): "send",
+    ("GET", "/v1/notifications"): "read",
     ("GET", "/v1/notifications/x"): "read",
+    ("GET", "/v1/notifications/x/receipts"): "read",
     ("DELETE", "/v1/notifications/x"): "send",
     ("GET", "/v1/groups"): "read",
     ("GET", "/v1/groups/g"): "read",
@@ -33,6 +35,8 @@ NEEDS = {
     ("GET", "/v1/users/ana/groups"): "read",
     ("GET", "/v1/users/ana/notifications"): "read",
     ("GET", "/v1/me/notifications"): "inbox",
+    ("POST", "/v1/users/ana/notifications/mark"): "users",
+    ("POST", "/v1/me/notifications/mark"): "inbox",
     ("POST", "/v1/tokens"): "tokens",
 }
 

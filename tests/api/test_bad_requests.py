@@ -207,6 +207,25 @@ async def test_a_body_over_its_limit_is_too_large(api: httpx.AsyncClient, bearer
         ("GET", "/v1/groups?cursor=%FF", 400, "invalid_cursor"),
         ("GET", "/v1/users/ana/notifications?state=lost", 422, "invalid_request"),
         ("GET", "/v1/users/ana/notifications?category=", 422, "invalid_request"),
+        ("GET", "/v1/users/ana/notifications?log=", 422, "invalid_request"),
+        ("GET", "/v1/users/ana/notifications?log=team-7", 422, "invalid_request"),
+        ("GET", "/v1/users/ana/notifications?log=group:", 422, "invalid_request"),
+        ("GET", "/v1/users/ana/notifications?log=group:..", 422, "invalid_request"),
+        ("GET", "/v1/users/ana/notifications?log=user%0A", 422, "invalid_request"),
+        ("GET", "/v1/users/ana/notifications?counts=log", 422, "invalid_request"),
+        ("GET", "/v1/users/ana/notifications?after=", 422, "invalid_request"),
+        ("GET", "/v1/users/ana/notifications?after=yesterday", 422, "invalid_request"),
+        ("GET", "/v1/users/ana/notifications?after=1795330000", 422, "invalid_request"),
+        ("GET", "/v1/users/ana/notifications?after=2026-11-22", 422, "invalid_request"),
+        ("GET", "/v1/users/ana/notifications?before=2026-11-22T07:00:00", 422, "invalid_request"),
+        ("GET", "/v1/users/ana/notifications?before=2026-13-22T07:00:00Z", 422, "invalid_request"),
+        ("GET", "/v1/users/ana/notifications?before=2026-11-22T07:00:00+01:00", 422, "invalid_request"),
+        ("GET", "/v1/users/ana/notifications?cursor=AAAA", 400, "invalid_cursor"),
+        ("GET", "/v1/notifications?category=", 422, "invalid_request"),
+        ("GET", "/v1/notifications?state=read", 422, "invalid_request"),
+        ("GET", "/v1/notifications?cursor=AAAA", 400, "invalid_cursor"),
+        ("GET", "/v1/notifications/nope/receipts", 404, "not_found"),
+        ("GET", "/v1/notifications/nope/receipts?cursor=AAAA", 400, "invalid_cursor"),
         ("GET", "/v1/notifications/0198c5f0-0000-7000-8000-000000000000", 404, "not_found"),
         ("GET", "/v1/notifications/nope", 404, "not_found"),
         ("DELETE", "/v1/notifications/%00", 404, "not_found"),
@@ -229,6 +248,57 @@ async def test_a_path_or_query_that_is_wrong(
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
     if status == 405:
         assert "GET" in answer.headers["allow"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"ids": []}, "#/state"),
+        ({"state": "lost", "ids": []}, "#/state"),
+        ({"state": "read"}, "#"),
+        ({"state": "read", "ids": None}, "#"),
+        ({"state": "read", "category": "orders"}, "#"),
+        ({"state": "read", "ids": [], "all": True}, "#"),
+        ({"state": "read", "ids": [], "up_to": {}}, "#"),
+        ({"state": "read", "up_to": {"user": 1}, "all": True}, "#"),
+        ({"state": "read", "ids": [], "category": "orders"}, "#/category"),
+        ({"state": "read", "up_to": {"user": 1}, "category": "orders"}, "#/category"),
+        ({"state": "read", "all": True, "category": ""}, "#/category"),
+        ({"state": "read", "all": False}, "#/all"),
+        ({"state": "read", "all": "true"}, "#/all"),
+        ({"state": "read", "ids": ["x"] * 1001}, "#/ids"),
+        ({"state": "read", "ids": "x"}, "#/ids"),
+        ({"state": "read", "ids": ["x", 5]}, "#/ids/1"),
+        ({"state": "read", "up_to": {"user": -1}}, "#/up_to"),
+        ({"state": "read", "up_to": {"user": 1.5}}, "#/up_to"),
+        ({"state": "read", "up_to": {"user": 2**53}}, "#/up_to"),
+        ({"state": "read", "up_to": {"user": None}}, "#/up_to"),
+        ({"state": "read", "up_to": {"team/7": 1}}, "#/up_to/team~17"),
+        ({"state": "read", "up_to": {"all": 1, "group:a b": 1}}, "#/up_to/group:a%20b"),
+        ({"state": "read", "all": True, "user": "ana"}, "#/user"),
+    ],
+)
+async def test_a_mark_that_is_not_valid(
+    api: httpx.AsyncClient, bearer: Bearer, body: Any, pointer: str
+) -> None:
+    """422 invalid_request with the place of the fault, for the application and for the user alike."""
+    for path, scope in (("users/ana", "users"), ("me", "inbox")):
+        answer = await api.post(
+            f"/v1/{path}/notifications/mark", json=body, headers=bearer(scope, subject="ana")
+        )
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), answer.text
+        assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"), [("state=lost", "state"), ("after=x", "after"), ("before=x", "before")]
+)
+async def test_the_wrong_parameter_is_named(
+    api: httpx.AsyncClient, bearer: Bearer, query: str, parameter: str
+) -> None:
+    """The problem's detail says which parameter of the query is wrong, by the name it has in the URL."""
+    answer = await api.get(f"/v1/users/ana/notifications?{query}", headers=bearer("read"))
+    assert answer.json()["detail"].startswith(f"query parameter {parameter}: ")
 
 
 async def raw(api: httpx.AsyncClient, text: bytes, seconds: float = 3) -> bytes:

@@ -134,13 +134,14 @@ def _ready(url: str) -> bool:
 
 def beyond_schemas(case: Case[Any]) -> bool:
     """Whether it has what no schema can judge: a cursor, a key used before, or 5.0 for a whole number."""
-    return (
-        "cursor" in (case.query or {})
-        or "Idempotency-Key" in (case.headers or {})
-        or any(
-            isinstance(value, float) for value in (case.body.values() if isinstance(case.body, dict) else ())
-        )
-    )
+    return "cursor" in (case.query or {}) or "Idempotency-Key" in (case.headers or {}) or has_float(case.body)
+
+
+def has_float(value: Any) -> bool:
+    """Whether a float is somewhere within."""
+    if isinstance(value, dict | list):
+        return any(map(has_float, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, float)
 
 
 @schema.parametrize()

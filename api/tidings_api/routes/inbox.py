@@ -1,97 +1,199 @@
-"""Inboxes: a user's notifications, newest first, for the application and for the user."""
+"""Inboxes: a user's notifications and their state, for the application and for the user."""
 
-from typing import Annotated, Final
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Literal
 
-from litestar import Router, get
-from litestar.params import QueryParameter
-from msgspec import Raw
+import msgspec
+from litestar import Response, Router, get, post
+from litestar.di import NamedDependency, Provide
+from litestar.params import JSONBody, QueryParameter
+from msgspec import Meta, Raw
 
 from tidings.protocol import limits
-from tidings.protocol.frames import Counts
-from tidings.protocol.rest import InboxItem, InboxPage, StateFilter
+from tidings.protocol.marks import faults
+from tidings.protocol.names import LOG_PATTERN, LOG_RULE
+from tidings.protocol.rest import InboxItem, InboxPage, Marked, MarkInbox, StateFilter
 from tidings_api.authorisation import needs
+from tidings_api.conditional import CONDITIONAL, Conditional, not_modified, provide_condition, weak_tag
 from tidings_api.cursors import Cursors
-from tidings_api.requests import Caller, Cursor, Limit, OpenStore, UserPath
-from tidings_workers.store import Store
+from tidings_api.problems import ProblemError
+from tidings_api.requests import BODY_BYTES_OPTION, Caller, Category, Cursor, Limit, OpenStore, UserPath
+from tidings_workers.store import InboxQuery, Store
 from tidings_workers.store import inbox as stored
+from tidings_workers.store.sends import timestamp_or_none
 
-# Litestar keeps the name `state` for itself.
+# 1,000 ids, or a position in each of 1,000 logs of the longest name.
+MARK_BYTES: Final = limits.MARK_IDS * (limits.ID_LENGTH + 32) + 1024
+
+_TIME: Final = {"format": "date-time"}
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
 InState = Annotated[
     StateFilter | None,
     QueryParameter(
-        name="state", description="Only notifications in this state; all but archived ones without it."
+        name="state",
+        description="Only notifications in this state: `unseen` or `seen` (read or not), `unread` or `read`, "
+        "none of them archived; or `archived`. Without it all but the archived.",
     ),
 ]
-Category = Annotated[
+Log = Annotated[
+    str | None,
+    QueryParameter(pattern=LOG_PATTERN, description=f"Only notifications of this log: {LOG_RULE}."),
+]
+After = Annotated[
     str | None,
     QueryParameter(
-        min_length=1, max_length=limits.CATEGORY_LENGTH, description="Only notifications of this category."
+        schema_extra=_TIME, description="Only notifications created after this time: RFC 3339 with a zone."
     ),
 ]
+Before = Annotated[
+    str | None,
+    QueryParameter(
+        schema_extra=_TIME, description="Only notifications created before this time: RFC 3339 with a zone."
+    ),
+]
+CountsBy = Annotated[
+    Literal["category"] | None,
+    QueryParameter(description="`category` gives the counts by category as well."),
+]
+Selection = NamedDependency[InboxQuery]
 
-# States that a notification has before anybody marked it.
-_INITIAL: Final = frozenset({None, "unseen", "unread"})
+
+async def provide_selection(
+    # Litestar keeps the name `state` for itself.
+    state_: InState = None,
+    category: Category = None,
+    log: Log = None,
+    after: After = None,
+    before: Before = None,
+    counts: CountsBy = None,
+    limit: Limit = limits.PAGE_DEFAULT,
+) -> InboxQuery:
+    """What of an inbox is asked for."""
+    return InboxQuery(
+        limit=limit,
+        state=state_,
+        category=category,
+        log=log,
+        # Times are kept in whole milliseconds.
+        after=None if after is None else (_time("after", after) - _EPOCH) // _MILLISECOND,
+        before=None if before is None else -((_EPOCH - _time("before", before)) // _MILLISECOND),
+        by_category=counts is not None,
+    )
 
 
-@get("/v1/users/{user:str}/notifications", opt=needs("read"), summary="List a user's inbox")
+@get(
+    "/v1/users/{user:str}/notifications", opt={**needs("read"), **CONDITIONAL}, summary="List a user's inbox"
+)
 async def list_inbox(
     user: UserPath,
     identity: Caller,
     store: OpenStore,
-    in_state: InState = None,
-    category: Category = None,
-    limit: Limit = limits.PAGE_DEFAULT,
+    selection: Selection,
+    condition: Conditional,
     cursor: Cursor = None,
-) -> InboxPage:
-    """The user's inbox, newest first: what was sent to the user, to groups while a member, and to all."""
-    return await _page(store, identity.tenant, user, in_state, category, limit, cursor)
+) -> Response[InboxPage]:
+    """The user's inbox, newest first: what was sent to the user, to groups while a member, and to all.
+
+    `counts` are those of the whole inbox, whatever the filters.
+    """
+    return await _page(store, identity.tenant, user, selection, condition, cursor)
 
 
-@get("/v1/me/notifications", opt=needs("inbox"), summary="List the own inbox")
+@get("/v1/me/notifications", opt={**needs("inbox"), **CONDITIONAL}, summary="List the own inbox")
 async def list_own_inbox(
-    identity: Caller,
-    store: OpenStore,
-    in_state: InState = None,
-    category: Category = None,
-    limit: Limit = limits.PAGE_DEFAULT,
-    cursor: Cursor = None,
-) -> InboxPage:
+    identity: Caller, store: OpenStore, selection: Selection, condition: Conditional, cursor: Cursor = None
+) -> Response[InboxPage]:
     """The inbox of the token's subject, newest first."""
-    return await _page(store, identity.tenant, identity.subject, in_state, category, limit, cursor)
+    return await _page(store, identity.tenant, identity.subject, selection, condition, cursor)
 
 
-routes: Final = Router("/", tags=["Inboxes"], route_handlers=[list_inbox, list_own_inbox])
+@post(
+    "/v1/users/{user:str}/notifications/mark",
+    opt={**needs("users"), BODY_BYTES_OPTION: MARK_BYTES},
+    status_code=200,
+    summary="Mark notifications of a user",
+)
+async def mark_inbox(user: UserPath, data: JSONBody[MarkInbox], identity: Caller, store: OpenStore) -> Marked:
+    """Changes the state of notifications for the user; every connection of the user learns of it."""
+    return await _mark(store, identity.tenant, user, data)
+
+
+@post(
+    "/v1/me/notifications/mark",
+    opt={**needs("inbox"), BODY_BYTES_OPTION: MARK_BYTES},
+    status_code=200,
+    summary="Mark own notifications",
+)
+async def mark_own_inbox(data: JSONBody[MarkInbox], identity: Caller, store: OpenStore) -> Marked:
+    """Changes the state of notifications for the token's subject, on all devices."""
+    return await _mark(store, identity.tenant, identity.subject, data)
+
+
+routes: Final = Router(
+    "/",
+    tags=["Inboxes"],
+    route_handlers=[list_inbox, list_own_inbox, mark_inbox, mark_own_inbox],
+    dependencies={"selection": Provide(provide_selection), "condition": Provide(provide_condition)},
+)
 
 
 async def _page(
-    store: Store,
-    tenant: str,
-    user: str,
-    state: StateFilter | None,
-    category: str | None,
-    limit: int,
-    cursor: str | None,
-) -> InboxPage:
-    cursors = Cursors(store, tenant, "inbox", user, state, category)
-    page = await store.inbox(tenant, user, limit, cursors.read(cursor), category)
-    shown = state in _INITIAL
-    return InboxPage(
-        items=[_item(item) for item in page.items] if shown else [],
-        next=cursors.write(page.next) if shown else None,
-        previous=cursors.write(page.previous) if shown else None,
-        counts=Counts(unseen=page.total, unread=page.total, version=page.version),
+    store: Store, tenant: str, user: str, selection: InboxQuery, condition: Conditional, cursor: str | None
+) -> Response[Any]:
+    filters = (selection.state, selection.category, selection.log, selection.after, selection.before)
+    cursors = Cursors(store, tenant, "inbox", user, *filters)
+    packed = cursors.read(cursor)
+
+    def tag(version: int) -> str:
+        shape = (selection.limit, selection.by_category, cursor)
+        return weak_tag(store.epoch, version, tenant, user, *filters, *shape)
+
+    if condition.given:
+        # The counts cost a fraction of the page.
+        current = tag((await store.inbox_counts(tenant, user)).version)
+        if not condition.holds(current):
+            return not_modified(current)
+    page = await store.inbox(tenant, user, selection, packed)
+    content = InboxPage(
+        items=[_item(item) for item in page.items],
+        next=cursors.write(page.next),
+        previous=cursors.write(page.previous),
+        counts=page.counts,
         epoch=store.epoch,
         positions=page.positions,
     )
+    return Response(content, headers={"etag": tag(page.counts.version)})
 
 
 def _item(item: stored.InboxItem) -> InboxItem:
     return InboxItem(
         log=item.log,
         position=item.position,
-        state="unseen",
-        seen_at=None,
-        read_at=None,
-        archived_at=None,
+        state=item.state,
+        seen_at=timestamp_or_none(item.seen_at),
+        read_at=timestamp_or_none(item.read_at),
+        archived_at=timestamp_or_none(item.archived_at),
         notification=Raw(item.content),
     )
+
+
+async def _mark(store: Store, tenant: str, user: str, mark: MarkInbox) -> Marked:
+    wrong = faults(mark)
+    if wrong:
+        raise ProblemError("invalid_request", "The body is not valid: see errors.", wrong)
+    result = await store.mark(tenant, user, mark)
+    return Marked(result.changed, result.counts, result.unknown)
+
+
+def _time(name: str, text: str) -> datetime:
+    try:
+        moment: datetime = msgspec.convert(text, Annotated[datetime, Meta(tz=True)])
+    except msgspec.ValidationError:
+        raise ProblemError(
+            "invalid_request",
+            f"query parameter {name}: This must be a time with its zone by RFC 3339, "
+            "like 2026-11-22T07:00:00Z (the + of a zone is %2B in a URL).",
+        ) from None
+    return moment

@@ -1,50 +1,27 @@
-"""Sending notifications, one or many, asking what became of one, and recalling it."""
+"""Sending notifications, one or many, and recalling them."""
 
-from typing import Annotated, Any, Final
+from typing import Final
 
 import msgspec
-from litestar import Response, Router, delete, get, post
-from litestar.params import JSONBody, PathParameter
-from msgspec import Struct
+from litestar import Response, Router, delete, post
+from litestar.params import JSONBody
 
 from tidings.protocol import limits
 from tidings.protocol.errors import FieldError, problem
-from tidings.protocol.notifications import CreateNotification, Receipts, ReceivedAction, Sent
-from tidings.protocol.rest import BatchAnswer, BatchResult, CreateBatch, SentNotification, SentTarget
+from tidings.protocol.notifications import CreateNotification, Sent
+from tidings.protocol.rest import BatchAnswer, BatchResult, CreateBatch
 from tidings_api.authorisation import needs
 from tidings_api.bodies import BodyDecoder, check_well_formed
 from tidings_api.direct import direct
 from tidings_api.idempotency import IdempotencyKey, idempotency
 from tidings_api.problems import ProblemError
 from tidings_api.requests import BODY_BYTES_OPTION, Caller, OpenStore
+from tidings_api.routes.sent import NotificationPath, get_notification, list_receipts, list_sent, no_such
 from tidings_workers import metrics
-from tidings_workers.store import Acceptance, StoredNotification
+from tidings_workers.store import Acceptance
 from tidings_workers.store.sends import timestamp
 
-NotificationPath = Annotated[
-    str, PathParameter(description="A notification's id, as the answer to its sending gave it.")
-]
-
 _notification: Final = BodyDecoder(CreateNotification)
-
-
-class _Content(Struct):
-    """The stored content, with its times as text."""
-
-    priority: str
-    created_at: str
-    category: str | None = None
-    title: str | None = None
-    body: str | None = None
-    data: dict[str, Any] | None = None
-    link: str | None = None
-    icon: str | None = None
-    actions: tuple[ReceivedAction, ...] = ()
-    expires_at: str | None = None
-
-
-_content: Final = msgspec.json.Decoder(_Content)
-_target: Final = msgspec.json.Decoder(SentTarget)
 
 
 @post(
@@ -113,26 +90,17 @@ async def send_batch(
     return Response(BatchAnswer(results), headers=_replayed(acceptance))
 
 
-@get("/v1/notifications/{notification:str}", opt=needs("read"), summary="Get a notification and its receipts")
-async def get_notification(
-    notification: NotificationPath, identity: Caller, store: OpenStore
-) -> SentNotification:
-    """The notification as it was sent, how far it came, and how many users it reached."""
-    stored = await store.notification(identity.tenant, notification)
-    if stored is None:
-        raise _unknown(notification)
-    return _as_sent(stored)
-
-
 @delete("/v1/notifications/{notification:str}", opt=needs("send"), summary="Recall a notification")
 async def recall(notification: NotificationPath, identity: Caller, store: OpenStore) -> None:
     """Takes the notification out of every inbox, count and replay, and from open clients. Idempotent."""
     if not await store.recall(identity.tenant, notification):
-        raise _unknown(notification)
+        raise no_such(notification)
 
 
 routes: Final = Router(
-    "/", tags=["Notifications"], route_handlers=[send, send_batch, get_notification, recall]
+    "/",
+    tags=["Notifications"],
+    route_handlers=[send, send_batch, list_sent, get_notification, recall, list_receipts],
 )
 
 
@@ -175,29 +143,3 @@ def _replayed(acceptance: Acceptance) -> dict[str, str]:
         return {}
     metrics.REPLAYED.inc()
     return {"idempotency-replayed": "true"}
-
-
-def _as_sent(stored: StoredNotification) -> SentNotification:
-    content = _content.decode(stored.content)
-    return SentNotification(
-        id=stored.id,
-        status=stored.status,
-        to=_target.decode(stored.to),
-        category=content.category,
-        title=content.title,
-        body=content.body,
-        data=content.data,
-        link=content.link,
-        icon=content.icon,
-        actions=content.actions,
-        priority=content.priority,
-        created_at=content.created_at,
-        expires_at=content.expires_at,
-        accepted_at=timestamp(stored.accepted_at),
-        stored_at=None if stored.stored_at is None else timestamp(stored.stored_at),
-        receipts=Receipts(recipients=stored.recipients, delivered=stored.delivered, seen=0, read=0),
-    )
-
-
-def _unknown(notification: str) -> ProblemError:
-    return ProblemError("not_found", f"There is no notification {notification[:64]!r}.")

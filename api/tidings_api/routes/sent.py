@@ -1,0 +1,132 @@
+"""What was sent and what became of it: for the sender."""
+
+from typing import Annotated, Final
+
+import msgspec
+from litestar import get
+from litestar.params import PathParameter
+
+from tidings.protocol import limits
+from tidings.protocol.notifications import Receipts
+from tidings.protocol.rest import (
+    ReceiptPage,
+    SentNotification,
+    SentPage,
+    SentTarget,
+    UserReceipt,
+)
+from tidings_api.authorisation import needs
+from tidings_api.cursors import Cursors
+from tidings_api.problems import ProblemError
+from tidings_api.requests import Caller, Category, Cursor, Limit, OpenStore
+from tidings_workers.store import NoUserReceipts, StoredNotification, UserProgress
+from tidings_workers.store.sends import Content, timestamp, timestamp_or_none
+
+NotificationPath = Annotated[
+    str, PathParameter(description="A notification's id, as the answer to its sending gave it.")
+]
+
+_content: Final = msgspec.json.Decoder(Content)
+_target: Final = msgspec.json.Decoder(SentTarget)
+
+
+@get("/v1/notifications", opt=needs("read"), summary="List what was sent")
+async def list_sent(
+    identity: Caller,
+    store: OpenStore,
+    category: Category = None,
+    limit: Limit = limits.PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> SentPage:
+    """The tenant's notifications, newest first, each with its status and receipts."""
+    cursors = Cursors(store, identity.tenant, "sent", category)
+    page = await store.sent(identity.tenant, category, limit, cursors.read(cursor))
+    return SentPage(
+        [_as_sent(stored) for stored in page.items], cursors.write(page.next), cursors.write(page.previous)
+    )
+
+
+@get("/v1/notifications/{notification:str}", opt=needs("read"), summary="Get a notification and its receipts")
+async def get_notification(
+    notification: NotificationPath, identity: Caller, store: OpenStore
+) -> SentNotification:
+    """The notification as it was sent, how far it came, and how many users it reached."""
+    stored = await store.notification(identity.tenant, notification)
+    if stored is None:
+        raise no_such(notification)
+    return _as_sent(stored)
+
+
+@get(
+    "/v1/notifications/{notification:str}/receipts",
+    opt=needs("read"),
+    summary="List the receipts of a notification by user",
+)
+async def list_receipts(
+    notification: NotificationPath,
+    identity: Caller,
+    store: OpenStore,
+    limit: Limit = limits.PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> ReceiptPage:
+    """How far a notification came with each of its users: for users and compound targets.
+
+    What went to one group or to all is kept once for everybody, and only counted: 422.
+    """
+    cursors = Cursors(store, identity.tenant, "receipts", notification)
+    packed = cursors.read(cursor)
+    try:
+        page = await store.receipts(identity.tenant, notification, limit, packed)
+    except NoUserReceipts:
+        raise ProblemError(
+            "invalid_request",
+            "For a notification to one group or to all only counts are kept: "
+            "GET /v1/notifications/{notification} has them.",
+        ) from None
+    if page is None:
+        raise no_such(notification)
+    return ReceiptPage(
+        [_receipt(progress) for progress in page.items],
+        cursors.write(page.next),
+        cursors.write(page.previous),
+    )
+
+
+def no_such(notification: str) -> ProblemError:
+    """404 for an id that this tenant has not."""
+    return ProblemError("not_found", f"There is no notification {notification[:64]!r}.")
+
+
+def _receipt(progress: UserProgress) -> UserReceipt:
+    return UserReceipt(
+        user=progress.user,
+        delivered=progress.delivered,
+        seen=progress.seen,
+        read=progress.read,
+        seen_at=timestamp_or_none(progress.seen_at),
+        read_at=timestamp_or_none(progress.read_at),
+    )
+
+
+def _as_sent(stored: StoredNotification) -> SentNotification:
+    content = _content.decode(stored.content)
+    return SentNotification(
+        id=stored.id,
+        status=stored.status,
+        to=_target.decode(stored.to),
+        category=content.category,
+        title=content.title,
+        body=content.body,
+        data=content.data,
+        link=content.link,
+        icon=content.icon,
+        actions=content.actions,
+        priority=content.priority,
+        created_at=content.created_at,
+        expires_at=content.expires_at,
+        accepted_at=timestamp(stored.accepted_at),
+        stored_at=timestamp_or_none(stored.stored_at),
+        receipts=Receipts(
+            recipients=stored.recipients, delivered=stored.delivered, seen=stored.seen, read=stored.read
+        ),
+    )

@@ -1,0 +1,165 @@
+"""Marking by REST: each way to say what, what it changes, and what is answered."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import Bearer
+from tests.support.rest import send
+
+PATH = "/v1/users/ana/notifications"
+
+
+@pytest.fixture
+def scopes(bearer: Bearer) -> dict[str, str]:
+    return bearer("send read groups users")
+
+
+async def mark(api: httpx.AsyncClient, headers: dict[str, str], **body: Any) -> dict[str, Any]:
+    answer = await api.post(f"{PATH}/mark", json=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    result: dict[str, Any] = answer.json()
+    return result
+
+
+async def items(api: httpx.AsyncClient, headers: dict[str, str], **query: str) -> dict[str, dict[str, Any]]:
+    """The items of the inbox by id."""
+    page = (await api.get(PATH, params=query, headers=headers)).json()
+    return {item["notification"]["id"]: item for item in page["items"]}
+
+
+def without_version(counts: dict[str, Any]) -> dict[str, Any]:
+    return {name: count for name, count in counts.items() if name != "version"}
+
+
+async def test_ids_are_marked_once(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
+    """Marking says how many changed, gives the counts after it, and changes nothing the second time."""
+    ids = [await send(api, scopes, {"users": ["ana"]}) for _ in range(3)]
+    first = await mark(api, scopes, state="read", ids=[ids[0], ids[1], ids[1]])
+    assert (first["changed"], without_version(first["counts"])) == (2, {"unseen": 1, "unread": 1})
+    assert "unknown" not in first
+    before = await items(api, scopes)
+    again = await mark(api, scopes, state="read", ids=ids[:2])
+    assert again == {"changed": 0, "counts": first["counts"]}
+    assert await items(api, scopes) == before
+    page = (await api.get(PATH, headers=scopes)).json()
+    assert page["counts"] == first["counts"]
+
+
+async def test_up_to_marks_each_log_to_its_position(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
+    """Positions are per log, and one past the end means the end as it is now, not what comes later."""
+    await api.put("/v1/groups/team/members/ana", headers=scopes)
+    for to in ({"users": ["ana"]}, {"groups": ["team"]}, {"all": True}) * 3:
+        await send(api, scopes, to)
+    marked = await mark(api, scopes, state="seen", up_to={"user": 2, "group:team": 10**15, "all": 0})
+    assert (marked["changed"], without_version(marked["counts"])) == (5, {"unseen": 4, "unread": 9})
+    late = await send(api, scopes, {"groups": ["team"]})
+    assert (await items(api, scopes))[late]["state"] == "unseen"
+
+
+async def test_all_may_be_narrowed_to_a_category(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
+    """All of a category are marked in every log and nothing else; then all are."""
+    for to in ({"users": ["ana"]}, {"all": True}):
+        for category in ("orders", "chat"):
+            await send(api, scopes, to, category=category)
+    orders = await mark(api, scopes, state="read", all=True, category="orders")
+    assert (orders["changed"], orders["counts"]["unread"]) == (2, 2)
+    assert {
+        item["notification"]["category"] for item in (await items(api, scopes, state="read")).values()
+    } == {"orders"}
+    everything = await mark(api, scopes, state="read", all=True)
+    assert (everything["changed"], everything["counts"]["unread"]) == (2, 0)
+
+
+async def test_undo_takes_back_as_much_as_it_says(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
+    """Unread takes back read only, unseen both; archived items are out of the counts until they come back."""
+    identity = await send(api, scopes, {"users": ["ana"]})
+    steps = [
+        ("read", "read", 0, 0),
+        ("unread", "seen", 0, 1),
+        ("read", "read", 0, 0),
+        ("unseen", "unseen", 1, 1),
+    ]
+    for state, item_state, unseen, unread in steps:
+        marked = await mark(api, scopes, state=state, ids=[identity])
+        assert (marked["changed"], without_version(marked["counts"])) == (
+            1,
+            {"unseen": unseen, "unread": unread},
+        )
+        assert (await items(api, scopes))[identity]["state"] == item_state
+    archived = await mark(api, scopes, state="archived", ids=[identity])
+    assert without_version(archived["counts"]) == {"unseen": 0, "unread": 0}
+    assert await items(api, scopes) == {}
+    back = await mark(api, scopes, state="unarchived", all=True)
+    assert (back["changed"], without_version(back["counts"])) == (1, {"unseen": 1, "unread": 1})
+
+
+async def test_the_first_time_wins(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
+    """A later mark of the same state, alone or with all, does not move the time of the first."""
+    first, second = [await send(api, scopes, {"users": ["ana"]}) for _ in range(2)]
+    await mark(api, scopes, state="seen", ids=[first])
+    seen_at = (await items(api, scopes))[first]["seen_at"]
+    await mark(api, scopes, state="read", all=True)
+    found = await items(api, scopes)
+    assert found[first]["seen_at"] == seen_at
+    assert found[first]["read_at"] == found[second]["seen_at"] > seen_at
+
+
+async def test_what_is_not_in_the_inbox_is_unknown(
+    api: httpx.AsyncClient, bearer: Bearer, scopes: dict[str, str]
+) -> None:
+    """Ids and logs that are not the user's are named in `unknown` and marked nowhere, the rest is marked."""
+    foreign = await send(api, bearer("send", tenant="other"), {"users": ["ana"]})
+    bobs = await send(api, scopes, {"users": ["bob"]})
+    excluded = await send(api, scopes, {"all": True, "exclude": ["ana"]})
+    missed = await send(api, scopes, {"groups": ["team"]})
+    await api.put("/v1/groups/team/members/ana", headers=scopes)
+    recalled, mine = [await send(api, scopes, {"users": ["ana"]}) for _ in range(2)]
+    await api.delete(f"/v1/notifications/{recalled}", headers=scopes)
+    nobody = "0198c5f0-0000-7000-8000-000000000000"
+    strange = [foreign, bobs, excluded, missed, recalled, nobody, "nope", "", "\u0000", "user/1", "x" * 500]
+    marked = await mark(api, scopes, state="read", ids=[strange[0], mine, *strange[1:]])
+    assert (marked["changed"], sorted(marked["unknown"])) == (1, sorted(strange))
+    marked = await mark(api, scopes, state="read", up_to={"user": 9, "group:others": 1})
+    assert (marked["changed"], marked["unknown"]) == (0, ["group:others"])
+    bob = (await api.get("/v1/users/bob/notifications?state=read", headers=scopes)).json()
+    assert bob["items"] == []
+    other = await api.get(PATH, headers=bearer("read", tenant="other"))
+    assert other.json()["counts"]["unread"] == 1
+
+
+async def test_a_user_marks_the_own_inbox_alone(
+    api: httpx.AsyncClient, bearer: Bearer, scopes: dict[str, str]
+) -> None:
+    """A user's token marks what the user has of a broadcast, and nobody else's part of it."""
+    await send(api, scopes, {"all": True})
+    own = await api.post(
+        "/v1/me/notifications/mark",
+        json={"state": "read", "all": True},
+        headers=bearer("inbox", subject="ana"),
+    )
+    assert (own.json()["changed"], own.json()["counts"]["unread"]) == (1, 0)
+    bob = (await api.get("/v1/users/bob/notifications", headers=scopes)).json()
+    assert bob["counts"]["unread"] == 1
+
+
+async def test_marks_at_the_same_time_all_count(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
+    """Of overlapping marks that run at once each item is changed by exactly one, and the counts are right."""
+    ids = [await send(api, scopes, {"users": ["ana"]}) for _ in range(12)]
+    answers = await asyncio.gather(
+        *(mark(api, scopes, state="read", ids=ids[start : start + 6]) for start in range(8)),
+        mark(api, scopes, state="read", up_to={"user": 7}),
+    )
+    assert sum(answer["changed"] for answer in answers) == 12
+    page = (await api.get(PATH, headers=scopes)).json()
+    assert without_version(page["counts"]) == {"unseen": 0, "unread": 0}
+
+
+async def test_a_thousand_ids_are_marked_at_once(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
+    """The most that one mark may name is marked by one request."""
+    body = {"notifications": [{"to": {"users": ["ana"]}, "title": "x"}] * 1000}
+    sent = await api.post("/v1/notifications/batch", json=body, headers=scopes)
+    ids = [result["id"] for result in sent.json()["results"]]
+    assert (await mark(api, scopes, state="read", ids=ids))["changed"] == 1000

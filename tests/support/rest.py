@@ -1,0 +1,41 @@
+"""The REST API as a client uses it: sending, and walking through the pages of a list."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+
+async def send(api: httpx.AsyncClient, headers: dict[str, str], to: dict[str, Any], **fields: Any) -> str:
+    """Sends a notification, with the title x unless told otherwise; its id."""
+    body = {"title": "x", **fields, "to": to}
+    answer = await api.post("/v1/notifications", json=body, headers=headers)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+async def walk(
+    api: httpx.AsyncClient,
+    path: str,
+    headers: dict[str, str],
+    limit: int,
+    query: Mapping[str, str] | None = None,
+) -> list[list[Any]]:
+    """The pages of a list from its start to its end, and then back again by `previous`."""
+    asked: dict[str, str | int] = {**(query or {}), "limit": limit}
+    page = (await api.get(path, params=asked, headers=headers)).json()
+    forward = [page]
+    while page["next"]:
+        page = (await api.get(path, params=asked | {"cursor": page["next"]}, headers=headers)).json()
+        if page["items"]:
+            forward.append(page)
+    back = [forward[-1]["items"]]
+    page = forward[-1]
+    while page["previous"]:
+        page = (await api.get(path, params=asked | {"cursor": page["previous"]}, headers=headers)).json()
+        if page["items"]:
+            back.append(page["items"])
+    assert [item for items in reversed(back) for item in items] == [
+        item for page in forward for item in page["items"]
+    ]
+    return [page["items"] for page in forward]
