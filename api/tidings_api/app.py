@@ -17,7 +17,7 @@ from tidings_api.requests import (
     provide_store,
     refuse_unknown_query,
 )
-from tidings_api.routes import docs, groups, health, inbox, notifications, tokens
+from tidings_api.routes import docs, groups, health, inbox, notifications, tokens, users
 from tidings_api.services import Documents, Services
 
 # Bodies are limited by tidings_api.bodies, which reads them all; this is Litestar's own second fence.
@@ -28,6 +28,7 @@ ROUTERS: Final = (
     notifications.routes,
     groups.routes,
     inbox.routes,
+    users.routes,
     tokens.routes,
     health.routes,
     docs.routes,

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from tidings.protocol.closing import CloseCode
 from tidings_workers.store.core import Core, pack, text
-from tidings_workers.store.keys import GATEWAYS, closings, index, milliseconds
+from tidings_workers.store.keys import GATEWAYS, Log, closings, index, milliseconds
 
 KEPT_SECONDS: Final = 3600
 """How long what a gateway left behind is kept for others to take it out."""
@@ -66,26 +66,27 @@ class Sessions:
     async def presence(self, tenant: str, user: str) -> UserPresence:
         """Who is there now. Takes out what dead gateways left behind."""
         log = self._core.keys.user(tenant, user)
-        raw_seen, raw_open, raw_lost = await self._core.run("presence", log.partition, log.base)
-        seen = int(raw_seen)
-        lost: dict[str, list[OpenConnection]] = {}
-        for row in map(_connection, raw_lost):
-            lost.setdefault(row.gateway, []).append(row)
-        for gateway, rows in lost.items():
-            beat = await self._core.connection.call("ZSCORE", GATEWAYS, gateway)
-            for row in rows:
-                at = int(float(beat)) if beat is not None else row.connected_at
-                await self.leave(gateway, {row.id: log.base}, at=max(at, row.connected_at), if_dead=True)
-                seen = max(seen, at, row.connected_at)
-        found = sorted(map(_connection, raw_open), key=lambda row: (row.connected_at, row.id))
+        seen, found, lost = await self._connections(log)
+        for row, at in lost:
+            await self.leave(row.gateway, {row.id: log.base}, at=at, if_dead=True)
+            seen = max(seen, at)
         return UserPresence(found, seen or None)
+
+    async def _connections(
+        self, log: Log
+    ) -> tuple[int, list[OpenConnection], list[tuple[OpenConnection, int]]]:
+        """When the user was seen, what is open, and what dead gateways left, each with when it ended."""
+        raw_seen, raw_open, raw_lost = await self._core.run("presence", log.partition, log.base)
+        lost = []
+        for row in map(_connection, raw_lost):
+            beat = await self._core.connection.call("ZSCORE", GATEWAYS, row.gateway)
+            lost.append((row, max(int(float(beat or 0)), row.connected_at)))
+        found = sorted(map(_connection, raw_open), key=lambda row: (row.connected_at, row.id))
+        return int(raw_seen), found, lost
 
     async def disconnect(self, tenant: str, user: str, code: CloseCode) -> list[Closed]:
         """Close every connection of a user: nobody is there when this returns; idempotent."""
-        # Only here is it known when a dead gateway was last heard of.
-        await self.presence(tenant, user)
-        log = self._core.keys.user(tenant, user)
-        return await self._kick(log.partition, log.base, code, [])
+        return await self._kick(self._core.keys.user(tenant, user), code, [])
 
     async def disconnect_one(self, tenant: str, connection: str, code: CloseCode) -> bool:
         """Close one connection; False when the tenant has none of this id."""
@@ -99,10 +100,13 @@ class Sessions:
         base = text(raw)
         if base.split("/")[1] != tenant:
             return False
-        return bool(await self._kick(partition, base, code, [connection]))
+        return bool(await self._kick(self._core.keys.of(base), code, [connection]))
 
-    async def _kick(self, partition: int, base: str, code: CloseCode, ids: list[str]) -> list[Closed]:
-        rows = await self._core.run("kick", partition, pack([base, code.code, ids]))
+    async def _kick(self, log: Log, code: CloseCode, ids: list[str]) -> list[Closed]:
+        # Only here, not in the user's slot, is it known when a dead gateway was last heard of.
+        _, _, lost = await self._connections(log)
+        beats = [part for row, at in lost for part in (row.gateway, at)]
+        rows = await self._core.run("kick", log.partition, pack([log.base, code.code, ids, beats]))
         return [Closed(text(gateway), text(connection)) for gateway, connection in rows]
 
     async def unclosed(self, connections: Iterable[Closed]) -> list[Closed]:

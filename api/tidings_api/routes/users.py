@@ -1,0 +1,60 @@
+"""Users: who is connected, and ending that."""
+
+from typing import Annotated, Final
+
+from litestar import Router, delete, get
+from litestar.params import PathParameter
+
+from tidings.protocol import closing
+from tidings.protocol.names import ID_PATTERN
+from tidings.protocol.rest import OpenConnection, Presence
+from tidings_api.authorisation import needs
+from tidings_api.problems import ProblemError
+from tidings_api.requests import Caller, OpenStore, UserPath
+from tidings_workers.store.keys import milliseconds
+from tidings_workers.store.sends import timestamp
+
+ConnectionPath = Annotated[
+    str,
+    PathParameter(pattern=ID_PATTERN, description="A connection's id, as in its welcome and in presence."),
+]
+
+
+@get("/v1/users/{user:str}/presence", opt=needs("read"), summary="See whether a user is online")
+async def get_presence(user: UserPath, identity: Caller, store: OpenStore) -> Presence:
+    """The user's open connections on all gateways, oldest first.
+
+    A gateway that was killed is noticed within 15 s.
+    """
+    found = await store.presence(identity.tenant, user)
+    seen_at = milliseconds() if found.connections else found.seen_at
+    return Presence(
+        online=bool(found.connections),
+        connections=[
+            OpenConnection(row.id, row.device, timestamp(row.connected_at)) for row in found.connections
+        ],
+        last_seen_at=timestamp(seen_at) if seen_at is not None else None,
+    )
+
+
+@delete("/v1/users/{user:str}/connections", opt=needs("users"), summary="Disconnect a user")
+async def disconnect_user(user: UserPath, identity: Caller, store: OpenStore) -> None:
+    """Closes every connection of the user with 4005, which tells the clients to stay away; idempotent.
+
+    It bars nobody: who has a token may connect again.
+    """
+    await store.disconnect(identity.tenant, user, closing.DISCONNECTED)
+
+
+@delete(
+    "/v1/connections/{connection_id:str}", opt=needs("users"), summary="Disconnect one connection of a user"
+)
+async def disconnect_connection(connection_id: ConnectionPath, identity: Caller, store: OpenStore) -> None:
+    """Closes one connection with 4005; `not_found` for one that is not open."""
+    if not await store.disconnect_one(identity.tenant, connection_id, closing.DISCONNECTED):
+        raise ProblemError("not_found", f"There is no open connection {connection_id!r}.")
+
+
+routes: Final = Router(
+    "/", tags=["Users"], route_handlers=[get_presence, disconnect_user, disconnect_connection]
+)
