@@ -1,79 +1,14 @@
 """The command `tidings`, run as a user runs it."""
 
-import asyncio
 import json
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from tests.sdk.gateway import KEY, Gateway, Peer, notification
-
-TIME = "2026-11-22T07:00:00.123Z"
-
-
-async def tidings(*arguments: str, url: str = "http://127.0.0.1:9", key: str = KEY) -> Process:
-    environment = {"TIDINGS_URL": url, "TIDINGS_KEY": key, "PATH": "/usr/bin", "TZ": "UTC", "COLUMNS": "200"}
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-W",
-        "error",
-        "-c",
-        "from tidings.cli import main; main()",
-        *arguments,
-        stdout=PIPE,
-        stderr=PIPE,
-        env=environment,
-    )
-
-
-async def finished(*arguments: str, **options: Any) -> tuple[int | None, str, str]:
-    """Exit code, stdout and stderr."""
-    process = await tidings(*arguments, **options)
-    out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
-
-
-class Api:
-    """An API on a real socket: one canned answer per method and path."""
-
-    def __init__(self, answers: dict[str, tuple[int, Any]]) -> None:
-        self.answers = answers
-        self.bodies: list[Any] = []
-        self.url = ""
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request and close."""
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        method, target, _ = head.split(" ", 2)
-        length = next(
-            (int(line[15:]) for line in head.lower().split("\r\n") if line.startswith("content-length:")), 0
-        )
-        self.bodies.append(json.loads(await reader.readexactly(length)) if length else target)
-        status, answer = self.answers[f"{method} {target.partition('?')[0]}"]
-        body = json.dumps(answer).encode()
-        writer.write(
-            f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
-        )
-        writer.write(body)
-        writer.close()
-        await writer.wait_closed()
-
-
-@asynccontextmanager
-async def playing(answers: dict[str, tuple[int, Any]]) -> AsyncIterator[Api]:
-    api = Api(answers)
-    server = await asyncio.start_server(api.serve, "127.0.0.1", 0)
-    async with server:
-        api.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        yield api
-
-
-SENT = {"id": "n1", "status": "accepted", "durability": "everysec", "accepted_at": TIME}
+from tests.sdk.gateway import Gateway, Peer, notification
+from tests.sdk.scripted import SENT
+from tests.sdk.shell import finished, playing, tidings
 
 
 async def test_send_says_what_it_sent() -> None:
@@ -119,10 +54,19 @@ async def test_send_answers_scripts_in_json() -> None:
         (("send", "Hi", "--user", "ana"), {"key": "demo.k1"}, 1, "<tenant>.<kid>.<secret>"),
         (("send", "Hi", "--user", "a/b"), {}, 1, "'a/b'"),
         (("send", "Hi"), {}, 1, "target"),
-        (("listen",), {}, 1, "user"),
+        (("listen",), {}, 2, "--user"),
         (("send", "Hi", "--user", "ana", "--data", "[1]"), {}, 2, "JSON object"),
         (("send", "Hi", "--bogus"), {}, 2, "--bogus"),
         (("inbox",), {}, 2, "--user"),
+        (("inbox", "--user", "ana", "--token", "mine"), {}, 2, "--token"),
+        (("inbox", "--user", "ana", "--unread", "--state", "read"), {}, 2, "--unread"),
+        (("mark", "read", "--user", "ana"), {}, 2, "--all"),
+        (("mark", "read", "n1", "--all", "--user", "ana"), {}, 2, "--all"),
+        (("mark", "lost", "n1", "--user", "ana"), {}, 2, "unread"),
+        (("mark", "read", "--up-to", "user", "--user", "ana"), {}, 2, "user=12"),
+        (("mark", "read", "a/b", "--user", "ana"), {}, 1, "'a/b'"),
+        (("receipts",), {}, 2, "ID"),
+        (("presence", "a/b"), {}, 1, "'a/b'"),
         (("shout",), {}, 2, "shout"),
     ],
 )
@@ -203,28 +147,3 @@ async def test_listen_gives_scripts_the_frames() -> None:
     assert gap == {"type": "gap", "log": "user", "from": 1, "to": 2, "missed": 2, "reason": "trimmed"}
     assert (third["position"], third["notification"]["title"]) == (3, "title 3")
     assert fourth["position"] == 4
-
-
-@pytest.mark.parametrize(("limit", "shown"), [("0", 3), ("2", 2), ("50", 3)])
-async def test_inbox_prints_items_and_counts(limit: str, shown: int) -> None:
-    """Items come newest first up to the limit, and the counts go to stderr."""
-    items = [
-        {"log": "user", "position": at, "state": "unseen", "notification": notification(at)}
-        for at in (3, 2, 1)
-    ]
-    page = {
-        "items": items,
-        "next": None,
-        "previous": None,
-        "counts": {"unseen": 3, "unread": 3, "version": 1},
-        "epoch": "e1",
-        "positions": {"user": 3},
-    }
-    async with playing({"GET /v1/users/ana/notifications": (200, page)}) as api:
-        code, out, err = await finished("inbox", "--user", "ana", "--limit", limit, url=api.url)
-        _, lines, _ = await finished("inbox", "--user", "ana", "--limit", limit, "--json", url=api.url)
-    assert code == 0
-    assert out.splitlines()[0] == "2026-11-22 07:00:00  user  unseen  title 3"
-    assert len(out.splitlines()) == len(lines.splitlines()) == shown
-    assert err == "3 unseen, 3 unread\n"
-    assert json.loads(lines.splitlines()[0])["notification"]["id"] == "n3"

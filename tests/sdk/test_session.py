@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidings import CaughtUp, Connected, FrameRefusedError, Gap, InvalidArgumentError, Resume
+from tidings import CaughtUp, Changed, Connected, FrameRefusedError, Gap, InvalidArgumentError, Resume
 from tidings._listen.session import Answered, MalformedFrameError, RefreshWanted, Session
 from tidings.protocol import limits
 from tidings.protocol.frames import Delivered, ErrorFrame
@@ -238,6 +238,7 @@ def test_marks_are_answered_by_their_ref() -> None:
     assert json.loads(text) == {"type": "mark", "state": "read", "ids": ["n1"], "ref": first}
     stated = frame("state", counts=COUNTS, state_version=1, changes=[], ref=first)
     answer, changed = session.receive(stated)
+    assert isinstance(changed, Changed)
     assert answer == Answered(first, changed)
     assert session.receive(stated) == [changed]
     assert len(session.unanswered()) == 1

@@ -67,11 +67,17 @@ def _listed(items: Items) -> Iterable[Item]:
 
 
 def _id(item: Item) -> str:
-    if not isinstance(item, str):
-        item = item.id if isinstance(item, Notification) else item.notification.id
-    if not is_id(item):
+    match item:
+        case str():
+            id = item
+        case Notification():
+            id = item.id
+        case _:
+            shown = getattr(item, "notification", None)
+            id = shown.id if isinstance(shown, Notification) else ""
+    if not is_id(id):
         raise InvalidArgumentError(f"{item!r} cannot name a notification: ids are {ID_RULE}")
-    return item
+    return id
 
 
 class Marks(ABC, Generic[R_co]):

@@ -1,4 +1,4 @@
-"""The command `tidings`: send, listen and look into inboxes from a shell.
+"""The command `tidings`: send, listen, look into inboxes and mark what is in them, from a shell.
 
 Each subcommand is imported only when it runs. Exit codes: 0 done; 1 it could not be done, stderr says
 why in one line; 2 wrong usage.
@@ -11,6 +11,7 @@ from typing import NoReturn
 from cyclopts import App, CycloptsError
 
 import tidings
+from tidings.cli.common import WrongUsageError
 
 app = App(
     name="tidings",
@@ -22,6 +23,10 @@ app = App(
 app.command("tidings.cli.send:send", name="send", help="Send a notification.")
 app.command("tidings.cli.listen:listen", name="listen", help="Print a user's notifications as they come.")
 app.command("tidings.cli.inbox:inbox", name="inbox", help="Print a user's inbox, newest first.")
+app.command("tidings.cli.mark:mark", name="mark", help="Mark what is in a user's inbox.")
+app.command("tidings.cli.sent:sent", name="sent", help="Print what was sent, newest first.")
+app.command("tidings.cli.receipts:receipts", name="receipts", help="Print who got, saw and read it.")
+app.command("tidings.cli.presence:presence", name="presence", help="Print whether a user is online.")
 
 
 def main() -> NoReturn:
@@ -29,6 +34,9 @@ def main() -> NoReturn:
     try:
         code = app(exit_on_error=False)
     except CycloptsError:
+        code = 2
+    except WrongUsageError as error:
+        print(f"tidings: {error}", file=sys.stderr)
         code = 2
     except KeyboardInterrupt:
         code = 130

@@ -2,45 +2,85 @@
 
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from tidings import InboxItem, Tidings
-from tidings.cli.common import Common, note, print_json
+from tidings import Counts, Inbox, InboxItem
+from tidings.cli.common import Common, Owner, WrongUsageError, in_words, note, print_json
 from tidings.protocol import limits
 from tidings.protocol.rest import StateFilter
 
 
 def inbox(
     *,
-    user: Annotated[str, Parameter(help="Whose inbox.")],
+    owner: Owner = Owner(),  # noqa: B008 - frozen
     state: Annotated[StateFilter | None, Parameter(help="Only what is in this state.")] = None,
-    category: Annotated[str | None, Parameter(help="Only this category.")] = None,
+    unread: Annotated[bool, Parameter(help="As --state unread.", negative="")] = False,
+    category: Annotated[
+        str | None, Parameter(help="Only this category; with a dot at the end, all that begin so.")
+    ] = None,
+    log: Annotated[str | None, Parameter(help="Only this log: user, all or group:ID.")] = None,
+    after: Annotated[datetime | None, Parameter(help="Only what was sent after this time.")] = None,
+    before: Annotated[datetime | None, Parameter(help="Only what was sent before this time.")] = None,
     limit: Annotated[
         int, Parameter(help="At most so many; 0 for all.", validator=Number(gte=0))
     ] = limits.PAGE_DEFAULT,
+    counts: Annotated[
+        bool, Parameter(help="Print how much is unseen and unread instead, by category.", negative="")
+    ] = False,
+    mark_read: Annotated[bool, Parameter(help="Mark what was printed as read.", negative="")] = False,
+    ids: Annotated[bool, Parameter(help="Print ids too, as `tidings mark` takes them.", negative="")] = False,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
     """Print a user's inbox, newest first."""
-    with Tidings(common.url, key=common.require_key()) as client:
-        size = min(limit, limits.PAGE_MAXIMUM) if limit else limits.PAGE_MAXIMUM
-        show = print_json if common.json else _people()
+    if unread and state:
+        raise WrongUsageError("Give either --unread or --state")
+    with owner.client(common) as client:
+        of_owner = client.inbox(owner.user)
+        if counts:
+            _print_counts(of_owner.counts(by_category=True), as_json=common.json)
+            return 0
+        pages = of_owner.list(
+            state="unread" if unread else state,
+            category=category,
+            log=log,
+            after=after and after.astimezone(),
+            before=before and before.astimezone(),
+            limit=min(limit, limits.PAGE_MAXIMUM) if limit else limits.PAGE_MAXIMUM,
+        ).pages()
+        show = print_json if common.json else _people(ids=ids)
         left = limit or sys.maxsize
-        for page in client.inbox(user).list(state=state, category=category, limit=size).pages():
-            for item in page.items[:left]:
+        for page in pages:
+            shown = page.items[:left]
+            for item in shown:
                 show(item)
             left -= len(page.items)
+            now = _marked_read(of_owner, shown, page.counts) if mark_read else page.counts
             if left <= 0 or page.next is None:
                 if not common.json:
-                    note(f"{page.counts.unseen} unseen, {page.counts.unread} unread")
+                    note(in_words(now))
                 break
     return 0
 
 
-def _people() -> Callable[[InboxItem], None]:
+def _marked_read(inbox: Inbox, items: tuple[InboxItem, ...], before: Counts) -> Counts:
+    return inbox.mark_read(items).counts if items else before
+
+
+def _print_counts(counts: Counts, *, as_json: bool) -> None:
+    if as_json:
+        print_json(counts)
+        return
+    print(in_words(counts))
+    for category, part in sorted((counts.categories or {}).items()):
+        print(f"  {category or '(no category)'}: {part.unseen} unseen, {part.unread} unread")
+
+
+def _people(*, ids: bool) -> Callable[[InboxItem], None]:
     from tidings.cli.lines import Printer  # noqa: PLC0415 - loads rich, which scripts do not need
 
-    printer = Printer()
+    printer = Printer(ids=ids)
     return lambda item: printer.notification(item.log, item.notification, item.state)

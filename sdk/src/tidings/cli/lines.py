@@ -1,46 +1,98 @@
-"""Notifications as lines for people."""
+"""Notifications and what becomes of them, as lines for people."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
-from tidings.protocol.notifications import Notification
+from tidings.protocol.frames import Stated
+from tidings.protocol.notifications import Notification, Receipts
 
 _PRIORITY = {"low": "dim", "normal": "bold", "high": "bold yellow", "urgent": "bold red"}
+REMEMBERED: Final = 1_000
 
 
 class Printer:
-    """Prints one line per notification, with colours on a terminal only."""
+    """Prints one line per notification or change, with colours on a terminal only.
 
-    def __init__(self) -> None:
+    With `ids`, each line of a notification ends in its id.
+    """
+
+    def __init__(self, *, ids: bool = False) -> None:
         self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._ids = ids
+        self._titles: dict[str, str] = {}
 
     def notification(self, log: str, notification: Notification, extra: str = "") -> None:
         """Local time, log, category, title, body, link; what is absent is left out."""
-        line = Text()
-        line.append(_local(notification.created_at), style="dim")
-        line.append(f"  {_clean(log)}", style="cyan")
+        self._remember(notification)
+        line = _begun(notification.created_at)
+        line.append(f"  {clean(log)}", style="cyan")
         if notification.category:
-            line.append(f"  {_clean(notification.category)}", style="magenta")
+            line.append(f"  {clean(notification.category)}", style="magenta")
         if extra:
             line.append(f"  {extra}", style="dim")
         if notification.title:
-            line.append(f"  {_clean(notification.title)}", style=_PRIORITY.get(notification.priority, "bold"))
+            line.append(f"  {clean(notification.title)}", style=_PRIORITY.get(notification.priority, "bold"))
         if notification.body:
-            line.append(f"  {_clean(notification.body)}")
+            line.append(f"  {clean(notification.body)}")
         if not notification.title and not notification.body:
-            line.append(f"  {_clean(str(notification.data))}")
+            line.append(f"  {clean(str(notification.data))}")
         if notification.link:
-            line.append(f"  {_clean(notification.link)}", style="blue")
+            line.append(f"  {clean(notification.link)}", style="blue")
+        if self._ids:
+            line.append(f"  {clean(notification.id)}", style="dim")
+        self._print(line)
+
+    def change(self, change: Stated) -> None:
+        """Local time, new state and title of what another device marked."""
+        for one in change.changes or ():
+            self._change(one.at, one.state, self._titles.get(one.id, one.id))
+        if change.all and change.at:
+            which = f"everything in {change.category}" if change.category else "everything"
+            self._change(change.at, change.state or "", which)
+        elif change.up_to and change.at:
+            self._change(change.at, change.state or "", f"everything up to {_in_words(change.up_to)}")
+
+    def _change(self, at: datetime, state: str, what: str) -> None:
+        line = _begun(at)
+        line.append(f"  {clean(state)} on another device", style="green")
+        line.append(f"  {clean(what)}")
+        self._print(line)
+
+    def _remember(self, notification: Notification) -> None:
+        self._titles[notification.id] = notification.title or notification.body or notification.id
+        if len(self._titles) > REMEMBERED:
+            del self._titles[next(iter(self._titles))]
+
+    def _print(self, line: Text) -> None:
         self._console.print(line)
         self._console.file.flush()
 
 
-def _local(time: datetime) -> str:
+def local(time: datetime) -> str:
+    """A time where the reader is, to the second."""
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """On one line, and without the control characters that would command the terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def in_words(receipts: Receipts) -> str:
+    """Receipts for people."""
+    recipients = "everybody" if receipts.recipients is None else f"{receipts.recipients} recipients"
+    return f"{recipients}, {receipts.delivered} delivered, {receipts.seen} seen, {receipts.read} read"
+
+
+def _begun(time: datetime) -> Text:
+    line = Text()
+    line.append(local(time), style="dim")
+    return line
+
+
+def _in_words(positions: Mapping[str, int]) -> str:
+    return ", ".join(f"{log} {position}" for log, position in positions.items())

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from tidings import (
     AsyncTidings,
+    Changed,
     Connected,
     Delivery,
     Disconnected,
@@ -19,37 +20,33 @@ from tidings import (
     LiveInbox,
     Recalled,
 )
-from tidings.cli.common import Common, note, print_json
+from tidings.cli.common import Common, Owner, in_words, note, print_json
 
 
 async def listen(
     *,
-    user: Annotated[str | None, Parameter(help="Who listens.", show_default=False)] = None,
+    owner: Owner = Owner(),  # noqa: B008 - frozen
     device: Annotated[
         str | None, Parameter(help="This device's name: the next time it goes on where it left off.")
     ] = None,
     rewind: Annotated[int | None, Parameter(help="Start with the last so many, at most 200.")] = None,
     count: Annotated[int | None, Parameter(help="Leave after so many notifications.")] = None,
-    token: Annotated[str | None, Parameter(help="A user's own token, instead of a key.")] = None,
+    mark_read: Annotated[bool, Parameter(help="Mark what was printed as read.", negative="")] = False,
+    ids: Annotated[bool, Parameter(help="Print ids too, as `tidings mark` takes them.", negative="")] = False,
     realtime_url: Annotated[
         str | None, Parameter(help="Where to connect, instead of where the API says.")
     ] = None,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Print a user's notifications as they come, one line each, until Ctrl-C."""
-    if token:
-        client = AsyncTidings(common.url, token=token)
-    else:
-        client = AsyncTidings(common.url, key=common.require_key())
-    async with client:
-        live = client.listen(
-            user=None if token else user, device=device, rewind=rewind, realtime_url=realtime_url
-        )
+    """Print a user's notifications as they come, and what other devices mark, until Ctrl-C."""
+    async with AsyncTidings(common.url, key=owner.key(common), token=owner.token) as client:
+        live = client.listen(user=owner.user, device=device, rewind=rewind, realtime_url=realtime_url)
         _end_on_signals()
         # Cancelled by a signal only: the inbox has acknowledged and left by then.
         with suppress(asyncio.CancelledError):
             async with live as inbox:
-                await _print(inbox, count, as_json=common.json)
+                show = _show_json if common.json else _people(ids=ids)
+                await _print(inbox, show, count, mark_read=mark_read)
     return 0
 
 
@@ -63,13 +60,16 @@ def _end_on_signals() -> None:
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
-async def _print(inbox: LiveInbox, count: int | None, *, as_json: bool) -> None:
-    show = _show_json if as_json else _people()
+async def _print(
+    inbox: LiveInbox, show: Callable[[InboxEvent], None], count: int | None, *, mark_read: bool
+) -> None:
     printed = 0
     async for event in inbox.events():
         show(event)
         if isinstance(event, Delivery):
             event.ack()
+            if mark_read:
+                await event.mark_read()
             printed += 1
             if printed == count:
                 return
@@ -79,16 +79,16 @@ def _show_json(event: InboxEvent) -> None:
     match event:
         case Delivery():
             print_json(event.frame)
-        case Gap() | Recalled():
+        case Gap() | Recalled() | Changed():
             print_json(event)
         case _:
             _say(event)
 
 
-def _people() -> Callable[[InboxEvent], None]:
+def _people(*, ids: bool) -> Callable[[InboxEvent], None]:
     from tidings.cli.lines import Printer  # noqa: PLC0415 - loads rich, which scripts do not need
 
-    printer = Printer()
+    printer = Printer(ids=ids)
 
     def show(event: InboxEvent) -> None:
         match event:
@@ -98,6 +98,9 @@ def _people() -> Callable[[InboxEvent], None]:
                 note(f"missed in {event.log}: positions {event.from_} to {event.to} ({event.reason})")
             case Recalled():
                 note(f"recalled: {event.id}")
+            case Changed(mine=False):
+                printer.change(event)
+                note("marks were missed: see `tidings inbox`" if event.reload else in_words(event.counts))
             case _:
                 _say(event)
 

@@ -1,0 +1,51 @@
+"""`tidings mark`."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tidings.cli.common import Common, Owner, WrongUsageError, in_words, note, print_json
+from tidings.protocol.frames import State
+
+
+def _positions(texts: list[str]) -> dict[str, int]:
+    try:
+        return {log: int(position) for log, position in (text.rsplit("=", 1) for text in texts)}
+    except ValueError:
+        raise ValueError("a log and a position are needed, such as user=12 or group:team-7=90") from None
+
+
+def _check_positions(_: object, texts: list[str] | None) -> None:
+    _positions(texts or [])
+
+
+def mark(
+    state: Annotated[State, Parameter(help="What it is from now on.")],
+    ids: Annotated[list[str] | None, Parameter(name="ID", help="What to mark.", negative="")] = None,
+    /,
+    *,
+    owner: Owner = Owner(),  # noqa: B008 - frozen
+    everything: Annotated[bool, Parameter(name="--all", help="Everything instead.", negative="")] = False,
+    category: Annotated[str | None, Parameter(help="Of everything, only this category.")] = None,
+    up_to: Annotated[
+        list[str] | None,
+        Parameter(
+            help="Everything up to LOG=POSITION instead; repeatable.", negative="", validator=_check_positions
+        ),
+    ] = None,
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Mark what is in a user's inbox, for all devices of the user."""
+    if bool(ids) + bool(up_to) + everything != 1:
+        raise WrongUsageError("Say what to mark: some ids, --up-to or --all")
+    with owner.client(common) as client:
+        marked = client.inbox(owner.user).mark(
+            state, ids, up_to=_positions(up_to) if up_to else None, all=everything, category=category
+        )
+    if common.json:
+        print_json(marked)
+        return 0
+    print(f"{marked.changed} changed; {in_words(marked.counts)}")
+    if marked.unknown:
+        note(f"not in this inbox: {', '.join(marked.unknown)}")
+    return 0

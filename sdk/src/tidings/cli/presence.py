@@ -1,0 +1,34 @@
+"""`tidings presence`."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tidings import Tidings
+from tidings.cli.common import Common, print_json
+
+
+def presence(
+    user: Annotated[str, Parameter(name="USER", help="Whose presence.")],
+    /,
+    *,
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Print whether a user is online, with devices and since when."""
+    with Tidings(common.url, key=common.require_key()) as client:
+        found = client.users.presence(user)
+    if common.json:
+        print_json(found)
+        return 0
+    from tidings.cli.lines import local  # noqa: PLC0415 - loads rich, which scripts do not need
+
+    if found.online:
+        print(f"{user} is online")
+    else:
+        print(
+            f"{user} is away, {f'since {local(found.last_seen_at)}' if found.last_seen_at else 'never came'}"
+        )
+    for connection in found.connections:
+        device = connection.device or "(no device)"
+        print(f"  {device}  since {local(connection.connected_at)}  {connection.connection}")
+    return 0

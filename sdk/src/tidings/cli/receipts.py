@@ -1,0 +1,49 @@
+"""`tidings receipts`."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tidings import InvalidRequestError, Tidings, UserReceipt
+from tidings.cli.common import Common, note, print_json
+
+
+def receipts(
+    notification: Annotated[str, Parameter(name="ID", help="The notification's id.")],
+    /,
+    *,
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Print how many users got, saw and read a notification, then who, where that is kept."""
+    from tidings.cli.lines import in_words  # noqa: PLC0415 - loads rich
+
+    with Tidings(common.url, key=common.require_key()) as client:
+        record = client.get(notification)
+        if record.receipts is not None:
+            if common.json:
+                print_json(record.receipts)
+            else:
+                print(f"{record.status}: {in_words(record.receipts)}")
+        try:
+            for receipt in client.receipts(notification):
+                if common.json:
+                    print_json(receipt)
+                else:
+                    print(_line(receipt))
+        except InvalidRequestError as refused:
+            # Of one group or of all only the counts are kept.
+            note(refused.detail)
+    return 0
+
+
+def _line(receipt: UserReceipt) -> str:
+    from tidings.cli.lines import local  # noqa: PLC0415 - as above
+
+    told = ["delivered"] if receipt.delivered else []
+    for name, there, at in (
+        ("seen", receipt.seen, receipt.seen_at),
+        ("read", receipt.read, receipt.read_at),
+    ):
+        if there:
+            told.append(f"{name} {local(at)}" if at else name)
+    return f"  {receipt.user}: {', '.join(told) or 'not delivered yet'}"

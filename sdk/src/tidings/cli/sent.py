@@ -1,0 +1,38 @@
+"""`tidings sent`."""
+
+from itertools import islice
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from tidings import SentNotification, Tidings
+from tidings.cli.common import Common, print_json
+from tidings.protocol import limits
+
+
+def sent(
+    *,
+    category: Annotated[str | None, Parameter(help="Only this category.")] = None,
+    limit: Annotated[
+        int, Parameter(help="At most so many; 0 for all.", validator=Number(gte=0))
+    ] = limits.PAGE_DEFAULT,
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Print what was sent, newest first, with its ids."""
+    with Tidings(common.url, key=common.require_key()) as client:
+        size = min(limit, limits.PAGE_MAXIMUM) if limit else limits.PAGE_MAXIMUM
+        for record in islice(client.sent(category=category, limit=size), limit or None):
+            if common.json:
+                print_json(record)
+            else:
+                _print(record)
+    return 0
+
+
+def _print(record: SentNotification) -> None:
+    from tidings.cli.lines import clean, in_words, local  # noqa: PLC0415 - loads rich
+
+    told = f"  {in_words(record.receipts)}" if record.receipts else ""
+    title = clean(record.title or record.body or str(record.data))
+    print(f"{local(record.accepted_at)}  {record.id}  {record.status}{told}  {title}")

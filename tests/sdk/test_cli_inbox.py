@@ -1,0 +1,266 @@
+"""What the command `tidings` shows and changes of inboxes, run as a user runs it."""
+
+import json
+import signal
+from typing import Any
+
+import pytest
+
+from tests.sdk.gateway import Gateway, Peer, notification
+from tests.sdk.shell import finished, playing, tidings
+
+TIME = "2026-11-22T07:00:00.123Z"
+COUNTS = {"unseen": 3, "unread": 3, "version": 1}
+MARKED = {"changed": 2, "counts": {"unseen": 0, "unread": 1, "version": 2}, "unknown": ["n9"]}
+PAGE = {
+    "items": [
+        {"log": "user", "position": at, "state": "unseen", "notification": notification(at)}
+        for at in (3, 2, 1)
+    ],
+    "next": None,
+    "previous": None,
+    "counts": COUNTS,
+    "epoch": "e1",
+    "positions": {"user": 3},
+}
+RECORD = {
+    "id": "n1",
+    "status": "stored",
+    "to": {"users": ["ana", "bob"]},
+    "title": "Hi",
+    "accepted_at": TIME,
+    "receipts": {"recipients": 2, "delivered": 1, "seen": 1, "read": 0},
+}
+INBOX = "/v1/users/ana/notifications"
+
+
+@pytest.mark.parametrize(("limit", "shown"), [("0", 3), ("2", 2), ("50", 3)])
+async def test_inbox_prints_items_and_counts(limit: str, shown: int) -> None:
+    """Items come newest first up to the limit, and the counts go to stderr."""
+    async with playing({f"GET {INBOX}": (200, PAGE)}) as api:
+        code, out, err = await finished("inbox", "--user", "ana", "--limit", limit, url=api.url)
+        _, lines, _ = await finished("inbox", "--user", "ana", "--limit", limit, "--json", url=api.url)
+    assert code == 0
+    assert out.splitlines()[0] == "2026-11-22 07:00:00  user  unseen  title 3"
+    assert len(out.splitlines()) == len(lines.splitlines()) == shown
+    assert err == "3 unseen, 3 unread\n"
+    assert json.loads(lines.splitlines()[0])["notification"]["id"] == "n3"
+
+
+async def test_inbox_filters_and_marks_what_it_showed() -> None:
+    """Options become filters, and --mark-read marks exactly the items that were printed."""
+    answers = {f"GET {INBOX}": (200, PAGE), f"POST {INBOX}/mark": (200, MARKED)}
+    async with playing(answers) as api:
+        code, out, err = await finished(
+            *("inbox", "--user", "ana", "--unread", "--category", "orders.", "--log", "user", "--limit", "2"),
+            *("--after", "2026-11-22T08:00:00+01:00", "--before", "2026-11-23", "--mark-read", "--ids"),
+            url=api.url,
+        )
+    assert (code, err) == (0, "0 unseen, 1 unread\n")
+    assert out.splitlines()[0] == "2026-11-22 07:00:00  user  unseen  title 3  n3"
+    times = "after=2026-11-22T07%3A00%3A00Z&before=2026-11-23T00%3A00%3A00Z"
+    assert api.bodies == [
+        f"{INBOX}?state=unread&category=orders.&log=user&{times}&limit=2",
+        {"state": "read", "ids": ["n3", "n2"]},
+    ]
+
+
+async def test_inbox_counts_by_category() -> None:
+    """--counts prints the totals, then each category; scripts get the counts as the API gives them."""
+    counts = COUNTS | {"categories": {"orders": {"unseen": 1, "unread": 2}, "": {"unseen": 2, "unread": 1}}}
+    async with playing({f"GET {INBOX}": (200, PAGE | {"counts": counts})}) as api:
+        _, out, _ = await finished("inbox", "--user", "ana", "--counts", url=api.url)
+        _, line, _ = await finished("inbox", "--user", "ana", "--counts", "--json", url=api.url)
+    assert out.splitlines() == [
+        "3 unseen, 3 unread",
+        "  (no category): 2 unseen, 1 unread",
+        "  orders: 1 unseen, 2 unread",
+    ]
+    assert json.loads(line) == counts
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "body"),
+    [
+        (("read", "n1", "n2", "--user", "ana"), INBOX, {"state": "read", "ids": ["n1", "n2"]}),
+        (("archived", "--all", "--user", "ana"), INBOX, {"state": "archived", "all": True}),
+        (
+            ("seen", "--all", "--category", "orders", "--token", "mine"),
+            "/v1/me/notifications",
+            {"state": "seen", "all": True, "category": "orders"},
+        ),
+        (
+            ("read", "--up-to", "user=12", "--up-to", "group:a=3", "--user", "ana"),
+            INBOX,
+            {"state": "read", "up_to": {"user": 12, "group:a": 3}},
+        ),
+    ],
+)
+async def test_mark_says_what_changed(arguments: tuple[str, ...], path: str, body: Any) -> None:
+    """Ids, positions or everything are marked, and what was not there is named on stderr."""
+    async with playing({f"POST {path}/mark": (200, MARKED)}) as api:
+        code, out, err = await finished("mark", *arguments, url=api.url)
+        _, line, _ = await finished("mark", *arguments, "--json", url=api.url)
+    assert (code, out) == (0, "2 changed; 0 unseen, 1 unread\n")
+    assert err == "not in this inbox: n9\n"
+    assert json.loads(line) == MARKED
+    assert api.bodies == [body, body]
+
+
+async def test_receipts_are_counts_and_then_users() -> None:
+    """The counts stand first, then each recipient with how far it came."""
+    items = [
+        {"user": "ana", "delivered": True, "seen": True, "read": False, "seen_at": TIME, "read_at": None},
+        {"user": "bob", "delivered": False, "seen": False, "read": False, "seen_at": None, "read_at": None},
+    ]
+    answers = {
+        "GET /v1/notifications/n1": (200, RECORD),
+        "GET /v1/notifications/n1/receipts": (200, {"items": items, "next": None, "previous": None}),
+    }
+    async with playing(answers) as api:
+        code, out, _ = await finished("receipts", "n1", url=api.url)
+        _, lines, _ = await finished("receipts", "n1", "--json", url=api.url)
+    assert code == 0
+    assert out.splitlines() == [
+        "stored: 2 recipients, 1 delivered, 1 seen, 0 read",
+        "  ana: delivered, seen 2026-11-22 07:00:00",
+        "  bob: not delivered yet",
+    ]
+    first, ana, _ = (json.loads(line) for line in lines.splitlines())
+    assert first == RECORD["receipts"]
+    assert (ana["user"], ana["seen"], ana["read"]) == ("ana", True, False)
+
+
+async def test_receipts_of_a_broadcast_are_its_counts() -> None:
+    """Where only counts are kept they are shown, and why there is no more."""
+    refusal = {
+        "type": "/problems/invalid_request",
+        "title": "t",
+        "status": 422,
+        "detail": "Only counts are kept.",
+        "code": "invalid_request",
+    }
+    receipts = {"recipients": None, "delivered": 9, "seen": 5, "read": 1}
+    answers = {
+        "GET /v1/notifications/n1": (200, RECORD | {"to": {"all": True}, "receipts": receipts}),
+        "GET /v1/notifications/n1/receipts": (422, refusal),
+    }
+    async with playing(answers) as api:
+        code, out, err = await finished("receipts", "n1", url=api.url)
+    assert (code, out, err) == (
+        0,
+        "stored: everybody, 9 delivered, 5 seen, 1 read\n",
+        "Only counts are kept.\n",
+    )
+
+
+async def test_sent_lists_with_ids() -> None:
+    """What was sent is a line each, with the id that receipts and recalls take."""
+    page = {"items": [RECORD, RECORD | {"id": "n0"}], "next": None, "previous": None}
+    async with playing({"GET /v1/notifications": (200, page)}) as api:
+        code, out, _ = await finished("sent", "--category", "orders", "--limit", "1", url=api.url)
+        _, lines, _ = await finished("sent", "--json", "--limit", "0", url=api.url)
+    assert (code, out) == (
+        0,
+        "2026-11-22 07:00:00  n1  stored  2 recipients, 1 delivered, 1 seen, 0 read  Hi\n",
+    )
+    assert [json.loads(line)["id"] for line in lines.splitlines()] == ["n1", "n0"]
+    assert api.bodies == [
+        "/v1/notifications?category=orders&limit=1",
+        "/v1/notifications?limit=200",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "lines"),
+    [
+        (
+            {
+                "online": True,
+                "connections": [{"connection": "c1", "device": "phone", "connected_at": TIME}],
+                "last_seen_at": TIME,
+            },
+            ["ana is online", "  phone  since 2026-11-22 07:00:00  c1"],
+        ),
+        (
+            {"online": False, "connections": [], "last_seen_at": TIME},
+            ["ana is away, since 2026-11-22 07:00:00"],
+        ),
+        ({"online": False, "connections": [], "last_seen_at": None}, ["ana is away, never came"]),
+    ],
+)
+async def test_presence_says_who_is_there(found: dict[str, Any], lines: list[str]) -> None:
+    """Online with each device, or away and since when."""
+    async with playing({"GET /v1/users/ana/presence": (200, found)}) as api:
+        code, out, _ = await finished("presence", "ana", url=api.url)
+        _, line, _ = await finished("presence", "ana", "--json", url=api.url)
+    assert (code, out.splitlines()) == (0, lines)
+    assert json.loads(line)["online"] is found["online"]
+
+
+async def test_listen_shows_what_other_devices_mark_and_marks_itself() -> None:
+    """Marks of others are lines with the title that was shown; --mark-read marks what was printed."""
+    marks = []
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome(user=0)
+        await peer.deliver(1)
+        mark = await peer.recv("mark")
+        marks.append((mark["state"], mark["ids"]))
+        change = {"id": "n1", "at": TIME}
+        await peer.state(2, ref=mark["ref"], changes=[change | {"state": "read"}])
+        await peer.state(3, changes=[change | {"state": "unread"}, {"id": "n0", "state": "seen", "at": TIME}])
+        await peer.state(4, all=True, up_to={"user": 1}, category="orders", state="read", at=TIME)
+        await peer.state(5, up_to={"user": 1, "all": 2}, state="archived", at=TIME)
+        await peer.state(6, reload=True)
+
+    async with Gateway.playing(script) as gateway:
+        token = {"token": "t", "expires_at": "2030-01-01T00:00:00Z", "realtime_url": gateway.url}
+        async with playing({"POST /v1/tokens": (201, token)}) as api:
+            process = await tidings("listen", "--user", "ana", "--mark-read", "--ids", url=api.url)
+            assert process.stdout is not None
+            lines = [(await process.stdout.readline()).decode().rstrip() for _ in range(5)]
+            assert process.stderr is not None
+            notes = [(await process.stderr.readline()).decode().rstrip() for _ in range(5)]
+            process.send_signal(signal.SIGINT)
+            await process.communicate()
+    assert marks == [("read", ["n1"])]
+    assert lines == [
+        "2026-11-22 07:00:00  user  title 1  n1",
+        "2026-11-22 07:00:00  unread on another device  title 1",
+        "2026-11-22 07:00:00  seen on another device  n0",
+        "2026-11-22 07:00:00  read on another device  everything in orders",
+        "2026-11-22 07:00:00  archived on another device  everything up to user 1, all 2",
+    ]
+    assert notes[1:] == [
+        "0 unseen, 3 unread",
+        "0 unseen, 4 unread",
+        "0 unseen, 5 unread",
+        "marks were missed: see `tidings inbox`",
+    ]
+
+
+async def test_listen_gives_scripts_each_change() -> None:
+    """With --json a change is its frame, and whether this listener made it."""
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome(user=0)
+        await peer.deliver(1)
+        mark = await peer.recv("mark")
+        await peer.state(2, ref=mark["ref"], changes=[])
+        await peer.state(3, up_to={"user": 1}, state="seen", at=TIME)
+        await peer.deliver(2)
+        mark = await peer.recv("mark")
+        await peer.state(4, ref=mark["ref"], changes=[])
+
+    async with Gateway.playing(script) as gateway:
+        code, out, _ = await finished(
+            *("listen", "--token", "mine", "--realtime-url", gateway.url),
+            *("--json", "--count", "2", "--mark-read"),
+        )
+    assert code == 0
+    first, own, other, second = (json.loads(line) for line in out.splitlines())
+    assert [first["type"], second["type"]] == ["notification", "notification"]
+    assert (own["type"], own["mine"]) == ("state", True)
+    assert other["up_to"] == {"user": 1}
+    assert "mine" not in other

@@ -1,0 +1,75 @@
+"""From an application's words to a mark."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.sdk.gateway import notification
+from tidings import InboxItem, InvalidArgumentError, Notification
+from tidings._listen.marks import Pending
+from tidings._marking import compose_mark
+from tidings.protocol.rest import MarkInbox
+
+CONTENT = msgspec.convert(notification(1), Notification)
+ITEM = InboxItem(log="user", position=1, state="unseen", notification=CONTENT)
+
+
+@pytest.mark.parametrize(
+    ("ids", "found"),
+    [
+        ("n1", ("n1",)),
+        (["n1", "n2"], ("n1", "n2")),
+        (CONTENT, ("n1",)),
+        (ITEM, ("n1",)),
+        ((ITEM, "n2"), ("n1", "n2")),
+        (iter(["n1"]), ("n1",)),
+        ([], ()),
+    ],
+)
+def test_what_is_marked_is_named_by_id_or_shown(ids: Any, found: tuple[str, ...]) -> None:
+    """An id, a notification, an item of a list, or many of them are marked by their ids."""
+    assert compose_mark("read", ids, {}) == MarkInbox(state="read", ids=found)
+
+
+def test_a_mark_may_go_by_positions_or_be_of_all() -> None:
+    """Positions of a page, and all of a category, are marked without naming anything."""
+    by_positions = compose_mark("seen", None, {"up_to": {"user": 3, "group:g": 0}})
+    assert by_positions == MarkInbox(state="seen", up_to={"user": 3, "group:g": 0})
+    everything = compose_mark("archived", None, {"all": True, "category": "orders", "up_to": None})
+    assert everything == MarkInbox(state="archived", all=True, category="orders")
+
+
+@pytest.mark.parametrize(
+    ("state", "ids", "options", "words"),
+    [
+        ("read", None, {}, "exactly one"),
+        ("read", None, {"all": False}, "exactly one"),
+        ("read", "n1", {"all": True}, "exactly one"),
+        ("read", "n1", {"category": "orders"}, "category"),
+        ("read", None, {"all": True, "category": ""}, "category"),
+        ("read", [f"n{number}" for number in range(1_001)], {}, "1000"),
+        ("read", "a/b", {}, "'a/b'"),
+        ("read", [3], {}, "3"),
+        ("read", None, {"up_to": {"inbox": 1}}, "group:<id>"),
+        ("read", None, {"up_to": {"user": -1}}, "up_to"),
+        ("read", None, {"up_to": {"user": "1"}}, "up_to"),
+        ("lost", "n1", {}, "lost"),
+        ("read", "n1", {"colour": "red"}, "colour"),
+    ],
+)
+def test_a_mark_that_cannot_be_is_refused_before_sending(
+    state: Any, ids: Any, options: Any, words: str
+) -> None:
+    """Exactly one way, at most 1,000 ids, and only known words: else a ValueError that says what is wrong."""
+    with pytest.raises(InvalidArgumentError, match=words):
+        compose_mark(state, ids, options)
+
+
+def test_a_mark_that_no_frame_holds_is_refused() -> None:
+    """A mark over the size of a frame is an error of its own, not a closed connection."""
+    pending = Pending()
+    mark = MarkInbox(state="read", ids=tuple(f"{number:0128}" for number in range(1_000)))
+    with pytest.raises(InvalidArgumentError, match="less at once"):
+        pending.add(mark)
+    assert pending.frames() == []
