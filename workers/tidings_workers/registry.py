@@ -252,8 +252,11 @@ class RegistryView:
         clock = asyncio.get_running_loop().time
         asked = clock()
         async with self._refreshing:
-            if self._looked_at >= asked:
-                return
+            async with self._loading:
+                # A look that had begun is done. One of the same time may have begun too early: the loop's
+                # clock stands still for as long as a turn of it takes.
+                if self._looked_at > asked:
+                    return
             await asyncio.sleep(self._looked_at + REFRESH_SECONDS - clock())
             try:
                 await self.load()
