@@ -26,6 +26,7 @@ class Services:
 
     def opened(self, store: Store, view: RegistryView) -> None:
         """Puts the parts in place; `view` has been loaded."""
+        store.core.policies.follow(view.tenant)
         self._opened = (store, view, Verifier(view))
 
     @property

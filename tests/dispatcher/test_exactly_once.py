@@ -131,7 +131,7 @@ def steps_of(users: Sequence[str], store: Store, chance: random.Random) -> list[
             identity = f"{entry}.{number}"
             for user in chance.sample(users, 10):
                 log = store.core.keys.user("demo", user)
-                row: list[object] = ["n", [log.base], identity, f'{{"id":"{identity}"}}', 0]
+                row: list[object] = ["n", [log.base], identity, f'{{"id":"{identity}"}}', 0, ""]
                 operations.setdefault(log.partition, []).append(row)
             steps.append(Step(entry, number, operations))
     return steps

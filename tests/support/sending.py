@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tidings.protocol.notifications import CreateNotification, Target
-from tidings_workers.store import InboxItem, Store
+from tidings_workers.store import InboxItem, InboxQuery, Store
 
 PATIENCE_SECONDS = 10.0
 
@@ -29,7 +29,7 @@ def notification(
 
 async def contents(store: Store, user: str) -> list[dict[str, Any]]:
     """What is in the inbox of a user of `demo`, newest first."""
-    page = await store.inbox("demo", user, 200)
+    page = await store.inbox("demo", user, InboxQuery(limit=200))
     return [msgspec.json.decode(item.content) for item in page.items]
 
 
@@ -54,7 +54,7 @@ async def every_item(
     found: list[tuple[InboxItem, str]] = []
     cursor: bytes | None = None
     while True:
-        page = await store.inbox("demo", user, limit, cursor, category)
+        page = await store.inbox("demo", user, InboxQuery(limit=limit, category=category), cursor)
         found += [(item, msgspec.json.decode(item.content)["title"]) for item in page.items]
         if page.next is None:
             return found

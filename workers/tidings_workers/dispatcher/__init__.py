@@ -1,8 +1,9 @@
 """The dispatcher: carries out what an accepted request leaves to be done in other partitions.
 
 Compound targets become copies, memberships reach their users, excluded users get their hidden
-marks, recalls and deleted groups follow. Partitions are leased, so that several dispatchers share
-the work; the lease only saves double work, for applying a step twice does nothing.
+marks, recalls and deleted groups follow; what has ended or is too old is taken out. Partitions are
+leased, so that several dispatchers share the work; the lease only saves double work, for applying a
+step twice does nothing.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import math
 import os
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import structlog
@@ -17,22 +19,26 @@ import structlog
 from tidings_workers import metrics
 from tidings_workers.config import Settings
 from tidings_workers.dispatcher.partition import PartitionWorker
+from tidings_workers.dispatcher.sweeper import Sweeper
+from tidings_workers.registry import RegistryView
 from tidings_workers.store import Store
 from tidings_workers.store.ingress import LEASE_SECONDS
 from tidings_workers.tasks import cancelled, every, keep_running, open_store
 
 _BEAT_SECONDS: Final = LEASE_SECONDS / 3
+_SWEEP_SECONDS: Final = 1.0
 
 _log = structlog.get_logger()
 
 
 class Dispatcher:
-    """Holds a fair share of the partitions' leases and a worker on each."""
+    """Holds a fair share of the partitions' leases, with a worker and a sweeper on each."""
 
     def __init__(self, store: Store) -> None:
         self.name = f"d{os.getpid()}-{secrets.token_hex(4)}"
         self._store = store
-        self._workers: dict[int, asyncio.Task[None]] = {}
+        self._workers: dict[int, tuple[asyncio.Task[None], ...]] = {}
+        self._sweeping = asyncio.Lock()
 
     async def beat(self) -> None:
         """Renew what is held, give back what is too much, take what is free."""
@@ -55,16 +61,19 @@ class Dispatcher:
 
     def _start(self, partition: int) -> None:
         worker = PartitionWorker(self._store, partition)
-        task = asyncio.create_task(keep_running("partition", worker.run), name=f"partition-{partition}")
-        self._workers[partition] = task
+        sweeper = Sweeper(self._store, partition, self._sweeping)
+        self._workers[partition] = (
+            asyncio.create_task(keep_running("partition", worker.run), name=f"partition-{partition}"),
+            asyncio.create_task(every(_SWEEP_SECONDS, "sweep", sweeper.sweep), name=f"sweep-{partition}"),
+        )
 
     async def _stop(self, partition: int) -> None:
-        await cancelled([self._workers.pop(partition)])
+        await cancelled(self._workers.pop(partition))
 
     async def close(self) -> None:
         """Stop every worker and give the leases back."""
         held = list(self._workers)
-        await cancelled(self._workers.values())
+        await cancelled(task for tasks in self._workers.values() for task in tasks)
         self._workers.clear()
         await asyncio.gather(
             *(self._store.ingress.release(partition, self.name) for partition in held),
@@ -78,21 +87,29 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
     store = await open_store(settings, "dispatcher", stop)
     if store is None:
         return
+    view = RegistryView(store.redis)
+    store.core.policies.follow(view.tenant)
     dispatcher = Dispatcher(store)
     told = False
 
     async def beat() -> None:
         nonlocal told
+        if not told:
+            # Nothing is swept by rules that are not those of its tenant.
+            await view.load()
         await dispatcher.beat()
         if not told:
             told = True
             ready()
 
-    beating = asyncio.create_task(every(_BEAT_SECONDS, "dispatcher", beat))
+    running = [
+        asyncio.create_task(keep_running("registry", partial(view.run, stop))),
+        asyncio.create_task(every(_BEAT_SECONDS, "dispatcher", beat)),
+    ]
     try:
         await stop.wait()
     finally:
-        await cancelled([beating])
+        await cancelled(running)
         await dispatcher.close()
         await store.close()
         _log.info("dispatcher stopped")

@@ -17,6 +17,9 @@ from tidings_workers.tenants import Policies
 
 LAYOUT: Final = "2"
 
+# A record outlives the claim of its idempotency key, or a late retry would send once more.
+LEAST_RECORD_MS: Final = limits.IDEMPOTENCY_KEPT_SECONDS * 1000
+
 _DURABILITIES: Final = ("memory", "everysec", "always")
 
 pack: Final = msgspec.msgpack.Encoder().encode
@@ -34,8 +37,6 @@ class Core:
         self.connection = connection
         self.settings = settings
         self.retention_ms = settings.retention_seconds * 1000
-        # A record outlives the claim of its idempotency key, or a late retry would send once more.
-        self.record_ms = max(self.retention_ms, limits.IDEMPOTENCY_KEPT_SECONDS * 1000)
         self.policies = Policies(self.retention_ms)
         self.keys = Keys(settings.partitions)
         self.epoch = ""
@@ -46,6 +47,11 @@ class Core:
     def partitions(self) -> int:
         """How many partitions this store has."""
         return self.keys.partitions
+
+    def record_life(self, tenant: str, category: str | None) -> int:
+        """How long the record of a notification is kept, in ms; 0 for ever."""
+        kept = self.policies.rules(tenant).keep(category)
+        return 0 if kept is None else max(kept, LEAST_RECORD_MS)
 
     def run(
         self, script: str, partition: int, *arguments: Argument, durable: bool = False

@@ -247,9 +247,7 @@ class Ingress:
                 )
             last = last[full:]
         return text(
-            await self._core.run(
-                "plan", partition, record, part, self._core.retention_ms, len(users), pack(last), durable=True
-            )
+            await self._core.run("plan", partition, record, part, len(users), pack(last), durable=True)
         )
 
     async def planned(self, partition: int, tenant: str, identity: str, start: int, count: int) -> list[str]:

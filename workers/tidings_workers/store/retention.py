@@ -7,9 +7,10 @@ script call each, so that nothing ever waits for it; it may be stopped and repea
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
-from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.core import LEAST_RECORD_MS, Core, pack, text
 from tidings_workers.store.keys import Log, milliseconds, milliseconds_of_id, tag
 
 # Measured on one core of a 2-core machine: a call that takes out so many takes VALKEY 9.1 3 ms.
@@ -47,7 +48,7 @@ class Retention:
         if not bases:
             return False
         rows = [[base, *self._rules(base.split("/")[1])] for base in bases]
-        done, untidy = await self._core.run("sweep", partition, pack([now, BUDGET, rows]))
+        done, untidy = await self._core.run("sweep", partition, pack([now, BUDGET, LEAST_RECORD_MS, rows]))
         for base in untidy:
             await self._tidy(self._core.keys.of(text(base)))
         return done < len(bases) or len(bases) == LOGS
@@ -86,12 +87,10 @@ class Retention:
             await call("ZREM", f"{key}/hidden", *gone)
         for base, floor in floors.items():
             if floor:
-                # A field is the letter of a kind and a position.
-                await self._drop(f"{key}/times/{base}", lambda field, floor=floor: int(field[1:]) <= floor)
+                await self._drop(f"{key}/times/{base}", partial(_is_time_below, floor))
         longest = self._core.policies.rules(user.base.split("/")[1]).longest
         if longest is not None:
-            before = milliseconds() - longest
-            await self._drop(f"{key}/ended", lambda identity: milliseconds_of_id(text(identity)) < before)
+            await self._drop(f"{key}/ended", partial(_is_id_before, milliseconds() - longest))
 
     async def _floors(self, bases: set[str]) -> dict[str, int]:
         logs = [self._core.keys.of(base) for base in bases]
@@ -111,6 +110,15 @@ class Retention:
                 await call("HDEL", key, *gone)
             if not int(cursor):
                 return
+
+
+def _is_time_below(floor: int, field: bytes) -> bool:
+    # The letter of a kind and a position.
+    return int(field[1:]) <= floor
+
+
+def _is_id_before(at: int, identity: bytes) -> bool:
+    return milliseconds_of_id(text(identity)) < at
 
 
 def _is_below(mark: str, floors: dict[str, int]) -> bool:

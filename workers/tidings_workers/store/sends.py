@@ -273,23 +273,24 @@ class Sends:
             excluded,
             recipients,
             notification.category or "",
+            self._core.record_life(tenant, notification.category),
         ]
 
     async def _accept_in(self, partition: int, items: list[list[Any]]) -> None:
         """One call for a partition, or several in turn when there is much, so that order holds."""
         if len(items) == 1:
-            await self._core.run("accept", partition, pack([self._core.record_ms, items]), durable=True)
+            await self._core.run("accept", partition, pack(items), durable=True)
             return
         part: list[list[Any]] = []
         size = 0
         for item in items:
             length = len(item[4]) + 2 * len(item[5])
             if part and (size + length > CALL_BYTES or len(part) >= CALL_ITEMS):
-                await self._core.run("accept", partition, pack([self._core.record_ms, part]), durable=True)
+                await self._core.run("accept", partition, pack(part), durable=True)
                 part, size = [], 0
             part.append(item)
             size += length
-        await self._core.run("accept", partition, pack([self._core.record_ms, part]), durable=True)
+        await self._core.run("accept", partition, pack(part), durable=True)
 
     async def notification(self, tenant: str, identity: str) -> StoredNotification | None:
         """A notification by its id, or None when this tenant has none such."""

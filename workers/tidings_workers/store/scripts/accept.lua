@@ -1,16 +1,15 @@
--- Take notifications into this partition. ARGV[1]: packed {retention ms, items}; an item is
+-- Take notifications into this partition. ARGV[1]: packed items; an item is
 --   {kind, tenant, id, accepted ms, to, content, expires, base, exclude, excluded users, recipients,
---    category}
+--    category, life of the record in ms or 0 for ever}
 -- kind: 'l' for one log (user, group or all: appended here and now), 'c' for a compound target
 -- (expanded by the dispatcher), '0' for nobody.
 -- A record is made once only: a retry with the same id does nothing.
 
-local request = cmsgpack.unpack(ARGV[1])
-local retention = string.format('%.0f', request[1])
+local items = cmsgpack.unpack(ARGV[1])
 local operations = {}
 local now = now_ms()
 
-for _, item in ipairs(request[2]) do
+for _, item in ipairs(items) do
   local kind, tenant, id, accepted = item[1], item[2], item[3], item[4]
   local base, exclude, excluded, recipients, category = item[8], item[9], item[10], item[11], item[12]
   local record = tag .. '/n/' .. tenant .. '/' .. id
@@ -41,16 +40,24 @@ for _, item in ipairs(request[2]) do
       end
       head = header('s', accepted, now, position, recipients)
     end
-    redis.call('SET', record, head .. item[5] .. '\n' .. item[6], 'PX', retention)
-    -- What the tenant has sent, in the order of this partition.
-    if category == '' then
-      redis.call('XADD', tag .. '/sent/' .. tenant, '*', 'i', id)
+    local content = head .. item[5] .. '\n' .. item[6]
+    if item[13] > 0 then
+      redis.call('SET', record, content, 'PX', string.format('%.0f', item[13]))
     else
-      redis.call('XADD', tag .. '/sent/' .. tenant, '*', 'i', id, 'c', category)
+      redis.call('SET', record, content)
     end
+    -- What the tenant has sent, in the order of this partition.
+    local sent = tag .. '/sent/' .. tenant
+    if category == '' then
+      redis.call('XADD', sent, '*', 'i', id)
+    else
+      redis.call('XADD', sent, '*', 'i', id, 'c', category)
+    end
+    -- From its first entry on a sweep looks at it.
+    if redis.call('XLEN', sent) == 1 then redis.call('ZADD', tag .. '/due', 'NX', 0, 's/' .. tenant) end
   end
 end
 
 ingest(operations)
 flush()
-return #request[2]
+return #items

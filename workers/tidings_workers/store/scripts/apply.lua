@@ -71,10 +71,10 @@ for _, step in ipairs(request[2]) do
         redis.call('SET', tag .. '/' .. base, operation[3], 'PX', 60000)
       elseif kind == 'v' then
         local life = redis.call('PTTL', tag .. '/' .. base)
-        if life > 0 then
+        if life ~= -2 then
           local receipts = tag .. '/' .. base .. '/receipts'
           redis.call('HINCRBY', receipts, operation[3], operation[4])
-          redis.call('PEXPIRE', receipts, life)
+          if life > 0 then redis.call('PEXPIRE', receipts, life) end
         end
       elseif kind == 't' then
         -- What has ended by now keeps the receipts that it had.

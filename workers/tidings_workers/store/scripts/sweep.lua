@@ -1,5 +1,5 @@
 -- Take out of logs what has ended by itself or is older than its retention. ARGV[1]: packed {now ms or 0
--- for the server's clock, budget, {{base, keep, {name, keep, ...}}, ...}}: how long (ms, -1 for ever) the
+-- for the server's clock, budget, least life of a record, {{base, keep, {name, keep, ...}}, ...}}: how long (ms, -1 for ever) the
 -- log's tenant keeps a category, by its name or its beginning (ending in a dot), else everything.
 -- A base `s/<tenant>` is the index of what the tenant has sent: it ends with the longest of these times, and
 -- its records follow the rules when they change. A call looks at no more entries than the budget. Answers
@@ -10,8 +10,7 @@
 
 -- Rules may change: every log is looked at once an hour.
 local HOUR = 3600000
-local DAY = 24 * HOUR
-local WEEK = 7 * DAY
+local WEEK = 7 * 24 * HOUR
 local KEPT_HOLES = 10000
 local STEP = 1000
 
@@ -177,8 +176,7 @@ local function renew(record, keep)
     if keep == -1 then
       redis.call('PERSIST', key)
     else
-      -- It outlives the claim of its idempotency key, or a late retry would send once more.
-      redis.call('PEXPIREAT', key, number(accepted + math.max(keep, DAY)))
+      redis.call('PEXPIREAT', key, number(accepted + math.max(keep, request[3])))
     end
   end
 end
@@ -229,7 +227,7 @@ local function is_untidy(base)
 end
 
 local done, untidy = 0, {}
-for _, rule in ipairs(request[3]) do
+for _, rule in ipairs(request[4]) do
   local work = string.sub(rule[1], 1, 2) == 's/' and sweep_sent or sweep
   local due = work(rule[1], rule)
   redis.call('ZADD', tag .. '/due', number(due or 0), rule[1])

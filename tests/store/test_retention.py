@@ -1,0 +1,206 @@
+"""What is too old goes, in small steps and by its tenant's rules; what somebody missed by it is known."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from tests.support.sending import eventually, notification
+from tidings_workers.dispatcher import Dispatcher
+from tidings_workers.store import InboxQuery, Lost, Store
+from tidings_workers.store.keys import Log, milliseconds, tag
+from tidings_workers.store.retention import BUDGET
+from tidings_workers.tenants import DEFAULT, Tenant
+
+DAY = 86_400_000
+RULES = {"orders.": 365, "chat": 7, "law": None}
+
+
+def rule(store: Store, days: Any = DEFAULT, categories: Mapping[str, Any] | None = None) -> None:
+    """From now on `demo` keeps things so long."""
+    tenant = Tenant(
+        id="demo",
+        created_at=datetime.now(UTC),
+        retention_days=days,
+        category_retention=dict(categories or {}),
+    )
+    store.core.policies.follow({"demo": tenant}.get)
+
+
+async def sweep(store: Store, days: float = 0) -> int:
+    """Sweep everything as if so many days had gone by; how many calls that took."""
+    now, calls = milliseconds() + int(days * DAY), 0
+    for partition in range(store.partitions):
+        more = True
+        while more:
+            more = await store.retention.sweep(partition, now=now)
+            calls += 1
+    return calls
+
+
+def ana(store: Store) -> Log:
+    return store.core.keys.user("demo", "ana")
+
+
+async def titles(store: Store, user: str) -> list[str]:
+    """The titles in somebody's inbox, newest first."""
+    page = await store.inbox("demo", user, InboxQuery(limit=200))
+    return [msgspec.json.decode(item.content)["title"] for item in page.items]
+
+
+async def key_of(store: Store, log: Log, part: str, *command: Any) -> Any:
+    """A command on one of a log's keys."""
+    name, *arguments = command
+    return await store.core.connection.call(name, f"{tag(log.partition)}/{log.base}{part}", *arguments)
+
+
+async def fact(store: Store, log: Log, field: str) -> int:
+    return int(await key_of(store, log, "", "HGET", field) or 0)
+
+
+async def send(store: Store, *categories: str | None, **target: Any) -> list[str]:
+    """A notification per category, its title the number that it has here; their ids."""
+    sent = [
+        notification(str(number), **(target or {"users": ["ana"]}), category=category)
+        for number, category in enumerate(categories, 1)
+    ]
+    return (await store.send("demo", sent)).ids
+
+
+async def test_each_category_for_its_own_time(store: Store) -> None:
+    """Each category is kept as long as its rule says, the rest as long as the tenant says, no longer."""
+    rule(store, 90, RULES)
+    await send(store, "chat", "orders.new", None, "law", "chat", "other", "orders.paid")
+    await sweep(store, 6.9)
+    assert await titles(store, "ana") == ["7", "6", "5", "4", "3", "2", "1"]
+    await sweep(store, 7.1)
+    assert await titles(store, "ana") == ["7", "6", "4", "3", "2"]
+    assert await fact(store, ana(store), "floor") == 1
+    await sweep(store, 90.1)
+    assert await titles(store, "ana") == ["7", "4", "2"]
+    await sweep(store, 365.1)
+    assert await titles(store, "ana") == ["4"]
+    assert await fact(store, ana(store), "floor") == 3
+    assert await fact(store, ana(store), "retired") == 7
+    await sweep(store, 10_000)
+    assert await titles(store, "ana") == ["4"]
+
+
+async def test_every_log(store: Store, dispatcher: Dispatcher) -> None:
+    """The logs of users, of groups and of all are swept alike, copies of compound targets too."""
+    await store.change_members("demo", "team", ["ana", "bob"], [])
+    await send(store, None)
+    await send(store, None, groups=["team"])
+    await send(store, None, to_all=True)
+    await send(store, None, users=["ana", "bob"])
+    await eventually(lambda: fact(store, ana(store), "head"), 2)
+    await sweep(store, 89)
+    keys = store.core.keys
+    for log in (ana(store), keys.group("demo", "team"), keys.all("demo"), keys.user("demo", "bob")):
+        assert await key_of(store, log, "/log", "XLEN") > 0
+    await sweep(store, 91)
+    for log in (ana(store), keys.group("demo", "team"), keys.all("demo"), keys.user("demo", "bob")):
+        assert await key_of(store, log, "/log", "XLEN") == 0
+        assert await fact(store, log, "floor") == await fact(store, log, "head")
+        for part in ("/holes", "/retired", "/copies", "/ended", "/categories"):
+            assert not await key_of(store, log, part, "EXISTS"), part
+
+
+async def test_small_steps(store: Store) -> None:
+    """However much is due, one call takes out no more than its budget, and none takes long."""
+    for _ in range(10):
+        await send(store, *["chat"] * 1_000)
+    rule(store, 30, {"chat": 7})
+    now, longest = milliseconds() + 8 * DAY, 0.0
+    left = 10_000
+    while left:
+        before = time.monotonic()
+        await store.retention.sweep(ana(store).partition, now=now)
+        longest = max(longest, time.monotonic() - before)
+        length = await key_of(store, ana(store), "/log", "XLEN")
+        assert 0 <= left - length <= BUDGET
+        left = length
+    assert longest < 0.1
+    assert await fact(store, ana(store), "floor") == 10_000
+
+
+async def test_rules_that_change(store: Store) -> None:
+    """A new rule counts within the hour for what is stored already, also where the old one was at work."""
+    rule(store, 90, {"chat": 7})
+    await send(store, None, "chat", "orders.new", None)
+    await sweep(store, 8)
+    assert await titles(store, "ana") == ["4", "3", "1"]
+    rule(store, 7, {"orders.": 365})
+    await sweep(store, 8 + 1 / 23)
+    assert await titles(store, "ana") == ["3"]
+    rule(store, None)
+    await sweep(store, 1_000)
+    assert await titles(store, "ana") == ["3"]
+    rule(store, 30)
+    await sweep(store, 1_000 + 1 / 23)
+    assert await titles(store, "ana") == []
+
+
+async def test_records_live_as_long(store: Store) -> None:
+    """A notification's record goes with it, stays when it is kept for ever, and follows rules that change."""
+    rule(store, 30, {"law": None})
+    sent = await send(store, None, "law")
+
+    async def life(identity: str) -> float:
+        key = f"{tag(int(identity[-3:], 16))}/n/demo/{identity}"
+        left = int(await store.core.connection.call("PTTL", key))
+        return round(left / DAY, 2) if left > 0 else left
+
+    assert [await life(identity) for identity in sent] == [30, -1]
+    rule(store, None, {"law": 7})
+    await sweep(store)
+    await sweep(store, 1 / 23)
+    assert [await life(identity) for identity in sent] == [-1, 7]
+
+
+async def test_the_list_of_what_was_sent(store: Store) -> None:
+    """What was sent is listed as long as anything of the tenant is kept, and then no longer."""
+    rule(store, 30, {"chat": 7})
+    await send(store, *[None] * 5)
+    key = f"{tag(ana(store).partition)}/sent/demo"
+    await sweep(store, 29)
+    assert await store.core.connection.call("XLEN", key) == 5
+    await sweep(store, 31)
+    assert await store.core.connection.call("XLEN", key) == 0
+
+
+async def test_gaps_are_exact(store: Store) -> None:
+    """What retention took is missed, and nothing else: not what was recalled, ended by itself, or hidden."""
+    rule(store, 90, {"chat": 7})
+    ids = await send(store, "chat", "chat", None, "chat", "chat", "chat", None, "chat")
+    await store.recall("demo", ids[1])
+    await store.recall("demo", ids[4])
+    log = ana(store)
+    assert await store.retention.lost(log, [(0, 8)]) is None
+    await sweep(store, 8)
+    assert await fact(store, log, "floor") == 2
+    assert await store.retention.lost(log, [(0, 8)]) == Lost(1, 8, 4, erased=False)
+    assert await store.retention.lost(log, [(1, 7)]) == Lost(4, 6, 2, erased=False)
+    assert await store.retention.lost(log, [(0, 1), (5, 6)], [1]) == Lost(6, 6, 1, erased=False)
+    assert await store.retention.lost(log, [(1, 2), (4, 5), (6, 7)]) is None
+    await sweep(store, 91)
+    assert await store.retention.lost(log, [(0, 8)]) == Lost(1, 8, 6, erased=False)
+    assert await store.retention.lost(log, [(1, 5)], [3]) == Lost(4, 4, 1, erased=False)
+    await store.recall("demo", (await send(store, None))[0])
+    await sweep(store, 91)
+    assert await store.retention.lost(log, [(8, 9)]) is None
+
+
+async def test_what_a_user_keeps_of_the_past(store: Store) -> None:
+    """A user's marks on what is long gone go as well, some time after it."""
+    await send(store, None, None, to_all=True)
+    base, log = store.core.keys.all("demo").base, ana(store)
+    await send(store, None)
+    await key_of(store, log, "/state", "HSET", base, "{}")
+    await key_of(store, log, f"/times/{base}", "HSET", "s1", 5, "r2", 5, "a3", 5)
+    await sweep(store)
+    await sweep(store, 91)
+    await sweep(store, 99)
+    assert await key_of(store, log, f"/times/{base}", "HKEYS") == [b"a3"]
