@@ -65,7 +65,11 @@ def test_nothing_is_loaded_that_is_not_used(statement: str, absent: str) -> None
 
 
 @pytest.mark.parametrize(
-    "name", ["SentNotification", "Group", "Member", "InboxItem", "InboxPage", "UserToken"]
+    "name",
+    [
+        *("SentNotification", "Group", "Member", "InboxItem", "InboxPage", "UserToken"),
+        *("UserReceipt", "OpenConnection", "Presence", "Erased"),
+    ],
 )
 def test_answers_have_the_fields_of_the_protocol(name: str) -> None:
     """What the SDK reads is what the API is defined to answer."""
