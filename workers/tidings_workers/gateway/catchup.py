@@ -6,17 +6,19 @@ position that it could miss or get twice.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from tidings.protocol.frames import CaughtUp, Expired, Left
+from tidings.protocol.frames import CaughtUp, Expired, Left, Stated
 from tidings_workers import metrics
 from tidings_workers.gateway.hub import Hub
 from tidings_workers.gateway.wire import notification_frame, notification_head
-from tidings_workers.store.inbox import category_of, id_of
+from tidings_workers.store.inbox import id_of
 from tidings_workers.store.keys import milliseconds, milliseconds_of_id
-from tidings_workers.store.logs import Entry, Part, read
+from tidings_workers.store.logs import Ended, Entry, Part, ended, read
 
 if TYPE_CHECKING:
     from tidings_workers.gateway.connection import Connection
@@ -29,7 +31,8 @@ class CatchUp:
     """One connection's way to the present.
 
     `cursors`: per log, what the connection has been sent. `replay`: what is there now is marked as
-    replayed and followed by `caught_up`. `departed`: logs whose end is to be told by `left`.
+    replayed and followed by `caught_up`, then by `states`. `departed`: logs whose end is to be told by
+    `left`.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class CatchUp:
         connection: "Connection",
         cursors: dict[str, int],
         departed: set[str],
+        states: Sequence[Stated],
         reading: asyncio.Semaphore,
         *,
         replay: bool,
@@ -49,7 +53,8 @@ class CatchUp:
         self._replay = replay
         # Bounds how many read at once, so that those who catch up never starve the live ones.
         self._reading = reading
-        self._expired: list[Entry] = []
+        self._states = states
+        self._expired: list[Ended] = []
 
     def finish(self) -> bool:
         """Go live if there is nothing left to send; True when that was done."""
@@ -59,8 +64,7 @@ class CatchUp:
             return False
         self._tell_departures()
         if self._replay:
-            self._replay = False
-            connection.send(CaughtUp(dict(self.cursors), self._summary()))
+            self._caught_up(self.cursors)
         connection.go_live()
         return True
 
@@ -68,17 +72,40 @@ class CatchUp:
         """Send what is missing, then go live."""
         connection = self._connection
         if self._replay:
+            starts = dict(self.cursors)
             targets = {name: connection.user.end(name) for name in self.cursors}
             for name, target in targets.items():
                 await self._send(name, target, replayed=True)
+            await self._look_for_ended(starts)
             if connection.closed:
                 return
             self._tell_departures()
-            self._replay = False
-            connection.send(CaughtUp({name: self.cursors[name] for name in targets}, self._summary()))
+            self._caught_up(targets)
         while not connection.closed and not self.finish():
             for name in list(self.cursors):
                 await self._send(name, connection.user.end(name), replayed=False)
+
+    def _caught_up(self, names: Iterable[str]) -> None:
+        self._replay = False
+        self._connection.send(CaughtUp({name: self.cursors[name] for name in names}, self._summary()))
+        states, self._states = self._states, ()
+        for frame in states:
+            self._connection.send(frame)
+
+    async def _look_for_ended(self, starts: dict[str, int]) -> None:
+        """What ended by itself while the client was away is no longer in the logs, but noted there."""
+        user, now = self._connection.user, milliseconds()
+        for name, start in starts.items():
+            holes = user.facts(name, now).holes
+            passed = [start, self.cursors[name]]
+            if bisect_right(holes, passed[0]) == bisect_right(holes, passed[1]):
+                continue
+            async with self._reading:
+                found = await ended(self._hub.store.core, self._hub.log(user, name), passed)
+            known = {each.position for each in self._expired if each.log == name}
+            self._expired += [
+                each for each in found if each.position not in known and user.may_see(name, each.position)
+            ]
 
     def _tell_departures(self) -> None:
         for name in list(self.departed):
@@ -98,20 +125,21 @@ class CatchUp:
                     await connection.writable()
                     if connection.closed:
                         return
-                    self._write(head, part, replayed=replayed)
+                    self._write(name, head, part, replayed=replayed)
                     self.cursors[name] = part[-1].position
                 if complete:
                     self.cursors[name] = end
         self.cursors[name] = max(self.cursors[name], target)
 
-    def _write(self, head: bytes, entries: Sequence[Entry], *, replayed: bool) -> None:
+    def _write(self, name: str, head: bytes, entries: Sequence[Entry], *, replayed: bool) -> None:
         user, now = self._connection.user.name, milliseconds()
         frames = []
         for entry in entries:
             if entry.visible_to(user, now):
                 frames.append(notification_frame(head, entry.position, entry.content, replayed=replayed))
             elif replayed and user not in entry.exclude:
-                self._expired.append(entry)
+                accepted_at = milliseconds_of_id(id_of(entry.content))
+                self._expired.append(Ended(name, entry.position, accepted_at, entry.category))
         if frames:
             self._connection.write(b"".join(frames))
             metrics.DELIVERED.inc(len(frames))
@@ -125,7 +153,7 @@ class CatchUp:
         if remembered is not None:
             return remembered, True
         log = self._hub.log(user, name)
-        part = Part(log.base, after, end, PAGE_ENTRIES)
+        part = Part(log.base, [after, end], PAGE_ENTRIES)
         async with self._reading:
             (found,) = await read(self._hub.store.core, log.partition, [part])
         return found.entries, len(found.entries) < PAGE_ENTRIES
@@ -134,13 +162,10 @@ class CatchUp:
         """What ended by its own expiry while the client was away."""
         if not self._expired:
             return None
-        times = [milliseconds_of_id(id_of(entry.content)) for entry in self._expired]
-        categories: dict[str, int] = {}
-        for entry in self._expired:
-            category = category_of(entry.content) or ""
-            categories[category] = categories.get(category, 0) + 1
+        times = [each.accepted_at for each in self._expired]
+        categories = Counter(each.category for each in self._expired)
         count, self._expired = len(self._expired), []
-        return Expired(count, categories, _moment(min(times)), _moment(max(times)))
+        return Expired(count, dict(categories), _moment(min(times)), _moment(max(times)))
 
 
 def _parts(entries: list[Entry]) -> Iterator[list[Entry]]:

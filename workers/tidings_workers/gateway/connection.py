@@ -4,6 +4,7 @@ The session says what to do with what the peer sends and with the time; the hub 
 The wheel is a connection's only clock.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from websockets.http11 import Request
@@ -14,6 +15,7 @@ from tidings_workers.gateway import handshake, wire
 from tidings_workers.gateway.session import (
     Acknowledge,
     Action,
+    ChangeState,
     Close,
     Open,
     Probe,
@@ -178,6 +180,8 @@ class Connection(Socket):
                 self._gateway.acknowledge(self, positions)
             case Open(connect):
                 self._gateway.open(self, connect)
+            case ChangeState(mark):
+                self._gateway.mark(self, mark)
             case RefreshToken(token):
                 self._gateway.refresh(self, token)
             case Probe():
@@ -196,14 +200,24 @@ class Connection(Socket):
         for topic in self._topics():
             topic.live[self] = None
 
-    def start(self, cursors: dict[str, int], departed: set[str], *, replay: bool) -> None:
-        """Begin to catch up from these cursors; they name every log that the client was told of."""
+    def start(
+        self,
+        cursors: dict[str, int],
+        departed: set[str],
+        *,
+        replay: bool,
+        states: Sequence[frames.Stated] = (),
+    ) -> None:
+        """Begin to catch up from these cursors; they name every log that the client was told of.
+
+        `states` follow the replay.
+        """
         for topic in self._topics():
             topic.live.pop(self, None)
         for name, position in cursors.items():
             self.acknowledged.setdefault(name, position)
         self._gateway.hub.catching_up[self] = None
-        self._gateway.catch_up(self, cursors, departed, replay=replay)
+        self._gateway.catch_up(self, cursors, departed, states, replay=replay)
 
     def leave_topics(self) -> None:
         """Be sent nothing more."""

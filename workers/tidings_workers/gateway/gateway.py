@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from tidings.protocol import closing
-from tidings.protocol.frames import Connect, ErrorFrame, Positions, Refreshed
+from tidings.protocol.frames import Connect, ErrorFrame, Mark, Positions, Refreshed, Stated
 from tidings_workers import metrics
 from tidings_workers.config import Settings
 from tidings_workers.gateway import handshake, opening
@@ -21,6 +21,7 @@ from tidings_workers.gateway.acknowledgements import Acknowledgements
 from tidings_workers.gateway.catchup import CatchUp
 from tidings_workers.gateway.connection import Connection
 from tidings_workers.gateway.hub import Hub
+from tidings_workers.gateway.marking import Marking
 from tidings_workers.gateway.registrations import Registrations
 from tidings_workers.gateway.wheel import SLOT_SECONDS, Wheel
 from tidings_workers.registry import RegistryView
@@ -61,6 +62,7 @@ class Gateway:
         self._users: Counter[str] = Counter()
         self._positions = dict.fromkeys(range(store.partitions), "0")
         self._acknowledgements = Acknowledgements(self.hub)
+        self._marking = Marking(self.hub, self.background.spawn)
         self._reading = asyncio.Semaphore(READERS)
         self._emptied: asyncio.Event | None = None
         view.on_change(self._registry_changed)
@@ -185,10 +187,16 @@ class Gateway:
                 self.registrations.end(connection, self._user(identity).base)
 
     def catch_up(
-        self, connection: Connection, cursors: dict[str, int], departed: set[str], *, replay: bool
+        self,
+        connection: Connection,
+        cursors: dict[str, int],
+        departed: set[str],
+        states: Sequence[Stated],
+        *,
+        replay: bool,
     ) -> None:
         """Bring a connection to the present; at once where there is nothing to send."""
-        catchup = CatchUp(self.hub, connection, cursors, departed, self._reading, replay=replay)
+        catchup = CatchUp(self.hub, connection, cursors, departed, states, self._reading, replay=replay)
         connection.catching_up = catchup
         if not catchup.finish():
             self.background.spawn(self._catch_up(connection, catchup))
@@ -207,6 +215,10 @@ class Gateway:
     def acknowledge(self, connection: Connection, positions: Positions) -> None:
         """Everything up to these positions arrived, cut to what was sent."""
         self._acknowledgements.add(connection, positions)
+
+    def mark(self, connection: Connection, mark: Mark) -> None:
+        """Change the state of what the user has."""
+        self._marking.add(connection, mark)
 
     def refresh(self, connection: Connection, token: str) -> None:
         """Take a new token of the same user."""
@@ -263,7 +275,7 @@ class Gateway:
             await self._start_anew()
         await self.registrations.audit()
         try:
-            await self.hub.sweep()
+            await self.hub.directory.sweep()
         except DataLost as error:
             _log.error("data was lost: the store gets a new epoch", reason=str(error))
             await self.store.renew_epoch()
@@ -274,7 +286,7 @@ class Gateway:
         _log.warning("the epoch has changed", epoch=self.store.epoch)
         for connection in list(self.connections):
             connection.close(closing.RESTART)
-        self.hub.forget()
+        self.hub.directory.forget()
         await self.open_feeds(list(self._positions))
 
     async def open_feeds(self, partitions: Sequence[int]) -> None:

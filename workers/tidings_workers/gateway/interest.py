@@ -118,7 +118,7 @@ class Interest:
         try:
             while True:
                 wanted = topic.seen
-                part = Part(topic.log.base, topic.position, END, HEAL_ENTRIES)
+                part = Part(topic.log.base, [topic.position, END], HEAL_ENTRIES)
                 (found,) = await read(self._store.core, topic.log.partition, [part])
                 for entry in found.entries:
                     if entry.position > topic.position:
@@ -131,7 +131,7 @@ class Interest:
                     (facts,) = await self._store.feeds.watch(
                         self._name, topic.log.partition, [topic.log.base]
                     )
-                    topic.holes, topic.floor = facts.holes, facts.floor
+                    topic.correct(facts)
                     topic.position = max(topic.position, found.head)
                     if topic.seen <= max(wanted, topic.position):
                         # The log has the last word: what was heard of and is not there never was.

@@ -9,12 +9,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from tidings.protocol import closing, limits
-from tidings.protocol.frames import Connect, Gap, Resume, Welcome
+from tidings.protocol.frames import Connect, Gap, Resume, Stated, Welcome
 from tidings.protocol.names import is_id
 from tidings_workers import metrics
+from tidings_workers.gateway.directory import Missed
 from tidings_workers.gateway.hub import Hub
+from tidings_workers.gateway.states import stated
 from tidings_workers.gateway.users import User
+from tidings_workers.store import InboxQuery
 from tidings_workers.store.feeds import Acknowledgement, Arrival
+from tidings_workers.store.keys import milliseconds
 from tidings_workers.tokens import Identity
 
 if TYPE_CHECKING:
@@ -31,19 +35,22 @@ class _Start:
         self.resume: Literal["none", "complete", "gap"] = "none"
         self.replay = False
         self.store_device = False
+        # What was marked after the version that the client knows; None when it has to reload.
+        self.missed: Missed = ()
 
 
 async def open_session(
     hub: Hub, connection: "Connection", identity: Identity, connect: Connect, arrival: Arrival
 ) -> None:
     """Open the session of a connection. The caller closes it on StorageUnavailable and SessionRefused."""
-    user, known = await hub.attach(identity.tenant, identity.subject, connect.device, arrival)
+    user, known = await hub.directory.attach(identity.tenant, identity.subject, connect.device, arrival)
     if connection.closed:
         hub.interest.release(user.topic)
         return
     connection.user = user
     user.connections[connection] = None
     start = await _start(hub, user, known, connect)
+    await _catch_up_with_state(hub, user, connect.resume, start)
     if connect.device is not None and start.store_device:
         acknowledgement = Acknowledgement(user.topic.log, connect.device, start.positions, anew=True)
         await hub.store.feeds.acknowledge([acknowledgement])
@@ -69,6 +76,7 @@ def _welcome(hub: Hub, connection: "Connection", identity: Identity, start: _Sta
             heartbeat=connection.heartbeat,
             expires_at=datetime.fromtimestamp(identity.expires_at, UTC),
             resume=start.resume,
+            state_version=user.state_version,
         )
     )
     metrics.CONNECTS.inc()
@@ -79,7 +87,32 @@ def _welcome(hub: Hub, connection: "Connection", identity: Identity, start: _Sta
     # A short token is about to end already, or has ended meanwhile.
     connection.tick(time.monotonic())
     if not connection.closed:
-        connection.start(dict(start.positions), start.departed, replay=start.replay)
+        connection.start(
+            dict(start.positions),
+            start.departed,
+            replay=start.replay,
+            states=_states(hub, user, start.missed),
+        )
+
+
+async def _catch_up_with_state(hub: Hub, user: User, resume: Resume | None, start: _Start) -> None:
+    """Find out what was marked while the client was away."""
+    if resume is None or resume.state_version is None or resume.epoch != hub.store.epoch:
+        return
+    known = resume.state_version
+    while known != user.state_version and start.missed is not None:
+        # More may come while we look.
+        up_to = user.state_version
+        found = await hub.directory.journal(user, known, up_to)
+        start.missed = [*start.missed, *found] if found is not None and known < up_to else None
+        known = up_to
+
+
+def _states(hub: Hub, user: User, missed: Missed) -> list[Stated]:
+    counts = hub.counts(user)
+    if missed is None:
+        return [Stated(counts=counts, state_version=user.state_version, changes=(), reload=True)]
+    return [stated(change, version, counts) for version, change in missed]
 
 
 async def _start(hub: Hub, user: User, known: Resume | None, connect: Connect) -> _Start:
@@ -111,7 +144,7 @@ async def _resume(hub: Hub, user: User, given: dict[str, int], start: _Start) ->
             # Another gateway may have been faster: the log has the last word.
             topic.seen = max(topic.seen, position)
             await hub.interest.heal(topic)
-        facts = user.facts(name)
+        facts = user.facts(name, milliseconds())
         if position > max(facts.head, user.end(name)):
             _epoch_gap(user, name, start)
             continue
@@ -137,7 +170,7 @@ async def _rewind(hub: Hub, user: User, count: int, start: _Start) -> None:
     """Start before the last `count` that the user may see, over all logs."""
     start.positions = {name: user.end(name) for name in user.names()}
     if count:
-        page = await hub.store.inbox(user.tenant, user.name, count)
+        page = await hub.store.inbox(user.tenant, user.name, InboxQuery(limit=count))
         for item in page.items:
             before = min(start.positions.get(item.log, item.position), item.position - 1)
             start.positions[item.log] = before

@@ -64,6 +64,12 @@ class Acknowledge(Struct, frozen=True):
     positions: Positions
 
 
+class ChangeState(Struct, frozen=True):
+    """Carry out a mark; the answer has its `ref`."""
+
+    mark: Mark
+
+
 class RefreshToken(Struct, frozen=True):
     """Verify a new token for the same user, then call `refresh`."""
 
@@ -78,7 +84,7 @@ class Vanish(Struct, frozen=True):
     """The peer is gone: drop the connection without a close frame."""
 
 
-Action = Open | Send | Close | Acknowledge | RefreshToken | Probe | Vanish
+Action = Open | Send | Close | Acknowledge | ChangeState | RefreshToken | Probe | Vanish
 
 
 class _State(Enum):
@@ -227,8 +233,7 @@ class Session:
             case Refresh():
                 return RefreshToken(frame.token)
             case Mark():
-                detail = "this version of the server does not keep read state yet"
-                return Send(ErrorFrame("unknown_type", detail, frame.ref))
+                return ChangeState(frame)
 
     def _reject(self, data: bytes, detail: str) -> Action:
         """A frame that is JSON but not one of ours: say what is wrong with it."""

@@ -7,6 +7,7 @@ connection that is live on a topic has been sent exactly everything up to `topic
 
 import asyncio
 import bisect
+import heapq
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ from tidings_workers.store.logs import Entry, Facts
 
 if TYPE_CHECKING:
     from tidings_workers.gateway.connection import Connection
+    from tidings_workers.gateway.users import User
 
 RECENT_ENTRIES: Final = 256
 RECENT_BYTES: Final = 256 * 1024
@@ -25,11 +27,14 @@ class Topic:
     """One log on this gateway, with the connections that are live on it."""
 
     __slots__ = (
+        "_due",
+        "_expiring",
         "_pending",
         "_recent",
         "_recent_bytes",
         "changes",
         "floor",
+        "formers",
         "head",
         "healing",
         "holders",
@@ -38,6 +43,7 @@ class Topic:
         "log",
         "position",
         "ready",
+        "retired",
         "seen",
         "unused_since",
     )
@@ -51,6 +57,12 @@ class Topic:
         self.holes: list[int] = []
         # What was heard of `Facts.changes`.
         self.changes = 0
+        self.retired = 0
+        # What will end by itself, the next first, as (ms, position); and what has, but is not told yet.
+        self._expiring: list[tuple[int, int]] | None = None
+        self._due: set[int] | None = None
+        # Users who have left the group: what was theirs can still be recalled.
+        self.formers: dict[User, None] | None = None
         self.live: dict[Connection, None] = {}
         # Connections (of a user's log) or users (of others) for which the topic is kept.
         self.holders = 0
@@ -65,15 +77,30 @@ class Topic:
 
     def start(self, facts: Facts) -> None:
         """The log's facts are known: follow it from here."""
-        self.position, self.floor, self.holes = facts.head, facts.floor, facts.holes
+        self.position = facts.head
         self.changes += facts.changes
+        self._take_facts(facts)
         if not self.ready.done():
             self.ready.set_result(None)
 
-    @property
-    def facts(self) -> Facts:
-        """The arithmetic of the log as far as this topic has seen it."""
-        return Facts(self.position, self.floor, self.holes)
+    def _take_facts(self, facts: Facts) -> None:
+        self.holes, self.floor, self.retired = facts.holes, facts.floor, facts.retired
+        self._expiring = sorted(facts.expiring) or None
+        self._due = None
+
+    def facts(self, now: int) -> Facts:
+        """The arithmetic of the log as far as this topic has seen it, at a time in ms.
+
+        What has ended by itself counts as a hole and as a change from its time on, although the store may
+        take it out a moment later.
+        """
+        while self._expiring and self._expiring[0][0] <= now:
+            _, position = heapq.heappop(self._expiring)
+            if self._remove(position):
+                self._due = self._due or set()
+                self._due.add(position)
+        changes = self.changes + len(self._due or ())
+        return Facts(self.position, self.floor, self.holes, changes, (), self.retired)
 
     def take(self, entry: Entry) -> bool:
         """Take the next entry; False when it can't be taken now: `heal` has to read the log first."""
@@ -90,6 +117,9 @@ class Topic:
         """Take an entry that follows; `flush` sends it."""
         self.position = entry.position
         self._pending.append(entry)
+        if entry.expires:
+            self._expiring = self._expiring or []
+            heapq.heappush(self._expiring, (entry.expires, entry.position))
         if self.log.name != "user":
             self._remember(entry)
 
@@ -108,7 +138,13 @@ class Topic:
         return [entry for entry in self._recent if after < entry.position <= up_to]
 
     def removed(self, position: int) -> bool:
-        """A position was recalled; False when that was known."""
+        """A position is gone, as the store tells; False when that was known."""
+        if self._due is not None and position in self._due:
+            self._due.discard(position)
+            return True
+        return self._remove(position)
+
+    def _remove(self, position: int) -> bool:
         index = bisect.bisect_left(self.holes, position)
         if index < len(self.holes) and self.holes[index] == position:
             return False
@@ -119,11 +155,23 @@ class Topic:
             self._recent_bytes = sum(len(entry.content) for entry in kept)
         return True
 
-    def correct(self, facts: Facts) -> None:
-        """Take what was read of the log, but for its entries: they come in their own order."""
+    def lifted(self, floor: int) -> None:
+        """Nothing up to the floor is there any more."""
+        if floor > self.floor:
+            self.floor = floor
+            del self.holes[: bisect.bisect_right(self.holes, floor)]
+
+    def correct(self, facts: Facts) -> bool:
+        """Take what was read of the log, but for its entries: they come in their own order.
+
+        Answers whether that was news.
+        """
+        news = facts.changes != self.changes
         for position in facts.holes:
-            self.removed(position)
-        self.floor, self.changes = max(self.floor, facts.floor), facts.changes
+            self._remove(position)
+        self._take_facts(facts)
+        self.changes = facts.changes
+        return news
 
     def flush(self, now: int) -> int:
         """Send what was taken to every live connection; answers how many frames that made.

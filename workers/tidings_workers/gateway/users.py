@@ -1,15 +1,23 @@
-"""What a gateway knows of one user: memberships, hidden marks, and the open connections.
+"""What a gateway knows of one user: memberships, hidden positions, state, and the open connections.
 
 Memberships are intervals of positions of the groups' logs. Changes of them may be told twice (a
 feed may repeat what an attach has already read), so every change says whether it was news.
 """
 
+import asyncio
 from typing import TYPE_CHECKING
 
+from tidings.protocol.frames import Counts
 from tidings.protocol.names import log_of_group
 from tidings_workers.gateway.topics import Topic
+from tidings_workers.store import intervals
+from tidings_workers.store.counting import unsettled
 from tidings_workers.store.feeds import FeedItem
-from tidings_workers.store.logs import Facts
+from tidings_workers.store.intervals import Bounds
+from tidings_workers.store.logs import END, Facts
+from tidings_workers.store.marks import Change
+from tidings_workers.store.state import LogState, put
+from tidings_workers.store.view import View, spans_of
 
 if TYPE_CHECKING:
     from tidings_workers.gateway.connection import Connection
@@ -21,8 +29,10 @@ class User:
     """One user on this gateway.
 
     `groups` are the topics of the groups that the user is in, as soon as they are followed. Until
-    then a membership does not count here: `joined` tells the connections when it begins to.
+    then a membership does not count here: `joined` tells the connections when it begins to. `former` are
+    those of groups that the user has left, whose part still counts.
     `waiting` holds what the feeds brought before the memberships were read; None afterwards.
+    `hidden` and `states` are by the bases of the logs, as of `state_version`.
     """
 
     __slots__ = (
@@ -31,8 +41,11 @@ class User:
         "former",
         "groups",
         "hidden",
+        "looking",
         "memberships",
         "name",
+        "state_version",
+        "states",
         "tenant",
         "topic",
         "waiting",
@@ -46,11 +59,57 @@ class User:
         self.topic = topic
         self.groups: dict[str, Topic] = {}
         self.memberships: dict[str, list[tuple[int, int]]] = {}
-        # Facts of groups that the user has left: their logs are not followed.
-        self.former: dict[str, Facts] = {}
-        self.hidden: set[str] = set()
+        self.former: dict[str, Topic] = {}
+        self.hidden: dict[str, Bounds] = {}
+        self.states: dict[str, LogState] = {}
+        self.state_version = 0
         self.connections: dict[Connection, None] = {}
         self.waiting: list[FeedItem] | None = []
+        # Done when the user's slot has been read again; None while nobody does that.
+        self.looking: asyncio.Future[None] | None = None
+
+    # State
+
+    def know(self, view: View) -> None:
+        """Take what was read of the user's slot, but for the memberships."""
+        self.hidden, self.state_version = view.hidden, view.version
+        # Times and receipts are the store's.
+        self.states = {
+            base: LogState(seen=state.seen, read=state.read, archived=state.archived)
+            for base, state in view.states.items()
+        }
+
+    def hide(self, base: str, position: int) -> None:
+        """One position of a log is not for this user."""
+        intervals.add(self.hidden.setdefault(base, []), position - 1, position)
+
+    def take_change(self, version: int, change: Change) -> bool:
+        """Take a change of state if it follows what is known; False when the state has to be read again."""
+        if version != self.state_version + 1 or change.positions is None:
+            return False
+        for base, positions in change.positions.items():
+            put(self.states.setdefault(base, LogState()), change.state, positions)
+        self.state_version = version
+        return True
+
+    def counts(self, now: int) -> Counts:
+        """How much there is in the inbox at a time (ms); see `tidings_workers.store.counting`."""
+        unseen = unread = version = 0
+        for name in self.names():
+            base, facts, spans = self.base(name), self.facts(name, now), self.all_spans(name)
+            hidden, state = self.hidden.get(base), self.states.get(base)
+            visible = intervals.minus(spans, hidden) if hidden else spans
+            unseen += facts.live(unsettled(visible, state, "seen"))
+            unread += facts.live(unsettled(visible, state, "read"))
+            version += intervals.size(intervals.common(spans, intervals.up_to(facts.head))) + facts.changes
+        return Counts(unseen, unread, version)
+
+    def may_see(self, name: str, position: int) -> bool:
+        """Whether one position of a log is the user's."""
+        hidden = self.hidden.get(self.base(name))
+        return bool(self.spans(name, position - 1, position)) and not (
+            hidden and intervals.contains(hidden, position)
+        )
 
     # Memberships
 
@@ -90,12 +149,25 @@ class User:
             return self.all
         return self.groups.get(name.removeprefix("group:"))
 
-    def facts(self, name: str) -> Facts:
-        """The arithmetic of a log."""
-        topic = self.followed(name)
-        if topic is not None:
-            return topic.facts
-        return self.former.get(name.removeprefix("group:"), _NOTHING)
+    def topic_of(self, name: str) -> Topic | None:
+        """The topic of any log of the user; None for a group's that could not be looked at yet."""
+        return self.followed(name) or self.former.get(name.removeprefix("group:"))
+
+    def base(self, name: str) -> str:
+        """The base of a log by its name."""
+        topic = self.topic_of(name)
+        return topic.log.base if topic is not None else f"g/{self.tenant}/{name.removeprefix('group:')}"
+
+    def facts(self, name: str, now: int) -> Facts:
+        """The arithmetic of a log at a time (ms)."""
+        topic = self.topic_of(name)
+        return topic.facts(now) if topic is not None else _NOTHING
+
+    def all_spans(self, name: str) -> Bounds:
+        """Every position of a log that is, or will be, in the user's spans."""
+        if not name.startswith("group:"):
+            return [0, END]
+        return spans_of(self.memberships.get(name.removeprefix("group:"), ()))
 
     def end(self, name: str) -> int:
         """The last position of a log that the user may see by now."""

@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+import msgspec
+
 from tidings.protocol.frames import CategoryCounts, Counts
 from tidings_workers.store import intervals
 from tidings_workers.store.core import Core, pack, text
@@ -18,6 +20,7 @@ from tidings_workers.store.state import LogState
 from tidings_workers.store.view import View, read_view
 
 _LOGS_PER_CALL = 200
+_LOOKS = 10
 
 
 def unsettled(visible: Bounds, state: LogState | None, kind: Literal["seen", "read"]) -> Bounds:
@@ -107,12 +110,35 @@ def counts_of(
     )
 
 
+class Look(NamedTuple):
+    """A user's view, the logs by base, what they answered to `queries_of`, and the counts."""
+
+    view: View
+    logs: dict[str, Log]
+    found: dict[str, Surveyed]
+    counts: Counts
+
+
+async def look(core: Core, tenant: str, user: str, *, by_category: bool = False) -> Look:
+    """Read a user's view and count by it; the version is never above that of the view."""
+    own = core.keys.user(tenant, user)
+    tries = 0
+    while True:
+        view = await read_view(core, own)
+        logs = view.logs(core.keys, tenant, user)
+        found = await survey(core, queries_of(view, logs.values(), view.states), by_category=by_category)
+        newer = found[own.base].changes - view.changes
+        tries += 1
+        # A change in between is in what the logs answered, but not in the view that asked them.
+        if not newer or tries == _LOOKS:
+            break
+    counts = counts_of(view, logs.values(), found, by_category=by_category)
+    return Look(view, logs, found, msgspec.structs.replace(counts, version=counts.version - newer))
+
+
 async def inbox_counts(core: Core, tenant: str, user: str, *, by_category: bool = False) -> Counts:
     """The counts of a user's inbox now."""
-    view = await read_view(core, core.keys.user(tenant, user))
-    logs = view.logs(core.keys, tenant, user).values()
-    found = await survey(core, queries_of(view, logs, view.states), by_category=by_category)
-    return counts_of(view, logs, found, by_category=by_category)
+    return (await look(core, tenant, user, by_category=by_category)).counts
 
 
 def _add(categories: dict[str, list[int]], category: str, live: Sequence[int]) -> None:

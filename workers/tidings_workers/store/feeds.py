@@ -85,7 +85,30 @@ class Departed(Struct, array_like=True, frozen=True, tag="d"):
     users: list[str]
 
 
-FeedItem = Appended | Removed | Joined | Left | Hidden | Departed | Kicked
+class Ended(Struct, array_like=True, frozen=True, tag="x"):
+    """These positions are gone: they ended by themselves, or retention took them.
+
+    Nothing up to `floor` is there any more.
+    """
+
+    base: str
+    positions: list[int]
+    floor: int = 0
+
+
+class Marked(Struct, array_like=True, frozen=True, tag="s"):
+    """The user of this base changed the state of notifications; `change` is the JSON of a `Change`.
+
+    `origin` is who asked, as it was given to `mark`.
+    """
+
+    base: str
+    version: int
+    change: str
+    origin: str
+
+
+FeedItem = Appended | Removed | Joined | Left | Hidden | Departed | Kicked | Ended | Marked
 decode_feed: Final = msgspec.msgpack.Decoder(list[FeedItem]).decode
 
 

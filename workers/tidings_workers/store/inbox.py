@@ -19,12 +19,12 @@ from tidings.protocol.frames import Counts
 from tidings.protocol.rest import InboxState, StateFilter
 from tidings_workers.store import intervals
 from tidings_workers.store.core import Core, pack
-from tidings_workers.store.counting import counts_of, inbox_counts, queries_of, survey
+from tidings_workers.store.counting import inbox_counts, look
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log, milliseconds, milliseconds_of_id, tag
 from tidings_workers.store.logs import END, Entry, Part, read
 from tidings_workers.store.state import KINDS, LogState, field
-from tidings_workers.store.view import View, read_view
+from tidings_workers.store.view import View
 
 _READ: Final = 100
 # How many intervals are looked through in one call.
@@ -145,12 +145,7 @@ class Inbox:
         """A page of what the user may see now, as the query narrows it."""
         core = self._core
         own = core.keys.user(tenant, user)
-        view = await read_view(core, own)
-        logs = view.logs(core.keys, tenant, user)
-        found = await survey(
-            core, queries_of(view, logs.values(), view.states), by_category=query.by_category
-        )
-        counts = counts_of(view, logs.values(), found, by_category=query.by_category)
+        view, logs, found, counts = await look(core, tenant, user, by_category=query.by_category)
         positions = {
             log.name: intervals.common(view.spans(log), intervals.up_to(found[base].head))[-1:]
             for base, log in logs.items()

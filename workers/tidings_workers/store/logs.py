@@ -132,8 +132,9 @@ async def read(core: Core, partition: int, parts: Sequence[Part]) -> list[Range]
 
 
 class Ended(NamedTuple):
-    """One that ended by itself: its position, when it was accepted (ms), and its category or ''."""
+    """One that ended by itself: log, position, when it was accepted (ms), and its category or ''."""
 
+    log: str
     position: int
     accepted_at: int
     category: str
@@ -144,5 +145,5 @@ async def ended(core: Core, log: Log, positions: Bounds) -> list[Ended]:
     found = []
     for member in await core.run("ended", log.partition, pack([log.base, positions])):
         position, at, category = text(member).split("|", 2)
-        found.append(Ended(int(position), int(at), category))
+        found.append(Ended(log.name, int(position), int(at), category))
     return found

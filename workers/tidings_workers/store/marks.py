@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
+from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec import Struct
@@ -80,6 +81,7 @@ class Marks:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def mark(self, tenant: str, user: str, mark: Mark | MarkInbox, origin: str = "") -> MarkResult:
         """Change the state of notifications of one user; atomic per user, idempotent.
@@ -89,10 +91,13 @@ class Marks:
         """
         token = secrets.token_hex(8)
         located = await self._locate(tenant, user, mark.ids) if mark.ids is not None else {}
-        for _ in range(_TRIES):
-            result = await self._try(tenant, user, mark, located, origin, token)
-            if result is not None:
-                return result
+        # Marks of one user that meet in a process take turns: racing, all but one of them would work in vain.
+        turn = self._turns.setdefault(self._core.keys.user(tenant, user).base, asyncio.Lock())
+        async with turn:
+            for _ in range(_TRIES):
+                result = await self._try(tenant, user, mark, located, origin, token)
+                if result is not None:
+                    return result
         raise StorageUnavailable("the state changes faster than it can be marked")
 
     async def _try(
@@ -124,6 +129,8 @@ class Marks:
         counts = counts_of(view, logs.values(), found)
         unknown = tuple(wanted.unknown)
         if not changed:
+            if found[own.base].changes != view.changes:
+                counts = await inbox_counts(core, tenant, user)
             return MarkResult(0, unknown, counts, view.version, None)
         # Only what is there now: what comes later is not marked.
         cut = {
@@ -138,7 +145,7 @@ class Marks:
         if answer is None:
             return None
         version, changes = answer
-        if changes != found[own.base].changes + 1:
+        if changes != view.changes + 1:
             # Something else happened to the inbox meanwhile.
             counts = await inbox_counts(core, tenant, user)
         else:

@@ -120,6 +120,16 @@ def apply(log: LogState, state: State, wanted: Bounds, at: int) -> Applied:
     return _clear(log, _CLEARS[state], wanted, at)
 
 
+def put(log: LogState, state: State, changed: Bounds) -> None:
+    """Repeat what a mark changed, without times and receipts."""
+    for kind in _SETS.get(state, ()):
+        for after, up_to in intervals.pairs(changed):
+            intervals.add(log.having(kind), after, up_to)
+    for kind in _CLEARS.get(state, ()):
+        for after, up_to in intervals.pairs(changed):
+            intervals.remove(log.having(kind), after, up_to)
+
+
 def _set(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int) -> Applied:
     applied = Applied(intervals.minus(wanted, log.having(kinds[0])), [], [], {})
     for kind in kinds:
