@@ -1,6 +1,9 @@
 """An inbox by REST: filters, cursors, counts, and answers that the client has already."""
 
+import asyncio
+import itertools
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import httpx
 import pytest
@@ -240,3 +243,23 @@ async def test_a_cursor_ends_with_the_data_it_was_made_for(store: Store) -> None
     with pytest.raises(ProblemError) as refused:
         Cursors(store, "demo", "inbox", "ana", None).read(cursor)
     assert refused.value.code == "invalid_cursor"
+
+
+async def test_a_tag_names_one_content(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
+    """Pages that are read while marks are made and have the same tag are the same, state and counts."""
+    ids = [await send(api, scopes, {"users": ["ana"]}) for _ in range(30)]
+
+    async def read_on() -> list[httpx.Response]:
+        return [await api.get(PATH, headers=scopes) for _ in ids]
+
+    async def mark_on(part: list[str]) -> None:
+        for identity in part:
+            await mark(api, scopes, "read", identity)
+
+    *pages, _, _ = await asyncio.gather(
+        read_on(), read_on(), read_on(), mark_on(ids[::2]), mark_on(ids[1::2])
+    )
+    contents: dict[str, Any] = {}
+    for page in itertools.chain(*pages):
+        assert page.json() == contents.setdefault(page.headers["etag"], page.json())
+    assert len(contents) > 1
