@@ -22,6 +22,7 @@ from tidings import (
     InvalidRequestError,
     NotFoundError,
     QuotaExceededError,
+    Resume,
     RetryPolicy,
     StorageUnavailableError,
     Tidings,
@@ -306,11 +307,12 @@ async def test_an_inbox_page_says_where_to_resume(ask: Ask, user: str | None, pa
         "counts": {"unseen": 1, "unread": 1, "version": 4},
         "epoch": "e1",
         "positions": {"user": 12},
+        "state_version": 7,
     }
     server = Server(answer(200, body))
     page = await ask(server, lambda c: c.inbox(user).list(state="unread", category="orders").page())
     assert page.items[0].notification.id == "n1"
-    assert (page.resume.epoch, page.resume.positions) == ("e1", {"user": 12})
+    assert page.resume == Resume("e1", {"user": 12}, 7)
     assert server.requests[0].url.path == f"/base{path}"
     assert dict(server.requests[0].url.params) == {"state": "unread", "category": "orders"}
     assert server.scopes() == [scope]

@@ -163,6 +163,7 @@ async def _page(
         counts=page.counts,
         epoch=store.epoch,
         positions=page.positions,
+        state_version=page.state_version,
     )
     return Response(content, headers={"etag": tag(page.counts.version)})
 

@@ -158,8 +158,12 @@ class InboxPage(Struct, frozen=True, kw_only=True):
     counts: Counts
     epoch: str
     positions: dict[str, int]
+    state_version: int | None = None
 
     @property
     def resume(self) -> Resume:
-        """What to give to `listen`, so that nothing between this page and the connection is missed."""
-        return Resume(self.epoch, dict(self.positions))
+        """What to give to `listen`, so that nothing between this page and the connection is missed.
+
+        Neither what was sent nor what was marked.
+        """
+        return Resume(self.epoch, dict(self.positions), self.state_version)

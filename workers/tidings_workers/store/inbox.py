@@ -67,7 +67,8 @@ class InboxQuery(Struct, frozen=True, kw_only=True):
 class InboxPage(Struct, frozen=True):
     """A page, newest first, and where the user stands.
 
-    `positions` are the ends of the user's logs at the moment of reading: what to give to `resume`.
+    `positions` are the ends of the user's logs at the moment of reading and `state_version` the last change
+    of state that the items show: what to give to `resume`.
     """
 
     items: list[InboxItem]
@@ -75,6 +76,7 @@ class InboxPage(Struct, frozen=True):
     previous: bytes | None
     counts: Counts
     positions: dict[str, int]
+    state_version: int
 
 
 class _Boundary(Struct, array_like=True, frozen=True):
@@ -194,7 +196,7 @@ class Inbox:
             older = pack(_Boundary(forward=True, edge=edge, below=start)) if taken else None
             newer = pack(_Boundary(forward=False, edge=last, below=reached)) if more else None
         items = await self._items(own, view, [(walk.log, entry) for walk, entry in taken])
-        return InboxPage(items, older, newer, counts, ends)
+        return InboxPage(items, older, newer, counts, ends, view.version)
 
     async def counts(self, tenant: str, user: str, *, by_category: bool = False) -> Counts:
         """The counts of a user's inbox now."""

@@ -139,8 +139,8 @@ class InboxItem(Struct, frozen=True, kw_only=True):
 class InboxPage(Struct, frozen=True, kw_only=True):
     """A page of an inbox, newest first.
 
-    `epoch` and `positions` are what to give to `resume`, so that nothing between this page and the
-    connection is missed.
+    `epoch`, `positions` and `state_version` are what to give to `resume`, so that nothing between this
+    page and the connection is missed, sent or marked.
     """
 
     items: list[InboxItem]
@@ -149,6 +149,7 @@ class InboxPage(Struct, frozen=True, kw_only=True):
     counts: Counts
     epoch: str
     positions: dict[str, int]
+    state_version: int
 
 
 class MarkInbox(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
