@@ -178,19 +178,19 @@ async def test_gaps_are_exact(store: Store) -> None:
     await store.recall("demo", ids[1])
     await store.recall("demo", ids[4])
     log = ana(store)
-    assert await store.retention.lost(log, [(0, 8)]) is None
+    assert await store.retention.lost(log, [0, 8]) is None
     await sweep(store, 8)
     assert await fact(store, log, "floor") == 2
-    assert await store.retention.lost(log, [(0, 8)]) == Lost(1, 8, 4, erased=False)
-    assert await store.retention.lost(log, [(1, 7)]) == Lost(4, 6, 2, erased=False)
-    assert await store.retention.lost(log, [(0, 1), (5, 6)], [1]) == Lost(6, 6, 1, erased=False)
-    assert await store.retention.lost(log, [(1, 2), (4, 5), (6, 7)]) is None
+    assert await store.retention.lost(log, [0, 8]) == Lost(1, 8, 4, erased=False)
+    assert await store.retention.lost(log, [1, 7]) == Lost(4, 6, 2, erased=False)
+    assert await store.retention.lost(log, [5, 6]) == Lost(6, 6, 1, erased=False)
+    assert await store.retention.lost(log, [1, 2, 4, 5, 6, 7]) is None
     await sweep(store, 91)
-    assert await store.retention.lost(log, [(0, 8)]) == Lost(1, 8, 6, erased=False)
-    assert await store.retention.lost(log, [(1, 5)], [3]) == Lost(4, 4, 1, erased=False)
+    assert await store.retention.lost(log, [0, 8]) == Lost(1, 8, 6, erased=False)
+    assert await store.retention.lost(log, [1, 2, 3, 5]) == Lost(4, 4, 1, erased=False)
     await store.recall("demo", (await send(store, None))[0])
     await sweep(store, 91)
-    assert await store.retention.lost(log, [(8, 9)]) is None
+    assert await store.retention.lost(log, [8, 9]) is None
 
 
 async def test_what_a_user_keeps_of_the_past(store: Store) -> None:

@@ -107,7 +107,7 @@ class Hub:
         if not topic.ready.done():
             return
         gone = [position for position in item.positions if topic.removed(position)]
-        topic.retired = max(topic.retired, item.floor)
+        topic.retired = max(topic.retired, item.retired)
         topic.lifted(item.floor)
         self._tell_counts(list(self._concerned(topic, gone)))
 

@@ -4,6 +4,7 @@ Order matters: limits, then interest in every log of the user, then the device's
 then, in one synchronous step, the welcome says where each log starts and the catch-up begins there.
 """
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
@@ -16,7 +17,7 @@ from tidings_workers.gateway.directory import Missed
 from tidings_workers.gateway.hub import Hub
 from tidings_workers.gateway.states import stated
 from tidings_workers.gateway.users import User
-from tidings_workers.store import InboxQuery
+from tidings_workers.store import InboxQuery, Lost, intervals
 from tidings_workers.store.feeds import Acknowledgement, Arrival
 from tidings_workers.store.keys import milliseconds
 from tidings_workers.tokens import Identity
@@ -144,18 +145,32 @@ async def _resume(hub: Hub, user: User, given: dict[str, int], start: _Start) ->
             # Another gateway may have been faster: the log has the last word.
             topic.seen = max(topic.seen, position)
             await hub.interest.heal(topic)
+    names = user.names()
+    losses = await asyncio.gather(*(_lost(hub, user, name, given.get(name, 0)) for name in names))
+    for name, lost in zip(names, losses, strict=True):
+        position = given.get(name, 0)
         facts = user.facts(name, milliseconds())
         if position > max(facts.head, user.end(name)):
             _epoch_gap(user, name, start)
             continue
-        lost = user.spans(name, position, facts.floor)
-        if lost:
-            missed = sum(up_to - after for after, up_to in lost)
-            start.gaps.append(Gap(name, lost[0][0] + 1, lost[-1][1], missed, "expired"))
+        if lost is not None:
+            reason: Literal["trimmed", "expired"] = "trimmed" if lost.erased else "expired"
+            start.gaps.append(Gap(name, lost.first, lost.last, lost.missed, reason))
             start.resume = "gap"
-        start.positions[name] = max(position, facts.floor) if lost else position
-        if name in given and name.startswith("group:") and topic is None:
+        start.positions[name] = max(position, facts.floor) if lost is not None else position
+        if name in given and name.startswith("group:") and user.followed(name) is None:
             start.departed.add(name)
+
+
+async def _lost(hub: Hub, user: User, name: str, position: int) -> Lost | None:
+    """What is gone of a log since a position; None, without asking the store, when nothing can be."""
+    facts = user.facts(name, milliseconds())
+    reach = min(max(facts.floor, facts.retired), facts.head)
+    if position >= reach:
+        return None
+    log = hub.log(user, name)
+    seen = intervals.common(user.all_spans(name), [position, reach])
+    return await hub.store.retention.lost(log, intervals.minus(seen, user.hidden.get(log.base, [])))
 
 
 def _epoch_gap(user: User, name: str, start: _Start) -> None:

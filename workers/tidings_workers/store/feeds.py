@@ -88,12 +88,13 @@ class Departed(Struct, array_like=True, frozen=True, tag="d"):
 class Ended(Struct, array_like=True, frozen=True, tag="x"):
     """These positions are gone: they ended by themselves, or retention took them.
 
-    Nothing up to `floor` is there any more.
+    Nothing up to `floor` is there any more. `retired` is the last of them when retention took them.
     """
 
     base: str
     positions: list[int]
     floor: int = 0
+    retired: int = 0
 
 
 class Marked(Struct, array_like=True, frozen=True, tag="s"):

@@ -6,11 +6,12 @@ script call each, so that nothing ever waits for it; it may be stopped and repea
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 from tidings_workers.store.core import LEAST_RECORD_MS, Core, pack, text
+from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log, milliseconds, milliseconds_of_id, tag
 
 # Measured on one core of a 2-core machine: a call that takes out so many takes VALKEY 9.1 3 ms.
@@ -60,16 +61,13 @@ class Retention:
             named += [name, -1 if kept is None else kept]
         return -1 if rules.default is None else rules.default, named
 
-    async def lost(
-        self, log: Log, spans: Sequence[tuple[int, int]], hidden: Sequence[int] = ()
-    ) -> Lost | None:
-        """What is gone of these spans (after, up to), which the user was to see but for `hidden`.
+    async def lost(self, log: Log, positions: Bounds) -> Lost | None:
+        """What is gone of these positions, all of which a user was to see.
 
-        What was recalled, had ended by itself or was hidden is not missed. Exact within the ten
-        thousand latest of these; before that all count as missed.
+        What was recalled or had ended by itself is not missed. Exact within the ten thousand latest
+        of these; before that all count as missed.
         """
-        bounds = [bound for span in sorted(spans) for bound in span]
-        answer = await self._core.run("lost", log.partition, pack([log.base, bounds, sorted(hidden)]))
+        answer = await self._core.run("lost", log.partition, pack([log.base, positions]))
         if not answer:
             return None
         first, last, missed, erased = map(int, answer)

@@ -162,7 +162,7 @@ local function sweep(base, rule)
   local due = retire_all(base, rule, gone)
   note(base, gone)
   local floor, more = lift(base)
-  if #gone > 0 then route(base, { 'x', base, gone, floor }) end
+  if #gone > 0 then route(base, { 'x', base, gone, floor, gone[#gone] }) end
   if trim_holes(base, floor) or more or not due then return nil end
   local expiring = redis.call('ZRANGE', key .. '/expiring', 0, 0, 'WITHSCORES')[2]
   return math.min(due, tonumber(expiring or due))
