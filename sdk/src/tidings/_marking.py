@@ -31,7 +31,7 @@ class MarkOptions(TypedDict, total=False):
     """What to mark where it is not some `ids`.
 
     Everything `up_to` a position per log, such as the `positions` of a page; or `all`, which `category`
-    narrows: exact, without the prefixes that lists know.
+    narrows: with a dot at its end, to all that begin so.
     """
 
     up_to: Mapping[str, int] | None
