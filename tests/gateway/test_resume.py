@@ -10,7 +10,7 @@ import pytest
 from tests.support.realtime import Client, Frame, Realtime, delivered
 from tests.support.sending import eventually, notification
 from tidings.protocol.names import log_of_group
-from tidings_workers.store import Store
+from tidings_workers.store import InboxQuery, Store
 from tidings_workers.store.keys import tag
 
 TEAM = log_of_group("team")
@@ -270,11 +270,11 @@ async def test_expired_while_away(store: Store, realtime: Realtime) -> None:
     titles = [("a", "orders"), ("b", "orders"), ("c", "chat")]
     sent = [notification(title, users=["ana"], category=of, expires_in=1) for title, of in titles]
     await store.send("demo", [*sent, notification("stays", users=["ana"], category="chat", expires_in=60)])
-    oldest = (await store.inbox("demo", "ana", 1)).positions["user"]
+    oldest = (await store.inbox("demo", "ana", InboxQuery(limit=1))).positions["user"]
     assert oldest == 4
 
     async def visible() -> int:
-        return len((await store.inbox("demo", "ana", 9)).items)
+        return len((await store.inbox("demo", "ana", InboxQuery(limit=9))).items)
 
     await eventually(visible, 1)
     frames = await resumed(realtime, store.epoch, {})
@@ -359,4 +359,4 @@ async def read_on(
 
 
 async def total(store: Store, user: str) -> int:
-    return (await store.inbox("demo", user, 1)).total
+    return (await store.inbox_counts("demo", user)).unseen

@@ -7,7 +7,7 @@ import msgspec
 
 from tests.support.sending import eventually, every_item, notification, titles
 from tidings_workers.dispatcher import Dispatcher
-from tidings_workers.store import InboxItem, InboxPage, Store
+from tidings_workers.store import InboxItem, InboxPage, InboxQuery, Store
 
 ITEMS = 500
 Place = tuple[str, int]
@@ -59,19 +59,19 @@ async def fill(store: Store, seed: int, items: int) -> dict[str, str]:
 
 
 async def total(store: Store, user: str = "ana") -> int:
-    return (await store.inbox("demo", user, 1)).total
+    return (await store.inbox_counts("demo", user)).unseen
 
 
 async def test_pages_both_ways(store: Store, dispatcher: Dispatcher) -> None:
     """Every item is on one page, newest first, and the way back shows the same pages, while more arrive."""
     visible = await fill(store, 1, ITEMS)
     await eventually(lambda: total(store), len(visible))
-    pages = [await store.inbox("demo", "ana", 37)]
+    pages = [await store.inbox("demo", "ana", InboxQuery(limit=37))]
     latest: list[str] = []
     while (cursor := pages[-1].next) is not None:
         latest.append(f"new{len(pages)}")
         await store.send("demo", [notification(latest[-1], users=["ana"])])
-        pages.append(await store.inbox("demo", "ana", 37, cursor))
+        pages.append(await store.inbox("demo", "ana", InboxQuery(limit=37), cursor))
     assert pages[0].previous is None
     items = [item for page in pages for item in page.items]
     assert {msgspec.json.decode(item.content)["id"] for item in items} == visible.keys()
@@ -83,11 +83,11 @@ async def test_pages_both_ways(store: Store, dispatcher: Dispatcher) -> None:
     back = pages[-1]
     for page in pages[-2::-1]:
         assert back.previous is not None
-        back = await store.inbox("demo", "ana", 37, back.previous)
+        back = await store.inbox("demo", "ana", InboxQuery(limit=37), back.previous)
         assert places(back) == places(page)
         assert back.next is not None
     assert back.previous is not None, "more has arrived on top since"
-    newest = await store.inbox("demo", "ana", 37, back.previous)
+    newest = await store.inbox("demo", "ana", InboxQuery(limit=37), back.previous)
     assert [msgspec.json.decode(item.content)["title"] for item in newest.items] == latest[::-1]
     assert newest.previous is None
 
@@ -101,25 +101,31 @@ async def test_late_copies_are_not_passed_over(store: Store) -> None:
     await eventually(lambda: total(store), 3)
     await running.close()
     assert early.ids
-    first = await store.inbox("demo", "ana", 1)
-    second = await store.inbox("demo", "ana", 1, first.next)
-    third = await store.inbox("demo", "ana", 1, second.next)
+    first = await store.inbox("demo", "ana", InboxQuery(limit=1))
+    second = await store.inbox("demo", "ana", InboxQuery(limit=1), first.next)
+    third = await store.inbox("demo", "ana", InboxQuery(limit=1), second.next)
     assert places(first) + places(second) + places(third) == [("user", 3), ("user", 2), ("user", 1)]
-    assert places(await store.inbox("demo", "ana", 1, third.previous)) == places(second)
-    assert places(await store.inbox("demo", "ana", 1, second.previous)) == places(first)
-    assert places(await store.inbox("demo", "ana", 5, third.previous)) == [("user", 3), ("user", 2)]
+    assert places(await store.inbox("demo", "ana", InboxQuery(limit=1), third.previous)) == places(second)
+    assert places(await store.inbox("demo", "ana", InboxQuery(limit=1), second.previous)) == places(first)
+    assert places(await store.inbox("demo", "ana", InboxQuery(limit=5), third.previous)) == [
+        ("user", 3),
+        ("user", 2),
+    ]
 
 
 async def test_group_joined_between_pages(store: Store, dispatcher: Dispatcher) -> None:
     """What a group brings that was joined while reading is found on top, not in the middle."""
     await store.send("demo", [notification(str(number), users=["ana"]) for number in range(6)])
-    first = await store.inbox("demo", "ana", 2)
-    second = await store.inbox("demo", "ana", 2, first.next)
+    first = await store.inbox("demo", "ana", InboxQuery(limit=2))
+    second = await store.inbox("demo", "ana", InboxQuery(limit=2), first.next)
     await store.change_members("demo", "team", ["ana"], [])
     await store.send("demo", [notification("joined", groups=["team"])])
     await eventually(lambda: total(store), 7)
-    assert places(await store.inbox("demo", "ana", 2, second.next)) == [("user", 2), ("user", 1)]
-    assert places(await store.inbox("demo", "ana", 9, second.previous)) == [
+    assert places(await store.inbox("demo", "ana", InboxQuery(limit=2), second.next)) == [
+        ("user", 2),
+        ("user", 1),
+    ]
+    assert places(await store.inbox("demo", "ana", InboxQuery(limit=9), second.previous)) == [
         ("group:team", 1),
         ("user", 6),
         ("user", 5),
@@ -182,6 +188,6 @@ async def test_positions_are_where_to_resume(store: Store, dispatcher: Dispatche
     await eventually(lambda: titles(store, "bob"), ["3"])
 
     async def positions() -> dict[str, int]:
-        return (await store.inbox("demo", "ana", 1)).positions
+        return (await store.inbox("demo", "ana", InboxQuery(limit=1))).positions
 
     await eventually(positions, {"user": 1, "all": 0, "group:team": 1})

@@ -7,11 +7,15 @@ from typing import Any
 
 import msgspec
 
+from tests.support.dispatching import dispatcher_process
 from tests.support.sending import eventually, notification
+from tidings_workers.config import Settings
 from tidings_workers.dispatcher import Dispatcher
+from tidings_workers.registry import Registry
 from tidings_workers.store import InboxQuery, Lost, Store
 from tidings_workers.store.keys import Log, milliseconds, tag
 from tidings_workers.store.retention import BUDGET
+from tidings_workers.store.sends import Sends
 from tidings_workers.tenants import DEFAULT, Tenant
 
 DAY = 86_400_000
@@ -204,3 +208,31 @@ async def test_what_a_user_keeps_of_the_past(store: Store) -> None:
     await sweep(store, 91)
     await sweep(store, 99)
     assert await key_of(store, log, f"/times/{base}", "HKEYS") == [b"a3"]
+
+
+async def test_swept_by_dispatchers_that_are_killed(settings: Settings, store: Store) -> None:
+    """Dispatchers take out what is too old by the tenant's rules, and one that is killed leaves no harm."""
+    await Registry(store.redis).create_tenant("demo", category_retention={"chat": 7})
+    log, old = ana(store), milliseconds() - 8 * DAY
+    sends = Sends(store.core)
+    for _ in range(6):
+        sent = [notification("x", users=["ana"], category="chat")] * 1_000
+        await sends._accept("demo", sent, old, None, replayed=False)
+    await send(store, "chat", None)
+
+    async def left() -> int:
+        return int(await key_of(store, log, "/log", "XLEN"))
+
+    with dispatcher_process(settings) as process:
+        while await left() > 5_000:
+            pass
+        process.kill()
+        process.wait()
+    assert 2 < await left() <= 5_000
+    with dispatcher_process(settings):
+        await eventually(left, 2)
+    assert await titles(store, "ana") == ["2", "1"]
+    assert await fact(store, log, "floor") == 6_000
+    assert await store.retention.lost(log, [0, 6_002]) == Lost(1, 6_000, 6_000, erased=False)
+    for part in ("/holes", "/retired"):
+        assert not await key_of(store, log, part, "EXISTS"), part

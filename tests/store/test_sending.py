@@ -10,7 +10,7 @@ import pytest
 from tests.support.sending import contents, eventually, notification, titles
 from tidings.protocol.notifications import CreateNotification
 from tidings_workers.dispatcher import Dispatcher
-from tidings_workers.store import Idempotency, IdempotencyMismatch, Store
+from tidings_workers.store import Idempotency, IdempotencyMismatch, InboxQuery, Store
 
 
 async def test_one_user(store: Store) -> None:
@@ -29,14 +29,14 @@ async def test_another_tenant(store: Store) -> None:
     accepted = await store.send("demo", [notification("hello", users=["ana"])])
     assert await store.notification("other", accepted.ids[0]) is None
     assert not await store.recall("other", accepted.ids[0])
-    assert (await store.inbox("other", "ana", 50)).items == []
+    assert (await store.inbox("other", "ana", InboxQuery(limit=50))).items == []
 
 
 async def test_order(store: Store) -> None:
     """Sends that follow one another to one log keep their order, with dense positions."""
     for index in range(20):
         await store.send("demo", [notification(str(index), users=["ana"])])
-    page = await store.inbox("demo", "ana", 50)
+    page = await store.inbox("demo", "ana", InboxQuery(limit=50))
     assert [item.position for item in page.items] == list(range(20, 0, -1))
     assert await titles(store, "ana") == [str(index) for index in range(19, -1, -1)]
 
@@ -188,4 +188,4 @@ async def _status(store: Store, identity: str) -> tuple[str, int | None]:
 
 
 async def _total(store: Store, user: str) -> int:
-    return (await store.inbox("demo", user, 1)).total
+    return (await store.inbox_counts("demo", user)).unseen

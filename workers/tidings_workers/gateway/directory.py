@@ -28,7 +28,7 @@ class Teller(Protocol):
         """A log was brought to its end."""
 
     def changed(self, topic: Topic) -> None:
-        """More happened to a log that many read than the feeds told."""
+        """A log that many read lost entries, and no feed told which."""
 
     def marked(self, user: User, version: int, change: Change, origin: str) -> None:
         """The user's state changed; `origin` is the connection that asked for it, if one did."""
@@ -259,10 +259,11 @@ class Directory:
             missed: Missed = ()
             if attached.view.version > user.state_version:
                 missed = await self.journal(user, user.state_version, attached.view.version)
-            news = user.topic.correct(attached.facts)
+            if user.topic.correct(attached.facts):
+                # Which one was recalled is no longer known.
+                missed = None
             user.know(attached.view)
-            if news:
-                self._teller.missed(user, missed)
+            self._teller.missed(user, missed)
             for group, intervals in attached.view.memberships.items():
                 self._correct(user, group, intervals)
             for group in user.memberships.keys() - attached.view.memberships.keys():

@@ -141,7 +141,7 @@ class Hub:
 
     def missed(self, user: User, changes: Missed) -> None:
         """See `Teller`."""
-        if not changes:
+        if changes is None:
             self._tell_counts(list(user.connections), reload=True)
         for version, change in changes or ():
             self.marked(user, version, change, "")

@@ -164,14 +164,12 @@ class Topic:
     def correct(self, facts: Facts) -> bool:
         """Take what was read of the log, but for its entries: they come in their own order.
 
-        Answers whether that was news.
+        Answers whether a position is gone that was not known to be.
         """
-        news = facts.changes != self.changes
-        for position in facts.holes:
-            self._remove(position)
+        news = [self._remove(position) for position in facts.holes if position <= self.position]
         self._take_facts(facts)
         self.changes = facts.changes
-        return news
+        return any(news)
 
     def flush(self, now: int) -> int:
         """Send what was taken to every live connection; answers how many frames that made.
