@@ -1,0 +1,95 @@
+"""What retention takes leaves open clients' counts at once, and is told exactly to who comes back."""
+
+from tests.support.dispatching import waiting
+from tests.support.realtime import Frame, Realtime, delivered
+from tests.support.sending import eventually, notification
+from tidings.protocol.names import log_of_group
+from tidings_workers.registry import Registry, RegistryView
+from tidings_workers.store import Store
+from tidings_workers.store.keys import milliseconds
+from tidings_workers.store.sends import Sends
+
+DAY = 86_400_000
+TEAM = log_of_group("team")
+
+
+async def send(store: Store, *categories: str | None, days_ago: float = 0, **target: object) -> None:
+    """A notification per category, to `ana` unless told otherwise."""
+    sent = [
+        notification("x", **(target or {"users": ["ana"]}), category=category)  # type: ignore[arg-type]
+        for category in categories
+    ]
+    at = milliseconds() - int(days_ago * DAY)
+    await Sends(store.core)._accept("demo", sent, at, None, replayed=False)
+
+
+async def keep(store: Store, registry: Registry, **rules: int) -> None:
+    """From now on `demo` keeps these categories so many days."""
+    await registry.update_tenant("demo", category_retention=rules)
+    view = RegistryView(store.redis)
+    await view.load()
+    store.core.policies.follow(view.tenant)
+
+
+async def sweep(store: Store, *, days: float = 0) -> None:
+    """Sweep every partition as if so many days had gone by."""
+    for partition in range(store.partitions):
+        while await store.retention.sweep(partition, now=milliseconds() + int(days * DAY)):
+            pass
+
+
+def gaps(frames: list[Frame]) -> list[Frame]:
+    return [frame for frame in frames if frame["type"] == "gap"]
+
+
+async def come_back(store: Store, realtime: Realtime, **positions: int) -> list[Frame]:
+    """Everything up to `caught_up` that ana gets who comes back with these positions."""
+    named = {TEAM if name == "team" else name: position for name, position in positions.items()}
+    async with realtime.user("ana", resume={"epoch": store.epoch, "positions": named}) as ana:
+        await ana.until("caught_up")
+        return ana.frames
+
+
+async def test_gaps_name_what_is_gone(
+    store: Store, registry: Registry, realtime: Realtime, working: None
+) -> None:
+    """A client that resumes gets a gap per log that lost something, exact, before what is left of it."""
+    await keep(store, registry, chat=7)
+    await store.change_members("demo", "team", ["bob"], [])
+    await send(store, "chat", "chat", groups=["team"], days_ago=8)
+    await store.change_members("demo", "team", ["ana"], [])
+    await send(store, "chat", groups=["team"], exclude=["ana"], days_ago=8)
+    await send(store, "chat", None, "chat", groups=["team"], days_ago=8)
+    await send(store, "chat", None, "chat", days_ago=8)
+    await send(store, None, "chat", to_all=True)
+    await eventually(lambda: waiting(store), 0)
+    await sweep(store)
+    frames = await come_back(store, realtime, user=0, all=0, team=2)
+    assert frames[0]["resume"] == "gap"
+    assert sorted(gaps(frames), key=lambda gap: gap["log"]) == [
+        {"type": "gap", "log": TEAM, "from": 4, "to": 6, "missed": 2, "reason": "expired"},
+        {"type": "gap", "log": "user", "from": 1, "to": 3, "missed": 2, "reason": "expired"},
+    ]
+    assert sorted(delivered(frames)) == [("all", 1), ("all", 2), (TEAM, 5), ("user", 2)]
+    assert gaps(await come_back(store, realtime, user=3, team=6)) == []
+    (gap,) = gaps(await come_back(store, realtime, user=1, team=6))
+    assert (gap["from"], gap["to"], gap["missed"]) == (3, 3, 1)
+
+
+async def test_while_connected(store: Store, registry: Registry, realtime: Realtime) -> None:
+    """Open clients are told the counts without what retention took, and the gateway knows it from then on."""
+    await keep(store, registry, chat=7)
+    await send(store, None, "chat", "chat")
+    async with realtime.user("ana") as ana:
+        assert ana.frames[0]["counts"]["unseen"] == 3
+        await sweep(store, days=8)
+        (*_, state) = await ana.until("state")
+        assert (state["changes"], state["counts"]["unseen"]) == ([], 1)
+        assert state["counts"]["version"] > ana.frames[0]["counts"]["version"]
+        (gap,) = gaps(await come_back(store, realtime, user=0))
+        assert (gap["from"], gap["to"], gap["missed"]) == (2, 3, 2)
+        await sweep(store, days=91)
+        (*_, state) = await ana.until("state")
+        assert state["counts"]["unseen"] == 0
+        (gap,) = gaps(await come_back(store, realtime, user=0))
+        assert (gap["from"], gap["to"], gap["missed"]) == (1, 3, 3)
