@@ -37,6 +37,9 @@ NEEDS = {
     ("GET", "/v1/me/notifications"): "inbox",
     ("POST", "/v1/users/ana/notifications/mark"): "users",
     ("POST", "/v1/me/notifications/mark"): "inbox",
+    ("GET", "/v1/users/ana/presence"): "read",
+    ("DELETE", "/v1/users/ana/connections"): "users",
+    ("DELETE", "/v1/connections/c"): "users",
     ("POST", "/v1/tokens"): "tokens",
 }
 
@@ -44,7 +47,7 @@ NEEDS = {
 def test_every_route_is_in_the_table() -> None:
     """The table of scopes below names every route that is not public."""
     app = create_app(Services(Settings()))
-    examples = {"notification": "x", "group": "g", "user": "ana"}
+    examples = {"notification": "x", "group": "g", "user": "ana", "connection_id": "c"}
     guarded = {
         (method, route.path_format.format(**examples))
         for route in app.routes

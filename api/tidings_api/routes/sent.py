@@ -81,7 +81,7 @@ async def list_receipts(
         raise ProblemError(
             "invalid_request",
             "For a notification to one group or to all only counts are kept: "
-            "GET /v1/notifications/{notification} has them.",
+            f"GET /v1/notifications/{notification} has them.",
         ) from None
     if page is None:
         raise no_such(notification)
