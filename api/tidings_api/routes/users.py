@@ -1,4 +1,4 @@
-"""Users: who is connected, and ending that."""
+"""Users: who is connected, ending that, and erasing one."""
 
 from typing import Annotated, Final
 
@@ -7,7 +7,7 @@ from litestar.params import PathParameter
 
 from tidings.protocol import closing
 from tidings.protocol.names import ID_PATTERN
-from tidings.protocol.rest import OpenConnection, Presence
+from tidings.protocol.rest import Erased, OpenConnection, Presence
 from tidings_api.authorisation import needs
 from tidings_api.problems import ProblemError
 from tidings_api.requests import Caller, OpenStore, UserPath
@@ -55,6 +55,27 @@ async def disconnect_connection(connection_id: ConnectionPath, identity: Caller,
         raise ProblemError("not_found", f"There is no open connection {connection_id!r}.")
 
 
+@delete("/v1/users/{user:str}", opt=needs("users"), status_code=200, summary="Erase a user")
+async def erase_user(user: UserPath, identity: Caller, store: OpenStore) -> Erased:
+    """Erases everything that is kept of the user and says how much it was; may be repeated.
+
+    Sockets are closed (4005), memberships ended, the own log with its notifications, marks, devices and
+    presence are gone when this is answered. Positions are never used again: a client that resumes gets a
+    `gap`. A 503 means that it was not finished: repeat it. Notifications that were sent to others as well
+    are theirs and stay, with the list of whom they were sent to.
+    """
+    erased = await store.erase(identity.tenant, user)
+    return Erased(
+        user=user,
+        notifications=erased.notifications,
+        marks=erased.marks,
+        memberships=erased.memberships,
+        devices=erased.devices,
+        connections=erased.connections,
+        erased_at=timestamp(milliseconds()),
+    )
+
+
 routes: Final = Router(
-    "/", tags=["Users"], route_handlers=[get_presence, disconnect_user, disconnect_connection]
+    "/", tags=["Users"], route_handlers=[get_presence, disconnect_user, disconnect_connection, erase_user]
 )

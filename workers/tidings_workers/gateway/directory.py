@@ -8,12 +8,23 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from tidings.protocol import closing
 from tidings.protocol.frames import Resume
 from tidings_workers.gateway.interest import Interest, Spawn
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.users import User
 from tidings_workers.store import Change, SessionRefused, StorageUnavailable, Store
-from tidings_workers.store.feeds import Arrival, Attached, Departed, FeedItem, Hidden, Joined, Left, Marked
+from tidings_workers.store.feeds import (
+    Arrival,
+    Attached,
+    Departed,
+    Erased,
+    FeedItem,
+    Hidden,
+    Joined,
+    Left,
+    Marked,
+)
 from tidings_workers.store.keys import Log
 from tidings_workers.store.marks import decode_change
 
@@ -115,6 +126,8 @@ class Directory:
                 user.leave(item.group, item.position)
             case Hidden():
                 user.hide(item.log, item.position)
+            case Erased():
+                self._spawn(self.look_again(user.topic))
             case Marked() if item.version > user.state_version:
                 if not user.take_change(item.version, decode_change(item.change)):
                     self._spawn(self.look_again(user.topic))
@@ -196,10 +209,26 @@ class Directory:
         await self.interest.sweep()
         unused = self.interest.unused()
         for topic in unused:
-            user_gone = self.users.pop(topic.log.base, None)
-            if user_gone is not None:
-                self._release_logs(user_gone)
+            self._drop(topic)
         await self.interest.end(unused)
+
+    def _drop(self, topic: Topic) -> None:
+        user = self.users.pop(topic.log.base, None)
+        if user is not None:
+            self._release_logs(user)
+
+    def _erase(self, user: User) -> None:
+        """Everything of the user was erased: nothing known of it here holds any more."""
+        for connection in list(user.connections):
+            # One that came back in the middle of it begins again.
+            connection.close(closing.REBALANCED)
+        if user.topic.holders:
+            # Somebody is just being attached.
+            self._spawn(self.look_again(user.topic))
+            return
+        self.interest.take_out([user.topic])
+        self._drop(user.topic)
+        self._spawn(self.interest.end([user.topic]))
 
     def forget(self) -> None:
         """Drop everything: it belonged to data that is gone. The connections are closed already."""
@@ -285,6 +314,8 @@ class Directory:
                 self.leave(user, item.group, item.position)
             case Hidden():
                 user.hide(item.log, item.position)
+            case Erased():
+                self._erase(user)
             case Marked():
                 if not self.mark(user, item.version, decode_change(item.change), item.origin):
                     self._spawn(self.look_again(user.topic))

@@ -26,7 +26,7 @@ from tidings_workers.gateway.registrations import Registrations
 from tidings_workers.gateway.wheel import SLOT_SECONDS, Wheel
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import DataLost, SessionRefused, StorageUnavailable, Store
-from tidings_workers.store.feeds import Arrival, decode_feed
+from tidings_workers.store.feeds import Arrival, Kicked, decode_feed
 from tidings_workers.store.keys import Log, feed
 from tidings_workers.store.presence import new_connection_id
 from tidings_workers.tasks import Background
@@ -54,7 +54,7 @@ class Gateway:
         self.name = f"w{os.getpid()}-{secrets.token_hex(4)}"
         self.background = Background("gateway")
         self.registrations = Registrations(store, self.name)
-        self.hub = Hub(store, self.name, self.background.spawn, self.registrations.close)
+        self.hub = Hub(store, self.name, self.background.spawn, self._kicked)
         self.wheel = Wheel(time.monotonic())
         self.connections: dict[Connection, None] = {}
         self._addresses: Counter[str] = Counter()
@@ -209,6 +209,11 @@ class Gateway:
         except BaseException:
             connection.close(closing.OVERLOADED)
             raise
+
+    def _kicked(self, item: Kicked) -> None:
+        """The store has let go of connections, and somebody may wait for them to be closed."""
+        self.registrations.close(item)
+        self.background.spawn(self.flush())
 
     # What sessions ask
 

@@ -169,11 +169,15 @@ class Interest:
         unused = [
             topic for topic in self.topics.values() if not topic.holders and topic.unused_since < before
         ]
+        self.take_out(unused)
+        return unused
+
+    def take_out(self, topics: Sequence[Topic]) -> None:
+        """Follow these no longer; who wants one of them waits until `end` has been there."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        for topic in unused:
+        for topic in topics:
             del self.topics[topic.log.base]
             self._leaving[topic.log.base] = done
-        return unused
 
     async def end(self, topics: Sequence[Topic]) -> None:
         """End the store's interest in topics that were taken out."""

@@ -12,6 +12,7 @@ from redis.asyncio.cluster import RedisCluster
 from tidings_workers.config import Settings
 from tidings_workers.store.connection import Connection
 from tidings_workers.store.core import Core
+from tidings_workers.store.erasure import ErasedUser, Erasure
 from tidings_workers.store.errors import (
     DataLost,
     IdempotencyInProgress,
@@ -36,6 +37,7 @@ __all__ = [
     "Acceptance",
     "Change",
     "DataLost",
+    "ErasedUser",
     "GroupInfo",
     "Idempotency",
     "IdempotencyInProgress",
@@ -85,6 +87,7 @@ class Store:
         self.receipts = receipts.receipts
         self.sent = receipts.sent
         self.sessions = Sessions(core)
+        self.erase = Erasure(core, groups, self.sessions).erase
         self.presence = self.sessions.presence
         self.disconnect = self.sessions.disconnect
         self.disconnect_one = self.sessions.disconnect_one

@@ -61,6 +61,7 @@ SCRIPTS: Final = dict(
         _script("leave", "append", "sessions"),
         _script("kick", "append", "sessions"),
         _script("presence", "append", "sessions"),
+        _script("erase", "append"),
         _script("mark", "append"),
         _script("survey", "append"),
         _script("receipts", "append"),
@@ -72,7 +73,18 @@ SCRIPTS: Final = dict(
         *map(_script, ("due", "lost")),
         *map(
             _script,
-            ("claim", "unwatch", "acknowledge", "heads", "lease", "release", "seek", "locate", "ended"),
+            (
+                "claim",
+                "unwatch",
+                "erase_log",
+                "acknowledge",
+                "heads",
+                "lease",
+                "release",
+                "seek",
+                "locate",
+                "ended",
+            ),
         ),
     )
 )

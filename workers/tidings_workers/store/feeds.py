@@ -74,6 +74,13 @@ class Kicked(Struct, array_like=True, frozen=True, tag="k"):
     code: int
 
 
+class Erased(Struct, array_like=True, frozen=True, tag="e"):
+    """Everything of the user of this base was erased, what is up to this position of the own log with it."""
+
+    base: str
+    position: int
+
+
 class Departed(Struct, array_like=True, frozen=True, tag="d"):
     """Users left the group of this base, whose log counts for them up to `position`; empty: all did.
 
@@ -109,7 +116,7 @@ class Marked(Struct, array_like=True, frozen=True, tag="s"):
     origin: str
 
 
-FeedItem = Appended | Removed | Joined | Left | Hidden | Departed | Kicked | Ended | Marked
+FeedItem = Appended | Removed | Joined | Left | Hidden | Departed | Kicked | Erased | Ended | Marked
 decode_feed: Final = msgspec.msgpack.Decoder(list[FeedItem]).decode
 
 

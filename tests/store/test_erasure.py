@@ -1,0 +1,219 @@
+"""Erasing a user: nothing of one is left, nobody else is touched, and no position is ever used again."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.support.sending import eventually, notification
+from tidings.protocol import closing
+from tidings.protocol.rest import MarkInbox
+from tidings_workers.config import Settings
+from tidings_workers.dispatcher import Dispatcher
+from tidings_workers.store import ErasedUser, InboxQuery, StorageUnavailable, Store, erasure
+from tidings_workers.store.feeds import Acknowledgement, Arrival
+from tidings_workers.store.keys import tag
+from tidings_workers.store.presence import new_connection_id
+
+NOTHING = ErasedUser(0, 0, 0, 0, 0)
+KEPT = {"", "/gateways", "/hidden"}
+"""The head and the versions, who follows the log, and what was hidden of the log of all."""
+
+
+async def keys_of(store: Store, user: str = "ana") -> set[str]:
+    """What is left of a user in the store, by the end of each key."""
+    prefix = f"{tag(store.core.keys.user('demo', user).partition)}/u/demo/{user}"
+    return {key.decode().removeprefix(prefix) async for key in store.redis.scan_iter(f"{prefix}*")}
+
+
+async def listed(store: Store, user: str = "ana") -> list[str]:
+    """The logs of what is in an inbox, in order of their names."""
+    page = await store.inbox("demo", user, InboxQuery(limit=200))
+    return sorted(item.log for item in page.items)
+
+
+async def lively(store: Store, user: str = "ana") -> tuple[str, ...]:
+    """Something of everything for a user; the ids of two direct notifications and a compound one."""
+    log = store.core.keys.user("demo", user)
+    await store.change_members("demo", "team", [user, "bob"], [])
+    await store.change_members("demo", "club", [user], [])
+    sent = await store.send(
+        "demo",
+        [
+            notification("one", users=[user], category="orders"),
+            notification("two", users=[user], expires_in=3600),
+            notification("both", users=[user, "bob"]),
+            notification("team", groups=["team"]),
+            notification("all", to_all=True, category="news"),
+            notification("not for ana", to_all=True, exclude=[user]),
+            notification("nor this", groups=["team"], exclude=[user]),
+            notification("recalled", users=[user]),
+        ],
+    )
+
+    async def own() -> list[str]:
+        return [log for log in await listed(store, user) if log != "all"]
+
+    await store.recall("demo", sent.ids[-1])
+    await eventually(own, ["group:team", "user", "user", "user"])
+    await store.mark("demo", user, MarkInbox(state="read", all=True))
+    await store.feeds.acknowledge([Acknowledgement(log, "phone", {"user": 1}, anew=True)])
+    return sent.ids[0], sent.ids[1], sent.ids[2]
+
+
+async def connected(store: Store, gateway: str) -> str:
+    """A connection of ana, at a gateway that lives; its id."""
+    log = store.core.keys.user("demo", "ana")
+    connection = new_connection_id(gateway, log.partition)
+    await store.feeds.attach(gateway, log, None, Arrival(connection, 0, 0))
+    return connection
+
+
+async def test_everything_is_gone(store: Store, dispatcher: Dispatcher) -> None:
+    """The answer says what was erased; only versions and positions go on, and others keep what is theirs."""
+    one, two, both = await lively(store)
+    before = await store.inbox_counts("demo", "ana")
+    assert await store.erase("demo", "ana") == ErasedUser(3, 5, 2, 1, 0)
+    assert await keys_of(store) <= KEPT
+    assert await listed(store) == ["all"]
+    assert [await store.notification("demo", identity) is None for identity in (one, two, both)] == [
+        True, True, False,
+    ]  # fmt: skip
+    assert await listed(store, "bob") == ["all", "all", "group:team", "group:team", "user"]
+    for group, left in (("team", ["bob"]), ("club", [])):
+        members = await store.members("demo", group, 50, None)
+        assert [user for user, _ in members.items] == left
+    assert (await store.groups_of("demo", "ana", 50, None)).items == []
+    after = await store.inbox_counts("demo", "ana")
+    assert (after.unseen, after.unread) == (1, 1)
+    assert after.version > before.version
+    assert await store.erase("demo", "ana") == NOTHING
+    assert (await store.inbox_counts("demo", "ana")).version > after.version
+    await store.send("demo", [notification("anew", users=["ana"])])
+    page = await store.inbox("demo", "ana", InboxQuery(limit=1))
+    assert [(item.log, item.position, item.state) for item in page.items] == [("user", 5, "unseen")]
+
+
+async def test_who_never_was(store: Store, dispatcher: Dispatcher) -> None:
+    """Of a user whom nobody has named nothing is erased."""
+    assert await store.erase("demo", "nobody") == NOTHING
+
+
+async def test_a_thousand_groups(store: Store, dispatcher: Dispatcher) -> None:
+    """Memberships are ended on both sides, however many there are."""
+    names = [f"g{number}" for number in range(1_000)]
+    await asyncio.gather(*(store.change_members("demo", name, ["ana"], []) for name in names))
+    assert (await store.erase("demo", "ana")).memberships == 1_000
+    members = await asyncio.gather(*(store.members("demo", name, 1, None) for name in names))
+    assert not any(page.items for page in members)
+    assert await keys_of(store) <= KEPT
+
+
+async def test_a_long_log(store: Store, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log is taken away in steps; what is sent meanwhile is erased whole, or there behind it."""
+    monkeypatch.setattr(erasure, "STEP", 7)
+    for _ in range(4):
+        await store.send("demo", [notification("x", users=["ana"], category="c")] * 50)
+
+    async def send() -> list[str]:
+        return [
+            identity
+            for _ in range(30)
+            for identity in (await store.send("demo", [notification("new", users=["ana"], category="c")])).ids
+        ]
+
+    erased, sent = await asyncio.gather(store.erase("demo", "ana"), send())
+    page = await store.inbox("demo", "ana", InboxQuery(limit=200, by_category=True))
+    kept = [item.position for item in page.items]
+    assert kept == list(range(230, 230 - len(kept), -1))
+    assert erased.notifications == 230 - len(kept)
+    records = [await store.notification("demo", identity) for identity in sent]
+    assert sum(record is not None for record in records) == len(kept)
+    assert page.counts.unseen == len(kept)
+    assert {name: counts.unseen for name, counts in (page.counts.categories or {}).items()} == (
+        {"c": len(kept)} if kept else {}
+    )
+
+
+async def test_accepted_before(store: Store, settings: Settings) -> None:
+    """What was accepted before is erased as well, as soon as somebody has carried it out."""
+    await store.change_members("demo", "team", ["ana"], [])
+    await store.send("demo", [notification("both", users=["ana", "bob"])])
+    erasing = asyncio.create_task(store.erase("demo", "ana"))
+    await asyncio.wait([erasing], timeout=0.1)
+    assert not erasing.done()
+    running = Dispatcher(store)
+    await running.beat()
+    assert await erasing == ErasedUser(1, 0, 1, 0, 0)
+    await running.close()
+    assert await keys_of(store) <= KEPT
+
+
+async def test_nobody_carries_it_out(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a dispatcher, or while a gateway does not close a connection, it is to be tried again."""
+    monkeypatch.setattr(erasure, "_WAIT_SECONDS", 0.1)
+    await store.feeds.open_feeds("w1-00000000", range(store.partitions))
+    connection = await connected(store, "w1-00000000")
+    with pytest.raises(StorageUnavailable, match="gateway"):
+        await store.erase("demo", "ana")
+    log = store.core.keys.user("demo", "ana")
+    await store.sessions.leave("w1-00000000", {connection: log.base})
+    assert await store.erase("demo", "ana") == NOTHING
+    await store.change_members("demo", "team", ["ana"], [])
+    with pytest.raises(StorageUnavailable, match="dispatcher"):
+        await store.erase("demo", "ana")
+
+
+async def test_broken_off_anywhere(
+    store: Store, dispatcher: Dispatcher, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken off at any step and repeated, it ends in the same."""
+    monkeypatch.setattr(erasure, "STEP", 2)
+    breaking = await Store.open(settings, name="breaking")
+    call = breaking.core.connection.call
+    allowed = 0
+
+    def failing(*arguments: Any, **options: Any) -> Any:
+        nonlocal allowed
+        allowed -= 1
+        if allowed < 0:
+            raise StorageUnavailable("broken off")
+        return call(*arguments, **options)
+
+    monkeypatch.setattr(breaking.core.connection, "call", failing)
+    finished = False
+    for steps in range(0, 500, 4):
+        user = f"u{steps}"
+        await lively(store, user)
+        allowed = steps
+        try:
+            await breaking.erase("demo", user)
+        except StorageUnavailable:
+            await store.erase("demo", user)
+        else:
+            finished = True
+        assert await keys_of(store, user) <= KEPT
+        assert set(await listed(store, user)) == {"all"}
+        if finished:
+            break
+    await breaking.close()
+    assert finished
+
+
+async def test_disconnected(store: Store, dispatcher: Dispatcher) -> None:
+    """Connections that were open are closed and counted, and the user was never seen."""
+    await store.feeds.open_feeds("w1-00000000", range(store.partitions))
+    connection = await connected(store, "w1-00000000")
+    log = store.core.keys.user("demo", "ana")
+
+    async def gateway() -> None:
+        async def told() -> dict[str, int]:
+            return (await store.sessions.registered("w1-00000000", log.partition))[1]
+
+        await eventually(told, {connection: closing.DISCONNECTED.code})
+        await store.sessions.leave("w1-00000000", {connection: log.base})
+
+    erased, _ = await asyncio.gather(store.erase("demo", "ana"), gateway())
+    assert erased == ErasedUser(0, 0, 0, 0, 1)
+    presence = await store.presence("demo", "ana")
+    assert (presence.connections, presence.seen_at) == ([], None)

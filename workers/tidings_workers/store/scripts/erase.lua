@@ -1,0 +1,20 @@
+-- Erase what a user's slot knows, but for what `erase_log` takes away bit by bit: from now on nobody sees any
+-- of it. ARGV[1]: packed {user's base, how much more has changed}. Positions go on behind the head, and so
+-- do the versions. Answers {1, devices}, or {0} when the last erasure is not at its end yet.
+local request = cmsgpack.unpack(ARGV[1])
+local base = request[1]
+local key = tag .. '/' .. base
+if redis.call('EXISTS', key .. '/erased') == 1 then return { 0 } end
+local head = redis.call('HGET', key, 'head') or '0'
+if redis.call('EXISTS', key .. '/log') == 1 then redis.call('RENAME', key .. '/log', key .. '/erased') end
+local devices = redis.call('HLEN', key .. '/devices')
+redis.call('HSET', key, 'floor', head, 'trimmed', head)
+redis.call('HINCRBY', key, 'marks', 1)
+redis.call('HINCRBY', key, 'changes', request[2])
+redis.call('HDEL', key, 'seen', 'token', 'marked')
+for _, part in ipairs({ 'state', 'marks', 'delivered', 'devices', 'groups', 'ended' }) do
+  redis.call('UNLINK', key .. '/' .. part)
+end
+change(base, { 'e', base, tonumber(head) })
+flush()
+return { 1, devices }
