@@ -1,0 +1,264 @@
+"""What one device marks the others show: on the same gateway, on another one, and after a while away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.gateway.conftest import TokenMaker
+from tests.support.realtime import Client, Realtime, running_gateway
+from tests.support.sending import eventually, notification
+from tests.support.valkey import free_port
+from tidings.protocol.frames import Mark
+from tidings.protocol.rest import MarkInbox
+from tidings_workers.config import Settings
+from tidings_workers.store import InboxQuery, Store
+
+Frame = dict[str, Any]
+
+
+@pytest.fixture
+async def elsewhere(settings: Settings, token: TokenMaker) -> AsyncIterator[Realtime]:
+    """A second gateway on the same store."""
+    other = msgspec.structs.replace(settings, realtime_port=free_port())
+    async with running_gateway(other):
+        yield Realtime(other.realtime_port, token)
+
+
+async def send(store: Store, *titles: str, **target: Any) -> list[str]:
+    """Accept notifications; their ids."""
+    return (await store.send("demo", [notification(title, **target) for title in titles])).ids
+
+
+async def state(client: Client) -> Frame:
+    """The next frame of type `state`, whatever comes before it."""
+    return (await client.until("state"))[-1]
+
+
+def counted(frame: Frame) -> tuple[int, int]:
+    """Unseen and unread."""
+    return frame["counts"]["unseen"], frame["counts"]["unread"]
+
+
+async def test_every_device_is_told(store: Store, realtime: Realtime, elsewhere: Realtime) -> None:
+    """A mark by frame reaches the user's other connections on every gateway, and nobody else."""
+    async with (
+        realtime.user("ana") as phone,
+        realtime.user("ana") as tablet,
+        elsewhere.user("ana") as laptop,
+        elsewhere.user("bob") as bob,
+    ):
+        first, second = await send(store, "one", "two", users=["ana"])
+        await phone.titles(2)
+        await phone.send("mark", ids=[first], state="read", ref="r1")
+        answer = await state(phone)
+        assert (answer["ref"], counted(answer), answer["state_version"]) == ("r1", (1, 1), 1)
+        assert [(change["id"], change["state"]) for change in answer["changes"]] == [(first, "read")]
+        for device in (tablet, laptop):
+            told = await state(device)
+            assert (told["changes"], told["counts"]) == (answer["changes"], answer["counts"])
+            assert "ref" not in told
+        await laptop.send("mark", ids=[second], state="seen", ref=7)
+        assert ((await state(laptop))["ref"], counted(await state(phone))) == (7, (0, 1))
+        assert await bob.settle() == []
+
+
+async def test_by_rest(store: Store, realtime: Realtime, working: None) -> None:
+    """A mark by REST is told to open connections as it was asked for: by ids, up to positions, or all."""
+    async with realtime.user("ana") as ana:
+        one, *_ = await send(store, "one", "two", "three", users=["ana"])
+        await send(store, "to all", to_all=True)
+        await ana.titles(4)
+        await store.mark("demo", "ana", MarkInbox(state="seen", ids=(one,)))
+        assert [change["id"] for change in (await state(ana))["changes"]] == [one]
+        await store.mark("demo", "ana", MarkInbox(state="read", up_to={"user": 2}))
+        told = await state(ana)
+        assert (told["up_to"], told["state"], counted(told)) == ({"user": 2}, "read", (2, 2))
+        await store.mark("demo", "ana", MarkInbox(state="archived", all=True))
+        told = await state(ana)
+        assert (told["all"], told["up_to"], counted(told)) == (True, {"user": 3, "all": 1}, (0, 0))
+
+
+async def test_order_of_marks(store: Store, realtime: Realtime) -> None:
+    """Marks of one connection are carried out in the order they were sent."""
+    async with realtime.user("ana") as ana:
+        (one,) = await send(store, "one", users=["ana"])
+        await ana.titles(1)
+        for ref in range(20):
+            await ana.send("mark", ids=[one], state="unread" if ref % 2 else "read", ref=ref)
+        answers = [await state(ana) for _ in range(20)]
+        assert [answer["ref"] for answer in answers] == list(range(20))
+        assert counted(answers[-1]) == (0, 1)
+
+
+async def test_nothing_changes(store: Store, realtime: Realtime) -> None:
+    """A mark that changes nothing is answered all the same, and nobody else hears of it."""
+    async with realtime.user("ana") as phone, realtime.user("ana") as laptop:
+        (one,) = await send(store, "one", users=["ana"])
+        (foreign,) = await send(store, "other", users=["bob"])
+        await phone.titles(1)
+        await laptop.titles(1)
+        await phone.send("mark", ids=[foreign, "no-id"], state="read", ref=1)
+        answer = await state(phone)
+        assert (answer["changes"], answer["unknown"], counted(answer)) == ([], [foreign, "no-id"], (1, 1))
+        await phone.send("mark", ids=[one, foreign], state="unread", ref=2)
+        assert ((answer := await state(phone))["changes"], answer["unknown"]) == ([], [foreign])
+        assert await laptop.settle() == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"state": "read"},
+        {"state": "read", "ids": [], "all": True},
+        {"state": "read", "all": False},
+        {"state": "shiny", "all": True},
+        {"state": "read", "ids": ["x"] * 1001},
+        {"state": "read", "up_to": {"user": -1}},
+        {"state": "read", "up_to": {"nolog": 1}},
+        {"state": "read", "ids": ["x"], "category": "orders"},
+    ],
+)
+async def test_bad_marks(realtime: Realtime, fields: Frame) -> None:
+    """A mark that can't be understood is an error with its ref, and the connection stays."""
+    async with realtime.user("ana") as ana:
+        await ana.send("mark", ref="bad", **fields)
+        error = await ana.expect("error")
+        assert (error["code"], error["ref"]) == ("invalid_request", "bad")
+        assert error["detail"]
+        assert await ana.settle() == []
+
+
+async def test_past_the_end(store: Store, realtime: Realtime) -> None:
+    """A position beyond the end of a log is cut to it: what comes later is new."""
+    async with realtime.user("ana") as ana:
+        await send(store, "one", users=["ana"])
+        await ana.titles(1)
+        await ana.send("mark", up_to={"user": 2**53 - 1}, state="read", ref=1)
+        answer = await state(ana)
+        assert (answer["up_to"], counted(answer)) == ({"user": 1}, (0, 0))
+        await send(store, "two", users=["ana"])
+        await ana.titles(1)
+        assert (await store.inbox_counts("demo", "ana")).unread == 1
+
+
+async def test_overlapping_marks(store: Store, realtime: Realtime, elsewhere: Realtime) -> None:
+    """Two devices that mark overlapping parts at once both get their way; nothing is counted twice."""
+    ids = await send(store, *map(str, range(40)), users=["ana"])
+    async with realtime.user("ana") as phone, elsewhere.user("ana") as laptop:
+        for start in range(0, 30, 2):
+            await phone.send("mark", ids=ids[start : start + 6], state="read", ref=start)
+            await laptop.send("mark", ids=ids[start + 3 : start + 10], state="seen", ref=start)
+        for device in (phone, laptop):
+            refs = []
+            while len(refs) < 15:
+                frame = await state(device)
+                refs += [frame["ref"]] if "ref" in frame else []
+            assert refs == list(range(0, 30, 2))
+        counts = await store.inbox_counts("demo", "ana")
+        assert (counts.unseen, counts.unread) == (2, 40 - 34)
+        for device in (phone, laptop):
+            await device.settle()
+            last = [frame for frame in device.frames if frame["type"] == "state"][-1]
+            assert (last["counts"]["unseen"], last["counts"]["version"]) == (2, counts.version)
+
+
+async def test_state_while_away(store: Store, realtime: Realtime) -> None:
+    """Who resumes with the last state version is told every change since, after what was missed."""
+    async with realtime.user("ana") as ana:
+        one, two = await send(store, "one", "two", users=["ana"])
+        await ana.titles(2)
+        known = ana.frames[0]["state_version"]
+        epoch = ana.frames[0]["epoch"]
+    await store.mark("demo", "ana", MarkInbox(state="read", ids=(one,)))
+    await store.mark("demo", "ana", MarkInbox(state="archived", ids=(two,)))
+    await send(store, "three", users=["ana"])
+    resume = {"epoch": epoch, "positions": {"user": 2}, "state_version": known}
+    async with realtime.user("ana", resume=resume) as ana:
+        assert (ana.frames[0]["state_version"], counted(ana.frames[0])) == (2, (1, 1))
+        assert [frame["type"] for frame in await ana.until("caught_up")] == ["notification", "caught_up"]
+        told = [await state(ana), await state(ana)]
+        assert [[c["id"] for c in frame["changes"]] for frame in told] == [[one], [two]]
+        assert [frame["state_version"] for frame in told] == [1, 2]
+        assert await ana.settle() == []
+    async with realtime.user("ana", resume=resume | {"state_version": 2}) as ana:
+        await ana.until("caught_up")
+        assert await ana.settle() == []
+
+
+async def test_too_long_away(store: Store, realtime: Realtime) -> None:
+    """When the changes are no longer all known, the client is told to ask for the inbox again."""
+    (one,) = await send(store, "one", users=["ana"])
+    async with realtime.user("ana") as ana:
+        epoch = ana.frames[0]["epoch"]
+    for turn in range(120):
+        await store.mark("demo", "ana", Mark(state="unread" if turn % 2 else "read", ids=(one,)))
+    resume = {"epoch": epoch, "positions": {"user": 1}, "state_version": 0}
+    async with realtime.user("ana", resume=resume) as ana:
+        await ana.until("caught_up")
+        told = await state(ana)
+        assert (told["reload"], told["state_version"], counted(told)) == (True, 120, (0, 1))
+    resume |= {"state_version": 500}
+    async with realtime.user("ana", resume=resume) as ana:
+        await ana.until("caught_up")
+        assert (await state(ana))["reload"]
+
+
+async def test_expiry_while_connected(store: Store, realtime: Realtime, working: None) -> None:
+    """What ends by itself leaves the counts of an open connection, which is told so."""
+    async with realtime.user("ana") as ana:
+        await store.send("demo", [notification("brief", users=["ana"], expires_in=1)])
+        await store.send("demo", [notification("lasting", to_all=True)])
+        await ana.titles(2)
+        async with asyncio.timeout(5):
+            told = await state(ana)
+        assert (told["changes"], counted(told)) == ([], (1, 1))
+        assert (await store.inbox_counts("demo", "ana")).version == told["counts"]["version"]
+
+
+async def test_recall_of_what_was_marked(store: Store, realtime: Realtime, working: None) -> None:
+    """A recall takes a notification out of the counts once, whatever state it had, also of a group left."""
+    await store.change_members("demo", "team", ["ana"], [])
+    ids = await send(store, "one", "two", "three", groups=["team"])
+    await eventually(lambda: _length(store, "ana"), 3)
+    await store.mark("demo", "ana", MarkInbox(state="read", ids=(ids[0],)))
+    async with realtime.user("ana") as ana:
+        assert counted(ana.frames[0]) == (2, 2)
+        await store.recall("demo", ids[0])
+        assert counted(await ana.expect("recalled")) == (2, 2)
+        await store.recall("demo", ids[1])
+        assert counted(await ana.expect("recalled")) == (1, 1)
+        await store.change_members("demo", "team", [], ["ana"])
+        await ana.expect("left")
+        await store.recall("demo", ids[2])
+        recalled = await ana.expect("recalled")
+        assert (recalled["id"], counted(recalled)) == (ids[2], (0, 0))
+    assert await _length(store, "ana") == 0
+
+
+async def test_counts_of_both_sides(store: Store, realtime: Realtime, working: None) -> None:
+    """A welcome's counts and version are those of REST, with groups, excludes, archive and undo."""
+    await store.change_members("demo", "team", ["ana", "bob"], [])
+    ids = await send(store, "a", "b", "c", groups=["team"])
+    await send(store, "not for ana", to_all=True, exclude=["ana"])
+    await send(store, "for all", to_all=True)
+    direct = await send(store, "d", "e", users=["ana"])
+    await send(store, "compound", users=["ana", "bob"])
+    await eventually(lambda: _length(store, "ana"), 7)
+    for mark in (
+        MarkInbox(state="read", all=True),
+        MarkInbox(state="unread", ids=(ids[1], direct[0])),
+        MarkInbox(state="unseen", ids=(direct[1],)),
+        MarkInbox(state="archived", ids=(ids[1], ids[2])),
+    ):
+        result = await store.mark("demo", "ana", mark)
+    counts = await store.inbox_counts("demo", "ana")
+    assert (counts, counts.unseen, counts.unread) == (result.counts, 1, 2)
+    async with realtime.user("ana") as ana:
+        assert ana.frames[0]["counts"] == msgspec.to_builtins(counts)
+
+
+async def _length(store: Store, user: str) -> int:
+    return len((await store.inbox("demo", user, InboxQuery(limit=50))).items)
