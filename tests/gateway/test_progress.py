@@ -137,7 +137,7 @@ async def test_recalled_keeps_its_receipts(store: Store, realtime: Realtime) -> 
 
 
 async def test_per_user(store: Store, realtime: Realtime) -> None:
-    """Who got a compound notification is listed in order with how far it came; of a group only counts are kept."""
+    """Who got a compound notification is listed in order; of a group only counts are kept."""
     await store.change_members("demo", "team", ["eve", "fay"], [])
     identity = await send(store, "hello", users=["ana", "bob"], groups=["team"], exclude=["fay"])
     await eventually(lambda: _status(store, identity), "stored")

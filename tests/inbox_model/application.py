@@ -1,0 +1,122 @@
+"""The application's side of a tenant: plain HTTP, answers as they come."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from tests.inbox_model.model import Filter, Marking, To
+from tests.support.stack import Installation
+
+Json = dict[str, Any]
+SCOPES = "send read groups users"
+PAGE = 200
+
+
+def milliseconds(time: str | None) -> int | None:
+    """An RFC 3339 time as milliseconds since the epoch."""
+    return None if time is None else round(datetime.fromisoformat(time).timestamp() * 1000)
+
+
+def timestamp(at: int) -> str:
+    """Milliseconds since the epoch as RFC 3339."""
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def target(to: To) -> Json:
+    """The body of a target."""
+    body: Json = {"users": to.users, "groups": to.groups, "exclude": sorted(to.exclude)}
+    return {name: list(value) for name, value in body.items() if value} | ({"all": True} if to.all else {})
+
+
+def marking_body(marking: Marking) -> Json:
+    """The body of a mark, by REST and in a frame alike."""
+    body: Json = {"state": marking.state}
+    if marking.ids is not None:
+        body["ids"] = list(marking.ids)
+    if marking.up_to is not None:
+        body["up_to"] = dict(marking.up_to)
+    if marking.all:
+        body["all"] = True
+    if marking.category is not None:
+        body["category"] = marking.category
+    return body
+
+
+class Application:
+    """Requests with a key of the tenant; what is not answered as it should be is an AssertionError."""
+
+    def __init__(self, client: httpx.AsyncClient, installation: Installation) -> None:
+        self._client = client
+        self._installation = installation
+        self._tokens: dict[tuple[str, str], str] = {}
+
+    def token(self, subject: str, scope: str = "inbox") -> str:
+        """A token that is made once."""
+        known = self._tokens.get((subject, scope))
+        if known is None:
+            known = self._tokens[subject, scope] = self._installation.token(subject, scope)
+        return known
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        expect: int = 200,
+        own: str | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        **query: Any,
+    ) -> Any:
+        """One request; `own` asks with the token of that user. The JSON of the answer, None without one."""
+        token = self.token(own) if own is not None else self.token("model", SCOPES)
+        answer = await self._client.request(
+            method,
+            self._installation.api + path,
+            json=body,
+            headers={"Authorization": f"Bearer {token}", **(headers or {})},
+            params={name: value for name, value in query.items() if value is not None},
+        )
+        asked = f"{method} {path} {query} {body}"
+        assert answer.status_code == expect, f"{asked}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    async def pages(self, path: str, *, limit: int = PAGE, **query: Any) -> list[Json]:
+        """All items of a list, walked from the first page to the last."""
+        items: list[Json] = []
+        cursor = None
+        while True:
+            page = await self.ask("GET", path, limit=limit, cursor=cursor, **query)
+            items += page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                return items
+
+    async def inbox(self, user: str, by: Filter = Filter(), **query: Any) -> Json:  # noqa: B008 - a tuple
+        """An inbox: its first page with the items of all."""
+        path = f"/v1/users/{user}/notifications"
+        query = {"limit": PAGE} | filter_query(by) | query
+        page: Json = await self.ask("GET", path, **query)
+        cursor = page["next"]
+        while cursor is not None:
+            more = await self.ask("GET", path, **query, cursor=cursor)
+            page["items"] += more["items"]
+            cursor = more["next"]
+        return page
+
+    async def sent(self, ids: Iterable[str]) -> list[Json]:
+        """Notifications as their sender sees them."""
+        return list(await asyncio.gather(*(self.ask("GET", f"/v1/notifications/{id}") for id in ids)))
+
+
+def filter_query(by: Filter) -> Json:
+    """The query of a filter."""
+    query: Json = {"state": by.state, "category": by.category, "log": by.log}
+    if by.after is not None:
+        query["after"] = timestamp(by.after)
+    if by.before is not None:
+        query["before"] = timestamp(by.before)
+    return query

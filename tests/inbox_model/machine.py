@@ -1,0 +1,389 @@
+"""The rules: what may be done to an inbox, in any order, by hypothesis' choice.
+
+Numbers pick from what there is (modulo how much there is), so that a rule always has something to do
+and a shorter script still makes sense.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, ClassVar, Protocol
+
+from hypothesis import note
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from tests.inbox_model import checks
+from tests.inbox_model.device import Device
+from tests.inbox_model.model import Item, Marking, Sent, To
+from tests.inbox_model.scene import Disagreement, Scene
+from tidings.protocol.frames import State
+
+USERS = ("ana", "bob", "carl")
+GROUPS = ("blue", "red")
+GATEWAYS = 2
+OPEN_DEVICES = 5
+DEVICES = 9
+
+users = st.sampled_from(USERS)
+groups = st.sampled_from(GROUPS)
+gateways = st.integers(0, GATEWAYS - 1)
+pick = st.integers(0, 11)
+categories = st.sampled_from([None, "orders.new", "orders.paid", "chat"])
+narrowing = st.sampled_from([None, "orders.", "orders.new", "chat"])
+states: st.SearchStrategy[State] = st.sampled_from(
+    ["seen", "read", "read", "unread", "unseen", "archived", "unarchived"]
+)
+excludes = st.one_of(st.just(frozenset[str]()), st.frozensets(users, min_size=1, max_size=2))
+
+
+def _several(names: st.SearchStrategy[str], fewest: int) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(names, unique=True, min_size=fewest).map(tuple)
+
+
+targets = st.one_of(
+    users.map(lambda user: To(users=(user,))),
+    st.tuples(groups, excludes).map(lambda to: To(groups=(to[0],), exclude=to[1])),
+    excludes.map(lambda exclude: To(all=True, exclude=exclude)),
+    st.tuples(_several(users, 0), _several(groups, 1), excludes).map(
+        lambda to: To(users=to[0], groups=to[1], exclude=to[2])
+    ),
+    st.tuples(_several(users, 2), excludes).map(lambda to: To(users=to[0], exclude=to[1])),
+)
+expiries = st.sampled_from([None] * 11 + [2])
+
+
+def shown(to: To) -> str:
+    """A target in words."""
+    words = ["all"] if to.all else [*to.users, *(f"group {group}" for group in to.groups)]
+    return " + ".join(words) + (f" without {', '.join(sorted(to.exclude))}" if to.exclude else "")
+
+
+class Stage(Protocol):
+    """Where examples are played."""
+
+    def run(self, step: Coroutine[Any, Any, None]) -> None:
+        """Carry out a step."""
+
+    def scene(self) -> Scene:
+        """The scene of a tenant that nobody has used yet."""
+
+
+class InboxMachine(RuleBasedStateMachine):
+    """One example, played on `stage`."""
+
+    stage: ClassVar[Stage]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scene = self.stage.scene()
+        self.failed = False
+
+    def teardown(self) -> None:
+        """Judge every receipt by itself, and leave no connection."""
+        try:
+            if not self.failed:
+                self._do("ask for every receipt", self._every_receipt)
+        finally:
+            self.stage.run(self.scene.end())
+
+    async def _every_receipt(self) -> None:
+        differences = await checks.every_receipt(self.scene.application, self.scene.model)
+        if differences:
+            raise Disagreement("\n".join(differences))
+
+    def _do(self, does: str, action: Callable[[], Awaitable[None]]) -> None:
+        try:
+            self.stage.run(self._timed(self.scene.step(does, action)))
+        except BaseException:
+            self.failed = True
+            note("What was done:\n" + "\n".join(self.scene.script))
+            raise
+
+    @staticmethod
+    async def _timed(step: Coroutine[Any, Any, None]) -> None:
+        async with asyncio.timeout(60):
+            await step
+
+    @initialize(
+        blue=st.frozensets(users, min_size=1),
+        red=st.frozensets(users),
+        clients=st.lists(st.tuples(users, gateways, st.booleans()), min_size=1, max_size=4),
+    )
+    def begin(self, blue: frozenset[str], red: frozenset[str], clients: list[tuple[str, int, bool]]) -> None:
+        """Some members and some clients to begin with, lest half of an example goes by for that."""
+        for group, members in (("blue", blue), ("red", red)):
+            self.change_members(group, members, frozenset())
+        for user, gateway, named in clients:
+            self.connect(user, gateway, named)
+
+    # Sending
+
+    @rule(to=targets, category=categories, expires_in=expiries)
+    def send(self, to: To, category: str | None, expires_in: int | None) -> None:
+        """One notification."""
+        self._send([(to, category, expires_in)])
+
+    @rule(sends=st.lists(st.tuples(targets, categories, st.none()), min_size=2, max_size=4))
+    def send_batch(self, sends: list[tuple[To, str | None, int | None]]) -> None:
+        """Several at once."""
+        self._send(sends)
+
+    def _send(self, sends: Sequence[tuple[To, str | None, int | None]]) -> None:
+        first = len(self.scene.model.sent) + 1
+        does = "; ".join(
+            f"#{number} to {shown(to)}"
+            + (f" in {category}" if category else "")
+            + (f", for {expires_in} s" if expires_in else "")
+            for number, (to, category, expires_in) in enumerate(sends, first)
+        )
+        self._do(f"send {does}", lambda: self.scene.send(sends))
+
+    @precondition(lambda self: self.scene.model.sent)
+    @rule(which=pick)
+    def recall(self, which: int) -> None:
+        """Of what was sent last, mostly; also what is gone already."""
+        sent = self._sent(which)
+        self._do(f"recall {self.scene.name(sent.id)}", lambda: self.scene.recall(sent))
+
+    def _sent(self, which: int) -> Sent:
+        sent = list(self.scene.model.sent.values())
+        return sent[-1 - which % len(sent)]
+
+    @rule()
+    def wait(self) -> None:
+        """Until what ends by itself has ended."""
+        # No precondition: what there is to wait for depends on the clock, and a script must not.
+        if self.scene.model.expiring():
+            self._do("wait for what expires", self._wait)
+
+    async def _wait(self) -> None:
+        expiring = self.scene.model.expiring()
+        await self.scene.let_expire(max((sent.expires or 0 for sent in expiring), default=0))
+
+    # Groups
+
+    @rule(group=groups, user=users)
+    def join(self, group: str, user: str) -> None:
+        """A member more, or nothing new."""
+        self._do(f"{user} joins {group}", lambda: self.scene.join(group, user))
+
+    @rule(group=groups, user=users)
+    def leave(self, group: str, user: str) -> None:
+        """A member less, or nothing new."""
+        self._do(f"{user} leaves {group}", lambda: self.scene.leave(group, user))
+
+    @rule(group=groups, add=st.frozensets(users), remove=st.frozensets(users))
+    def change_members(self, group: str, add: frozenset[str], remove: frozenset[str]) -> None:
+        """In bulk."""
+        joining, leaving = sorted(add - remove), sorted(remove)
+        self._do(
+            f"in {group}: add {', '.join(joining) or 'nobody'}, remove {', '.join(leaving) or 'nobody'}",
+            lambda: self.scene.change_members(group, joining, leaving),
+        )
+
+    @precondition(lambda self: self.scene.model.members)
+    @rule(group=groups, twice=pick)
+    def delete_group(self, group: str, twice: int) -> None:
+        """Seldom: it takes a number as well."""
+        if twice == 0:
+            self._do(f"delete {group}", lambda: self.scene.delete_group(group))
+
+    # State
+
+    @rule(
+        user=users,
+        state=states,
+        which=st.lists(pick, min_size=1, max_size=4),
+        by=pick,
+        strange=st.booleans(),
+    )
+    def mark_ids(self, user: str, state: State, which: list[int], by: int, strange: bool) -> None:
+        """By ids: of the user's own items, of others' and unknown ones."""
+        ids = [item.sent.id for item in self._items(user, which)]
+        if strange:
+            ids += [self._sent(which[0]).id] if self.scene.model.sent else []
+            ids += ["01a20450-7f8e-7a91-bb7e-642d00f5e00a"]
+        if ids:
+            self._mark(user, Marking(state, ids=tuple(dict.fromkeys(ids))), by)
+
+    @rule(
+        user=users,
+        state=states,
+        which=st.lists(pick, min_size=1, max_size=3),
+        by=pick,
+        past=st.booleans(),
+        strange=st.booleans(),
+    )
+    def mark_up_to(
+        self, user: str, state: State, which: list[int], by: int, past: bool, strange: bool
+    ) -> None:
+        """Up to a position per log, perhaps one past the end, perhaps of a log that is not the user's."""
+        up_to = {item.place.log: item.place.position + 1000 * past for item in self._items(user, which)}
+        if strange:
+            up_to["group:nobodys"] = 3
+        if up_to:
+            self._mark(user, Marking(state, up_to=up_to), by)
+
+    @rule(
+        user=users, state=states, category=st.sampled_from([None, "orders.", "orders.new", "chat"]), by=pick
+    )
+    def mark_all(self, user: str, state: State, category: str | None, by: int) -> None:
+        """All, or all of a category."""
+        self._mark(user, Marking(state, all=True, category=category), by)
+
+    def _mark(self, user: str, marking: Marking, by: int) -> None:
+        devices: list[Device | str] = [d for d in self._open() if d.user == user]
+        devices += ["application", "user"]
+        marker = devices[by % len(devices)]
+        self._do(
+            f"{marker} marks {user}'s {self._named(marking)}",
+            lambda: self.scene.mark(user, marking, marker),
+        )
+
+    def _named(self, marking: Marking) -> str:
+        if marking.ids is not None:
+            return f"{', '.join(map(self.scene.name, marking.ids))} as {marking.state}"
+        if marking.up_to is not None:
+            return f"items up to {dict(marking.up_to)} as {marking.state}"
+        return f"items{' of ' + marking.category if marking.category else ''} all as {marking.state}"
+
+    def _items(self, user: str, which: Sequence[int]) -> list[Item]:
+        """Of the user's items, counted from the newest of each log on."""
+        items = sorted(self.scene.model.items(user), key=lambda item: item.sent.accepted, reverse=True)
+        return [items[number % len(items)] for number in which] if items else []
+
+    @precondition(lambda self: self._rivals())
+    @rule(
+        which=pick,
+        first=states,
+        second=states,
+        picked=st.lists(pick, min_size=2, max_size=2),
+        up_to=st.booleans(),
+    )
+    def mark_at_once(self, which: int, first: State, second: State, picked: list[int], up_to: bool) -> None:
+        """Two devices of one user mark what overlaps."""
+        rivals = self._rivals()
+        one, other = rivals[which % len(rivals)]
+        items = self._items(one.user, picked)
+        if not items:
+            return
+        ids = tuple(dict.fromkeys(item.sent.id for item in items))
+        up = Marking(second, up_to={items[0].place.log: items[0].place.position})
+        marks = [(one, Marking(first, ids=ids)), (other, up if up_to else Marking(second, ids=ids[:1]))]
+        self._do(
+            "at once " + " and ".join(f"{device} marks {self._named(marking)}" for device, marking in marks),
+            lambda: self.scene.mark_at_once(marks),
+        )
+
+    def _rivals(self) -> list[tuple[Device, Device]]:
+        devices = self._open()
+        return [
+            (one, other)
+            for n, one in enumerate(devices)
+            for other in devices[n + 1 :]
+            if one.user == other.user
+        ]
+
+    @precondition(lambda self: self._open())
+    @rule(
+        which=pick,
+        body=st.sampled_from(
+            [
+                {"state": "read"},
+                {"state": "read", "ids": [], "all": True},
+                {"state": "read", "up_to": {"user": 1}, "category": "chat"},
+                {"state": "gone", "all": True},
+                {"state": "read", "up_to": {"nonsense": 1}},
+                {"state": "read", "up_to": {"user": -1}},
+            ]
+        ),
+    )
+    def refuse_mark(self, which: int, body: dict[str, Any]) -> None:
+        """A frame that is no mark changes nothing."""
+        device = self._open()[which % len(self._open())]
+        self._do(f"{device} sends a mark with {body}", lambda: self.scene.refuse_mark(device, body))
+
+    # Devices
+
+    def _open(self) -> list[Device]:
+        return [device for device in self.scene.devices if device.is_open]
+
+    def _away(self) -> list[Device]:
+        return [device for device in self.scene.devices if not device.is_open]
+
+    def _new_device(self, user: str, named: bool) -> Device:
+        number = len(self.scene.devices) + 1
+        name = f"device-{number}" if named else None
+        return Device(user, name, name or f"client-{number}")
+
+    @precondition(lambda self: len(self.scene.devices) < DEVICES)
+    @rule(user=users, named=st.booleans())
+    def list_only(self, user: str, named: bool) -> None:
+        """A client that has a page of the inbox, and resumes from there some time."""
+        device = self._new_device(user, named)
+        self._do(f"{device} lists the inbox", lambda: self.scene.list_only(device))
+
+    @precondition(lambda self: len(self.scene.devices) < DEVICES and len(self._open()) < OPEN_DEVICES)
+    @rule(user=users, gateway=gateways, named=st.booleans())
+    def connect(self, user: str, gateway: int, named: bool) -> None:
+        """A client that was never there."""
+        device = self._new_device(user, named)
+        self._do(f"{device} connects to gateway {gateway}", lambda: self.scene.connect_anew(device, gateway))
+
+    @precondition(lambda self: self._away() and len(self._open()) < OPEN_DEVICES)
+    @rule(
+        which=pick,
+        gateway=gateways,
+        how=st.sampled_from(
+            ["resume", "resume", "resume", "resume, states unknown", "resume from nothing", "by name"]
+        ),
+    )
+    def come_back(self, which: int, gateway: int, how: str) -> None:
+        """A client that was away: resuming from where it stood, from nothing, or by its name alone."""
+        away = self._away()
+        device = away[which % len(away)]
+        if how == "by name" and (device.user, device.name) not in self.scene.remembered:
+            how = "resume"
+        self._do(
+            f"{device} comes back to gateway {gateway}: {how}",
+            lambda: (
+                self.scene.connect_by_name(device, gateway)
+                if how == "by name"
+                else self.scene.resume(
+                    device, gateway, told_states=how == "resume", from_nothing=how == "resume from nothing"
+                )
+            ),
+        )
+
+    @precondition(lambda self: self._open())
+    @rule(which=pick, abruptly=st.booleans())
+    def disconnect(self, which: int, abruptly: bool) -> None:
+        """With or without a word."""
+        device = self._open()[which % len(self._open())]
+        self._do(
+            f"{device} {'breaks off' if abruptly else 'disconnects'}",
+            lambda: device.disconnect(abruptly=abruptly),
+        )
+
+    @precondition(lambda self: self._open())
+    @rule(which=pick, how=st.sampled_from(["all", "all", "first half", "more than there is"]))
+    def acknowledge(self, which: int, how: str) -> None:
+        """What arrived, or a part of it, or more."""
+        device = self._open()[which % len(self._open())]
+        positions = {
+            log: known[-1] if how == "all" else known[len(known) // 2] if how == "first half" else 10**6
+            for log, known in device.received.items()
+        }
+        if positions:
+            self._do(f"{device} acknowledges {positions}", lambda: self.scene.acknowledge(device, positions))
+
+    # Lists
+
+    @rule(user=users, limit=st.integers(1, 3), to=targets)
+    def walk(self, user: str, limit: int, to: To) -> None:
+        """Page through an inbox while something new arrives."""
+        first = len(self.scene.model.sent) + 1
+        self._do(
+            f"page through {user}'s inbox by {limit}, meanwhile send #{first} to {shown(to)}",
+            lambda: self.scene.walk(user, limit, lambda: self.scene.send([(to, None, None)])),
+        )

@@ -1,0 +1,353 @@
+"""What the inboxes of a tenant have to be, in the plainest Python: dictionaries, sets and loops.
+
+It knows the contract's rules and nothing of how they are kept. Times are the caller's: `moment` is
+whatever tells one mark from another, and `now` milliseconds since the epoch.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from tidings.protocol.frames import State
+
+Receipt = Literal["delivered", "seen", "read"]
+
+# What a mark sets or takes back; the first decides whether it changes anything.
+_SETS: Mapping[State, tuple[str, ...]] = {
+    "seen": ("seen",),
+    "read": ("read", "seen"),
+    "archived": ("archived",),
+}
+_CLEARS: Mapping[State, tuple[str, ...]] = {
+    "unseen": ("seen", "read"),
+    "unread": ("read",),
+    "unarchived": ("archived",),
+}
+
+
+class Place(NamedTuple):
+    """Where a user finds a notification: the log by the user's name for it, and the position."""
+
+    log: str
+    position: int
+
+
+@dataclass
+class Marks:
+    """What one user did with one notification; a moment is when it came to that, None when it did not."""
+
+    seen: int | None = None
+    read: int | None = None
+    archived: int | None = None
+
+    def apply(self, state: State, moment: int) -> bool:
+        """Whether the mark changed anything. The first time of a state is kept."""
+        if state in _SETS:
+            changes = getattr(self, _SETS[state][0]) is None
+            for kind in _SETS[state]:
+                if getattr(self, kind) is None:
+                    setattr(self, kind, moment)
+            return changes
+        changes = getattr(self, _CLEARS[state][0]) is not None
+        for kind in _CLEARS[state]:
+            setattr(self, kind, None)
+        return changes
+
+    @property
+    def state(self) -> str:
+        """The furthest that it came to, or archived."""
+        if self.archived is not None:
+            return "archived"
+        return "read" if self.read is not None else "seen" if self.seen is not None else "unseen"
+
+
+class To(NamedTuple):
+    """A target, as in the body of a send."""
+
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    all: bool = False
+    exclude: frozenset[str] = frozenset()
+
+
+@dataclass
+class Sent:
+    """One notification. `recipients` is None for a target of all, `expires` None without an expiry."""
+
+    id: str
+    to: To
+    category: str | None
+    accepted: int
+    expires: int | None
+    recipients: tuple[str, ...] | None
+    recalled: bool = False
+    expired: bool = False
+    receipts: dict[Receipt, set[str]] = field(
+        default_factory=lambda: {"delivered": set(), "seen": set(), "read": set()}
+    )
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is in nobody's inbox any more."""
+        return self.recalled or self.expired
+
+    @property
+    def kind(self) -> Literal["user", "group", "all", "compound", "nobody"]:
+        """How it is kept: in one log, as copies, or not at all."""
+        if self.to.all:
+            return "all"
+        if not self.to.groups:
+            named = set(self.to.users) - self.to.exclude
+            return "compound" if len(named) > 1 else "user" if named else "nobody"
+        return "group" if len(self.to.groups) == 1 and not self.to.users else "compound"
+
+
+class Item(NamedTuple):
+    """A notification in the inbox of a user."""
+
+    place: Place
+    sent: Sent
+    marks: Marks
+
+
+class Filter(NamedTuple):
+    """What a list may be narrowed by; the names are those of the query."""
+
+    state: str | None = None
+    category: str | None = None
+    log: str | None = None
+    after: int | None = None
+    before: int | None = None
+
+
+class Marking(NamedTuple):
+    """A mark, as in its body: exactly one of ids, up_to and all."""
+
+    state: State
+    ids: tuple[str, ...] | None = None
+    up_to: Mapping[str, int] | None = None
+    all: bool = False
+    category: str | None = None
+
+
+class Outcome(NamedTuple):
+    """What a mark did: the ids that it changed, in no order, and what it does not know."""
+
+    changed: list[str]
+    unknown: list[str]
+
+
+@dataclass
+class _User:
+    # Group -> intervals (after, up to) of its log; None is still a member.
+    memberships: dict[str, list[tuple[int, int | None]]] = field(default_factory=dict)
+    marks: dict[Place, Marks] = field(default_factory=dict)
+
+
+class Model:
+    """A tenant: its users, its groups, what was sent, and what became of it."""
+
+    def __init__(self, users: Collection[str]) -> None:
+        self.users = {user: _User() for user in users}
+        self.sent: dict[str, Sent] = {}
+        self.members: dict[str, set[str]] = {}
+        # By "user:ana", "group:team", "all"; position 1 is the first. None is what never came to be.
+        self._logs: dict[str, list[Sent | None]] = {}
+
+    # Logs
+
+    def _log(self, user: str, name: str) -> list[Sent | None]:
+        return self._logs.setdefault(f"user:{user}" if name == "user" else name, [])
+
+    def logs(self, user: str) -> list[str]:
+        """The names of the user's logs: those of groups that were left as well."""
+        return ["user", "all", *(f"group:{group}" for group in self.users[user].memberships)]
+
+    def is_member(self, user: str, log: str) -> bool:
+        """Whether a log goes on for the user: false for a group that was left."""
+        return not log.startswith("group:") or user in self.members.get(log.removeprefix("group:"), ())
+
+    def end(self, user: str, name: str) -> int:
+        """The last position of a log that is the user's."""
+        spans = self.spans(user, name)
+        return spans[-1][1] if spans else 0
+
+    def same(self, user: str, name: str, one: int, other: int) -> bool:
+        """Whether two positions of a log mean the same to the user: nothing between them is the user's."""
+        low, high = sorted((one, other))
+        return not any(max(after, low) < min(up_to, high) for after, up_to in self.spans(user, name))
+
+    def spans(self, user: str, name: str) -> list[tuple[int, int]]:
+        """The parts of a log that are the user's: after < position <= up to."""
+        head = len(self._log(user, name))
+        if not name.startswith("group:"):
+            return [(0, head)]
+        intervals = self.users[user].memberships.get(name.removeprefix("group:"), [])
+        return [(after, head if up_to is None else up_to) for after, up_to in intervals]
+
+    def items(self, user: str) -> Iterator[Item]:
+        """Everything in the inbox, the archived too, by log and position."""
+        for name in self.logs(user):
+            log = self._log(user, name)
+            for after, up_to in self.spans(user, name):
+                for position in range(after + 1, up_to + 1):
+                    sent = log[position - 1]
+                    if sent is not None and not sent.gone and user not in sent.to.exclude:
+                        place = Place(name, position)
+                        yield Item(place, sent, self.users[user].marks.get(place) or Marks())
+
+    def item_of(self, user: str, id: str) -> Item | None:
+        """The user's item of a notification, None when there is none or no longer."""
+        return next((item for item in self.items(user) if item.sent.id == id), None)
+
+    # Sending
+
+    def accept(self, sent: Sent) -> None:
+        """A send was accepted. What is one entry is in its log; copies are `copied` as they are found."""
+        self.sent[sent.id] = sent
+        kind = sent.kind
+        if kind == "user":
+            (user,) = set(sent.to.users) - sent.to.exclude
+            self._log(user, "user").append(sent)
+        elif kind == "all":
+            self._log("", "all").append(sent)
+        elif kind == "group" and sent.recipients:
+            self._log("", f"group:{sent.to.groups[0]}").append(sent)
+
+    def reached(self, to: To) -> tuple[str, ...] | None:
+        """Whom a target reaches at this moment, each once; None for a target of all."""
+        if to.all:
+            return None
+        named = set(to.users).union(*(self.members.get(group, ()) for group in to.groups))
+        return tuple(sorted(named - to.exclude))
+
+    def own_head(self, user: str) -> int:
+        """The last position of the user's own log."""
+        return len(self._log(user, "user"))
+
+    def copied(self, user: str, base: int, head: int, found: Mapping[int, Sent]) -> None:
+        """The user's own log goes on to `head`; what is `found` above `base` are copies, the rest was known.
+
+        Copies are stored a moment after they were accepted, so only the log says where they are.
+        """
+        log = self._log(user, "user")
+        singles = iter(log[base:])
+        log[base:] = [found.get(position) or next(singles, None) for position in range(base + 1, head + 1)]
+        assert next(singles, None) is None, f"{user}'s own log ends at {head}"
+
+    def recall(self, sent: Sent) -> list[tuple[str, Item]]:
+        """Take a notification back; the items that went with it."""
+        lost = [(user, item) for user in self.users for item in self.items(user) if item.sent is sent]
+        sent.recalled = True
+        return lost
+
+    def expiring(self) -> list[Sent]:
+        """What will end by itself."""
+        return [sent for sent in self.sent.values() if sent.expires is not None and not sent.gone]
+
+    # Groups
+
+    def join(self, group: str, user: str) -> bool:
+        """Whether the user was no member before."""
+        members = self.members.setdefault(group, set())
+        if user in members:
+            return False
+        members.add(user)
+        head = len(self._log(user, f"group:{group}"))
+        self.users[user].memberships.setdefault(group, []).append((head, None))
+        return True
+
+    def leave(self, group: str, user: str) -> bool:
+        """Whether the user was a member."""
+        if user not in self.members.get(group, ()):
+            return False
+        self.members[group].discard(user)
+        intervals = self.users[user].memberships[group]
+        intervals[-1] = (intervals[-1][0], len(self._log(user, f"group:{group}")))
+        return True
+
+    # State
+
+    def mark(self, user: str, marking: Marking, moment: int) -> Outcome:
+        """Change the state of what a mark names."""
+        items = list(self.items(user))
+        unknown: list[str] = []
+        if marking.ids is not None:
+            ids = {item.sent.id for item in items}
+            unknown = [id for id in dict.fromkeys(marking.ids) if id not in ids]
+            items = [item for item in items if item.sent.id in marking.ids]
+        elif marking.up_to is not None:
+            unknown = [name for name in marking.up_to if name not in self.logs(user)]
+            items = [item for item in items if item.place.position <= marking.up_to.get(item.place.log, 0)]
+        elif marking.category is not None:
+            items = [item for item in items if in_category(item.sent.category, marking.category)]
+        changed = []
+        for item in items:
+            marks = self.users[user].marks.setdefault(item.place, item.marks)
+            if marks.apply(marking.state, moment):
+                changed.append(item.sent.id)
+            if marks.read is not None:
+                self._came_to(item.sent, user, "read", "seen", "delivered")
+            elif marks.seen is not None:
+                self._came_to(item.sent, user, "seen", "delivered")
+        return Outcome(changed, unknown)
+
+    def delivered(self, user: str, places: Collection[Place]) -> None:
+        """A device of the user acknowledged what is at these places."""
+        for item in self.items(user):
+            if item.place in places:
+                self._came_to(item.sent, user, "delivered")
+
+    @staticmethod
+    def _came_to(sent: Sent, user: str, *receipts: Receipt) -> None:
+        for receipt in receipts:
+            sent.receipts[receipt].add(user)
+
+    # What is asked
+
+    def listed(self, user: str, by: Filter = Filter()) -> list[Item]:  # noqa: B008 - a tuple
+        """The items of a list, in no particular order."""
+        return [item for item in self.items(user) if _passes(item, by)]
+
+    def counts(self, user: str) -> dict[str, int]:
+        """`unseen` and `unread`."""
+        items = self.listed(user)
+        return {
+            "unseen": sum(item.marks.seen is None for item in items),
+            "unread": sum(item.marks.read is None for item in items),
+        }
+
+    def category_counts(self, user: str) -> dict[str, dict[str, int]]:
+        """Both by category, of those that have any."""
+        found: dict[str, dict[str, int]] = {}
+        for item in self.listed(user):
+            counts = found.setdefault(item.sent.category or "", {"unseen": 0, "unread": 0})
+            counts["unseen"] += item.marks.seen is None
+            counts["unread"] += item.marks.read is None
+        return {name: counts for name, counts in found.items() if any(counts.values())}
+
+
+def in_category(category: str | None, wanted: str) -> bool:
+    """Whether a category is the wanted one, or begins with it where that ends in a full stop."""
+    if wanted.endswith("."):
+        return category is not None and category.startswith(wanted)
+    return category == wanted
+
+
+def _passes(item: Item, by: Filter) -> bool:
+    marks = item.marks
+    in_state = {
+        None: marks.archived is None,
+        "unseen": marks.archived is None and marks.seen is None,
+        "seen": marks.archived is None and marks.seen is not None,
+        "unread": marks.archived is None and marks.read is None,
+        "read": marks.archived is None and marks.read is not None,
+        "archived": marks.archived is not None,
+    }[by.state]
+    return (
+        in_state
+        and (by.category is None or in_category(item.sent.category, by.category))
+        and (by.log is None or item.place.log == by.log)
+        and (by.after is None or item.sent.accepted > by.after)
+        and (by.before is None or item.sent.accepted < by.before)
+    )

@@ -1,0 +1,97 @@
+"""Inboxes, by any series of steps, are what a simple model says they are."""
+
+import asyncio
+import os
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+import redis.asyncio
+import uvloop
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.inbox_model.application import Application
+from tests.inbox_model.machine import USERS, InboxMachine
+from tests.inbox_model.scene import Scene
+from tests.support.parts import running_parts
+from tests.support.stack import Installation
+from tidings_workers.registry import Registry
+
+# A few hundred steps unless told otherwise; `make soak` tells.
+EXAMPLES = int(os.environ.get("INBOX_MODEL_EXAMPLES", "10"))
+STEPS = int(os.environ.get("INBOX_MODEL_STEPS", "25"))
+SHRINK = "INBOX_MODEL_SHRINK" in os.environ
+SECONDS_PER_STEP = 2
+CONNECTIONS = 12
+
+PROFILE = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    # Shrinking takes minutes, each example being played to real servers; the script of steps is readable
+    # as it is.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if SHRINK else [])],
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
+
+
+class Stage:
+    """Running parts, and a fresh tenant for each example."""
+
+    def __init__(self, runner: asyncio.Runner, redis_url: str, api: str, gateways: list[int]) -> None:
+        self._runner, self._redis_url, self._api, self._gateways = runner, redis_url, api, gateways
+        self._client = runner.run(self._opened())
+        self._tenants = 0
+
+    async def _opened(self) -> httpx.AsyncClient:
+        limits = httpx.Limits(max_connections=CONNECTIONS)
+        return httpx.AsyncClient(limits=limits, timeout=10, trust_env=False)
+
+    def run(self, step: Coroutine[Any, Any, None]) -> None:
+        """Carry out a step."""
+        self._runner.run(step)
+
+    def scene(self) -> Scene:
+        """A scene whose tenant nobody knows yet."""
+        self._tenants += 1
+        key = self._runner.run(self._key(f"tenant-{self._tenants}"))
+        installation = Installation(self._api, "", key)
+        return Scene(Application(self._client, installation), self._gateways, USERS)
+
+    async def _key(self, tenant: str) -> str:
+        async with redis.asyncio.Redis.from_url(self._redis_url) as commands:
+            registry = Registry(commands)
+            await registry.create_tenant(tenant)
+            return await registry.create_key(tenant)
+
+    def close(self) -> None:
+        """Close what `scene` opened."""
+        self._runner.run(self._client.aclose())
+
+
+@contextmanager
+def running_stage(redis_url: str) -> Iterator[Stage]:
+    """Two dispatchers, two gateways and an API on one store."""
+    with running_parts(redis_url) as parts, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        ports = [gateway.port for gateway in parts.gateways]
+        stage = Stage(runner, redis_url, parts.installation.api, ports)
+        try:
+            yield stage
+        finally:
+            stage.close()
+
+
+@pytest.mark.timeout(60 + EXAMPLES * STEPS * SECONDS_PER_STEP)
+def test_inboxes_are_what_the_model_says(redis_url: str) -> None:
+    """After any steps, lists, counts, receipts and what each device was sent equal those of the model."""
+    with running_stage(redis_url) as stage:
+
+        class Machine(InboxMachine):
+            pass
+
+        Machine.stage = stage
+        run_state_machine_as_test(Machine, settings=PROFILE)
