@@ -22,13 +22,19 @@ DAY = 86_400_000
 RULES = {"orders.": 365, "chat": 7, "law": None}
 
 
-def rule(store: Store, days: Any = DEFAULT, categories: Mapping[str, Any] | None = None) -> None:
+def rule(
+    store: Store,
+    days: Any = DEFAULT,
+    categories: Mapping[str, Any] | None = None,
+    lookback: int | None = None,
+) -> None:
     """From now on `demo` keeps things so long."""
     tenant = Tenant(
         id="demo",
         created_at=datetime.now(UTC),
         retention_days=days,
         category_retention=dict(categories or {}),
+        all_lookback=lookback,
     )
     store.core.policies.follow({"demo": tenant}.get)
 
@@ -110,6 +116,17 @@ async def test_every_log(store: Store, dispatcher: Dispatcher) -> None:
         assert await fact(store, log, "floor") == await fact(store, log, "head")
         for part in ("/holes", "/retired", "/copies", "/ended", "/categories"):
             assert not await key_of(store, log, part, "EXISTS"), part
+
+
+async def test_looking_back(store: Store) -> None:
+    """What was sent to all is seen no longer than users may look back, whatever else is kept."""
+    rule(store, None, {"chat": 7}, lookback=30 * 86_400)
+    await send(store, None, "law", to_all=True)
+    await send(store, None)
+    await sweep(store, 29)
+    assert len(await titles(store, "ana")) == 3
+    await sweep(store, 31)
+    assert len(await titles(store, "ana")) == 1
 
 
 async def test_small_steps(store: Store) -> None:
@@ -198,16 +215,20 @@ async def test_gaps_are_exact(store: Store) -> None:
 
 
 async def test_what_a_user_keeps_of_the_past(store: Store) -> None:
-    """A user's marks on what is long gone go as well, some time after it."""
+    """A user's marks on what is long gone go as well, once a week."""
     await send(store, None, None, to_all=True)
     base, log = store.core.keys.all("demo").base, ana(store)
     await send(store, None)
     await key_of(store, log, "/state", "HSET", base, "{}")
     await key_of(store, log, f"/times/{base}", "HSET", "s1", 5, "r2", 5, "a3", 5)
+    await key_of(store, log, "/hidden", "ZADD", 5, f"{base}/5", 15_000, f"{base}/15000")
+    await key_of(store, store.core.keys.all("demo"), "", "HSET", "floor", 20_000)
     await sweep(store)
-    await sweep(store, 91)
-    await sweep(store, 99)
-    assert await key_of(store, log, f"/times/{base}", "HKEYS") == [b"a3"]
+    await sweep(store, 6)
+    assert await key_of(store, log, f"/times/{base}", "HLEN") == 3
+    await sweep(store, 8)
+    assert not await key_of(store, log, f"/times/{base}", "EXISTS")
+    assert await key_of(store, log, "/hidden", "ZRANGE", 0, -1) == [f"{base}/15000".encode()]
 
 
 async def test_swept_by_dispatchers_that_are_killed(settings: Settings, store: Store) -> None:

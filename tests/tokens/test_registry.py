@@ -180,6 +180,7 @@ async def test_only_what_is_named_changes(registry: Registry, view: RegistryView
         {"retention_days": "forever"},
         {"category_retention": {"": 7}},
         {"category_retention": {"orders.": 0}},
+        {"all_lookback": 60},
         {"sessions": "one"},
         {"session_limit": 0},
     ],
@@ -210,6 +211,7 @@ def test_the_longest_name_counts() -> None:
         created_at=datetime.now(UTC),
         retention_days=30,
         category_retention={"orders.": 365, "orders.draft.": 7, "orders.draft.vip": None, "chat": 7},
+        all_lookback=10 * 86_400,
     )
     rules = rules_of(tenant, 90 * day)
     kept = {
@@ -225,3 +227,5 @@ def test_the_longest_name_counts() -> None:
         "chat.x": 30 * day,
     }
     assert (rules.keep(None), rules.longest) == (30 * day, None)
+    seen = [rules.of_all().keep(name) for name in (None, "chat", "orders.draft.vip")]
+    assert seen == [10 * day, 7 * day, 10 * day]

@@ -17,6 +17,9 @@ DEFAULT: Final = "default"
 Sessions = Literal["many", "replace", "reject"]
 SESSIONS: Final[tuple[str, ...]] = get_args(Sessions)
 
+# Logs are looked at once an hour.
+LEAST_LOOKBACK_SECONDS: Final = 3_600
+
 _DAY_MS: Final = 86_400_000
 
 
@@ -28,9 +31,10 @@ class Tenant(Struct, frozen=True, kw_only=True):
     """One customer.
 
     An empty `origins` lets browsers of any origin connect. `category_retention` says otherwise than
-    `retention_days` for a category, or for all that begin with a name ending in ".". `sessions` says
-    what happens to a user's connection beyond `session_limit`: refused ("many", "reject"), or the
-    oldest gives way ("replace").
+    `retention_days` for a category, or for all that begin with a name ending in ".". What was sent to
+    all is seen no longer than `all_lookback` seconds, as far as it is kept. `sessions` says what happens
+    to a user's connection beyond `session_limit`: refused ("many", "reject"), or the oldest gives way
+    ("replace").
     """
 
     id: str
@@ -38,6 +42,7 @@ class Tenant(Struct, frozen=True, kw_only=True):
     created_at: datetime
     retention_days: Retention | Literal["default"] = DEFAULT
     category_retention: dict[str, Retention] = {}
+    all_lookback: int | None = None
     sessions: Sessions = "many"
     session_limit: int | None = None
 
@@ -58,6 +63,7 @@ class TenantSettings(TypedDict, total=False):
     origins: Iterable[str]
     retention_days: int | str | None
     category_retention: Mapping[str, int | str | None]
+    all_lookback: int | None
     sessions: str
     session_limit: int | None
 
@@ -75,17 +81,24 @@ def changed(tenant: Tenant, settings: TenantSettings) -> Tenant:
     if "category_retention" in settings:
         rules = _categories(tenant.category_retention, settings["category_retention"])
         tenant = structs.replace(tenant, category_retention=rules)
+    if "all_lookback" in settings:
+        lookback = _at_least(LEAST_LOOKBACK_SECONDS, settings["all_lookback"], "a look back is")
+        tenant = structs.replace(tenant, all_lookback=lookback)
     if "sessions" in settings:
         sessions = settings["sessions"]
         if sessions not in SESSIONS:
             raise RegistryError(f"sessions are {', '.join(SESSIONS)}, not {sessions!r}")
         tenant = structs.replace(tenant, sessions=sessions)
     if "session_limit" in settings:
-        limit = settings["session_limit"]
-        if limit is not None and limit < 1:
-            raise RegistryError(f"a session limit is 1 or more, not {limit}")
+        limit = _at_least(1, settings["session_limit"], "a session limit is")
         tenant = structs.replace(tenant, session_limit=limit)
     return tenant
+
+
+def _at_least(least: int, value: int | None, what: str) -> int | None:
+    if value is not None and value < least:
+        raise RegistryError(f"{what} {least} or more, not {value}")
+    return value
 
 
 def _categories(
@@ -105,11 +118,13 @@ class Rules(Struct, frozen=True):
     """How long a tenant's notifications are kept: milliseconds, None for ever.
 
     `categories` are pairs of a category, or the beginning of several (ending in "."), and its time,
-    the longest name first: the first that fits counts.
+    the longest name first: the first that fits counts. What was sent to all is seen for no longer than
+    `lookback`.
     """
 
     default: int | None
     categories: tuple[tuple[str, int | None], ...] = ()
+    lookback: int | None = None
 
     def keep(self, category: str | None) -> int | None:
         """How long a notification of this category is kept."""
@@ -119,12 +134,25 @@ class Rules(Struct, frozen=True):
                     return kept
         return self.default
 
+    def of_all(self) -> "Rules":
+        """The same for what was sent to all."""
+        if self.lookback is None:
+            return self
+        return Rules(
+            _shorter(self.default, self.lookback),
+            tuple((name, _shorter(kept, self.lookback)) for name, kept in self.categories),
+        )
+
     @property
     def longest(self) -> int | None:
         """How long anything is kept."""
         kept = [self.default, *(each for _, each in self.categories)]
         known = [each for each in kept if each is not None]
         return max(known) if len(known) == len(kept) else None
+
+
+def _shorter(kept: int | None, most: int) -> int:
+    return most if kept is None else min(kept, most)
 
 
 def rules_of(tenant: Tenant | None, default: int | None) -> Rules:
@@ -136,6 +164,7 @@ def rules_of(tenant: Tenant | None, default: int | None) -> Rules:
     return Rules(
         default if days == DEFAULT else _milliseconds(days),
         tuple((name, _milliseconds(days)) for name, days in categories),
+        None if tenant.all_lookback is None else tenant.all_lookback * 1000,
     )
 
 

@@ -10,7 +10,7 @@ from tidings_api.cli.output import DataOption, JsonOption, answer, table
 from tidings_api.cli.problems import CommandFailed
 from tidings_api.cli.stores import operator_store
 from tidings_workers.registry import Registry
-from tidings_workers.tenants import DAYS, DEFAULT, SESSIONS, Tenant, TenantSettings
+from tidings_workers.tenants import DAYS, DEFAULT, LEAST_LOOKBACK_SECONDS, SESSIONS, Tenant, TenantSettings
 
 app = App(name="tenants", help="Create, change, list and delete tenants.")
 
@@ -47,6 +47,14 @@ CategoryRetention = Annotated[
         "longest name counts. default takes a rule away. Repeat it for more.",
     ),
 ]
+LookbackOption = Annotated[
+    str | None,
+    Parameter(
+        name="--all-lookback",
+        help=f"How many seconds back users see what was sent to all, {LEAST_LOOKBACK_SECONDS} or more, or "
+        f"{_NONE}: as long as it is kept.",
+    ),
+]
 SessionsOption = Annotated[
     str | None,
     Parameter(
@@ -73,13 +81,14 @@ def create(
     origin: Origins = None,
     retention: RetentionOption = None,
     category_retention: CategoryRetention = None,
+    all_lookback: LookbackOption = None,
     sessions: SessionsOption = None,
     session_limit: SessionLimit = None,
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
     """Create a tenant. It has no key yet: `tidings-server keys create` makes one."""
-    settings = _settings(retention, category_retention, sessions, session_limit)
+    settings = _settings(retention, category_retention, all_lookback, sessions, session_limit)
     settings["origins"] = origin or ()
 
     async def work() -> Tenant:
@@ -100,6 +109,7 @@ def update(
     ] = False,
     retention: RetentionOption = None,
     category_retention: CategoryRetention = None,
+    all_lookback: LookbackOption = None,
     sessions: SessionsOption = None,
     session_limit: SessionLimit = None,
     data: DataOption = None,
@@ -108,13 +118,13 @@ def update(
     """Change what is named of a tenant, everywhere within a second. A list of origins is replaced."""
     if origin and any_origin:
         raise CommandFailed("say either --origin, once or more, or --any-origin")
-    settings = _settings(retention, category_retention, sessions, session_limit)
+    settings = _settings(retention, category_retention, all_lookback, sessions, session_limit)
     if origin or any_origin:
         settings["origins"] = origin or ()
     if not settings:
         raise CommandFailed(
-            "say what to change: --origin or --any-origin, --retention, --category-retention, --sessions, "
-            "--session-limit"
+            "say what to change: --origin or --any-origin, --retention, --category-retention, "
+            "--all-lookback, --sessions, --session-limit"
         )
 
     async def work() -> Tenant:
@@ -166,6 +176,7 @@ def delete(id: TenantId, /, *, data: DataOption = None, json: JsonOption = False
 def _settings(
     retention: str | None,
     category_retention: Sequence[str] | None,
+    all_lookback: str | None,
     sessions: str | None,
     session_limit: str | None,
 ) -> TenantSettings:
@@ -182,15 +193,23 @@ def _settings(
                 raise CommandFailed(f"--category-retention is written as orders.=365, not {rule!r}")
             rules[category] = _days(days, "--category-retention")
         settings["category_retention"] = rules
+    if all_lookback is not None:
+        settings["all_lookback"] = _number(all_lookback, "--all-lookback")
     if sessions is not None:
         if sessions not in SESSIONS:
             raise CommandFailed(f"--sessions is {', '.join(SESSIONS)}, not {sessions!r}")
         settings["sessions"] = sessions
     if session_limit is not None:
-        if session_limit != _NONE and not (session_limit.isascii() and session_limit.isdecimal()):
-            raise CommandFailed(f"--session-limit is a number or {_NONE}, not {session_limit!r}")
-        settings["session_limit"] = None if session_limit == _NONE else int(session_limit)
+        settings["session_limit"] = _number(session_limit, "--session-limit")
     return settings
+
+
+def _number(text: str, option: str) -> int | None:
+    if text == _NONE:
+        return None
+    if not (text.isascii() and text.isdecimal()):
+        raise CommandFailed(f"{option} is a number or {_NONE}, not {text!r}")
+    return int(text)
 
 
 def _days(text: str, option: str) -> int | str | None:
@@ -206,6 +225,8 @@ def _days(text: str, option: str) -> int | str | None:
 def _kept(tenant: Tenant) -> str:
     said = [_time(tenant.retention_days)]
     said += [f"{name}={_time(days)}" for name, days in sorted(tenant.category_retention.items())]
+    if tenant.all_lookback is not None:
+        said.append(f"all={tenant.all_lookback}s")
     return " ".join(said)
 
 

@@ -48,14 +48,17 @@ class Retention:
         bases = [text(base) for base in await self._core.run("due", partition, now, LOGS)]
         if not bases:
             return False
-        rows = [[base, *self._rules(base.split("/")[1])] for base in bases]
+        rows = [[base, *self._rules(base)] for base in bases]
         done, untidy = await self._core.run("sweep", partition, pack([now, BUDGET, LEAST_RECORD_MS, rows]))
         for base in untidy:
             await self._tidy(self._core.keys.of(text(base)))
         return done < len(bases) or len(bases) == LOGS
 
-    def _rules(self, tenant: str) -> tuple[int, list[str | int]]:
+    def _rules(self, base: str) -> tuple[int, list[str | int]]:
+        kind, tenant, *_ = base.split("/")
         rules = self._core.policies.rules(tenant)
+        if kind == "a":
+            rules = rules.of_all()
         named: list[str | int] = []
         for name, kept in rules.categories:
             named += [name, -1 if kept is None else kept]

@@ -230,7 +230,8 @@ local done, untidy = 0, {}
 for _, rule in ipairs(request[4]) do
   local work = string.sub(rule[1], 1, 2) == 's/' and sweep_sent or sweep
   local due = work(rule[1], rule)
-  redis.call('ZADD', tag .. '/due', number(due or 0), rule[1])
+  -- One with more waits until the others that are due have had their turn.
+  redis.call('ZADD', tag .. '/due', number(due or now), rule[1])
   if not due then break end
   done = done + 1
   if is_untidy(rule[1]) then untidy[#untidy + 1] = rule[1] end
