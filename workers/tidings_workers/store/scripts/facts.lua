@@ -1,8 +1,8 @@
 -- Shared by the scripts that give a gateway a log's facts: {head, floor, holes, changes, expiring, retired}.
--- `expiring`: position and time in turn, of what will end by itself; what has ended is a hole already.
+-- `expiring`: position and time in turn, of what ends by itself, or has ended just now.
 local function facts(base)
   local key = tag .. '/' .. base
-  while expire_due(base, 200) == 200 do end
+  expire_some(base)
   local known = redis.call('HMGET', key, 'head', 'floor', 'changes', 'retired')
   return {
     known[1] or 0, known[2] or 0,
