@@ -40,6 +40,7 @@ NEEDS = {
     ("GET", "/v1/users/ana/presence"): "read",
     ("DELETE", "/v1/users/ana/connections"): "users",
     ("DELETE", "/v1/connections/c"): "users",
+    ("DELETE", "/v1/users/ana"): "users",
     ("POST", "/v1/tokens"): "tokens",
 }
 

@@ -1,4 +1,4 @@
-"""Users through the API: who is connected, and ending that."""
+"""Users through the API: who is connected, ending that, and erasing one."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -87,3 +87,50 @@ async def test_disconnecting_one_connection(
             assert status == 204 or answer.json()["code"] == "not_found"
         assert await phone.closed() == 4005
         assert await tab.settle() == []
+
+
+async def test_erasing(api: httpx.AsyncClient, bearer: Bearer, realtime: Realtime) -> None:
+    """Clients are closed with 4005, all is gone when that is answered, and who resumes is told of the gap."""
+    sending, reading, users = bearer("send"), bearer("read"), bearer("users")
+    await api.put("/v1/groups/team/members/ana", headers=bearer("groups"))
+    for to in ({"users": ["ana"]}, {"users": ["ana", "bob"]}, {"groups": ["team"]}):
+        body = {"to": to, "title": "hello"}
+        assert (await api.post("/v1/notifications", json=body, headers=sending)).status_code == 202
+
+    async def inbox() -> Any:
+        return (await api.get("/v1/users/ana/notifications", headers=reading)).json()
+
+    async def count() -> int:
+        return len((await inbox())["items"])
+
+    await eventually(count, 3)
+    before = await inbox()
+    resume = {"epoch": before["epoch"], "positions": {}}
+    async with realtime.user("ana", device="phone", resume=resume) as phone, realtime.user("ana") as tab:
+        await phone.until("caught_up")
+        await phone.send("ack", positions={"user": 2, "group:team": 1})
+        await tab.send("mark", ids=[before["items"][0]["notification"]["id"]], state="read")
+        await tab.expect("state")
+        answer = await api.delete("/v1/users/ana", headers=users)
+        assert answer.status_code == 200
+        erased = answer.json()
+        assert datetime.fromisoformat(erased.pop("erased_at")) <= datetime.now(UTC)
+        assert erased == {
+            "user": "ana", "notifications": 2, "marks": 1, "memberships": 1, "devices": 1, "connections": 2,
+        }  # fmt: skip
+        assert [await client.closed() for client in (phone, tab)] == [4005, 4005]
+    after = await inbox()
+    assert (after["items"], after["positions"]) == ([], {"user": 2, "all": 0})
+    assert after["counts"]["version"] > before["counts"]["version"]
+    seen = (await api.get("/v1/users/ana/presence", headers=reading)).json()
+    assert seen == {"online": False, "connections": [], "last_seen_at": None}
+    again = (await api.delete("/v1/users/ana", headers=users)).json()
+    assert {name: again[name] for name in erased if name != "user"} == dict.fromkeys(list(erased)[1:], 0)
+    async with realtime.user("ana", resume=resume) as ana:
+        gap = await ana.expect("gap")
+        assert gap == {"type": "gap", "log": "user", "from": 1, "to": 2, "missed": 2, "reason": "trimmed"}
+        await ana.expect("caught_up")
+        body = {"to": {"users": ["ana"]}, "title": "anew"}
+        await api.post("/v1/notifications", json=body, headers=sending)
+        frame = await ana.expect("notification")
+        assert (frame["position"], frame["notification"]["title"]) == (3, "anew")
