@@ -164,6 +164,29 @@ async def test_what_was_marked_while_away_is_asked_for() -> None:
     assert [event.reload for event in seen if isinstance(event, Changed)] == [False, True]
 
 
+async def test_a_mark_that_is_refused_for_now_is_made_again() -> None:
+    """A server whose storage is away for a moment costs a mark that moment, and a longer one its refusal."""
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        mark = await peer.recv("mark")
+        await peer.send("error", code="storage_unavailable", detail="Away", ref=mark["ref"])
+        mark = await peer.recv("mark")
+        await peer.state(2, ref=mark["ref"], changes=[])
+        while True:
+            mark = await peer.recv("mark")
+            await peer.send("error", code="overloaded", detail="Busy", ref=mark["ref"])
+
+    async with (
+        Gateway.playing(script) as gateway,
+        AsyncTidings("http://api", token="mine", timeout=0.5) as client,
+        client.listen(realtime_url=gateway.url) as inbox,
+    ):
+        assert (await inbox.mark_read("n1")).mine
+        with pytest.raises(FrameRefusedError, match="overloaded"):
+            await inbox.mark_read("n1")
+
+
 async def test_a_mark_that_is_not_answered_in_time_says_so() -> None:
     """A server that stays away costs a mark no more than the client's timeout, and the outcome is named."""
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
-from tidings._errors import FrameRefusedError, ListenError, UnansweredError
+from tidings._errors import ListenError
 from tidings._listen.access import AccessSource
 from tidings._listen.backoff import ReconnectPolicy
 from tidings._listen.buffer import Buffer
@@ -17,6 +17,7 @@ from tidings._listen.connection import CLOSE_SECONDS
 from tidings._listen.connections import Connections
 from tidings._listen.delivery import Delivery
 from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
+from tidings._listen.marker import Marker
 from tidings._listen.session import Answered, Output, RefreshWanted, Session
 from tidings._marking import Items, MarkOptions, Marks, compose_mark
 from tidings.protocol.frames import (
@@ -68,12 +69,10 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         user_agent: str,
     ) -> None:
         self._session = session
-        self._timeout = timeout
         self._on_event = on_event
         self._buffer: Buffer[tuple[InboxEvent, str | None]] = Buffer(buffer)
         self._taken: tuple[InboxEvent, str | None] | None = None
         self._warned = False
-        self._answers: dict[str, asyncio.Future[Changed]] = {}
         self._readers = Readers(CHANGES)
         self._decided = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
@@ -87,6 +86,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
             room=self._buffer.room,
             emit=self._emit,
         )
+        self._marker = Marker(session, timeout=timeout, link=lambda: self._connections.link)
 
     async def __aenter__(self) -> Self:
         if self._runner is not None:
@@ -186,27 +186,19 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
 
         `state` is seen, unseen, read, unread, archived or unarchived; `ids` are one or up to 1,000 ids,
         notifications, deliveries or items of a list. It is done when this returns, with the counts after
-        it; sent again where the connection broke meanwhile, and safe to repeat. Raises FrameRefusedError
-        where the server refuses, UnansweredError where no answer comes within the client's timeout.
+        it; sent again where the connection broke meanwhile or the server had no time, and safe to repeat.
+        Raises FrameRefusedError where the server refuses, UnansweredError where no answer comes within the
+        client's timeout.
         """
         mark = compose_mark(state, ids, options)
         if self._runner is None or self._runner.done():
             raise ListenError(_NOT_OPEN)
-        ref, frame = self._session.mark(mark)
-        answer: asyncio.Future[Changed] = asyncio.get_running_loop().create_future()
-        self._answers[ref] = answer
+        # The answer has to be read, though it comes behind a full buffer.
         self._buffer.override(+1)
         try:
-            async with asyncio.timeout(self._timeout):
-                if (link := self._connections.link) is not None:
-                    await link.send(frame)
-                return await answer
-        except TimeoutError:
-            raise UnansweredError(f"The mark was not answered within {self._timeout:g} seconds") from None
+            return await self._marker.mark(mark)
         finally:
             self._buffer.override(-1)
-            self._session.forget(ref)
-            del self._answers[ref]
 
     async def _run(self) -> None:
         try:
@@ -217,7 +209,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
     def _emit(self, output: Output | Disconnected) -> None:
         match output:
             case Answered():
-                self._answer(output)
+                self._marker.answer(output)
                 return
             case RefreshWanted():
                 return
@@ -240,15 +232,6 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
             self._warned = True
             _logger.warning("changes() stands still until somebody takes the deliveries that wait")
 
-    def _answer(self, answered: Answered) -> None:
-        answer = self._answers.get(answered.ref)
-        if answer is None or answer.done():
-            return
-        if isinstance(answered.result, FrameRefusedError):
-            answer.set_exception(answered.result)
-        else:
-            answer.set_result(answered.result)
-
     def _reload(self) -> Changed:
         return Changed(counts=self.counts, state_version=self._session.state_version, reload=True)
 
@@ -256,11 +239,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         self._buffer.end(error)
         self._readers.end(error)
         self._decided.set()
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(
-                    error or UnansweredError("The inbox was left before the mark was answered")
-                )
+        self._marker.end(error)
 
 
 def warn_of_loss(event: object) -> None:
