@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Bearer
-from tests.support.rest import send, walk
+from tests.support.rest import join, send, walk
 from tidings_api.cursors import Cursors
 from tidings_api.problems import ProblemError
 from tidings_workers.store import Store
@@ -77,7 +77,7 @@ async def test_a_category_is_exact_or_a_prefix_that_ends_in_a_dot(
     api: httpx.AsyncClient, scopes: dict[str, str]
 ) -> None:
     """`orders.` finds what begins so in every log, `orders` only itself."""
-    await api.put("/v1/groups/team/members/ana", headers=scopes)
+    await join(api, scopes, "team", "ana")
     for category, to in (
         ("orders", {"users": ["ana"]}),
         ("orders.new", {"users": ["ana"]}),
@@ -97,7 +97,7 @@ async def test_a_category_is_exact_or_a_prefix_that_ends_in_a_dot(
 
 async def test_a_log_is_listed_by_itself(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
     """`log` narrows to one log; one of a group that the user was never in is empty."""
-    await api.put("/v1/groups/team/members/ana", headers=scopes)
+    await join(api, scopes, "team", "ana")
     for title, to in (("own", {"users": ["ana"]}), ("team", {"groups": ["team"]}), ("all", {"all": True})):
         await send(api, scopes, to, title=title)
     await send(api, scopes, {"groups": ["others"]}, title="not hers")

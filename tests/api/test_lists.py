@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Bearer
-from tests.support.rest import walk
+from tests.support.rest import join, walk
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ async def test_lists_are_walked_both_ways(api: httpx.AsyncClient, all_scopes: di
 
 async def test_an_inbox_is_newest_first(api: httpx.AsyncClient, all_scopes: dict[str, str]) -> None:
     """Direct, group and all-notifications are merged, paged both ways, and narrowed by category."""
-    await api.put("/v1/groups/team/members/ana", headers=all_scopes)
+    await join(api, all_scopes, "team", "ana")
     targets: list[Any] = [{"users": ["ana"]}, {"groups": ["team"]}, {"all": True}] * 3
     for number, to in enumerate(targets):
         body = {"to": to, "title": str(number), "category": "even" if number % 2 == 0 else "odd"}

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Bearer
-from tests.support.rest import send
+from tests.support.rest import join, send
 
 PATH = "/v1/users/ana/notifications"
 
@@ -50,7 +50,7 @@ async def test_ids_are_marked_once(api: httpx.AsyncClient, scopes: dict[str, str
 
 async def test_up_to_marks_each_log_to_its_position(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
     """Positions are per log, and one past the end means the end as it is now, not what comes later."""
-    await api.put("/v1/groups/team/members/ana", headers=scopes)
+    await join(api, scopes, "team", "ana")
     for to in ({"users": ["ana"]}, {"groups": ["team"]}, {"all": True}) * 3:
         await send(api, scopes, to)
     marked = await mark(api, scopes, state="seen", up_to={"user": 2, "group:team": 10**15, "all": 0})
@@ -115,7 +115,7 @@ async def test_what_is_not_in_the_inbox_is_unknown(
     bobs = await send(api, scopes, {"users": ["bob"]})
     excluded = await send(api, scopes, {"all": True, "exclude": ["ana"]})
     missed = await send(api, scopes, {"groups": ["team"]})
-    await api.put("/v1/groups/team/members/ana", headers=scopes)
+    await join(api, scopes, "team", "ana")
     recalled, mine = [await send(api, scopes, {"users": ["ana"]}) for _ in range(2)]
     await api.delete(f"/v1/notifications/{recalled}", headers=scopes)
     nobody = "0198c5f0-0000-7000-8000-000000000000"

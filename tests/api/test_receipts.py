@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Bearer
-from tests.support.rest import walk
+from tests.support.rest import join, walk
 from tests.support.sending import eventually
 
 
@@ -53,7 +53,7 @@ async def test_each_user_counts_once_and_for_good(
     api: httpx.AsyncClient, scopes: dict[str, str], to: dict[str, Any], recipients: int | None
 ) -> None:
     """Read counts as seen and delivered, once a user, and an undo takes nothing back, whatever the target."""
-    await api.post("/v1/groups/team/members", json={"add": ["ana", "bob"]}, headers=scopes)
+    await join(api, scopes, "team", "ana", "bob")
     path = await stored(api, scopes, to)
 
     async def receipts() -> Any:
@@ -72,7 +72,7 @@ async def test_receipts_are_told_by_user(
     api: httpx.AsyncClient, scopes: dict[str, str], to: dict[str, Any]
 ) -> None:
     """Each user of a compound target has what came about, taken back or not, and the times as they are."""
-    await api.put("/v1/groups/team/members/bob", headers=scopes)
+    await join(api, scopes, "team", "bob")
     path = await stored(api, scopes, to)
     nothing, everything = (False, False, False), (True, True, True)
     assert await by_user(api, scopes, path) == {"ana": nothing, "bob": nothing}

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.sending import eventually
+
 
 async def send(api: httpx.AsyncClient, headers: dict[str, str], to: dict[str, Any], **fields: Any) -> str:
     """Sends a notification, with the title x unless told otherwise; its id."""
@@ -12,6 +14,20 @@ async def send(api: httpx.AsyncClient, headers: dict[str, str], to: dict[str, An
     answer = await api.post("/v1/notifications", json=body, headers=headers)
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
+
+
+async def join(api: httpx.AsyncClient, headers: dict[str, str], group: str, *users: str) -> None:
+    """Adds users to a group, and waits until their inboxes know: that may follow the answer."""
+    answer = await api.post(f"/v1/groups/{group}/members", json={"add": users}, headers=headers)
+    assert answer.status_code == 200, answer.text
+
+    async def known() -> bool:
+        inboxes = [
+            (await api.get(f"/v1/users/{user}/notifications", headers=headers)).json() for user in users
+        ]
+        return all(f"group:{group}" in inbox["positions"] for inbox in inboxes)
+
+    await eventually(known, expected=True)
 
 
 async def walk(
