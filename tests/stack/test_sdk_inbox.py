@@ -194,6 +194,25 @@ async def test_presence_and_disconnecting(stack: Stack) -> None:
             await anext(other)
 
 
+async def test_erasing_a_user_leaves_nothing(stack: Stack) -> None:
+    """After an erasure the inbox is empty, the memberships and the connections have ended."""
+    async with (
+        AsyncTidings(stack.api, key=stack.key) as client,
+        client.listen(user="gone", device="phone") as live,
+    ):
+        await client.groups.add("gone-group", "gone")
+        sent = await client.send(to_users=["gone"], title="private")
+        await (await anext(live)).mark_read()
+        erased = await client.users.erase("gone")
+        assert (erased.user, erased.notifications, erased.memberships) == ("gone", 1, 1)
+        with pytest.raises(ConnectionClosedError, match="4005"):
+            await anext(live)
+        assert [group.id async for group in client.groups.of_user("gone")] == []
+        assert [member.user async for member in client.groups.members("gone-group")] == []
+        left = [item.notification.id async for item in client.inbox("gone").list(log="user")]
+        assert sent.id not in left
+
+
 @asynccontextmanager
 async def terminal(stack: Stack, *arguments: str) -> AsyncIterator[Process]:
     """The command `tidings` as in a terminal of its own."""
