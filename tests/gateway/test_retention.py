@@ -33,9 +33,10 @@ async def keep(store: Store, registry: Registry, **rules: int) -> None:
 
 async def sweep(store: Store, *, days: float = 0) -> None:
     """Sweep every partition as if so many days had gone by."""
+    now = milliseconds() + int(days * DAY)
     for partition in range(store.partitions):
-        while await store.retention.sweep(partition, now=milliseconds() + int(days * DAY)):
-            pass
+        while bases := await store.retention.due(partition, now=now):
+            await store.retention.sweep(partition, bases, now=now)
 
 
 def gaps(frames: list[Frame]) -> list[Frame]:

@@ -20,10 +20,9 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Take out everything that is due. Raises StorageUnavailable; starting again is always safe."""
-        more = True
-        while more:
+        retention = self._store.retention
+        while bases := await retention.due(self._partition):
             async with self._turn:
                 started = time.monotonic()
-                more = await self._store.retention.sweep(self._partition)
-                if more:
-                    await asyncio.sleep((time.monotonic() - started) * (_SHARE - 1))
+                await retention.sweep(self._partition, bases)
+                await asyncio.sleep((time.monotonic() - started) * (_SHARE - 1))

@@ -6,7 +6,7 @@ script call each, so that nothing ever waits for it; it may be stopped and repea
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -40,19 +40,19 @@ class Retention:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def sweep(self, partition: int, *, now: int = 0) -> bool:
-        """Take out some of what is due in a partition; True when there may be more.
+    async def due(self, partition: int, *, now: int = 0) -> list[str]:
+        """What has something to be taken out, the longest due first: `sweep` it.
 
         `now`: ms since the epoch instead of the server's clock.
         """
-        bases = [text(base) for base in await self._core.run("due", partition, now, LOGS)]
-        if not bases:
-            return False
+        return [text(base) for base in await self._core.run("due", partition, now, LOGS)]
+
+    async def sweep(self, partition: int, bases: Sequence[str], *, now: int = 0) -> None:
+        """Take out some of what is due there; what is left of it is due again."""
         rows = [[base, *self._rules(base)] for base in bases]
-        done, untidy = await self._core.run("sweep", partition, pack([now, BUDGET, LEAST_RECORD_MS, rows]))
+        untidy = await self._core.run("sweep", partition, pack([now, BUDGET, LEAST_RECORD_MS, rows]))
         for base in untidy:
             await self._tidy(self._core.keys.of(text(base)))
-        return done < len(bases) or len(bases) == LOGS
 
     def _rules(self, base: str) -> tuple[int, list[str | int]]:
         kind, tenant, *_ = base.split("/")

@@ -1,9 +1,9 @@
 -- Take out of logs what has ended by itself or is older than its retention. ARGV[1]: packed {now ms or 0
--- for the server's clock, budget, least life of a record, {{base, keep, {name, keep, ...}}, ...}}: how long (ms, -1 for ever) the
--- log's tenant keeps a category, by its name or its beginning (ending in a dot), else everything.
--- A base `s/<tenant>` is the index of what the tenant has sent: it ends with the longest of these times, and
--- its records follow the rules when they change. A call looks at no more entries than the budget. Answers
--- {logs done, users whose slots are to be tidied}: of the first log that is not done there is more.
+-- for the server's clock, budget, least life of a record, {{base, keep, {name, keep, ...}}, ...}}: how long
+-- (ms, -1 for ever) the log's tenant keeps a category, by its name or its beginning (ending in a dot), else
+-- everything. A base `s/<tenant>` is the index of what the tenant has sent: it ends with the longest of these
+-- times, and its records follow the rules when they change. A call looks at no more entries than the budget;
+-- what it leaves is due again. Answers the users whose slots are to be tidied.
 --
 -- What retention took above the floor is in `<log>/retired`: a hole for the counts, a gap for who comes
 -- back. The floor moves over it as soon as nothing live lies below.
@@ -226,16 +226,14 @@ local function is_untidy(base)
   return last > 0
 end
 
-local done, untidy = 0, {}
+local untidy = {}
 for _, rule in ipairs(request[4]) do
   local work = string.sub(rule[1], 1, 2) == 's/' and sweep_sent or sweep
   local due = work(rule[1], rule)
   -- One with more waits until the others that are due have had their turn.
   redis.call('ZADD', tag .. '/due', number(due or now), rule[1])
-  if not due then break end
-  done = done + 1
-  if is_untidy(rule[1]) then untidy[#untidy + 1] = rule[1] end
+  if due and is_untidy(rule[1]) then untidy[#untidy + 1] = rule[1] end
   if budget <= 0 then break end
 end
 flush()
-return { done, untidy }
+return untidy
