@@ -9,6 +9,7 @@ import msgspec
 
 from tests.support.dispatching import dispatcher_process
 from tests.support.sending import eventually, notification
+from tidings.protocol.rest import MarkInbox
 from tidings_workers.config import Settings
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.registry import Registry
@@ -177,6 +178,29 @@ async def test_records_live_as_long(store: Store) -> None:
     await sweep(store)
     await sweep(store, 1 / 23)
     assert [await life(identity) for identity in sent] == [-1, 7]
+
+
+async def test_receipts_of_what_is_kept_for_ever(store: Store, dispatcher: Dispatcher) -> None:
+    """Who got, saw and read something is counted, too, when it is kept for ever, and after rules changed."""
+    rule(store, None)
+    (identity,) = await send(store, None, users=["ana", "bob"])
+    await eventually(lambda: fact(store, ana(store), "head"), 1)
+
+    async def seen() -> int:
+        found = await store.notification("demo", identity)
+        assert found is not None
+        return found.seen
+
+    await store.mark("demo", "ana", MarkInbox(all=True, state="seen"))
+    await eventually(seen, 1)
+    rule(store, 30)
+    await sweep(store, 1 / 23)
+    await store.mark("demo", "bob", MarkInbox(all=True, state="seen"))
+    await eventually(seen, 2)
+    partition = int(identity[-3:], 16)
+    for part in ("", "/plan", "/receipts"):
+        key = f"{tag(partition)}/n/demo/{identity}{part}"
+        assert await store.core.connection.call("PTTL", key) > 29 * DAY, part
 
 
 async def test_the_list_of_what_was_sent(store: Store) -> None:

@@ -1,6 +1,6 @@
 -- What of a log is gone that was once there. ARGV[1]: packed {base, positions}, boundaries as in
--- intervals.py. Up to the floor everything is gone, and what is no hole was lost; above it, what retention took. Answers
--- {first, last, how many, the last position that was erased}, or {} when nothing was lost.
+-- intervals.py. Up to the floor everything is gone, and what is no hole was lost; above it, what retention
+-- took. Answers {first, last, how many, the last position that was erased}, or {} when nothing was lost.
 local request = cmsgpack.unpack(ARGV[1])
 local key, positions = KEYS[1] .. '/' .. request[1], request[2]
 local known = redis.call('HMGET', key, 'floor', 'trimmed')
