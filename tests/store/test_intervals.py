@@ -59,3 +59,10 @@ def test_algebra(first: set[int], second: set[int]) -> None:
 def test_contains(positions: set[int], position: int) -> None:
     """A position is in the set when it was put there."""
     assert intervals.contains(intervals.of(positions), position) == (position in positions)
+
+
+@given(POSITIONS, st.integers(0, 41))
+def test_size_up_to(positions: set[int], position: int) -> None:
+    """Counting up to a position counts what is not above it."""
+    expected = sum(member <= position for member in positions)
+    assert intervals.size_up_to(intervals.of(positions), position) == expected

@@ -5,6 +5,7 @@ feed may repeat what an attach has already read), so every change says whether i
 """
 
 import asyncio
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tidings.protocol.frames import Counts
@@ -95,14 +96,27 @@ class User:
     def counts(self, now: int) -> Counts:
         """How much there is in the inbox at a time (ms); see `tidings_workers.store.counting`."""
         unseen = unread = version = 0
-        for name in self.names():
-            base, facts, spans = self.base(name), self.facts(name, now), self.all_spans(name)
+        for topic, spans in self._parts():
+            base, facts = topic.log.base, topic.facts(now)
             hidden, state = self.hidden.get(base), self.states.get(base)
             visible = intervals.minus(spans, hidden) if hidden else spans
-            unseen += facts.live(unsettled(visible, state, "seen"))
-            unread += facts.live(unsettled(visible, state, "read"))
-            version += intervals.size(intervals.common(spans, intervals.up_to(facts.head))) + facts.changes
+            if state is None:
+                live = facts.live(visible)
+                unseen, unread = unseen + live, unread + live
+            else:
+                unseen += facts.live(unsettled(visible, state, "seen"))
+                unread += facts.live(unsettled(visible, state, "read"))
+            version += intervals.size_up_to(spans, facts.head) + facts.changes
         return Counts(unseen, unread, version)
+
+    def _parts(self) -> Iterator[tuple[Topic, Bounds]]:
+        """Every log that counts by now, and the spans of it that ever are the user's."""
+        yield self.topic, [0, END]
+        yield self.all, [0, END]
+        for group, memberships in self.memberships.items():
+            topic = self.groups.get(group) or self.former.get(group)
+            if topic is not None:
+                yield topic, spans_of(memberships)
 
     def may_see(self, name: str, position: int) -> bool:
         """Whether one position of a log is the user's."""

@@ -91,9 +91,7 @@ def counts_of(
     for log in logs:
         part = found[log.base]
         unseen, unread = unseen + part.live[0], unread + part.live[1]
-        version += (
-            intervals.size(intervals.common(view.spans(log), intervals.up_to(part.head))) + part.changes
-        )
+        version += intervals.size_up_to(view.spans(log), part.head) + part.changes
         if by_category:
             plain = part.live[:2]
             for category, live in part.categories.items():

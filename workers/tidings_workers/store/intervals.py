@@ -26,6 +26,13 @@ def size(bounds: Bounds) -> int:
     return sum(bounds[1::2]) - sum(bounds[::2])
 
 
+def size_up_to(bounds: Bounds, position: int) -> int:
+    """How many positions up to this one are in the set."""
+    ends = bisect_left(bounds, position)
+    sum_ = sum(bounds[1:ends:2]) - sum(bounds[:ends:2])
+    return sum_ + position if ends % 2 else sum_
+
+
 def add(bounds: Bounds, after: int, up_to: int) -> None:
     """Put `after` < position <= `up_to` into the set; touching intervals become one."""
     if after < up_to:

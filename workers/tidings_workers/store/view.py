@@ -53,6 +53,10 @@ class View(Struct):
 
 def spans_of(memberships: Sequence[tuple[int, int]]) -> Bounds:
     """The positions that membership intervals cover."""
+    if len(memberships) == 1:
+        ((after, up_to),) = memberships
+        end = up_to if up_to >= 0 else END
+        return [after, end] if after < end else []
     bounds: Bounds = []
     for after, up_to in memberships:
         intervals.add(bounds, after, up_to if up_to >= 0 else END)
