@@ -84,7 +84,7 @@ async def test_killed_gateway(store: Store, settings: Settings, realtime: Realti
     assert settings.redis_url is not None
     process = Process("gateway", settings.redis_url)
     try:
-        wait_until(process.ready, "the start of a gateway", START_SECONDS)
+        await asyncio.to_thread(wait_until, process.ready, "the start of a gateway", START_SECONDS)
         elsewhere = Realtime(process.port, realtime.token)
         async with AsyncExitStack() as stack:
             here = await stack.enter_async_context(realtime.user("ana"))
@@ -92,7 +92,7 @@ async def test_killed_gateway(store: Store, settings: Settings, realtime: Realti
                 await stack.enter_async_context(elsewhere.user(user))
             assert len(await online(store)()) == 2
             (bob,) = (await store.presence("demo", "bob")).connections
-            process.kill()
+            await asyncio.to_thread(process.kill)
             feeds = [key async for key in store.redis.scan_iter(f"*/feed/{bob.gateway}")]
             for key in feeds:
                 assert 0 < await store.redis.pttl(key) <= FEED_SECONDS * 1000 <= 15_000

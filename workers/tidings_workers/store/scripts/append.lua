@@ -246,9 +246,10 @@ local function take_out(base, position, ended)
   local record = tag .. '/n/' .. tenant .. '/' .. id
   local counts = receipts(base, position)
   local life = redis.call('PTTL', record)
-  if string.sub(base, 1, 2) == 'u/' and redis.call('ZREM', key .. '/copies', id) == 1 then
-    redis.call('HSET', key .. '/ended', id, cjson.encode(counts))
-  elseif life ~= -2 then
+  local own = string.sub(base, 1, 2) == 'u/'
+  -- For the receipts of a copy, and for erasing the record of what was this user's alone.
+  if own then redis.call('HSET', key .. '/ended', id, cjson.encode(counts)) end
+  if not (own and redis.call('ZREM', key .. '/copies', id) == 1) and life ~= -2 then
     redis.call('HSET', record .. '/receipts', 'delivered', counts[1], 'seen', counts[2], 'read', counts[3])
     if life > 0 then redis.call('PEXPIRE', record .. '/receipts', life) end
   end

@@ -4,15 +4,18 @@
 local request = cmsgpack.unpack(ARGV[1])
 local base = request[1]
 local key = tag .. '/' .. base
-if redis.call('EXISTS', key .. '/erased') == 1 then return { 0 } end
+if redis.call('EXISTS', key .. '/erased', key .. '/erased-ids') > 0 then return { 0 } end
 local head = redis.call('HGET', key, 'head') or '0'
 if redis.call('EXISTS', key .. '/log') == 1 then redis.call('RENAME', key .. '/log', key .. '/erased') end
+if redis.call('EXISTS', key .. '/ended') == 1 then
+  redis.call('RENAME', key .. '/ended', key .. '/erased-ids')
+end
 local devices = redis.call('HLEN', key .. '/devices')
 redis.call('HSET', key, 'floor', head, 'trimmed', head)
 redis.call('HINCRBY', key, 'marks', 1)
 redis.call('HINCRBY', key, 'changes', request[2])
 redis.call('HDEL', key, 'seen', 'token', 'marked')
-for _, part in ipairs({ 'state', 'marks', 'delivered', 'devices', 'groups', 'ended' }) do
+for _, part in ipairs({ 'state', 'marks', 'delivered', 'devices', 'groups' }) do
   redis.call('UNLINK', key .. '/' .. part)
 end
 change(base, { 'e', base, tonumber(head) })

@@ -31,6 +31,18 @@ else
   redis.call('DEL', key .. '/erased')
 end
 
+-- Those that were out of the log before.
+local ended = redis.call('HRANDFIELD', key .. '/erased-ids', limit)
+for _, id in ipairs(ended) do
+  local record = tag .. '/n/' .. tenant .. '/' .. id
+  -- Only what was sent to one log has a position, and only this user's is known here.
+  if (tonumber(redis.call('GETRANGE', record, 27, 42)) or 0) > 0 then
+    redis.call('UNLINK', record, record .. '/receipts')
+  end
+  redis.call('HDEL', key .. '/erased-ids', id)
+end
+if #ended == limit then more = true end
+
 local floor = redis.call('HGET', key, 'floor') or '0'
 for _, part in ipairs({ 'holes', 'retired' }) do
   local old = redis.call('ZRANGE', key .. '/' .. part, '-inf', floor, 'BYSCORE', 'LIMIT', 0, limit)
