@@ -152,7 +152,7 @@ async def test_overlapping_marks(store: Store, realtime: Realtime, elsewhere: Re
             await phone.send("mark", ids=ids[start : start + 6], state="read", ref=start)
             await laptop.send("mark", ids=ids[start + 3 : start + 10], state="seen", ref=start)
         for device in (phone, laptop):
-            refs = []
+            refs: list[int] = []
             while len(refs) < 15:
                 frame = await state(device)
                 refs += [frame["ref"]] if "ref" in frame else []
@@ -253,9 +253,10 @@ async def test_counts_of_both_sides(store: Store, realtime: Realtime, working: N
         MarkInbox(state="unseen", ids=(direct[1],)),
         MarkInbox(state="archived", ids=(ids[1], ids[2])),
     ):
-        result = await store.mark("demo", "ana", mark)
+        answer = (await store.mark("demo", "ana", mark)).counts
+        assert await store.inbox_counts("demo", "ana") == answer
     counts = await store.inbox_counts("demo", "ana")
-    assert (counts, counts.unseen, counts.unread) == (result.counts, 1, 2)
+    assert (counts.unseen, counts.unread) == (1, 2)
     async with realtime.user("ana") as ana:
         assert ana.frames[0]["counts"] == msgspec.to_builtins(counts)
 

@@ -27,7 +27,7 @@ async def receipts(store: Store, identity: str) -> tuple[int, int, int]:
 
 async def per_user(store: Store, identity: str) -> dict[str, tuple[bool, bool, bool]]:
     """Delivered, seen and read of each user, page by page."""
-    found = {}
+    found: dict[str, tuple[bool, bool, bool]] = {}
     cursor: bytes | None = None
     while True:
         page = await store.receipts("demo", identity, 2, cursor)
@@ -119,7 +119,7 @@ async def test_recalled_keeps_its_receipts(store: Store, realtime: Realtime) -> 
         read = await send(store, "read", **target)
         unread = await send(store, "unread", **target)
         await send(store, "last", **target)
-        await eventually(lambda identity=read: _status(store, identity), "stored")
+        await eventually(partial(_status, store, read), "stored")
         await mark(store, "ana", "read", ids=(read,))
         await eventually(partial(receipts, store, read), (1, 1, 1))
         for identity in (read, unread):

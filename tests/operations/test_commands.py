@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from tests.operations.support import clean_environment, eventually, tidings_server
 from tests.support.valkey import Valkey, free_port
+from tidings_workers.store.core import LAYOUT
 
 PUBLIC = serialization.PublicFormat.SubjectPublicKeyInfo
 
@@ -122,7 +123,7 @@ def test_doctor_says_what_is_wrong_with_a_store(tmp_path: Path, valkey: Valkey) 
         client.config_set("maxmemory-policy", "allkeys-lru")
         client.config_set("appendonly", "no")
         client.hset(
-            "{tidings}/meta", mapping={"layout": "1", "partitions": "8", "epoch": "e", "secret": "00"}
+            "{tidings}/meta", mapping={"layout": LAYOUT, "partitions": "8", "epoch": "e", "secret": "00"}
         )
     environment = {"REDIS_URL": valkey.url, "TIDINGS_TYPO": "1"}
     ended = tidings_server("doctor", "--json", "--no-ports", cwd=tmp_path, environment=environment)
