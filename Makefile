@@ -73,8 +73,9 @@ acceptance: .venv/.developed ## 10,000 notifications to 200 listeners that come 
 chaos: .venv/.developed ## Kill parts in any order under load; ROUNDS=20 sets how often, CHAOS_SEED repeats a run
 	CHAOS_ROUNDS=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/chaos -s $(ARGS)
 
-soak: .venv/.developed ## Mixed load for SECONDS=300, watching the memory of each process
+soak: .venv/.developed ## Mixed load for SECONDS=300, then EXAMPLES=100 long scripts on inboxes against their model
 	SOAK_SECONDS=$(or $(SECONDS),300) $(BIN)/python -m pytest tests/chaos/test_soak.py -s $(ARGS)
+	INBOX_MODEL_EXAMPLES=$(or $(EXAMPLES),100) INBOX_MODEL_STEPS=50 $(BIN)/python -m pytest tests/inbox_model $(ARGS)
 
 bench: .venv/.developed ## Measure, and write bench/results; ARGS="fanout" narrows it
 	$(BIN)/python -m bench $(ARGS)

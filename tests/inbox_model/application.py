@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.inbox_model.model import Filter, Marking, To
+from tests.inbox_model.terms import Filter, Marking, To
 from tests.support.stack import Installation
 
 Json = dict[str, Any]
@@ -83,6 +83,22 @@ class Application:
         asked = f"{method} {path} {query} {body}"
         assert answer.status_code == expect, f"{asked}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
+
+    async def poll(self, user: str, tag: str | None) -> tuple[str, Json | None]:
+        """The first page of an inbox with its ETag, None for the page when it is the one of `tag`."""
+        answer = await self._client.get(
+            f"{self._installation.api}/v1/users/{user}/notifications",
+            params={"limit": PAGE, "counts": "category"},
+            headers={
+                "Authorization": f"Bearer {self.token('model', SCOPES)}",
+                **({"If-None-Match": tag} if tag is not None else {}),
+            },
+        )
+        if answer.status_code == httpx.codes.NOT_MODIFIED:
+            assert not answer.content
+            return answer.headers["etag"], None
+        answer.raise_for_status()
+        return answer.headers["etag"], answer.json()
 
     async def pages(self, path: str, *, limit: int = PAGE, **query: Any) -> list[Json]:
         """All items of a list, walked from the first page to the last."""

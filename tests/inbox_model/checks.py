@@ -10,7 +10,8 @@ from typing import Any
 
 from tests.inbox_model.application import Application, Json, milliseconds
 from tests.inbox_model.device import Device
-from tests.inbox_model.model import Filter, Item, Marks, Model, Place, Sent
+from tests.inbox_model.model import Model
+from tests.inbox_model.terms import Filter, Item, Marks, Place, Sent
 
 KINDS = ("seen", "read", "archived")
 
@@ -83,6 +84,28 @@ async def inboxes(
         ]
         found += [f"{user}'s list {_shown(by)}: {each}" for each in differences]
     return found
+
+
+class Poller:
+    """A client that asks with the ETag of what it has, and keeps that where it is told it has not changed."""
+
+    def __init__(self, user: str) -> None:
+        self.user = user
+        self._tag: str | None = None
+        self._page: Json = {}
+
+    async def ask(self, application: Application) -> bool:
+        """Whether there was anything new."""
+        self._tag, page = await application.poll(self.user, self._tag)
+        self._page = page or self._page
+        return page is not None
+
+    async def check(self, application: Application, model: Model, moments: Moments) -> list[str]:
+        """Ask; then what it has is the inbox."""
+        await self.ask(application)
+        wrong = [*listed(self._page["items"], model.listed(self.user), moments)]
+        wrong += _counted(self._page["counts"], model, self.user)
+        return [f"who polls {self.user}'s list by its ETag has it wrong: {each}" for each in wrong]
 
 
 def listed(items: list[Json], expected: Iterable[Item], moments: Moments) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from websockets.exceptions import ConnectionClosed
 
 from tests.inbox_model.application import Json, milliseconds
-from tests.inbox_model.model import Marks, Place, in_category
+from tests.inbox_model.terms import Marks, Place, in_category
 from tests.support.realtime import Client, Frame, Realtime
 
 
@@ -57,6 +57,7 @@ class Device:
         self.state_version: int | None = None
         # Of the connection that is open, or was last:
         self.connection = ""
+        self.gateway: int | None = None
         self.welcome: Frame = {}
         self.caught_up: Frame | None = None
         self.replays = False
@@ -70,6 +71,7 @@ class Device:
         self.counts_due = False
         self.must_reload = False
         self.answers: dict[str, Frame] = {}
+        self.reloads = 0
         self._client: Client | None = None
         self._stack = AsyncExitStack()
         self._pings = 0
@@ -198,24 +200,26 @@ class Device:
         if frame["state_version"] < (self.state_version or 0):
             self.wrong.append(f"state_version fell from {self.state_version}: {frame}")
         self.state_version = frame["state_version"]
-        self.must_reload |= frame.get("reload", False)
-        changes, up_to = frame.get("changes"), frame.get("up_to")
-        if changes or up_to is not None or ref is not None:
+        if frame.get("reload"):
+            self.must_reload = True
+            self.reloads += 1
+        if frame.get("changes") or "up_to" in frame or ref is not None:
             self.news[News("state", mine=ref is not None)] += 1
-        for change in changes or ():
-            at = milliseconds(change["at"])
+        self._mark(frame)
+        self._tell(frame)
+
+    def _mark(self, frame: Frame) -> None:
+        """Mark what it holds as a `state` frame says."""
+        for change in frame.get("changes", ()):
             for held in self.held.values():
                 if held.id == change["id"]:
-                    held.marks.apply(change["state"], at or 0)
-        if up_to is not None:
-            at = milliseconds(frame["at"])
-            for place, held in self.held.items():
-                category = frame.get("category")
-                if place.position <= up_to.get(place.log, 0) and (
-                    category is None or in_category(held.category, category)
-                ):
-                    held.marks.apply(frame["state"], at or 0)
-        self._tell(frame)
+                    held.marks.apply(change["state"], milliseconds(change["at"]) or 0)
+        reached, category = frame.get("up_to", {}), frame.get("category")
+        for place, held in self.held.items():
+            if place.position <= reached.get(place.log, 0) and (
+                category is None or in_category(held.category, category)
+            ):
+                held.marks.apply(frame["state"], milliseconds(frame["at"]) or 0)
 
     def _tell(self, frame: Frame) -> None:
         counts = frame["counts"]

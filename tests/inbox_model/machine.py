@@ -13,49 +13,28 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from tests.inbox_model import checks
+from tests.inbox_model.choices import (
+    DEVICES,
+    OPEN_DEVICES,
+    REFUSED,
+    categories,
+    expiries,
+    gateways,
+    groups,
+    pick,
+    shown,
+    states,
+    targets,
+    users,
+)
+from tests.inbox_model.clients import Clients
 from tests.inbox_model.device import Device
-from tests.inbox_model.model import Item, Marking, Sent, To
-from tests.inbox_model.scene import Disagreement, Scene
+from tests.inbox_model.marking import Marker
+from tests.inbox_model.memberships import Memberships
+from tests.inbox_model.scene import PATIENCE_SECONDS, Disagreement, Scene
+from tests.inbox_model.sending import Sending
+from tests.inbox_model.terms import Item, Marking, Sent, To
 from tidings.protocol.frames import State
-
-USERS = ("ana", "bob", "carl")
-GROUPS = ("blue", "red")
-GATEWAYS = 2
-OPEN_DEVICES = 5
-DEVICES = 9
-
-users = st.sampled_from(USERS)
-groups = st.sampled_from(GROUPS)
-gateways = st.integers(0, GATEWAYS - 1)
-pick = st.integers(0, 11)
-categories = st.sampled_from([None, "orders.new", "orders.paid", "chat"])
-narrowing = st.sampled_from([None, "orders.", "orders.new", "chat"])
-states: st.SearchStrategy[State] = st.sampled_from(
-    ["seen", "read", "read", "unread", "unseen", "archived", "unarchived"]
-)
-excludes = st.one_of(st.just(frozenset[str]()), st.frozensets(users, min_size=1, max_size=2))
-
-
-def _several(names: st.SearchStrategy[str], fewest: int) -> st.SearchStrategy[tuple[str, ...]]:
-    return st.lists(names, unique=True, min_size=fewest).map(tuple)
-
-
-targets = st.one_of(
-    users.map(lambda user: To(users=(user,))),
-    st.tuples(groups, excludes).map(lambda to: To(groups=(to[0],), exclude=to[1])),
-    excludes.map(lambda exclude: To(all=True, exclude=exclude)),
-    st.tuples(_several(users, 0), _several(groups, 1), excludes).map(
-        lambda to: To(users=to[0], groups=to[1], exclude=to[2])
-    ),
-    st.tuples(_several(users, 2), excludes).map(lambda to: To(users=to[0], exclude=to[1])),
-)
-expiries = st.sampled_from([None] * 11 + [2])
-
-
-def shown(to: To) -> str:
-    """A target in words."""
-    words = ["all"] if to.all else [*to.users, *(f"group {group}" for group in to.groups)]
-    return " + ".join(words) + (f" without {', '.join(sorted(to.exclude))}" if to.exclude else "")
 
 
 class Stage(Protocol):
@@ -67,6 +46,9 @@ class Stage(Protocol):
     def scene(self) -> Scene:
         """The scene of a tenant that nobody has used yet."""
 
+    def replace_gateway(self, gateway: int) -> None:
+        """Kill a gateway, and start another in its place."""
+
 
 class InboxMachine(RuleBasedStateMachine):
     """One example, played on `stage`."""
@@ -76,7 +58,12 @@ class InboxMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.scene = self.stage.scene()
+        self.sending = Sending(self.scene)
+        self.memberships = Memberships(self.scene)
+        self.marker = Marker(self.scene)
+        self.clients = Clients(self.scene)
         self.failed = False
+        self.refused = 0
 
     def teardown(self) -> None:
         """Judge every receipt by itself, and leave no connection."""
@@ -91,9 +78,11 @@ class InboxMachine(RuleBasedStateMachine):
         if differences:
             raise Disagreement("\n".join(differences))
 
-    def _do(self, does: str, action: Callable[[], Awaitable[None]]) -> None:
+    def _do(
+        self, does: str, action: Callable[[], Awaitable[None]], patience: float = PATIENCE_SECONDS
+    ) -> None:
         try:
-            self.stage.run(self._timed(self.scene.step(does, action)))
+            self.stage.run(self._timed(self.scene.step(does, action, patience)))
         except BaseException:
             self.failed = True
             note("What was done:\n" + "\n".join(self.scene.script))
@@ -136,14 +125,14 @@ class InboxMachine(RuleBasedStateMachine):
             + (f", for {expires_in} s" if expires_in else "")
             for number, (to, category, expires_in) in enumerate(sends, first)
         )
-        self._do(f"send {does}", lambda: self.scene.send(sends))
+        self._do(f"send {does}", lambda: self.sending.send(sends))
 
     @precondition(lambda self: self.scene.model.sent)
     @rule(which=pick)
     def recall(self, which: int) -> None:
         """Of what was sent last, mostly; also what is gone already."""
         sent = self._sent(which)
-        self._do(f"recall {self.scene.name(sent.id)}", lambda: self.scene.recall(sent))
+        self._do(f"recall {self.scene.name(sent.id)}", lambda: self.sending.recall(sent))
 
     def _sent(self, which: int) -> Sent:
         sent = list(self.scene.model.sent.values())
@@ -162,15 +151,14 @@ class InboxMachine(RuleBasedStateMachine):
 
     # Groups
 
-    @rule(group=groups, user=users)
-    def join(self, group: str, user: str) -> None:
-        """A member more, or nothing new."""
-        self._do(f"{user} joins {group}", lambda: self.scene.join(group, user))
-
-    @rule(group=groups, user=users)
-    def leave(self, group: str, user: str) -> None:
-        """A member less, or nothing new."""
-        self._do(f"{user} leaves {group}", lambda: self.scene.leave(group, user))
+    @rule(group=groups, user=users, how=st.sampled_from(["other", "other", "other", "in", "out"]))
+    def member(self, group: str, user: str, how: str) -> None:
+        """In or out: the other of what is so, mostly."""
+        is_in = user in self.scene.model.members.get(group, ())
+        if how == "in" or (how == "other" and not is_in):
+            self._do(f"{user} joins {group}", lambda: self.memberships.join(group, user))
+        else:
+            self._do(f"{user} leaves {group}", lambda: self.memberships.leave(group, user))
 
     @rule(group=groups, add=st.frozensets(users), remove=st.frozensets(users))
     def change_members(self, group: str, add: frozenset[str], remove: frozenset[str]) -> None:
@@ -178,7 +166,7 @@ class InboxMachine(RuleBasedStateMachine):
         joining, leaving = sorted(add - remove), sorted(remove)
         self._do(
             f"in {group}: add {', '.join(joining) or 'nobody'}, remove {', '.join(leaving) or 'nobody'}",
-            lambda: self.scene.change_members(group, joining, leaving),
+            lambda: self.memberships.change_members(group, joining, leaving),
         )
 
     @precondition(lambda self: self.scene.model.members)
@@ -186,7 +174,7 @@ class InboxMachine(RuleBasedStateMachine):
     def delete_group(self, group: str, twice: int) -> None:
         """Seldom: it takes a number as well."""
         if twice == 0:
-            self._do(f"delete {group}", lambda: self.scene.delete_group(group))
+            self._do(f"delete {group}", lambda: self.memberships.delete_group(group))
 
     # State
 
@@ -237,7 +225,7 @@ class InboxMachine(RuleBasedStateMachine):
         marker = devices[by % len(devices)]
         self._do(
             f"{marker} marks {user}'s {self._named(marking)}",
-            lambda: self.scene.mark(user, marking, marker),
+            lambda: self.marker.mark(user, marking, marker),
         )
 
     def _named(self, marking: Marking) -> str:
@@ -272,7 +260,7 @@ class InboxMachine(RuleBasedStateMachine):
         marks = [(one, Marking(first, ids=ids)), (other, up if up_to else Marking(second, ids=ids[:1]))]
         self._do(
             "at once " + " and ".join(f"{device} marks {self._named(marking)}" for device, marking in marks),
-            lambda: self.scene.mark_at_once(marks),
+            lambda: self.marker.mark_at_once(marks),
         )
 
     def _rivals(self) -> list[tuple[Device, Device]]:
@@ -284,7 +272,7 @@ class InboxMachine(RuleBasedStateMachine):
             if one.user == other.user
         ]
 
-    @precondition(lambda self: self._open())
+    @precondition(lambda self: self._open() and self.refused < REFUSED)
     @rule(
         which=pick,
         body=st.sampled_from(
@@ -300,8 +288,9 @@ class InboxMachine(RuleBasedStateMachine):
     )
     def refuse_mark(self, which: int, body: dict[str, Any]) -> None:
         """A frame that is no mark changes nothing."""
+        self.refused += 1
         device = self._open()[which % len(self._open())]
-        self._do(f"{device} sends a mark with {body}", lambda: self.scene.refuse_mark(device, body))
+        self._do(f"{device} sends a mark with {body}", lambda: self.marker.refuse_mark(device, body))
 
     # Devices
 
@@ -311,24 +300,19 @@ class InboxMachine(RuleBasedStateMachine):
     def _away(self) -> list[Device]:
         return [device for device in self.scene.devices if not device.is_open]
 
-    def _new_device(self, user: str, named: bool) -> Device:
+    @precondition(lambda self: len(self.scene.devices) < DEVICES)
+    @rule(user=users, gateway=gateways, named=st.booleans(), later=st.booleans())
+    def connect(self, user: str, gateway: int, named: bool, later: bool = False) -> None:
+        """A client that was never there: it lists, and connects now, or later resumes from the list."""
         number = len(self.scene.devices) + 1
         name = f"device-{number}" if named else None
-        return Device(user, name, name or f"client-{number}")
-
-    @precondition(lambda self: len(self.scene.devices) < DEVICES)
-    @rule(user=users, named=st.booleans())
-    def list_only(self, user: str, named: bool) -> None:
-        """A client that has a page of the inbox, and resumes from there some time."""
-        device = self._new_device(user, named)
-        self._do(f"{device} lists the inbox", lambda: self.scene.list_only(device))
-
-    @precondition(lambda self: len(self.scene.devices) < DEVICES and len(self._open()) < OPEN_DEVICES)
-    @rule(user=users, gateway=gateways, named=st.booleans())
-    def connect(self, user: str, gateway: int, named: bool) -> None:
-        """A client that was never there."""
-        device = self._new_device(user, named)
-        self._do(f"{device} connects to gateway {gateway}", lambda: self.scene.connect_anew(device, gateway))
+        device = Device(user, name, name or f"client-{number}")
+        if later or len(self._open()) >= OPEN_DEVICES:
+            self._do(f"{device} lists the inbox", lambda: self.clients.list_only(device))
+        else:
+            self._do(
+                f"{device} connects to gateway {gateway}", lambda: self.clients.connect_anew(device, gateway)
+            )
 
     @precondition(lambda self: self._away() and len(self._open()) < OPEN_DEVICES)
     @rule(
@@ -347,9 +331,9 @@ class InboxMachine(RuleBasedStateMachine):
         self._do(
             f"{device} comes back to gateway {gateway}: {how}",
             lambda: (
-                self.scene.connect_by_name(device, gateway)
+                self.clients.connect_by_name(device, gateway)
                 if how == "by name"
-                else self.scene.resume(
+                else self.clients.resume(
                     device, gateway, told_states=how == "resume", from_nothing=how == "resume from nothing"
                 )
             ),
@@ -375,7 +359,9 @@ class InboxMachine(RuleBasedStateMachine):
             for log, known in device.received.items()
         }
         if positions:
-            self._do(f"{device} acknowledges {positions}", lambda: self.scene.acknowledge(device, positions))
+            self._do(
+                f"{device} acknowledges {positions}", lambda: self.clients.acknowledge(device, positions)
+            )
 
     # Lists
 
@@ -385,5 +371,5 @@ class InboxMachine(RuleBasedStateMachine):
         first = len(self.scene.model.sent) + 1
         self._do(
             f"page through {user}'s inbox by {limit}, meanwhile send #{first} to {shown(to)}",
-            lambda: self.scene.walk(user, limit, lambda: self.scene.send([(to, None, None)])),
+            lambda: self.sending.walk(user, limit, lambda: self.sending.send([(to, None, None)])),
         )

@@ -6,20 +6,21 @@ in `script`, to be read by people.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from itertools import count
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
 
 from tests.inbox_model import checks
-from tests.inbox_model.application import Application, Json, marking_body, milliseconds, target
+from tests.inbox_model.application import Application, Json
 from tests.inbox_model.device import Device, News, settle_all
-from tests.inbox_model.model import Filter, Item, Marking, Model, Outcome, Place, Sent, To
-from tests.support.realtime import Frame, Realtime
+from tests.inbox_model.model import Model
+from tests.inbox_model.terms import Filter
+from tests.support.realtime import Realtime
 
 PATIENCE_SECONDS = 6.0
 # What ends within this time has ended before a step is begun, so that no step meets a moment at which
 # the right answer changes.
 CLEAR_MS = 700
+# Marks that are kept for who was away; who missed more is told to reload.
+JOURNAL = 100
 
 
 def now() -> int:
@@ -40,17 +41,18 @@ class Scene:
         self.model = Model(users)
         self.moments = checks.Moments()
         self.versions = {user: checks.Versions() for user in users}
+        self.pollers = [checks.Poller(user) for user in users]
         self.devices: list[Device] = []
         # What the server keeps of devices that named themselves.
         self.remembered: dict[tuple[str, str], dict[str, int]] = {}
         self.script: list[str] = []
         self.abandoned = False
-        self._moment = count(1)
-        self._ref = count(1)
 
     # Steps
 
-    async def step(self, does: str, action: Callable[[], Awaitable[None]]) -> None:
+    async def step(
+        self, does: str, action: Callable[[], Awaitable[None]], patience: float = PATIENCE_SECONDS
+    ) -> None:
         """Do one thing, then wait until everything agrees."""
         if self.abandoned:
             return
@@ -62,7 +64,7 @@ class Scene:
             self.script.append("   (abandoned: too slow to know what was there)")
             self.abandoned = True
             return
-        await self.agree()
+        await self.agree(patience)
 
     def _begin(self, does: str) -> None:
         self.script.append(f"{len(self.script) + 1:3}. {does}")
@@ -91,9 +93,9 @@ class Scene:
         for sent in due:
             sent.expired = True
 
-    async def agree(self) -> None:
+    async def agree(self, patience: float = PATIENCE_SECONDS) -> None:
         """Until all is as in the model; Disagreement where it does not get so."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + patience
         while True:
             begun = now()
             self._expire()
@@ -103,6 +105,7 @@ class Scene:
                 await self._wait_past(max(sent.expires or 0 for sent in on_edge))
                 continue
             if not differences:
+                await self._nothing_new()
                 return
             if time.monotonic() > deadline:
                 raise Disagreement("\n".join(differences))
@@ -123,9 +126,20 @@ class Scene:
             checks.receipts(application, model),
             checks.presences(application, model, self.devices),
             checks.groups(application, model),
+            *(poller.check(application, model, self.moments) for poller in self.pollers),
         ):
             found += each
+        for device in self.devices:
+            if device.reloads and len(self.script) < JOURNAL:
+                found.append(f"{device} was told to reload, though the marks since could have been told")
         return found
+
+    async def _nothing_new(self) -> None:
+        """While nothing happens, who has a page is not sent it again."""
+        if not self.model.expiring():
+            poller = self.pollers[len(self.script) % len(self.pollers)]
+            if await poller.ask(self.application):
+                raise Disagreement(f"nothing happened, but {poller.user}'s list is told to be new")
 
     async def everything(self, user: str) -> tuple[Json, Json]:
         """A user's inbox, and the archived."""
@@ -133,349 +147,24 @@ class Scene:
             self.application.inbox(user), self.application.inbox(user, Filter(state="archived"))
         )
 
-    # Names for people
-
     def name(self, id: str) -> str:
         """A notification by its number."""
         ids = list(self.model.sent)
         return f"#{ids.index(id) + 1}" if id in self.model.sent else id
 
-    # Sending
-
-    async def send(self, sends: Sequence[tuple[To, str | None, int | None]]) -> None:
-        """One send, or several as a batch; returns when they are stored."""
-        bodies = []
-        for number, (to, category, expires_in) in enumerate(sends, len(self.model.sent) + 1):
-            body: Json = {"to": target(to), "title": f"Number {number}"}
-            body |= {"category": category} if category is not None else {}
-            body |= {"expires_in": expires_in} if expires_in is not None else {}
-            bodies.append(body)
-        if len(bodies) == 1:
-            answer = await self.application.ask("POST", "/v1/notifications", expect=202, body=bodies[0])
-            ids = [answer["id"]]
-        else:
-            body = {"notifications": bodies}
-            answer = await self.application.ask("POST", "/v1/notifications/batch", expect=202, body=body)
-            ids = [result["id"] for result in answer["results"]]
-        heads = {user: self.model.own_head(user) for user in self.model.users}
-        stored = await self._stored(ids)
-        for told, (to, category, _) in zip(stored, sends, strict=True):
-            created = milliseconds(told["created_at"])
-            assert created is not None
-            expires = milliseconds(told.get("expires_at"))
-            sent = Sent(told["id"], to, category, created, expires, self.model.reached(to))
-            self.model.accept(sent)
-        if any(self.model.sent[id].kind == "compound" for id in ids):
-            await self._find_copies(heads)
-        self._expect(dict.fromkeys(ids))
-
-    async def _stored(self, ids: Sequence[str]) -> list[Json]:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            told = await self.application.sent(ids)
-            if all(each["status"] == "stored" for each in told):
-                return told
-            if time.monotonic() > deadline:
-                raise Disagreement(f"not stored: {told}")
-
-    async def _find_copies(self, heads: Mapping[str, int]) -> None:
-        for user, head in heads.items():
-            page = await self.application.inbox(user, log="user")
-            copies = {
-                item["position"]: sent
-                for item in page["items"]
-                if (sent := self.model.sent.get(item["notification"]["id"])) is not None
-                and sent.kind == "compound"
-                and item["position"] > head
-            }
-            self.model.copied(user, head, page["positions"]["user"], copies)
-
-    def _expect(self, ids: Mapping[str, None]) -> None:
-        """What was sent comes to every device that is connected."""
-        for device in self.devices:
-            if device.is_open:
-                for item in self.model.items(device.user):
-                    if item.sent.id in ids:
-                        device.expected.setdefault(item.place.log, []).append(item.place.position)
-
-    async def recall(self, sent: Sent) -> None:
-        """Take back; it is to leave every device that has it."""
-        await self.application.ask("DELETE", f"/v1/notifications/{sent.id}", expect=204)
-        for user, item in self.model.recall(sent):
-            for device in self._open(user):
-                self._due(device, News("recalled", sent.id, *item.place))
-
-    # Groups
-
-    async def change_members(self, group: str, add: Sequence[str], remove: Sequence[str]) -> None:
-        """In bulk; returns when the users' side knows as well."""
-        answer = await self.application.ask(
-            "POST", f"/v1/groups/{group}/members", body={"add": add, "remove": remove}
-        )
-        joined, left = self._join(group, add), self._leave(group, remove)
-        if answer != {"added": joined, "removed": left}:
-            raise Disagreement(f"{answer} instead of {joined} added and {left} removed")
-        await self._memberships_known()
-
-    async def join(self, group: str, user: str) -> None:
-        """One by one."""
-        await self.application.ask("PUT", f"/v1/groups/{group}/members/{user}", expect=204)
-        self._join(group, [user])
-        await self._memberships_known()
-
-    async def leave(self, group: str, user: str) -> None:
-        """One by one."""
-        await self.application.ask("DELETE", f"/v1/groups/{group}/members/{user}", expect=204)
-        self._leave(group, [user])
-        await self._memberships_known()
-
-    async def delete_group(self, group: str) -> None:
-        """Everybody leaves."""
-        await self.application.ask("DELETE", f"/v1/groups/{group}", expect=204)
-        self._leave(group, sorted(self.model.members.get(group, ())))
-        await self._memberships_known()
-
-    def _join(self, group: str, users: Sequence[str]) -> int:
-        return self._moved("joined", group, [user for user in users if self.model.join(group, user)])
-
-    def _leave(self, group: str, users: Sequence[str]) -> int:
-        return self._moved("left", group, [user for user in users if self.model.leave(group, user)])
-
-    def _moved(self, type: str, group: str, users: Sequence[str]) -> int:
-        log = f"group:{group}"
-        for user in users:
-            for device in self._open(user):
-                self._due(device, News(type, "", log, self.model.end(user, log)))
-        return len(users)
-
-    async def _memberships_known(self) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        for user in self.model.users:
-            expected = sorted(group for group, members in self.model.members.items() if user in members)
-            while True:
-                told = [group["id"] for group in await self.application.pages(f"/v1/users/{user}/groups")]
-                if told == expected:
-                    break
-                if time.monotonic() > deadline:
-                    raise Disagreement(f"{user} is in {told} instead of {expected}")
-
-    # State
-
-    async def mark(self, user: str, marking: Marking, by: Device | str) -> None:
-        """By a frame of a device, or by REST: "application" or "user". Its own answer holds already."""
-        if isinstance(by, Device):
-            answer = await self._mark_frame(by, marking)
-            outcome = self._marked(user, marking, by)
-            self._check_frame(by, marking, outcome, answer)
-        else:
-            path = "/v1/me/notifications/mark" if by == "user" else f"/v1/users/{user}/notifications/mark"
-            answer = await self.application.ask(
-                "POST", path, own=user if by == "user" else None, body=marking_body(marking)
-            )
-            outcome = self._marked(user, marking, None)
-            if answer["changed"] != len(outcome.changed):
-                raise Disagreement(f"{answer} instead of {outcome}")
-        self._check_answer(user, outcome, answer)
-        page = await self.application.inbox(user)
-        if {name: page["counts"][name] for name in ("unseen", "unread")} != self.model.counts(user):
-            raise Disagreement(f"counts after the mark are {page['counts']}")
-
-    async def _mark_frame(self, device: Device, marking: Marking) -> Frame:
-        ref = f"mark-{next(self._ref)}"
-        await device.send("mark", ref=ref, **marking_body(marking))
-        return await device.answer(ref)
-
-    def _marked(self, user: str, marking: Marking, by: Device | None) -> Outcome:
-        outcome = self.model.mark(user, marking, next(self._moment))
-        for device in self._open(user):
-            if device is by or outcome.changed:
-                self._due(device, News("state", mine=device is by))
-        return outcome
-
-    def _check_answer(self, user: str, outcome: Outcome, answer: Json) -> None:
-        counts = {name: answer["counts"][name] for name in ("unseen", "unread")}
-        if counts != self.model.counts(user):
-            raise Disagreement(f"the answer has {counts} instead of {self.model.counts(user)}: {answer}")
-        if sorted(answer.get("unknown", [])) != sorted(outcome.unknown):
-            raise Disagreement(f"unknown is {answer.get('unknown')} instead of {outcome.unknown}: {answer}")
-
-    @staticmethod
-    def _check_frame(device: Device, marking: Marking, outcome: Outcome, answer: Frame) -> None:
-        if answer["type"] != "state":
-            raise Disagreement(f"{device} was answered {answer}")
-        changes = [change["id"] for change in answer.get("changes", ())]
-        if marking.ids is not None and sorted(changes) != sorted(outcome.changed):
-            raise Disagreement(f"{device} was told {changes} instead of {outcome.changed}")
-
-    async def mark_at_once(self, marks: Sequence[tuple[Device, Marking]]) -> None:
-        """Devices of one user mark at the same time: as if one after the other, and each is told of both."""
-        answers = await asyncio.gather(*(self._mark_frame(device, marking) for device, marking in marks))
-        # The versions of their answers say in which order they were taken. A mark that changed nothing has
-        # the version of the one before.
-        order = sorted(
-            range(len(marks)),
-            key=lambda n: (answers[n]["state_version"], answers[n].get("changes") == []),
-        )
-        for n in order:
-            device, marking = marks[n]
-            outcome = self._marked(device.user, marking, device)
-            self._check_frame(device, marking, outcome, answers[n])
-        self.script.append("     taken in the order " + ", ".join(str(n + 1) for n in order))
-
-    async def refuse_mark(self, device: Device, body: Json) -> None:
-        """A mark that is none is answered by an error with its ref."""
-        ref = f"mark-{next(self._ref)}"
-        await device.send("mark", ref=ref, **body)
-        answer = await device.answer(ref)
-        if (answer["type"], answer.get("code")) != ("error", "invalid_request"):
-            raise Disagreement(f"{body} was answered {answer}")
-
-    # Devices
-
-    def _open(self, user: str) -> list[Device]:
+    def open_devices(self, user: str) -> list[Device]:
+        """The user's devices that are connected."""
         return [device for device in self.devices if device.is_open and device.user == user]
 
     @staticmethod
-    def _due(device: Device, news: News) -> None:
+    def due(device: Device, news: News) -> None:
+        """In this step the device has to be told this."""
         if device.due is not None:
             device.due[news] += 1
 
-    async def list_only(self, device: Device) -> None:
-        """A client that has only listed so far, and may resume from there later."""
-        page, archived = await self.everything(device.user)
-        device.start(page)
-        device.load(page["items"] + archived["items"])
-        self.devices.append(device)
-
-    async def connect_anew(self, device: Device, gateway: int) -> None:
-        """A client that lists, then connects at the ends. One that named itself is remembered from there."""
-        await self.list_only(device)
-        await device.connect(self.gateways[gateway], None)
-        self._check_welcome(device, self._ends(device.user))
-        if device.name is not None:
-            await device.catch_up()
-            self.remembered[device.user, device.name] = dict(device.welcome["positions"])
-
-    async def connect_by_name(self, device: Device, gateway: int) -> None:
-        """A device that only says its name goes on after what it acknowledged; states it reads anew."""
-        assert device.name is not None
-        start = self.remembered[device.user, device.name]
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            await device.connect(self.gateways[gateway], None)
-            told = device.welcome["positions"]
-            # An acknowledgement is stored a moment later: until then more than necessary may come.
-            if time.monotonic() > deadline or all(told[log] >= start.get(log, 0) for log in told):
-                break
-            await device.disconnect()
-        await self._replay(device, start, named=set(start))
-        await self._load_states(device)
-
-    async def resume(self, device: Device, gateway: int, *, told_states: bool, from_nothing: bool) -> None:
-        """A client that says where it stands, and perhaps which states it knows."""
-        if from_nothing:
-            device.positions, device.held = {}, {}
-        start = dict(device.positions)
-        resume: dict[str, Any] = {"epoch": device.epoch, "positions": start}
-        if told_states:
-            resume["state_version"] = device.state_version
-        await device.connect(self.gateways[gateway], resume)
-        if device.name is not None:
-            self.remembered[device.user, device.name] = dict(device.welcome["positions"])
-        await self._replay(device, start, named=set(start))
-        if told_states:
-            device.due = None
-        else:
-            await self._load_states(device)
-
-    async def _replay(self, device: Device, start: Mapping[str, int], named: set[str]) -> None:
-        user, model = device.user, self.model
-        # What was recalled while it was away it is not told; it is none of its business any more.
-        device.let_go({sent.id for sent in model.sent.values() if sent.recalled})
-        self._check_welcome(device, {log: start.get(log, 0) for log in model.logs(user)})
-        for item in model.items(user):
-            if item.place.position > start.get(item.place.log, 0):
-                device.expected.setdefault(item.place.log, []).append(item.place.position)
-        for log in model.logs(user):
-            if log in named and not model.is_member(user, log):
-                self._due(device, News("left", "", log, model.end(user, log)))
-        if device.welcome["resume"] != "complete":
-            raise Disagreement(f"{device} was welcomed with {device.welcome}")
-        await device.catch_up()
-        assert device.caught_up is not None
-        self._check_positions(device, device.caught_up, self._ends(user))
-
-    async def _load_states(self, device: Device) -> None:
-        """What it holds is right but for the states, which it was not told."""
-        page, archived = await self.everything(device.user)
-        items = page["items"] + archived["items"]
-        listed = {Place(item["log"], item["position"]) for item in items}
-        if device.held.keys() - listed or listed - device.held.keys():
-            raise Disagreement(f"{device} holds {sorted(device.held)}, listed are {sorted(listed)}")
-        device.load(items)
-
-    def _ends(self, user: str) -> dict[str, int]:
+    def ends(self, user: str) -> dict[str, int]:
+        """Where the logs of a user end."""
         return {log: self.model.end(user, log) for log in self.model.logs(user)}
-
-    def _check_positions(self, device: Device, frame: Frame, expected: Mapping[str, int]) -> None:
-        told = frame["positions"]
-        differences = list(checks.at_positions(told, expected, self.model, device.user))
-        if differences:
-            raise Disagreement(f"{device} was told {frame}: " + "; ".join(differences))
-
-    def _check_welcome(self, device: Device, positions: Mapping[str, int]) -> None:
-        self._check_positions(device, device.welcome, positions)
-        counts = {name: device.welcome["counts"][name] for name in ("unseen", "unread")}
-        if counts != self.model.counts(device.user):
-            raise Disagreement(
-                f"{device} was welcomed with {counts} instead of {self.model.counts(device.user)}"
-            )
-
-    async def acknowledge(self, device: Device, positions: Mapping[str, int]) -> None:
-        """Everything up to these positions arrived."""
-        await device.send("ack", positions=dict(positions))
-        places = {
-            Place(log, position)
-            for log, known in device.received.items()
-            for position in known
-            if position <= positions.get(log, 0)
-        }
-        self.model.delivered(device.user, places)
-        if device.name is not None:
-            remembered = self.remembered[device.user, device.name]
-            for log, position in positions.items():
-                if log in self.model.logs(device.user):
-                    cut = min(position, self.model.end(device.user, log))
-                    remembered[log] = max(cut, remembered.get(log, 0))
-
-    # Lists
-
-    async def walk(self, user: str, limit: int, between: Callable[[], Awaitable[None]]) -> None:
-        """Page through an inbox while something happens after the first page: what stayed is there once."""
-        expected = {item.place: item for item in self.model.listed(user)}
-        path = f"/v1/users/{user}/notifications"
-        page = await self.application.ask("GET", path, limit=limit)
-        first = page
-        items = list(page["items"])
-        await between()
-        while page["next"] is not None:
-            page = await self.application.ask("GET", path, limit=limit, cursor=page["next"])
-            items += page["items"]
-            if not page["items"]:
-                break
-            back = await self.application.ask("GET", path, limit=limit, cursor=page["previous"])
-            known = [(item["log"], item["position"]) for item in items[: -len(page["items"])]]
-            if [(item["log"], item["position"]) for item in back["items"]] != known[
-                -limit:
-            ] and page is not first:
-                raise Disagreement(f"back from {page['items'][0]} are {back['items']}, not {known[-limit:]}")
-        now_there: list[Item] = [item for item in self.model.listed(user) if item.place in expected]
-        seen_before = {Place(item["log"], item["position"]) for item in first["items"]}
-        wanted = [item for item in now_there if item.place not in seen_before]
-        rest = items[len(first["items"]) :]
-        differences = list(checks.listed(rest, wanted, self.moments))
-        if differences:
-            raise Disagreement(f"{user}'s pages after the first: " + "; ".join(differences))
 
     async def end(self) -> None:
         """Close every connection."""

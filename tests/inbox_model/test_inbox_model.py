@@ -14,16 +14,19 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.inbox_model.application import Application
-from tests.inbox_model.machine import USERS, InboxMachine
+from tests.inbox_model.choices import USERS
+from tests.inbox_model.machine import InboxMachine
 from tests.inbox_model.scene import Scene
-from tests.support.parts import running_parts
-from tests.support.stack import Installation
+from tests.inbox_model.soak import SoakMachine
+from tests.support.parts import Parts, running_parts
+from tests.support.stack import START_SECONDS, Installation
+from tests.support.valkey import wait_until
 from tidings_workers.registry import Registry
 
 # A few hundred steps unless told otherwise; `make soak` tells.
-EXAMPLES = int(os.environ.get("INBOX_MODEL_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("INBOX_MODEL_EXAMPLES", "8"))
 STEPS = int(os.environ.get("INBOX_MODEL_STEPS", "25"))
-SHRINK = "INBOX_MODEL_SHRINK" in os.environ
+SOAK = "INBOX_MODEL_EXAMPLES" in os.environ
 SECONDS_PER_STEP = 2
 CONNECTIONS = 12
 
@@ -33,7 +36,7 @@ PROFILE = settings(
     deadline=None,
     # Shrinking takes minutes, each example being played to real servers; the script of steps is readable
     # as it is.
-    phases=[Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if SHRINK else [])],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if SOAK else [])],
     suppress_health_check=list(HealthCheck),
     print_blob=True,
 )
@@ -42,8 +45,8 @@ PROFILE = settings(
 class Stage:
     """Running parts, and a fresh tenant for each example."""
 
-    def __init__(self, runner: asyncio.Runner, redis_url: str, api: str, gateways: list[int]) -> None:
-        self._runner, self._redis_url, self._api, self._gateways = runner, redis_url, api, gateways
+    def __init__(self, runner: asyncio.Runner, redis_url: str, parts: Parts) -> None:
+        self._runner, self._redis_url, self._parts = runner, redis_url, parts
         self._client = runner.run(self._opened())
         self._tenants = 0
 
@@ -59,8 +62,16 @@ class Stage:
         """A scene whose tenant nobody knows yet."""
         self._tenants += 1
         key = self._runner.run(self._key(f"tenant-{self._tenants}"))
-        installation = Installation(self._api, "", key)
-        return Scene(Application(self._client, installation), self._gateways, USERS)
+        installation = Installation(self._parts.installation.api, "", key)
+        ports = [gateway.port for gateway in self._parts.gateways]
+        return Scene(Application(self._client, installation), ports, USERS)
+
+    def replace_gateway(self, gateway: int) -> None:
+        """Kill a gateway, and start another in its place."""
+        process = self._parts.gateways[gateway]
+        process.kill()
+        process.start()
+        wait_until(process.ready, "the start of a gateway", START_SECONDS)
 
     async def _key(self, tenant: str) -> str:
         async with redis.asyncio.Redis.from_url(self._redis_url) as commands:
@@ -77,8 +88,7 @@ class Stage:
 def running_stage(redis_url: str) -> Iterator[Stage]:
     """Two dispatchers, two gateways and an API on one store."""
     with running_parts(redis_url) as parts, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        ports = [gateway.port for gateway in parts.gateways]
-        stage = Stage(runner, redis_url, parts.installation.api, ports)
+        stage = Stage(runner, redis_url, parts)
         try:
             yield stage
         finally:
@@ -89,9 +99,6 @@ def running_stage(redis_url: str) -> Iterator[Stage]:
 def test_inboxes_are_what_the_model_says(redis_url: str) -> None:
     """After any steps, lists, counts, receipts and what each device was sent equal those of the model."""
     with running_stage(redis_url) as stage:
-
-        class Machine(InboxMachine):
-            pass
-
-        Machine.stage = stage
-        run_state_machine_as_test(Machine, settings=PROFILE)
+        machine = SoakMachine if SOAK else InboxMachine
+        machine.stage = stage
+        run_state_machine_as_test(machine, settings=PROFILE)

@@ -20,10 +20,13 @@ class Process:
         self.port, self._operator = quiet_port(), quiet_port()
         listens = "REALTIME_PORT" if part == "gateway" else "PORT"
         variables = {f"TIDINGS_{listens}": str(self.port), "TIDINGS_OPERATOR_PORT": str(self._operator)}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tidings_api.cli", part],
-            env=clean_environment(REDIS_URL=redis_url, TIDINGS_LOG_LEVEL="error", **variables),
-        )
+        self._command = [sys.executable, "-m", "tidings_api.cli", part]
+        self._environment = clean_environment(REDIS_URL=redis_url, TIDINGS_LOG_LEVEL="error", **variables)
+        self.start()
+
+    def start(self) -> None:
+        """Start, the first time or again on the same ports; `ready` says when it serves."""
+        self._process = subprocess.Popen(self._command, env=self._environment)
 
     def ready(self) -> bool:
         """Whether it serves."""

@@ -1,0 +1,159 @@
+"""What the model speaks of: targets, notifications, marks, items and lists."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from tidings.protocol.frames import State
+
+Receipt = Literal["delivered", "seen", "read"]
+
+# What a mark sets or takes back; the first decides whether it changes anything.
+_SETS: Mapping[State, tuple[str, ...]] = {
+    "seen": ("seen",),
+    "read": ("read", "seen"),
+    "archived": ("archived",),
+}
+_CLEARS: Mapping[State, tuple[str, ...]] = {
+    "unseen": ("seen", "read"),
+    "unread": ("read",),
+    "unarchived": ("archived",),
+}
+
+
+class Place(NamedTuple):
+    """Where a user finds a notification: the log by the user's name for it, and the position."""
+
+    log: str
+    position: int
+
+
+@dataclass
+class Marks:
+    """What one user did with one notification; a moment is when it came to that, None when it did not."""
+
+    seen: int | None = None
+    read: int | None = None
+    archived: int | None = None
+
+    def apply(self, state: State, moment: int) -> bool:
+        """Whether the mark changed anything. The first time of a state is kept."""
+        if state in _SETS:
+            changes = getattr(self, _SETS[state][0]) is None
+            for kind in _SETS[state]:
+                if getattr(self, kind) is None:
+                    setattr(self, kind, moment)
+            return changes
+        changes = getattr(self, _CLEARS[state][0]) is not None
+        for kind in _CLEARS[state]:
+            setattr(self, kind, None)
+        return changes
+
+    @property
+    def state(self) -> str:
+        """The furthest that it came to, or archived."""
+        if self.archived is not None:
+            return "archived"
+        return "read" if self.read is not None else "seen" if self.seen is not None else "unseen"
+
+
+class To(NamedTuple):
+    """A target, as in the body of a send."""
+
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    all: bool = False
+    exclude: frozenset[str] = frozenset()
+
+
+@dataclass
+class Sent:
+    """One notification. `recipients` is None for a target of all, `expires` None without an expiry."""
+
+    id: str
+    to: To
+    category: str | None
+    accepted: int
+    expires: int | None
+    recipients: tuple[str, ...] | None
+    recalled: bool = False
+    expired: bool = False
+    receipts: dict[Receipt, set[str]] = field(
+        default_factory=lambda: {"delivered": set(), "seen": set(), "read": set()}
+    )
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is in nobody's inbox any more."""
+        return self.recalled or self.expired
+
+    @property
+    def kind(self) -> Literal["user", "group", "all", "compound", "nobody"]:
+        """How it is kept: in one log, as copies, or not at all."""
+        if self.to.all:
+            return "all"
+        if not self.to.groups:
+            named = set(self.to.users) - self.to.exclude
+            return "compound" if len(named) > 1 else "user" if named else "nobody"
+        return "group" if len(self.to.groups) == 1 and not self.to.users else "compound"
+
+
+class Item(NamedTuple):
+    """A notification in the inbox of a user."""
+
+    place: Place
+    sent: Sent
+    marks: Marks
+
+
+class Filter(NamedTuple):
+    """What a list may be narrowed by; the names are those of the query."""
+
+    state: str | None = None
+    category: str | None = None
+    log: str | None = None
+    after: int | None = None
+    before: int | None = None
+
+
+class Marking(NamedTuple):
+    """A mark, as in its body: exactly one of ids, up_to and all."""
+
+    state: State
+    ids: tuple[str, ...] | None = None
+    up_to: Mapping[str, int] | None = None
+    all: bool = False
+    category: str | None = None
+
+
+class Outcome(NamedTuple):
+    """What a mark did: the ids that it changed, in no order, and what it does not know."""
+
+    changed: list[str]
+    unknown: list[str]
+
+
+def in_category(category: str | None, wanted: str) -> bool:
+    """Whether a category is the wanted one, or begins with it where that ends in a full stop."""
+    if wanted.endswith("."):
+        return category is not None and category.startswith(wanted)
+    return category == wanted
+
+
+def passes(item: Item, by: Filter) -> bool:
+    marks = item.marks
+    in_state = {
+        None: marks.archived is None,
+        "unseen": marks.archived is None and marks.seen is None,
+        "seen": marks.archived is None and marks.seen is not None,
+        "unread": marks.archived is None and marks.read is None,
+        "read": marks.archived is None and marks.read is not None,
+        "archived": marks.archived is not None,
+    }[by.state]
+    return (
+        in_state
+        and (by.category is None or in_category(item.sent.category, by.category))
+        and (by.log is None or item.place.log == by.log)
+        and (by.after is None or item.sent.accepted > by.after)
+        and (by.before is None or item.sent.accepted < by.before)
+    )
