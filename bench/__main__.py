@@ -9,6 +9,8 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter, validators
 
 from bench import connections, direct, fanout, latency, references, report
+from bench.inbox import memory, states
+from bench.inbox import workload as inbox
 from bench.measurement import Bench, Measurement, Workload
 from bench.processes import Cores, pinned
 from bench.profiling import Profiler, unprofiled
@@ -22,6 +24,8 @@ _WORKLOADS: Final[dict[str, tuple[Workload, ...]]] = {
     "batch": (direct.batch, references.bare_handler),
     "connections": (connections.connections,),
     "latency": (latency.latency,),
+    "inbox": (inbox.inbox, memory.memory),
+    "states": (states.states,),
 }
 _RESULTS: Final = Path(__file__).with_name("results")
 
@@ -59,7 +63,7 @@ def bench(
     if output is None and only is None and not quick and profile is None:
         output = _RESULTS
     if output is not None:
-        print(f"written to {report.write(result, output)}", file=sys.stderr)
+        print(f"written to {report.write(result, output, only or ())}", file=sys.stderr)
     return 0
 
 

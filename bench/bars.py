@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from bench import connections, direct, fanout, latency, references
+from bench.inbox import listing, marking
 
 
 class Bar(Struct, frozen=True):
@@ -30,6 +31,9 @@ BARS: Final = (
     Bar(connections.RETURN, 6, at_most=True),
     Bar(latency.MEDIAN, 1.0, at_most=True),
     Bar(latency.TAIL, 4.0, at_most=True),
+    Bar(marking.ALL, 1.1, marking.ALL_OF_TEN, at_most=True),
+    Bar(listing.FIRST, 10.0, at_most=True),
+    Bar(listing.LAST, 1.1, listing.FIRST, at_most=True),
 )
 
 

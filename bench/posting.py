@@ -10,10 +10,11 @@ from bench.poller import Poller
 
 _RECEIVE_BYTES: Final = 256 * 1024
 _LENGTH: Final = b"content-length:"
+_SUCCESSES: Final = (b"HTTP/1.1 200", b"HTTP/1.1 202")
 
 
 class Refused(Exception):
-    """An answer that is not the 202 that every request of a benchmark gets."""
+    """An answer that is no success: no request of a benchmark is refused."""
 
 
 def request(path: str, token: str, body: object) -> bytes:
@@ -24,6 +25,11 @@ def request(path: str, token: str, body: object) -> bytes:
         f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
     )
     return head.encode() + content
+
+
+def get(path: str, token: str) -> bytes:
+    """A GET."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
 
 
 class Connection:
@@ -43,7 +49,7 @@ class Connection:
         return self._answered is None
 
     def post(self, data: bytes, answered: Callable[[], None]) -> None:
-        """Send a request; `answered` is called after its 202. Raises Refused from the poller otherwise."""
+        """Send a request; `answered` is called after its 200 or 202. Raises Refused from the poller else."""
         self._answered = answered
         self._socket.sendall(data)
 
@@ -59,7 +65,7 @@ class Connection:
         length = int(head[at + len(_LENGTH) :].split(b"\r\n", 1)[0]) if at >= 0 else 0
         if len(body) < length:
             return
-        if not head.startswith(b"HTTP/1.1 202"):
+        if not head.startswith(_SUCCESSES):
             raise Refused(self._answer[:500].decode(errors="replace"))
         self._answer = b""
         answered, self._answered = self._answered, None

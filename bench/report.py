@@ -30,10 +30,11 @@ class Result(Struct, frozen=True):
         return cls(datetime.now(UTC), Machine.here(), scale, [dict(taken) for taken in rounds], judge(values))
 
 
-def write(result: Result, directory: Path) -> Path:
-    """Write `<date>-<machine>.json` and `.md`; gives the path of the page."""
+def write(result: Result, directory: Path, only: Sequence[str] = ()) -> Path:
+    """Write `<date>-<what, unless all of it>-<machine>.json` and `.md`; gives the path of the page."""
     directory.mkdir(parents=True, exist_ok=True)
-    page = directory / f"{result.measured_at:%Y-%m-%d}-{result.machine.slug}.md"
+    words = [f"{result.measured_at:%Y-%m-%d}", *only, result.machine.slug]
+    page = directory / f"{'-'.join(words)}.md"
     data = msgspec.json.format(msgspec.json.encode(result), indent=1)
     page.with_suffix(".json").write_bytes(data + b"\n")
     page.write_text(markdown(result))

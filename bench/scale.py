@@ -23,6 +23,19 @@ class Scale(Struct, frozen=True, kw_only=True):
     missed: int  # notifications that the reconnecting clients have missed
     latency_rate: int
     latency_sends: int
+    inbox_items: int  # of a full inbox: in the logs of groups and of all
+    inbox_own: int  # besides, in the own log of the one who reads
+    inbox_groups: int
+    some_groups: int
+    many_groups: int
+    group_items: int  # in the log of each of some, and of many, groups
+    calls: int  # of each kind, of which the median is taken
+    gaps: int  # between the marks of one who read here and there
+    stored: int  # notifications of each kind whose memory is measured
+    users: int  # of each kind whose memory is measured
+    marks: int  # one by one, of such a user
+    positions: int  # of the log in which ways of keeping states are compared
+    far_position: int
 
 
 FULL: Final = Scale(
@@ -41,6 +54,19 @@ FULL: Final = Scale(
     missed=10,
     latency_rate=100,
     latency_sends=400,
+    inbox_items=100_000,
+    inbox_own=10_000,
+    inbox_groups=8,
+    some_groups=50,
+    many_groups=1_000,
+    group_items=3,
+    calls=30,
+    gaps=5_000,
+    stored=5_000,
+    users=100,
+    marks=100,
+    positions=100_000,
+    far_position=1_000_000,
 )
 # Small enough to prove in seconds that the benchmark itself works; its figures mean nothing.
 QUICK: Final = Scale(
@@ -59,4 +85,17 @@ QUICK: Final = Scale(
     missed=3,
     latency_rate=50,
     latency_sends=20,
+    inbox_items=1_000,
+    inbox_own=100,
+    inbox_groups=2,
+    some_groups=5,
+    many_groups=20,
+    group_items=3,
+    calls=3,
+    gaps=100,
+    stored=200,
+    users=5,
+    marks=10,
+    positions=1_000,
+    far_position=10_000,
 )

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.processes import Cores, command_line, descendants, pinned
+from tidings_workers.data_directory import read_state
 
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 20.0
@@ -31,13 +32,14 @@ class ServerFailed(Exception):
 
 
 class Server(Struct, frozen=True):
-    """A running Tidings. `processes` are all of them, by what they are."""
+    """A running Tidings. `processes` are all of them, by what they are; `store` is the URL of its Valkey."""
 
     port: int
     realtime_port: int
     tenant: str
     kid: str
     secret: str
+    store: str
     processes: dict[str, int]
 
     def token(self, subject: str, scope: str) -> str:
@@ -79,6 +81,7 @@ def running(cores: Cores) -> Iterator[Server]:
                 tenant=tenant,
                 kid=kid,
                 secret=secret,
+                store=_store(home / "data"),
                 processes={_part(pid): pid for pid in descendants(process.pid)},
             )
 
@@ -118,6 +121,13 @@ def free_ports(count: int) -> list[int]:
         for listening in sockets:
             listening.bind(("127.0.0.1", 0))
         return [listening.getsockname()[1] for listening in sockets]
+
+
+def _store(data: Path) -> str:
+    state = read_state(data)
+    if state is None:
+        raise ServerFailed(f"nothing in {data} says where its store is")
+    return f"unix://{state.socket}"
 
 
 def _part(pid: int) -> str:

@@ -1,0 +1,60 @@
+"""Marking: one item, and everything at once, in a full inbox and in one of ten."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from bench.inbox.calls import timed
+from bench.inbox.world import COMMON
+from bench.measurement import Measurement
+from bench.server import Server
+from bench.websocket import Unexpected
+from tidings.protocol.rest import MarkInbox
+from tidings_workers.store import Store
+
+ONE: Final = "mark, one item"
+ONE_OF_MANY_GAPS: Final = "mark, one item between thousands of gaps"
+ALL_OF_TEN: Final = "mark, all of ten"
+ALL: Final = "mark, all of a full inbox"
+CATEGORY: Final = "mark, all of a common category"
+
+_IDS_PER_CALL: Final = 1_000
+
+
+ALL_READ: Final = MarkInbox(state="read", all=True)
+COMMON_READ: Final = MarkInbox(state="read", all=True, category=COMMON)
+
+
+def read(*ids: str) -> MarkInbox:
+    """The mark that says that these were read."""
+    return MarkInbox(state="read", ids=ids)
+
+
+async def mark(store: Store, tenant: str, user: str, mark: MarkInbox, changes: int) -> None:
+    """Mark, and raise Unexpected unless that changed as many as it should."""
+    marked = await store.mark(tenant, user, mark)
+    if marked.changed != changes:
+        raise Unexpected(f"a mark of {user} changed {marked.changed:,} instead of {changes:,}")
+
+
+async def one_by_one(store: Store, running: Server, name: str, user: str, ids: Sequence[str]) -> Measurement:
+    """Mark these one at a time."""
+    calls = [partial(mark, store, running.tenant, user, read(identity), 1) for identity in ids]
+    return await timed(name, running, calls)
+
+
+async def everything(
+    store: Store, running: Server, name: str, users: Sequence[tuple[str, str]], every: MarkInbox, items: int
+) -> Measurement:
+    """Mark the inbox of each user (tenant, name), of whom nobody has marked anything before."""
+    calls = [partial(mark, store, tenant, user, every, items) for tenant, user in users]
+    return await timed(name, running, calls, items=items)
+
+
+async def every_second(store: Store, tenant: str, user: str, ids: Sequence[str]) -> int:
+    """Read every second of these; answers how many."""
+    chosen = ids[::2]
+    for start in range(0, len(chosen), _IDS_PER_CALL):
+        some = chosen[start : start + _IDS_PER_CALL]
+        await mark(store, tenant, user, read(*some), len(some))
+    return len(chosen)

@@ -1,0 +1,127 @@
+"""The inbox as a whole: lists, marks and counts of one that is full, and of a user with many groups."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final
+
+import uvloop
+from msgspec import Struct
+
+from bench import server
+from bench.inbox import listing, marking, requests
+from bench.inbox.calls import opened, timed
+from bench.inbox.world import COMMON, TO_ALL, fill, join, to_groups_and_all
+from bench.measurement import Bench, Measurement
+from bench.scale import Scale
+from bench.server import Server
+from tidings.protocol.notifications import Target
+from tidings_workers.store import InboxQuery, Store
+
+COUNTS: Final = "counts"
+COUNTS_BY_CATEGORY: Final = "counts by category"
+COUNTS_OF_GROUPS: Final = "counts with many groups"
+PAGE_OF_GROUPS: Final = "list, first page with many groups"
+
+_READER: Final = "reader"
+_MARKER: Final = "marker"
+# Each of these is a mark of most of the inbox, position by position.
+_CATEGORY_CALLS: Final = 5
+_OTHER_TENANT: Final = "ten"
+
+
+def inbox(bench: Bench) -> Sequence[Measurement]:
+    """Fill the inboxes, then measure calls of the store, requests and connections."""
+    with server.running(bench.cores) as running:
+        world = _World.of(bench.scale)
+        measured, left = uvloop.run(_calls(bench, running, world))
+        measured += requests.over_http(bench, running, _READER, left)
+        measured += [
+            requests.connecting(bench, running, name, users, groups)
+            for name, users, groups in (
+                (requests.CONNECT_SOME, world.in_some, bench.scale.some_groups),
+                (requests.CONNECT_MANY, world.in_many, bench.scale.many_groups),
+            )
+        ]
+    return measured
+
+
+class _World(Struct, frozen=True):
+    """Who is there. `clearers` mark everything, in a full inbox and in one of ten."""
+
+    groups: list[str]
+    clearers: list[str]
+    sorters: list[str]
+    in_some: list[str]
+    in_many: list[str]
+
+    @classmethod
+    def of(cls, scale: Scale) -> "_World":
+        return cls(
+            [f"group-{index}" for index in range(scale.inbox_groups)],
+            [f"clearer-{index}" for index in range(scale.calls)],
+            [f"sorter-{index}" for index in range(min(scale.calls, _CATEGORY_CALLS))],
+            [f"some-{index}" for index in range(scale.calls)],
+            [f"many-{index}" for index in range(scale.calls)],
+        )
+
+
+async def _calls(bench: Bench, running: Server, world: _World) -> tuple[list[Measurement], list[str]]:
+    """All that is asked of the store; also what the reader has left unread."""
+    scale, tenant = bench.scale, running.tenant
+    async with opened(running) as store:
+        await _populate(store, tenant, scale, world)
+        targets = to_groups_and_all(world.groups, scale.inbox_items)
+        targets += [Target(users=(_READER,))] * scale.inbox_own
+        sent = await fill(store, tenant, targets)
+        to_all = [identity for target, identity in sent if target == TO_ALL][::-1]
+
+        measured = await _marks(store, running, scale, world, to_all)
+        read = await marking.every_second(store, tenant, _READER, to_all[: 2 * scale.gaps])
+        gaps, left = to_all[1 : 2 * scale.calls : 2], to_all[2 * scale.calls + 1 : 4 * scale.calls : 2]
+        measured.append(await marking.one_by_one(store, running, marking.ONE_OF_MANY_GAPS, _READER, gaps))
+        unread = len(sent) - read - len(gaps)
+        measured += await listing.lists(store, running, _READER, len(sent), unread, scale.calls)
+        measured += await _counts(store, running, scale, world)
+    return measured, left
+
+
+async def _populate(store: Store, tenant: str, scale: Scale, world: _World) -> None:
+    members = [_READER, _MARKER, *world.clearers, *world.sorters]
+    await join(store, tenant, dict.fromkeys(world.groups, members))
+    await join(store, _OTHER_TENANT, dict.fromkeys(world.groups, world.clearers))
+    await fill(store, _OTHER_TENANT, to_groups_and_all(world.groups, 10))
+    for prefix, count, users in (
+        ("some", scale.some_groups, world.in_some),
+        ("many", scale.many_groups, world.in_many),
+    ):
+        groups = [f"{prefix}-{index}" for index in range(count)]
+        await join(store, tenant, dict.fromkeys(groups, users))
+        await fill(store, tenant, [Target(groups=(group,)) for group in groups] * scale.group_items)
+
+
+async def _marks(
+    store: Store, running: Server, scale: Scale, world: _World, to_all: Sequence[str]
+) -> list[Measurement]:
+    full = [(running.tenant, user) for user in world.clearers]
+    ten = [(_OTHER_TENANT, user) for user in world.clearers]
+    sorters = [(running.tenant, user) for user in world.sorters]
+    by_category = (await store.inbox_counts(*sorters[0], by_category=True)).categories or {}
+    common = by_category[COMMON].unread
+    return [
+        await marking.one_by_one(store, running, marking.ONE, _MARKER, to_all[: 2 * scale.calls : 2]),
+        await marking.everything(store, running, marking.ALL_OF_TEN, ten, marking.ALL_READ, 10),
+        await marking.everything(store, running, marking.ALL, full, marking.ALL_READ, scale.inbox_items),
+        await marking.everything(store, running, marking.CATEGORY, sorters, marking.COMMON_READ, common),
+    ]
+
+
+async def _counts(store: Store, running: Server, scale: Scale, world: _World) -> list[Measurement]:
+    tenant = running.tenant
+    page = partial(store.inbox, tenant, world.in_many[0], InboxQuery(limit=50))
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
+        COUNTS: partial(store.inbox_counts, tenant, _READER),
+        COUNTS_BY_CATEGORY: partial(store.inbox_counts, tenant, _READER, by_category=True),
+        COUNTS_OF_GROUPS: partial(store.inbox_counts, tenant, world.in_many[0]),
+        PAGE_OF_GROUPS: page,
+    }
+    return [await timed(name, running, [call] * scale.calls) for name, call in calls.items()]

@@ -1,0 +1,84 @@
+"""Filled inboxes: who is in which group, and what was sent to whom."""
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from bench.notifications import CONTENT
+from bench.poller import Stalled
+from tidings.protocol.notifications import CreateNotification, Target
+from tidings_workers.store import Store
+from tidings_workers.store.view import read_view
+
+COMMON: Final = "orders"
+RARE: Final = "billing.overdue"  # one in a thousand
+PREFIX: Final = "billing."  # one in a hundred begins so
+
+_SEED: Final = 11
+_PER_SEND: Final = 100
+_SENDS_AT_ONCE: Final = 4
+_PATIENCE_SECONDS: Final = 60.0
+TO_ALL: Final = Target(all=True)
+
+
+async def join(store: Store, tenant: str, memberships: Mapping[str, Sequence[str]]) -> None:
+    """Make groups with these members; returns when every member's slot knows."""
+    for group, members in memberships.items():
+        await store.change_members(tenant, group, members, [])
+    expected: dict[str, int] = {}
+    for members in memberships.values():
+        for user in members:
+            expected[user] = expected.get(user, 0) + 1
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    for user, count in expected.items():
+        log = store.core.keys.user(tenant, user)
+        while len((await read_view(store.core, log)).memberships) < count:
+            if time.monotonic() > deadline:
+                raise Stalled(f"{user} was not in {count} groups within {_PATIENCE_SECONDS:g} s")
+            await asyncio.sleep(0.02)
+
+
+async def fill(
+    store: Store, tenant: str, targets: Sequence[Target], *, shuffled: bool = True
+) -> list[tuple[Target, str]]:
+    """Send one notification to each target, of mixed categories; answers their ids, oldest first.
+
+    The logs grow together, as they do in use: whoever merges them has to go back and forth.
+    """
+    order = random.Random(_SEED).sample(targets, len(targets)) if shuffled else targets
+    sent: list[tuple[Target, str]] = []
+    # Several under way share a pipeline; those of one log keep the order in which they were sent.
+    batches = [order[start : start + _PER_SEND] for start in range(0, len(order), _PER_SEND)]
+    for start in range(0, len(batches), _SENDS_AT_ONCE):
+        some = batches[start : start + _SENDS_AT_ONCE]
+        first = start * _PER_SEND
+        accepted = await asyncio.gather(
+            *(
+                store.send(tenant, _notifications(batch, first + index * _PER_SEND))
+                for index, batch in enumerate(some)
+            )
+        )
+        for batch, acceptance in zip(some, accepted, strict=True):
+            sent += zip(batch, acceptance.ids, strict=True)
+    return sent
+
+
+def _notifications(targets: Sequence[Target], first: int) -> list[CreateNotification]:
+    return [
+        CreateNotification(to=target, **{**CONTENT, "category": _category(first + index)})
+        for index, target in enumerate(targets)
+    ]
+
+
+def _category(number: int) -> str:
+    if number % 1000 == 0:
+        return RARE
+    return f"{PREFIX}paid" if number % 100 == 0 else COMMON
+
+
+def to_groups_and_all(groups: Sequence[str], count: int) -> list[Target]:
+    """So many targets: each group has its share, and all two."""
+    kinds = [*(Target(groups=(group,)) for group in groups), TO_ALL, TO_ALL]
+    return [kinds[number % len(kinds)] for number in range(count)]
