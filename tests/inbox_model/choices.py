@@ -1,5 +1,7 @@
 """What hypothesis may choose from."""
 
+from typing import Literal, NamedTuple
+
 from hypothesis import strategies as st
 
 from tests.inbox_model.terms import To
@@ -17,9 +19,32 @@ groups = st.sampled_from(GROUPS)
 gateways = st.integers(0, GATEWAYS - 1)
 pick = st.integers(0, 11)
 categories = st.sampled_from([None, "orders.new", "orders.paid", "chat"])
-narrowing = st.sampled_from([None, "orders.", "orders.new", "chat"])
+
 states: st.SearchStrategy[State] = st.sampled_from(
     ["seen", "read", "read", "unread", "unseen", "archived", "unarchived"]
+)
+
+
+class Wish(NamedTuple):
+    """A mark before it is known what there is to mark: of what is picked, up to it, or of all.
+
+    `strange` adds what the user does not have, or positions past the end.
+    """
+
+    state: State
+    how: Literal["ids", "up to", "all"]
+    picked: tuple[int, ...]
+    category: str | None
+    strange: bool
+
+
+wishes = st.builds(
+    Wish,
+    states,
+    st.sampled_from(["ids", "ids", "up to", "all"]),
+    st.lists(pick, min_size=1, max_size=4).map(tuple),
+    st.sampled_from([None, "orders.", "orders.new", "chat"]),
+    st.sampled_from([False, False, True]),
 )
 excludes = st.one_of(st.just(frozenset[str]()), st.frozensets(users, min_size=1, max_size=2))
 
@@ -37,6 +62,7 @@ targets = st.one_of(
     ),
     st.tuples(_several(users, 2), excludes).map(lambda to: To(users=to[0], exclude=to[1])),
 )
+# Seconds; seldom, for it has to be waited for.
 expiries = st.sampled_from([None] * 11 + [2])
 
 

@@ -17,15 +17,16 @@ from tests.inbox_model.choices import (
     DEVICES,
     OPEN_DEVICES,
     REFUSED,
+    Wish,
     categories,
     expiries,
     gateways,
     groups,
     pick,
     shown,
-    states,
     targets,
     users,
+    wishes,
 )
 from tests.inbox_model.clients import Clients
 from tests.inbox_model.device import Device
@@ -34,7 +35,6 @@ from tests.inbox_model.memberships import Memberships
 from tests.inbox_model.scene import PATIENCE_SECONDS, Disagreement, Scene
 from tests.inbox_model.sending import Sending
 from tests.inbox_model.terms import Item, Marking, Sent, To
-from tidings.protocol.frames import State
 
 
 class Stage(Protocol):
@@ -107,14 +107,14 @@ class InboxMachine(RuleBasedStateMachine):
 
     # Sending
 
-    @rule(to=targets, category=categories, expires_in=expiries)
-    def send(self, to: To, category: str | None, expires_in: int | None) -> None:
-        """One notification."""
-        self._send([(to, category, expires_in)])
-
-    @rule(sends=st.lists(st.tuples(targets, categories, st.none()), min_size=2, max_size=4))
-    def send_batch(self, sends: list[tuple[To, str | None, int | None]]) -> None:
-        """Several at once."""
+    @rule(
+        sends=st.one_of(
+            st.tuples(st.tuples(targets, categories, expiries)),
+            st.lists(st.tuples(targets, categories, st.none()), min_size=2, max_size=4),
+        )
+    )
+    def send(self, sends: Sequence[tuple[To, str | None, int | None]]) -> None:
+        """One notification, or a batch."""
         self._send(sends)
 
     def _send(self, sends: Sequence[tuple[To, str | None, int | None]]) -> None:
@@ -178,59 +178,38 @@ class InboxMachine(RuleBasedStateMachine):
 
     # State
 
-    @rule(
-        user=users,
-        state=states,
-        which=st.lists(pick, min_size=1, max_size=4),
-        by=pick,
-        strange=st.booleans(),
-    )
-    def mark_ids(self, user: str, state: State, which: list[int], by: int, strange: bool) -> None:
-        """By ids: of the user's own items, of others' and unknown ones."""
-        ids = [item.sent.id for item in self._items(user, which)]
-        if strange:
-            ids += [self._sent(which[0]).id] if self.scene.model.sent else []
-            ids += ["01a20450-7f8e-7a91-bb7e-642d00f5e00a"]
-        if ids:
-            self._mark(user, Marking(state, ids=tuple(dict.fromkeys(ids))), by)
+    @rule(user=users, wish=wishes, by=st.sampled_from(["application", "user"]))
+    def mark_by_rest(self, user: str, wish: Wish, by: str) -> None:
+        """By the application, or with the token of the user."""
+        self._mark(user, wish, by)
 
-    @rule(
-        user=users,
-        state=states,
-        which=st.lists(pick, min_size=1, max_size=3),
-        by=pick,
-        past=st.booleans(),
-        strange=st.booleans(),
-    )
-    def mark_up_to(
-        self, user: str, state: State, which: list[int], by: int, past: bool, strange: bool
-    ) -> None:
-        """Up to a position per log, perhaps one past the end, perhaps of a log that is not the user's."""
-        up_to = {item.place.log: item.place.position + 1000 * past for item in self._items(user, which)}
-        if strange:
-            up_to["group:nobodys"] = 3
-        if up_to:
-            self._mark(user, Marking(state, up_to=up_to), by)
+    @precondition(lambda self: self._open())
+    @rule(which=pick, wish=wishes)
+    def mark_by_frame(self, which: int, wish: Wish) -> None:
+        """By a device; the others learn of it."""
+        device = self._open()[which % len(self._open())]
+        self._mark(device.user, wish, device)
 
-    @rule(
-        user=users, state=states, category=st.sampled_from([None, "orders.", "orders.new", "chat"]), by=pick
-    )
-    def mark_all(self, user: str, state: State, category: str | None, by: int) -> None:
-        """All, or all of a category."""
-        self._mark(user, Marking(state, all=True, category=category), by)
+    def _mark(self, user: str, wish: Wish, by: Device | str) -> None:
+        marking = self._meant(user, wish)
+        self._do(f"{by} marks {user}'s {self._named(marking)}", lambda: self.marker.mark(user, marking, by))
 
-    def _mark(self, user: str, marking: Marking, by: int) -> None:
-        devices: list[Device | str] = [d for d in self._open() if d.user == user]
-        devices += ["application", "user"]
-        marker = devices[by % len(devices)]
-        self._do(
-            f"{marker} marks {user}'s {self._named(marking)}",
-            lambda: self.marker.mark(user, marking, marker),
-        )
+    def _meant(self, user: str, wish: Wish) -> Marking:
+        if wish.how == "all":
+            return Marking(wish.state, all=True, category=wish.category)
+        items = self._items(user, wish.picked)
+        if wish.how == "up to":
+            up_to = {item.place.log: item.place.position + 1000 * wish.strange for item in items}
+            return Marking(wish.state, up_to=up_to | ({"group:nobodys": 3} if wish.strange else {}))
+        ids = [item.sent.id for item in items]
+        if wish.strange:
+            ids += [self._sent(wish.picked[0]).id] if self.scene.model.sent else []
+            ids += ["01a20450-7f8e-7a91-bb7e-642d00f5e00a", "nonsense"]
+        return Marking(wish.state, ids=tuple(dict.fromkeys(ids)))
 
     def _named(self, marking: Marking) -> str:
         if marking.ids is not None:
-            return f"{', '.join(map(self.scene.name, marking.ids))} as {marking.state}"
+            return f"{', '.join(map(self.scene.name, marking.ids)) or 'nothing'} as {marking.state}"
         if marking.up_to is not None:
             return f"items up to {dict(marking.up_to)} as {marking.state}"
         return f"items{' of ' + marking.category if marking.category else ''} all as {marking.state}"
@@ -241,23 +220,12 @@ class InboxMachine(RuleBasedStateMachine):
         return [items[number % len(items)] for number in which] if items else []
 
     @precondition(lambda self: self._rivals())
-    @rule(
-        which=pick,
-        first=states,
-        second=states,
-        picked=st.lists(pick, min_size=2, max_size=2),
-        up_to=st.booleans(),
-    )
-    def mark_at_once(self, which: int, first: State, second: State, picked: list[int], up_to: bool) -> None:
-        """Two devices of one user mark what overlaps."""
+    @rule(which=pick, first=wishes, second=wishes)
+    def mark_at_once(self, which: int, first: Wish, second: Wish) -> None:
+        """Two devices of one user, of what may overlap."""
         rivals = self._rivals()
         one, other = rivals[which % len(rivals)]
-        items = self._items(one.user, picked)
-        if not items:
-            return
-        ids = tuple(dict.fromkeys(item.sent.id for item in items))
-        up = Marking(second, up_to={items[0].place.log: items[0].place.position})
-        marks = [(one, Marking(first, ids=ids)), (other, up if up_to else Marking(second, ids=ids[:1]))]
+        marks = [(one, self._meant(one.user, first)), (other, self._meant(one.user, second))]
         self._do(
             "at once " + " and ".join(f"{device} marks {self._named(marking)}" for device, marking in marks),
             lambda: self.marker.mark_at_once(marks),
