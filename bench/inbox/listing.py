@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from bench.inbox.calls import timed
-from bench.inbox.world import COMMON, PREFIX, RARE
+from bench.inbox.world import PREFIX, RARE
 from bench.measurement import Measurement
 from bench.server import Server
 from bench.websocket import Unexpected
@@ -22,7 +22,6 @@ LAST: Final = "list, last page"
 _QUERIES: Final = {
     "": InboxQuery(limit=_LIMIT),
     " of unread": InboxQuery(limit=_LIMIT, state="unread"),
-    " of a common category": InboxQuery(limit=_LIMIT, category=COMMON),
     " of a rare category": InboxQuery(limit=_LIMIT, category=RARE),
     " of a prefix of categories": InboxQuery(limit=_LIMIT, category=PREFIX),
 }

@@ -13,7 +13,7 @@ from tidings.protocol.rest import MarkInbox
 from tidings_workers.store import Store
 
 ONE: Final = "mark, one item"
-ONE_OF_MANY_GAPS: Final = "mark, one item between thousands of gaps"
+ONE_OF_GAPS: Final = "mark, one item between thousands of gaps"
 ALL_OF_TEN: Final = "mark, all of ten"
 ALL: Final = "mark, all of a full inbox"
 CATEGORY: Final = "mark, all of a common category"

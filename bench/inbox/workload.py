@@ -19,11 +19,13 @@ from tidings_workers.store import InboxQuery, Store
 
 COUNTS: Final = "counts"
 COUNTS_BY_CATEGORY: Final = "counts by category"
+COUNTS_OF_GAPS: Final = "counts with thousands of gaps"
+PAGE_OF_GAPS: Final = "list, first page with thousands of gaps"
 COUNTS_OF_GROUPS: Final = "counts with many groups"
 PAGE_OF_GROUPS: Final = "list, first page with many groups"
 
 _READER: Final = "reader"
-_MARKER: Final = "marker"
+_SKIMMER: Final = "skimmer"
 # Each of these is a mark of most of the inbox, position by position.
 _CATEGORY_CALLS: Final = 5
 _OTHER_TENANT: Final = "ten"
@@ -76,17 +78,17 @@ async def _calls(bench: Bench, running: Server, world: _World) -> tuple[list[Mea
         to_all = [identity for target, identity in sent if target == TO_ALL][::-1]
 
         measured = await _marks(store, running, scale, world, to_all)
-        read = await marking.every_second(store, tenant, _READER, to_all[: 2 * scale.gaps])
-        gaps, left = to_all[1 : 2 * scale.calls : 2], to_all[2 * scale.calls + 1 : 4 * scale.calls : 2]
-        measured.append(await marking.one_by_one(store, running, marking.ONE_OF_MANY_GAPS, _READER, gaps))
-        unread = len(sent) - read - len(gaps)
+        unread = len(sent) - scale.calls
         measured += await listing.lists(store, running, _READER, len(sent), unread, scale.calls)
-        measured += await _counts(store, running, scale, world)
-    return measured, left
+        await marking.every_second(store, tenant, _SKIMMER, to_all[: 2 * scale.gaps])
+        between = to_all[1 : 2 * scale.calls : 2]
+        measured.append(await marking.one_by_one(store, running, marking.ONE_OF_GAPS, _SKIMMER, between))
+        measured += await _counts_and_pages(store, running, scale, world)
+    return measured, to_all[1 : 2 * scale.calls : 2]
 
 
 async def _populate(store: Store, tenant: str, scale: Scale, world: _World) -> None:
-    members = [_READER, _MARKER, *world.clearers, *world.sorters]
+    members = [_READER, _SKIMMER, *world.clearers, *world.sorters]
     await join(store, tenant, dict.fromkeys(world.groups, members))
     await join(store, _OTHER_TENANT, dict.fromkeys(world.groups, world.clearers))
     await fill(store, _OTHER_TENANT, to_groups_and_all(world.groups, 10))
@@ -108,20 +110,21 @@ async def _marks(
     by_category = (await store.inbox_counts(*sorters[0], by_category=True)).categories or {}
     common = by_category[COMMON].unread
     return [
-        await marking.one_by_one(store, running, marking.ONE, _MARKER, to_all[: 2 * scale.calls : 2]),
+        await marking.one_by_one(store, running, marking.ONE, _READER, to_all[: 2 * scale.calls : 2]),
         await marking.everything(store, running, marking.ALL_OF_TEN, ten, marking.ALL_READ, 10),
         await marking.everything(store, running, marking.ALL, full, marking.ALL_READ, scale.inbox_items),
         await marking.everything(store, running, marking.CATEGORY, sorters, marking.COMMON_READ, common),
     ]
 
 
-async def _counts(store: Store, running: Server, scale: Scale, world: _World) -> list[Measurement]:
-    tenant = running.tenant
-    page = partial(store.inbox, tenant, world.in_many[0], InboxQuery(limit=50))
+async def _counts_and_pages(store: Store, running: Server, scale: Scale, world: _World) -> list[Measurement]:
+    tenant, page, grouped = running.tenant, InboxQuery(limit=50), world.in_many[0]
     calls: dict[str, Callable[[], Awaitable[object]]] = {
         COUNTS: partial(store.inbox_counts, tenant, _READER),
         COUNTS_BY_CATEGORY: partial(store.inbox_counts, tenant, _READER, by_category=True),
-        COUNTS_OF_GROUPS: partial(store.inbox_counts, tenant, world.in_many[0]),
-        PAGE_OF_GROUPS: page,
+        COUNTS_OF_GAPS: partial(store.inbox_counts, tenant, _SKIMMER),
+        PAGE_OF_GAPS: partial(store.inbox, tenant, _SKIMMER, page),
+        COUNTS_OF_GROUPS: partial(store.inbox_counts, tenant, grouped),
+        PAGE_OF_GROUPS: partial(store.inbox, tenant, grouped, page),
     }
     return [await timed(name, running, [call] * scale.calls) for name, call in calls.items()]
