@@ -55,6 +55,16 @@ def test_algebra(first: set[int], second: set[int]) -> None:
     assert (members(one), members(other)) == (first, second)
 
 
+@given(POSITIONS, POSITIONS)
+def test_put_and_take(first: set[int], second: set[int]) -> None:
+    """Putting a set in and taking it out in place is what union and difference are."""
+    more, fewer, other = intervals.of(first), intervals.of(first), intervals.of(second)
+    intervals.put(more, other)
+    intervals.take(fewer, other)
+    assert (members(more), is_normal(more)) == (first | second, True)
+    assert (members(fewer), is_normal(fewer)) == (first - second, True)
+
+
 @given(POSITIONS, st.integers(0, 41))
 def test_contains(positions: set[int], position: int) -> None:
     """A position is in the set when it was put there."""

@@ -48,11 +48,30 @@ def remove(bounds: Bounds, after: int, up_to: int) -> None:
 
 
 def union(bounds: Bounds, other: Bounds) -> Bounds:
-    """What is in either."""
-    result = list(bounds)
-    for after, up_to in pairs(other):
-        add(result, after, up_to)
+    """What is in either. Linear in both: of two runs in order, sorting is one merge."""
+    result: Bounds = []
+    for after, up_to in sorted([*pairs(bounds), *pairs(other)]):
+        if result and after <= result[-1]:
+            result[-1] = max(result[-1], up_to)
+        else:
+            result += (after, up_to)
     return result
+
+
+def put(bounds: Bounds, other: Bounds) -> None:
+    """Put the second set into the first. One interval costs little, however many there are."""
+    if len(other) == 2:  # noqa: PLR2004 - a single interval
+        add(bounds, *other)
+    elif other:
+        bounds[:] = union(bounds, other)
+
+
+def take(bounds: Bounds, other: Bounds) -> None:
+    """Take the second set out of the first. One interval costs little, however many there are."""
+    if len(other) == 2:  # noqa: PLR2004 - a single interval
+        remove(bounds, *other)
+    elif other:
+        bounds[:] = minus(bounds, other)
 
 
 def minus(bounds: Bounds, other: Bounds) -> Bounds:

@@ -123,19 +123,16 @@ def apply(log: LogState, state: State, wanted: Bounds, at: int) -> Applied:
 def put(log: LogState, state: State, changed: Bounds) -> None:
     """Repeat what a mark changed, without times and receipts."""
     for kind in _SETS.get(state, ()):
-        for after, up_to in intervals.pairs(changed):
-            intervals.add(log.having(kind), after, up_to)
+        intervals.put(log.having(kind), changed)
     for kind in _CLEARS.get(state, ()):
-        for after, up_to in intervals.pairs(changed):
-            intervals.remove(log.having(kind), after, up_to)
+        intervals.take(log.having(kind), changed)
 
 
 def _set(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int) -> Applied:
     applied = Applied(intervals.minus(wanted, log.having(kinds[0])), [], [], {})
     for kind in kinds:
         fresh = intervals.minus(wanted, log.having(kind))
-        for after, up_to in intervals.pairs(fresh):
-            intervals.add(log.having(kind), after, up_to)
+        intervals.put(log.having(kind), fresh)
         if intervals.size(fresh) <= SWEEP:
             applied.times += [field(kind, position) for position in _each(fresh)]
         else:
@@ -146,8 +143,7 @@ def _set(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int) -> App
         if kind != "archived":
             ever = log.ever_seen if kind == "seen" else log.ever_read
             first = intervals.minus(fresh, ever)
-            for after, up_to in intervals.pairs(first):
-                intervals.add(ever, after, up_to)
+            intervals.put(ever, first)
             if first:
                 applied.ever[kind] = first
     return applied
@@ -157,8 +153,7 @@ def _clear(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int) -> A
     applied = Applied(intervals.common(wanted, log.having(kinds[0])), [], [], {})
     for kind in kinds:
         gone = intervals.common(wanted, log.having(kind))
-        for after, up_to in intervals.pairs(gone):
-            intervals.remove(log.having(kind), after, up_to)
+        intervals.take(log.having(kind), gone)
         if not gone:
             continue
         if runs := log.swept.get(kind):

@@ -148,39 +148,43 @@ local function inside(bounds, position)
   return before % 2 == 1
 end
 
--- The parts of after < p <= up_to that are not in the set.
-local function outside(bounds, after, up_to)
-  local parts = {}
-  for i = 1, #bounds, 2 do
-    if bounds[i] >= up_to then break end
-    if bounds[i + 1] > after then
-      if bounds[i] > after then parts[#parts + 1] = { after, bounds[i] } end
-      after = bounds[i + 1]
-    end
+-- Put after < p <= up_to into a set that has nothing above `after` but what begins there or before.
+local function extend(bounds, after, up_to)
+  local n = #bounds
+  if n > 0 and after <= bounds[n] then
+    bounds[n] = math.max(bounds[n], up_to)
+  else
+    bounds[n + 1], bounds[n + 2] = after, up_to
   end
-  if after < up_to then parts[#parts + 1] = { after, up_to } end
-  return parts
 end
 
--- The set with after < p <= up_to in it.
-local function with(bounds, after, up_to)
-  local result, placed = {}, false
-  for i = 1, #bounds, 2 do
-    local low, high = bounds[i], bounds[i + 1]
-    if high < after then
-      result[#result + 1], result[#result + 2] = low, high
-    elseif low > up_to then
-      if not placed then
-        result[#result + 1], result[#result + 2] = after, up_to
-        placed = true
-      end
-      result[#result + 1], result[#result + 2] = low, high
+-- What of these spans {{after, up_to}, ...} is not in the set, and the set with them in it. Both in time that
+-- grows with their lengths, not with the product: a user may have thousands of gaps.
+local function add_spans(bounds, spans)
+  table.sort(spans, function(a, b) return a[1] < b[1] end)
+  local fresh, reach, at = {}, 0, 1
+  for _, span in ipairs(spans) do
+    local after, up_to = math.max(span[1], reach), span[2]
+    while at < #bounds and bounds[at + 1] <= after do at = at + 2 end
+    local i = at
+    while i < #bounds and bounds[i] < up_to do
+      if bounds[i] > after then fresh[#fresh + 1] = { after, bounds[i] } end
+      after, i = math.max(after, bounds[i + 1]), i + 2
+    end
+    if after < up_to then fresh[#fresh + 1] = { after, up_to } end
+    reach = math.max(reach, up_to)
+  end
+  local whole, i, j = {}, 1, 1
+  while i < #bounds or j <= #fresh do
+    if j > #fresh or (i < #bounds and bounds[i] < fresh[j][1]) then
+      extend(whole, bounds[i], bounds[i + 1])
+      i = i + 2
     else
-      after, up_to = math.min(after, low), math.max(up_to, high)
+      extend(whole, fresh[j][1], fresh[j][2])
+      j = j + 1
     end
   end
-  if not placed then result[#result + 1], result[#result + 2] = after, up_to end
-  return result
+  return fresh, whole
 end
 
 -- What a user's devices have of a log: a set per log, in the user's slot.
@@ -191,16 +195,9 @@ end
 
 -- Note that spans of a log are with the user; answers the parts that had not been.
 local function deliver(user, log, spans)
-  local bounds = delivered_to(user, log)
-  local fresh = {}
-  for _, span in ipairs(spans) do
-    for _, part in ipairs(outside(bounds, span[1], span[2])) do
-      fresh[#fresh + 1] = part
-      bounds = with(bounds, part[1], part[2])
-    end
-  end
+  local fresh, whole = add_spans(delivered_to(user, log), spans)
   if #fresh > 0 then
-    redis.call('HSET', tag .. '/' .. user .. '/delivered', log, cjson.encode(bounds))
+    redis.call('HSET', tag .. '/' .. user .. '/delivered', log, cjson.encode(whole))
   end
   return fresh
 end
