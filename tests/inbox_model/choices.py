@@ -46,6 +46,7 @@ wishes = st.builds(
     st.sampled_from([None, "orders.", "orders.new", "chat"]),
     st.sampled_from([False, False, True]),
 )
+several_wishes = st.lists(wishes, min_size=1, max_size=3)
 excludes = st.one_of(st.just(frozenset[str]()), st.frozensets(users, min_size=1, max_size=2))
 
 

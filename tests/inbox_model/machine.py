@@ -23,6 +23,7 @@ from tests.inbox_model.choices import (
     gateways,
     groups,
     pick,
+    several_wishes,
     shown,
     targets,
     users,
@@ -96,14 +97,26 @@ class InboxMachine(RuleBasedStateMachine):
     @initialize(
         blue=st.frozensets(users, min_size=1),
         red=st.frozensets(users),
-        clients=st.lists(st.tuples(users, gateways, st.booleans()), min_size=1, max_size=4),
+        sends=st.lists(st.tuples(targets, categories, st.none()), min_size=3, max_size=7),
+        clients=st.lists(st.tuples(users, gateways, st.booleans()), min_size=2, max_size=4),
+        marked=st.lists(st.tuples(users, wishes), min_size=1, max_size=3),
     )
-    def begin(self, blue: frozenset[str], red: frozenset[str], clients: list[tuple[str, int, bool]]) -> None:
-        """Some members and some clients to begin with, lest half of an example goes by for that."""
+    def begin(
+        self,
+        blue: frozenset[str],
+        red: frozenset[str],
+        sends: Sequence[tuple[To, str | None, int | None]],
+        clients: Sequence[tuple[str, int, bool]],
+        marked: Sequence[tuple[str, Wish]],
+    ) -> None:
+        """Something of everything: hypothesis leaves out rules at will, and empty inboxes show little."""
         for group, members in (("blue", blue), ("red", red)):
             self.change_members(group, members, frozenset())
+        self.send(sends)
         for user, gateway, named in clients:
             self.connect(user, gateway, named)
+        for user, wish in marked:
+            self.mark_by_rest(user, [wish], "application")
 
     # Sending
 
@@ -115,9 +128,6 @@ class InboxMachine(RuleBasedStateMachine):
     )
     def send(self, sends: Sequence[tuple[To, str | None, int | None]]) -> None:
         """One notification, or a batch."""
-        self._send(sends)
-
-    def _send(self, sends: Sequence[tuple[To, str | None, int | None]]) -> None:
         first = len(self.scene.model.sent) + 1
         does = "; ".join(
             f"#{number} to {shown(to)}"
@@ -178,26 +188,28 @@ class InboxMachine(RuleBasedStateMachine):
 
     # State
 
-    @rule(user=users, wish=wishes, by=st.sampled_from(["application", "user"]))
-    def mark_by_rest(self, user: str, wish: Wish, by: str) -> None:
-        """By the application, or with the token of the user."""
-        self._mark(user, wish, by)
+    @rule(user=users, several=several_wishes, by=st.sampled_from(["application", "user"]))
+    def mark_by_rest(self, user: str, several: Sequence[Wish], by: str) -> None:
+        """By the application, or with the token of the user, one after the other."""
+        for wish in several:
+            self._mark(user, wish, by)
 
     @precondition(lambda self: self._open())
-    @rule(which=pick, wish=wishes)
-    def mark_by_frame(self, which: int, wish: Wish) -> None:
-        """By a device; the others learn of it."""
+    @rule(which=pick, several=several_wishes)
+    def mark_by_frame(self, which: int, several: Sequence[Wish]) -> None:
+        """By a device, one after the other; the others learn of it."""
         device = self._open()[which % len(self._open())]
-        self._mark(device.user, wish, device)
+        for wish in several:
+            self._mark(device.user, wish, device)
 
     def _mark(self, user: str, wish: Wish, by: Device | str) -> None:
         marking = self._meant(user, wish)
         self._do(f"{by} marks {user}'s {self._named(marking)}", lambda: self.marker.mark(user, marking, by))
 
     def _meant(self, user: str, wish: Wish) -> Marking:
-        if wish.how == "all":
-            return Marking(wish.state, all=True, category=wish.category)
         items = self._items(user, wish.picked)
+        if wish.how == "all" or not items:
+            return Marking(wish.state, all=True, category=wish.category)
         if wish.how == "up to":
             up_to = {item.place.log: item.place.position + 1000 * wish.strange for item in items}
             return Marking(wish.state, up_to=up_to | ({"group:nobodys": 3} if wish.strange else {}))
@@ -209,7 +221,7 @@ class InboxMachine(RuleBasedStateMachine):
 
     def _named(self, marking: Marking) -> str:
         if marking.ids is not None:
-            return f"{', '.join(map(self.scene.name, marking.ids)) or 'nothing'} as {marking.state}"
+            return f"{', '.join(map(self.scene.name, marking.ids))} as {marking.state}"
         if marking.up_to is not None:
             return f"items up to {dict(marking.up_to)} as {marking.state}"
         return f"items{' of ' + marking.category if marking.category else ''} all as {marking.state}"

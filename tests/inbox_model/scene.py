@@ -33,10 +33,16 @@ class Disagreement(AssertionError):
 
 
 class Scene:
-    """A tenant under test. `gateways` are the ports of the gateways."""
+    """A tenant under test. `gateways` are the ports of the gateways.
 
-    def __init__(self, application: Application, gateways: Sequence[int], users: Sequence[str]) -> None:
+    `thorough` asks for the lists of all users by all filters at every step, else of one user after another.
+    """
+
+    def __init__(
+        self, application: Application, gateways: Sequence[int], users: Sequence[str], *, thorough: bool
+    ) -> None:
         self.application = application
+        self.thorough = thorough
         self.gateways = [Realtime(port, lambda user, **_: application.token(user)) for port in gateways]
         self.model = Model(users)
         self.moments = checks.Moments()
@@ -120,9 +126,11 @@ class Scene:
                 page, archived = await self.everything(device.user)
                 device.load(page["items"] + archived["items"])
         model, application = self.model, self.application
+        users = list(model.users)
+        closely = users if self.thorough else [users[len(self.script) % len(users)]]
         found = checks.on_devices(self.devices, model, self.moments, self.versions)
         for each in await asyncio.gather(
-            checks.inboxes(application, model, self.moments, self.versions),
+            checks.inboxes(application, model, self.moments, self.versions, closely),
             checks.receipts(application, model),
             checks.presences(application, model, self.devices),
             checks.groups(application, model),

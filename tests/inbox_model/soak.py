@@ -6,8 +6,8 @@ from tests.inbox_model.choices import gateways, users
 from tests.inbox_model.machine import InboxMachine
 from tests.inbox_model.terms import To
 
-# More than a mark keeps single times for, less than two pages.
-MANY = 120
+# More than a mark keeps single times for; twice that is more than a page.
+MANY = 110
 MANY_TIMES = 2
 DEATHS = 1
 # A dead gateway counts until its feeds have run out.

@@ -24,7 +24,7 @@ from tests.support.valkey import wait_until
 from tidings_workers.registry import Registry
 
 # A few hundred steps unless told otherwise; `make soak` tells.
-EXAMPLES = int(os.environ.get("INBOX_MODEL_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("INBOX_MODEL_EXAMPLES", "14"))
 STEPS = int(os.environ.get("INBOX_MODEL_STEPS", "25"))
 SOAK = "INBOX_MODEL_EXAMPLES" in os.environ
 SECONDS_PER_STEP = 2
@@ -64,7 +64,7 @@ class Stage:
         key = self._runner.run(self._key(f"tenant-{self._tenants}"))
         installation = Installation(self._parts.installation.api, "", key)
         ports = [gateway.port for gateway in self._parts.gateways]
-        return Scene(Application(self._client, installation), ports, USERS)
+        return Scene(Application(self._client, installation), ports, USERS, thorough=SOAK)
 
     def replace_gateway(self, gateway: int) -> None:
         """Kill a gateway, and start another in its place."""
