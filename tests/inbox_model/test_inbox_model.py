@@ -24,7 +24,7 @@ from tests.support.valkey import wait_until
 from tidings_workers.registry import Registry
 
 # A few hundred steps unless told otherwise; `make soak` tells.
-EXAMPLES = int(os.environ.get("INBOX_MODEL_EXAMPLES", "14"))
+EXAMPLES = int(os.environ.get("INBOX_MODEL_EXAMPLES", "12"))
 STEPS = int(os.environ.get("INBOX_MODEL_STEPS", "25"))
 SOAK = "INBOX_MODEL_EXAMPLES" in os.environ
 SECONDS_PER_STEP = 2
