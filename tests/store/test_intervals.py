@@ -76,3 +76,10 @@ def test_size_up_to(positions: set[int], position: int) -> None:
     """Counting up to a position counts what is not above it."""
     expected = sum(member <= position for member in positions)
     assert intervals.size_up_to(intervals.of(positions), position) == expected
+
+
+@given(POSITIONS, st.integers(0, 41))
+def test_last(positions: set[int], position: int) -> None:
+    """The last position up to another is the highest member that is not above it."""
+    expected = max((member for member in positions if member <= position), default=0)
+    assert intervals.last(intervals.of(positions), position) == expected

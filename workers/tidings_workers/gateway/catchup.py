@@ -16,9 +16,8 @@ from tidings.protocol.frames import CaughtUp, Expired, Left, Stated
 from tidings_workers import metrics
 from tidings_workers.gateway.hub import Hub
 from tidings_workers.gateway.wire import notification_frame, notification_head
-from tidings_workers.store.inbox import id_of
 from tidings_workers.store.keys import milliseconds, milliseconds_of_id
-from tidings_workers.store.logs import Ended, Entry, Part, ended, read
+from tidings_workers.store.logs import Ended, Entry, Part, ended, id_of, read
 
 if TYPE_CHECKING:
     from tidings_workers.gateway.connection import Connection

@@ -44,31 +44,51 @@ Query = tuple[Log, Sequence[Bounds]]
 
 async def survey(core: Core, queries: Iterable[Query], *, by_category: bool = False) -> dict[str, Surveyed]:
     """Count in logs, by base: per log how many live entries there are in each of several sets."""
-    parts: dict[int, list[list[Any]]] = {}
+    parts: dict[int, list[_Row]] = {}
     for log, sets in queries:
-        parts.setdefault(log.partition, []).append([log.base, list(sets), by_category])
+        parts.setdefault(log.partition, []).append(_Row(log.base, sets))
     calls = [
         (partition, rows[start : start + _LOGS_PER_CALL])
         for partition, rows in parts.items()
         for start in range(0, len(rows), _LOGS_PER_CALL)
     ]
-    answers = await asyncio.gather(*(core.run("survey", partition, pack(rows)) for partition, rows in calls))
+    answers = await asyncio.gather(
+        *(
+            core.run("survey", partition, pack([[row.base, row.different, by_category] for row in rows]))
+            for partition, rows in calls
+        )
+    )
     return {
-        row[0]: _surveyed(raw, len(row[1]))
+        row.base: row.surveyed(raw)
         for (_, rows), answer in zip(calls, answers, strict=True)
         for row, raw in zip(rows, answer, strict=True)
     }
 
 
-def _surveyed(raw: Sequence[Any], width: int) -> Surveyed:
-    head, floor, changes, retired, live, flat = raw
-    categories = {
-        text(flat[at]): [int(count) for count in flat[at + 1 : at + 1 + width]]
-        for at in range(0, len(flat), width + 1)
-    }
-    return Surveyed(
-        int(head), int(floor), int(changes), int(retired), [int(count) for count in live], categories
-    )
+class _Row:
+    """A query of one log. What is unseen is often what is unread: the same is counted once."""
+
+    __slots__ = ("_sets", "base", "different")
+
+    def __init__(self, base: str, sets: Sequence[Bounds]) -> None:
+        self.base = base
+        self.different: list[Bounds] = []
+        self._sets = []
+        for bounds in sets:
+            if bounds not in self.different:
+                self.different.append(bounds)
+            self._sets.append(self.different.index(bounds))
+
+    def surveyed(self, raw: Sequence[Any]) -> Surveyed:
+        """The answer to the query."""
+        head, floor, changes, retired, live, flat = raw
+        width = len(self.different) + 1
+        categories = {
+            text(flat[at]): [int(flat[at + 1 + index]) for index in self._sets]
+            for at in range(0, len(flat), width)
+        }
+        counts = [int(live[index]) for index in self._sets]
+        return Surveyed(int(head), int(floor), int(changes), int(retired), counts, categories)
 
 
 def queries_of(

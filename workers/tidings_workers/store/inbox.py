@@ -6,9 +6,6 @@ older, the rest newer - so pages stay put while new items arrive at the top.
 """
 
 import asyncio
-import heapq
-import re
-from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
@@ -21,14 +18,12 @@ from tidings_workers.store import intervals
 from tidings_workers.store.core import Core, pack
 from tidings_workers.store.counting import inbox_counts, look
 from tidings_workers.store.intervals import Bounds
-from tidings_workers.store.keys import Log, milliseconds, milliseconds_of_id, tag
-from tidings_workers.store.logs import END, Entry, Part, read
+from tidings_workers.store.keys import Log, milliseconds, tag
+from tidings_workers.store.logs import END, Entry, id_of
+from tidings_workers.store.merging import Walk, merge
 from tidings_workers.store.state import KINDS, LogState, field
 from tidings_workers.store.view import View
 
-_READ: Final = 100
-# How many intervals are looked through in one call.
-_INTERVALS: Final = 400
 # Copies may be stored later than notifications that were accepted after them; by more only after an outage.
 _LATE_MS: Final = 3_600_000
 
@@ -87,52 +82,9 @@ class _Boundary(Struct, array_like=True, frozen=True):
     below: dict[str, int]
 
 
-class _Head(Struct):
-    id: str
-
-
-_id: Final = re.compile(rb'^\{"id":"([0-9a-f-]{36})"')
-
-
-def id_of(content: bytes) -> str:
-    """The id of a notification's JSON; the server writes it first."""
-    found = _id.match(content)
-    return found[1].decode() if found else msgspec.json.decode(content, type=_Head).id
-
-
 def category_matches(wanted: str, category: str) -> bool:
     """Whether a category is the wanted one, or begins with it when that ends in a dot."""
     return category.startswith(wanted) if wanted.endswith(".") else category == wanted
-
-
-class _Walk:
-    """Walks through some positions of one log in one direction."""
-
-    def __init__(
-        self, log: Log, positions: Bounds, category: str, *, newest_first: bool, newer_than: str
-    ) -> None:
-        self.log = log
-        self.newer_than = newer_than
-        self.newest_first = newest_first
-        self.buffer: deque[Entry] = deque()
-        self._category = category
-        self._left = positions
-
-    @property
-    def is_hungry(self) -> bool:
-        return not self.buffer and bool(self._left)
-
-    async def refill(self, core: Core, count: int) -> None:
-        some = self._left[-2 * _INTERVALS :] if self.newest_first else self._left[: 2 * _INTERVALS]
-        part = Part(self.log.base, some, count, self.newest_first, self._category)
-        (found,) = await read(core, self.log.partition, [part])
-        self.buffer.extend(found.entries)
-        if self.newest_first:
-            passed = some[0] if len(found.entries) < count else found.entries[-1].position - 1
-            self._left = intervals.common(self._left, intervals.up_to(passed))
-        else:
-            passed = some[-1] if len(found.entries) < count else found.entries[-1].position
-            self._left = intervals.minus(self._left, intervals.up_to(passed))
 
 
 class Inbox:
@@ -148,11 +100,7 @@ class Inbox:
         core = self._core
         own = core.keys.user(tenant, user)
         view, logs, found, counts = await look(core, tenant, user, by_category=query.by_category)
-        positions = {
-            log.name: intervals.common(view.spans(log), intervals.up_to(found[base].head))[-1:]
-            for base, log in logs.items()
-        }
-        ends = {name: end[0] if end else 0 for name, end in positions.items()}
+        ends = {log.name: intervals.last(view.spans(log), found[base].head) for base, log in logs.items()}
 
         boundary = msgspec.msgpack.decode(cursor, type=_Boundary) if cursor is not None else None
         forward = boundary is None or boundary.forward
@@ -163,23 +111,28 @@ class Inbox:
             for log in logs.values()
             if query.log in {None, log.name} and (log.name in start or not forward)
         ]
-        times = await self._between(chosen, query)
+        positions = {
+            log.base: _clip(_listed(view, log, query.state), start.get(log.name), forward=forward)
+            for log in chosen
+        }
+        await self._narrow(positions, chosen, query)
         walks = [
-            _Walk(
-                log,
-                intervals.common(
-                    _clip(_listed(view, log, query.state), start.get(log.name), forward=forward),
-                    times[log.base],
-                ),
-                query.category or "",
-                newest_first=forward,
-                # Where the boundary names the log it decides by position: a copy may have an older id
-                # than what stands before it.
-                newer_than="" if log.name in start else edge,
-            )
+            Walk(log, positions[log.base], query.category or "", newest_first=forward)
             for log in sorted(chosen, key=lambda log: log.name)
         ]
-        taken = await self._merge(walks, user, query)
+        now = milliseconds()
+
+        def keep(walk: Walk, entry: Entry, at: int) -> bool:
+            return (
+                entry.visible_to(user, now)
+                # Where the boundary names the log it decides by position: a copy may have an older id
+                # than what stands before it.
+                and (walk.log.name in start or id_of(entry.content) > edge)
+                and (query.after is None or at > query.after)
+                and (query.before is None or at < query.before)
+            )
+
+        taken = await merge(core, walks, query.limit + 1, keep)
         more = len(taken) > query.limit
         del taken[query.limit :]
         reached = dict(start)
@@ -202,56 +155,23 @@ class Inbox:
         """The counts of a user's inbox now."""
         return await inbox_counts(self._core, tenant, user, by_category=by_category)
 
-    async def _merge(self, walks: list[_Walk], user: str, query: InboxQuery) -> list[tuple[_Walk, Entry]]:
-        """Up to limit + 1 visible entries in order of acceptance."""
-        now = milliseconds()
-        sign = -1 if not walks or walks[0].newest_first else 1
-        taken: list[tuple[_Walk, Entry]] = []
-        heap: list[tuple[int, int]] = []
-        waiting = list(range(len(walks)))
-        while len(taken) <= query.limit:
-            hungry = [walks[index] for index in waiting if walks[index].is_hungry]
-            while hungry:
-                await asyncio.gather(
-                    *(walk.refill(self._core, min(query.limit + 1, _READ)) for walk in hungry)
-                )
-                hungry = [walk for walk in hungry if walk.is_hungry]
-            for index in waiting:
-                if walks[index].buffer:
-                    heapq.heappush(heap, (sign * _time(walks[index].buffer[0]), -sign * index))
-            if not heap:
-                break
-            _, index = heapq.heappop(heap)
-            index = abs(index)
-            walk = walks[index]
-            entry = walk.buffer.popleft()
-            waiting = [index]
-            at = _time(entry)
-            if (
-                entry.visible_to(user, now)
-                and id_of(entry.content) > walk.newer_than
-                and (query.after is None or at > query.after)
-                and (query.before is None or at < query.before)
-            ):
-                taken.append((walk, entry))
-        return taken
-
-    async def _between(self, logs: Iterable[Log], query: InboxQuery) -> dict[str, Bounds]:
-        """Per base the positions that may have been accepted in the query's time."""
+    async def _narrow(self, positions: dict[str, Bounds], logs: Iterable[Log], query: InboxQuery) -> None:
+        """Keep of the positions (by base) those that may have been accepted in the query's time."""
         if query.after is None and query.before is None:
-            return {log.base: [0, END] for log in logs}
+            return
         moments = [
             (query.after - _LATE_MS) if query.after is not None else 0,
             (query.before + _LATE_MS) if query.before is not None else END,
         ]
 
-        async def of_log(log: Log) -> tuple[str, Bounds]:
+        async def of_log(log: Log) -> None:
             low, high = await self._core.run(
                 "seek", log.partition, pack([[log.base, moment] for moment in moments])
             )
-            return log.base, [low - 1, high - 1] if low < high else []
+            between = [low - 1, high - 1] if low < high else []
+            positions[log.base] = intervals.common(positions[log.base], between)
 
-        return dict(await asyncio.gather(*map(of_log, logs)))
+        await asyncio.gather(*map(of_log, logs))
 
     async def _items(self, own: Log, view: View, found: list[tuple[Log, Entry]]) -> list[InboxItem]:
         """Items with their state, and the times that are kept apart from it."""
@@ -314,8 +234,3 @@ def _clip(positions: Bounds, boundary: int | None, *, forward: bool) -> Bounds:
         return positions
     below = intervals.up_to(boundary - 1)
     return intervals.common(positions, below) if forward else intervals.minus(positions, below)
-
-
-def _time(entry: Entry) -> int:
-    # Not the whole id: within a millisecond only the order of the log counts.
-    return milliseconds_of_id(id_of(entry.content))

@@ -33,6 +33,14 @@ def size_up_to(bounds: Bounds, position: int) -> int:
     return sum_ + position if ends % 2 else sum_
 
 
+def last(bounds: Bounds, position: int) -> int:
+    """The highest position up to this one that is in the set; 0 when there is none."""
+    ends = bisect_left(bounds, position)
+    if ends % 2:
+        return position
+    return bounds[ends - 1] if ends else 0
+
+
 def add(bounds: Bounds, after: int, up_to: int) -> None:
     """Put `after` < position <= `up_to` into the set; touching intervals become one."""
     if after < up_to:
@@ -93,8 +101,18 @@ def minus(bounds: Bounds, other: Bounds) -> Bounds:
 
 
 def common(bounds: Bounds, other: Bounds) -> Bounds:
-    """What is in both."""
-    return minus(bounds, minus(bounds, other))
+    """What is in both. Linear in both."""
+    result: Bounds = []
+    at = other_at = 0
+    while at < len(bounds) and other_at < len(other):
+        low, high = max(bounds[at], other[other_at]), min(bounds[at + 1], other[other_at + 1])
+        if low < high:
+            result += (low, high)
+        if bounds[at + 1] < other[other_at + 1]:
+            at += 2
+        else:
+            other_at += 2
+    return result
 
 
 def of(positions: Iterable[int]) -> Bounds:

@@ -1,8 +1,12 @@
 """Reading logs: entries, and the arithmetic of dense positions."""
 
 import bisect
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
+
+import msgspec
+from msgspec import Struct
 
 from tidings_workers.store.core import Core, pack, text
 from tidings_workers.store.intervals import Bounds
@@ -24,6 +28,19 @@ class Entry(NamedTuple):
     def visible_to(self, user: str, now: int) -> bool:
         """Whether the user may see it at `now` (ms since the epoch)."""
         return (not self.expires or now < self.expires) and user not in self.exclude
+
+
+class _Head(Struct):
+    id: str
+
+
+_id: Final = re.compile(rb'^\{"id":"([0-9a-f-]{36})"')
+
+
+def id_of(content: bytes) -> str:
+    """The id of a notification's JSON; the server writes it first."""
+    found = _id.match(content)
+    return found[1].decode() if found else msgspec.json.decode(content, type=_Head).id
 
 
 class Part(NamedTuple):
