@@ -240,7 +240,7 @@ class Expansion:
                 after = (found - 1) // STEP_USERS * STEP_USERS
                 up_to = min(after + STEP_USERS, move.up_to)
                 after = max(after, move.after)
-                copies = await self._ingress.copies(log, after, up_to)
+                copies = await self._ingress.copies(log, after, up_to, move.kind)
                 yield number + up_to - move.after, self._copied(move, copies), None
                 after = up_to
             number += move.up_to - move.after
@@ -255,10 +255,10 @@ class Expansion:
         return ["t", log.base, move.kind, move.after, move.up_to, len(move.users), excluded]
 
     @staticmethod
-    def _copied(move: Move, copies: Sequence[tuple[str, int]]) -> dict[int, list[list[Any]]]:
+    def _copied(move: Move, copies: Sequence[str]) -> dict[int, list[list[Any]]]:
         """A move over a user's copies of compound notifications: their records count."""
         operations: dict[int, list[list[Any]]] = {}
-        for identity, _ in copies:
+        for identity in copies:
             partition = partition_of_id(identity)
             if partition is not None:
                 row = ["v", f"n/{move.tenant}/{identity}", move.kind, len(move.users)]

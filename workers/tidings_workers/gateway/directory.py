@@ -5,8 +5,9 @@ changes comes through the feeds; what a feed lost is read again.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from tidings.protocol import closing
 from tidings.protocol.frames import Resume
@@ -26,7 +27,12 @@ from tidings_workers.store.feeds import (
     Marked,
 )
 from tidings_workers.store.keys import Log
+from tidings_workers.store.logs import END
 from tidings_workers.store.marks import decode_change
+
+# What is written to a feed is read a moment later.
+_FEED_SECONDS: Final = 0.25
+_LOOKS: Final = 2
 
 Missed = Sequence[tuple[int, Change]] | None
 """Changes of state by their versions; None when they can't be told one by one."""
@@ -98,7 +104,9 @@ class Directory:
         user = self.users[log.base] = User(tenant, name, topic)
         try:
             attached = await self._store.feeds.attach(self._name, log, device, arrival)
-            user.memberships = attached.view.memberships
+            user.memberships = {
+                group: user.ended(group, known) for group, known in attached.view.memberships.items()
+            }
             user.know(attached.view)
             waiting, user.waiting = user.waiting or (), None
             for item in waiting:
@@ -124,6 +132,7 @@ class Directory:
                 user.join(item.group, item.position)
             case Left():
                 user.leave(item.group, item.position)
+                user.arrive(item.group, item.position)
             case Hidden():
                 user.hide(item.log, item.position)
             case Erased():
@@ -137,10 +146,7 @@ class Directory:
         user.all = await self.interest.hold(keys.all(user.tenant))
         groups = list(user.memberships)
         results = await asyncio.gather(
-            *(
-                self._follow(user, group) if user.is_active(group) else self._keep(user, group)
-                for group in groups
-            ),
+            *(self._follow(user, group) for group in groups),
             return_exceptions=True,
         )
         for result in results:
@@ -148,20 +154,22 @@ class Directory:
                 self._release_logs(user)
                 raise result
 
-    async def _keep(self, user: User, group: str) -> None:
-        """Follow the log of a group that the user has left: what was the user's still counts."""
-        topic = await self.interest.hold(self._store.core.keys.group(user.tenant, group))
-        if user.is_active(group) or group in user.former:
-            self.interest.release(topic)
-        else:
-            _remember(user, group, topic)
-
     async def _follow(self, user: User, group: str) -> None:
-        """Follow the log of a group that the user is in, and tell the open connections."""
+        """Follow the log of a group, and tell the open connections.
+
+        Of one that the user has left, perhaps a moment after joining, what was the user's still counts.
+        """
         topic = await self.interest.hold(self._store.core.keys.group(user.tenant, group))
-        if not user.is_active(group) or group in user.groups:
-            # It was left meanwhile, or an earlier joining was faster.
+        active = user.is_active(group)
+        if group in (user.groups if active else user.former):
+            # Somebody was faster.
             self.interest.release(topic)
+            return
+        if not active:
+            _remember(user, group, topic)
+            if user.spans(topic.log.name, 0, END):
+                # Nobody was told of a joining, nor of what came while a member.
+                self._teller.missed(user, None)
             return
         user.groups[group] = topic
         former = user.former.pop(group, None)
@@ -204,7 +212,7 @@ class Directory:
         """Heal quiet tails, renew interest, and give up what nobody uses any more."""
         unfollowed, self._unfollowed = self._unfollowed, {}
         for user, group in unfollowed:
-            if self.users.get(user.topic.log.base) is user and user.is_active(group):
+            if self.users.get(user.topic.log.base) is user:
                 self._spawn(self._join(user, group))
         await self.interest.sweep()
         unused = self.interest.unused()
@@ -247,6 +255,7 @@ class Directory:
         """Members left: at once, so that nothing sent afterwards reaches them."""
         group = topic.log.name.removeprefix("group:")
         for user in self._departed(topic, item.users):
+            user.depart(group, item.position)
             # At the same position it may be older than a new joining; then `Left` decides.
             if user.is_active(group) and user.memberships[group][-1][0] < item.position:
                 self.leave(user, group, item.position)
@@ -267,8 +276,9 @@ class Directory:
         """Read from the store what a log, or a user's slot, has become."""
         user = self.users.get(topic.log.base)
         if user is None:
+            since = topic.changes
             (facts,) = await self._store.feeds.watch(self._name, topic.log.partition, [topic.log.base])
-            if topic.correct(facts):
+            if topic.correct(facts, since):
                 self._teller.changed(topic)
         elif user.looking is not None:
             await asyncio.wait([user.looking])
@@ -284,17 +294,22 @@ class Directory:
         # What comes meanwhile may be newer than what is read.
         user.waiting = []
         try:
+            since = user.topic.changes
             attached = await self._store.feeds.attach(self._name, user.topic.log, None)
+            if attached.facts.head > user.topic.position and user.topic.ready.done():
+                # What was marked comes after what it was done to.
+                user.topic.seen = max(user.topic.seen, attached.facts.head)
+                await self.interest.heal(user.topic)
             missed: Missed = ()
             if attached.view.version > user.state_version:
                 missed = await self.journal(user, user.state_version, attached.view.version)
-            if user.topic.correct(attached.facts):
+            if user.topic.correct(attached.facts, since):
                 # Which one was recalled is no longer known.
                 missed = None
             user.know(attached.view)
             self._teller.missed(user, missed)
             for group, intervals in attached.view.memberships.items():
-                self._correct(user, group, intervals)
+                self._correct(user, group, user.ended(group, intervals))
             for group in user.memberships.keys() - attached.view.memberships.keys():
                 self._correct(user, group, [])
         finally:
@@ -312,22 +327,33 @@ class Directory:
                 self.join(user, item)
             case Left():
                 self.leave(user, item.group, item.position)
+                user.arrive(item.group, item.position)
             case Hidden():
                 user.hide(item.log, item.position)
             case Erased():
                 self._erase(user)
             case Marked():
-                if not self.mark(user, item.version, decode_change(item.change), item.origin):
-                    self._spawn(self.look_again(user.topic))
+                self._mark(user, item)
 
-    def mark(self, user: User, version: int, change: Change, origin: str = "") -> bool:
-        """The user's state changed; False when it has to be read again to know how."""
-        if version <= user.state_version:
-            return True
-        if not user.take_change(version, change):
-            return False
-        self._teller.marked(user, version, change, origin)
-        return True
+    def _mark(self, user: User, item: Marked) -> None:
+        if item.version <= user.state_version:
+            return
+        change = decode_change(item.change)
+        if user.take_change(item.version, change):
+            self._teller.marked(user, item.version, change, item.origin)
+        else:
+            self._spawn(self.look_again(user.topic))
+
+    async def reach(self, user: User, version: int) -> None:
+        """Wait until the feeds have brought a version of the user's state; look for it if they do not."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FEED_SECONDS):
+                while user.state_version < version:
+                    await asyncio.wait([user.next_state()])
+        # A look that was under way may have come before it.
+        for _ in range(_LOOKS):
+            if user.state_version < version:
+                await self.look_again(user.topic)
 
     async def journal(self, user: User, after: int, up_to: int) -> Missed:
         """The changes of a user's state with `after` < version <= `up_to`."""
@@ -348,9 +374,8 @@ class Directory:
                 self.leave(user, group, end)
         if not intervals:
             return
-        was_active = user.is_active(group)
         user.memberships[group] = intervals
-        if user.is_active(group) and not was_active:
+        if group not in user.groups and (user.is_active(group) or group not in user.former):
             self._spawn(self._join(user, group))
 
 

@@ -16,7 +16,19 @@ from tidings_workers.gateway.states import stated
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.users import User
 from tidings_workers.store import Change, Store
-from tidings_workers.store.feeds import Appended, Departed, Ended, FeedItem, Kicked, Removed
+from tidings_workers.store.feeds import (
+    Appended,
+    Departed,
+    Ended,
+    Erased,
+    FeedItem,
+    Hidden,
+    Joined,
+    Kicked,
+    Left,
+    Marked,
+    Removed,
+)
 from tidings_workers.store.keys import Log, milliseconds
 from tidings_workers.store.logs import Entry
 
@@ -82,19 +94,19 @@ class Hub:
             case Departed():
                 self.directory.depart(topic, item)
             case Removed():
-                topic.changes += 1
+                topic.heard(1, item.changes)
                 self._recall(topic, item.position, item.id)
             case Ended():
-                topic.changes += len(item.positions)
+                topic.heard(len(item.positions), item.changes)
                 self._end(topic, item)
-            case _:
-                topic.changes += 1
+            case Joined() | Left() | Hidden() | Erased() | Marked():
+                topic.heard(1, item.changes)
                 user = self.directory.users.get(item.base)
                 if user is not None:
                     self.directory.take(user, item)
 
     def _recall(self, topic: Topic, position: int, identity: str) -> None:
-        if not topic.ready.done() or not topic.removed(position):
+        if not topic.removed(position) or not topic.ready.done():
             return
         name = topic.log.name
         self._tell(
@@ -104,12 +116,11 @@ class Hub:
 
     def _end(self, topic: Topic, item: Ended) -> None:
         """What has ended is told by the counts alone: who shows it knows its time."""
-        if not topic.ready.done():
-            return
         gone = [position for position in item.positions if topic.removed(position)]
         topic.retired = max(topic.retired, item.retired)
         topic.lifted(item.floor)
-        self._tell_counts(list(self._concerned(topic, gone)))
+        if topic.ready.done():
+            self._tell_counts(list(self._concerned(topic, gone)))
 
     def _concerned(self, topic: Topic, positions: Sequence[int]) -> Iterator["Connection"]:
         """Who was sent one of these positions, or had it before."""

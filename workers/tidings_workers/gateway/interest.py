@@ -127,11 +127,12 @@ class Interest:
                 self._healed(topic)
                 metrics.HEALED.inc(len(found.entries))
                 if len(found.entries) < HEAL_ENTRIES:
-                    # What is missing at the end was recalled; the facts say so.
+                    # What is missing was taken out; what a feed lost besides is no longer found by its hole.
                     (facts,) = await self._store.feeds.watch(
                         self._name, topic.log.partition, [topic.log.base]
                     )
-                    topic.correct(facts)
+                    if facts.changes != topic.changes:
+                        self._changed(topic)
                     topic.position = max(topic.position, found.head)
                     if topic.seen <= max(wanted, topic.position):
                         # The log has the last word: what was heard of and is not there never was.

@@ -58,10 +58,9 @@ class Marking:
         hub, user = self._hub, connection.user
         try:
             result = await hub.store.mark(user.tenant, user.name, mark, connection.id)
-            if result.change is not None and not hub.directory.mark(
-                user, result.state_version, result.change, connection.id
-            ):
-                await hub.directory.look_again(user.topic)
+            if result.change is not None and not connection.closed:
+                # Its counts are then those that everybody is told with this version.
+                await hub.directory.reach(user, result.state_version)
         except StorageUnavailable:
             connection.send(ErrorFrame("storage_unavailable", "the storage is away: mark again", mark.ref))
             return

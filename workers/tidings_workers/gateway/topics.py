@@ -78,8 +78,14 @@ class Topic:
     def start(self, facts: Facts) -> None:
         """The log's facts are known: follow it from here."""
         self.position = facts.head
-        self.changes += facts.changes
+        self.changes = max(self.changes, facts.changes)
+        # What the feeds brought before may be newer than the facts.
+        holes, floor, retired = self.holes, self.floor, self.retired
         self._take_facts(facts)
+        for position in holes:
+            self._remove(position)
+        self.retired = max(self.retired, retired)
+        self.lifted(floor)
         if not self.ready.done():
             self.ready.set_result(None)
 
@@ -161,14 +167,25 @@ class Topic:
             self.floor = floor
             del self.holes[: bisect.bisect_right(self.holes, floor)]
 
-    def correct(self, facts: Facts) -> bool:
+    def heard(self, count: int, changes: int) -> None:
+        """So many changes came, with which the log has had `changes`.
+
+        What a feed lost before them stays missing here, so that a sweep finds it.
+        """
+        if not self.ready.done() or self.changes + count >= changes:
+            self.changes = max(self.changes, changes)
+
+    def correct(self, facts: Facts, since: int) -> bool:
         """Take what was read of the log, but for its entries: they come in their own order.
 
-        Answers whether a position is gone that was not known to be.
+        `since` is what `changes` was before it was read. Answers whether a position is gone that was not
+        known to be.
         """
         news = [self._remove(position) for position in facts.holes if position <= self.position]
-        self._take_facts(facts)
-        self.changes = facts.changes
+        if facts.changes >= self.changes or self.changes == since:
+            self._take_facts(facts)
+            self.changes = facts.changes
+        # Else the feeds brought something newer meanwhile.
         return any(news)
 
     def flush(self, now: int) -> int:

@@ -32,13 +32,16 @@ class User:
     `groups` are the topics of the groups that the user is in, as soon as they are followed. Until
     then a membership does not count here: `joined` tells the connections when it begins to. `former` are
     those of groups that the user has left, whose part still counts.
+    `departures` are the ends of memberships that the groups' feeds told of, the user's slot not yet.
     `waiting` holds what the feeds brought before the memberships were read; None afterwards.
     `hidden` and `states` are by the bases of the logs, as of `state_version`.
     """
 
     __slots__ = (
+        "_next",
         "all",
         "connections",
+        "departures",
         "former",
         "groups",
         "hidden",
@@ -61,6 +64,7 @@ class User:
         self.groups: dict[str, Topic] = {}
         self.memberships: dict[str, list[tuple[int, int]]] = {}
         self.former: dict[str, Topic] = {}
+        self.departures: dict[str, list[int]] = {}
         self.hidden: dict[str, Bounds] = {}
         self.states: dict[str, LogState] = {}
         self.state_version = 0
@@ -68,17 +72,32 @@ class User:
         self.waiting: list[FeedItem] | None = []
         # Done when the user's slot has been read again; None while nobody does that.
         self.looking: asyncio.Future[None] | None = None
+        # Marks that wait for the version that they made; None while none does.
+        self._next: asyncio.Future[None] | None = None
 
     # State
 
     def know(self, view: View) -> None:
         """Take what was read of the user's slot, but for the memberships."""
-        self.hidden, self.state_version = view.hidden, view.version
+        self.hidden = view.hidden
         # Times and receipts are the store's.
         self.states = {
             base: LogState(seen=state.seen, read=state.read, archived=state.archived)
             for base, state in view.states.items()
         }
+        self._set_version(view.version)
+
+    def _set_version(self, version: int) -> None:
+        self.state_version = version
+        if self._next is not None:
+            self._next.set_result(None)
+            self._next = None
+
+    def next_state(self) -> asyncio.Future[None]:
+        """Done when another version of the state is known."""
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_future()
+        return self._next
 
     def hide(self, base: str, position: int) -> None:
         """One position of a log is not for this user."""
@@ -90,7 +109,7 @@ class User:
             return False
         for base, positions in change.positions.items():
             put(self.states.setdefault(base, LogState()), change.state, positions)
-        self.state_version = version
+        self._set_version(version)
         return True
 
     def counts(self, now: int) -> Counts:
@@ -137,7 +156,7 @@ class User:
         intervals = self.memberships.setdefault(group, [])
         if intervals and (intervals[-1][1] < 0 or position < intervals[-1][1]):
             return False
-        intervals.append((position, -1))
+        self.memberships[group] = self.ended(group, [*intervals, (position, -1)])
         return True
 
     def leave(self, group: str, position: int) -> bool:
@@ -147,6 +166,22 @@ class User:
         start = self.memberships[group][-1][0]
         self.memberships[group][-1] = (start, position)
         return True
+
+    def depart(self, group: str, position: int) -> None:
+        """Some membership of a group has ended; which one, the user's slot may not have said yet."""
+        self.departures.setdefault(group, []).append(position)
+
+    def arrive(self, group: str, position: int) -> None:
+        """The user's slot knows of every end up to a position."""
+        left = [end for end in self.departures.pop(group, ()) if end > position]
+        if left:
+            self.departures[group] = left
+
+    def ended(self, group: str, intervals: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Memberships as the user's slot has them, the last one with its end if that was heard of."""
+        start, end = intervals[-1] if intervals else (0, 0)
+        heard = next((end for end in self.departures.get(group, ()) if end > start), None)
+        return [*intervals[:-1], (start, heard)] if end < 0 and heard is not None else intervals
 
     # Logs
 

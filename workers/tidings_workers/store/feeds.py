@@ -35,11 +35,15 @@ class Appended(Struct, array_like=True, frozen=True, tag="n"):
 
 
 class Removed(Struct, array_like=True, frozen=True, tag="r"):
-    """A notification was recalled from a log."""
+    """A notification was recalled from a log.
+
+    Here and below, `changes` is how many the log has had with this one, see `Facts`.
+    """
 
     base: str
     position: int
     id: str
+    changes: int
 
 
 class Joined(Struct, array_like=True, frozen=True, tag="j"):
@@ -48,6 +52,7 @@ class Joined(Struct, array_like=True, frozen=True, tag="j"):
     base: str
     position: int
     group: str
+    changes: int
 
 
 class Left(Struct, array_like=True, frozen=True, tag="l"):
@@ -56,6 +61,7 @@ class Left(Struct, array_like=True, frozen=True, tag="l"):
     base: str
     position: int
     group: str
+    changes: int
 
 
 class Hidden(Struct, array_like=True, frozen=True, tag="h"):
@@ -64,6 +70,7 @@ class Hidden(Struct, array_like=True, frozen=True, tag="h"):
     base: str
     position: int
     log: str
+    changes: int
 
 
 class Kicked(Struct, array_like=True, frozen=True, tag="k"):
@@ -79,6 +86,7 @@ class Erased(Struct, array_like=True, frozen=True, tag="e"):
 
     base: str
     position: int
+    changes: int
 
 
 class Departed(Struct, array_like=True, frozen=True, tag="d"):
@@ -100,6 +108,7 @@ class Ended(Struct, array_like=True, frozen=True, tag="x"):
 
     base: str
     positions: list[int]
+    changes: int
     floor: int = 0
     retired: int = 0
 
@@ -114,6 +123,7 @@ class Marked(Struct, array_like=True, frozen=True, tag="s"):
     version: int
     change: str
     origin: str
+    changes: int
 
 
 FeedItem = Appended | Removed | Joined | Left | Hidden | Departed | Kicked | Erased | Ended | Marked
@@ -283,7 +293,7 @@ class _Device(Struct, array_like=True, frozen=True):
 
 
 def _first(fields: Any) -> bytes:
-    """The value of the only field of an entry."""
+    """The change of an entry of the journal."""
     value: bytes = fields[b"m"] if isinstance(fields, dict) else fields[1]
     return value
 

@@ -30,6 +30,7 @@ PLAN_PART: Final = 5_000
 PLAN_PART_SECONDS: Final = 60
 PROBE_SECONDS: Final = 2.0
 PROBE_KEY: Final = "probe"
+KINDS: Final = ("delivered", "seen", "read")
 
 
 class Compound(Struct, array_like=True, frozen=True, tag="c"):
@@ -279,18 +280,36 @@ class Ingress:
         parts = [Part(log.base, [int(position) - 1, int(position)], 1) for position in found]
         return [entry for range_ in await read(self._core, log.partition, parts) for entry in range_.entries]
 
-    async def copies(self, log: Log, after: int, up_to: int) -> list[tuple[str, int]]:
-        """The compound notifications of which a user's own log has copies there, each with its position."""
-        key = f"{tag(log.partition)}/{log.base}/copies"
-        raw = await self._core.connection.call("ZRANGE", key, f"({after}", up_to, "BYSCORE", "WITHSCORES")
-        return [(text(identity), int(float(position))) for identity, position in raw]
+    async def copies(self, log: Log, after: int, up_to: int, kind: str) -> list[str]:
+        """The compound notifications of which a user's own log has copies there, or had.
+
+        Of a copy that is gone only if it had come so far (`kind`, see `Move`) by then: as the user's
+        receipts have it.
+        """
+        key, call = f"{tag(log.partition)}/{log.base}", self._core.connection.call
+        # In this order, so that one that is just going is in either.
+        live, parted = await asyncio.gather(
+            call("ZRANGE", f"{key}/copies", f"({after}", up_to, "BYSCORE"),
+            call("ZRANGE", f"{key}/parted", f"({after}", up_to, "BYSCORE"),
+        )
+        ended = await call("HMGET", f"{key}/ended", *parted) if parted else []
+        came = KINDS.index(kind)
+        found = [
+            *live,
+            *(id_ for id_, row in zip(parted, ended, strict=True) if row and msgspec.json.decode(row)[came]),
+        ]
+        return list(dict.fromkeys(map(text, found)))
 
     async def next_copy(self, log: Log, after: int) -> int | None:
         """The position of the first such copy after a position."""
-        key = f"{tag(log.partition)}/{log.base}/copies"
-        call = self._core.connection.call
-        raw = await call("ZRANGE", key, f"({after}", "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
-        return int(float(raw[0][1])) if raw else None
+        key, call = f"{tag(log.partition)}/{log.base}", self._core.connection.call
+        raw = await asyncio.gather(
+            *(
+                call("ZRANGE", f"{key}/{part}", f"({after}", "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
+                for part in ("copies", "parted")
+            )
+        )
+        return min((int(float(row[0][1])) for row in raw if row), default=None)
 
     async def group_members(self, partition: int, base: str, after: int, count: int) -> list[tuple[str, int]]:
         """Part of a group's members, or of a deleted group's, in the order they joined.

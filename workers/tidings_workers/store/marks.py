@@ -5,7 +5,9 @@ mark that is repeated changes nothing.
 """
 
 import asyncio
+import random
 import secrets
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -27,7 +29,10 @@ from tidings_workers.store.sends import log_of
 from tidings_workers.store.state import Applied, LogState, apply
 from tidings_workers.store.view import View, read_view
 
-_TRIES: Final = 20
+# Marks of one user from many processes: how long one of them tries, and waits between its tries at most.
+_TRY_SECONDS: Final = 2.0
+_PAUSE_SECONDS: Final = 0.002
+_LONGEST_PAUSE_SECONDS: Final = 0.032
 _POSITIONS: Final = 10_000
 # A change with more than this is not spelt out for gateways and journal: they read the state instead.
 _CHANGE_BYTES: Final = 32 * 1024
@@ -94,11 +99,15 @@ class Marks:
         # Marks of one user that meet in a process take turns: racing, all but one of them would work in vain.
         turn = self._turns.setdefault(self._core.keys.user(tenant, user).base, asyncio.Lock())
         async with turn:
-            for _ in range(_TRIES):
-                result = await self._try(tenant, user, mark, located, origin, token)
-                if result is not None:
-                    return result
-        raise StorageUnavailable("the state changes faster than it can be marked")
+            deadline = time.monotonic() + _TRY_SECONDS
+            pause = _PAUSE_SECONDS
+            while (result := await self._try(tenant, user, mark, located, origin, token)) is None:
+                if time.monotonic() > deadline:
+                    raise StorageUnavailable("the state changes faster than it can be marked")
+                # Other processes mark the same user: apart, so that they do not meet again.
+                await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - jitter
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            return result
 
     async def _try(
         self,

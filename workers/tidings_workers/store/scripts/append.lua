@@ -9,6 +9,9 @@
 
 local tag = KEYS[1]
 local FEED_LENGTH = 1024
+-- Where copies were that are gone: for moves that wait in an ingress meanwhile.
+local KEPT_PARTED = 1000
+local PARTED_MS = 24 * 3600000
 
 local interested = {}
 local outbox = {}
@@ -78,10 +81,10 @@ local function append(base, content, expires, exclude, category)
   return position
 end
 
--- Tell of anything but an append. A gateway that has heard of as many changes as are counted here has
+-- Tell of anything but an append, and how many changes that makes: a gateway that has heard of as many has
 -- missed none; positions show what it missed of the rest.
 local function change(base, item)
-  redis.call('HINCRBY', tag .. '/' .. base, 'changes', 1)
+  item[#item + 1] = redis.call('HINCRBY', tag .. '/' .. base, 'changes', 1)
   route(base, item)
 end
 
@@ -246,7 +249,12 @@ local function take_out(base, position, ended)
   local own = string.sub(base, 1, 2) == 'u/'
   -- For the receipts of a copy, and for erasing the record of what was this user's alone.
   if own then redis.call('HSET', key .. '/ended', id, cjson.encode(counts)) end
-  if not (own and redis.call('ZREM', key .. '/copies', id) == 1) and life ~= -2 then
+  if own and redis.call('ZREM', key .. '/copies', id) == 1 then
+    -- What its user did with it may still be on its way to the record.
+    redis.call('ZADD', key .. '/parted', entry, id)
+    redis.call('ZREMRANGEBYRANK', key .. '/parted', 0, -KEPT_PARTED - 1)
+    redis.call('PEXPIRE', key .. '/parted', PARTED_MS)
+  elseif life ~= -2 then
     redis.call('HSET', record .. '/receipts', 'delivered', counts[1], 'seen', counts[2], 'read', counts[3])
     if life > 0 then redis.call('PEXPIRE', record .. '/receipts', life) end
   end
@@ -287,8 +295,7 @@ local function expire_due(base, limit)
     if take_out(base, tonumber(entry), true) then gone[#gone + 1] = tonumber(entry) end
   end
   if #gone > 0 then
-    redis.call('HINCRBY', key, 'changes', #gone)
-    route(base, { 'x', base, gone })
+    route(base, { 'x', base, gone, redis.call('HINCRBY', key, 'changes', #gone) })
   end
   return #due
 end

@@ -14,8 +14,8 @@ local devices = redis.call('HLEN', key .. '/devices')
 redis.call('HSET', key, 'floor', head, 'trimmed', head)
 redis.call('HINCRBY', key, 'marks', 1)
 redis.call('HINCRBY', key, 'changes', request[2])
-redis.call('HDEL', key, 'seen', 'token', 'marked')
-for _, part in ipairs({ 'state', 'marks', 'delivered', 'devices', 'groups' }) do
+redis.call('HDEL', key, 'seen', 'marked')
+for _, part in ipairs({ 'state', 'marks', 'delivered', 'devices', 'groups', 'parted' }) do
   redis.call('UNLINK', key .. '/' .. part)
 end
 change(base, { 'e', base, tonumber(head) })

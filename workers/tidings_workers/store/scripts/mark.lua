@@ -2,17 +2,20 @@
 -- read, token, time, {{log, state}, ...}, {{log, {field, time, ...}}, ...}, {{log, {field, ...}}, ...},
 -- {{log, kind, spans}, ...}, change, origin}: new states, times to keep, times to drop, what was never seen
 -- or read before, and the change as the gateways get it. Answers {1, state version, changes} when it stands,
--- also when it already did (the token tells), {0} when the state has moved on.
+-- also when it already did (the token in the journal tells), {0} when the state has moved on.
 local request = cmsgpack.unpack(ARGV[1])
 local base, token = request[1], request[5]
 local key = tag .. '/' .. base
-local known = redis.call('HMGET', key, 'marks', 'token', 'changes')
-local version = tonumber(known[1] or '0')
-if known[2] == token then return { 1, version, known[3] or 0 } end
-if version ~= request[4] then return { 0 } end
-version = version + 1
+local known = redis.call('HMGET', key, 'marks', 'changes')
+local version = request[4] + 1
 local number = string.format('%.0f', version)
-redis.call('HSET', key, 'marks', number, 'token', token, 'marked', string.format('%.0f', request[6]))
+if tonumber(known[1] or '0') ~= request[4] then
+  -- If this swap took place it made that version, whatever has followed.
+  local made = redis.call('XRANGE', key .. '/marks', number, number)[1]
+  if made and made[2][4] == token then return { 1, version, known[2] or 0 } end
+  return { 0 }
+end
+redis.call('HSET', key, 'marks', number, 'marked', string.format('%.0f', request[6]))
 for _, field in ipairs(request[7]) do redis.call('HSET', key .. '/state', field[1], field[2]) end
 for _, kept in ipairs(request[8]) do
   for i = 1, #kept[2], 2 do redis.call('HSET', key .. '/times/' .. kept[1], kept[2][i], kept[2][i + 1]) end
@@ -37,7 +40,7 @@ for _, move in ipairs(request[10]) do
 end
 if #moves > 0 then ingest({ { 'v', moves } }) end
 
-redis.call('XADD', key .. '/marks', 'MAXLEN', 100, number .. '-0', 'm', request[11])
+redis.call('XADD', key .. '/marks', 'MAXLEN', 100, number .. '-0', 'm', request[11], 't', token)
 change(base, { 's', base, version, request[11], request[12] })
 flush()
 return { 1, version, redis.call('HGET', key, 'changes') }

@@ -72,6 +72,7 @@ local function retire(base, rule, keep, cursor, gone)
         take_out(base, position)
         -- The record of a copy goes with it, so nobody will ask for the receipts.
         redis.call('HDEL', key .. '/ended', string.sub(entry[2][2], 8, 43))
+        redis.call('ZREM', key .. '/parted', string.sub(entry[2][2], 8, 43))
         gone[#gone + 1] = position
       end
       cursor = position
@@ -106,9 +107,9 @@ local function retire_all(base, rule, gone)
   return next_due
 end
 
--- Keep what retention took apart from what was recalled or ended by itself, and tell the gateways.
+-- Keep what retention took apart from what was recalled or ended by itself. Answers how many changes there are.
 local function note(base, gone)
-  if #gone == 0 then return end
+  if #gone == 0 then return 0 end
   local key = tag .. '/' .. base
   table.sort(gone)
   local pairs_of, fields = {}, {}
@@ -121,7 +122,7 @@ local function note(base, gone)
   if string.sub(base, 1, 2) == 'u/' then redis.call('HDEL', key .. '/times/' .. base, unpack(fields)) end
   local retired = tonumber(redis.call('HGET', key, 'retired') or '0')
   redis.call('HSET', key, 'retired', number(math.max(retired, gone[#gone])))
-  redis.call('HINCRBY', key, 'changes', #gone)
+  return redis.call('HINCRBY', key, 'changes', #gone)
 end
 
 -- Move the floor up to the first live entry. Answers it, and whether there is more to move.
@@ -160,9 +161,9 @@ local function sweep(base, rule)
   if budget <= 0 then return nil end
   local gone = {}
   local due = retire_all(base, rule, gone)
-  note(base, gone)
+  local changes = note(base, gone)
   local floor, more = lift(base)
-  if #gone > 0 then route(base, { 'x', base, gone, floor, gone[#gone] }) end
+  if #gone > 0 then route(base, { 'x', base, gone, changes, floor, gone[#gone] }) end
   if trim_holes(base, floor) or more or not due then return nil end
   local expiring = redis.call('ZRANGE', key .. '/expiring', 0, 0, 'WITHSCORES')[2]
   return math.min(due, tonumber(expiring or due))
