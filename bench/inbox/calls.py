@@ -4,18 +4,25 @@ What is timed is the server's own part of a request: the store's code, which run
 does in the API's, and Valkey on the servers' core. HTTP comes on top; it has figures of its own.
 """
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Final
 
 import msgspec
 
 from bench.measurement import Measurement
+from bench.poller import Stalled
 from bench.server import Server
 from tidings_workers.config import Settings
 from tidings_workers.store import Store
+from tidings_workers.store.keys import ingress
+
+_PATIENCE_SECONDS: Final = 30.0
+_PAUSE_SECONDS: Final = 0.002
 
 
 @contextlib.asynccontextmanager
@@ -54,6 +61,15 @@ async def timed(
     count = len(seconds)
     cpu = {"us_api": own / count * 1e6, "us_valkey": stored / count * 1e6}
     return Measurement(name, median(seconds) * 1e3, "ms", {"count": count, **cpu, **facts})
+
+
+async def dispatched(store: Store) -> None:
+    """Wait until the dispatcher has done all that it was given: receipts, memberships."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while any([await store.redis.xlen(ingress(partition)) for partition in range(store.partitions)]):
+        if time.monotonic() > deadline:
+            raise Stalled(f"the dispatcher was not done within {_PATIENCE_SECONDS:g} s")
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def main_thread_seconds(pid: int) -> float:

@@ -8,7 +8,7 @@ import uvloop
 
 from bench import server
 from bench.inbox import marking
-from bench.inbox.calls import opened
+from bench.inbox.calls import dispatched, opened
 from bench.inbox.world import TO_ALL, fill
 from bench.measurement import Bench, Measurement
 from bench.notifications import CONTENT
@@ -59,6 +59,7 @@ async def _settled(running: Server) -> int:
 
 async def _used(store: Store) -> int:
     """What the data takes, once the dispatcher has nothing more to do."""
+    await dispatched(store)
     before = -1
     while True:
         information = await store.redis.info("memory")

@@ -25,9 +25,9 @@ COUNTS_OF_GROUPS: Final = "counts with many groups"
 PAGE_OF_GROUPS: Final = "list, first page with many groups"
 
 _READER: Final = "reader"
-_SKIMMER: Final = "skimmer"
 # Each of these is a mark of most of the inbox, position by position.
 _CATEGORY_CALLS: Final = 5
+_SKIMMERS: Final = 3
 _OTHER_TENANT: Final = "ten"
 
 
@@ -48,11 +48,16 @@ def inbox(bench: Bench) -> Sequence[Measurement]:
 
 
 class _World(Struct, frozen=True):
-    """Who is there. `clearers` mark everything, in a full inbox and in one of ten."""
+    """Who is there, of a full inbox those who read in order, and those who do not.
+
+    `clearers` mark everything, in a full inbox and in one of ten, `sorters` everything of a category, and
+    `skimmers` have read every second of the newest.
+    """
 
     groups: list[str]
     clearers: list[str]
     sorters: list[str]
+    skimmers: list[str]
     in_some: list[str]
     in_many: list[str]
 
@@ -62,6 +67,7 @@ class _World(Struct, frozen=True):
             [f"group-{index}" for index in range(scale.inbox_groups)],
             [f"clearer-{index}" for index in range(scale.calls)],
             [f"sorter-{index}" for index in range(min(scale.calls, _CATEGORY_CALLS))],
+            [f"skimmer-{index}" for index in range(min(scale.calls, _SKIMMERS))],
             [f"some-{index}" for index in range(scale.calls)],
             [f"many-{index}" for index in range(scale.calls)],
         )
@@ -80,15 +86,22 @@ async def _calls(bench: Bench, running: Server, world: _World) -> tuple[list[Mea
         measured = await _marks(store, running, scale, world, to_all)
         unread = len(sent) - scale.calls
         measured += await listing.lists(store, running, _READER, len(sent), unread, scale.calls)
-        await marking.every_second(store, tenant, _SKIMMER, to_all[: 2 * scale.gaps])
         between = to_all[1 : 2 * scale.calls : 2]
-        measured.append(await marking.one_by_one(store, running, marking.ONE_OF_GAPS, _SKIMMER, between))
+        skimmer, *others = world.skimmers
+        for user in world.skimmers:
+            await marking.every_second(store, tenant, user, to_all[: 2 * scale.gaps])
         measured += await _counts_and_pages(store, running, scale, world)
-    return measured, to_all[1 : 2 * scale.calls : 2]
+        measured.append(await marking.one_by_one(store, running, marking.ONE_OF_GAPS, skimmer, between))
+        rest = (await store.inbox_counts(tenant, others[0])).unread
+        clearing = [(tenant, user) for user in others]
+        measured.append(
+            await marking.everything(store, running, marking.ALL_OF_GAPS, clearing, marking.ALL_READ, rest)
+        )
+    return measured, between
 
 
 async def _populate(store: Store, tenant: str, scale: Scale, world: _World) -> None:
-    members = [_READER, _SKIMMER, *world.clearers, *world.sorters]
+    members = [_READER, *world.clearers, *world.sorters, *world.skimmers]
     await join(store, tenant, dict.fromkeys(world.groups, members))
     await join(store, _OTHER_TENANT, dict.fromkeys(world.groups, world.clearers))
     await fill(store, _OTHER_TENANT, to_groups_and_all(world.groups, 10))
@@ -122,8 +135,8 @@ async def _counts_and_pages(store: Store, running: Server, scale: Scale, world: 
     calls: dict[str, Callable[[], Awaitable[object]]] = {
         COUNTS: partial(store.inbox_counts, tenant, _READER),
         COUNTS_BY_CATEGORY: partial(store.inbox_counts, tenant, _READER, by_category=True),
-        COUNTS_OF_GAPS: partial(store.inbox_counts, tenant, _SKIMMER),
-        PAGE_OF_GAPS: partial(store.inbox, tenant, _SKIMMER, page),
+        COUNTS_OF_GAPS: partial(store.inbox_counts, tenant, world.skimmers[0]),
+        PAGE_OF_GAPS: partial(store.inbox, tenant, world.skimmers[0], page),
         COUNTS_OF_GROUPS: partial(store.inbox_counts, tenant, grouped),
         PAGE_OF_GROUPS: partial(store.inbox, tenant, grouped, page),
     }
