@@ -10,7 +10,7 @@ from tidings.protocol import closing
 from tidings.protocol.rest import MarkInbox
 from tidings_workers.config import Settings
 from tidings_workers.dispatcher import Dispatcher
-from tidings_workers.store import ErasedUser, InboxQuery, StorageUnavailable, Store, erasure
+from tidings_workers.store import ErasedUser, InboxQuery, StorageUnavailable, Store, erasure, settling
 from tidings_workers.store.feeds import Acknowledgement, Arrival
 from tidings_workers.store.keys import tag
 from tidings_workers.store.presence import new_connection_id
@@ -151,7 +151,7 @@ async def test_accepted_before(store: Store, settings: Settings) -> None:
 
 async def test_nobody_carries_it_out(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a dispatcher, or while a gateway does not close a connection, it is to be tried again."""
-    monkeypatch.setattr(erasure, "_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(settling, "WAIT_SECONDS", 0.1)
     await store.feeds.open_feeds("w1-00000000", range(store.partitions))
     connection = await connected(store, "w1-00000000")
     with pytest.raises(StorageUnavailable, match="gateway"):

@@ -189,3 +189,23 @@ async def _status(store: Store, identity: str) -> tuple[str, int | None]:
 
 async def _total(store: Store, user: str) -> int:
     return (await store.inbox_counts("demo", user)).unseen
+
+
+async def test_recall_has_happened(store: Store, dispatcher: Dispatcher) -> None:
+    """When a recall is answered all copies are gone from inboxes and counts."""
+    users = [f"u{n}" for n in range(50)]
+    for _ in range(10):
+        identity = (await store.send("demo", [notification("gone", users=users)])).ids[0]
+        await eventually(partial(_status, store, identity), ("stored", 50))
+        await store.recall("demo", identity)
+        assert [(await store.inbox_counts("demo", user)).unseen for user in users] == [0] * len(users)
+
+
+async def test_stored_means_hidden(store: Store, dispatcher: Dispatcher) -> None:
+    """When a notification is stored it is out of the counts of whom it excludes."""
+    users = [f"u{n}" for n in range(50)]
+    for turn in range(10):
+        accepted = await store.send("demo", [notification("not for them", to_all=True, exclude=users)])
+        await eventually(partial(_status, store, accepted.ids[0]), ("stored", None))
+        assert [(await store.inbox_counts("demo", user)).unseen for user in users] == [0] * len(users)
+        assert (await store.inbox_counts("demo", "else")).unseen == turn + 1

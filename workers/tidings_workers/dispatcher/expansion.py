@@ -201,7 +201,7 @@ class Expansion:
             partition: [["h", base, operation.log, operation.position] for base in bases]
             for partition, bases in self._by_partition(operation.tenant, operation.users).items()
         }
-        yield 1, operations, None
+        yield 1, operations, self._later(self._ingress.stored, operation.tenant, operation.id)
 
     async def _recall(self, operation: Recall) -> AsyncIterator[_Part]:
         done = 0

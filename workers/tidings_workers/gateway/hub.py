@@ -71,7 +71,7 @@ class Hub:
             if topic is None:
                 continue
             if isinstance(item, Appended):
-                exclude = frozenset(item.exclude.split(",")) if item.exclude else _NOBODY
+                exclude = self._excluded(topic, item) if item.exclude else _NOBODY
                 if topic.take(Entry(item.position, item.content.encode(), item.expires, exclude)):
                     touched[topic] = None
                 else:
@@ -82,6 +82,16 @@ class Hub:
             touched.clear()
             self._take_change(topic, item)
         self._flush(touched)
+
+    def _excluded(self, topic: Topic, item: Appended) -> frozenset[str]:
+        """Whom a notification is not for. Their counts leave it out at once, and not only when told so."""
+        names = frozenset(item.exclude.split(","))
+        tenant = topic.log.base.split("/")[1]
+        for name in names:
+            user = self.directory.users.get(self.store.core.keys.user(tenant, name).base)
+            if user is not None:
+                user.hide(item.base, item.position)
+        return names
 
     def _flush(self, topics: Iterable[Topic]) -> None:
         now = milliseconds()

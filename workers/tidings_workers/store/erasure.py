@@ -5,8 +5,7 @@ several keeps its record with its list of recipients, and is in the logs of the 
 """
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -15,18 +14,16 @@ from tidings.protocol import closing
 from tidings_workers.store import intervals
 from tidings_workers.store.core import Core, pack, text
 from tidings_workers.store.counting import survey
-from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.groups import Groups
-from tidings_workers.store.keys import Log, ingress, tag
+from tidings_workers.store.keys import Log, tag
 from tidings_workers.store.presence import Sessions
+from tidings_workers.store.settling import all_applied, until
 from tidings_workers.store.state import LogState
 from tidings_workers.store.view import View, read_view
 
 # Measured on one core of a 2-core machine: a call that takes away so many takes Valkey 9.1 2 ms.
 STEP: Final = 200
 _GROUPS_AT_ONCE: Final = 50
-_WAIT_SECONDS: Final = 5.0
-_LOOK_SECONDS: Final = 0.01
 
 
 class ErasedUser(Struct, frozen=True):
@@ -59,13 +56,13 @@ class Erasure:
         To be repeated then: what was not erased yet counts in the answer of that time.
         """
         log = self._core.keys.user(tenant, user)
-        await self._all_applied()
+        await all_applied(self._core, range(self._core.partitions))
         connections = await self._sessions.disconnect(tenant, user, closing.DISCONNECTED)
         # What their devices acknowledged is stored before the gateways say that they are closed.
-        await _until(lambda: self._are_closed(connections), "a gateway does not close its connections")
+        await until(lambda: self._are_closed(connections), "a gateway does not close its connections")
         memberships = await self._leave_groups(tenant, user, log)
         if memberships:
-            await self._all_applied()
+            await all_applied(self._core, range(self._core.partitions))
 
         view = await read_view(self._core, log)
         logs = view.logs(self._core.keys, tenant, user)
@@ -77,27 +74,6 @@ class Erasure:
             notifications += await self._take_away(tenant, log)
         notifications += await self._take_away(tenant, log)
         return ErasedUser(notifications, marks, memberships, int(answer[1]), len(connections))
-
-    async def _all_applied(self) -> None:
-        """Wait until all that was accepted so far has reached every slot that it is for."""
-        call, partitions = self._core.connection.call, range(self._core.partitions)
-        last = await asyncio.gather(
-            *(call("HGET", f"{tag(part)}/partition", "ingress") for part in partitions)
-        )
-        waiting = {
-            part: text(entry) for part, entry in zip(partitions, last, strict=True) if entry is not None
-        }
-
-        async def done() -> bool:
-            left = await asyncio.gather(
-                *(call("XRANGE", ingress(part), "-", entry, "COUNT", 1) for part, entry in waiting.items())
-            )
-            for part, entries in zip(list(waiting), left, strict=True):
-                if not entries:
-                    del waiting[part]
-            return not waiting
-
-        await _until(done, "no dispatcher does what was accepted")
 
     async def _are_closed(self, connections: Sequence[Any]) -> bool:
         return not await self._sessions.unclosed(connections)
@@ -153,11 +129,3 @@ class Erasure:
             count += int(entries)
             if not more:
                 return count
-
-
-async def _until(done: Callable[[], Awaitable[bool]], otherwise: str) -> None:
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while not await done():
-        if time.monotonic() > deadline:
-            raise StorageUnavailable(otherwise)
-        await asyncio.sleep(_LOOK_SECONDS)

@@ -51,12 +51,13 @@ class Membership(Struct, array_like=True, frozen=True, tag="m"):
 
 
 class Hide(Struct, array_like=True, frozen=True, tag="h"):
-    """Hide one position of the log with base `log` from excluded users."""
+    """Hide one position of the log with base `log` from excluded users; then the notification is stored."""
 
     tenant: str
     log: str
     position: int
     users: list[str]
+    id: str
 
 
 class Recall(Struct, array_like=True, frozen=True, tag="r"):

@@ -37,6 +37,9 @@ _POSITIONS: Final = 10_000
 # A change with more than this is not spelt out for gateways and journal: they read the state instead.
 _CHANGE_BYTES: Final = 32 * 1024
 
+# Stored, or about to be: one log has it already.
+_IN_A_LOG: Final = ("s", "x")
+
 _target: Final = msgspec.json.Decoder(Target)
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -245,7 +248,7 @@ class Marks:
             status, position, to = text(row[0]), int(row[1]), _target.decode(row[2])
             if copy is not None:
                 found[identity] = (own, int(float(copy)))
-            elif status == "s" and position and user not in to.exclude:
+            elif status in _IN_A_LOG and position and user not in to.exclude:
                 log = log_of(core.keys, tenant, to)
                 if log is not None:
                     found[identity] = (log, position)

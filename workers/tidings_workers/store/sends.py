@@ -29,6 +29,7 @@ from tidings_workers.store.keys import (
     partition_of_id,
     tag,
 )
+from tidings_workers.store.settling import all_applied
 
 # One script call stays short: other work of the partition waits for it.
 CALL_BYTES: Final = 256 * 1024
@@ -36,6 +37,8 @@ CALL_ITEMS: Final = 500
 
 _STATUS: Final = {"a": "accepted", "x": "accepted", "s": "stored", "c": "cancelled", "r": "recalled"}
 _HEAD: Final = 53
+# What recall.lua answers then.
+_LEFT_TO_DISPATCHER: Final = 2
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -301,7 +304,11 @@ class Sends:
         return await with_receipts(self._core, tenant, identity, raw) if raw is not None else None
 
     async def recall(self, tenant: str, identity: str) -> bool:
-        """Take a notification back; idempotent. False when this tenant has none such."""
+        """Take a notification back; idempotent. False when this tenant has none such.
+
+        On return it is gone from every inbox. Raises StorageUnavailable when no dispatcher does that in
+        time; it will be done all the same.
+        """
         stored = await self.notification(tenant, identity)
         if stored is None:
             return False
@@ -312,6 +319,8 @@ class Sends:
         found = await self._core.run(
             "recall", partition, f"n/{tenant}/{identity}", base, tenant, identity, durable=True
         )
+        if int(found) == _LEFT_TO_DISPATCHER:
+            await all_applied(self._core, [partition])
         return bool(found)
 
 

@@ -19,7 +19,7 @@ for _, item in ipairs(items) do
       operations[#operations + 1] = { 'c', tenant, id }
       head = header('a', accepted, 0, 0, -1)
     else
-      local position = 0
+      local position, status, stored = 0, 's', now
       if kind == 'l' then
         if string.sub(base, 1, 2) == 'g/' then
           local members = tag .. '/' .. base .. '/members'
@@ -34,11 +34,13 @@ for _, item in ipairs(items) do
         if recipients ~= 0 then
           position = append(base, item[6], item[7], exclude, category)
           if #excluded > 0 then
-            operations[#operations + 1] = { 'h', tenant, base, position, excluded }
+            -- Stored as soon as it is hidden from them: until then their counts have it.
+            status, stored = 'x', 0
+            operations[#operations + 1] = { 'h', tenant, base, position, excluded, id }
           end
         end
       end
-      head = header('s', accepted, now, position, recipients)
+      head = header(status, accepted, stored, position, recipients)
     end
     local content = head .. item[5] .. '\n' .. item[6]
     if item[13] > 0 then

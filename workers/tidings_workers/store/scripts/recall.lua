@@ -1,10 +1,12 @@
 -- Recall a notification whose record is in this partition. ARGV: record key, base of its log or ''
--- (compound), tenant, id. Idempotent. Answers 0 when there is no such record, else 1.
+-- (compound), tenant, id. Idempotent. Answers 0 when there is no such record, 1 when it is recalled, 2 when a
+-- dispatcher does the rest.
 local record = tag .. '/' .. ARGV[1]
 local status = redis.call('GETRANGE', record, 0, 0)
 if status == '' then return 0 end
-if status == 'c' or status == 'r' then return 1 end
 local base, tenant, id = ARGV[2], ARGV[3], ARGV[4]
+if status == 'c' then return 1 end
+if status == 'r' then return base == '' and 2 or 1 end
 if base ~= '' then
   local position = tonumber(redis.call('GETRANGE', record, 27, 42))
   if position > 0 then remove(base, position, id) end
@@ -19,4 +21,4 @@ else
   end
 end
 flush()
-return 1
+return base == '' and status ~= 'a' and 2 or 1

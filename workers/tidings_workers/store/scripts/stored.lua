@@ -1,4 +1,4 @@
--- Every copy of a compound notification is stored. ARGV: record key. A recall meanwhile wins.
+-- A notification is stored for everybody. ARGV: record key. A recall meanwhile wins.
 local record = tag .. '/' .. ARGV[1]
 if redis.call('GETRANGE', record, 0, 0) == 'x' then
   redis.call('SETRANGE', record, 0, 's')
