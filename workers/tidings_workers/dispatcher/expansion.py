@@ -8,12 +8,13 @@ before the first copy is written, and a deleted group's members were set aside w
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from tidings.protocol.notifications import Target
-from tidings_workers.store import Store
+from tidings_workers.store import Store, intervals
 from tidings_workers.store.ingress import (
     PLAN_PART,
     PROBE_KEY,
@@ -29,9 +30,12 @@ from tidings_workers.store.ingress import (
     Step,
     Work,
 )
+from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log, partition_of_id
 
 STEP_USERS: Final = 500
+# How many spans of a log that many read are counted in one step.
+_SPANS: Final = 200
 # Numbers of one operation: more than a plan can have users.
 _NUMBERS: Final = 1_000_000_000
 
@@ -228,31 +232,40 @@ class Expansion:
 
     async def _arrived(self, operation: Arrived) -> AsyncIterator[_Part]:
         number = 0
-        for move in operation.moves:
-            log = self._keys.of(move.log)
+        for (base, kind, users), alike in groupby(operation.moves, _alike):
+            log = self._keys.of(base)
+            moves = list(alike)
             # Numbers rise by positions, not by what is found there: a recall must not shift the steps.
             if log.name != "user":
-                number += 1
-                yield number, {log.partition: [await self._moved(log, move)]}, None
+                for start in range(0, len(moves), _SPANS):
+                    number += 1
+                    row = await self._moved(log, kind, users, moves[start : start + _SPANS])
+                    yield number, {log.partition: [row]}, None
                 continue
-            after = move.after
-            while (found := await self._ingress.next_copy(log, after)) is not None and found <= move.up_to:
-                after = (found - 1) // STEP_USERS * STEP_USERS
-                up_to = min(after + STEP_USERS, move.up_to)
-                after = max(after, move.after)
-                copies = await self._ingress.copies(log, after, up_to, move.kind)
-                yield number + up_to - move.after, self._copied(move, copies), None
-                after = up_to
-            number += move.up_to - move.after
+            for move in moves:
+                after = move.after
+                while (found := await self._ingress.next_copy(log, after)) is not None:
+                    if found > move.up_to:
+                        break
+                    after = (found - 1) // STEP_USERS * STEP_USERS
+                    up_to = min(after + STEP_USERS, move.up_to)
+                    after = max(after, move.after)
+                    copies = await self._ingress.copies(log, after, up_to, move.kind)
+                    yield number + up_to - move.after, self._copied(move, copies), None
+                    after = up_to
+                number += move.up_to - move.after
 
-    async def _moved(self, log: Log, move: Move) -> list[Any]:
-        """A move over a log that many read: but for those whom some of its entries exclude."""
-        excluded = []
-        for entry in await self._ingress.excludes(log, move.after, move.up_to):
-            count = sum(user in entry.exclude for user in move.users)
-            if count:
-                excluded.append([entry.position, count])
-        return ["t", log.base, move.kind, move.after, move.up_to, len(move.users), excluded]
+    async def _moved(self, log: Log, kind: str, users: Sequence[str], moves: Sequence[Move]) -> list[Any]:
+        """Moves of the same users over a log that many read: but for those whom some entries exclude."""
+        bounds: Bounds = []
+        for move in moves:
+            intervals.add(bounds, move.after, move.up_to)
+        fewer = []
+        for entry in await self._ingress.excludes(log, bounds[0], bounds[-1]):
+            count = sum(user in entry.exclude for user in users)
+            if count and intervals.contains(bounds, entry.position):
+                fewer.append([entry.position, count])
+        return ["t", log.base, kind, bounds, len(users), fewer]
 
     @staticmethod
     def _copied(move: Move, copies: Sequence[str]) -> dict[int, list[list[Any]]]:
@@ -271,3 +284,7 @@ class Expansion:
             log = self._keys.user(tenant, user)
             bases.setdefault(log.partition, []).append(log.base)
         return bases
+
+
+def _alike(move: Move) -> tuple[str, str, list[str]]:
+    return move.log, move.kind, move.users

@@ -106,7 +106,8 @@ end
 
 local function tree_key(base, kind) return tag .. '/' .. base .. '/receipts/' .. kind end
 
-local function tree_point(key, at, count)
+-- The tree's size, made large enough for a position.
+local function tree_size(key, at)
   local size = tonumber(redis.call('HGET', key, 'n') or TREE)
   while at > size do
     local whole = redis.call('HGET', key, string.format('%.0f', size))
@@ -114,17 +115,32 @@ local function tree_point(key, at, count)
     if whole then redis.call('HSET', key, string.format('%.0f', size), whole) end
     redis.call('HSET', key, 'n', string.format('%.0f', size))
   end
-  while at <= size do
-    redis.call('HINCRBY', key, string.format('%.0f', at), count)
-    at = at + low_bit(at)
-  end
+  return size
 end
 
--- So many users more for the positions after < p <= up_to.
-local function tree_add(base, kind, after, up_to, count)
+-- So many users more for the positions of a set, and fewer for some of them: {{position, count}, ...}.
+-- What lies close together cancels out in the nodes above it, so each node is written once, if at all.
+local function tree_add(base, kind, bounds, count, fewer)
   local key = tree_key(base, kind)
-  tree_point(key, after + 1, count)
-  tree_point(key, up_to + 1, -count)
+  local size = tree_size(key, bounds[#bounds] + 1)
+  local sums = {}
+  local function point(at, more)
+    while at <= size do
+      sums[at] = (sums[at] or 0) + more
+      at = at + low_bit(at)
+    end
+  end
+  for i = 1, #bounds, 2 do
+    point(bounds[i] + 1, count)
+    point(bounds[i + 1] + 1, -count)
+  end
+  for _, row in ipairs(fewer) do
+    point(row[1], -row[2])
+    point(row[1] + 1, row[2])
+  end
+  for node, sum in pairs(sums) do
+    if sum ~= 0 then redis.call('HINCRBY', key, string.format('%.0f', node), string.format('%.0f', sum)) end
+  end
 end
 
 local function tree_get(base, kind, position)

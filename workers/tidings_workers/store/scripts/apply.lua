@@ -7,7 +7,7 @@
 --   {'r', base, id}                            take back the user's own copy
 --   {'p', key, token}                          answer a probe
 --   {'v', record, kind, count}                 so many more users of a compound notification
---   {'t', base, kind, after, up to, count, {{position, count}}}  so many more users of a log's positions,
+--   {'t', base, kind, positions, count, {{position, count}}}  so many more users of a set of a log's positions,
 --                                              but for those whom some of them excluded
 
 local request = cmsgpack.unpack(ARGV[1])
@@ -80,9 +80,6 @@ for _, step in ipairs(request[2]) do
         -- What has ended by now keeps the receipts that it had.
         expire_due(base, 200)
         tree_add(base, operation[3], operation[4], operation[5], operation[6])
-        for _, excluded in ipairs(operation[7]) do
-          tree_add(base, operation[3], excluded[1] - 1, excluded[1], -excluded[2])
-        end
       end
       count = count + 1
     end
