@@ -1,0 +1,230 @@
+"""What the feeds lose of marks, recalls and memberships: every device comes to the same counts within 3 s."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.gateway.conftest import TokenMaker
+from tests.gateway.test_healing import HEALED_SECONDS, interest, lose_feeds
+from tests.support.faults import FaultProxy
+from tests.support.realtime import Client, Realtime, delivered, running_gateway
+from tests.support.sending import eventually, notification
+from tests.support.valkey import free_port
+from tidings.protocol.rest import MarkInbox
+from tidings_workers.config import Settings
+from tidings_workers.store import Store
+from tidings_workers.store.view import read_view
+
+Frame = dict[str, Any]
+REFUSED_SECONDS = 2.6
+
+
+@pytest.fixture
+async def elsewhere(settings: Settings, token: TokenMaker) -> AsyncIterator[Realtime]:
+    """A second gateway on the same store."""
+    other = msgspec.structs.replace(settings, realtime_port=free_port())
+    async with running_gateway(other):
+        yield Realtime(other.realtime_port, token)
+
+
+@pytest.fixture
+async def proxy(redis_url: str) -> AsyncIterator[FaultProxy]:
+    async with FaultProxy(redis_url) as running:
+        yield running
+
+
+@pytest.fixture
+async def afar(settings: Settings, proxy: FaultProxy, token: TokenMaker) -> AsyncIterator[Realtime]:
+    """A gateway behind the proxy."""
+    other = msgspec.structs.replace(settings, redis_url=proxy.url, realtime_port=free_port())
+    async with running_gateway(other):
+        yield Realtime(other.realtime_port, token)
+
+
+async def send(store: Store, *titles: str, **target: Any) -> list[str]:
+    """Accept notifications; their ids."""
+    return (await store.send("demo", [notification(title, **target) for title in titles])).ids
+
+
+async def told(device: Client) -> Frame | None:
+    """The last counts that a device was told, all frames up to now read."""
+    await device.settle()
+    counts: list[Frame] = [frame["counts"] for frame in device.frames if "counts" in frame]
+    return counts[-1]
+
+
+async def converge(store: Store, *devices: Client) -> None:
+    """Every device is told the counts of the store, in time."""
+    counts = msgspec.to_builtins(await store.inbox_counts("demo", "ana"))
+    began = time.monotonic()
+    for device in devices:
+        await eventually(partial(told, device), counts)
+    assert time.monotonic() - began < HEALED_SECONDS
+
+
+async def marked(device: Client, **fields: Any) -> Frame:
+    """Mark by a frame; its answer, with or without success."""
+    await device.send("mark", ref="mine", **fields)
+    while (frame := await device.next()).get("ref") != "mine":
+        pass
+    return frame
+
+
+async def ended(store: Store) -> bool:
+    """Whether the user's slot knows that the membership has ended."""
+    view = await read_view(store.core, store.core.keys.user("demo", "ana"))
+    return "team" in view.memberships and view.memberships["team"][-1][1] >= 0
+
+
+async def test_feeds_lost_among_marks(store: Store, realtime: Realtime, elsewhere: Realtime) -> None:
+    """Devices on two gateways agree with the store, and know every change, whatever feeds were lost."""
+    ids = await send(store, *map(str, range(12)), users=["ana"])
+    async with (
+        realtime.user("ana") as phone,
+        realtime.user("ana") as tablet,
+        elsewhere.user("ana") as laptop,
+    ):
+        for turn in range(0, 12, 4):
+            await lose_feeds(store)
+            mark = MarkInbox(state="read", ids=(ids[turn],))
+            await store.mark("demo", "ana", mark)
+            answer = await marked(phone, state="seen", ids=[ids[turn + 1]])
+            await lose_feeds(store)
+            assert (await marked(laptop, state="archived", ids=[ids[turn + 2]]))["type"] == "state"
+            assert [change["id"] for change in answer["changes"]] == [ids[turn + 1]]
+            await converge(store, phone, tablet, laptop)
+        everything = {identity for turn in range(0, 12, 4) for identity in ids[turn : turn + 3]}
+        for device in (phone, tablet, laptop):
+            changes = [change for frame in device.frames for change in frame.get("changes", ())]
+            assert {change["id"] for change in changes} == everything
+            versions = [frame["counts"]["version"] for frame in device.frames if "counts" in frame]
+            assert versions == sorted(versions)
+
+
+async def test_a_mark_lost_with_a_message(store: Store, realtime: Realtime) -> None:
+    """A mark that a feed lost is found as well when a later message shows the hole."""
+    log = store.core.keys.user("demo", "ana")
+    (zero,) = await send(store, "zero", users=["ana"])
+    async with realtime.user("ana") as phone:
+        gateways = await store.redis.smembers(interest(log))
+        await store.redis.delete(interest(log))
+        await send(store, "one", users=["ana"])
+        await store.mark("demo", "ana", MarkInbox(state="read", ids=(zero,)))
+        await store.redis.sadd(interest(log), *gateways)
+        await send(store, "two", users=["ana"])
+
+        async def counts() -> Any:
+            return (await marked(phone, state="seen", ids=["none"]))["counts"]
+
+        await eventually(counts, msgspec.to_builtins(await store.inbox_counts("demo", "ana")))
+        assert delivered(phone.frames) == [("user", 2), ("user", 3)]
+        (change,) = [change for frame in phone.frames for change in frame.get("changes", ())]
+        assert (change["id"], change["state"]) == (zero, "read")
+
+
+async def test_a_lost_recall(store: Store, realtime: Realtime, elsewhere: Realtime) -> None:
+    """A recall that no feed told of makes every device ask again, for nobody knows which it was."""
+    (one, _) = await send(store, "one", "two", users=["ana"])
+    async with realtime.user("ana") as phone, elsewhere.user("ana") as laptop:
+        await lose_feeds(store)
+        await store.recall("demo", one)
+        await converge(store, phone, laptop)
+        for device in (phone, laptop):
+            assert any(frame.get("reload") for frame in device.frames)
+
+
+async def test_more_marks_than_the_journal_has(store: Store, realtime: Realtime, elsewhere: Realtime) -> None:
+    """Who missed more marks than are known one by one is told to ask for the inbox again."""
+    (one,) = await send(store, "one", users=["ana"])
+    async with realtime.user("ana") as phone, elsewhere.user("ana") as laptop:
+        await lose_feeds(store)
+        for turn in range(121):
+            await store.mark("demo", "ana", MarkInbox(state="unread" if turn % 2 else "read", ids=(one,)))
+        await converge(store, phone, laptop)
+        for device in (phone, laptop):
+            assert any(frame.get("reload") for frame in device.frames)
+
+
+@pytest.mark.usefixtures("working")
+async def test_a_membership_that_nobody_heard_of(store: Store, realtime: Realtime) -> None:
+    """What came in a membership that began and ended unheard counts, and the devices ask for it."""
+    async with realtime.user("ana") as phone:
+        await lose_feeds(store)
+        await store.change_members("demo", "team", ["ana"], [])
+        await send(store, "one", "two", groups=["team"])
+        await store.change_members("demo", "team", [], ["ana"])
+        await eventually(lambda: ended(store), True)
+        await converge(store, phone)
+        assert any(frame.get("reload") for frame in phone.frames)
+        assert (await store.inbox_counts("demo", "ana")).unread == 2
+
+
+@pytest.mark.usefixtures("working")
+async def test_memberships_of_a_moment(store: Store, realtime: Realtime) -> None:
+    """However short memberships are, what came in them counts on the gateway as it does in the store."""
+    async with realtime.user("ana") as phone:
+        for turn in range(20):
+            await store.change_members("demo", f"team-{turn}", ["ana"], [])
+            await send(store, "one", groups=[f"team-{turn}"])
+            await store.change_members("demo", f"team-{turn}", [], ["ana"])
+
+        async def asked() -> Any:
+            return (await marked(phone, state="seen", ids=["none"]))["counts"]
+
+        async def unread() -> int:
+            return (await store.inbox_counts("demo", "ana")).unread
+
+        await eventually(unread, 20)
+        await eventually(asked, msgspec.to_builtins(await store.inbox_counts("demo", "ana")))
+
+
+async def test_recalled_while_opening(store: Store, proxy: FaultProxy, afar: Realtime) -> None:
+    """What is recalled while a slow connection opens does not count for good."""
+    async with afar.user("bob") as bob:
+        # The gateway reads its feeds by now.
+        await send(store, "zero", users=["bob"])
+        await bob.titles(1)
+    (one, _) = await send(store, "one", "two", users=["ana"])
+    log = store.core.keys.user("demo", "ana")
+    proxy.latency = 0.1
+    opening = asyncio.ensure_future(_counted(afar, store))
+    await eventually(lambda: store.redis.scard(interest(log)), 1)
+    # The answer is on its way, slowly; what the feed brings overtakes it.
+    proxy.latency = 0
+    await store.recall("demo", one)
+    assert await opening == 1
+
+
+async def _counted(gateway: Realtime, store: Store) -> int:
+    """Open, wait until nothing is under way, and ask how much is unread."""
+    async with gateway.user("ana") as phone:
+        await converge(store, phone)
+        answer = await marked(phone, state="seen", ids=["none"])
+        unread: int = answer["counts"]["unread"]
+        return unread
+
+
+async def test_marks_while_the_storage_is_away(store: Store, proxy: FaultProxy, afar: Realtime) -> None:
+    """A mark is refused in time while nothing comes through, later ones at once; then they work again."""
+    (one,) = await send(store, "one", users=["ana"])
+    async with afar.user("ana") as phone:
+        proxy.black_hole = True
+        for limit in (REFUSED_SECONDS, 0.5, 0.5):
+            began = time.monotonic()
+            refused = await marked(phone, state="read", ids=[one])
+            assert (refused["type"], refused["code"]) == ("error", "storage_unavailable")
+            assert time.monotonic() - began < limit
+        proxy.black_hole = False
+        proxy.reset()
+
+        async def answered() -> Any:
+            return (await marked(phone, state="read", ids=[one]))["type"]
+
+        await eventually(answered, "state")
+        await converge(store, phone)
+        assert (await store.inbox_counts("demo", "ana")).unread == 0
