@@ -18,6 +18,7 @@ from bench.websocket import client, open_all
 from tidings.protocol.notifications import CreateNotification, Target
 from tidings_workers.store import Store
 
+FIRST: Final = "memory of a user's first notification"
 DIRECT: Final = "memory of a direct notification"
 DIRECT_WITH_CATEGORY: Final = "memory of a direct notification with a category"
 BROADCAST: Final = "memory of a notification to all"
@@ -85,10 +86,11 @@ async def _notifications(running: Server, count: int) -> list[Measurement]:
                 content = {**CONTENT, "category": category}
                 await store.send(running.tenant, [CreateNotification(to=to, **content) for to in some])
 
-        users = [Target(users=(f"user-{index % _USERS}",)) for index in range(count)]
-        # What the first notification of a user makes is not the notification's.
-        await send(users[:_USERS], None)
+        # What a user's first notification makes, a log above all, is not the next one's.
+        newcomers = [Target(users=(f"user-{index}",)) for index in range(count)]
+        users = [newcomers[index % _USERS] for index in range(count)]
         return [
+            await _growth(store, FIRST, count, lambda: send(newcomers, None)),
             await _growth(store, DIRECT, count, lambda: send(users, None)),
             await _growth(store, DIRECT_WITH_CATEGORY, count, lambda: send(users, "orders")),
             await _growth(store, BROADCAST, count, lambda: send([TO_ALL] * count, "orders")),

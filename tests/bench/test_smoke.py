@@ -13,11 +13,12 @@ from bench.references import compiler
 from tests.support.tree import ROOT
 
 
+@pytest.mark.timeout(240)  # a dozen servers start and stop, one after the other
 @pytest.mark.skipif(compiler() is None, reason="one of the references is a C program")
 def test_measures_everything_that_has_a_bar(tmp_path: Path) -> None:
     """A quick run ends well, with nothing lost on the way and a verdict on every bar."""
     subprocess.run(
-        [sys.executable, "-m", "bench", "--quick", "--output", tmp_path], cwd=ROOT, check=True, timeout=100
+        [sys.executable, "-m", "bench", "--quick", "--output", tmp_path], cwd=ROOT, check=True, timeout=200
     )
 
     (written,) = tmp_path.glob("*.json")
