@@ -110,14 +110,15 @@ def field(kind: Kind, position: int) -> str:
     return f"{kind[0]}{position}"
 
 
-def apply(log: LogState, state: State, wanted: Bounds, at: int) -> Applied:
+def apply(log: LogState, state: State, wanted: Bounds, at: int, *, one_by_one: bool = True) -> Applied:
     """Change the state of the wanted positions at a time (ms, later than any before) in place.
 
-    The first time of a kind wins: what has it already is left as it is.
+    The first time of a kind wins: what has it already is left as it is. `one_by_one`: where it changes few
+    positions, each may have its own time.
     """
     if state in _SETS:
-        return _set(log, _SETS[state], wanted, at)
-    return _clear(log, _CLEARS[state], wanted, at)
+        return _set(log, _SETS[state], wanted, at, SWEEP if one_by_one else 0)
+    return _clear(log, _CLEARS[state], wanted, at, CLEAR if one_by_one else 0)
 
 
 def put(log: LogState, state: State, changed: Bounds) -> None:
@@ -128,12 +129,12 @@ def put(log: LogState, state: State, changed: Bounds) -> None:
         intervals.take(log.having(kind), changed)
 
 
-def _set(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int) -> Applied:
+def _set(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int, limit: int) -> Applied:
     applied = Applied(intervals.minus(wanted, log.having(kinds[0])), [], [], {})
     for kind in kinds:
         fresh = intervals.minus(wanted, log.having(kind))
         intervals.put(log.having(kind), fresh)
-        if intervals.size(fresh) <= SWEEP:
+        if intervals.size(fresh) <= limit:
             applied.times += [field(kind, position) for position in _each(fresh)]
         else:
             # Along what was wanted, not what was new: one run, not as many as there were exceptions.
@@ -149,7 +150,7 @@ def _set(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int) -> App
     return applied
 
 
-def _clear(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int) -> Applied:
+def _clear(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int, limit: int) -> Applied:
     applied = Applied(intervals.common(wanted, log.having(kinds[0])), [], [], {})
     for kind in kinds:
         gone = intervals.common(wanted, log.having(kind))
@@ -162,7 +163,7 @@ def _clear(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int) -> A
                 for run in runs
                 for after, up_to in intervals.pairs(intervals.minus([run.after, run.up_to], gone))
             ]
-        if intervals.size(gone) <= CLEAR:
+        if intervals.size(gone) <= limit:
             applied.dropped += [field(kind, position) for position in _each(gone)]
         else:
             hull = intervals.common(wanted, [gone[0], gone[-1]])
