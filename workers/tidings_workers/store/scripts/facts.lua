@@ -1,5 +1,6 @@
 -- Shared by the scripts that give a gateway a log's facts: {head, floor, holes, changes, expiring, retired}.
--- `expiring`: position and time in turn, of what ends by itself, or has ended just now.
+-- `expiring`: position and time in turn, of what ends by itself next, or has ended just now. A thousand at most: of
+-- what ends later a gateway hears when it is taken out.
 local function facts(base)
   local key = tag .. '/' .. base
   expire_some(base)
@@ -7,6 +8,6 @@ local function facts(base)
   return {
     known[1] or 0, known[2] or 0,
     redis.call('ZRANGE', key .. '/holes', '(' .. (known[2] or 0), '+inf', 'BYSCORE'), known[3] or 0,
-    redis.call('ZRANGE', key .. '/expiring', 0, -1, 'WITHSCORES'), known[4] or 0,
+    redis.call('ZRANGE', key .. '/expiring', 0, 999, 'WITHSCORES'), known[4] or 0,
   }
 end
