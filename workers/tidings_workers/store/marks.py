@@ -8,8 +8,7 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -18,33 +17,27 @@ from msgspec import Struct
 
 from tidings.protocol import limits
 from tidings.protocol.frames import Counts, Mark, State
-from tidings.protocol.notifications import Target
 from tidings.protocol.rest import MarkInbox
 from tidings_workers.store import intervals
-from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.core import Core, pack
 from tidings_workers.store.counting import counts_of, inbox_counts, queries_of, survey
 from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.intervals import Bounds
-from tidings_workers.store.keys import Log, milliseconds, partition_of_id, tag
-from tidings_workers.store.sends import log_of
+from tidings_workers.store.keys import Log, milliseconds
 from tidings_workers.store.state import Applied, LogState, apply
 from tidings_workers.store.view import View, read_view
+from tidings_workers.store.wanted import locate, narrow, wanted_by
 
 # Marks of one user from many processes: how long one of them tries, and waits between its tries at most.
 _TRY_SECONDS: Final = 2.0
 _PAUSE_SECONDS: Final = 0.002
 _LONGEST_PAUSE_SECONDS: Final = 0.032
-_POSITIONS: Final = 10_000
 # More times than a mark by ids has are not kept one by one: a few in each of many logs are many. Measured: a
 # mark of 36,000 in 400 groups held Valkey 9.1 up for 300 ms with them.
 _TIMES: Final = 2 * limits.MARK_IDS
 # A change with more than this is not spelt out for gateways and journal: they read the state instead.
 _CHANGE_BYTES: Final = 32 * 1024
 
-# Stored, or about to be: one log has it already.
-_IN_A_LOG: Final = ("s", "x")
-
-_target: Final = msgspec.json.Decoder(Target)
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -80,14 +73,6 @@ class MarkResult(Struct, frozen=True):
     change: Change | None
 
 
-class _Wanted(Struct):
-    """What a mark is about: positions by base, and where single ones were named, the id of each."""
-
-    positions: dict[str, Bounds]
-    ids: dict[tuple[str, int], str]
-    unknown: list[str]
-
-
 class Marks:
     """Marking what is in users' inboxes."""
 
@@ -102,7 +87,7 @@ class Marks:
         has to be there.
         """
         token = secrets.token_hex(8)
-        located = await self._locate(tenant, user, mark.ids) if mark.ids is not None else {}
+        located = await locate(self._core, tenant, user, mark.ids) if mark.ids is not None else {}
         # Marks of one user that meet in a process take turns: racing, all but one of them would work in vain.
         turn = self._turns.setdefault(self._core.keys.user(tenant, user).base, asyncio.Lock())
         async with turn:
@@ -130,9 +115,9 @@ class Marks:
         own = core.keys.user(tenant, user)
         view = await read_view(core, own)
         logs = view.logs(core.keys, tenant, user)
-        wanted = _wanted(view, logs, mark, located)
+        wanted = wanted_by(view, logs, mark, located)
         if mark.category is not None:
-            await self._narrow(wanted, logs, mark.category)
+            await narrow(core, wanted, logs, mark.category)
         at = max(milliseconds(), view.marked_at + 1)
         states = dict(view.states)
         applied = _apply(view.states, states, wanted.positions, mark.state, at)
@@ -207,92 +192,6 @@ class Marks:
         stands, *rest = await self._core.run("mark", own.partition, pack(request), durable=True)
         return (int(rest[0]), int(rest[1])) if stands else None
 
-    async def _narrow(self, wanted: _Wanted, logs: Mapping[str, Log], category: str) -> None:
-        """Keep of what is wanted only the positions of a category."""
-
-        async def of_log(base: str, bounds: Bounds) -> Bounds:
-            found: list[int] = []
-            for after, up_to in intervals.pairs(bounds):
-                while True:
-                    request = pack([base, category, after, up_to, _POSITIONS])
-                    part = await self._core.run("positions", logs[base].partition, request)
-                    found += part
-                    if len(part) < _POSITIONS:
-                        break
-                    after = part[-1]  # noqa: PLW2901 - goes on behind what was found
-            return intervals.of(found)
-
-        narrowed = await asyncio.gather(*(of_log(*item) for item in wanted.positions.items()))
-        wanted.positions = dict(zip(wanted.positions, narrowed, strict=True))
-
-    async def _locate(self, tenant: str, user: str, ids: Sequence[str]) -> dict[str, tuple[Log, int]]:
-        """Where the notifications are that are this user's, or may be: membership is judged later."""
-        core, own = self._core, self._core.keys.user(tenant, user)
-        names = list(dict.fromkeys(ids))
-        parts: dict[int, list[str]] = {}
-        for identity in names:
-            partition = partition_of_id(identity)
-            if partition is not None and partition < core.partitions:
-                parts.setdefault(partition, []).append(identity)
-        if not parts:
-            return {}
-        known = [identity for part in parts.values() for identity in part]
-        copies, *answers = await asyncio.gather(
-            core.connection.call("ZMSCORE", f"{tag(own.partition)}/{own.base}/copies", *known),
-            *(
-                core.run("locate", partition, pack([[tenant, identity] for identity in part]))
-                for partition, part in parts.items()
-            ),
-        )
-        now = milliseconds()
-        found: dict[str, tuple[Log, int]] = {}
-        for identity, copy, row in zip(known, copies, (row for rows in answers for row in rows), strict=True):
-            if row is None or (row[3] and _ms(row[3]) <= now):
-                continue
-            status, position, to = text(row[0]), int(row[1]), _target.decode(row[2])
-            if copy is not None:
-                found[identity] = (own, int(float(copy)))
-            elif status in _IN_A_LOG and position and user not in to.exclude:
-                log = log_of(core.keys, tenant, to)
-                if log is not None:
-                    found[identity] = (log, position)
-        return found
-
-
-def _wanted(
-    view: View, logs: Mapping[str, Log], mark: Mark | MarkInbox, located: Mapping[str, tuple[Log, int]]
-) -> _Wanted:
-    if mark.ids is not None:
-        return _wanted_ids(view, logs, mark.ids, located)
-    if mark.up_to is not None:
-        names = {log.name: log for log in logs.values()}
-        positions = {
-            names[name].base: intervals.common(view.visible(names[name]), intervals.up_to(position))
-            for name, position in mark.up_to.items()
-            if name in names
-        }
-        return _Wanted(positions, {}, [name for name in mark.up_to if name not in names])
-    return _Wanted({base: view.visible(log) for base, log in logs.items()}, {}, [])
-
-
-def _wanted_ids(
-    view: View, logs: Mapping[str, Log], ids: Iterable[str], located: Mapping[str, tuple[Log, int]]
-) -> _Wanted:
-    positions: dict[str, list[int]] = {}
-    names: dict[tuple[str, int], str] = {}
-    unknown: list[str] = []
-    visible: dict[str, Bounds] = {}
-    for identity in dict.fromkeys(ids):
-        log, position = located.get(identity, (None, 0))
-        if log is not None and log.base in logs:
-            seen = visible.setdefault(log.base, view.visible(log))
-            if intervals.contains(seen, position):
-                positions.setdefault(log.base, []).append(position)
-                names[log.base, position] = identity
-                continue
-        unknown.append(identity)
-    return _Wanted({base: intervals.of(found) for base, found in positions.items()}, names, unknown)
-
 
 def _end(spans: Bounds, head: int) -> int:
     return min(spans[-1], head) if spans else 0
@@ -355,7 +254,3 @@ def _change(
         reached = {name: min(position, ends[name]) for name, position in mark.up_to.items() if name in ends}
         return Change(mark.state, at, positions, up_to=reached)
     return Change(mark.state, at, positions, up_to=dict(ends), all=True, category=mark.category)
-
-
-def _ms(moment: bytes) -> int:
-    return round(datetime.fromisoformat(text(moment)).timestamp() * 1000)

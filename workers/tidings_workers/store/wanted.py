@@ -1,0 +1,129 @@
+"""What a mark is about: from ids, ends or everything to positions of a user's logs.
+
+What is not the user's is left out and said so. Positions may reach past the ends of the logs.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from tidings.protocol.frames import Mark
+from tidings.protocol.notifications import Target
+from tidings.protocol.rest import MarkInbox
+from tidings_workers.store import intervals
+from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.intervals import Bounds
+from tidings_workers.store.keys import Log, milliseconds, partition_of_id, tag
+from tidings_workers.store.sends import log_of
+from tidings_workers.store.view import View
+
+_POSITIONS: Final = 10_000
+# Stored, or about to be: one log has it already.
+_IN_A_LOG: Final = ("s", "x")
+
+_target: Final = msgspec.json.Decoder(Target)
+
+
+class Wanted(Struct):
+    """What a mark is about: positions by base, and where single ones were named, the id of each."""
+
+    positions: dict[str, Bounds]
+    ids: dict[tuple[str, int], str]
+    unknown: list[str]
+
+
+async def locate(core: Core, tenant: str, user: str, ids: Sequence[str]) -> dict[str, tuple[Log, int]]:
+    """Where the notifications are that are this user's, or may be: membership is judged later."""
+    own = core.keys.user(tenant, user)
+    names = list(dict.fromkeys(ids))
+    parts: dict[int, list[str]] = {}
+    for identity in names:
+        partition = partition_of_id(identity)
+        if partition is not None and partition < core.partitions:
+            parts.setdefault(partition, []).append(identity)
+    if not parts:
+        return {}
+    known = [identity for part in parts.values() for identity in part]
+    copies, *answers = await asyncio.gather(
+        core.connection.call("ZMSCORE", f"{tag(own.partition)}/{own.base}/copies", *known),
+        *(
+            core.run("locate", partition, pack([[tenant, identity] for identity in part]))
+            for partition, part in parts.items()
+        ),
+    )
+    now = milliseconds()
+    found: dict[str, tuple[Log, int]] = {}
+    for identity, copy, row in zip(known, copies, (row for rows in answers for row in rows), strict=True):
+        if row is None or (row[3] and _ms(row[3]) <= now):
+            continue
+        status, position, to = text(row[0]), int(row[1]), _target.decode(row[2])
+        if copy is not None:
+            found[identity] = (own, int(float(copy)))
+        elif status in _IN_A_LOG and position and user not in to.exclude:
+            log = log_of(core.keys, tenant, to)
+            if log is not None:
+                found[identity] = (log, position)
+    return found
+
+
+def wanted_by(
+    view: View, logs: Mapping[str, Log], mark: Mark | MarkInbox, located: Mapping[str, tuple[Log, int]]
+) -> Wanted:
+    """What a mark is about; of single notifications only those that were `located`."""
+    if mark.ids is not None:
+        return _by_ids(view, logs, mark.ids, located)
+    if mark.up_to is not None:
+        names = {log.name: log for log in logs.values()}
+        positions = {
+            names[name].base: intervals.common(view.visible(names[name]), intervals.up_to(position))
+            for name, position in mark.up_to.items()
+            if name in names
+        }
+        return Wanted(positions, {}, [name for name in mark.up_to if name not in names])
+    return Wanted({base: view.visible(log) for base, log in logs.items()}, {}, [])
+
+
+def _by_ids(
+    view: View, logs: Mapping[str, Log], ids: Iterable[str], located: Mapping[str, tuple[Log, int]]
+) -> Wanted:
+    positions: dict[str, list[int]] = {}
+    names: dict[tuple[str, int], str] = {}
+    unknown: list[str] = []
+    visible: dict[str, Bounds] = {}
+    for identity in dict.fromkeys(ids):
+        log, position = located.get(identity, (None, 0))
+        if log is not None and log.base in logs:
+            seen = visible.setdefault(log.base, view.visible(log))
+            if intervals.contains(seen, position):
+                positions.setdefault(log.base, []).append(position)
+                names[log.base, position] = identity
+                continue
+        unknown.append(identity)
+    return Wanted({base: intervals.of(found) for base, found in positions.items()}, names, unknown)
+
+
+async def narrow(core: Core, wanted: Wanted, logs: Mapping[str, Log], category: str) -> None:
+    """Keep of what is wanted only the positions of a category."""
+
+    async def of_log(base: str, bounds: Bounds) -> Bounds:
+        found: list[int] = []
+        for after, up_to in intervals.pairs(bounds):
+            while True:
+                request = pack([base, category, after, up_to, _POSITIONS])
+                part = await core.run("positions", logs[base].partition, request)
+                found += part
+                if len(part) < _POSITIONS:
+                    break
+                after = part[-1]  # noqa: PLW2901 - goes on behind what was found
+        return intervals.of(found)
+
+    narrowed = await asyncio.gather(*(of_log(*item) for item in wanted.positions.items()))
+    wanted.positions = dict(zip(wanted.positions, narrowed, strict=True))
+
+
+def _ms(moment: bytes) -> int:
+    return round(datetime.fromisoformat(text(moment)).timestamp() * 1000)
