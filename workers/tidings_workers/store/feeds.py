@@ -229,13 +229,10 @@ class Feeds:
         """What was marked after a version of the user's state, in order; None when not all of it is known."""
         key = f"{tag(log.partition)}/{log.base}"
         call = self._core.connection.call
-        version, raw = await asyncio.gather(
-            call("HGET", key, "marks"), call("XRANGE", f"{key}/marks", str(after + 1), "+")
-        )
-        found = [(int(identity.split(b"-")[0]), _first(fields)) for identity, fields in raw]
-        if len(found) < int(version or 0) - after:
-            return None
-        return [(number, decode_change(change)) for number, change in found]
+        version, raw = await asyncio.gather(call("HGET", key, "marks"), call("LRANGE", f"{key}/marks", 0, -1))
+        rows = [row.split(b" ", 2) for row in raw]
+        found = [(int(number), decode_change(change)) for number, _, change in rows if int(number) > after]
+        return found if len(found) >= int(version or 0) - after else None
 
     async def unknown(
         self, gateway: str, partition: int, logs: Sequence[tuple[str, int, int]]
@@ -290,12 +287,6 @@ class _Device(Struct, array_like=True, frozen=True):
     # Lua packs an empty table as an empty list.
     positions: dict[str, int] | list[int]
     epoch: str = ""
-
-
-def _first(fields: Any) -> bytes:
-    """The change of an entry of the journal."""
-    value: bytes = fields[b"m"] if isinstance(fields, dict) else fields[1]
-    return value
 
 
 def _resume_of(packed: bytes | None, now: int) -> Resume | None:
