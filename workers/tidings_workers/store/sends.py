@@ -306,8 +306,8 @@ class Sends:
     async def recall(self, tenant: str, identity: str) -> bool:
         """Take a notification back; idempotent. False when this tenant has none such.
 
-        On return it is gone from every inbox. Raises StorageUnavailable when no dispatcher does that in
-        time; it will be done all the same.
+        On return it is gone from every inbox; one that was not stored yet will be in none. Raises
+        StorageUnavailable when no dispatcher does that in time; it will be done all the same.
         """
         stored = await self.notification(tenant, identity)
         if stored is None:

@@ -1,6 +1,6 @@
 -- Recall a notification whose record is in this partition. ARGV: record key, base of its log or ''
--- (compound), tenant, id. Idempotent. Answers 0 when there is no such record, 1 when it is recalled, 2 when a
--- dispatcher does the rest.
+-- (compound), tenant, id. Idempotent. Answers 0 when there is no such record, 1 when it is recalled, 2 when it
+-- was stored and a dispatcher takes it back. One that is recalled before it was stored will never be.
 local record = tag .. '/' .. ARGV[1]
 local status = redis.call('GETRANGE', record, 0, 0)
 if status == '' then return 0 end
@@ -21,4 +21,4 @@ else
   end
 end
 flush()
-return base == '' and status ~= 'a' and 2 or 1
+return base == '' and status == 's' and 2 or 1
