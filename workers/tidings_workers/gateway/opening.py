@@ -145,10 +145,12 @@ async def _resume(hub: Hub, user: User, given: dict[str, int], start: _Start) ->
             # Another gateway may have been faster: the log has the last word.
             topic.seen = max(topic.seen, position)
             await hub.interest.heal(topic)
-    names = user.names()
-    losses = await asyncio.gather(*(_lost(hub, user, name, given.get(name, 0)) for name in names))
-    for name, lost in zip(names, losses, strict=True):
-        position = given.get(name, 0)
+    # Almost always none: so nobody waits for the store, nor for tasks.
+    doubtful = [name for name in user.names() if given.get(name, 0) < _reach(user, name)]
+    found = await asyncio.gather(*(_lost(hub, user, name, given.get(name, 0)) for name in doubtful))
+    losses = dict(zip(doubtful, found, strict=True))
+    for name in user.names():
+        position, lost = given.get(name, 0), losses.get(name)
         facts = user.facts(name, milliseconds())
         if position > max(facts.head, user.end(name)):
             _epoch_gap(user, name, start)
@@ -162,14 +164,16 @@ async def _resume(hub: Hub, user: User, given: dict[str, int], start: _Start) ->
             start.departed.add(name)
 
 
-async def _lost(hub: Hub, user: User, name: str, position: int) -> Lost | None:
-    """What is gone of a log since a position; None, without asking the store, when nothing can be."""
+def _reach(user: User, name: str) -> int:
+    """Up to where something of a log may be gone, other than recalled or ended by itself."""
     facts = user.facts(name, milliseconds())
-    reach = min(max(facts.floor, facts.retired), facts.head)
-    if position >= reach:
-        return None
+    return min(max(facts.floor, facts.retired), facts.head)
+
+
+async def _lost(hub: Hub, user: User, name: str, position: int) -> Lost | None:
+    """What is gone of a log since a position, as the store has it."""
     log = hub.log(user, name)
-    seen = intervals.common(user.all_spans(name), [position, reach])
+    seen = intervals.common(user.all_spans(name), [position, _reach(user, name)])
     return await hub.store.retention.lost(log, intervals.minus(seen, user.hidden.get(log.base, [])))
 
 
