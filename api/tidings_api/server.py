@@ -41,7 +41,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
     """
     _require_free(settings.host, settings.port)
     services = Services(settings)
-    edge = Edge(create_app(services))
+    edge = Edge(create_app(services), admits=services.admits)
     server = _server(edge, settings)
     listening = asyncio.Event()
     server.on_startup(listening.set)
