@@ -6,6 +6,7 @@
  */
 import { rm } from "node:fs/promises";
 import { build } from "esbuild";
+import { styles } from "./styles.mjs";
 
 const root = new URL("..", import.meta.url).pathname;
 
@@ -42,7 +43,7 @@ await build({
   outdir: "dist",
   outExtension: { ".js": ".mjs" },
   external: ["react", "react/jsx-runtime"],
-  plugins: [entries],
+  plugins: [entries, styles],
 });
 await build({
   ...common,
@@ -50,4 +51,5 @@ await build({
   globalName: "tidings",
   entryPoints: ["src/script.ts"],
   outfile: "dist/tidings.js",
+  plugins: [styles],
 });

@@ -1,0 +1,20 @@
+/** The widget: importing this defines `<tidings-inbox>` and `<tidings-toasts>`. */
+
+import { TidingsInbox } from "./inbox.js";
+import { TidingsToasts } from "./toasts.js";
+
+export type { OpenDetail, TidingsElement } from "./element.js";
+export { Feed, type Filter, type Snapshot } from "./feed.js";
+export type { MessageKey, Messages } from "./messages.js";
+export { TidingsInbox, TidingsToasts };
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "tidings-inbox": TidingsInbox;
+    "tidings-toasts": TidingsToasts;
+  }
+}
+
+// A page may load the widget twice, as a module and as a script: the first one stays.
+if (!customElements.get("tidings-toasts")) customElements.define("tidings-toasts", TidingsToasts);
+if (!customElements.get("tidings-inbox")) customElements.define("tidings-inbox", TidingsInbox);
