@@ -1,6 +1,6 @@
 /** The client's public types. Data keeps the names that it has on the wire; see `../protocol.ts`. */
 
-import type { Counts, Gap, InboxItem, InboxPage, MarkInbox, Marked, Recalled, State } from "../protocol.js";
+import type { Counts, Gap, InboxItem, InboxPage, Marked, MarkInbox, Recalled, State } from "../protocol.js";
 
 export type {
   CategoryCounts,
