@@ -10,6 +10,8 @@ import type { Clock, Socket, SocketConstructor, StatusChange } from "./types.js"
 
 /** At most four a second: what arrived is acknowledged, and where that is will be kept. */
 const ACK_EVERY = 250;
+/** The part of what a token has left after which it is replaced; twice that at most, not all at once. */
+const REFRESH_AFTER = 0.1;
 const CLIENT = "tidings-js/0.1";
 
 export interface ConnectorOptions {
@@ -79,6 +81,8 @@ export class Connector {
   /** The server said welcome. */
   welcomed(heartbeat: number): void {
     this.#connection?.welcomed(heartbeat);
+    // From here on something may be missed: a visit that ends at once is resumed from here.
+    this.#options.save();
     this.#options.changed({ status: "connected" });
     this.arrived();
   }
@@ -101,15 +105,22 @@ export class Connector {
     if (this.isOpen) this.#connection?.send(frame);
   }
 
-  /** The token ends: replaces it on the connection. Where that fails the old one still holds, to its end. */
-  async refresh(): Promise<void> {
+  /**
+   * The token ends in so many seconds: replaces it on the connection, a little later. Not at once, or a
+   * source of short tokens would be asked without a pause. Where that fails the old one holds to its end.
+   */
+  refresh(seconds: number): void {
     const turn = this.#turn;
-    try {
-      const { token } = await this.#options.tokens.get(true);
-      if (turn === this.#turn) this.send(JSON.stringify({ type: "refresh", token }));
-    } catch (error) {
-      if (turn === this.#turn && isFinal(error)) this.#give(error);
-    }
+    const { clock, tokens } = this.#options;
+    clock.setTimeout(async () => {
+      if (turn !== this.#turn) return;
+      try {
+        const { token } = await tokens.get(true);
+        if (turn === this.#turn) this.send(JSON.stringify({ type: "refresh", token }));
+      } catch (error) {
+        if (turn === this.#turn && isFinal(error)) this.#give(error);
+      }
+    }, seconds * REFRESH_AFTER * (1 + clock.random()) * 1_000);
   }
 
   /** The page is awake or online again: do not wait for what may happen now. */

@@ -20,6 +20,7 @@ export interface MarkerOptions {
 
 interface Waiting {
   readonly frame: string;
+  readonly concerns: number;
   resolve(marked: Marked): void;
   reject(error: unknown): void;
 }
@@ -32,12 +33,15 @@ export class Marker {
     this.#options = options;
   }
 
-  /** Carries out a mark under a ref of its own. Throws TidingsError where it is refused or not answered. */
-  async mark(ref: string, mark: MarkInbox): Promise<Marked> {
+  /**
+   * Carries out a mark under a ref of its own, which `concerns` so many notifications as far as is known.
+   * Throws TidingsError where it is refused or not answered.
+   */
+  async mark(ref: string, mark: MarkInbox, concerns: number): Promise<Marked> {
     const { clock, isConnected, post } = this.#options;
     for (let tries = 1; ; tries++) {
       try {
-        return await (isConnected() ? this.#send(ref, mark) : post(mark));
+        return await (isConnected() ? this.#send(ref, mark, concerns) : post(mark));
       } catch (error) {
         if (tries === TRIES || !isRetryable(error)) throw error;
         // Full jitter.
@@ -49,8 +53,10 @@ export class Marker {
   }
 
   /** A change of state came, perhaps the answer to a mark. */
-  answer({ ref, changes, counts, unknown }: Stated, items: number): void {
-    this.#take(ref)?.resolve({ changed: changes?.length ?? items, counts, ...(unknown && { unknown }) });
+  answer({ ref, changes, counts, unknown }: Stated): void {
+    const waiting = this.#take(ref);
+    const changed = changes?.length ?? waiting?.concerns ?? 0;
+    waiting?.resolve({ changed, counts, ...(unknown && { unknown }) });
   }
 
   refuse({ ref, code, detail }: ErrorFrame): void {
@@ -67,7 +73,7 @@ export class Marker {
     for (const ref of this.#waiting.keys()) this.#take(ref)?.reject(unanswered());
   }
 
-  #send(ref: string, mark: MarkInbox): Promise<Marked> {
+  #send(ref: string, mark: MarkInbox, concerns: number): Promise<Marked> {
     const { clock, send } = this.#options;
     const frame: Mark = { type: "mark", ...mark, ref };
     const text = JSON.stringify(frame);
@@ -76,6 +82,7 @@ export class Marker {
       const settled = () => clock.clearTimeout(timer);
       this.#waiting.set(ref, {
         frame: text,
+        concerns,
         resolve: (marked) => {
           settled();
           resolve(marked);

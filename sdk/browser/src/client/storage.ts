@@ -47,8 +47,11 @@ class IndexedStorage implements ResumeStorage {
     act: (store: IDBObjectStore) => IDBRequest<Result>,
   ): Promise<Result> {
     this.#opening ??= this.#open();
-    const database = await this.#opening;
-    return done(act(database.transaction(STORE, mode).objectStore(STORE)));
+    const transaction = (await this.#opening).transaction(STORE, mode);
+    const result = done(act(transaction.objectStore(STORE)));
+    // A page that is closing has no turn left in which it would commit by itself.
+    transaction.commit();
+    return result;
   }
 
   async #open(): Promise<IDBDatabase> {

@@ -160,9 +160,10 @@ export class Tidings implements Inbox {
     };
     const ref = this.#prefix + ++this.#marks;
     const at = new Date(this.#clock.now()).toISOString();
-    this.#tell(this.#ledger.begin(ref, mark, at, this.#session.counts), true);
+    const items = this.#ledger.begin(ref, mark, at, this.#session.counts);
+    this.#tell(items, true);
     try {
-      const marked = await this.#marker.mark(ref, mark);
+      const marked = await this.#marker.mark(ref, mark, items.length);
       this.#session.count(marked.counts);
       this.#tell(this.#ledger.confirm(ref));
       return marked;
@@ -375,7 +376,7 @@ export class Tidings implements Inbox {
         this.#marker.refuse(frame);
         break;
       case "expiring":
-        void this.#connector?.refresh();
+        this.#connector?.refresh(frame.in);
         break;
     }
   }
@@ -384,7 +385,7 @@ export class Tidings implements Inbox {
     const items = this.#ledger.apply(frame);
     if (items.length) this.#events.emit("state", { items, reload: false, optimistic: false });
     if (frame.reload) this.#reload();
-    this.#marker.answer(frame, items.length);
+    this.#marker.answer(frame);
   }
 
   #isStale(positions: Positions): boolean {

@@ -13,7 +13,7 @@ export interface Access {
   readonly until: number;
 }
 
-/** A token is replaced this long before it ends. */
+/** A token is replaced this long before it ends, or in the middle of what a short one has left. */
 const RENEW_BEFORE = 60_000;
 
 export class Tokens {
@@ -30,7 +30,7 @@ export class Tokens {
   }
 
   /**
-   * A kept token while it is good for another minute, else a new one; with `renew` always a new one.
+   * A kept token while it is good for a while, else a new one; with `renew` always a new one.
    *
    * Throws what the application's source throws, and TidingsError `logged_out` where nobody is logged in,
    * or somebody else than before.
@@ -56,12 +56,14 @@ export class Tokens {
       throw new TidingsError("logged_out", "The token is another user's: call connect() again");
     }
     this.#identity = identity;
-    const ends = claims.exp ? claims.exp * 1000 : Date.parse(expires_at ?? "");
+    const now = this.#clock.now();
+    const left = (claims.exp ? claims.exp * 1000 : Date.parse(expires_at ?? "")) - now;
     this.kept = {
       token,
       realtimeUrl: realtime_url,
       identity,
-      until: (ends || Number.POSITIVE_INFINITY) - RENEW_BEFORE,
+      // Where the clocks differ that much, the server says when it has ended.
+      until: left > 0 ? now + Math.max(left - RENEW_BEFORE, left / 2) : Number.POSITIVE_INFINITY,
     };
     return this.kept;
   }
