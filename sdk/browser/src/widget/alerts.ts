@@ -2,7 +2,11 @@
 
 import type { Counts, Inbox, Item } from "../client/types.js";
 import { h } from "./dom.js";
+import type { Words } from "./element.js";
 import { shown } from "./text.js";
+
+/** The lists that are open on this page: what a reader sees come in there needs no toast. */
+export const openLists = new Set<object>();
 
 /** Ids that were told already: several elements of a page hear of the same notification. */
 const told = new Set<string>();
@@ -13,7 +17,8 @@ export function first(purpose: string, id: string): boolean {
   const key = `${purpose}:${id}`;
   if (told.has(key)) return false;
   told.add(key);
-  if (told.size > TOLD_AT_MOST) for (const oldest of told) return told.delete(oldest);
+  const [oldest] = told;
+  if (told.size > TOLD_AT_MOST && oldest) told.delete(oldest);
   return true;
 }
 
@@ -22,18 +27,18 @@ const GATHER = 400;
 
 /**
  * The live region of an element. It speaks once about each notification, whatever else of the page shows
- * it; `summary` names several at once. Urgent ones interrupt.
+ * it, and names the number where several come at once. Urgent ones interrupt.
  */
 export class Speaker {
   readonly element: HTMLElement;
   readonly #calm = h("div", { role: "status" });
   readonly #urgent = h("div", { role: "alert" });
-  readonly #summary: (count: number) => string;
+  readonly #words: Words;
   #waiting: Item[] = [];
   #timer = 0;
 
-  constructor(summary: (count: number) => string) {
-    this.#summary = summary;
+  constructor(words: Words) {
+    this.#words = words;
     this.element = h("div", { class: "spoken" }, this.#calm, this.#urgent);
   }
 
@@ -52,13 +57,13 @@ export class Speaker {
     const items = this.#waiting.splice(0);
     const urgent = items.filter(({ notification }) => notification.priority === "urgent");
     const others = items.filter(({ notification }) => notification.priority !== "urgent");
-    if (urgent.length) this.#urgent.textContent = this.#words(urgent);
-    if (others.length) this.#calm.textContent = this.#words(others);
+    if (urgent.length) this.#urgent.textContent = this.#text(urgent);
+    if (others.length) this.#calm.textContent = this.#text(others);
   }
 
-  #words(items: readonly Item[]): string {
+  #text(items: readonly Item[]): string {
     const [item] = items;
-    if (items.length > 1 || !item) return this.#summary(items.length);
+    if (items.length > 1 || !item) return `${this.#words.say("title")}: ${items.length}`;
     const { title, body } = item.notification;
     return [title, body]
       .map((text) => shown(text ?? ""))

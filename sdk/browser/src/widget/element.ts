@@ -2,9 +2,8 @@
 
 import { Tidings } from "../client/index.js";
 import type { Inbox, Item } from "../client/types.js";
-import { isRightToLeft, type MessageKey, type Messages, messagesOf, speaks } from "./messages.js";
-import type { Words } from "./row.js";
-import { TimeFormat } from "./time.js";
+import { load } from "./load.js";
+import { isRightToLeft, learn, type MessageKey, type Messages, speaks, textOf } from "./messages.js";
 import tokens from "./tokens.css";
 
 /** Somebody opened a notification or one of its actions. Cancel it to keep a link from being followed. */
@@ -12,6 +11,15 @@ export interface OpenDetail {
   readonly item: Item;
   /** The id of the action; undefined where the notification itself was opened. */
   readonly action: string | undefined;
+}
+
+/** Where there is no document, as when a framework renders on a server, the module can still be imported. */
+const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
+
+/** The language of an element, for what is in it. */
+export interface Words {
+  readonly language: string;
+  say(key: MessageKey): string;
 }
 
 const sheets = new Map<string, CSSStyleSheet>();
@@ -35,21 +43,26 @@ const clients = new Map<string, { client: Tidings; users: number }>();
  * `token-url`, which is asked with the page's cookies for a token. Elements with the same attributes share
  * one client. `lang`, `dir` and the property `messages` say how it speaks.
  */
-export abstract class TidingsElement extends HTMLElement implements Words {
+export abstract class TidingsElement extends Base implements Words {
   static readonly shared: readonly string[] = ["url", "token-url", "realtime-url", "lang", "dir"];
   readonly root = this.attachShadow({ mode: "open" });
-  times = new TimeFormat("en");
+  language = "en";
+  direction: "ltr" | "rtl" = "ltr";
   #client: Inbox | undefined;
   #given: Inbox | undefined;
   #key: string | undefined;
   #messages: Partial<Messages> = {};
-  #texts = messagesOf("en");
   #stops: (() => void)[] = [];
   #asked = false;
 
-  constructor(css: string) {
+  constructor() {
     super();
-    this.root.adoptedStyleSheets = [sheetOf(tokens), sheetOf(css)];
+    this.adopt([tokens]);
+  }
+
+  /** Adds style sheets, each once. */
+  protected adopt(sheets: readonly string[]): void {
+    this.root.adoptedStyleSheets = [...new Set([...this.root.adoptedStyleSheets, ...sheets.map(sheetOf)])];
   }
 
   /** The client in use. Setting it takes precedence over the attributes. */
@@ -74,7 +87,7 @@ export abstract class TidingsElement extends HTMLElement implements Words {
   }
 
   say(key: MessageKey): string {
-    return this.#messages[key] ?? this.#texts[key];
+    return this.#messages[key] ?? textOf(this.language, key);
   }
 
   connectedCallback(): void {
@@ -89,6 +102,13 @@ export abstract class TidingsElement extends HTMLElement implements Words {
 
   attributeChangedCallback(_name: string, before: string | null, after: string | null): void {
     if (before !== after) this.#restart();
+  }
+
+  /** Loads what the element does without at first, with its texts. */
+  protected async parts(): ReturnType<typeof load> {
+    const parts = await load();
+    learn(parts.texts);
+    return parts;
   }
 
   /** Builds the element's content for a client; what `until` is given runs when that ends. */
@@ -162,18 +182,9 @@ export abstract class TidingsElement extends HTMLElement implements Words {
       document.documentElement.lang ||
       navigator.language;
     const language = speaks(asked) || Object.keys(this.#messages).length ? asked : "en";
-    this.#texts = messagesOf(language);
-    try {
-      this.times = new TimeFormat(language);
-    } catch {
-      this.times = new TimeFormat("en");
-    }
-    this.direction = this.dir || (isRightToLeft(language) ? "rtl" : "ltr");
-    this.language = language;
+    this.language = isTag(language) ? language : "en";
+    this.direction = (this.dir || (isRightToLeft(language) ? "rtl" : "ltr")) === "rtl" ? "rtl" : "ltr";
   }
-
-  protected direction = "ltr";
-  protected language = "en";
 
   #fromAttributes(): Inbox | undefined {
     const url = this.getAttribute("url");
@@ -191,5 +202,13 @@ export abstract class TidingsElement extends HTMLElement implements Words {
     entry.users += 1;
     this.#key = key;
     return entry.client;
+  }
+}
+
+function isTag(language: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(language).length > 0;
+  } catch {
+    return false;
   }
 }

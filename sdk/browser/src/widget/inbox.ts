@@ -1,12 +1,12 @@
 /** `<tidings-inbox>`: a bell with a badge that opens the inbox, or the inbox as part of the page. */
 
 import type { Inbox } from "../client/types.js";
-import { limited, Speaker, soundFor, titleFor } from "./alerts.js";
-import { h, icon } from "./dom.js";
+import { limited, openLists, Speaker, soundFor, titleFor } from "./alerts.js";
+import { BELL, button, h, icon } from "./dom.js";
 import { TidingsElement } from "./element.js";
-import { Feed } from "./feed.js";
 import css from "./inbox.css";
-import { Panel } from "./panel.js";
+import { load } from "./load.js";
+import type { Panel } from "./panel.js";
 import { TidingsToasts } from "./toasts.js";
 
 /** Between the bell and the panel, and between the panel and the edge of the window. */
@@ -31,7 +31,8 @@ export class TidingsInbox extends TidingsElement {
   #popover: HTMLElement | undefined;
 
   constructor() {
-    super(css);
+    super();
+    this.adopt([css]);
   }
 
   /** Opens the popover, if this inbox has one. */
@@ -46,58 +47,86 @@ export class TidingsInbox extends TidingsElement {
 
   protected override begin(client: Inbox): void {
     const page = this.getAttribute("mode") === "page";
-    const feed = new Feed(client);
-    const panel = new Panel({
-      feed,
-      words: this,
-      open: (item, event, action) => {
-        this.opened(client, item, event, action);
-        if (item.notification.link && !action) this.close();
-      },
-      close: page ? undefined : () => this.close(),
+    const shell = h("section", {
+      class: "panel",
+      part: "panel",
+      tabindex: -1,
+      lang: this.language,
+      dir: this.direction,
     });
-    panel.element.lang = this.language;
-    panel.element.dir = this.direction;
-    this.until(() => panel.rest());
-    if (page) {
-      this.root.append(panel.element);
-      panel.start();
-    } else this.#bell(client, panel);
+    shell.ariaLabel = this.say("title");
+    if (page) this.root.append(shell);
+    else this.#bell(client, shell);
+    const show = this.#shower(client, shell, page ? undefined : () => this.close());
+    if (page) show(true);
+    else shell.addEventListener("toggle", (event) => show((event as ToggleEvent).newState === "open"));
     this.#alerts(client);
   }
 
-  #bell(client: Inbox, panel: Panel): void {
+  /** Starts the panel or lets it rest; the first time, it is loaded. */
+  #shower(client: Inbox, shell: HTMLElement, close: (() => void) | undefined): (open: boolean) => void {
+    let panel: Panel | undefined;
+    let wanted = false;
+    const make = async () => {
+      const parts = await this.parts();
+      if (panel || !shell.isConnected) return;
+      this.adopt(parts.Panel.css);
+      panel = new parts.Panel({
+        feed: new parts.Feed(client),
+        words: this,
+        shell,
+        close,
+        open: (item, event, action) => {
+          this.opened(client, item, event, action);
+          if (item.notification.link && !action) close?.();
+        },
+      });
+      if (wanted) panel.start();
+    };
+    const show = (open: boolean) => {
+      wanted = open;
+      if (!open) {
+        openLists.delete(shell);
+        panel?.rest();
+        return;
+      }
+      openLists.add(shell);
+      if (panel) panel.start();
+      else make().catch(() => shell.replaceChildren(button("retry", () => show(wanted), this.say("retry"))));
+    };
+    this.until(() => show(false));
+    return show;
+  }
+
+  #bell(client: Inbox, popover: HTMLElement): void {
     const badge = h("span", { class: "badge", part: "badge", "aria-hidden": "true" });
     const bell = h(
       "button",
-      { class: "bell", part: "bell", type: "button", "aria-haspopup": "dialog" },
-      h("slot", { name: "bell" }, icon("bell")),
+      {
+        class: "bell",
+        part: "bell",
+        type: "button",
+        "aria-haspopup": "dialog",
+        "aria-expanded": "false",
+        pointerenter: warm,
+        focus: warm,
+      },
+      h("slot", { name: "bell" }, icon(BELL)),
       badge,
     );
-    const popover = panel.element;
     popover.popover = "auto";
     popover.role = "dialog";
     bell.popoverTargetElement = popover;
-    bell.ariaExpanded = "false";
     const kind = this.getAttribute("badge") === "unseen" ? "unseen" : "unread";
     const count = () => {
       const number = client.counts?.[kind] ?? 0;
       badge.hidden = !number;
       badge.textContent = limited(number);
-      const label = `${this.say("title")}${number ? `, ${this.say("unread")}: ${number}` : ""}`;
-      if (bell.ariaLabel !== label) bell.ariaLabel = label;
+      bell.ariaLabel = `${this.say("title")}${number ? `, ${this.say("unread")}: ${number}` : ""}`;
     };
     count();
     this.until(client.on("counts", count));
-
     const place = () => this.#place(bell, popover);
-    popover.addEventListener("beforetoggle", (event) => {
-      if ((event as ToggleEvent).newState !== "open") return;
-      panel.start();
-      requestAnimationFrame(place);
-      window.addEventListener("resize", place);
-      window.addEventListener("scroll", place, { capture: true, passive: true });
-    });
     const shut = () => {
       window.removeEventListener("resize", place);
       window.removeEventListener("scroll", place, { capture: true });
@@ -105,18 +134,18 @@ export class TidingsInbox extends TidingsElement {
     popover.addEventListener("toggle", (event) => {
       const open = (event as ToggleEvent).newState === "open";
       bell.ariaExpanded = String(open);
-      if (open) {
-        place();
-        popover.focus();
-      } else {
-        shut();
-        panel.rest();
-      }
+      if (!open) return shut();
+      popover.focus();
+      place();
+      window.addEventListener("resize", place);
+      window.addEventListener("scroll", place, { capture: true, passive: true });
     });
-    this.until(shut);
+    // The size is known when it is shown, and it is placed before that frame is painted.
+    popover.addEventListener("beforetoggle", () => requestAnimationFrame(place));
     this.root.append(bell, popover);
     this.#popover = popover;
     this.until(() => {
+      shut();
       this.#popover = undefined;
     });
   }
@@ -137,7 +166,7 @@ export class TidingsInbox extends TidingsElement {
   }
 
   #alerts(client: Inbox): void {
-    const speaker = new Speaker((count) => `${this.say("title")}: ${count}`);
+    const speaker = new Speaker(this);
     this.root.append(speaker.element);
     this.until(() => speaker.stop());
     this.until(client.on("notification", ({ item, replayed }) => replayed || speaker.tell(item)));
@@ -154,4 +183,9 @@ export class TidingsInbox extends TidingsElement {
     toasts.setAttribute("exportparts", "toast, item-title, item-body, action, icon, tool");
     this.root.append(toasts);
   }
+}
+
+/** Loads the panel while a hand is on its way to the bell. */
+function warm(): void {
+  load().catch(() => undefined);
 }

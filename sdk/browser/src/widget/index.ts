@@ -4,7 +4,7 @@ import { TidingsInbox } from "./inbox.js";
 import { TidingsToasts } from "./toasts.js";
 
 export type { OpenDetail, TidingsElement } from "./element.js";
-export { Feed, type Filter, type Snapshot } from "./feed.js";
+export type { Filter, Snapshot } from "./feed.js";
 export type { MessageKey, Messages } from "./messages.js";
 export { TidingsInbox, TidingsToasts };
 
@@ -16,5 +16,7 @@ declare global {
 }
 
 // A page may load the widget twice, as a module and as a script: the first one stays.
-if (!customElements.get("tidings-toasts")) customElements.define("tidings-toasts", TidingsToasts);
-if (!customElements.get("tidings-inbox")) customElements.define("tidings-inbox", TidingsInbox);
+if (globalThis.customElements && !customElements.get("tidings-inbox")) {
+  customElements.define("tidings-toasts", TidingsToasts);
+  customElements.define("tidings-inbox", TidingsInbox);
+}

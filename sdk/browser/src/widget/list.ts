@@ -2,8 +2,9 @@
 
 import type { Item } from "../client/types.js";
 import { h, OnceAFrame } from "./dom.js";
-import { type Deeds, Row, type Words } from "./row.js";
-import { sameDay } from "./time.js";
+import type { Words } from "./element.js";
+import { type Deeds, Row } from "./row.js";
+import { sameDay, TimeFormat } from "./time.js";
 
 /** Up to here every item has its row. */
 const ALL = 200;
@@ -18,6 +19,7 @@ export class List {
   readonly scroller = h("div", { class: "scroller", tabindex: -1 });
   readonly #feed: HTMLElement;
   readonly #words: Words;
+  readonly #times: TimeFormat;
   readonly #deeds: Deeds;
   readonly #rows = new Map<string, Row>();
   readonly #heights = new Map<string, number>();
@@ -28,10 +30,11 @@ export class List {
   /** Since when arrivals are marked as new: not the first page. */
   #settled = false;
 
-  constructor(words: Words, deeds: Deeds, label: string) {
+  constructor(words: Words, deeds: Deeds) {
     this.#words = words;
+    this.#times = new TimeFormat(words.language);
     this.#deeds = deeds;
-    this.#feed = h("div", { class: "items", part: "list", role: "feed", "aria-label": label });
+    this.#feed = h("div", { class: "items", part: "list", role: "feed", "aria-label": words.say("title") });
     this.scroller.addEventListener("keydown", (event) => this.#key(event));
     this.#feed.addEventListener("focusin", (event) => this.#activate(event.target as Element));
     this.scroller.append(this.#feed);
@@ -166,7 +169,7 @@ export class List {
         {
           position: index + 1,
           size,
-          day: before && sameDay(date, new Date(before)) ? undefined : this.#words.times.day(date, now),
+          day: before && sameDay(date, new Date(before)) ? undefined : this.#times.day(date, now),
           active: id === this.#active,
         },
         now,
@@ -177,7 +180,7 @@ export class List {
   }
 
   #make(item: Item): Row {
-    const row = new Row(item, this.#words, this.#deeds);
+    const row = new Row(item, this.#words, this.#times, this.#deeds);
     const { id } = item.notification;
     if (this.#settled && !this.#heights.has(id)) row.element.classList.add("new");
     this.#rows.set(id, row);

@@ -1,18 +1,18 @@
-/** The inbox itself: head, filters, the list and all that stands in its place while there is none. */
+/** What is in the panel: head, filters, the list, and what a reader does there. */
 
 import type { Item } from "../client/types.js";
-import { h, icon } from "./dom.js";
+import content from "./content.css";
+import { button, CHECKS, CLOSE, h, tool } from "./dom.js";
+import type { Words } from "./element.js";
 import type { Feed, Filter, Snapshot } from "./feed.js";
 import { List } from "./list.js";
 import type { MessageKey } from "./messages.js";
-import type { Deeds, Words } from "./row.js";
+import css from "./panel.css";
+import { ghosts, Placeholder } from "./placeholder.js";
+import type { Deeds } from "./row.js";
+import { Undo } from "./undo.js";
 
 const FILTERS: readonly Filter[] = ["all", "unread", "archived"];
-const EMPTY: Readonly<Record<Filter, MessageKey>> = {
-  all: "empty",
-  unread: "emptyUnread",
-  archived: "emptyArchived",
-};
 /** Pixels before the end at which the next page is asked for. */
 const AHEAD = 900;
 /** From here down the reader has gone too far for the end of the list to be dropped. */
@@ -20,112 +20,77 @@ const DEEP = 4_000;
 const MINUTE = 60_000;
 /** How long something is in sight before it counts as seen. */
 const SEEN_AFTER = 600;
-const UNDO_FOR = 8_000;
 
 export interface PanelOptions {
   readonly feed: Feed;
   readonly words: Words;
+  /** The box that the panel fills. */
+  readonly shell: HTMLElement;
   readonly open: Deeds["open"];
-  /** Closes the popover; undefined where the panel is the page. */
+  /** Closes the popover; undefined where the panel is part of the page. */
   readonly close: (() => void) | undefined;
 }
 
 export class Panel {
-  readonly element: HTMLElement;
+  static readonly css: readonly string[] = [content, css];
   readonly #feed: Feed;
   readonly #words: Words;
+  readonly #shell: HTMLElement;
   readonly #list: List;
   readonly #markAll: HTMLButtonElement;
-  readonly #tabs: HTMLButtonElement[];
+  readonly #tabs: readonly HTMLButtonElement[];
   readonly #count = h("span", { class: "count", part: "count" });
   readonly #strip = h("div", { class: "strip", part: "strip" });
   readonly #stage: HTMLElement;
-  readonly #placeholder = h("div");
-  readonly #end = h("div", { class: "end" });
+  readonly #placeholder: Placeholder;
+  readonly #end = h("div");
   readonly #fresh: HTMLButtonElement;
-  readonly #undo = h("div", { class: "undone", role: "status" });
+  readonly #undo = new Undo(() => this.#list.focus());
   #shown: Snapshot | undefined;
-  #state: string | undefined;
-  #timers: Record<"seen" | "undo" | "clock", number> = { seen: 0, undo: 0, clock: 0 };
+  #arrivals = 0;
+  #ending = "";
+  #clock = 0;
+  #sight = 0;
   #stop: (() => void) | undefined;
 
-  constructor({ feed, words, open, close }: PanelOptions) {
+  constructor({ feed, words, shell, open, close }: PanelOptions) {
     this.#feed = feed;
     this.#words = words;
+    this.#shell = shell;
     const say = (key: MessageKey) => words.say(key);
-    this.#list = new List(words, { open, mark: (item, state) => this.#mark(item, state) }, say("title"));
+    this.#list = new List(words, { open, mark: (item, state) => this.#mark(item, state) });
+    this.#list.scroller.append(this.#end);
     this.#list.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    this.#markAll = h(
-      "button",
-      {
-        class: "tool",
-        part: "tool mark-all",
-        type: "button",
-        title: say("markAll"),
-        "aria-label": say("markAll"),
-        click: () => feed.markAllRead(),
-      },
-      icon("checks"),
-    );
-    this.#tabs = FILTERS.map((filter) =>
-      h(
-        "button",
-        {
-          class: "tab",
-          part: "tab",
-          type: "button",
-          role: "tab",
-          id: `tab-${filter}`,
-          "aria-controls": "stage",
-          click: () => this.#choose(filter),
-        },
-        say(filter),
-      ),
-    );
-    this.#tabs[1]?.append(this.#count);
-    this.#fresh = h("button", {
-      class: "fresh",
-      part: "fresh",
-      type: "button",
-      hidden: true,
-      click: () => this.#toTop(),
+    this.#placeholder = new Placeholder(words, () => void feed.reload());
+    this.#markAll = tool("mark-all", say("markAll"), CHECKS, () => feed.markAllRead());
+    this.#tabs = FILTERS.map((filter) => {
+      const tab = button("tab", () => this.#choose(filter), say(filter));
+      tab.id = filter;
+      tab.role = "tab";
+      tab.setAttribute("aria-controls", "stage");
+      return tab;
     });
+    this.#tabs[1]?.append(this.#count);
+    this.#fresh = button("fresh", () => this.#list.toTop());
+    this.#fresh.hidden = true;
     this.#stage = h(
       "div",
       { class: "stage", part: "stage", role: "tabpanel", id: "stage" },
       this.#fresh,
       this.#list.scroller,
-      this.#placeholder,
-      this.#undo,
+      this.#placeholder.element,
+      this.#undo.element,
     );
-    this.#list.scroller.append(this.#end);
-    this.element = h(
-      "section",
-      {
-        class: "panel",
-        part: "panel",
-        tabindex: -1,
-        "aria-labelledby": "heading",
-        keydown: (event) => this.#key(event as KeyboardEvent),
-      },
+    shell.setAttribute("aria-labelledby", "heading");
+    shell.addEventListener("keydown", (event) => this.#key(event));
+    shell.replaceChildren(
       h(
         "div",
         { class: "head", part: "head" },
         h("h2", { id: "heading", part: "heading" }, say("title")),
         h("slot", { name: "head" }),
         this.#markAll,
-        close &&
-          h(
-            "button",
-            {
-              class: "tool close",
-              part: "tool close",
-              type: "button",
-              "aria-label": say("close"),
-              click: close,
-            },
-            icon("close"),
-          ),
+        close && tool("close", say("close"), CLOSE, close),
       ),
       h(
         "div",
@@ -144,21 +109,21 @@ export class Panel {
     );
   }
 
-  /** Begins to show the feed; until `rest`, a closed panel costs nothing. */
+  /** Begins to show the feed. A panel that rests costs nothing. */
   start(): void {
     if (this.#stop) return;
     this.#stop = this.#feed.subscribe(() => this.#render());
-    this.#timers.clock = window.setInterval(() => this.#list.render(), MINUTE);
+    this.#clock = window.setInterval(() => this.#list.render(), MINUTE);
     this.#render();
   }
 
   rest(): void {
     this.#stop?.();
     this.#stop = undefined;
-    this.#forget();
-    clearTimeout(this.#timers.seen);
-    clearInterval(this.#timers.clock);
-    this.#timers.seen = 0;
+    this.#undo.end();
+    clearTimeout(this.#sight);
+    clearInterval(this.#clock);
+    this.#sight = 0;
   }
 
   #render(): void {
@@ -166,186 +131,91 @@ export class Panel {
     const { filter, items, phase, more, counts, stuck } = snapshot;
     const before = this.#shown;
     this.#shown = snapshot;
-    if (before?.filter !== filter) {
-      for (const [index, tab] of this.#tabs.entries()) {
-        const chosen = FILTERS[index] === filter;
-        tab.setAttribute("aria-selected", String(chosen));
-        tab.tabIndex = chosen ? 0 : -1;
-      }
-      this.#stage.setAttribute("aria-labelledby", `tab-${filter}`);
-    }
-    if (before && (before.filter !== filter || (before.phase === "ready" && phase === "loading")))
-      this.#list.clear();
-    this.#count.hidden = !counts?.unread;
+    const turned = before?.filter !== filter;
+    if (turned) this.#turn(filter);
+    this.#count.hidden = this.#markAll.hidden = !counts?.unread;
     this.#count.textContent = String(counts?.unread ?? "");
-    this.#markAll.hidden = !counts?.unread;
-    this.#strips(snapshot);
-    const atTop = this.#list.atTop;
-    if (before?.items !== items || before.more !== more) {
+    this.#notice(snapshot);
+    if (turned || before.items !== items || before.more !== more) {
+      const newest = turned || this.#list.atTop ? undefined : before.items[0];
       this.#list.show(items, more);
-      const newest = before?.filter === filter ? before.items[0] : undefined;
-      if (!atTop && newest) this.#arrived(items, newest);
+      if (newest) this.#arrived(items, newest);
     }
     this.#list.busy = phase === "loading";
-    this.#stand(items.length ? "" : phase === "ready" ? filter : phase);
+    this.#list.scroller.hidden = !items.length;
+    this.#placeholder.show(items.length ? undefined : phase === "ready" ? filter : phase);
     this.#finish(more, stuck);
     this.#scrolled();
   }
 
+  #turn(filter: Filter): void {
+    for (const tab of this.#tabs) {
+      tab.ariaSelected = String(tab.id === filter);
+      tab.tabIndex = tab.id === filter ? 0 : -1;
+    }
+    this.#stage.setAttribute("aria-labelledby", filter);
+    this.#list.clear();
+  }
+
   /** Offline, stopped, or something lost: said once, above the list, quietly. */
-  #strips({ status, missed, phase }: Snapshot): void {
-    const key: MessageKey | undefined =
-      status === "stopped"
-        ? "stopped"
-        : status === "offline"
-          ? navigator.onLine
-            ? "connecting"
-            : "offline"
-          : missed && phase === "ready"
-            ? "missed"
-            : undefined;
+  #notice({ status, missed }: Snapshot): void {
+    let key: MessageKey | undefined = missed ? "missed" : undefined;
+    if (status === "stopped") key = "stopped";
+    if (status === "offline") key = navigator.onLine ? "connecting" : "offline";
     const text = key ? this.#words.say(key) : "";
     this.#strip.hidden = !text;
     if (this.#strip.textContent !== text) this.#strip.textContent = text;
   }
 
+  /** Says how many came in above what the reader looks at. */
   #arrived(items: readonly Item[], newest: Item): void {
     const count = items.findIndex(({ notification }) => notification.id <= newest.notification.id);
-    if (count <= 0 && this.#fresh.hidden) return;
-    const sum = Number(this.#fresh.dataset["count"] ?? 0) + Math.max(0, count);
-    this.#fresh.dataset["count"] = String(sum);
-    this.#fresh.textContent = `${this.#words.say("fresh")}: ${sum}`;
+    if (count <= 0) return;
+    this.#arrivals += count;
+    this.#fresh.textContent = `${this.#words.say("fresh")}: ${this.#arrivals}`;
     this.#fresh.hidden = false;
-  }
-
-  #toTop(): void {
-    this.#list.toTop();
-    this.#scrolled();
-  }
-
-  /** What stands where no list is: `loading`, `failed`, or a filter with nothing in it. */
-  #stand(state: string): void {
-    this.#list.scroller.hidden = state !== "";
-    if (state === this.#state) return;
-    this.#state = state;
-    const say = (key: MessageKey) => this.#words.say(key);
-    const box = this.#placeholder;
-    box.className = state === "loading" ? "" : "state";
-    box.hidden = !state;
-    box.setAttribute("part", state === "loading" || !state ? "" : "state");
-    if (!state) box.replaceChildren();
-    else if (state === "loading")
-      box.replaceChildren(
-        h("div", { class: "spoken", role: "status" }, say("loading")),
-        ...Array.from({ length: 6 }, () => h("div", { class: "ghost", "aria-hidden": "true" })),
-      );
-    else if (state === "failed")
-      box.replaceChildren(
-        h("span", { class: "icon" }, icon("alert")),
-        h("p", { role: "alert" }, say("failed")),
-        this.#again(() => void this.#feed.reload()),
-      );
-    else
-      box.replaceChildren(
-        h(
-          "slot",
-          { name: "empty" },
-          h(
-            "span",
-            { class: "icon" },
-            icon(state === "unread" ? "read" : state === "archived" ? "archive" : "bell"),
-          ),
-          h("p", {}, say(EMPTY[state as Filter])),
-        ),
-      );
   }
 
   /** The end of the list while there is more: a shimmer for what comes, or a button where it did not. */
   #finish(more: boolean, stuck: boolean): void {
-    const state = more ? (stuck ? "stuck" : "more") : "";
-    if (this.#end.dataset["state"] === state) return;
-    this.#end.dataset["state"] = state;
-    if (stuck) this.#end.replaceChildren(this.#again(() => void this.#feed.loadMore()));
-    else this.#end.replaceChildren(...(more ? [h("div", { class: "ghost", "aria-hidden": "true" })] : []));
-  }
-
-  #again(run: () => void): HTMLButtonElement {
-    return h(
-      "button",
-      { class: "retry", part: "retry", type: "button", click: run },
-      this.#words.say("retry"),
-    );
+    const ending = more ? (stuck ? "stuck" : "more") : "";
+    if (this.#ending === ending) return;
+    this.#ending = ending;
+    const again = () => button("retry", () => void this.#feed.loadMore(), this.#words.say("retry"));
+    this.#end.className = stuck ? "stuck" : "";
+    this.#end.replaceChildren(...(stuck ? [again()] : more ? ghosts(1) : []));
   }
 
   #scrolled(): void {
     const list = this.#list;
-    if (list.atTop && !this.#fresh.hidden) {
+    if (list.atTop) {
+      this.#arrivals = 0;
       this.#fresh.hidden = true;
-      this.#fresh.dataset["count"] = "0";
     }
     this.#feed.deep = list.scroller.scrollTop > DEEP;
     list.request();
-    const { items, more, stuck } = this.#feed.snapshot;
-    if (items.length && more && !stuck && list.below < AHEAD) void this.#feed.loadMore();
-    this.#timers.seen ||= window.setTimeout(() => this.#seen(), SEEN_AFTER);
+    const { items, stuck } = this.#feed.snapshot;
+    if (items.length && !stuck && list.below < AHEAD) void this.#feed.loadMore();
+    this.#sight ||= window.setTimeout(() => this.#seen(), SEEN_AFTER);
   }
 
   #seen(): void {
-    this.#timers.seen = 0;
+    this.#sight = 0;
     if (document.hidden) return;
-    const ids = this.#list
-      .inSight()
-      .filter(({ seen_at }) => seen_at === null)
-      .map(({ notification }) => notification.id);
-    if (ids.length) this.#feed.mark("seen", ids);
+    const unseen = this.#list.inSight().filter(({ seen_at }) => seen_at === null);
+    if (unseen.length)
+      this.#feed.mark(
+        "seen",
+        unseen.map(({ notification }) => notification.id),
+      );
   }
 
-  #mark(item: Item, state: "read" | "unread" | "archived" | "unarchived"): void {
-    const { id } = item.notification;
+  #mark({ notification: { id } }: Item, state: "read" | "unread" | "archived" | "unarchived"): void {
     this.#feed.mark(state, [id]);
     if (state !== "archived") return;
-    this.#forget();
-    const undo = h(
-      "button",
-      {
-        type: "button",
-        part: "undo",
-        click: () => {
-          this.#feed.mark("unarchived", [id]);
-          this.#forget();
-          this.#list.focus();
-        },
-      },
-      this.#words.say("undo"),
+    this.#undo.offer(this.#words.say("archived"), this.#words.say("undo"), () =>
+      this.#feed.mark("unarchived", [id]),
     );
-    const rest = () => {
-      this.#timers.undo = window.setTimeout(() => this.#forget(), UNDO_FOR);
-    };
-    const stay = () => clearTimeout(this.#timers.undo);
-    this.#undo.append(
-      h(
-        "div",
-        {
-          class: "undo",
-          part: "undo-bar",
-          pointerenter: stay,
-          pointerleave: rest,
-          focusin: stay,
-          focusout: rest,
-        },
-        this.#words.say("archived"),
-        undo,
-      ),
-    );
-    rest();
-  }
-
-  /** Takes the offer to undo away; focus that was on it goes back to the list. */
-  #forget(): void {
-    clearTimeout(this.#timers.undo);
-    const had = this.#undo.matches(":focus-within");
-    this.#undo.replaceChildren();
-    if (had) this.#list.focus();
   }
 
   #choose(filter: Filter): void {
@@ -354,21 +224,21 @@ export class Panel {
   }
 
   #tabKey(event: KeyboardEvent): void {
-    const forward = getComputedStyle(this.element).direction === "rtl" ? "ArrowLeft" : "ArrowRight";
-    const backward = forward === "ArrowLeft" ? "ArrowRight" : "ArrowLeft";
+    const last = FILTERS.length - 1;
     const at = FILTERS.indexOf(this.#feed.snapshot.filter);
-    const step = { [forward]: at + 1, [backward]: at + FILTERS.length - 1, Home: 0, End: FILTERS.length - 1 }[
-      event.key
-    ];
-    const filter = step === undefined ? undefined : FILTERS[step % FILTERS.length];
-    if (!filter) return;
+    const step = this.#shell.dir === "rtl" ? -1 : 1;
+    const steps: Record<string, number> = { ArrowRight: at + step, ArrowLeft: at - step, Home: 0, End: last };
+    const next = steps[event.key];
+    if (next === undefined) return;
     event.preventDefault();
-    this.#choose(filter);
-    this.#tabs[FILTERS.indexOf(filter)]?.focus();
+    const index = (next + FILTERS.length) % FILTERS.length;
+    const filter = FILTERS[index];
+    if (filter) this.#choose(filter);
+    this.#tabs[index]?.focus();
   }
 
   #key(event: KeyboardEvent): void {
-    if (event.key !== "ArrowDown" || event.target !== this.element) return;
+    if (event.key !== "ArrowDown" || event.target !== this.#shell) return;
     event.preventDefault();
     this.#list.focus();
   }

@@ -1,16 +1,11 @@
 /** One notification of the list. */
 
 import type { Item } from "../client/types.js";
-import { h, type ICONS, icon } from "./dom.js";
+import { ALERT, ARCHIVE, BELL, button, h, icon, READ, RESTORE, UNREAD } from "./dom.js";
+import type { Words } from "./element.js";
 import type { MessageKey } from "./messages.js";
 import { safeImage, safeLink, shown } from "./text.js";
 import type { TimeFormat } from "./time.js";
-
-/** The words of the element that a row or toast is in. */
-export interface Words {
-  readonly times: TimeFormat;
-  say(key: MessageKey): string;
-}
 
 /** Somebody chose a notification, or one of its actions by id; the event is the click, perhaps on a link. */
 type Open = (event: Event, action?: string) => void;
@@ -39,7 +34,7 @@ export function picture(item: Item): HTMLElement {
   const box = h(
     "span",
     { class: "icon", part: "icon", "aria-hidden": "true" },
-    icon(priority === "urgent" ? "alert" : "bell"),
+    icon(priority === "urgent" ? ALERT : BELL),
   );
   const source = safeImage(address);
   if (source) {
@@ -113,18 +108,20 @@ export class Row {
   readonly #archive: Tool;
   readonly #at: Date;
   readonly #words: Words;
+  readonly #times: TimeFormat;
   #item: Item;
   #active: boolean | undefined;
 
-  constructor(item: Item, words: Words, deeds: Deeds) {
+  constructor(item: Item, words: Words, times: TimeFormat, deeds: Deeds) {
     this.#item = item;
     this.#words = words;
+    this.#times = times;
     const { created_at, category, priority } = item.notification;
     this.#at = new Date(created_at);
     const open: Open = (event, action) => deeds.open(this.#item, event, action);
     this.#opener = opener(item, words, open);
     this.#opener.prepend(this.#unread);
-    this.#time = h("time", { datetime: created_at, title: words.times.exact(this.#at) });
+    this.#time = h("time", { datetime: created_at, title: times.exact(this.#at) });
     this.#read = new Tool(() => deeds.mark(this.#item, this.#item.read_at === null ? "read" : "unread"));
     this.#archive = new Tool(() =>
       deeds.mark(this.#item, this.#item.archived_at === null ? "archived" : "unarchived"),
@@ -169,11 +166,11 @@ export class Row {
     write(this.#unread, unread ? `${say("unread")}: ` : "");
     this.#day.hidden = place.day === undefined;
     write(this.#day, place.day ?? "");
-    write(this.#time, this.#words.times.ago(this.#at, now));
-    this.#read.show(unread ? "read" : "unread", say(unread ? "markRead" : "markUnread"));
+    write(this.#time, this.#times.ago(this.#at, now));
+    this.#read.show(unread ? READ : UNREAD, say(unread ? "markRead" : "markUnread"));
     const archived = item.archived_at !== null;
     this.#read.element.hidden = archived;
-    this.#archive.show(archived ? "restore" : "archive", say(archived ? "restore" : "archive"));
+    this.#archive.show(archived ? RESTORE : ARCHIVE, say(archived ? "restore" : "archive"));
     if (place.active !== this.#active) {
       this.#active = place.active;
       for (const control of element.querySelectorAll("a,button"))
@@ -192,15 +189,14 @@ class Tool {
   #shown: string | undefined;
 
   constructor(run: () => void) {
-    this.element = h("button", { class: "tool", part: "tool", type: "button", click: run });
+    this.element = button("tool", run);
   }
 
-  show(name: keyof typeof ICONS, label: string): void {
-    if (this.#shown === name) return;
-    this.#shown = name;
-    this.element.replaceChildren(icon(name));
-    this.element.setAttribute("aria-label", label);
-    this.element.title = label;
+  show(shape: string, label: string): void {
+    if (this.#shown === shape) return;
+    this.#shown = shape;
+    this.element.replaceChildren(icon(shape));
+    this.element.ariaLabel = this.element.title = label;
   }
 }
 
