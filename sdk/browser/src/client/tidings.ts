@@ -195,8 +195,10 @@ export class Tidings implements Inbox {
 
   // Coming and going
 
-  /** Learns whose tab this is, then joins the others of that user. */
+  /** Learns whose tab this is, then joins the others of that user. Nothing where it has. */
   async #enter(backoff = new Backoff(this.#clock.random)): Promise<void> {
+    // A page that comes out of the cache is both resumed and shown.
+    if (this.#tabs) return;
     const turn = ++this.#turn;
     this.#changed({ status: "connecting" });
     let access: Access;
