@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tidings_api.assets import WIDGET, asset
 from tidings_api.docs_page import render
 from tidings_workers.config import Settings
 from tidings_workers.registry import RegistryView
@@ -81,4 +82,4 @@ class Documents:
 
     def page(self) -> bytes:
         """The document as a page of HTML."""
-        return render(self._describe()).encode()
+        return render(self._describe(), asset(WIDGET)).encode()
