@@ -36,6 +36,9 @@ _REST: Final[Sequence[type[Struct]]] = (
     errors.FieldError,
     errors.Problem,
 )
+_INTERFACES: Final[Sequence[type[Struct]]] = (
+    *_SHARED, *frames.CLIENT_FRAMES, *frames.SERVER_FRAMES, *_REST,
+)  # fmt: skip
 # Literals that have a name of their own.
 _ALIASES: Final = {
     "State": frames.State,
@@ -51,7 +54,7 @@ def render() -> str:
         "// Generated from tidings.protocol by tools/browser_protocol.py. Do not edit.",
         *(f"export type {name} = {_literal(get_args(alias))};" for name, alias in _ALIASES.items()),
         "export type Positions = Readonly<Record<string, number>>;",
-        *map(_interface, (*_SHARED, *frames.CLIENT_FRAMES, *frames.SERVER_FRAMES, *_REST)),
+        *map(_interface, _INTERFACES),
         _union("ClientFrame", frames.CLIENT_FRAMES),
         _union("ServerFrame", frames.SERVER_FRAMES),
         _constant("SUBPROTOCOL", frames.SUBPROTOCOL),
@@ -87,14 +90,16 @@ def _interface(struct: type[Struct]) -> str:
             # Sent as it was stored.
             text = notifications.Notification.__name__
         lines.append(f"  readonly {field.encode_name}{'?' if absent else ''}: {text};")
-    return _doc(cleandoc(struct.__doc__ or "")) + "\n".join((
-        f"export interface {struct.__name__} {{",
-        *lines,
-        "}",
-    ))
+    return _doc(cleandoc(struct.__doc__ or "")) + "\n".join(
+        (
+            f"export interface {struct.__name__} {{",
+            *lines,
+            "}",
+        )
+    )
 
 
-def _type(info: inspect.Type, *, without_null: bool = False) -> str:  # noqa: PLR0911 - one case per kind
+def _type(info: inspect.Type, *, without_null: bool = False) -> str:  # noqa: C901, PLR0911 - one case per kind
     match info:
         case inspect.Metadata():
             return _type(info.type, without_null=without_null)
