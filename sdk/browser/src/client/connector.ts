@@ -112,15 +112,18 @@ export class Connector {
   refresh(seconds: number): void {
     const turn = this.#turn;
     const { clock, tokens } = this.#options;
-    clock.setTimeout(async () => {
-      if (turn !== this.#turn) return;
-      try {
-        const { token } = await tokens.get(true);
-        if (turn === this.#turn) this.send(JSON.stringify({ type: "refresh", token }));
-      } catch (error) {
-        if (turn === this.#turn && isFinal(error)) this.#give(error);
-      }
-    }, seconds * REFRESH_AFTER * (1 + clock.random()) * 1_000);
+    clock.setTimeout(
+      async () => {
+        if (turn !== this.#turn) return;
+        try {
+          const { token } = await tokens.get(true);
+          if (turn === this.#turn) this.send(JSON.stringify({ type: "refresh", token }));
+        } catch (error) {
+          if (turn === this.#turn && isFinal(error)) this.#give(error);
+        }
+      },
+      seconds * REFRESH_AFTER * (1 + clock.random()) * 1_000,
+    );
   }
 
   /** The page is awake or online again: do not wait for what may happen now. */

@@ -1,6 +1,12 @@
 import { afterEach, describe, expect, inject, test } from "vitest";
 import { WebSocket } from "ws";
-import type { ResumePoint, ResumeStorage, SocketConstructor, Tidings, TidingsOptions } from "../../src/client/index.js";
+import type {
+  ResumePoint,
+  ResumeStorage,
+  SocketConstructor,
+  Tidings,
+  TidingsOptions,
+} from "../../src/client/index.js";
 import { client, Recorder, reaches } from "../support/client.js";
 import { Application, Server } from "../support/server.js";
 

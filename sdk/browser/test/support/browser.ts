@@ -1,8 +1,8 @@
 /** A real Chromium with pages of an application that uses the client. */
 
 import { mkdtempSync } from "node:fs";
-import { createServer, type Server as HttpServer } from "node:http";
 import { rm } from "node:fs/promises";
+import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -108,7 +108,9 @@ test("another tab takes over within a second when the leader hangs, which is tol
     while (Date.now() < end);
   });
   const hung = Date.now();
-  await follower.waitForFunction(() => tidings.leads && tidings.status === "connected", null, { polling: 20 });
+  await follower.waitForFunction(() => tidings.leads && tidings.status === "connected", null, {
+    polling: 20,
+  });
   expect(Date.now() - hung).toBeLessThan(1_000);
   await application.send(user, "while hanging");
   await expect.poll(() => titles(follower)).toEqual(["while hanging"]);
@@ -173,7 +175,10 @@ test("a page that was offline comes back with what it missed", async () => {
   const page = await tab(user);
   await chromium.context.setOffline(true);
   await page.waitForFunction(() => tidings.status === "offline");
-  await application.sendMany(user, Array.from({ length: 500 }, (_, n) => String(n)));
+  await application.sendMany(
+    user,
+    Array.from({ length: 500 }, (_, n) => String(n)),
+  );
 
   await chromium.context.setOffline(false);
 
