@@ -53,6 +53,7 @@ export class Tidings implements Inbox {
   #shown: Counts | undefined;
   #identity = "";
   #listed: Positions | undefined;
+  #lost = false;
   #session = new Session();
   #connector: Connector | undefined;
   #tabs: Tabs | undefined;
@@ -326,9 +327,10 @@ export class Tidings implements Inbox {
   }
 
   #adopt(snapshot: Snapshot): void {
+    const first = this.user === undefined;
     const missed = this.#session.follow(snapshot);
     this.#show();
-    if (missed || this.#isStale(snapshot.point.positions)) this.#reload();
+    if (missed || (first && this.#isStale(snapshot.point.positions))) this.#reload();
   }
 
   #send(frame: string): void {
@@ -364,8 +366,13 @@ export class Tidings implements Inbox {
         this.#events.emit("gap", frame);
         if (frame.reason === "epoch") {
           this.#ledger.clear();
-          this.#reload();
+          this.#lost = true;
         }
+        break;
+      case "caught_up":
+        // There was a gap for each log; all of them together are one reason to list again.
+        if (this.#lost) this.#reload();
+        this.#lost = false;
         break;
       case "recalled":
         this.#ledger.remove(frame.id);

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, inject, test } from "vitest";
 import { WebSocket } from "ws";
+import { CLOCK } from "../../src/client/clock.js";
 import type {
   ResumePoint,
   ResumeStorage,
@@ -103,6 +104,29 @@ describe("notifications", () => {
   });
 });
 
+describe("a gap", () => {
+  test("of another epoch says that everything is to be listed again, once", async () => {
+    const user = application.user();
+    await application.send(user, "1");
+    const get = async () => ({ epoch: "before the fire", positions: { user: 90, all: 7 }, state_version: 3 });
+    const storage: ResumeStorage = { get, set: async () => undefined, delete: async () => undefined };
+    const tidings = client(application, user, { storage });
+    open.add(tidings);
+    const [gaps, states] = [new Recorder(tidings, "gap"), new Recorder(tidings, "state")];
+    const arrivals = new Recorder(tidings, "notification");
+    tidings.connect();
+
+    await states.find(({ reload }) => reload);
+    expect(gaps.all).toMatchObject([
+      { log: "user", reason: "epoch", missed: null },
+      { log: "all", reason: "epoch", missed: null },
+    ]);
+    expect(states.all).toHaveLength(1);
+    await application.send(user, "2");
+    await arrivals.find(({ item }) => item.notification.title === "2");
+  });
+});
+
 describe("pages", () => {
   test("go on by cursor, newest first, and fit the connection without a seam", async () => {
     const user = application.user();
@@ -196,7 +220,7 @@ describe("marks", () => {
 });
 
 describe("coming back", () => {
-  test("after a crash of the server, with everything sent meanwhile", async () => {
+  test("after a restart of the server, with everything sent meanwhile", async () => {
     const server = new Server();
     const own = new Application(await server.start());
     try {
@@ -226,7 +250,7 @@ describe("coming back", () => {
 
   test("with another token before the old one ends, without a break", async () => {
     const user = application.user();
-    const lives = [62, 3_600];
+    const lives = [56, 3_600];
     const sent: string[] = [];
     class Watched extends WebSocket {
       override send(text: string): void {
@@ -237,6 +261,7 @@ describe("coming back", () => {
     const tidings = connect(user, {
       token: () => application.token(user, lives.shift()),
       webSocket: Watched as unknown as SocketConstructor,
+      clock: { ...CLOCK, random: () => 0 },
     });
     const changes = new Recorder(tidings, "status");
 
