@@ -122,10 +122,11 @@ export class TidingsInbox extends TidingsElement {
       const number = client.counts?.[kind] ?? 0;
       badge.hidden = !number;
       badge.textContent = limited(number);
-      bell.ariaLabel = `${this.say("title")}${number ? `, ${this.say("unread")}: ${number}` : ""}`;
+      bell.ariaLabel = `${this.say("title")}${number ? `, ${this.say("unread")}: ${limited(number)}` : ""}`;
     };
     count();
     this.until(client.on("counts", count));
+    let inside = false;
     const place = () => this.#place(bell, popover);
     const shut = () => {
       window.removeEventListener("resize", place);
@@ -134,14 +135,23 @@ export class TidingsInbox extends TidingsElement {
     popover.addEventListener("toggle", (event) => {
       const open = (event as ToggleEvent).newState === "open";
       bell.ariaExpanded = String(open);
-      if (!open) return shut();
+      if (!open) {
+        shut();
+        // Where focus was in the panel it goes back; who has clicked on something else stays there.
+        const left = document.activeElement === document.body || popover.matches(":focus-within");
+        if (inside && left) bell.focus({ preventScroll: true });
+        return;
+      }
       popover.focus();
       place();
       window.addEventListener("resize", place);
       window.addEventListener("scroll", place, { capture: true, passive: true });
     });
     // The size is known when it is shown, and it is placed before that frame is painted.
-    popover.addEventListener("beforetoggle", () => requestAnimationFrame(place));
+    popover.addEventListener("beforetoggle", () => {
+      inside = popover.matches(":focus-within");
+      requestAnimationFrame(place);
+    });
     this.root.append(bell, popover);
     this.#popover = popover;
     this.until(() => {

@@ -1,4 +1,4 @@
-/** The rows of a list, in a scrolling box; of more than two hundred only those in sight and their neighbours. */
+/** The rows of a list, in a scrolling box; of more than a hundred only those in sight and their neighbours. */
 
 import type { Item } from "../client/types.js";
 import { h, OnceAFrame } from "./dom.js";
@@ -7,7 +7,7 @@ import { type Deeds, Row } from "./row.js";
 import { sameDay, TimeFormat } from "./time.js";
 
 /** Up to here every item has its row. */
-const ALL = 200;
+const ALL = 100;
 /** Pixels above and below what is in sight that have rows too. */
 const MARGIN = 800;
 /** How high a row is taken to be until it was measured. */
@@ -89,7 +89,7 @@ export class List {
     this.#items = items;
     this.#more = more;
     this.render();
-    this.#settled = true;
+    this.#settled = items.length > 0;
   }
 
   /** Brings the rows in line with the items, the scroll position and the time. */

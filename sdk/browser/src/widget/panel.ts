@@ -134,7 +134,7 @@ export class Panel {
     const turned = before?.filter !== filter;
     if (turned) this.#turn(filter);
     this.#count.hidden = this.#markAll.hidden = !counts?.unread;
-    this.#count.textContent = String(counts?.unread ?? "");
+    this.#count.textContent = counts?.unread.toLocaleString(this.#words.language) ?? "";
     this.#notice(snapshot);
     if (turned || before.items !== items || before.more !== more) {
       const newest = turned || this.#list.atTop ? undefined : before.items[0];

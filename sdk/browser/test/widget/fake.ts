@@ -54,11 +54,14 @@ export class FakeInbox implements Inbox {
 
   constructor(items: Item[]) {
     this.items = items;
+    this.#count();
   }
 
-  get counts(): Counts {
+  counts: Counts = { unseen: 0, unread: 0, version: 0 };
+
+  #count(): void {
     const live = this.items.filter(({ archived_at }) => archived_at === null);
-    return {
+    this.counts = {
       unseen: live.filter(({ seen_at }) => seen_at === null).length,
       unread: live.filter(({ read_at }) => read_at === null).length,
       version: made,
@@ -82,6 +85,8 @@ export class FakeInbox implements Inbox {
 
   arrive(item: Item): void {
     this.items.unshift(item);
+    const { unseen, unread } = this.counts;
+    this.counts = { unseen: unseen + 1, unread: unread + 1, version: made };
     this.emit("notification", { item, replayed: false });
     this.emit("counts", this.counts);
   }
@@ -130,6 +135,7 @@ export class FakeInbox implements Inbox {
       changed.push(next);
       return next;
     });
+    this.#count();
     this.emit("state", { items: changed, reload: false, optimistic: true });
     this.emit("counts", this.counts);
     return { changed: changed.length, counts: this.counts };

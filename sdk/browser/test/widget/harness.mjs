@@ -21,7 +21,7 @@ const CSS = `:root{color-scheme:light dark}
 body{margin:0;font:15px/1.5 system-ui,sans-serif;background:light-dark(#f3f4f6,#111216);color:light-dark(#16181d,#eceef2);min-height:100vh}
 header{display:flex;align-items:center;justify-content:space-between;padding:8px 16px;background:light-dark(#fff,#1b1d23);border-bottom:1px solid light-dark(#e5e7eb,#2d3038)}
 h1{margin:0;font-size:17px} main{padding:24px 16px}
-header:has([mode=page]){display:block;padding:0;border:0} header:has([mode=page]) h1, header:has([mode=page])+main{display:none}
+header:has([mode=page]){display:block;padding:0;border:0} header:has([mode=page]) h1, header:has([mode=page])+main{position:absolute;clip-path:inset(50%)}
 #home:has([mode=page]){width:var(--width,100%);height:100vh}`;
 
 function portrait(from, to) {
