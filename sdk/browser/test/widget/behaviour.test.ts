@@ -175,9 +175,10 @@ test("hostile content stays text: no markup, no script, no link beyond the contr
 test("a burst of a thousand changes the list once a frame, and no frame takes long", async () => {
   await open();
   await page.locator(".item").nth(6).waitFor();
-  const { batches, longest } = await page.evaluate(async () => {
+  const { most, longest } = await page.evaluate(async () => {
     const feed = document.querySelector("tidings-inbox")?.shadowRoot?.querySelector("[role=feed]");
     let batches = 0;
+    let most = 0;
     new MutationObserver((records) => {
       if (records.some(({ addedNodes }) => addedNodes.length)) batches += 1;
     }).observe(feed as Element, { childList: true });
@@ -186,11 +187,14 @@ test("a burst of a thousand changes the list once a frame, and no frame takes lo
     for (let frames = 0, last = performance.now(); frames < 30; frames++) {
       const now = await new Promise<number>((resolve) => requestAnimationFrame(resolve));
       longest = Math.max(longest, now - last);
+      most = Math.max(most, batches);
+      batches = 0;
       last = now;
     }
-    return { batches, longest };
+    return { most, longest };
   });
-  expect(batches).toBeLessThanOrEqual(2);
+  // One for what came in, one for the rows that it brought into sight.
+  expect(most).toBeLessThanOrEqual(2);
   expect(longest).toBeLessThan(250);
   expect(await page.locator(".title").first().textContent()).toContain("Number 999");
   expect(await page.locator(".item").count()).toBeLessThan(60);

@@ -44,15 +44,21 @@ export async function start() {
   const root = new URL("../..", import.meta.url).pathname;
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: ["test/widget/page.ts"],
+    entryPoints: ["test/widget/page.ts", "test/widget/react-page.tsx"],
+    outdir: "/",
     bundle: true,
     write: false,
+    jsx: "automatic",
     format: "esm",
     target: "es2022",
     ignoreAnnotations: true,
     plugins: [styles],
   });
-  const files = { ...FILES, "/page.js": ["text/javascript", outputFiles[0].text] };
+  const files = {
+    ...FILES,
+    "/react": ["text/html", HTML.replace("page.js", "react-page.js")],
+    ...Object.fromEntries(outputFiles.map(({ path, text }) => [path, ["text/javascript", text]])),
+  };
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     if (pathname === "/never.png") return;
