@@ -12,7 +12,12 @@ ROOT: Final = Path(__file__).parent.parent
 BUILT: Final = ROOT / "sdk" / "browser" / "dist"
 SERVED: Final = ROOT / "api" / "tidings_api" / "static"
 # The name that it is served by, and that it is built by.
-FILES: Final = {"widget.js": "tidings.js", "widget.mjs": "widget.mjs", "tidings.mjs": "tidings.mjs"}
+FILES: Final = {
+    "widget.js": "tidings.js",
+    "widget.mjs": "widget.mjs",
+    "parts.mjs": "parts.mjs",
+    "tidings.mjs": "tidings.mjs",
+}
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import hashlib
+import re
 
 import httpx
 import pytest
@@ -52,6 +53,12 @@ async def test_pages_of_every_origin_may_load_them(api: httpx.AsyncClient) -> No
     answer = await api.get("/widget.js", headers={"origin": "https://shop.example"})
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+
+
+async def test_the_script_names_its_parts(api: httpx.AsyncClient) -> None:
+    """What the script loads later is there under the version that it names, so the two always fit."""
+    (named,) = re.findall(r"parts\.mjs\?v=[0-9a-f]+", (await api.get("/widget.js")).text)
+    assert "immutable" in (await api.get(f"/{named}")).headers["cache-control"]
 
 
 async def test_the_docs_page_says_how_to_embed_the_widget(api: httpx.AsyncClient) -> None:
