@@ -39,6 +39,22 @@ const FILES = {
   ],
 };
 
+/** Debian's Chromium, or the one that CHROMIUM names. */
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
 /** The address of the page, the browser, and what ends both. */
 export async function start() {
   const root = new URL("../..", import.meta.url).pathname;
@@ -70,18 +86,7 @@ export async function start() {
     response.end(body ?? "");
   });
   await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  const browser = await launch();
   return {
     url: `http://127.0.0.1:${server.address().port}/`,
     browser,
