@@ -143,6 +143,23 @@ describe("pages", () => {
     expect(tidings.counts).toMatchObject({ unseen: 3, unread: 3 });
   });
 
+  test("that were listed before the first connection are listed again where something came between", async () => {
+    const user = application.user();
+    const tidings = client(application, user);
+    open.add(tidings);
+    const states = new Recorder(tidings, "state");
+    await tidings.list();
+    const id = await application.send(user, "Between");
+    await expect
+      .poll(() => application.request("GET", `/v1/notifications/${id}`))
+      .toMatchObject({ status: "stored" });
+
+    tidings.connect();
+
+    await states.find(({ reload }) => reload);
+    expect((await tidings.list()).items).toHaveLength(1);
+  });
+
   test("that cannot be had say why", async () => {
     const tidings = connect(application.user());
 
@@ -269,6 +286,20 @@ describe("coming back", () => {
     expect(sent.filter((type) => type === "connect")).toHaveLength(1);
     expect(changes.all.map(({ status }) => status)).toEqual(["connected"]);
     expect(lives).toEqual([]);
+  });
+
+  test("with another token where the old one has ended while away, also by REST", async () => {
+    const user = application.user();
+    const expired = () => {
+      const tokens = [application.expiredToken(user)];
+      return async () => tokens.shift() ?? application.token(user);
+    };
+    const tidings = connect(user, { token: expired(), realtimeUrl: inject("ready").realtime });
+    const changes = new Recorder(tidings, "status");
+
+    await reaches(tidings, "connected");
+    expect(changes.all).toContainEqual(expect.objectContaining({ status: "offline", code: 4200 }));
+    expect((await client(application, user, { token: expired() }).list()).items).toEqual([]);
   });
 
   test("is not tried where the application says to stay away", async () => {

@@ -1,16 +1,21 @@
 /** A real Chromium with pages of an application that uses the client. */
 
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { build } from "esbuild";
-import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import type { Application } from "./server.js";
 
 const FLAGS = [
+  "--headless",
+  "--remote-debugging-port=0",
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
@@ -63,23 +68,35 @@ export class Site {
   }
 }
 
-/** Chromium with an empty profile; its pages share storage, locks and channels as tabs do. */
+/**
+ * Chromium with an empty profile; its pages share storage, locks and channels as tabs do.
+ *
+ * Not launched by Playwright, which would keep every tab in sight and out of the back/forward cache.
+ */
 export class Chromium {
   readonly #profile = mkdtempSync(join(tmpdir(), "chromium-"));
-  #context: BrowserContext | undefined;
+  #process: ChildProcess | undefined;
+  #browser: Browser | undefined;
 
   async start(): Promise<void> {
-    this.#context = await chromium.launchPersistentContext(this.#profile, {
-      executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
-      headless: true,
-      args: FLAGS,
-      ignoreDefaultArgs: ["--disable-back-forward-cache"],
+    const command = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+    const child = spawn(command, [...FLAGS, `--user-data-dir=${this.#profile}`, "about:blank"], {
+      stdio: ["ignore", "ignore", "pipe"],
     });
+    this.#process = child;
+    for await (const line of createInterface({ input: child.stderr })) {
+      const [, address] = /DevTools listening on (ws:.*)/.exec(line) ?? [];
+      if (!address) continue;
+      this.#browser = await chromium.connectOverCDP(address, { noDefaults: true });
+      return;
+    }
+    throw new Error("Chromium did not come up");
   }
 
   get context(): BrowserContext {
-    if (!this.#context) throw new Error("Chromium was not started");
-    return this.#context;
+    const [context] = this.#browser?.contexts() ?? [];
+    if (!context) throw new Error("Chromium was not started");
+    return context;
   }
 
   async tab(address: string): Promise<Page> {
@@ -89,7 +106,13 @@ export class Chromium {
   }
 
   async stop(): Promise<void> {
-    await this.#context?.close();
+    await this.#browser?.close();
+    const child = this.#process;
+    if (child && child.exitCode === null) {
+      const ended = once(child, "exit");
+      child.kill();
+      await ended;
+    }
     await rm(this.#profile, { recursive: true, force: true });
   }
 }

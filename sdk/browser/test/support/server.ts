@@ -13,6 +13,8 @@ import type { UserToken } from "../../src/client/index.js";
 
 const COMMAND = new URL("../../../../.venv/bin/tidings-server", import.meta.url).pathname;
 
+const SCOPE = "send read groups users tokens tenant";
+
 /** What the server prints when it is ready. */
 export interface Ready {
   readonly api: string;
@@ -82,6 +84,11 @@ export class Application {
     return (await this.request("POST", "/v1/tokens", { user, expires_in: expiresIn })) as UserToken;
   }
 
+  /** A user's token that has ended. */
+  expiredToken(user: string): string {
+    return this.#sign(user, "inbox", -60);
+  }
+
   /** Sends to one user, and resolves when it is in the inbox: its id. */
   async send(user: string, title: string, more: object = {}): Promise<string> {
     const sent = await this.request("POST", "/v1/notifications", { to: { users: [user] }, title, ...more });
@@ -101,24 +108,20 @@ export class Application {
   async request(method: string, path: string, body?: object): Promise<unknown> {
     const response = await fetch(this.#ready.api + path, {
       method,
-      headers: { Authorization: `Bearer ${this.#sign()}`, "Content-Type": "application/json" },
+      headers: {
+        Authorization: `Bearer ${this.#sign("tests", SCOPE, 600)}`,
+        "Content-Type": "application/json",
+      },
       ...(body && { body: JSON.stringify(body) }),
     });
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     return response.status === 204 ? undefined : response.json();
   }
 
-  #sign(): string {
+  #sign(sub: string, scope: string, seconds: number): string {
     const [tenant, kid, secret] = this.#ready.key.split(".") as [string, string, string];
     const now = Math.floor(Date.now() / 1000);
-    const claims = {
-      iss: tenant,
-      sub: "tests",
-      aud: "tidings",
-      iat: now,
-      exp: now + 600,
-      scope: "send read groups users tokens tenant",
-    };
+    const claims = { iss: tenant, sub, aud: "tidings", iat: now - 600, exp: now + seconds, scope };
     const signed = [{ alg: "HS256", kid, typ: "JWT" }, claims]
       .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
       .join(".");
