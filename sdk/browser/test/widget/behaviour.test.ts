@@ -335,3 +335,16 @@ test("offline and back is said quietly above the list", async () => {
   await page.evaluate(() => window.inbox.become("connected"));
   await page.locator(".strip").waitFor({ state: "hidden" });
 });
+
+test("what is lost is said, and another store is listed anew", async () => {
+  await open();
+  await page.locator(".item").first().waitFor();
+  const gap = { type: "gap", log: "user", from: 1, to: 5, missed: 5, reason: "expired" } as const;
+  await page.evaluate((each) => window.inbox.emit("gap", each), gap);
+  await expect
+    .poll(() => page.locator(".strip").textContent())
+    .toBe("Some older notifications are no longer available");
+  const lists = await page.evaluate(() => window.inbox.lists.length);
+  await page.evaluate((each) => window.inbox.emit("gap", { ...each, missed: null, reason: "epoch" }), gap);
+  await expect.poll(() => page.evaluate(() => window.inbox.lists.length)).toBe(lists + 1);
+});
