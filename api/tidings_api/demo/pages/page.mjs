@@ -99,10 +99,7 @@ FORM.addEventListener("submit", (event) => {
 document.getElementById("burst").addEventListener("click", () => {
   if (FORM.reportValidity()) send(true);
 });
-document.getElementById("clear").addEventListener("click", (event) => {
-  event.preventDefault();
-  clearFrames();
-});
+document.getElementById("clear").addEventListener("click", clearFrames);
 
 try {
   await renewToken();

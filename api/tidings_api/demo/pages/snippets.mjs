@@ -27,7 +27,7 @@ for (const code of document.querySelectorAll(".snippet code[id]")) {
  * @param {object} notification
  */
 export function showCommand(api, token, notification) {
-  const json = JSON.stringify(notification, null, 1).replaceAll("'", "'\\''");
+  const json = JSON.stringify(notification).replaceAll("'", "'\\''");
   const command = (secret) =>
     [
       `curl ${api}/v1/notifications`,
