@@ -23,13 +23,18 @@ afterAll(async () => {
 async function tab(user: string): Promise<Page> {
   const page = await chromium.tab(site.address(user));
   tabs.push(page);
-  await page.waitForFunction(() => tidings.status === "connected");
+  await until(page, () => tidings.status === "connected");
   return page;
 }
 
 async function leaders(pages: readonly Page[]): Promise<Page[]> {
   const led = await Promise.all(pages.map((page) => page.evaluate(() => tidings.leads)));
   return pages.filter((_, n) => led[n]);
+}
+
+/** Asks again and again: a page out of sight paints no frames to wait for. */
+async function until(page: Page, holds: () => boolean): Promise<void> {
+  await expect.poll(() => page.evaluate(holds), { interval: 20, timeout: 5_000 }).toBe(true);
 }
 
 const titles = (page: Page) => page.evaluate(() => titles);
@@ -83,7 +88,7 @@ test("another tab takes over within a second when the leader is frozen, which fo
   const session = await chromium.context.newCDPSession(leader);
   await follower.bringToFront();
 
-  await leader.waitForFunction(() => document.hidden, null, { polling: 20 });
+  await until(leader, () => document.hidden);
   await session.send("Page.setWebLifecycleState", { state: "frozen" });
   const frozen = Date.now();
   await application.send(user, "while frozen");
@@ -91,8 +96,9 @@ test("another tab takes over within a second when the leader is frozen, which fo
   await expect.poll(() => titles(follower), { interval: 20 }).toEqual(["while frozen"]);
   expect(Date.now() - frozen).toBeLessThan(1_000);
   await session.send("Page.setWebLifecycleState", { state: "active" });
+  await until(leader, () => tidings.status === "connected" && reloads === 1);
   await application.send(user, "after");
-  await expect.poll(() => titles(leader)).toContain("after");
+  await expect.poll(() => titles(leader)).toEqual(["after"]);
   await expect.poll(() => titles(follower)).toEqual(["while frozen", "after"]);
   expect(await unread(leader)).toBe(2);
   await expect.poll(() => application.connections(user)).toBe(1);
@@ -109,17 +115,15 @@ test("another tab takes over within a second when the leader hangs, which misses
     while (Date.now() < end);
   });
   const hung = Date.now();
-  await follower.waitForFunction(() => tidings.leads && tidings.status === "connected", null, {
-    polling: 20,
-  });
+  await until(follower, () => tidings.leads && tidings.status === "connected");
   expect(Date.now() - hung).toBeLessThan(1_000);
   await application.send(user, "while hanging");
   await expect.poll(() => titles(follower)).toEqual(["while hanging"]);
 
   await hanging;
-  await leader.waitForFunction(() => !tidings.leads);
+  await until(leader, () => !tidings.leads);
   // What was said meanwhile waited for it, or it is told to list again.
-  await leader.waitForFunction(() => globalThis.titles.includes("while hanging") || reloads === 1);
+  await until(leader, () => globalThis.titles.includes("while hanging") || reloads === 1);
   expect(await unread(leader)).toBe(1);
   await application.send(user, "after");
   await expect.poll(() => titles(leader)).toContain("after");
@@ -132,7 +136,7 @@ test("logging out stops all tabs of that user, and of no other", async () => {
 
   await two.evaluate(() => tidings.logout());
 
-  await one.waitForFunction(() => tidings.status === "stopped");
+  await until(one, () => tidings.status === "stopped");
   expect(await apart.evaluate(() => tidings.status)).toBe("connected");
   await expect.poll(() => application.connections(user)).toBe(0);
 });
@@ -179,7 +183,7 @@ test("a page that was frozen, as on a laptop asleep, comes back with what it mis
   const session = await chromium.context.newCDPSession(page);
   const front = await tab(application.user());
   await front.bringToFront();
-  await page.waitForFunction(() => document.hidden, null, { polling: 20 });
+  await until(page, () => document.hidden);
   await session.send("Page.setWebLifecycleState", { state: "frozen" });
   await expect.poll(() => application.connections(user)).toBe(0);
   await application.sendMany(user, ["1", "2"]);
@@ -193,7 +197,7 @@ test("a page that was offline comes back with what it missed", async () => {
   const user = application.user();
   const page = await tab(user);
   await chromium.context.setOffline(true);
-  await page.waitForFunction(() => tidings.status === "offline");
+  await until(page, () => tidings.status === "offline");
   await application.sendMany(
     user,
     Array.from({ length: 500 }, (_, n) => String(n)),
