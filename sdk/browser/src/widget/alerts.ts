@@ -3,6 +3,7 @@
 import type { Counts, Inbox, Item } from "../client/types.js";
 import { h } from "./dom.js";
 import type { Words } from "./element.js";
+import { hasLeft } from "./leaving.js";
 import { shown } from "./text.js";
 
 /** The lists that are open on this page: what a reader sees come in there needs no toast. */
@@ -109,9 +110,14 @@ export function titleFor(client: Inbox): () => void {
     document.title = counts?.unread ? `(${limited(counts.unread)}) ${title}` : title;
   };
   write(client.counts);
-  const stop = client.on("counts", write);
+  const stops = [
+    client.on("counts", write),
+    client.on("status", (change) => {
+      if (hasLeft(change)) write(undefined);
+    }),
+  ];
   return () => {
-    stop();
+    for (const stop of stops) stop();
     write(undefined);
   };
 }

@@ -1,7 +1,18 @@
 /** The list that a reader sees: pages of the inbox and what arrives and changes meanwhile, as one. */
 
-import type { Arrival, Counts, Gap, Inbox, Item, ListQuery, State, Status } from "../client/types.js";
+import type {
+  Arrival,
+  Counts,
+  Gap,
+  Inbox,
+  Item,
+  ListQuery,
+  State,
+  Status,
+  StatusChange,
+} from "../client/types.js";
 import { OnceAFrame } from "./dom.js";
+import { hasLeft } from "./leaving.js";
 
 export type Filter = "all" | "unread" | "archived";
 
@@ -44,9 +55,12 @@ export class Feed {
   readonly #listeners = new Set<() => void>();
   readonly #frame = new OnceAFrame(() => this.#flush());
   #stop: (() => void)[] = [];
+  /** Whose items these are; undefined before that was known, null when nobody is logged in. */
+  #whose: string | null | undefined;
 
   constructor(client: Inbox, filter: Filter = "all") {
     this.client = client;
+    this.#whose = client.user;
     this.#snapshot = {
       filter,
       items: [],
@@ -75,8 +89,8 @@ export class Feed {
   /** Shows another part of the inbox, from its newest. */
   show(filter: Filter): void {
     if (filter === this.#snapshot.filter) return;
-    this.#changed.clear();
-    this.#set({ filter, items: [], phase: "loading", more: false, missed: false });
+    this.#set({ filter });
+    this.#empty("loading");
     void this.reload();
   }
 
@@ -128,10 +142,7 @@ export class Feed {
         if (gap.reason === "epoch") void this.reload();
         else this.#set({ missed: true });
       }),
-      client.on("status", ({ status }) => {
-        this.#frame.request();
-        if (status === "connected" && this.#snapshot.phase === "failed") void this.reload();
-      }),
+      client.on("status", (change) => this.#follow(change)),
     ];
     void this.reload();
   }
@@ -143,6 +154,28 @@ export class Feed {
     this.#loading = undefined;
     this.#frame.cancel();
     this.#changed.clear();
+  }
+
+  /** What the user who was here has left is taken away, and whoever comes starts anew. */
+  #follow(change: StatusChange): void {
+    this.#frame.request();
+    if (hasLeft(change)) {
+      this.#whose = null;
+      this.#empty("ready");
+    } else if (change.status === "connected") {
+      const { user } = this.client;
+      const another = this.#whose !== undefined && this.#whose !== user;
+      this.#whose = user;
+      if (another) this.#empty("loading");
+      if (another || this.#snapshot.phase === "failed") void this.reload();
+    }
+  }
+
+  #empty(phase: Snapshot["phase"]): void {
+    this.#loading?.abort();
+    this.#loading = undefined;
+    this.#changed.clear();
+    this.#set({ items: [], more: false, missed: false, phase });
   }
 
   #change(id: string, item: Item | null): void {
@@ -189,7 +222,8 @@ export class Feed {
         this.#cursor = null;
       }
     }
-    this.#snapshot = { ...this.#snapshot, items, more, counts: client.counts, status: client.status };
+    const counts = this.#whose === null ? undefined : client.counts;
+    this.#snapshot = { ...this.#snapshot, items, more, counts, status: client.status };
     for (const listener of this.#listeners) listener();
   }
 

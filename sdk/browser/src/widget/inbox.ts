@@ -1,10 +1,11 @@
 /** `<tidings-inbox>`: a bell with a badge that opens the inbox, or the inbox as part of the page. */
 
-import type { Inbox } from "../client/types.js";
+import type { Counts, Inbox } from "../client/types.js";
 import { limited, openLists, Speaker, soundFor, titleFor } from "./alerts.js";
 import { BELL, button, h, icon } from "./dom.js";
 import { TidingsElement } from "./element.js";
 import css from "./inbox.css";
+import { hasLeft } from "./leaving.js";
 import { load } from "./load.js";
 import type { Panel } from "./panel.js";
 import { TidingsToasts } from "./toasts.js";
@@ -118,14 +119,19 @@ export class TidingsInbox extends TidingsElement {
     popover.role = "dialog";
     bell.popoverTargetElement = popover;
     const kind = this.getAttribute("badge") === "unseen" ? "unseen" : "unread";
-    const count = () => {
-      const number = client.counts?.[kind] ?? 0;
+    const count = (counts: Counts | undefined) => {
+      const number = counts?.[kind] ?? 0;
       badge.hidden = !number;
       badge.textContent = limited(number);
       bell.ariaLabel = `${this.say("title")}${number ? `, ${this.say("unread")}: ${limited(number)}` : ""}`;
     };
-    count();
+    count(client.counts);
     this.until(client.on("counts", count));
+    this.until(
+      client.on("status", (change) => {
+        if (hasLeft(change)) count(undefined);
+      }),
+    );
     let inside = false;
     const place = () => this.#place(bell, popover);
     const shut = () => {

@@ -121,6 +121,7 @@ export class Row {
     const open: Open = (event, action) => deeds.open(this.#item, event, action);
     this.#opener = opener(item, words, open);
     this.#opener.prepend(this.#unread);
+    this.#opener.id = item.notification.id;
     this.#time = h("time", { datetime: created_at, title: times.exact(this.#at) });
     this.#read = new Tool(() => deeds.mark(this.#item, this.#item.read_at === null ? "read" : "unread"));
     this.#archive = new Tool(() =>
@@ -129,7 +130,7 @@ export class Row {
     const urgent = priority === "urgent";
     this.element = h(
       "article",
-      { class: urgent ? "item alert" : "item" },
+      { class: urgent ? "item alert" : "item", "aria-labelledby": this.#opener.id },
       this.#day,
       h(
         "div",

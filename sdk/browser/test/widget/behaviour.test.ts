@@ -56,13 +56,13 @@ test("the bell opens the panel, Escape closes it, and focus goes in and comes ba
   expect(await bell.getAttribute("aria-label")).toBe("Notifications, Unread: 3");
   await page.keyboard.press("Enter");
   await page.locator(".panel:popover-open").waitFor();
-  expect(await bell.getAttribute("aria-expanded")).toBe("true");
+  await expect.poll(() => bell.getAttribute("aria-expanded")).toBe("true");
   await expect
     .poll(() => page.evaluate(() => document.querySelector("tidings-inbox")?.shadowRoot?.activeElement?.role))
     .toBe("dialog");
   await page.keyboard.press("Escape");
   await page.locator(".panel:popover-open").waitFor({ state: "detached" });
-  expect(await bell.getAttribute("aria-expanded")).toBe("false");
+  await expect.poll(() => bell.getAttribute("aria-expanded")).toBe("false");
   await expect
     .poll(() =>
       page.evaluate(() => document.querySelector("tidings-inbox")?.shadowRoot?.activeElement?.className),
@@ -347,4 +347,18 @@ test("what is lost is said, and another store is listed anew", async () => {
   const lists = await page.evaluate(() => window.inbox.lists.length);
   await page.evaluate((each) => window.inbox.emit("gap", { ...each, missed: null, reason: "epoch" }), gap);
   await expect.poll(() => page.evaluate(() => window.inbox.lists.length)).toBe(lists + 1);
+});
+
+test("when the user logs out nothing of the inbox stays, and the next user sees the own one", async () => {
+  await open("title-badge");
+  await page.locator(".item").first().waitFor();
+  await page.evaluate(() => window.inbox.become("stopped", "logout"));
+  await expect.poll(() => page.locator(".item").count()).toBe(0);
+  expect([await page.locator(".badge").isVisible(), await page.title()]).toEqual([false, "Acme"]);
+  await page.evaluate(() => {
+    window.inbox.user = "bob";
+    window.inbox.items = [window.notification(1, { title: "For Bob" })];
+    window.inbox.become("connected");
+  });
+  await expect.poll(() => page.locator(".title").allTextContents()).toEqual(["For Bob"]);
 });

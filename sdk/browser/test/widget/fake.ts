@@ -91,9 +91,9 @@ export class FakeInbox implements Inbox {
     this.emit("counts", this.counts);
   }
 
-  become(status: Status): void {
+  become(status: Status, reason?: string): void {
     this.status = status;
-    this.emit("status", { status });
+    this.emit("status", { status, ...(reason && { reason }) });
   }
 
   async list(query: ListQuery = {}): Promise<Page> {
