@@ -1,6 +1,6 @@
 /** The client's public types. Data keeps the names that it has on the wire; see `../protocol.ts`. */
 
-import type { Counts, Gap, InboxItem, InboxPage, Marked, MarkInbox, Recalled, State } from "../protocol.js";
+import type { Counts, Gap, InboxItem, InboxPage, Marked, Recalled, State } from "../protocol.js";
 
 export type {
   CategoryCounts,
@@ -168,5 +168,3 @@ export interface Inbox {
   list(query?: ListQuery): Promise<Page>;
   mark(state: State, what: Marking): Promise<Marked>;
 }
-
-export type { MarkInbox };
