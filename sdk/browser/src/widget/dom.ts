@@ -59,11 +59,15 @@ export function icon(shape: string): SVGSVGElement {
 /** How long a change waits where no frame comes: in a tab in the background. */
 const HIDDEN_WAIT = 250;
 
-/** Runs `task` in the next frame, once however often it is asked for. */
+/**
+ * Runs `task` in the next frame, once however often it is asked for. A task that takes long rests as long
+ * as it took, so that half of the time is the page's, whatever comes in.
+ */
 export class OnceAFrame {
   readonly #task: () => void;
   #frame = 0;
   #timer = 0;
+  #rested = 0;
 
   constructor(task: () => void) {
     this.#task = task;
@@ -83,6 +87,12 @@ export class OnceAFrame {
 
   #run = (): void => {
     this.cancel();
-    this.#task();
+    const started = performance.now();
+    if (started < this.#rested) this.request();
+    else {
+      this.#task();
+      const ended = performance.now();
+      this.#rested = ended + (ended - started);
+    }
   };
 }

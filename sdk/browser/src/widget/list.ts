@@ -9,7 +9,7 @@ import { sameDay, TimeFormat } from "./time.js";
 /** Up to here every item has its row. */
 const ALL = 100;
 /** Pixels above and below what is in sight that have rows too. */
-const MARGIN = 800;
+const MARGIN = 500;
 /** How high a row is taken to be until it was measured. */
 const GUESS = 92;
 const AT_TOP = 8;
