@@ -82,6 +82,8 @@ export abstract class TidingsElement extends Base implements Words {
   }
 
   set messages(messages: Partial<Messages>) {
+    // Frameworks set equal objects again and again, and beginning anew closes the panel.
+    if (JSON.stringify(messages) === JSON.stringify(this.#messages)) return;
     this.#messages = messages;
     this.#restart();
   }
@@ -171,7 +173,9 @@ export abstract class TidingsElement extends Base implements Words {
     entry.users -= 1;
     // An element that is only moved comes back within the same task.
     setTimeout(() => {
-      if (!entry.users && clients.delete(key)) void entry.client.close();
+      if (entry.users || clients.get(key) !== entry) return;
+      clients.delete(key);
+      void entry.client.close();
     });
   }
 

@@ -43,6 +43,11 @@ test("the component has the provider's client, takes texts and language, and rep
   await page.getByText("Français").click();
   await expect.poll(() => bell.getAttribute("aria-label")).toBe("Courrier, Non lues: 3");
   await bell.click();
-  await page.locator("tidings-inbox .open").first().click();
+  const opener = page.locator("tidings-inbox .open");
+  await opener.nth(4).click();
+  await expect.poll(() => page.locator("#opened").textContent()).toBe("Kenji Sato joined Team 7");
+  // Rendering anew, with equal texts, leaves the panel open.
+  expect(await page.locator("tidings-inbox .panel:popover-open").count()).toBe(1);
+  await opener.first().click();
   await expect.poll(() => page.locator("#opened").textContent()).toBe("Ana Lima mentioned you");
 });
