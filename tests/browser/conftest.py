@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
@@ -67,8 +68,17 @@ def dev(short_directory: Path) -> Iterator[Stack]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def device(browser: Browser, dev: Stack) -> AsyncIterator[NewDevice]:
-    """Opens devices, each a browser of its own. What goes wrong on a page fails the test."""
+    """Opens devices, each a browser of its own. What goes wrong on a page fails the test.
+
+    Nobody has got anything before.
+    """
     devices: list[Device] = []
+    async with httpx.AsyncClient(base_url=dev.api, trust_env=False, timeout=30) as api:
+        for user in ("ana", "bob"):
+            erased = await api.delete(
+                f"/v1/users/{user}", headers={"authorization": f"Bearer {dev.token('tests', 'users')}"}
+            )
+            assert erased.status_code == 200
 
     async def open_device(**options: object) -> Device:
         devices.append(await Device.open(browser, dev, **options))
