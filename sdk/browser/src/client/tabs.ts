@@ -33,6 +33,8 @@ export interface TabsHooks {
 /** Together less than a second, in the worst case too. */
 const ASK_EVERY = 150;
 const ANSWER_WITHIN = 380;
+/** Whoever follows answers a new leader by then, or says hello later. */
+const ROLL_CALL = 1_000;
 
 export class Tabs {
   leads = false;
@@ -44,6 +46,9 @@ export class Tabs {
   #waiting: AbortController | undefined;
   #release: (() => void) | undefined;
   #leader: string | undefined;
+  /** Somebody follows, or may. A frame for nobody would cost more than all else that is done with it. */
+  #followed = true;
+  #answered = false;
   #timer: unknown;
   #heardAt = 0;
   #askedAt = 0;
@@ -79,6 +84,7 @@ export class Tabs {
   }
 
   post(message: Message): void {
+    if (message.kind === "frame" && !this.#followed) return;
     this.#channel?.postMessage({ ...message, from: this.#id });
   }
 
@@ -109,6 +115,11 @@ export class Tabs {
     this.leads = true;
     this.#leader = undefined;
     this.#clock.clearTimeout(this.#timer);
+    this.#followed = true;
+    this.#answered = false;
+    this.#clock.setTimeout(() => {
+      this.#followed = this.#answered;
+    }, ROLL_CALL);
     this.post({ kind: "lead" });
     this.#hooks.lead();
   }
@@ -117,6 +128,7 @@ export class Tabs {
     const { kind, from } = message;
     if (kind === "hello" || kind === "ping" || kind === "send") {
       if (!this.leads) return;
+      this.#followed = this.#answered = true;
       if (kind === "ping") this.post({ kind: "pong" });
       else this.#hooks.receive(message);
       return;
@@ -130,7 +142,8 @@ export class Tabs {
     if (this.leads || from !== this.#leader) return;
     this.#heardAt = this.#clock.now();
     this.#askedAt = 0;
-    this.#hooks.receive(message);
+    if (kind === "lead") this.post({ kind: "hello" });
+    else this.#hooks.receive(message);
   }
 
   /** Asks a leader that was silent for a while, and takes its place where it stays silent. */

@@ -55,6 +55,21 @@ test("ten tabs have one connection, the same notifications, the same badge and o
   expect(await leaders(pages)).toHaveLength(1);
 });
 
+test("a tab that is opened long after the first one follows it", async () => {
+  const user = application.user();
+  const leader = await tab(user);
+  // Nobody answered the first one's roll call by then.
+  await leader.evaluate(() => new Promise((resolve) => setTimeout(resolve, 1_100)));
+  await application.send(user, "1");
+  const follower = await tab(user);
+
+  await application.send(user, "2");
+
+  await expect.poll(() => titles(follower)).toEqual(["2"]);
+  expect(await unread(follower)).toBe(2);
+  expect(await follower.evaluate(() => tidings.leads)).toBe(false);
+});
+
 test("a mark on a tab that follows reaches the others", async () => {
   const user = application.user();
   const [leader, follower] = [await tab(user), await tab(user)] as const;
