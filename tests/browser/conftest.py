@@ -15,6 +15,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from tests.browser.screen import Device
+from tests.support.sending import eventually
 from tests.support.stack import Stack, running_stack
 
 ARGUMENTS = (
@@ -73,12 +74,15 @@ async def device(browser: Browser, dev: Stack) -> AsyncIterator[NewDevice]:
     Nobody has got anything before.
     """
     devices: list[Device] = []
-    async with httpx.AsyncClient(base_url=dev.api, trust_env=False, timeout=30) as api:
+    headers = {"authorization": f"Bearer {dev.token('tests', 'users')}"}
+    async with httpx.AsyncClient(base_url=dev.api, headers=headers, trust_env=False, timeout=30) as api:
         for user in ("ana", "bob"):
-            erased = await api.delete(
-                f"/v1/users/{user}", headers={"authorization": f"Bearer {dev.token('tests', 'users')}"}
-            )
-            assert erased.status_code == 200
+
+            async def erased(user: str = user) -> int:
+                return (await api.delete(f"/v1/users/{user}")).status_code
+
+            # After the death of a gateway it is 503 for a moment.
+            await eventually(erased, expected=200)
 
     async def open_device(**options: object) -> Device:
         devices.append(await Device.open(browser, dev, **options))
