@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+BROWSER := sdk/browser
+NODE_MODULES := $(BROWSER)/node_modules/.installed
 SOURCES := api workers sdk/src tests tools $(wildcard bench)
 RANGES := pyproject.toml sdk/pyproject.toml constraints.txt
 
@@ -10,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop run test check lint types format schemas constraints acceptance chaos soak bench clean
+.PHONY: help install develop browser run test check lint types format schemas constraints acceptance chaos soak bench clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,13 +35,24 @@ $(BIN)/python:
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./sdk --editable '.[dev]' >&2
 	@touch $@ .venv/.installed
 
+# npm's cache makes the second time quick, on whatever clone.
+$(NODE_MODULES): $(BROWSER)/package.json $(BROWSER)/package-lock.json
+	@command -v npm >/dev/null || { echo "Node 20 or newer is needed, with npm" >&2; exit 1; }
+	@echo "installing the tools of $(BROWSER)" >&2
+	@cd $(BROWSER) && npm ci --prefer-offline --no-audit --no-fund --loglevel=error >&2
+	@touch $@
+
 run: .venv/.installed ## Everything on this machine, ready to send to; ARGS="--port 9000" passes options on
 	@exec $(BIN)/tidings-server dev $(ARGS)
 
-test: .venv/.developed ## All tests; ARGS="tests/store -x" narrows them
+test: .venv/.developed $(NODE_MODULES) ## All tests; ARGS="tests/store -x" narrows them to some of Python's
+	$(if $(ARGS),,cd $(BROWSER) && PATH="$(CURDIR)/$(BIN):$$PATH" npm test)
 	$(BIN)/python -m pytest $(ARGS)
 
-check: lint types schemas-fresh constraints-fresh ## Everything that can be said without running it
+browser: .venv/.developed browser-lint browser-built ## Check and build sdk/browser, and put it where the API serves it from
+	$(BIN)/python tools/browser_files.py
+
+check: lint types schemas-fresh constraints-fresh browser-lint browser-fresh ## Everything that can be said without running it
 
 lint: .venv/.developed ## ruff and the direction of imports
 	$(BIN)/python -m ruff check .
@@ -49,9 +62,21 @@ lint: .venv/.developed ## ruff and the direction of imports
 types: .venv/.developed ## mypy, strict
 	$(BIN)/python -m mypy $(SOURCES)
 
+.PHONY: browser-lint browser-built browser-fresh
+browser-lint: $(NODE_MODULES)
+	cd $(BROWSER) && npm run --silent check
+	cd $(BROWSER) && npx biome ci --config-path=. ../../api/tidings_api/demo/pages
+
+browser-built: $(NODE_MODULES)
+	cd $(BROWSER) && npm run --silent build
+
+browser-fresh: .venv/.developed browser-built
+	$(BIN)/python tools/browser_files.py --check
+
 .PHONY: schemas-fresh constraints-fresh
 schemas-fresh: .venv/.developed
 	$(BIN)/python -m tidings_api.schemas --check
+	$(BIN)/python tools/browser_protocol.py --check
 
 constraints-fresh: .venv/.developed
 	$(BIN)/python -m pip check
@@ -60,9 +85,11 @@ constraints-fresh: .venv/.developed
 format: .venv/.developed ## Put the code into its form
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
+	$(if $(wildcard $(NODE_MODULES)),cd $(BROWSER) && npx biome check --write --config-path=. . ../../api/tidings_api/demo/pages)
 
-schemas: .venv/.developed ## Write openapi/ anew from the code
+schemas: .venv/.developed ## Write openapi/ and the browser's protocol anew from the code
 	$(BIN)/python -m tidings_api.schemas
+	$(BIN)/python tools/browser_protocol.py
 
 constraints: .venv/.developed ## Resolve constraints.txt anew; ARGS=--upgrade takes newer versions
 	$(BIN)/python tools/constraints.py $(ARGS)
@@ -81,4 +108,4 @@ bench: .venv/.developed ## Measure, and write bench/results; ARGS="fanout" narro
 	$(BIN)/python -m bench $(ARGS)
 
 clean: ## Remove the environment and everything built; data in .tidings stays
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv $(BROWSER)/node_modules $(BROWSER)/dist build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,9 +1,9 @@
 """The Litestar application: routes, guards and the one way errors leave it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 
@@ -17,7 +17,7 @@ from tidings_api.requests import (
     provide_store,
     refuse_unknown_query,
 )
-from tidings_api.routes import docs, groups, health, inbox, notifications, tokens, users
+from tidings_api.routes import browser, docs, groups, health, inbox, notifications, tokens, users
 from tidings_api.services import Documents, Services
 
 # Bodies are limited by tidings_api.bodies, which reads them all; this is Litestar's own second fence.
@@ -32,6 +32,7 @@ ROUTERS: Final = (
     tokens.routes,
     health.routes,
     docs.routes,
+    browser.routes,
 )
 _PROVIDERS: Final[dict[str, Callable[..., Any]]] = {
     "identity": provide_identity,
@@ -45,10 +46,13 @@ def describe() -> dict[str, Any]:
     return openapi.describe(ROUTERS, _PROVIDERS)
 
 
-def create_app(services: Services) -> Litestar:
-    """The application on these services; ImproperlyConfiguredException when a route declares no scope."""
+def create_app(services: Services, pages: Sequence[Router] = ()) -> Litestar:
+    """The application on these services, and `pages` beside it.
+
+    ImproperlyConfiguredException when a route declares no scope.
+    """
     app = Litestar(
-        route_handlers=ROUTERS,
+        route_handlers=(*ROUTERS, *pages),
         state=State({"services": services, "documents": Documents(describe)}),
         guards=[authorise, refuse_unknown_query],
         dependencies={name: Provide(provider) for name, provider in _PROVIDERS.items()},

@@ -12,6 +12,7 @@ from litestar import Litestar
 from litestar.connection import ASGIConnection
 from litestar.exceptions import ImproperlyConfiguredException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.types import Scope
 
 from tidings_api.bodies import RawHeaders, header
 from tidings_api.problems import ProblemError
@@ -44,12 +45,15 @@ async def authorise(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
     scope = handler.opt.get(SCOPE_OPTION)
     if scope is not None:
         services: Services = connection.app.state.services
-        connection.scope["auth"] = await identify(services, connection.scope["headers"], scope)
+        await identify(services, connection.scope, scope)
 
 
-async def identify(services: Services, headers: RawHeaders, scope: str) -> Identity:
-    """The caller, by the one Authorization header; raises TokenError, or ProblemError for the scope."""
-    token = _bearer(headers)
+async def identify(services: Services, request: Scope, scope: str) -> Identity:
+    """The caller, by the one Authorization header; raises TokenError, or ProblemError for the scope.
+
+    From then on it is in the request's ASGI scope as `auth`, also when it may not do this.
+    """
+    token = _bearer(request["headers"])
     try:
         identity = services.verifier.verify(token, time.time())
     except TokenError as error:
@@ -57,6 +61,7 @@ async def identify(services: Services, headers: RawHeaders, scope: str) -> Ident
             raise
         await services.view.refresh()
         identity = services.verifier.verify(token, time.time())
+    request["auth"] = identity
     if scope not in identity.scopes:
         raise ProblemError(
             "insufficient_scope",

@@ -56,7 +56,7 @@ def _compile(handler: Any) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         services: Services = scope["litestar_app"].state.services
         headers = scope["headers"]
-        identity = await identify(services, headers, scope_needed)
+        identity = await identify(services, scope, scope_needed)
         if scope["query_string"]:
             query_names([(scope["query_string"].decode("latin-1"), "")], _NO_QUERY)
         require_json(headers)

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any, Final
 
 from tidings.protocol.errors import ERRORS, ErrorCode
+from tidings_api.assets import Asset
 
 STYLE: Final = """\
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --accent: #3a6ea5; }
@@ -24,12 +25,25 @@ a { color: var(--accent); }
 nav li { list-style: none; }
 """
 
+_BROWSER: Final = (
+    "A bell with a live badge, and an inbox. Put the address of this server before `/widget.js` and into "
+    "`url`; `token-url` is yours, and answers what `POST /v1/tokens` answered for whoever is logged in. The "
+    "version in the address is that of this very file, so browsers keep it for good; `/widget.js` alone is "
+    "always the newest, and has no integrity that stays. `/tidings.mjs` is the client and `/widget.mjs` the "
+    "elements as modules."
+)
+_EMBEDDING: Final = """\
+<script src="{path}"
+        integrity="{integrity}"
+        crossorigin defer></script>
+<tidings-inbox url="" token-url="/my-token"></tidings-inbox>
+"""
 _METHODS: Final = ("get", "post", "put", "delete")
 _CODE: Final = re.compile(r"`([^`]+)`")
 
 
-def render(document: dict[str, Any]) -> str:
-    """The whole page."""
+def render(document: dict[str, Any], widget: Asset) -> str:
+    """The whole page; `widget` is the script that its readers are to embed."""
     operations = [
         (path, method, item[method])
         for path, item in document["paths"].items()
@@ -45,6 +59,7 @@ def render(document: dict[str, Any]) -> str:
         f"<h1>{escape(document['info']['title'])}</h1><p>{escape(document['info']['summary'])}</p>",
         "<p><a href='/openapi.json'>OpenAPI 3.1</a></p>",
         _contents(operations, tags),
+        _embedding(widget),
     ]
     for tag in tags:
         parts.append(f"<h2>{escape(tag)}</h2>")
@@ -65,6 +80,11 @@ def _contents(operations: list[tuple[str, str, Any]], tags: list[str]) -> str:
         if operation["tags"][0] == tag
     ]
     return f"<nav aria-label='Operations'><ul>{''.join(items)}</ul></nav>"
+
+
+def _embedding(widget: Asset) -> str:
+    code = _EMBEDDING.format(path=widget.path, integrity=widget.integrity)
+    return f"<h2 id='browser'>In the browser</h2><p>{_text(_BROWSER)}</p><pre>{escape(code)}</pre>"
 
 
 def _operation(path: str, method: str, operation: dict[str, Any], document: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """The outermost layer of the API, around Litestar: what holds for every answer, whoever gives it.
 
-Request ids, headers of security and caching, HEAD, strict paths, overload, metrics, and the last
-catch for errors that Litestar does not see.
+Request ids, headers of security and caching, CORS, HEAD, strict paths, overload, metrics, and the
+last catch for errors that Litestar does not see.
 """
 
 import itertools
@@ -13,6 +13,7 @@ from typing import Any, Final
 from litestar.types import ASGIApp, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
+from tidings_api import cors
 from tidings_api.bodies import RawHeaders, header
 from tidings_api.problems import MEDIA_TYPE, ProblemError, encode_problem, problem_of
 from tidings_workers import metrics
@@ -27,10 +28,11 @@ _PREFIX: Final = secrets.token_hex(6)
 
 
 class Edge:
-    """The ASGI application that the server runs."""
+    """The ASGI application that the server runs; `admits` says who may read answers across origins."""
 
-    def __init__(self, app: ASGIApp, *, waiting: int = WAITING) -> None:
+    def __init__(self, app: ASGIApp, *, admits: cors.Admits, waiting: int = WAITING) -> None:
         self._app = app
+        self._admits = admits
         self._limit = waiting
         self._waiting = 0
         # Set when the server is about to stop: every answer then ends its connection.
@@ -43,7 +45,7 @@ class Edge:
         if scope["type"] != "http":
             return
         began = time.perf_counter()
-        answer = _Answer(scope, send, last=self.last_answers)
+        answer = _Answer(scope, send, self._admits, last=self.last_answers)
         self._waiting += 1
         try:
             await self._serve(scope, receive, answer)
@@ -54,6 +56,10 @@ class Edge:
     async def _serve(self, scope: Any, receive: Receive, answer: "_Answer") -> None:
         try:
             self._admit(scope)
+            if answer.origin and cors.is_preflight(answer.method, scope["headers"]):
+                await answer.send({"type": "http.response.start", "status": 204, "headers": cors.REQUESTS})
+                await answer.send({"type": "http.response.body", "body": b""})
+                return
             await self._app(scope, receive, answer.send)
         except Exception as error:
             if answer.status:
@@ -86,16 +92,24 @@ class Edge:
 class _Answer:
     """Passes one answer on, with what every answer has."""
 
-    __slots__ = ("_head_only", "_last", "_private", "_send", "method", "request_id", "status")
+    __slots__ = (
+        *("_admits", "_head_only", "_last", "_private", "_scope", "_send"),
+        *("method", "origin", "request_id", "status"),
+    )
 
-    def __init__(self, scope: Any, send: Send, *, last: bool) -> None:
+    def __init__(self, scope: Any, send: Send, admits: cors.Admits, *, last: bool) -> None:
+        self._scope = scope
         self._send = send
+        self._admits = admits
         self._last = last
         self.status = 0
         self.method = scope["method"]
         self.request_id = _request_id(scope["headers"])
         scope.setdefault("state", {})["request_id"] = self.request_id
         self._private = scope["path"].startswith("/v1/")
+        # Only what is under /v1 is anybody's; what is public says itself who may read it.
+        origins = header(scope["headers"], b"origin") if self._private else ()
+        self.origin = origins[0] if len(origins) == 1 else b""
         # RFC 9110, section 9.3.2: HEAD is GET without the content.
         self._head_only = self.method == "HEAD"
         if self._head_only:
@@ -108,14 +122,22 @@ class _Answer:
                 (name, _with_head(value) if name == b"allow" else value) for name, value in message["headers"]
             ]
             headers += ((b"x-request-id", self.request_id.encode()), (b"x-content-type-options", b"nosniff"))
-            if self._private and not header(headers, b"cache-control"):
-                headers.append((b"cache-control", b"private, no-cache"))
+            if self._private:
+                headers.append(cors.VARY)
+                if self.origin:
+                    headers += self._cors()
+                if not header(headers, b"cache-control"):
+                    headers.append((b"cache-control", b"private, no-cache"))
             if self._last:
                 headers.append((b"connection", b"close"))
             message = {**message, "headers": headers}
         elif self._head_only:
             message = {**message, "body": b""}
         await self._send(message)
+
+    def _cors(self) -> tuple[tuple[bytes, bytes], ...]:
+        admitted = self._admits(self.origin.decode("latin-1"), self._scope.get("auth"))
+        return cors.readable_by(self.origin) if admitted else ()
 
     async def give(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         """A whole problem answer."""

@@ -6,13 +6,14 @@ there is one process, so nothing is left holding the port when it is killed.
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import structlog
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
+from litestar import Router
 
 from tidings_api.app import create_app
 from tidings_api.edge import Edge
@@ -32,16 +33,18 @@ LAST_ANSWERS_SECONDS: Final = 0.5
 _log = structlog.get_logger()
 
 
-async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+async def run(
+    settings: Settings, stop: asyncio.Event, ready: Callable[[], None], pages: Sequence[Router] = ()
+) -> None:
     """Serves until `stop` is set; then takes nothing new, answers what is under way and returns.
 
     That takes `settings.drain_seconds` at most. `ready` is called when the first request can be
-    answered in full; until the store can be opened all that needs it is a 503. Raises OSError when
-    the address is taken.
+    answered in full; until the store can be opened all that needs it is a 503. `pages` are served
+    beside the API. Raises OSError when the address is taken.
     """
     _require_free(settings.host, settings.port)
     services = Services(settings)
-    edge = Edge(create_app(services))
+    edge = Edge(create_app(services, pages), admits=services.admits)
     server = _server(edge, settings)
     listening = asyncio.Event()
     server.on_startup(listening.set)

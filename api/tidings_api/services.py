@@ -7,11 +7,12 @@ from typing import Any, Final
 
 import msgspec
 
+from tidings_api.assets import WIDGET, asset
 from tidings_api.docs_page import render
 from tidings_workers.config import Settings
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import StorageUnavailable, Store
-from tidings_workers.tokens import Verifier
+from tidings_workers.tokens import Identity, Verifier
 
 PROBE_FRESH_SECONDS: Final = 5.0
 
@@ -44,6 +45,16 @@ class Services:
         """The verifier of tokens, or StorageUnavailable."""
         return self._parts()[2]
 
+    def admits(self, origin: str, caller: Identity | None) -> bool:
+        """Whether a page of this origin may read what the caller is answered.
+
+        An answer to nobody (a preflight, a 401) holds nothing of any tenant, so whoever some tenant
+        lets in may read it; before the tenants are known that is everybody.
+        """
+        if self._opened is None:
+            return True
+        return self._opened[1].admits(origin, None if caller is None else caller.tenant)
+
     def probed(self) -> None:
         """Notes that a probe has just gone the whole way."""
         self._probed_at = time.monotonic()
@@ -71,4 +82,4 @@ class Documents:
 
     def page(self) -> bytes:
         """The document as a page of HTML."""
-        return render(self._describe()).encode()
+        return render(self._describe(), asset(WIDGET)).encode()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,12 +22,14 @@ Bearer = Callable[..., dict[str, str]]
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def serving(
+    settings: Settings, serve: Callable[..., Coroutine[Any, Any, None]] = run
+) -> AsyncIterator[httpx.AsyncClient]:
     """The API and a dispatcher as processes run them, with a client that knows the API's address."""
     stop, ready = asyncio.Event(), asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(dispatcher.run(settings, stop, lambda: None))
-        tasks.create_task(run(settings, stop, ready.set))
+        tasks.create_task(serve(settings, stop, ready.set))
         async with asyncio.timeout(10):
             await ready.wait()
         try:

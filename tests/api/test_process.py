@@ -174,7 +174,7 @@ async def test_too_many_waiting_requests_are_turned_away() -> None:
         entered.set()
         await release.wait()
 
-    edge = Edge(app, waiting=1)
+    edge = Edge(app, admits=lambda _origin, _caller: False, waiting=1)
     transport = httpx.ASGITransport(app=cast("Any", edge))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         waiting = asyncio.ensure_future(client.get("/v1/groups"))

@@ -141,6 +141,11 @@ def variable_of(field: str) -> str:
     return "REDIS_URL" if field == "redis_url" else f"TIDINGS_{field.upper()}"
 
 
+def is_wildcard(host: str) -> bool:
+    """Whether this listens on every address of the machine."""
+    return host in _WILDCARDS
+
+
 def reachable(host: str) -> str:
     """Give the host to put into a URL for something that listens on `host` (a wildcard is no address)."""
     if host in _WILDCARDS:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 from typing import Any, Final, Literal, TypeAlias, Unpack
 
 import msgspec
@@ -192,6 +193,7 @@ class RegistryView:
         self._version: bytes | None = None
         self._tenants: dict[str, Tenant] = {}
         self._keys: dict[tuple[str, str], Key] = {}
+        self._listed: frozenset[str] | None = None
         self._callbacks: list[Callable[[], None]] = []
         self._loading = asyncio.Lock()
         self._refreshing = asyncio.Lock()
@@ -204,6 +206,13 @@ class RegistryView:
     def key(self, tenant: str, kid: str) -> Key | None:
         """The tenant's key, or None when there is none or it is revoked."""
         return self._keys.get((tenant, kid))
+
+    def admits(self, origin: str, tenant: str | None = None) -> bool:
+        """Whether the tenant lets pages of this origin in; without a tenant, whether any does."""
+        if tenant is None:
+            return self._listed is None or origin.lower() in self._listed
+        known = self._tenants.get(tenant)
+        return known is None or known.admits(origin)
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Has `callback` called in the event loop after every change of the view."""
@@ -235,6 +244,7 @@ class RegistryView:
                 pipeline.hgetall(_keys_of(name))
             hashes = await pipeline.execute() if tenants else []
             self._tenants = tenants
+            self._listed = _listed(tenants.values())
             self._keys = {
                 (name, kid): key
                 for name, records in zip(tenants, hashes, strict=True)
@@ -299,6 +309,12 @@ def _decode_keys(records: dict[bytes, bytes]) -> dict[str, Key]:
         name = kid.decode()
         keys[name] = msgspec.structs.replace(msgspec.json.decode(record, type=Key), kid=name)
     return keys
+
+
+def _listed(tenants: Iterable[Tenant]) -> frozenset[str] | None:
+    """All origins that some tenant lists; None when there is a tenant without a list, which lets any in."""
+    lists = [tenant.origins for tenant in tenants]
+    return frozenset(chain.from_iterable(lists)) if all(lists) else None
 
 
 def _new_key(scopes: tuple[str, ...], public_key: str | None, alg: str | None) -> Key:

@@ -56,6 +56,10 @@ class Tenant(Struct, frozen=True, kw_only=True):
             return 1
         return self.session_limit
 
+    def admits(self, origin: str) -> bool:
+        """Whether pages of this origin, as a browser names it, may connect and read answers."""
+        return not self.origins or origin.lower() in self.origins
+
 
 class TenantSettings(TypedDict, total=False):
     """What may be said of a tenant; what is left out stays as it is. `origins` replaces the list."""

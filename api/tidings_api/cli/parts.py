@@ -40,7 +40,9 @@ def api() -> int:
     It needs REDIS_URL and listens on TIDINGS_HOST and TIDINGS_PORT (127.0.0.1:8000). Any number may
     run on one store. All settings: `tidings-server config`.
     """
-    return _run("api", "tidings_api.server", ("host", "port"))
+    # Only `dev` supervises, and it alone serves the demo page.
+    module = "tidings_api.demo" if is_supervised() else "tidings_api.server"
+    return _run("api", module, ("host", "port"))
 
 
 def dispatcher() -> int:

@@ -47,7 +47,7 @@ def print_welcome(settings: Settings, demo: Demo, *, as_json: bool) -> None:
     """Print where everything is and what to try; as JSON one line, and nothing else, on stdout."""
     api = f"http://{reachable(settings.host)}:{settings.port}"
     realtime = settings.public_realtime_url
-    page = f"{api}/docs"
+    page = f"{api}/"
     if as_json:
         line = {"api": api, "realtime": realtime, "page": page, "tenant": TENANT, "key": demo.key}
         print(msgspec.json.encode(line).decode(), flush=True)

@@ -11,16 +11,12 @@ from litestar.response import Redirect
 from tidings.protocol.errors import ERRORS
 from tidings_api.authorisation import PUBLIC
 from tidings_api.docs_page import STYLE
+from tidings_api.pages import page_headers
 from tidings_api.problems import ProblemError
 from tidings_api.services import Documents
 
 _CACHED: Final = {"cache-control": "public, max-age=300"}
-_PAGE_HEADERS: Final = {
-    **_CACHED,
-    "content-security-policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
-}
+_PAGE_HEADERS: Final = {**_CACHED, **page_headers(style_src="'self'")}
 
 
 @get("/openapi.json", opt=PUBLIC)
@@ -36,13 +32,13 @@ async def page(state: State) -> Response[bytes]:
     """The same as a page for people."""
     documents: Documents = state.documents
     body = await asyncio.to_thread(documents.page)
-    return Response(body, media_type="text/html; charset=utf-8", headers=_PAGE_HEADERS)
+    return Response(body, media_type="text/html", headers=_PAGE_HEADERS)
 
 
 @get("/docs/style.css", opt=PUBLIC)
 async def style() -> Response[str]:
     """The page's style."""
-    return Response(STYLE, media_type="text/css; charset=utf-8", headers=_CACHED)
+    return Response(STYLE, media_type="text/css", headers=_CACHED)
 
 
 @get("/problems/{code:str}", opt=PUBLIC)

@@ -1,0 +1,90 @@
+"""Files that browsers load: in the package, named by what is in them, compressed once.
+
+`static/` holds what `make browser` builds from `sdk/browser`, checked in so that a server is installed
+without Node.
+"""
+
+import base64
+import gzip
+import hashlib
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import Final
+
+from litestar import Response
+
+from tidings_api.bodies import RawHeaders, header
+from tidings_api.conditional import Condition, not_modified
+
+# RFC 8246: who has this file under this address never asks again.
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+# A page that names no version gets a new one soon after an upgrade, and is never kept waiting for it.
+SHORTLY: Final = "public, max-age=300, stale-while-revalidate=86400"
+
+# The client and the widget in one, for a <script>.
+WIDGET: Final = "widget.js"
+
+_VERSION_LENGTH: Final = 12
+_KINDS: Final = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".svg": "image/svg+xml",
+}
+
+
+class Asset:
+    """One file of the package."""
+
+    def __init__(self, name: str, body: bytes) -> None:
+        self.name = name
+        self.body = body
+
+    @cached_property
+    def version(self) -> str:
+        """Short, and another when the file is another."""
+        return hashlib.sha256(self.body).hexdigest()[:_VERSION_LENGTH]
+
+    @cached_property
+    def integrity(self) -> str:
+        """What a page writes into `integrity`, so that a browser runs this file and no other."""
+        return "sha384-" + base64.b64encode(hashlib.sha384(self.body).digest()).decode()
+
+    @property
+    def path(self) -> str:
+        """The address of this very file."""
+        return f"/{self.name}?v={self.version}"
+
+    def answer(self, headers: RawHeaders, condition: Condition, version: str | None) -> Response[bytes]:
+        """The file, to be kept for ever where the request names its version."""
+        tag = f'W/"{self.version}"'
+        told = {
+            "cache-control": FOR_EVER if version == self.version else SHORTLY,
+            "vary": "Accept-Encoding",
+            "etag": tag,
+        }
+        if not condition.holds(tag):
+            unchanged: Response[bytes] = not_modified(tag)
+            unchanged.headers.update(told)
+            return unchanged
+        body = self.body
+        if _takes_gzip(headers):
+            body, told["content-encoding"] = self._compressed, "gzip"
+        return Response(body, media_type=_KINDS[f".{self.name.rpartition('.')[2]}"], headers=told)
+
+    @cached_property
+    def _compressed(self) -> bytes:
+        return gzip.compress(self.body, compresslevel=9, mtime=0)
+
+
+@cache
+def asset(name: str, package: str = "tidings_api.static") -> Asset:
+    """The file of this name in a package of files."""
+    return Asset(name, files(package).joinpath(name).read_bytes())
+
+
+def _takes_gzip(headers: RawHeaders) -> bool:
+    """Whether the client lists gzip and does not refuse it (RFC 9110, section 12.5.3)."""
+    offers = b",".join(header(headers, b"accept-encoding")).lower().replace(b" ", b"").split(b",")
+    return any(offer == b"gzip" or (offer.startswith(b"gzip;") and b"q=0" not in offer) for offer in offers)

@@ -1,0 +1,16 @@
+"""The demo page of `tidings-server dev`: two users side by side, and a form that sends to them.
+
+`dev` alone runs this; an API of production neither serves nor imports it.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from tidings_api import server
+from tidings_api.demo import routes
+from tidings_workers.config import Settings
+
+
+async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    """As `tidings_api.server.run`, with the page at `/`."""
+    await server.run(settings, stop, ready, (routes.routes,))

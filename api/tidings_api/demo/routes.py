@@ -1,0 +1,132 @@
+"""The demo page, its files, and the tokens for its two users and its form."""
+
+import time
+from datetime import UTC, datetime
+from html import escape
+from string import Template
+from typing import Annotated, Any, Final, Literal
+
+from litestar import Request, Response, Router, get, post
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.params import FromPath, JSONBody, QueryParameter
+from msgspec import Struct
+
+from tidings.protocol.rest import UserToken
+from tidings_api.assets import WIDGET, asset
+from tidings_api.authorisation import PUBLIC
+from tidings_api.cli.welcome import TENANT
+from tidings_api.conditional import Conditional, provide_condition
+from tidings_api.demo.own import is_own_page, own_host, realtime_url
+from tidings_api.pages import page_headers
+from tidings_api.problems import ProblemError
+from tidings_api.requests import Parts
+from tidings_workers.registry import Registry
+from tidings_workers.tokens import make_token, make_user_token
+
+USERS: Final = {"ana": "Ana", "bob": "Bob"}
+SENDER: Final = "demo-page"
+SENDER_SCOPES: Final = frozenset({"send", "read", "groups"})
+TOKEN_SECONDS: Final = 3600
+
+_PACKAGE: Final = "tidings_api.demo.pages"
+_FILES: Final = frozenset(
+    {"page.css", "page.mjs", "composer.mjs", "frames.mjs", "snippets.mjs", "user.css", "user.mjs", "icon.svg"}
+)
+
+
+class TokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom a token is for: one of the page's users, or the form that sends."""
+
+    role: Literal["ana", "bob", "sender"]
+
+
+@get("/", opt=PUBLIC)
+async def page(request: Request[Any, Any, State], services: Parts) -> Response[str]:
+    """The page: the form, two users in frames, the frames that travel, and the code."""
+    host = own_host(request.scope["headers"], services.settings)
+    api = f"http://{host or f'127.0.0.1:{services.settings.port}'}"
+    widget = asset(WIDGET)
+    body = _template("index.html").substitute(
+        api=escape(api),
+        widget=escape(f"{api}{widget.path}"),
+        integrity=escape(widget.integrity),
+    )
+    return _page(
+        body,
+        connect_src="'self'",
+        frame_src="'self'",
+    )
+
+
+@get("/demo/users/{user:str}", opt=PUBLIC)
+async def user_page(request: Request[Any, Any, State], user: FromPath[str], services: Parts) -> Response[str]:
+    """A page of some application, as this user has it open."""
+    if user not in USERS:
+        raise ProblemError("not_found", f"The users of this page are {' and '.join(USERS)}.")
+    url = realtime_url(own_host(request.scope["headers"], services.settings), services.settings)
+    gateway = url.partition("/v1/")[0]
+    return _page(
+        _template("user.html").substitute(user=user, name=USERS[user]),
+        connect_src=f"'self' {gateway}",
+        frame_ancestors="'self'",
+        # A notification's icon may be anywhere.
+        img_src="'self' http: https:",
+    )
+
+
+@get("/demo/files/{name:str}", opt=PUBLIC, dependencies={"condition": Provide(provide_condition)})
+async def file(
+    request: Request[Any, Any, State],
+    name: FromPath[str],
+    condition: Conditional,
+    version: Annotated[str | None, QueryParameter(name="v")] = None,
+) -> Response[bytes]:
+    """What the pages are made of."""
+    if name not in _FILES:
+        raise ProblemError("not_found", "The page has no such file.")
+    answer = asset(name, _PACKAGE).answer(request.scope["headers"], condition, version)
+    answer.headers["cache-control"] = "no-cache"
+    return answer
+
+
+@post("/demo/tokens", opt=PUBLIC, status_code=201)
+async def create_token(
+    request: Request[Any, Any, State], data: JSONBody[TokenRequest], services: Parts
+) -> Response[UserToken]:
+    """A token of the tenant `demo`, for the page itself and nobody else."""
+    headers, settings = request.scope["headers"], services.settings
+    if not is_own_page(headers, settings):
+        raise ProblemError(
+            "origin_refused",
+            f"Only the page at http://127.0.0.1:{settings.port}/ gets these: make a token with "
+            "`tidings-server token`.",
+        )
+    key = await Registry(services.store.redis).signing_key(TENANT)
+    if key is None:
+        raise ProblemError("not_found", f"The tenant {TENANT} has no key any more: start `dev` again.")
+    now = int(time.time())
+    if data.role == "sender":
+        token = make_token(key, TENANT, SENDER, SENDER_SCOPES, TOKEN_SECONDS, now)
+    else:
+        token = make_user_token(key, TENANT, data.role, TOKEN_SECONDS, now)
+    return Response(
+        UserToken(
+            token=token,
+            expires_at=f"{datetime.fromtimestamp(now + TOKEN_SECONDS, UTC):%Y-%m-%dT%H:%M:%S}.000Z",
+            realtime_url=realtime_url(own_host(headers, settings), settings),
+        ),
+        headers={"cache-control": "no-store"},
+    )
+
+
+routes: Final = Router("/", include_in_schema=False, route_handlers=[page, user_page, file, create_token])
+
+
+def _template(name: str) -> Template:
+    return Template(asset(name, _PACKAGE).body.decode())
+
+
+def _page(body: str, **allowed: str) -> Response[str]:
+    headers = page_headers(script_src="'self'", style_src="'self'", **{"img_src": "'self'", **allowed})
+    return Response(body, media_type="text/html", headers={**headers, "cache-control": "no-cache"})

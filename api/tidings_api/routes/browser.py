@@ -1,0 +1,33 @@
+"""The client and the widget for pages of any origin, as the files that `<script>` and `import` name."""
+
+from typing import Annotated, Any, Final
+
+from litestar import Request, Response, Router, get
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.params import QueryParameter
+
+from tidings_api.assets import WIDGET, asset
+from tidings_api.authorisation import PUBLIC
+from tidings_api.conditional import Conditional, provide_condition
+
+# Both in one, each as a module, and what the widget loads when it is opened.
+FILES: Final = (WIDGET, "widget.mjs", "parts.mjs", "tidings.mjs")
+
+Version = Annotated[str | None, QueryParameter(name="v", description="The version that the page names.")]
+
+# Scripts with `integrity`, and modules, are fetched by the rules of CORS: these are for everybody.
+_FOR_ALL: Final = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
+
+
+@get([f"/{name}" for name in FILES], opt=PUBLIC, dependencies={"condition": Provide(provide_condition)})
+async def script(
+    request: Request[Any, Any, State], condition: Conditional, version: Version = None
+) -> Response[bytes]:
+    """The file, kept for ever under its version and for minutes without one."""
+    answer = asset(request.url.path[1:]).answer(request.scope["headers"], condition, version)
+    answer.headers.update(_FOR_ALL)
+    return answer
+
+
+routes: Final = Router("/", include_in_schema=False, route_handlers=[script])

@@ -1,0 +1,77 @@
+/**
+ * Builds what is shipped into `dist`: one module per entry of the package, and client and widget in one
+ * script.
+ *
+ * The widget and the React wrapper import the client as `./tidings.mjs`, so that a page which uses
+ * several of them loads it once. What the widget does without until somebody opens it is `parts.mjs`,
+ * which lies beside the others.
+ */
+import { createHash } from "node:crypto";
+import { readFile, rm } from "node:fs/promises";
+import { build } from "esbuild";
+import { styles } from "./styles.mjs";
+
+const root = new URL("..", import.meta.url).pathname;
+
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  minify: true,
+  target: "es2022",
+  charset: "utf8",
+  legalComments: "none",
+  logLevel: "warning",
+};
+
+const MODULES = {
+  "client/index.js": "./tidings.mjs",
+  "widget/index.js": "./widget.mjs",
+  "parts.js": "./parts.mjs",
+};
+
+/** Imports of another entry go to the module that is built from it. */
+const entries = {
+  name: "entries",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/(client\/index|widget\/index|parts)\.js$/ }, ({ path }) => {
+      const [, module] = Object.entries(MODULES).find(([end]) => path.endsWith(end));
+      return { path: module, external: true };
+    });
+  },
+};
+
+/** A script has no address of its own to import from: it looks for the parts where it came from. */
+const besideTheScript = {
+  name: "beside-the-script",
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /\/load\.js$/ }, ({ resolveDir }) =>
+      resolve("./load-script.ts", { resolveDir, kind: "import-statement" }),
+    );
+  },
+};
+
+await rm(new URL("../dist", import.meta.url), { recursive: true, force: true });
+await build({
+  ...common,
+  format: "esm",
+  entryPoints: [
+    { in: "src/client/index.ts", out: "tidings" },
+    { in: "src/widget/index.ts", out: "widget" },
+    { in: "src/widget/parts.ts", out: "parts" },
+    { in: "src/react/index.tsx", out: "react" },
+  ],
+  outdir: "dist",
+  outExtension: { ".js": ".mjs" },
+  external: ["react", "react/jsx-runtime"],
+  plugins: [entries, styles],
+});
+const parts = await readFile(new URL("../dist/parts.mjs", import.meta.url));
+await build({
+  ...common,
+  format: "iife",
+  globalName: "tidings",
+  entryPoints: ["src/script.ts"],
+  outfile: "dist/tidings.js",
+  define: { PARTS_VERSION: JSON.stringify(createHash("sha256").update(parts).digest("hex").slice(0, 12)) },
+  plugins: [besideTheScript, styles],
+});

@@ -1,0 +1,12 @@
+/** Says how large the built files are, minified and gzipped, and fails above the limits. */
+import { readFile } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
+
+const LIMITS = { "tidings.mjs": 8_000, "tidings.js": 15_000, "parts.mjs": 12_000 };
+
+for (const [name, limit] of Object.entries(LIMITS)) {
+  const text = await readFile(new URL(`../dist/${name}`, import.meta.url));
+  const size = gzipSync(text, { level: 9 }).length;
+  process.stdout.write(`${name}: ${size} of ${limit} bytes gzipped\n`);
+  if (size > limit) process.exitCode = 1;
+}

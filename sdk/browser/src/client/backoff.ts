@@ -1,0 +1,79 @@
+/** When and how a client comes back after a connection ended. Pure: chance is handed in. */
+
+import { INVALID_TOKEN, VERDICTS, type Verdict } from "../protocol.js";
+
+/** How a connection ended. `code` is undefined where it just broke, or was never open. */
+export interface Ending {
+  readonly code?: number | undefined;
+  readonly reason?: string;
+  /** What kept it from being opened. */
+  readonly error?: unknown;
+  /** Milliseconds that it stood after its welcome. */
+  readonly lived: number;
+  /** Its token was made for it. */
+  readonly fresh: boolean;
+}
+
+/** Come back after `wait` milliseconds, with another token if `renew`. */
+export interface Return {
+  readonly wait: number;
+  readonly renew: boolean;
+}
+
+/** Upper end of the first wait after a connection that just broke, in milliseconds. */
+const BASE = 500;
+/** The same where the server asked to come later, so that a restart does not bring everybody back at once. */
+const SPREAD = 2_000;
+const CAP = 30_000;
+/** After a connection that held this long the waits begin anew. */
+const STABLE = 10_000;
+
+/** The verdict of any close code, known or not. */
+export function verdictOf(code: number | undefined): Verdict {
+  const known = VERDICTS[code ?? 0];
+  if (known) return known;
+  const range = Math.floor((code ?? 0) / 100);
+  return range === 40 ? "stay_away" : range === 42 ? "now" : "later";
+}
+
+/** Decides after each ending, and remembers how many there were in a row. */
+export class Backoff {
+  #failures = 0;
+  readonly #random: () => number;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  /** When to come back; undefined where that cannot help. */
+  after({ code, lived, fresh }: Ending): Return | undefined {
+    if (lived >= STABLE) this.#failures = 0;
+    const plan = this.#plan(code, fresh);
+    this.#failures++;
+    return plan;
+  }
+
+  #plan(code: number | undefined, fresh: boolean): Return | undefined {
+    switch (verdictOf(code)) {
+      case "stay_away":
+        // A kept token may have been signed with what has changed since; a new one shows.
+        return code === INVALID_TOKEN && !fresh ? { wait: 0, renew: true } : undefined;
+      case "refresh":
+        return { wait: this.#atOnce(), renew: true };
+      case "now":
+        return { wait: this.#atOnce(), renew: false };
+      case "later":
+        return { wait: this.#jitter(code === undefined ? BASE : SPREAD), renew: false };
+    }
+  }
+
+  /** Now, but never in a tight loop. */
+  #atOnce(): number {
+    return this.#failures === 0 ? 0 : this.#jitter(BASE);
+  }
+
+  /** Full jitter: any time up to a bound that doubles with each failure. */
+  #jitter(first: number): number {
+    return this.#random() * Math.min(CAP, first * 2 ** Math.min(this.#failures, 32));
+  }
+}

@@ -1,0 +1,190 @@
+/** Keeps one tab connected: opens a socket, and another one when that ended, as its ending says. */
+
+import { SUBPROTOCOL } from "../protocol.js";
+import { Backoff, type Ending } from "./backoff.js";
+import { Connection } from "./connection.js";
+import { TidingsError } from "./errors.js";
+import type { Session } from "./session.js";
+import type { Access, Tokens } from "./tokens.js";
+import type { Clock, Socket, SocketConstructor, StatusChange } from "./types.js";
+
+/** At most four a second: what arrived is acknowledged, and where that is will be kept. */
+const ACK_EVERY = 250;
+/** The part of what a token has left after which it is replaced; twice that at most, not all at once. */
+const REFRESH_AFTER = 0.1;
+const CLIENT = "tidings-js/0.1";
+
+export interface ConnectorOptions {
+  readonly tokens: Tokens;
+  readonly session: Session;
+  readonly clock: Clock;
+  readonly device: string | undefined;
+  readonly webSocket: SocketConstructor;
+  /** Where to connect with a token. */
+  address(access: Access): string;
+  /** Takes a frame's text; throws where it is none. */
+  receive(text: string): void;
+  changed(change: StatusChange): void;
+  /** The session went on: keep where it is. */
+  save(): void;
+}
+
+export class Connector {
+  readonly #options: ConnectorOptions;
+  readonly #backoff: Backoff;
+  #connection: Connection | undefined;
+  /** Rises with each start and stop: what belongs to an earlier one does nothing. */
+  #turn = 0;
+  #retry: unknown;
+  #hurried: (() => void) | undefined;
+  #acks: unknown;
+
+  constructor(options: ConnectorOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff(options.clock.random);
+  }
+
+  get isOpen(): boolean {
+    return this.#connection?.isOpen ?? false;
+  }
+
+  /** Connects, and stays connected until `stop`, or a change to `stopped`. */
+  async start(renew = false): Promise<void> {
+    const turn = ++this.#turn;
+    const { tokens, session, device, clock, changed } = this.#options;
+    this.#hurried = undefined;
+    changed({ status: "connecting" });
+    let access: Access;
+    let socket: Socket;
+    let fresh = false;
+    try {
+      const kept = tokens.kept;
+      access = await tokens.get(renew);
+      fresh = access !== kept;
+      if (turn !== this.#turn) return;
+      socket = new this.#options.webSocket(this.#options.address(access), [SUBPROTOCOL]);
+    } catch (error) {
+      if (turn === this.#turn) this.#ended({ error, lived: 0, fresh });
+      return;
+    }
+    this.#connection = new Connection(
+      socket,
+      {
+        connect: () => session.connect(access.token, device, CLIENT),
+        receive: this.#options.receive,
+        ended: (ending) => this.#ended({ ...ending, fresh }),
+      },
+      clock,
+    );
+  }
+
+  /** The server said welcome. */
+  welcomed(heartbeat: number): void {
+    this.#connection?.welcomed(heartbeat);
+    // From here on something may be missed: a visit that ends at once is resumed from here.
+    this.#options.save();
+    this.#options.changed({ status: "connected" });
+    this.arrived();
+  }
+
+  /** Something arrived: acknowledge it soon, together with what else arrives in the next moment. */
+  arrived(): void {
+    this.#acks ??= this.#options.clock.setTimeout(() => this.flush(), ACK_EVERY);
+  }
+
+  /** Acknowledges and keeps what arrived, now. */
+  flush(): void {
+    if (this.#acks === undefined) return;
+    this.#options.clock.clearTimeout(this.#acks);
+    this.#acks = undefined;
+    if (this.isOpen) for (const frame of this.#options.session.acks()) this.#connection?.send(frame);
+    this.#options.save();
+  }
+
+  send(frame: string): void {
+    if (this.isOpen) this.#connection?.send(frame);
+  }
+
+  /**
+   * The token ends in so many seconds: replaces it on the connection, a little later. Not at once, or a
+   * source of short tokens would be asked without a pause. Where that fails the old one holds to its end.
+   */
+  refresh(seconds: number): void {
+    const turn = this.#turn;
+    const { clock, tokens } = this.#options;
+    clock.setTimeout(
+      async () => {
+        if (turn !== this.#turn) return;
+        try {
+          const { token } = await tokens.get(true);
+          if (turn === this.#turn) this.send(JSON.stringify({ type: "refresh", token }));
+        } catch (error) {
+          if (turn === this.#turn && isFinal(error)) this.#give(error);
+        }
+      },
+      seconds * REFRESH_AFTER * (1 + clock.random()) * 1_000,
+    );
+  }
+
+  /** The page is awake or online again: do not wait for what may happen now. */
+  wake(): void {
+    this.#connection?.probe();
+    this.#hurried?.();
+  }
+
+  /** The network is gone: what is there of a connection is of no use. */
+  lost(): void {
+    if (!this.#connection) return;
+    void this.#connection.close();
+    this.#ended({ lived: 0, fresh: false });
+  }
+
+  /** Acknowledges what arrived and leaves. */
+  async stop(): Promise<void> {
+    this.#turn++;
+    this.flush();
+    this.#options.clock.clearTimeout(this.#retry);
+    this.#hurried = undefined;
+    const connection = this.#connection;
+    this.#connection = undefined;
+    await connection?.close();
+  }
+
+  #ended(ending: Ending): void {
+    this.#connection = undefined;
+    if (isFinal(ending.error)) {
+      this.#give(ending.error);
+      return;
+    }
+    const { code, reason, error } = ending;
+    const why = {
+      ...(code !== undefined && { code }),
+      ...(reason && { reason }),
+      ...(error !== undefined && { error }),
+    };
+    const plan = this.#backoff.after(ending);
+    if (!plan) {
+      this.#give(error, why);
+      return;
+    }
+    const turn = this.#turn;
+    const again = () => {
+      if (turn !== this.#turn) return;
+      this.#options.clock.clearTimeout(this.#retry);
+      void this.start(plan.renew);
+    };
+    this.#retry = this.#options.clock.setTimeout(again, plan.wait);
+    // Where the server asked to come later, that holds for who is in a hurry too.
+    this.#hurried = code === undefined ? again : undefined;
+    this.#options.changed({ status: "offline", retryIn: plan.wait, ...why });
+  }
+
+  #give(error: unknown, why: Partial<StatusChange> = { error }): void {
+    this.#turn++;
+    this.#options.changed({ status: "stopped", ...why });
+  }
+}
+
+function isFinal(error: unknown): boolean {
+  return error instanceof TidingsError && error.code === "logged_out";
+}

@@ -1,0 +1,16 @@
+/** What the client raises. */
+
+/** A request or a mark that failed. `code` is one of the server's stable codes, or one of the client's own. */
+export class TidingsError extends Error {
+  override readonly name: string = "TidingsError";
+  /** `no_answer`: nothing came back; `logged_out`: the application gives no token; else the server's. */
+  readonly code: string;
+  /** The HTTP status; 0 where there was none. */
+  readonly status: number;
+
+  constructor(code: string, detail: string, status = 0) {
+    super(detail);
+    this.code = code;
+    this.status = status;
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * The client's side of the protocol as a pure state machine: frames in, what to tell and to send out.
+ *
+ * It knows neither socket nor clock. One session lives through many connections, and on every tab that
+ * shares them: all tabs see the same frames, so any of them can go on where the leader ended.
+ */
+
+import {
+  type Ack,
+  type Connect,
+  type Counts,
+  FRAME_BYTES,
+  type InboxPage,
+  type Positions,
+  type ServerFrame,
+  type Welcome,
+} from "../protocol.js";
+import type { ResumePoint } from "./types.js";
+
+/** What a tab needs to follow where another one leads. */
+export interface Snapshot {
+  readonly point: ResumePoint;
+  readonly user: string;
+  readonly counts: Counts;
+  /** It is catching up. */
+  readonly missed: boolean;
+}
+
+/** Names of 128 characters, this many, stay well below the limit of a frame. */
+const LOGS_PER_ACK = 200;
+const encoder = new TextEncoder();
+
+export class Session {
+  user: string | undefined;
+  counts: Counts | undefined;
+  #epoch: string | undefined;
+  #positions: Record<string, number> = {};
+  #acked: Record<string, number> = {};
+  /** Where the connection starts in each log. */
+  #starts: Positions = {};
+  /** The last change of state that was told. */
+  #told: number | undefined;
+  /** Until a resumed connection has caught up, a mark may be answered ahead of what was missed. */
+  #missed = false;
+  /** What `counts` hold already although it may still arrive: they came with a page of the inbox. */
+  #counted: Positions = {};
+
+  /** The first frame of a new connection. What an old one acknowledged last may be lost: again. */
+  connect(token: string, device: string | undefined, client: string): string {
+    this.#acked = {};
+    // A log that is not named is replayed from its beginning, and its duplicates are dropped here. So
+    // where a frame cannot hold them all, those with the least to replay are left out.
+    let logs = Object.entries(this.#positions).sort((one, other) => other[1] - one[1]);
+    for (;;) {
+      const resume = this.#epoch && {
+        epoch: this.#epoch,
+        positions: Object.fromEntries(logs),
+        ...(this.#told !== undefined && { state_version: this.#told }),
+      };
+      const frame: Connect = {
+        type: "connect",
+        token,
+        client,
+        ...(device && { device }),
+        ...(resume && { resume }),
+      };
+      const text = JSON.stringify(frame);
+      if (!logs.length || encoder.encode(text).length <= FRAME_BYTES) return text;
+      logs = logs.slice(0, Math.floor(logs.length * 0.75));
+    }
+  }
+
+  /** A frame that is to be told; undefined for one that was told before. Throws where it is none. */
+  receive(text: string): ServerFrame | undefined {
+    const frame = JSON.parse(text) as ServerFrame;
+    switch (frame.type) {
+      case "welcome":
+        this.#welcome(frame);
+        break;
+      case "notification": {
+        const { log, position } = frame;
+        if (position <= (this.#positions[log] ?? 0)) return undefined;
+        this.#positions[log] = position;
+        // A notification brings no counts. What was missed is in those of the welcome.
+        if (this.counts && !frame.replayed && position > (this.#counted[log] ?? 0)) {
+          const { unseen, unread, version } = this.counts;
+          this.counts = { unseen: unseen + 1, unread: unread + 1, version: version + 1 };
+        }
+        break;
+      }
+      case "caught_up":
+        advance(this.#positions, frame.positions);
+        this.#missed = false;
+        break;
+      case "gap":
+        if (frame.reason === "epoch") this.#positions[frame.log] = this.#starts[frame.log] ?? frame.to;
+        else advance(this.#positions, { [frame.log]: frame.to });
+        break;
+      case "joined":
+        advance(this.#positions, { [frame.log]: frame.position });
+        break;
+      case "recalled":
+        this.count(frame.counts);
+        break;
+      case "state":
+        this.count(frame.counts);
+        if (!this.#missed) this.#told = Math.max(this.#told ?? 0, frame.state_version);
+        break;
+    }
+    return frame;
+  }
+
+  #welcome(frame: Welcome): void {
+    const anew = frame.epoch !== this.#epoch;
+    this.user = frame.user;
+    this.#starts = frame.positions;
+    if (anew) {
+      // Positions and versions of another epoch mean nothing; the server names the loss in gaps.
+      this.#epoch = frame.epoch;
+      this.#positions = { ...frame.positions };
+      this.counts = undefined;
+      this.#counted = {};
+    } else {
+      advance(this.#positions, frame.positions);
+    }
+    this.#missed = !anew && this.#told !== undefined && frame.resume !== "none";
+    if (anew || this.#told === undefined) this.#told = frame.state_version;
+    this.count(frame.counts);
+  }
+
+  /** Counts came, perhaps older than those known. True where they are the newest. */
+  count(counts: Counts): boolean {
+    const newer = !this.counts || counts.version >= this.counts.version;
+    if (newer) this.counts = counts;
+    return newer;
+  }
+
+  /** A page of the inbox came. False where it is older than what was told since: ask again. */
+  listed(page: InboxPage): boolean {
+    if (this.#epoch === undefined || page.epoch === this.#epoch) {
+      if (this.count(page.counts)) this.#counted = page.positions;
+      return page.state_version >= (this.#told ?? 0);
+    }
+    return true;
+  }
+
+  /** The frames that acknowledge all that arrived and was not acknowledged on this connection yet. */
+  acks(): string[] {
+    const due = Object.entries(this.#positions).filter(
+      ([log, position]) => position > (this.#acked[log] ?? 0),
+    );
+    const frames = [];
+    for (let at = 0; at < due.length; at += LOGS_PER_ACK) {
+      const ack: Ack = { type: "ack", positions: Object.fromEntries(due.slice(at, at + LOGS_PER_ACK)) };
+      frames.push(JSON.stringify(ack));
+    }
+    this.#acked = { ...this.#positions };
+    return frames;
+  }
+
+  /** Where a later visit goes on; undefined before the first welcome. */
+  point(): ResumePoint | undefined {
+    return this.#epoch === undefined
+      ? undefined
+      : { epoch: this.#epoch, positions: { ...this.#positions }, state_version: this.#told ?? 0 };
+  }
+
+  /** Goes on from an earlier visit. Nothing where a connection stood already. */
+  restore(point: ResumePoint | undefined): void {
+    if (this.#epoch !== undefined || !point) return;
+    this.#epoch = point.epoch;
+    this.#positions = { ...point.positions };
+    this.#told = point.state_version;
+  }
+
+  /** What another tab needs to follow; undefined before the first welcome. */
+  snapshot(): Snapshot | undefined {
+    const point = this.point();
+    if (!point || !this.user || !this.counts) return undefined;
+    return { point, user: this.user, counts: this.counts, missed: this.#missed };
+  }
+
+  /** Goes on where the leading tab is. True where something was missed since this one last followed. */
+  follow({ point, user, counts, missed }: Snapshot): boolean {
+    const anew = point.epoch !== this.#epoch;
+    const behind =
+      this.user !== undefined &&
+      (anew || point.state_version > (this.#told ?? 0) || isAhead(point.positions, this.#positions));
+    if (anew) this.counts = undefined;
+    this.count(counts);
+    this.user = user;
+    this.#missed = missed;
+    this.#epoch = point.epoch;
+    this.#positions = { ...point.positions };
+    this.#told = point.state_version;
+    return behind;
+  }
+}
+
+/** Whether some log stands further on in `one` than in `other`. */
+export function isAhead(one: Positions, other: Positions): boolean {
+  return Object.entries(one).some(([log, position]) => position > (other[log] ?? 0));
+}
+
+function advance(positions: Record<string, number>, to: Positions): void {
+  for (const [log, position] of Object.entries(to)) positions[log] = Math.max(positions[log] ?? 0, position);
+}

@@ -1,0 +1,241 @@
+/**
+ * The connection of one user that all tabs share: who holds it, how it comes and goes, and its session.
+ *
+ * Every tab has the session and sees each frame; the one that leads has the socket.
+ */
+
+import type { ServerFrame } from "../protocol.js";
+import { Backoff } from "./backoff.js";
+import { Connector } from "./connector.js";
+import { TidingsError } from "./errors.js";
+import { watchPage } from "./page.js";
+import { Session } from "./session.js";
+import { defaultStorage } from "./storage.js";
+import { type Message, Tabs } from "./tabs.js";
+import type { Access, Tokens } from "./tokens.js";
+import type { Clock, ResumeStorage, SocketConstructor, StatusChange, TidingsOptions } from "./types.js";
+
+const LOGOUT = "logout";
+
+export interface SharedHooks {
+  /** A frame that was not told before; the session holds it already. */
+  receive(frame: ServerFrame): void;
+  changed(change: StatusChange): void;
+  /** This tab goes on where the leader is; `first` for the first time, `missed` where frames passed it by. */
+  followed(first: boolean, missed: boolean): void;
+  /** Another user than before; called before anything else of that user. */
+  another(): void;
+}
+
+export class SharedConnection {
+  session = new Session();
+  readonly #options: TidingsOptions;
+  readonly #tokens: Tokens;
+  readonly #clock: Clock;
+  readonly #hooks: SharedHooks;
+  readonly #storage: ResumeStorage;
+  #change: StatusChange = { status: "idle" };
+  #connector: Connector | undefined;
+  #tabs: Tabs | undefined;
+  #unwatch: (() => void) | undefined;
+  #identity = "";
+  /** Where the resume point is kept, and what tabs find each other by; empty where the token is nobody's. */
+  #key = "";
+  /** Rises with each coming and going: what was begun before does nothing any more. */
+  #turn = 0;
+
+  constructor(options: TidingsOptions, tokens: Tokens, clock: Clock, hooks: SharedHooks) {
+    this.#options = options;
+    this.#tokens = tokens;
+    this.#clock = clock;
+    this.#hooks = hooks;
+    this.#storage = options.storage ?? defaultStorage();
+  }
+
+  /** Whether this tab holds the connection. */
+  get leads(): boolean {
+    return this.#tabs?.leads ?? false;
+  }
+
+  /** Comes and stays, until `close` or `stop`. */
+  open(): void {
+    if (this.#unwatch) return;
+    this.session = new Session();
+    this.#unwatch = watchPage({
+      wake: () => this.#wake(),
+      hide: () => this.#connector?.flush(),
+      offline: () => this.#connector?.lost(),
+      leave: () => void this.#leave(),
+      enter: () => void this.#enter(),
+    });
+    void this.#enter();
+  }
+
+  /** Acknowledges what arrived and leaves; other tabs go on. */
+  async close(change: StatusChange = { status: "idle" }): Promise<void> {
+    if (!this.#unwatch) return;
+    this.#unwatch();
+    this.#unwatch = undefined;
+    const left = this.#leave();
+    this.#tokens.forget();
+    this.#changed(change);
+    await left;
+  }
+
+  /** Stops on all tabs of the user. */
+  async stop(change: StatusChange): Promise<void> {
+    this.#tabs?.post({ kind: "stop", change });
+    await this.close(change);
+  }
+
+  /** Stops on all tabs of the user, and forgets where this browser was. */
+  async logout(): Promise<void> {
+    const key = this.#key;
+    // Nothing more is kept on the way out.
+    this.#key = "";
+    await this.stop({ status: "stopped", reason: LOGOUT });
+    if (key) await this.#storage.delete(key).catch(() => undefined);
+  }
+
+  send(frame: string): void {
+    if (this.leads) this.#connector?.send(frame);
+    else this.#tabs?.post({ kind: "send", frame });
+  }
+
+  /** Learns whose tab this is, then joins the others of that user. Nothing where it has. */
+  async #enter(backoff = new Backoff(this.#clock.random)): Promise<void> {
+    // A page that comes out of the cache is both resumed and shown.
+    if (this.#tabs) return;
+    const turn = ++this.#turn;
+    this.#changed({ status: "connecting" });
+    let access: Access;
+    try {
+      access = await this.#tokens.get();
+    } catch (error) {
+      if (turn !== this.#turn) return;
+      const plan = backoff.after({ lived: 0, fresh: true });
+      if (!plan || isLoggedOut(error)) return this.stop({ status: "stopped", error });
+      this.#clock.setTimeout(() => turn === this.#turn && void this.#enter(backoff), plan.wait);
+      return this.#changed({ status: "offline", retryIn: plan.wait, error });
+    }
+    if (turn !== this.#turn) return;
+    const { identity } = access;
+    if (identity !== this.#identity) this.#hooks.another();
+    this.#identity = identity;
+    this.#key = identity && `${this.#options.url}#${identity}`;
+    this.#tabs = new Tabs(
+      this.#key && this.#options.shared !== false ? `tidings:${this.#key}` : undefined,
+      {
+        lead: () => void this.#lead(turn),
+        follow: () => this.#follow(),
+        receive: (message) => this.#hear(message),
+      },
+      this.#clock,
+    );
+    this.#tabs.join();
+  }
+
+  /** This tab holds the connection from now on. */
+  async #lead(turn: number): Promise<void> {
+    const { session } = this;
+    if (this.#key) session.restore(await this.#storage.get(this.#key).catch(() => undefined));
+    if (turn !== this.#turn || !this.leads) return;
+    this.#connector = new Connector({
+      tokens: this.#tokens,
+      session,
+      clock: this.#clock,
+      device: this.#options.device,
+      webSocket: this.#options.webSocket ?? (globalThis.WebSocket as unknown as SocketConstructor),
+      address: (access) => this.#options.realtimeUrl ?? access.realtimeUrl ?? beside(this.#options.url),
+      receive: (text) => {
+        this.#tabs?.post({ kind: "frame", text });
+        this.#receive(text);
+      },
+      changed: (change) => {
+        if (change.status === "stopped") return void this.stop(change);
+        this.#tabs?.post({ kind: "status", change });
+        this.#changed(change);
+      },
+      save: () => this.#save(),
+    });
+    void this.#connector.start();
+  }
+
+  /** Another tab took over, while this one hung perhaps: ask for what it missed. */
+  #follow(): void {
+    void this.#connector?.stop();
+    this.#connector = undefined;
+    this.#tabs?.post({ kind: "hello" });
+  }
+
+  async #leave(): Promise<void> {
+    this.#turn++;
+    const stopped = this.#connector?.stop();
+    this.#connector = undefined;
+    this.#tabs?.leave();
+    this.#tabs = undefined;
+    await stopped;
+  }
+
+  #wake(): void {
+    if (this.#tabs) this.#connector?.wake();
+    else if (this.#change.status === "offline") void this.#enter();
+  }
+
+  #save(): void {
+    const point = this.session.point();
+    if (this.#key && point) void this.#storage.set(this.#key, point).catch(() => undefined);
+  }
+
+  /** Something that another tab says. */
+  #hear(message: Message): void {
+    switch (message.kind) {
+      case "hello":
+        this.#tabs?.post({ kind: "snapshot", snapshot: this.session.snapshot(), change: this.#change });
+        break;
+      case "send":
+        this.#connector?.send(message.frame);
+        break;
+      case "snapshot": {
+        const first = this.session.user === undefined;
+        if (message.snapshot) this.#hooks.followed(first, this.session.follow(message.snapshot));
+        this.#changed(message.change);
+        break;
+      }
+      case "frame":
+        this.#receive(message.text);
+        break;
+      case "status":
+        this.#changed(message.change);
+        break;
+      case "stop":
+        if (message.change.reason === LOGOUT) this.#key = "";
+        void this.close(message.change);
+        break;
+    }
+  }
+
+  /** Takes a frame of the server, on the tab that leads and on those that follow. */
+  #receive(text: string): void {
+    const frame = this.session.receive(text);
+    if (!frame) return;
+    this.#hooks.receive(frame);
+    if (frame.type === "welcome") this.#connector?.welcomed(frame.heartbeat);
+    else if (frame.type === "expiring") this.#connector?.refresh(frame.in);
+    else this.#connector?.arrived();
+  }
+
+  #changed(change: StatusChange): void {
+    this.#change = change;
+    this.#hooks.changed(change);
+  }
+}
+
+/** Where a gateway is expected that is reached beside the API, as behind one proxy. */
+function beside(url: string): string {
+  return `${url.replace(/^http/, "ws").replace(/\/+$/, "")}/v1/realtime`;
+}
+
+function isLoggedOut(error: unknown): boolean {
+  return error instanceof TidingsError && error.code === "logged_out";
+}

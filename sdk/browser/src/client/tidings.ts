@@ -1,0 +1,262 @@
+/** The client: one inbox of one user, live on any number of tabs. */
+
+import type {
+  Counts,
+  Delivered,
+  Marked,
+  MarkInbox,
+  Positions,
+  ServerFrame,
+  State,
+  Stated,
+} from "../protocol.js";
+import { CLOCK } from "./clock.js";
+import { Emitter } from "./emitter.js";
+import { Ledger } from "./ledger.js";
+import { Marker } from "./marker.js";
+import { Rest } from "./rest.js";
+import { isAhead } from "./session.js";
+import { SharedConnection } from "./shared.js";
+import { Tokens } from "./tokens.js";
+import type {
+  Clock,
+  Events,
+  Inbox,
+  Item,
+  ListQuery,
+  Marking,
+  Page,
+  Status,
+  StatusChange,
+  TidingsOptions,
+} from "./types.js";
+
+export class Tidings implements Inbox {
+  readonly #clock: Clock;
+  readonly #rest: Rest;
+  readonly #connection: SharedConnection;
+  readonly #events = new Emitter<Events>();
+  readonly #ledger = new Ledger();
+  readonly #marker: Marker;
+  readonly #prefix: string;
+  #marks = 0;
+  #status: Status = "idle";
+  #shown: Counts | undefined;
+  /** Where the page that was listed last ended. */
+  #listed: Positions | undefined;
+  /** A gap of another epoch came: all that was listed is to be listed again. */
+  #lost = false;
+
+  constructor(options: TidingsOptions) {
+    this.#clock = options.clock ?? CLOCK;
+    const tokens = new Tokens(options.token, this.#clock);
+    this.#rest = new Rest(options.url, tokens);
+    this.#prefix = `${this.#clock.random().toString(36).slice(2)}-`;
+    this.#connection = new SharedConnection(options, tokens, this.#clock, {
+      receive: (frame) => {
+        this.#receive(frame);
+        this.#show();
+      },
+      changed: (change) => this.#changed(change),
+      followed: (first, missed) => {
+        this.#show();
+        if (missed || (first && this.#isStale(this.#session.point()?.positions ?? {}))) this.#reload();
+      },
+      another: () => this.#ledger.clear(),
+    });
+    this.#marker = new Marker({
+      clock: this.#clock,
+      isConnected: () => this.status === "connected",
+      send: (frame) => this.#connection.send(frame),
+      post: (mark) => this.#rest.mark(mark),
+    });
+  }
+
+  get status(): Status {
+    return this.#status;
+  }
+
+  /** The newest counts, with marks that are not answered yet; undefined before the first. */
+  get counts(): Counts | undefined {
+    return this.#session.counts && this.#ledger.counts(this.#session.counts);
+  }
+
+  /** Whose inbox it is; undefined before the first connection. */
+  get user(): string | undefined {
+    return this.#session.user;
+  }
+
+  /** Whether this tab holds the connection: one of those that share it, so the one to play sounds. */
+  get leads(): boolean {
+    return this.#connection.leads;
+  }
+
+  /**
+   * Comes and stays connected, resuming where this user last was in this browser, until `close`,
+   * `logout`, or the server or the token source says to stay away.
+   */
+  connect(): void {
+    this.#connection.open();
+  }
+
+  /** Acknowledges what arrived and leaves; other tabs go on. */
+  async close(): Promise<void> {
+    await this.#connection.close();
+  }
+
+  /** Stops on all tabs of this user, and forgets where this browser was. */
+  async logout(): Promise<void> {
+    await this.#connection.logout();
+  }
+
+  /** Calls the handler with each event from now on, until the function that is returned is called. */
+  on<Name extends keyof Events>(event: Name, handler: (value: Events[Name]) => void): () => void {
+    return this.#events.on(event, handler);
+  }
+
+  /**
+   * A page of the inbox, with marks that are not answered yet. Throws TidingsError, what the token source
+   * throws, or the signal's reason.
+   */
+  async list(query: ListQuery = {}): Promise<Page> {
+    let page = await this.#rest.list(query);
+    // Answered before something that was told since: what it says of that is old.
+    if (!this.#session.listed(page)) page = await this.#rest.list(query);
+    if (!query.cursor) this.#listed = page.positions;
+    const items = this.#ledger.list(page.items);
+    this.#show();
+    return { ...page, items, counts: this.#ledger.counts(page.counts) };
+  }
+
+  /**
+   * Changes the state of notifications, for all devices of the user. Shown at once, and taken back where
+   * the server refuses; then, or where no answer comes, it throws TidingsError. `changed` of the answer
+   * counts those that this client knows where `what` names no ids.
+   */
+  async mark(state: State, what: Marking): Promise<Marked> {
+    const mark: MarkInbox = {
+      state,
+      ...("ids" in what
+        ? { ids: what.ids }
+        : "upTo" in what
+          ? { up_to: what.upTo }
+          : { all: true, ...(what.category !== undefined && { category: what.category }) }),
+    };
+    const ref = this.#prefix + ++this.#marks;
+    const at = new Date(this.#clock.now()).toISOString();
+    const items = this.#ledger.begin(ref, mark, at, this.#session.counts);
+    this.#tell(items, true);
+    try {
+      const marked = await this.#marker.mark(ref, mark, items.length);
+      this.#session.count(marked.counts);
+      this.#tell(this.#ledger.confirm(ref));
+      return marked;
+    } catch (error) {
+      this.#tell(this.#ledger.cancel(ref));
+      throw error;
+    }
+  }
+
+  markSeen(...ids: string[]): Promise<Marked> {
+    return this.mark("seen", { ids });
+  }
+
+  markRead(...ids: string[]): Promise<Marked> {
+    return this.mark("read", { ids });
+  }
+
+  markUnread(...ids: string[]): Promise<Marked> {
+    return this.mark("unread", { ids });
+  }
+
+  archive(...ids: string[]): Promise<Marked> {
+    return this.mark("archived", { ids });
+  }
+
+  unarchive(...ids: string[]): Promise<Marked> {
+    return this.mark("unarchived", { ids });
+  }
+
+  get #session() {
+    return this.#connection.session;
+  }
+
+  #receive(frame: ServerFrame): void {
+    switch (frame.type) {
+      case "welcome":
+        // Between a page that was listed and a connection from the ends on, something may have come.
+        if (frame.resume === "none" && this.#isStale(frame.positions)) this.#reload();
+        break;
+      case "notification":
+        this.#events.emit("notification", {
+          item: this.#ledger.arrive(arrived(frame)),
+          replayed: frame.replayed ?? false,
+        });
+        break;
+      case "gap":
+        this.#events.emit("gap", frame);
+        if (frame.reason === "epoch") {
+          this.#ledger.clear();
+          this.#lost = true;
+        }
+        break;
+      case "caught_up":
+        // There was a gap for each log; all of them together are one reason to list again.
+        if (this.#lost) this.#reload();
+        this.#lost = false;
+        break;
+      case "recalled":
+        this.#ledger.remove(frame.id);
+        this.#events.emit("recalled", frame);
+        break;
+      case "state":
+        this.#stated(frame);
+        break;
+      case "error":
+        this.#marker.refuse(frame);
+        break;
+    }
+  }
+
+  #stated(frame: Stated): void {
+    const items = this.#ledger.apply(frame);
+    if (items.length) this.#events.emit("state", { items, reload: false, optimistic: false });
+    if (frame.reload) this.#reload();
+    this.#marker.answer(frame);
+  }
+
+  #isStale(positions: Positions): boolean {
+    return this.#listed !== undefined && isAhead(positions, this.#listed);
+  }
+
+  #changed(change: StatusChange): void {
+    const before = this.#status;
+    this.#status = change.status;
+    if (before === change.status && before !== "offline") return;
+    if (change.status === "connected") this.#marker.resend();
+    if (change.status === "idle" || change.status === "stopped") this.#marker.end();
+    this.#events.emit("status", change);
+  }
+
+  #tell(items: readonly Item[], optimistic = false): void {
+    if (items.length) this.#events.emit("state", { items, reload: false, optimistic });
+    this.#show();
+  }
+
+  #reload(): void {
+    this.#events.emit("state", { items: [], reload: true, optimistic: false });
+  }
+
+  /** Tells the counts where they look different. */
+  #show(): void {
+    const { counts } = this;
+    const shown = this.#shown;
+    if (!counts || (counts.unseen === shown?.unseen && counts.unread === shown.unread)) return;
+    this.#shown = counts;
+    this.#events.emit("counts", counts);
+  }
+}
+
+function arrived({ log, position, notification }: Delivered): Item {
+  return { log, position, state: "unseen", seen_at: null, read_at: null, archived_at: null, notification };
+}

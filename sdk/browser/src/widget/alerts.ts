@@ -1,0 +1,128 @@
+/** How a page says that something came in: aloud to a screen reader, by a sound, in its title. */
+
+import type { Counts, Inbox, Item } from "../client/types.js";
+import { h } from "./dom.js";
+import type { Words } from "./element.js";
+import { hasLeft } from "./leaving.js";
+import { shown } from "./text.js";
+
+/** The lists that are open on this page: what a reader sees come in there needs no toast. */
+export const openLists = new Set<object>();
+
+/** Ids that were told already: several elements of a page hear of the same notification. */
+const told = new Set<string>();
+const TOLD_AT_MOST = 500;
+
+/** True for the first that asks about this id for this purpose. */
+export function first(purpose: string, id: string): boolean {
+  const key = `${purpose}:${id}`;
+  if (told.has(key)) return false;
+  told.add(key);
+  const [oldest] = told;
+  if (told.size > TOLD_AT_MOST && oldest) told.delete(oldest);
+  return true;
+}
+
+/** Several that come at once are told as one, so that a burst is not read out for minutes. */
+const GATHER = 400;
+
+/**
+ * The live region of an element. It speaks once about each notification, whatever else of the page shows
+ * it, and names the number where several come at once. Urgent ones interrupt.
+ */
+export class Speaker {
+  readonly element: HTMLElement;
+  readonly #calm = h("div", { role: "status" });
+  readonly #urgent = h("div", { role: "alert" });
+  readonly #words: Words;
+  #waiting: Item[] = [];
+  #timer = 0;
+
+  constructor(words: Words) {
+    this.#words = words;
+    this.element = h("div", { class: "spoken" }, this.#calm, this.#urgent);
+  }
+
+  tell(item: Item): void {
+    if (!first("speech", item.notification.id)) return;
+    this.#waiting.push(item);
+    this.#timer ||= window.setTimeout(() => this.#speak(), GATHER);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #speak(): void {
+    this.#timer = 0;
+    const items = this.#waiting.splice(0);
+    const urgent = items.filter(({ notification }) => notification.priority === "urgent");
+    const others = items.filter(({ notification }) => notification.priority !== "urgent");
+    if (urgent.length) this.#urgent.textContent = this.#text(urgent);
+    if (others.length) this.#calm.textContent = this.#text(others);
+  }
+
+  #text(items: readonly Item[]): string {
+    const [item] = items;
+    if (items.length > 1 || !item) return `${this.#words.say("title")}: ${items.length}`;
+    const { title, body } = item.notification;
+    return [title, body]
+      .map((text) => shown(text ?? ""))
+      .filter(Boolean)
+      .join(". ");
+  }
+}
+
+let audio: AudioContext | undefined;
+
+/** Two short soft notes; nothing where the browser wants a gesture of the user first. */
+export async function chime(): Promise<void> {
+  if (!navigator.userActivation?.hasBeenActive) return;
+  audio ??= new AudioContext();
+  await audio.resume();
+  const start = audio.currentTime;
+  for (const [index, frequency] of [660, 880].entries()) {
+    const at = start + index * 0.11;
+    const tone = audio.createOscillator();
+    const volume = audio.createGain();
+    tone.frequency.value = frequency;
+    volume.gain.setValueAtTime(0, at);
+    volume.gain.linearRampToValueAtTime(0.12, at + 0.015);
+    volume.gain.exponentialRampToValueAtTime(0.001, at + 0.35);
+    tone.connect(volume).connect(audio.destination);
+    tone.start(at);
+    tone.stop(at + 0.4);
+  }
+}
+
+/** Plays the sound for what is new and not of low priority, on one tab of the user's alone. */
+export function soundFor(client: Inbox): () => void {
+  return client.on("notification", ({ item, replayed }) => {
+    const { id, priority } = item.notification;
+    if (!replayed && priority !== "low" && client.leads && first("sound", id)) void chime();
+  });
+}
+
+/** Keeps the number of unread notifications before the page's title: "(3) Orders". */
+export function titleFor(client: Inbox): () => void {
+  const write = (counts: Counts | undefined) => {
+    const title = document.title.replace(/^\(\d+\+?\) /, "");
+    document.title = counts?.unread ? `(${limited(counts.unread)}) ${title}` : title;
+  };
+  write(client.counts);
+  const stops = [
+    client.on("counts", write),
+    client.on("status", (change) => {
+      if (hasLeft(change)) write(undefined);
+    }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+    write(undefined);
+  };
+}
+
+/** A count as a badge has room for. */
+export function limited(count: number): string {
+  return count > 99 ? "99+" : String(count);
+}

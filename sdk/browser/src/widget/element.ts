@@ -1,0 +1,218 @@
+/** What the elements share: the client, the language, the style sheets. */
+
+import { Tidings } from "../client/index.js";
+import type { Inbox, Item } from "../client/types.js";
+import { load } from "./load.js";
+import { isRightToLeft, learn, type MessageKey, type Messages, speaks, textOf } from "./messages.js";
+import tokens from "./tokens.css";
+
+/** Somebody opened a notification or one of its actions. Cancel it to keep a link from being followed. */
+export interface OpenDetail {
+  readonly item: Item;
+  /** The id of the action; undefined where the notification itself was opened. */
+  readonly action: string | undefined;
+}
+
+/** Where there is no document, as when a framework renders on a server, the module can still be imported. */
+const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
+
+/** The language of an element, for what is in it. */
+export interface Words {
+  readonly language: string;
+  say(key: MessageKey): string;
+}
+
+const sheets = new Map<string, CSSStyleSheet>();
+
+/** One sheet for all elements of a page. Constructed, so a policy without `unsafe-inline` allows it. */
+function sheetOf(css: string): CSSStyleSheet {
+  let sheet = sheets.get(css);
+  if (!sheet) {
+    sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    sheets.set(css, sheet);
+  }
+  return sheet;
+}
+
+/** Clients made from attributes, by those attributes, and how many elements use each. */
+const clients = new Map<string, { client: Tidings; users: number }>();
+
+/**
+ * Base of the elements. A page gives the client as the property `client`, or as attributes: `url`, and
+ * `token-url`, which is asked with the page's cookies for a token. Elements with the same attributes share
+ * one client. `lang`, `dir` and the property `messages` say how it speaks.
+ */
+export abstract class TidingsElement extends Base implements Words {
+  static readonly shared: readonly string[] = ["url", "token-url", "realtime-url", "lang", "dir"];
+  readonly root = this.attachShadow({ mode: "open" });
+  language = "en";
+  direction: "ltr" | "rtl" = "ltr";
+  #client: Inbox | undefined;
+  #given: Inbox | undefined;
+  #key: string | undefined;
+  #messages: Partial<Messages> = {};
+  #stops: (() => void)[] = [];
+  #asked = false;
+
+  constructor() {
+    super();
+    this.adopt([tokens]);
+  }
+
+  /** Adds style sheets, each once. */
+  protected adopt(sheets: readonly string[]): void {
+    this.root.adoptedStyleSheets = [...new Set([...this.root.adoptedStyleSheets, ...sheets.map(sheetOf)])];
+  }
+
+  /** The client in use. Setting it takes precedence over the attributes. */
+  get client(): Inbox | undefined {
+    return this.#client ?? this.#given;
+  }
+
+  set client(client: Inbox | undefined) {
+    if (client === this.#given) return;
+    this.#given = client;
+    this.#restart();
+  }
+
+  /** Texts of one's own, in place of those of the language. */
+  get messages(): Partial<Messages> {
+    return this.#messages;
+  }
+
+  set messages(messages: Partial<Messages>) {
+    // Frameworks set equal objects again and again, and beginning anew closes the panel.
+    if (JSON.stringify(messages) === JSON.stringify(this.#messages)) return;
+    this.#messages = messages;
+    this.#restart();
+  }
+
+  say(key: MessageKey): string {
+    return this.#messages[key] ?? textOf(this.language, key);
+  }
+
+  connectedCallback(): void {
+    this.#upgrade("client");
+    this.#upgrade("messages");
+    this.#restart();
+  }
+
+  disconnectedCallback(): void {
+    this.#end();
+  }
+
+  attributeChangedCallback(_name: string, before: string | null, after: string | null): void {
+    if (before !== after) this.#restart();
+  }
+
+  /** Loads what the element does without at first, with its texts. */
+  protected async parts(): ReturnType<typeof load> {
+    const parts = await load();
+    learn(parts.texts);
+    return parts;
+  }
+
+  /** Builds the element's content for a client; what `until` is given runs when that ends. */
+  protected abstract begin(client: Inbox): void;
+
+  protected until(stop: () => void): void {
+    this.#stops.push(stop);
+  }
+
+  /** Reports that something was opened, marks it as read, and follows no link where the page said no. */
+  protected opened(client: Inbox, item: Item, event: Event, action?: string): void {
+    const { id } = item.notification;
+    if (item.read_at === null) client.mark("read", { ids: [id] }).catch(() => undefined);
+    const detail: OpenDetail = { item, action };
+    const report = new CustomEvent("tidings-open", {
+      detail,
+      bubbles: true,
+      composed: true,
+      cancelable: true,
+    });
+    if (!this.dispatchEvent(report)) event.preventDefault();
+  }
+
+  /** A property that was set before the element was defined hides the accessor: put it through it. */
+  #upgrade(name: "client" | "messages"): void {
+    if (!Object.hasOwn(this, name)) return;
+    const value = this[name];
+    delete (this as Partial<Record<typeof name, unknown>>)[name];
+    Object.assign(this, { [name]: value });
+  }
+
+  /** Begins anew when this task is done, once however many attributes and properties it sets. */
+  #restart(): void {
+    if (this.#asked) return;
+    this.#asked = true;
+    queueMicrotask(() => {
+      this.#asked = false;
+      this.#end();
+      if (this.isConnected) this.#start();
+    });
+  }
+
+  #start(): void {
+    this.#speak();
+    const client = this.#given ?? this.#fromAttributes();
+    if (!client) return;
+    this.#client = client;
+    this.begin(client);
+    if (client.status === "idle") client.connect();
+  }
+
+  #end(): void {
+    for (const stop of this.#stops.splice(0).reverse()) stop();
+    this.root.replaceChildren();
+    this.#client = undefined;
+    const key = this.#key;
+    this.#key = undefined;
+    const entry = key === undefined ? undefined : clients.get(key);
+    if (!entry || !key) return;
+    entry.users -= 1;
+    // An element that is only moved comes back within the same task.
+    setTimeout(() => {
+      if (entry.users || clients.get(key) !== entry) return;
+      clients.delete(key);
+      void entry.client.close();
+    });
+  }
+
+  #speak(): void {
+    const asked =
+      this.lang ||
+      this.closest<HTMLElement>("[lang]")?.lang ||
+      document.documentElement.lang ||
+      navigator.language;
+    const language = speaks(asked) || Object.keys(this.#messages).length ? asked : "en";
+    this.language = isTag(language) ? language : "en";
+    this.direction = (this.dir || (isRightToLeft(language) ? "rtl" : "ltr")) === "rtl" ? "rtl" : "ltr";
+  }
+
+  #fromAttributes(): Inbox | undefined {
+    const url = this.getAttribute("url");
+    const source = this.getAttribute("token-url");
+    if (!url || !source) return undefined;
+    const realtimeUrl = this.getAttribute("realtime-url");
+    const key = JSON.stringify([url, source, realtimeUrl]);
+    let entry = clients.get(key);
+    if (!entry) {
+      const token = () =>
+        fetch(source, { headers: { accept: "application/json" }, credentials: "same-origin" });
+      entry = { client: new Tidings({ url, token, ...(realtimeUrl ? { realtimeUrl } : {}) }), users: 0 };
+      clients.set(key, entry);
+    }
+    entry.users += 1;
+    this.#key = key;
+    return entry.client;
+  }
+}
+
+function isTag(language: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(language).length > 0;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,207 @@
+/** `<tidings-inbox>`: a bell with a badge that opens the inbox, or the inbox as part of the page. */
+
+import type { Counts, Inbox } from "../client/types.js";
+import { limited, openLists, Speaker, soundFor, titleFor } from "./alerts.js";
+import { BELL, button, h, icon } from "./dom.js";
+import { TidingsElement } from "./element.js";
+import css from "./inbox.css";
+import { hasLeft } from "./leaving.js";
+import { load } from "./load.js";
+import type { Panel } from "./panel.js";
+import { TidingsToasts } from "./toasts.js";
+
+/** Between the bell and the panel, and between the panel and the edge of the window. */
+const GAP = 8;
+
+/**
+ * Attributes besides those of every element: `mode="page"` shows the inbox in place, without a bell;
+ * `badge="unseen"` counts what was not seen instead of what was not read; `toasts`, `sound` and
+ * `title-badge` switch those on; `theme="light"` and `theme="dark"` override the reader's preference.
+ *
+ * Slots: `bell` (an icon of one's own), `head`, `empty`, `foot`. Event: `tidings-open`.
+ */
+export class TidingsInbox extends TidingsElement {
+  static readonly observedAttributes = [
+    ...TidingsElement.shared,
+    "mode",
+    "badge",
+    "toasts",
+    "sound",
+    "title-badge",
+  ];
+  #popover: HTMLElement | undefined;
+
+  constructor() {
+    super();
+    this.adopt([css]);
+  }
+
+  /** Opens the popover, if this inbox has one. */
+  open(): void {
+    this.#popover?.showPopover();
+  }
+
+  /** Closes the popover; focus goes back to where it came from. */
+  close(): void {
+    this.#popover?.hidePopover();
+  }
+
+  protected override begin(client: Inbox): void {
+    const page = this.getAttribute("mode") === "page";
+    const shell = h("section", {
+      class: "panel",
+      part: "panel",
+      tabindex: -1,
+      lang: this.language,
+      dir: this.direction,
+    });
+    shell.ariaLabel = this.say("title");
+    if (page) this.root.append(shell);
+    else this.#bell(client, shell);
+    const show = this.#shower(client, shell, page ? undefined : () => this.close());
+    if (page) show(true);
+    else shell.addEventListener("toggle", (event) => show((event as ToggleEvent).newState === "open"));
+    this.#alerts(client);
+  }
+
+  /** Starts the panel or lets it rest; the first time, it is loaded. */
+  #shower(client: Inbox, shell: HTMLElement, close: (() => void) | undefined): (open: boolean) => void {
+    let panel: Panel | undefined;
+    let wanted = false;
+    const make = async () => {
+      const parts = await this.parts();
+      if (panel || !shell.isConnected) return;
+      this.adopt(parts.Panel.css);
+      panel = new parts.Panel({
+        feed: new parts.Feed(client),
+        words: this,
+        shell,
+        close,
+        open: (item, event, action) => {
+          this.opened(client, item, event, action);
+          if (item.notification.link && !action) close?.();
+        },
+      });
+      if (wanted) panel.start();
+    };
+    const show = (open: boolean) => {
+      wanted = open;
+      if (!open) {
+        openLists.delete(shell);
+        panel?.rest();
+        return;
+      }
+      openLists.add(shell);
+      if (panel) panel.start();
+      else make().catch(() => shell.replaceChildren(button("retry", () => show(wanted), this.say("retry"))));
+    };
+    this.until(() => show(false));
+    return show;
+  }
+
+  #bell(client: Inbox, popover: HTMLElement): void {
+    const badge = h("span", { class: "badge", part: "badge", "aria-hidden": "true" });
+    const bell = h(
+      "button",
+      {
+        class: "bell",
+        part: "bell",
+        type: "button",
+        "aria-haspopup": "dialog",
+        "aria-expanded": "false",
+        pointerenter: warm,
+        focus: warm,
+      },
+      h("slot", { name: "bell" }, icon(BELL)),
+      badge,
+    );
+    popover.popover = "auto";
+    popover.role = "dialog";
+    bell.popoverTargetElement = popover;
+    const kind = this.getAttribute("badge") === "unseen" ? "unseen" : "unread";
+    const count = (counts: Counts | undefined) => {
+      const number = counts?.[kind] ?? 0;
+      badge.hidden = !number;
+      badge.textContent = limited(number);
+      bell.ariaLabel = `${this.say("title")}${number ? `, ${this.say("unread")}: ${limited(number)}` : ""}`;
+    };
+    count(client.counts);
+    this.until(client.on("counts", count));
+    this.until(
+      client.on("status", (change) => {
+        if (hasLeft(change)) count(undefined);
+      }),
+    );
+    let inside = false;
+    const place = () => this.#place(bell, popover);
+    const shut = () => {
+      window.removeEventListener("resize", place);
+      window.removeEventListener("scroll", place, { capture: true });
+    };
+    popover.addEventListener("toggle", (event) => {
+      const open = (event as ToggleEvent).newState === "open";
+      bell.ariaExpanded = String(open);
+      if (!open) {
+        shut();
+        // Where focus was in the panel it goes back; who has clicked on something else stays there.
+        const left = document.activeElement === document.body || popover.matches(":focus-within");
+        if (inside && left) bell.focus({ preventScroll: true });
+        return;
+      }
+      popover.focus();
+      place();
+      window.addEventListener("resize", place);
+      window.addEventListener("scroll", place, { capture: true, passive: true });
+    });
+    // The size is known when it is shown, and it is placed before that frame is painted.
+    popover.addEventListener("beforetoggle", () => {
+      inside = popover.matches(":focus-within");
+      requestAnimationFrame(place);
+    });
+    this.root.append(bell, popover);
+    this.#popover = popover;
+    this.until(() => {
+      shut();
+      this.#popover = undefined;
+    });
+  }
+
+  /** Under the bell, its end at the bell's end; moved in where the window ends. Numbers, so any policy allows it. */
+  #place(bell: HTMLElement, popover: HTMLElement): void {
+    const from = bell.getBoundingClientRect();
+    const { offsetWidth: width, offsetHeight: height } = popover;
+    const { clientWidth, clientHeight } = document.documentElement;
+    const left = this.direction === "rtl" ? from.left : from.right - width;
+    const below = from.bottom + GAP;
+    const top =
+      below + height <= clientHeight - GAP
+        ? below
+        : Math.max(from.top - GAP - height, clientHeight - GAP - height);
+    popover.style.setProperty("--left", `${Math.max(GAP, Math.min(left, clientWidth - GAP - width))}px`);
+    popover.style.setProperty("--top", `${Math.max(GAP, top)}px`);
+  }
+
+  #alerts(client: Inbox): void {
+    const speaker = new Speaker(this);
+    this.root.append(speaker.element);
+    this.until(() => speaker.stop());
+    this.until(client.on("notification", ({ item, replayed }) => replayed || speaker.tell(item)));
+    if (this.hasAttribute("sound")) this.until(soundFor(client));
+    if (this.hasAttribute("title-badge")) this.until(titleFor(client));
+    if (!this.hasAttribute("toasts")) return;
+    const toasts = new TidingsToasts();
+    toasts.client = client;
+    toasts.messages = this.messages;
+    toasts.lang = this.language;
+    toasts.dir = this.direction;
+    const theme = this.getAttribute("theme");
+    if (theme) toasts.setAttribute("theme", theme);
+    toasts.setAttribute("exportparts", "toast, item-title, item-body, action, icon, tool");
+    this.root.append(toasts);
+  }
+}
+
+/** Loads the panel while a hand is on its way to the bell. */
+function warm(): void {
+  load().catch(() => undefined);
+}

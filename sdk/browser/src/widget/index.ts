@@ -1,0 +1,22 @@
+/** The widget: importing this defines `<tidings-inbox>` and `<tidings-toasts>`. */
+
+import { TidingsInbox } from "./inbox.js";
+import { TidingsToasts } from "./toasts.js";
+
+export type { OpenDetail, TidingsElement } from "./element.js";
+export type { Filter, Snapshot } from "./feed.js";
+export type { MessageKey, Messages } from "./messages.js";
+export { TidingsInbox, TidingsToasts };
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "tidings-inbox": TidingsInbox;
+    "tidings-toasts": TidingsToasts;
+  }
+}
+
+// A page may load the widget twice, as a module and as a script: the first one stays.
+if (globalThis.customElements && !customElements.get("tidings-inbox")) {
+  customElements.define("tidings-toasts", TidingsToasts);
+  customElements.define("tidings-inbox", TidingsInbox);
+}

@@ -1,0 +1,245 @@
+/** What is in the panel: head, filters, the list, and what a reader does there. */
+
+import type { Item } from "../client/types.js";
+import content from "./content.css";
+import { button, CHECKS, CLOSE, h, tool } from "./dom.js";
+import type { Words } from "./element.js";
+import type { Feed, Filter, Snapshot } from "./feed.js";
+import { List } from "./list.js";
+import type { MessageKey } from "./messages.js";
+import css from "./panel.css";
+import { ghosts, Placeholder } from "./placeholder.js";
+import type { Deeds } from "./row.js";
+import { Undo } from "./undo.js";
+
+const FILTERS: readonly Filter[] = ["all", "unread", "archived"];
+/** Pixels before the end at which the next page is asked for. */
+const AHEAD = 900;
+/** From here down the reader has gone too far for the end of the list to be dropped. */
+const DEEP = 4_000;
+const MINUTE = 60_000;
+/** How long something is in sight before it counts as seen. */
+const SEEN_AFTER = 600;
+
+export interface PanelOptions {
+  readonly feed: Feed;
+  readonly words: Words;
+  /** The box that the panel fills. */
+  readonly shell: HTMLElement;
+  readonly open: Deeds["open"];
+  /** Closes the popover; undefined where the panel is part of the page. */
+  readonly close: (() => void) | undefined;
+}
+
+export class Panel {
+  static readonly css: readonly string[] = [content, css];
+  readonly #feed: Feed;
+  readonly #words: Words;
+  readonly #shell: HTMLElement;
+  readonly #list: List;
+  readonly #markAll: HTMLButtonElement;
+  readonly #tabs: readonly HTMLButtonElement[];
+  readonly #count = h("span", { class: "count", part: "count" });
+  readonly #strip = h("div", { class: "strip", part: "strip" });
+  readonly #stage: HTMLElement;
+  readonly #placeholder: Placeholder;
+  readonly #end = h("div");
+  readonly #fresh: HTMLButtonElement;
+  readonly #undo = new Undo(() => this.#list.focus());
+  #shown: Snapshot | undefined;
+  #arrivals = 0;
+  #ending = "";
+  #clock = 0;
+  #sight = 0;
+  #stop: (() => void) | undefined;
+
+  constructor({ feed, words, shell, open, close }: PanelOptions) {
+    this.#feed = feed;
+    this.#words = words;
+    this.#shell = shell;
+    const say = (key: MessageKey) => words.say(key);
+    this.#list = new List(words, { open, mark: (item, state) => this.#mark(item, state) });
+    this.#list.scroller.append(this.#end);
+    this.#list.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.#placeholder = new Placeholder(words, () => void feed.reload());
+    this.#markAll = tool("mark-all", say("markAll"), CHECKS, () => feed.markAllRead());
+    this.#tabs = FILTERS.map((filter) => {
+      const tab = button("tab", () => this.#choose(filter), say(filter));
+      tab.id = filter;
+      tab.role = "tab";
+      tab.setAttribute("aria-controls", "stage");
+      return tab;
+    });
+    this.#tabs[1]?.append(this.#count);
+    this.#fresh = button("fresh", () => this.#list.toTop());
+    this.#fresh.hidden = true;
+    this.#stage = h(
+      "div",
+      { class: "stage", part: "stage", role: "tabpanel", id: "stage" },
+      this.#fresh,
+      this.#list.scroller,
+      this.#placeholder.element,
+      this.#undo.element,
+    );
+    shell.setAttribute("aria-labelledby", "heading");
+    shell.addEventListener("keydown", (event) => this.#key(event));
+    shell.replaceChildren(
+      h(
+        "div",
+        { class: "head", part: "head" },
+        h("h2", { id: "heading", part: "heading" }, say("title")),
+        h("slot", { name: "head" }),
+        this.#markAll,
+        close && tool("close", say("close"), CLOSE, close),
+      ),
+      h(
+        "div",
+        {
+          class: "tabs",
+          part: "tabs",
+          role: "tablist",
+          "aria-labelledby": "heading",
+          keydown: (event) => this.#tabKey(event as KeyboardEvent),
+        },
+        ...this.#tabs,
+      ),
+      h("div", { role: "status" }, this.#strip),
+      this.#stage,
+      h("slot", { name: "foot" }),
+    );
+  }
+
+  /** Begins to show the feed. A panel that rests costs nothing. */
+  start(): void {
+    if (this.#stop) return;
+    this.#stop = this.#feed.subscribe(() => this.#render());
+    this.#clock = window.setInterval(() => this.#list.render(), MINUTE);
+    this.#render();
+  }
+
+  rest(): void {
+    this.#stop?.();
+    this.#stop = undefined;
+    this.#undo.end();
+    clearTimeout(this.#sight);
+    clearInterval(this.#clock);
+    this.#sight = 0;
+  }
+
+  #render(): void {
+    const snapshot = this.#feed.snapshot;
+    const { filter, items, phase, more, counts, stuck } = snapshot;
+    const before = this.#shown;
+    this.#shown = snapshot;
+    const turned = before?.filter !== filter;
+    if (turned) this.#turn(filter);
+    this.#count.hidden = this.#markAll.hidden = !counts?.unread;
+    this.#count.textContent = counts?.unread.toLocaleString(this.#words.language) ?? "";
+    this.#notice(snapshot);
+    if (turned || before.items !== items || before.more !== more) {
+      const newest = turned || this.#list.atTop ? undefined : before.items[0];
+      this.#list.show(items, more);
+      if (newest) this.#arrived(items, newest);
+    }
+    this.#list.busy = phase === "loading";
+    this.#list.scroller.hidden = !items.length;
+    this.#placeholder.show(items.length ? undefined : phase === "ready" ? filter : phase);
+    this.#finish(more, stuck);
+    this.#scrolled();
+  }
+
+  #turn(filter: Filter): void {
+    for (const tab of this.#tabs) {
+      tab.ariaSelected = String(tab.id === filter);
+      tab.tabIndex = tab.id === filter ? 0 : -1;
+    }
+    this.#stage.setAttribute("aria-labelledby", filter);
+    this.#list.clear();
+  }
+
+  /** Offline, stopped, or something lost: said once, above the list, quietly. */
+  #notice({ status, missed }: Snapshot): void {
+    let key: MessageKey | undefined = missed ? "missed" : undefined;
+    if (status === "stopped") key = "stopped";
+    if (status === "offline") key = navigator.onLine ? "connecting" : "offline";
+    const text = key ? this.#words.say(key) : "";
+    this.#strip.hidden = !text;
+    if (this.#strip.textContent !== text) this.#strip.textContent = text;
+  }
+
+  /** Says how many came in above what the reader looks at. */
+  #arrived(items: readonly Item[], newest: Item): void {
+    const count = items.findIndex(({ notification }) => notification.id <= newest.notification.id);
+    if (count <= 0) return;
+    this.#arrivals += count;
+    this.#fresh.textContent = `${this.#words.say("fresh")}: ${this.#arrivals}`;
+    this.#fresh.hidden = false;
+  }
+
+  /** The end of the list while there is more: a shimmer for what comes, or a button where it did not. */
+  #finish(more: boolean, stuck: boolean): void {
+    const ending = more ? (stuck ? "stuck" : "more") : "";
+    if (this.#ending === ending) return;
+    this.#ending = ending;
+    const again = () => button("retry", () => void this.#feed.loadMore(), this.#words.say("retry"));
+    this.#end.className = stuck ? "stuck" : "";
+    this.#end.replaceChildren(...(stuck ? [again()] : more ? ghosts(1) : []));
+  }
+
+  #scrolled(): void {
+    const list = this.#list;
+    if (list.atTop) {
+      this.#arrivals = 0;
+      this.#fresh.hidden = true;
+    }
+    this.#feed.deep = list.scroller.scrollTop > DEEP;
+    list.request();
+    const { items, stuck } = this.#feed.snapshot;
+    if (items.length && !stuck && list.below < AHEAD) void this.#feed.loadMore();
+    this.#sight ||= window.setTimeout(() => this.#seen(), SEEN_AFTER);
+  }
+
+  #seen(): void {
+    this.#sight = 0;
+    if (document.hidden) return;
+    const unseen = this.#list.inSight().filter(({ seen_at }) => seen_at === null);
+    if (unseen.length)
+      this.#feed.mark(
+        "seen",
+        unseen.map(({ notification }) => notification.id),
+      );
+  }
+
+  #mark({ notification: { id } }: Item, state: "read" | "unread" | "archived" | "unarchived"): void {
+    this.#feed.mark(state, [id]);
+    if (state !== "archived") return;
+    this.#undo.offer(this.#words.say("archived"), this.#words.say("undo"), () =>
+      this.#feed.mark("unarchived", [id]),
+    );
+  }
+
+  #choose(filter: Filter): void {
+    this.#feed.show(filter);
+    this.#render();
+  }
+
+  #tabKey(event: KeyboardEvent): void {
+    const last = FILTERS.length - 1;
+    const at = FILTERS.indexOf(this.#feed.snapshot.filter);
+    const step = this.#shell.dir === "rtl" ? -1 : 1;
+    const steps: Record<string, number> = { ArrowRight: at + step, ArrowLeft: at - step, Home: 0, End: last };
+    const next = steps[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    const index = (next + FILTERS.length) % FILTERS.length;
+    const filter = FILTERS[index];
+    if (filter) this.#choose(filter);
+    this.#tabs[index]?.focus();
+  }
+
+  #key(event: KeyboardEvent): void {
+    if (event.key !== "ArrowDown" || event.target !== this.#shell) return;
+    event.preventDefault();
+    this.#list.focus();
+  }
+}

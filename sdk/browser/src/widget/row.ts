@@ -1,0 +1,207 @@
+/** One notification of the list. */
+
+import type { Item } from "../client/types.js";
+import { ALERT, ARCHIVE, BELL, button, h, icon, READ, RESTORE, UNREAD } from "./dom.js";
+import type { Words } from "./element.js";
+import type { MessageKey } from "./messages.js";
+import { safeImage, safeLink, shown } from "./text.js";
+import type { TimeFormat } from "./time.js";
+
+/** Somebody chose a notification, or one of its actions by id; the event is the click, perhaps on a link. */
+type Open = (event: Event, action?: string) => void;
+
+/** What a reader does to a row's item. */
+export interface Deeds {
+  open(item: Item, event: Event, action?: string): void;
+  mark(item: Item, state: "read" | "unread" | "archived" | "unarchived"): void;
+}
+
+/** Where a row stands in the list. */
+export interface Place {
+  /** From 1. */
+  readonly position: number;
+  /** How many there are; -1 while unknown. */
+  readonly size: number;
+  /** The heading over it where it is the first of its day. */
+  readonly day: string | undefined;
+  /** The one that the Tab key comes to. */
+  readonly active: boolean;
+}
+
+/** The picture of a notification. It has its place at once; what never loads leaves the bell there. */
+export function picture(item: Item): HTMLElement {
+  const { icon: address, priority } = item.notification;
+  const box = h(
+    "span",
+    { class: "icon", part: "icon", "aria-hidden": "true" },
+    icon(priority === "urgent" ? ALERT : BELL),
+  );
+  const source = safeImage(address);
+  if (source) {
+    const image = h("img", {
+      src: source,
+      alt: "",
+      loading: "lazy",
+      decoding: "async",
+      referrerpolicy: "no-referrer",
+      load: () => image.classList.add("loaded"),
+      error: () => image.remove(),
+    });
+    box.append(image);
+  }
+  return box;
+}
+
+/** The link or button that opens a notification, named by its title. */
+export function opener(item: Item, words: Words, open: Open): HTMLAnchorElement | HTMLButtonElement {
+  const { title, body, category, link } = item.notification;
+  const text = h(
+    "span",
+    { class: "title", part: "item-title", dir: "auto" },
+    shown(title || body || category || words.say("title")),
+  );
+  return linkOrButton(safeLink(link), { class: "open", click: (event) => open(event) }, text);
+}
+
+/** The text under the title; undefined where there is none. */
+export function bodyOf(item: Item): HTMLElement | undefined {
+  const { title, body } = item.notification;
+  return title && body ? h("p", { class: "body", part: "item-body", dir: "auto" }, shown(body)) : undefined;
+}
+
+/** The notification's own actions. */
+export function actionsOf(item: Item, open: Open): HTMLElement {
+  return h(
+    "div",
+    { class: "actions" },
+    ...(item.notification.actions ?? []).map(({ id, label, link }) =>
+      linkOrButton(
+        safeLink(link),
+        { class: "action", part: "action", dir: "auto", click: (event) => open(event, id) },
+        shown(label),
+      ),
+    ),
+  );
+}
+
+function linkOrButton(
+  link: string | undefined,
+  attributes: Record<string, string | ((event: Event) => void)>,
+  child: Node | string,
+): HTMLAnchorElement | HTMLButtonElement {
+  return link
+    ? h("a", { ...attributes, href: link, rel: "noopener" }, child)
+    : h("button", { ...attributes, type: "button" }, child);
+}
+
+/**
+ * A row. What it says never changes, but its state and place do: they are put into the same elements, so
+ * that focus and a finger already on the way stay where they are.
+ */
+export class Row {
+  readonly element: HTMLElement;
+  readonly #opener: HTMLElement;
+  readonly #unread = h("span", { class: "spoken" });
+  readonly #day = h("h3", { class: "day", part: "day" });
+  readonly #time: HTMLTimeElement;
+  readonly #read: Tool;
+  readonly #archive: Tool;
+  readonly #at: Date;
+  readonly #words: Words;
+  readonly #times: TimeFormat;
+  #item: Item;
+  #active: boolean | undefined;
+
+  constructor(item: Item, words: Words, times: TimeFormat, deeds: Deeds) {
+    this.#item = item;
+    this.#words = words;
+    this.#times = times;
+    const { created_at, category, priority } = item.notification;
+    this.#at = new Date(created_at);
+    const open: Open = (event, action) => deeds.open(this.#item, event, action);
+    this.#opener = opener(item, words, open);
+    this.#opener.prepend(this.#unread);
+    this.#opener.id = item.notification.id;
+    this.#time = h("time", { datetime: created_at, title: times.exact(this.#at) });
+    this.#read = new Tool(() => deeds.mark(this.#item, this.#item.read_at === null ? "read" : "unread"));
+    this.#archive = new Tool(() =>
+      deeds.mark(this.#item, this.#item.archived_at === null ? "archived" : "unarchived"),
+    );
+    const urgent = priority === "urgent";
+    this.element = h(
+      "article",
+      { class: urgent ? "item alert" : "item", "aria-labelledby": this.#opener.id },
+      this.#day,
+      h(
+        "div",
+        { class: "row", part: "row" },
+        picture(item),
+        h(
+          "div",
+          { class: "main" },
+          h("div", { class: "top" }, this.#opener, h("span", { class: "dot", part: "dot" })),
+          bodyOf(item),
+          h(
+            "div",
+            { class: "meta", part: "meta" },
+            urgent ? h("span", { class: "urgent" }, words.say("urgent")) : undefined,
+            this.#time,
+            category ? h("span", { dir: "auto" }, shown(category)) : undefined,
+          ),
+          actionsOf(item, open),
+        ),
+        h("div", { class: "tools", part: "tools" }, this.#read.element, this.#archive.element),
+      ),
+    );
+  }
+
+  update(item: Item, place: Place, now: Date): void {
+    this.#item = item;
+    const { element } = this;
+    const unread = item.read_at === null;
+    const say = (key: MessageKey) => this.#words.say(key);
+    element.classList.toggle("read", !unread);
+    element.setAttribute("part", unread ? "item unread" : "item");
+    element.setAttribute("aria-posinset", String(place.position));
+    element.setAttribute("aria-setsize", String(place.size));
+    write(this.#unread, unread ? `${say("unread")}: ` : "");
+    this.#day.hidden = place.day === undefined;
+    write(this.#day, place.day ?? "");
+    write(this.#time, this.#times.ago(this.#at, now));
+    this.#read.show(unread ? READ : UNREAD, say(unread ? "markRead" : "markUnread"));
+    const archived = item.archived_at !== null;
+    this.#read.element.hidden = archived;
+    this.#archive.show(archived ? RESTORE : ARCHIVE, say(archived ? "restore" : "archive"));
+    if (place.active !== this.#active) {
+      this.#active = place.active;
+      for (const control of element.querySelectorAll("a,button"))
+        control.setAttribute("tabindex", place.active ? "0" : "-1");
+    }
+  }
+
+  focus(): void {
+    this.#opener.focus();
+  }
+}
+
+/** A small button with an icon, whose meaning follows the state of its row. */
+class Tool {
+  readonly element: HTMLButtonElement;
+  #shown: string | undefined;
+
+  constructor(run: () => void) {
+    this.element = button("tool", run);
+  }
+
+  show(shape: string, label: string): void {
+    if (this.#shown === shape) return;
+    this.#shown = shape;
+    this.element.replaceChildren(icon(shape));
+    this.element.ariaLabel = this.element.title = label;
+  }
+}
+
+/** Sets a text where it differs: most frames change few. */
+function write(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}

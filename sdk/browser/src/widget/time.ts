@@ -1,0 +1,68 @@
+/** Times as a reader says them: "5 min. ago" today, the hour on other days, and a heading for each day. */
+
+const DAY = 86_400_000;
+const RECENT_SECONDS = 45;
+
+/** Formats times in one language. `Intl` objects are costly to make, so one of these is kept a language. */
+export class TimeFormat {
+  readonly #language: string;
+  readonly #words: Intl.RelativeTimeFormat;
+  readonly #short: Intl.RelativeTimeFormat;
+  readonly #hour: Intl.DateTimeFormat;
+  readonly #exact: Intl.DateTimeFormat;
+
+  constructor(language: string) {
+    this.#language = language;
+    this.#words = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+    this.#short = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
+    this.#hour = new Intl.DateTimeFormat(language, { timeStyle: "short" });
+    this.#exact = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "short" });
+  }
+
+  /** How long ago, when that was today; else the hour. A clock that runs behind the server's says "now". */
+  ago(at: Date, now: Date): string {
+    if (daysBetween(at, now) > 0) return this.#hour.format(at);
+    const seconds = Math.max(0, (now.getTime() - at.getTime()) / 1000);
+    if (seconds < RECENT_SECONDS) return this.#short.format(0, "second");
+    if (seconds < 3_570) return this.#short.format(-Math.max(1, Math.round(seconds / 60)), "minute");
+    return this.#short.format(-Math.round(seconds / 3_600), "hour");
+  }
+
+  /** Day, date and hour in full. */
+  exact(at: Date): string {
+    return this.#exact.format(at);
+  }
+
+  /** The heading over a day: today, yesterday, a weekday within the last week, or a date. */
+  day(at: Date, now: Date): string {
+    const days = daysBetween(at, now);
+    if (days < 2) return this.#sentence(this.#words.format(-Math.max(0, days), "day"));
+    const options: Intl.DateTimeFormatOptions =
+      days < 7
+        ? { weekday: "long" }
+        : {
+            day: "numeric",
+            month: "long",
+            ...(at.getFullYear() === now.getFullYear() ? {} : { year: "numeric" }),
+          };
+    return this.#sentence(new Intl.DateTimeFormat(this.#language, options).format(at));
+  }
+
+  #sentence(text: string): string {
+    return text.charAt(0).toLocaleUpperCase(this.#language) + text.slice(1);
+  }
+}
+
+/** Midnights between two moments, by the local calendar; rounded, since a day may have 23 or 25 hours. */
+function daysBetween(from: Date, to: Date): number {
+  return Math.round((midnight(to) - midnight(from)) / DAY);
+}
+
+function midnight(at: Date): number {
+  return new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
+}
+
+/** Whether two moments are of one day, by the local calendar. */
+export function sameDay(one: Date, other: Date): boolean {
+  return midnight(one) === midnight(other);
+}

@@ -1,0 +1,71 @@
+/** `<tidings-toasts>`: what is new, for a moment, in a corner of the window. */
+
+import type { Inbox, Item } from "../client/types.js";
+import { first, openLists, Speaker, soundFor } from "./alerts.js";
+import { h } from "./dom.js";
+import { TidingsElement } from "./element.js";
+import type { Stack } from "./stack.js";
+
+/** Attributes besides those of every element: `position="top"`, `sound`, `theme`. Event: `tidings-open`. */
+export class TidingsToasts extends TidingsElement {
+  static readonly observedAttributes = [...TidingsElement.shared, "sound"];
+
+  protected override begin(client: Inbox): void {
+    const box = h("div", {
+      class: "stack",
+      part: "stack",
+      role: "region",
+      "aria-label": this.say("title"),
+      lang: this.language,
+      dir: this.direction,
+      popover: "manual",
+    });
+    const speaker = new Speaker(this);
+    this.root.append(box, speaker.element);
+    this.until(() => speaker.stop());
+    let stack: Promise<Stack> | undefined;
+    const ready = () => {
+      stack ??= this.parts().then((parts) => {
+        this.adopt(parts.Stack.css);
+        return new parts.Stack(box, this, (item, event, action) => this.opened(client, item, event, action));
+      });
+      // Loaded again with the next one; the inbox has what this one would have said.
+      stack.catch(() => {
+        stack = undefined;
+      });
+      return stack;
+    };
+    const show = (item: Item) => {
+      const { priority, id } = item.notification;
+      if (priority === "low" || !first("toast", id)) return;
+      speaker.tell(item);
+      if (openLists.size && priority !== "urgent") return;
+      ready().then(
+        (made) => box.isConnected && made.show(item),
+        () => undefined,
+      );
+    };
+    const remove = (id: string) => {
+      stack?.then(
+        (made) => made.remove(id),
+        () => undefined,
+      );
+    };
+    this.until(client.on("notification", ({ item, replayed }) => replayed || show(item)));
+    // What was read, archived or recalled elsewhere is nothing new any more.
+    this.until(
+      client.on("state", ({ items }) => {
+        for (const item of items)
+          if (item.read_at !== null || item.archived_at !== null) remove(item.notification.id);
+      }),
+    );
+    this.until(client.on("recalled", ({ id }) => remove(id)));
+    this.until(() => {
+      stack?.then(
+        (made) => made.end(),
+        () => undefined,
+      );
+    });
+    if (this.hasAttribute("sound")) this.until(soundFor(client));
+  }
+}

@@ -1,0 +1,334 @@
+import { afterEach, describe, expect, inject, test } from "vitest";
+import { WebSocket } from "ws";
+import { CLOCK } from "../../src/client/clock.js";
+import type {
+  ResumePoint,
+  ResumeStorage,
+  SocketConstructor,
+  Tidings,
+  TidingsOptions,
+} from "../../src/client/index.js";
+import { client, Recorder, reaches } from "../support/client.js";
+import { Application, Server } from "../support/server.js";
+
+const application = new Application(inject("ready"));
+const open = new Set<Tidings>();
+
+function connect(user: string, options: Partial<TidingsOptions> = {}, from = application): Tidings {
+  const tidings = client(from, user, options);
+  open.add(tidings);
+  tidings.connect();
+  return tidings;
+}
+
+afterEach(async () => {
+  await Promise.all([...open].map((tidings) => tidings.close()));
+  open.clear();
+});
+
+class Kept implements ResumeStorage {
+  readonly points = new Map<string, ResumePoint>();
+
+  async get(key: string): Promise<ResumePoint | undefined> {
+    return this.points.get(key);
+  }
+
+  async set(key: string, point: ResumePoint): Promise<void> {
+    this.points.set(key, point);
+  }
+
+  async delete(key: string): Promise<void> {
+    this.points.delete(key);
+  }
+}
+
+describe("notifications", () => {
+  test("arrive while connected, and count", async () => {
+    const user = application.user();
+    const tidings = connect(user);
+    const arrivals = new Recorder(tidings, "notification");
+    await reaches(tidings, "connected");
+
+    const id = await application.send(user, "Hello", { category: "orders" });
+
+    const { item, replayed } = await arrivals.find((each) => each.item.notification.id === id);
+    expect(item).toMatchObject({ log: "user", position: 1, state: "unseen" });
+    expect(replayed).toBe(false);
+    expect(tidings.user).toBe(user);
+    expect(tidings.counts).toMatchObject({ unseen: 1, unread: 1 });
+  });
+
+  test("that were missed come on the next visit, each once and in order", async () => {
+    const user = application.user();
+    const storage = new Kept();
+    const first = connect(user, { storage });
+    await reaches(first, "connected");
+    await application.send(user, "1");
+    await expect.poll(() => first.counts?.unread).toBe(1);
+    await first.close();
+    await application.sendMany(user, ["2", "3", "4"]);
+
+    const second = connect(user, { storage });
+    const arrivals = new Recorder(second, "notification");
+    await application.send(user, "5");
+
+    await arrivals.find(({ item }) => item.notification.title === "5");
+    expect(arrivals.all.map(({ item }) => item.notification.title)).toEqual(["2", "3", "4", "5"]);
+    expect(second.counts?.unread).toBe(5);
+  });
+
+  test("that are recalled are taken away and out of the counts", async () => {
+    const user = application.user();
+    const tidings = connect(user);
+    const recalled = new Recorder(tidings, "recalled");
+    const arrivals = new Recorder(tidings, "notification");
+    await reaches(tidings, "connected");
+    const id = await application.send(user, "A mistake");
+    await arrivals.find(({ item }) => item.notification.id === id);
+
+    await application.request("DELETE", `/v1/notifications/${id}`);
+
+    await recalled.find((each) => each.id === id);
+    expect(tidings.counts?.unread).toBe(0);
+  });
+
+  test("that arrived are acknowledged", async () => {
+    const user = application.user();
+    const tidings = connect(user);
+    await reaches(tidings, "connected");
+    const id = await application.send(user, "Signed for");
+
+    await expect
+      .poll(() => application.request("GET", `/v1/notifications/${id}`), { timeout: 5_000 })
+      .toMatchObject({ receipts: { delivered: 1 } });
+  });
+});
+
+describe("a gap", () => {
+  test("of another epoch says that everything is to be listed again, once", async () => {
+    const user = application.user();
+    await application.send(user, "1");
+    const get = async () => ({ epoch: "before the fire", positions: { user: 90, all: 7 }, state_version: 3 });
+    const storage: ResumeStorage = { get, set: async () => undefined, delete: async () => undefined };
+    const tidings = client(application, user, { storage });
+    open.add(tidings);
+    const [gaps, states] = [new Recorder(tidings, "gap"), new Recorder(tidings, "state")];
+    const arrivals = new Recorder(tidings, "notification");
+    tidings.connect();
+
+    await states.find(({ reload }) => reload);
+    expect(gaps.all).toMatchObject([
+      { log: "user", reason: "epoch", missed: null },
+      { log: "all", reason: "epoch", missed: null },
+    ]);
+    expect(states.all).toHaveLength(1);
+    await application.send(user, "2");
+    await arrivals.find(({ item }) => item.notification.title === "2");
+  });
+});
+
+describe("pages", () => {
+  test("go on by cursor, newest first, and fit the connection without a seam", async () => {
+    const user = application.user();
+    await application.sendMany(user, ["1", "2", "3"]);
+    const tidings = connect(user);
+    await expect.poll(async () => (await tidings.list()).items.length).toBe(3);
+
+    const newest = await tidings.list({ limit: 2 });
+    const oldest = await tidings.list({ limit: 2, cursor: newest.next ?? "" });
+
+    const titles = [...newest.items, ...oldest.items].map((item) => item.notification.title);
+    expect(titles).toEqual(["3", "2", "1"]);
+    expect(oldest.next).toBeNull();
+    expect(tidings.counts).toMatchObject({ unseen: 3, unread: 3 });
+  });
+
+  test("that were listed before the first connection are listed again where something came between", async () => {
+    const user = application.user();
+    const tidings = client(application, user);
+    open.add(tidings);
+    const states = new Recorder(tidings, "state");
+    await tidings.list();
+    const id = await application.send(user, "Between");
+    await expect
+      .poll(() => application.request("GET", `/v1/notifications/${id}`))
+      .toMatchObject({ status: "stored" });
+
+    tidings.connect();
+
+    await states.find(({ reload }) => reload);
+    expect((await tidings.list()).items).toHaveLength(1);
+  });
+
+  test("that cannot be had say why", async () => {
+    const tidings = connect(application.user());
+
+    await expect(tidings.list({ cursor: "none of ours" })).rejects.toMatchObject({
+      name: "TidingsError",
+      code: "invalid_cursor",
+      status: 400,
+    });
+  });
+});
+
+describe("marks", () => {
+  test("show at once, hold, and reach another device", async () => {
+    const user = application.user();
+    const [here, there] = [connect(user), connect(user)];
+    const elsewhere = new Recorder(there, "state");
+    const states = new Recorder(here, "state");
+    await Promise.all([reaches(here, "connected"), reaches(there, "connected")]);
+    const arrivals = [new Recorder(here, "notification"), new Recorder(there, "notification")];
+    const id = await application.send(user, "Read me");
+    await Promise.all(arrivals.map((each) => each.find(({ item }) => item.notification.id === id)));
+
+    const marking = here.markRead(id);
+
+    expect(states.all).toMatchObject([{ optimistic: true, items: [{ state: "read" }] }]);
+    expect(here.counts?.unread).toBe(0);
+    expect(await marking).toMatchObject({ changed: 1, counts: { unread: 0 } });
+    expect(states.all).toHaveLength(1);
+    await elsewhere.find(({ items, optimistic }) => items[0]?.state === "read" && !optimistic);
+    expect(there.counts?.unread).toBe(0);
+  });
+
+  test("of everything empty the counts, and later arrivals count again", async () => {
+    const user = application.user();
+    await application.sendMany(user, ["1", "2", "3"]);
+    const tidings = connect(user);
+    await reaches(tidings, "connected");
+    await expect.poll(() => tidings.list().then(() => tidings.counts?.unread)).toBe(3);
+
+    const marking = tidings.mark("read", { all: true });
+
+    expect(tidings.counts).toMatchObject({ unseen: 0, unread: 0 });
+    await marking;
+    await application.send(user, "4");
+    await expect.poll(() => tidings.counts?.unread).toBe(1);
+  });
+
+  test("that are refused are taken back", async () => {
+    const user = application.user();
+    const id = await application.send(user, "Stays unread");
+    const tidings = connect(user);
+    await reaches(tidings, "connected");
+    await expect.poll(() => tidings.list().then((page) => page.items.length)).toBe(1);
+    const states = new Recorder(tidings, "state");
+
+    const tooMany = [id, ...Array.from({ length: 1_000 }, (_, n) => String(n))];
+    const refused = tidings.mark("read", { ids: tooMany });
+
+    expect(tidings.counts?.unread).toBe(0);
+    await expect(refused).rejects.toMatchObject({ name: "TidingsError" });
+    expect(tidings.counts?.unread).toBe(1);
+    expect(states.all.map(({ items }) => items[0]?.state)).toEqual(["read", "unseen"]);
+  });
+
+  test("are made by REST while there is no connection", async () => {
+    const user = application.user();
+    const id = await application.send(user, "Read on the train");
+    const tidings = client(application, user);
+    await expect.poll(() => tidings.list().then((page) => page.items.length)).toBe(1);
+
+    expect(await tidings.markRead(id)).toMatchObject({ changed: 1, counts: { unread: 0 } });
+    expect(tidings.counts?.unread).toBe(0);
+    await tidings.close();
+  });
+});
+
+describe("coming back", () => {
+  test("after a restart of the server, with everything sent meanwhile", async () => {
+    const server = new Server();
+    const own = new Application(await server.start());
+    try {
+      const user = own.user();
+      const tidings = connect(user, {}, own);
+      const arrivals = new Recorder(tidings, "notification");
+      const changes = new Recorder(tidings, "status");
+      await reaches(tidings, "connected");
+      await own.send(user, "before");
+      await arrivals.find(({ item }) => item.notification.title === "before");
+      await server.stop();
+      await changes.find(({ status }) => status === "offline");
+
+      await server.start();
+      await own.sendMany(user, ["meanwhile 1", "meanwhile 2"]);
+      await reaches(tidings, "connected");
+      await own.send(user, "after");
+
+      await arrivals.find(({ item }) => item.notification.title === "after");
+      const titles = arrivals.all.map(({ item }) => item.notification.title);
+      expect(titles).toEqual(["before", "meanwhile 1", "meanwhile 2", "after"]);
+    } finally {
+      await Promise.all([...open].map((tidings) => tidings.close()));
+      await server.remove();
+    }
+  }, 60_000);
+
+  test("with another token before the old one ends, without a break", async () => {
+    const user = application.user();
+    const lives = [56, 3_600];
+    const sent: string[] = [];
+    class Watched extends WebSocket {
+      override send(text: string): void {
+        sent.push(JSON.parse(text).type);
+        super.send(text);
+      }
+    }
+    const tidings = connect(user, {
+      token: () => application.token(user, lives.shift()),
+      webSocket: Watched as unknown as SocketConstructor,
+      clock: { ...CLOCK, random: () => 0 },
+    });
+    const changes = new Recorder(tidings, "status");
+
+    await expect.poll(() => sent, { timeout: 18_000 }).toContain("refresh");
+    expect(sent.filter((type) => type === "connect")).toHaveLength(1);
+    expect(changes.all.map(({ status }) => status)).toEqual(["connected"]);
+    expect(lives).toEqual([]);
+  });
+
+  test("with another token where the old one has ended while away, also by REST", async () => {
+    const user = application.user();
+    const expired = () => {
+      const tokens = [application.expiredToken(user)];
+      return async () => tokens.shift() ?? application.token(user);
+    };
+    const tidings = connect(user, { token: expired(), realtimeUrl: inject("ready").realtime });
+    const changes = new Recorder(tidings, "status");
+
+    await reaches(tidings, "connected");
+    expect(changes.all).toContainEqual(expect.objectContaining({ status: "offline", code: 4200 }));
+    expect((await client(application, user, { token: expired() }).list()).items).toEqual([]);
+  });
+
+  test("is not tried where the application says to stay away", async () => {
+    const user = application.user();
+    const tidings = connect(user);
+    const changes = new Recorder(tidings, "status");
+    await reaches(tidings, "connected");
+
+    await application.request("DELETE", `/v1/users/${user}/connections`);
+
+    expect(await changes.find(({ status }) => status === "stopped")).toMatchObject({ code: 4005 });
+    await expect.poll(() => application.connections(user)).toBe(0);
+  });
+
+  test("is not tried where nobody is logged in", async () => {
+    const tidings = connect(application.user(), { token: async () => new Response(null, { status: 401 }) });
+
+    await reaches(tidings, "stopped");
+  });
+
+  test("is tried again where the token endpoint fails", async () => {
+    const user = application.user();
+    let calls = 0;
+    const tidings = connect(user, {
+      token: async () => (++calls === 1 ? new Response(null, { status: 502 }) : application.token(user)),
+    });
+    const changes = new Recorder(tidings, "status");
+
+    await reaches(tidings, "connected");
+    expect(changes.all.map(({ status }) => status)).toContain("offline");
+  });
+});

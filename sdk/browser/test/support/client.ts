@@ -1,0 +1,51 @@
+import { WebSocket } from "ws";
+import { type Events, type SocketConstructor, Tidings, type TidingsOptions } from "../../src/client/index.js";
+import type { Application } from "./server.js";
+
+/** A client in Node, connected as a user of an application. */
+export function client(
+  application: Application,
+  user: string,
+  options: Partial<TidingsOptions> = {},
+): Tidings {
+  return new Tidings({
+    url: application.api,
+    token: () => application.token(user),
+    webSocket: WebSocket as unknown as SocketConstructor,
+    ...options,
+  });
+}
+
+/** All values of an event, and waiting for what comes. */
+export class Recorder<Name extends keyof Events> {
+  readonly all: Events[Name][] = [];
+  #woken: (() => void)[] = [];
+
+  constructor(tidings: Tidings, event: Name) {
+    tidings.on(event, (value) => {
+      this.all.push(value);
+      for (const wake of this.#woken.splice(0)) wake();
+    });
+  }
+
+  /** The first value that is like this, past or to come. */
+  async find(matches: (value: Events[Name]) => boolean): Promise<Events[Name]> {
+    for (;;) {
+      const found = this.all.find(matches);
+      if (found) return found;
+      await new Promise<void>((resolve) => this.#woken.push(resolve));
+    }
+  }
+}
+
+/** Resolves when the client has this status. */
+export async function reaches(tidings: Tidings, status: Tidings["status"]): Promise<void> {
+  if (tidings.status === status) return;
+  await new Promise<void>((resolve) => {
+    const stop = tidings.on("status", (change) => {
+      if (change.status !== status) return;
+      stop();
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,138 @@
+/** A real server for tests, and what an application does with it. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHmac, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { UserToken } from "../../src/client/index.js";
+
+const COMMAND = new URL("../../../../.venv/bin/tidings-server", import.meta.url).pathname;
+
+const SCOPE = "send read groups users tokens tenant";
+
+/** What the server prints when it is ready. */
+export interface Ready {
+  readonly api: string;
+  readonly realtime: string;
+  readonly key: string;
+}
+
+/** `tidings-server dev` on ports of its own; it keeps them and its data over `kill` and `start`. */
+export class Server {
+  ready: Ready | undefined;
+  #process: ChildProcess | undefined;
+  #ports: number[] = [];
+  readonly #data = mkdtempSync(join(tmpdir(), "tidings-"));
+
+  async start(): Promise<Ready> {
+    if (!this.#ports.length) this.#ports = await freePorts(3);
+    const [api, realtime, operator] = this.#ports.map(String) as [string, string, string];
+    const child = spawn(
+      COMMAND,
+      [
+        ...["dev", "--json", "--data", this.#data],
+        ...["--port", api, "--realtime-port", realtime, "--operator-port", operator],
+      ],
+      { stdio: ["ignore", "pipe", "ignore"] },
+    );
+    this.#process = child;
+    for await (const line of createInterface({ input: child.stdout })) {
+      this.ready = JSON.parse(line) as Ready;
+      return this.ready;
+    }
+    throw new Error("the server did not come up");
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (!child || child.exitCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill("SIGTERM");
+    await ended;
+  }
+
+  async remove(): Promise<void> {
+    await this.stop();
+    await rm(this.#data, { recursive: true, force: true });
+  }
+}
+
+/** An application that holds a tenant's key. */
+export class Application {
+  readonly #ready: Ready;
+
+  constructor(ready: Ready) {
+    this.#ready = ready;
+  }
+
+  get api(): string {
+    return this.#ready.api;
+  }
+
+  /** A user of its own for a test. */
+  user(): string {
+    return `user-${randomUUID().slice(0, 8)}`;
+  }
+
+  async token(user: string, expiresIn = 3600): Promise<UserToken> {
+    return (await this.request("POST", "/v1/tokens", { user, expires_in: expiresIn })) as UserToken;
+  }
+
+  /** A user's token that has ended. */
+  expiredToken(user: string): string {
+    return this.#sign(user, "inbox", -60);
+  }
+
+  /** Sends to one user, and resolves when it is in the inbox: its id. */
+  async send(user: string, title: string, more: object = {}): Promise<string> {
+    const sent = await this.request("POST", "/v1/notifications", { to: { users: [user] }, title, ...more });
+    return (sent as { id: string }).id;
+  }
+
+  async sendMany(user: string, titles: readonly string[]): Promise<void> {
+    const notifications = titles.map((title) => ({ to: { users: [user] }, title }));
+    await this.request("POST", "/v1/notifications/batch", { notifications });
+  }
+
+  async connections(user: string): Promise<number> {
+    const presence = await this.request("GET", `/v1/users/${user}/presence`);
+    return (presence as { connections: unknown[] }).connections.length;
+  }
+
+  async request(method: string, path: string, body?: object): Promise<unknown> {
+    const response = await fetch(this.#ready.api + path, {
+      method,
+      headers: {
+        Authorization: `Bearer ${this.#sign("tests", SCOPE, 600)}`,
+        "Content-Type": "application/json",
+      },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return response.status === 204 ? undefined : response.json();
+  }
+
+  #sign(sub: string, scope: string, seconds: number): string {
+    const [tenant, kid, secret] = this.#ready.key.split(".") as [string, string, string];
+    const now = Math.floor(Date.now() / 1000);
+    const claims = { iss: tenant, sub, aud: "tidings", iat: now - 600, exp: now + seconds, scope };
+    const signed = [{ alg: "HS256", kid, typ: "JWT" }, claims]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
+      .join(".");
+    return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+  }
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  for (const server of servers) server.close();
+  return ports;
+}

@@ -1,0 +1,63 @@
+import { describe, expect, test } from "vitest";
+import { Backoff, verdictOf } from "../../src/client/backoff.js";
+
+const broke = { lived: 0, fresh: true };
+const always = (chance: number) => new Backoff(() => chance);
+
+describe("a verdict", () => {
+  test.each([
+    [1000, "stay_away"],
+    [1012, "later"],
+    [4003, "stay_away"],
+    [4103, "later"],
+    [4200, "refresh"],
+    [4201, "now"],
+  ])("of %i is %s", (code, verdict) => {
+    expect(verdictOf(code)).toBe(verdict);
+  });
+
+  test.each([
+    [4099, "stay_away"],
+    [4199, "later"],
+    [4299, "now"],
+    [4999, "later"],
+    [undefined, "later"],
+  ])("of %s, which is not known, is %s by its range", (code, verdict) => {
+    expect(verdictOf(code)).toBe(verdict);
+  });
+});
+
+describe("coming back", () => {
+  test("takes a random time up to a bound that doubles, up to half a minute", () => {
+    const backoff = always(1);
+    const waits = Array.from({ length: 8 }, () => backoff.after(broke)?.wait);
+    expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+    expect(always(0.5).after(broke)?.wait).toBe(250);
+  });
+
+  test("begins anew after a connection that held for a while", () => {
+    const backoff = always(1);
+    backoff.after(broke);
+    backoff.after(broke);
+    expect(backoff.after({ ...broke, lived: 10_000 })?.wait).toBe(500);
+  });
+
+  test("is spread wider where the server asked to come later", () => {
+    expect(always(1).after({ ...broke, code: 1012 })?.wait).toBe(2_000);
+  });
+
+  test("happens at once where the server says so, but never in a tight loop", () => {
+    const backoff = always(1);
+    expect(backoff.after({ ...broke, code: 4201 })?.wait).toBe(0);
+    expect(backoff.after({ ...broke, code: 4201 })?.wait).toBe(1_000);
+  });
+
+  test("takes another token where the old one has ended", () => {
+    expect(always(1).after({ ...broke, code: 4200 })).toEqual({ wait: 0, renew: true });
+  });
+
+  test("tries another token once where a kept one is not valid any more", () => {
+    expect(always(1).after({ code: 4001, lived: 0, fresh: false })).toEqual({ wait: 0, renew: true });
+    expect(always(1).after({ code: 4001, lived: 0, fresh: true })).toBeUndefined();
+  });
+});

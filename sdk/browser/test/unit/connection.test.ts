@@ -1,0 +1,107 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import type { Ending } from "../../src/client/backoff.js";
+import { Connection } from "../../src/client/connection.js";
+import { ManualClock } from "../support/clock.js";
+import { TestSocket } from "../support/socket.js";
+
+let clock: ManualClock;
+let socket: TestSocket;
+let endings: Partial<Ending>[];
+let connection: Connection;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  socket = new TestSocket();
+  endings = [];
+  connection = new Connection(
+    socket,
+    {
+      connect: () => JSON.stringify({ type: "connect" }),
+      receive: (text) => void JSON.parse(text),
+      ended: (ending) => endings.push(ending),
+    },
+    clock,
+  );
+});
+
+function welcomed(): void {
+  socket.open();
+  connection.welcomed(25);
+}
+
+describe("a connection", () => {
+  test("is given up where no welcome comes", async () => {
+    socket.open();
+    expect(socket.types).toEqual(["connect"]);
+    await clock.pass(10_000);
+    expect(endings).toEqual([{ lived: 0 }]);
+    expect(socket.closed).toBe(true);
+  });
+
+  test("that is silent for two heartbeats asks, and ends where no answer comes", async () => {
+    welcomed();
+    await clock.pass(50_000);
+    expect(socket.types).toEqual(["connect", "ping"]);
+    await clock.pass(5_000);
+    expect(endings).toEqual([{ lived: 55_000 }]);
+  });
+
+  test("that is answered goes on", async () => {
+    welcomed();
+    await clock.pass(50_000);
+    socket.say({ type: "pong" });
+    await clock.pass(49_000);
+    expect(endings).toEqual([]);
+  });
+
+  test("that hears something now and then asks nothing", async () => {
+    welcomed();
+    for (let n = 0; n < 5; n++) {
+      await clock.pass(40_000);
+      socket.say({ type: "notification" });
+    }
+    expect(socket.types).toEqual(["connect"]);
+  });
+
+  test("is found dead soon where the page was asleep", async () => {
+    welcomed();
+    connection.probe();
+    await clock.pass(2_000);
+    expect(endings).toHaveLength(1);
+  });
+
+  test("ends where the server sends what is no frame", () => {
+    welcomed();
+    socket.onmessage?.({ data: "no JSON" } as never);
+    expect(endings[0]?.error).toBeInstanceOf(SyntaxError);
+  });
+
+  test.each([
+    [4005, 4005],
+    [1006, undefined],
+  ])("that was closed with %i ends with the code %s", (code, told) => {
+    welcomed();
+    socket.end(code);
+    expect(endings.map((ending) => ending.code)).toEqual([told]);
+  });
+
+  test("says once that it ended, and nothing where it was left", async () => {
+    welcomed();
+    const left = connection.close();
+    socket.end(1000);
+    await left;
+    await clock.pass(100_000);
+    expect(endings).toEqual([]);
+  });
+
+  test("sends no faster than the server allows", async () => {
+    welcomed();
+    for (let n = 0; n < 300; n++) connection.send("{}");
+    const atOnce = socket.sent.length;
+    await clock.pass(1_000);
+    const inSecond = socket.sent.length - atOnce;
+    expect(atOnce).toBeLessThanOrEqual(200);
+    expect(inSecond).toBeLessThanOrEqual(100);
+    expect(inSecond).toBeGreaterThan(80);
+  });
+});

@@ -1,0 +1,151 @@
+import { describe, expect, test } from "vitest";
+import type { Item } from "../../src/client/index.js";
+import { Ledger, marked } from "../../src/client/ledger.js";
+
+const AT = "2026-11-22T07:00:00.000Z";
+const LATER = "2026-11-22T07:00:01.000Z";
+const COUNTS = { unseen: 5, unread: 5, version: 9 };
+
+function item(position: number, category?: string): Item {
+  return {
+    log: "user",
+    position,
+    state: "unseen",
+    seen_at: null,
+    read_at: null,
+    archived_at: null,
+    notification: {
+      id: `n${position}`,
+      priority: "normal",
+      created_at: AT,
+      ...(category !== undefined && { category }),
+    },
+  };
+}
+
+function listing(...items: Item[]): Ledger {
+  const ledger = new Ledger();
+  ledger.list(items);
+  return ledger;
+}
+
+const stated = (more: object) => ({ type: "state" as const, counts: COUNTS, state_version: 1, ...more });
+const states = (items: readonly Item[]) => items.map(({ notification, state }) => [notification.id, state]);
+
+describe("a mark", () => {
+  test.each([
+    ["seen", "seen"],
+    ["read", "read"],
+    ["archived", "archived"],
+  ] as const)("%s makes an unseen item %s", (mark, state) => {
+    expect(marked(item(1), mark, AT).state).toBe(state);
+  });
+
+  test("read implies seen, unread takes back read only, unseen both", () => {
+    const read = marked(item(1), "read", AT);
+    expect(read.seen_at).toBe(AT);
+    expect(marked(read, "unread", LATER).state).toBe("seen");
+    expect(marked(read, "unseen", LATER).state).toBe("unseen");
+  });
+
+  test("archived stands apart: taken back, the item is what it was", () => {
+    const archived = marked(marked(item(1), "read", AT), "archived", LATER);
+    expect(archived.state).toBe("archived");
+    expect(marked(archived, "unarchived", LATER).state).toBe("read");
+  });
+
+  test("keeps the first time of a state", () => {
+    expect(marked(marked(item(1), "read", AT), "read", LATER).read_at).toBe(AT);
+  });
+});
+
+describe("an optimistic mark", () => {
+  test("shows at once, and its confirmation changes nothing more", () => {
+    const ledger = listing(item(1), item(2));
+    expect(states(ledger.begin("r", { state: "read", ids: ["n1"] }, AT, COUNTS))).toEqual([["n1", "read"]]);
+    expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 4, unread: 4 });
+
+    const after = { unseen: 4, unread: 4, version: 10 };
+    const told = stated({ ref: "r", counts: after, changes: [{ id: "n1", state: "read", at: LATER }] });
+    expect(ledger.apply(told)).toEqual([]);
+    expect(ledger.counts(after)).toMatchObject({ unseen: 4, unread: 4 });
+  });
+
+  test("that is refused is taken back whole", () => {
+    const ledger = listing(item(1));
+    ledger.begin("r", { state: "archived", ids: ["n1"] }, AT, COUNTS);
+    expect(states(ledger.cancel("r"))).toEqual([["n1", "unseen"]]);
+    expect(ledger.counts(COUNTS)).toEqual(COUNTS);
+  });
+
+  test("that is refused leaves one made after it in place", () => {
+    const ledger = listing(item(1));
+    ledger.begin("first", { state: "read", ids: ["n1"] }, AT, COUNTS);
+    ledger.begin("second", { state: "archived", ids: ["n1"] }, AT, COUNTS);
+    expect(ledger.cancel("first")).toMatchObject([{ state: "archived", read_at: null }]);
+  });
+
+  test("counts once what two marks concern", () => {
+    const ledger = listing(item(1));
+    ledger.begin("first", { state: "read", ids: ["n1"] }, AT, COUNTS);
+    ledger.begin("second", { state: "archived", ids: ["n1"] }, AT, COUNTS);
+    expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 4, unread: 4 });
+  });
+
+  test("of all empties the counts, also of what was never listed; what arrives then counts", () => {
+    const ledger = listing(item(1));
+    ledger.begin("r", { state: "read", all: true }, AT, COUNTS);
+    expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 0, unread: 0 });
+    expect(ledger.counts({ unseen: 6, unread: 6, version: 10 })).toMatchObject({ unseen: 1, unread: 1 });
+  });
+
+  test("up to a position concerns what is listed up to there", () => {
+    const ledger = listing(item(1), item(2), item(3));
+    const items = ledger.begin("r", { state: "seen", up_to: { user: 2 } }, AT, COUNTS);
+    expect(states(items)).toEqual([
+      ["n1", "seen"],
+      ["n2", "seen"],
+    ]);
+    expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 3, unread: 5 });
+  });
+
+  test("of a category concerns those of it, and by a prefix those that begin so", () => {
+    const ledger = listing(item(1, "orders.new"), item(2, "orders"), item(3));
+    const begin = (ref: string, category: string) =>
+      states(ledger.begin(ref, { state: "read", all: true, category }, AT, COUNTS));
+    expect(begin("exact", "orders")).toEqual([["n2", "read"]]);
+    expect(begin("prefix", "orders.")).toEqual([["n1", "read"]]);
+  });
+
+  test("shows on a page that is listed meanwhile", () => {
+    const ledger = listing(item(1));
+    ledger.begin("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
+    expect(states(ledger.list([item(1)]))).toEqual([["n1", "read"]]);
+  });
+
+  test("that was carried out by REST stays", () => {
+    const ledger = listing(item(1));
+    ledger.begin("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
+    expect(ledger.confirm("r")).toEqual([]);
+    expect(ledger.arrive(item(1)).state).toBe("read");
+  });
+});
+
+describe("what the server tells", () => {
+  test("of everything up to a position concerns the logs it names, and no later arrivals", () => {
+    const ledger = listing(item(1), item(2));
+    const told = stated({ all: true, up_to: { user: 1 }, state: "read", at: AT });
+    expect(states(ledger.apply(told))).toEqual([["n1", "read"]]);
+  });
+
+  test("changes no item that is not known", () => {
+    expect(listing().apply(stated({ changes: [{ id: "n9", state: "read", at: AT }] }))).toEqual([]);
+  });
+
+  test("is kept of ten thousand items, so memory is bounded", () => {
+    const ledger = new Ledger();
+    for (let position = 1; position <= 10_001; position++) ledger.arrive(item(position));
+    const told = stated({ up_to: { user: 20_000 }, state: "read", at: AT });
+    expect(ledger.apply(told)).toHaveLength(10_000);
+  });
+});

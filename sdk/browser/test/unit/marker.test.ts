@@ -1,0 +1,75 @@
+import { describe, expect, test } from "vitest";
+import { TidingsError } from "../../src/client/errors.js";
+import { Marker } from "../../src/client/marker.js";
+import { ManualClock } from "../support/clock.js";
+
+const COUNTS = { unseen: 0, unread: 0, version: 1 };
+const READ = { state: "read", ids: ["n1"] } as const;
+
+function marking(connected = true) {
+  const clock = new ManualClock();
+  const sent: string[] = [];
+  const answers: (() => Promise<never>)[] = [];
+  const marker = new Marker({
+    clock,
+    isConnected: () => connected,
+    send: (frame) => sent.push(frame),
+    post: () => answers.shift()?.() ?? Promise.resolve({ changed: 1, counts: COUNTS }),
+  });
+  return { clock, sent, answers, marker };
+}
+
+const stated = (more: object) => ({ type: "state" as const, counts: COUNTS, state_version: 1, ...more });
+
+describe("a mark", () => {
+  test("is answered by the state with its ref, and by no other", async () => {
+    const { marker, sent } = marking();
+    const marked = marker.mark("r1", READ, 1);
+    expect(JSON.parse(sent[0] ?? "")).toEqual({ type: "mark", ...READ, ref: "r1" });
+    marker.answer(stated({ ref: "r2", changes: [] }));
+    marker.answer(stated({ changes: [] }));
+    marker.answer(stated({ ref: "r1", changes: [{}], unknown: ["n9"] }));
+    expect(await marked).toEqual({ changed: 1, counts: COUNTS, unknown: ["n9"] });
+  });
+
+  test("is sent again on a new connection, until it is answered", async () => {
+    const { marker, sent } = marking();
+    const marked = marker.mark("r1", READ, 1);
+    marker.resend();
+    marker.answer(stated({ ref: "r1", changes: [] }));
+    marker.resend();
+    expect(sent).toHaveLength(2);
+    await marked;
+  });
+
+  test("that is not answered in ten seconds fails", async () => {
+    const { marker, clock } = marking();
+    const marked = expect(marker.mark("r1", READ, 1)).rejects.toMatchObject({ code: "unanswered" });
+    await clock.pass(10_000);
+    await marked;
+  });
+
+  test("that is refused for now is made again, and one that is refused for good is not", async () => {
+    const { marker, clock, sent } = marking();
+    const marked = expect(marker.mark("r1", READ, 1)).rejects.toMatchObject({ code: "invalid_request" });
+    marker.refuse({ type: "error", ref: "r1", code: "storage_unavailable", detail: "" });
+    await clock.pass(0);
+    await clock.pass(400);
+    expect(sent).toHaveLength(2);
+    marker.refuse({ type: "error", ref: "r1", code: "invalid_request", detail: "" });
+    await marked;
+  });
+
+  test("by REST is made again a few times where no answer comes", async () => {
+    const { marker, clock, answers } = marking(false);
+    const fail = () => Promise.reject(new TidingsError("no_answer", ""));
+    answers.push(fail, fail, fail, fail);
+    const marked = expect(marker.mark("r1", READ, 1)).rejects.toMatchObject({ code: "no_answer" });
+    for (let n = 0; n < 4; n++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      await clock.pass(4_000);
+    }
+    await marked;
+    expect(answers).toEqual([]);
+  });
+});

@@ -1,0 +1,187 @@
+import { describe, expect, test } from "vitest";
+import { Session } from "../../src/client/session.js";
+import type { Connect, InboxPage, ServerFrame } from "../../src/protocol.js";
+import { FRAME_BYTES } from "../../src/protocol.js";
+
+const counts = (unread: number, version: number) => ({ unseen: unread, unread, version });
+
+function welcome(more: object = {}): object {
+  return {
+    type: "welcome",
+    connection: "c",
+    user: "ana",
+    epoch: "e1",
+    positions: { user: 3, all: 0 },
+    counts: counts(3, 3),
+    heartbeat: 25,
+    expires_at: "2026-11-22T08:00:00.000Z",
+    resume: "none",
+    state_version: 5,
+    ...more,
+  };
+}
+
+function delivered(position: number, more: object = {}): object {
+  return { type: "notification", log: "user", position, notification: { id: `n${position}` }, ...more };
+}
+
+function stated(version: number, more: object = {}): object {
+  return { type: "state", counts: counts(0, version), state_version: version, changes: [], ...more };
+}
+
+function receive(session: Session, ...frames: object[]): (ServerFrame | undefined)[] {
+  return frames.map((frame) => session.receive(JSON.stringify(frame)));
+}
+
+function connect(session: Session): Connect {
+  return JSON.parse(session.connect("token", undefined, "test")) as Connect;
+}
+
+function welcomed(): Session {
+  const session = new Session();
+  receive(session, welcome());
+  return session;
+}
+
+describe("a session", () => {
+  test("starts without a resume, and goes on from all that it was told", () => {
+    const session = new Session();
+    expect(connect(session)).not.toHaveProperty("resume");
+
+    receive(session, welcome(), delivered(4), stated(6));
+
+    expect(connect(session).resume).toEqual({
+      epoch: "e1",
+      positions: { user: 4, all: 0 },
+      state_version: 6,
+    });
+  });
+
+  test("tells each position once", () => {
+    const session = welcomed();
+    const told = receive(session, delivered(4), delivered(4), delivered(3), delivered(6), delivered(5));
+    expect(told.map((frame) => frame?.type)).toEqual([
+      "notification",
+      undefined,
+      undefined,
+      "notification",
+      undefined,
+    ]);
+  });
+
+  test("counts what arrives, and not what was missed: that is in the welcome's counts", () => {
+    const session = welcomed();
+    receive(session, delivered(4, { replayed: true }));
+    expect(session.counts).toEqual(counts(3, 3));
+    receive(session, delivered(5));
+    expect(session.counts).toEqual(counts(4, 4));
+  });
+
+  test("does not count twice what a page of the inbox counted before it arrived", () => {
+    const session = welcomed();
+    session.listed({ epoch: "e1", counts: counts(4, 4), positions: { user: 4 }, state_version: 5 } as never);
+    receive(session, delivered(4));
+    expect(session.counts?.unread).toBe(4);
+    receive(session, delivered(5));
+    expect(session.counts?.unread).toBe(5);
+  });
+
+  test("believes of two counts the ones of the higher version", () => {
+    const session = welcomed();
+    receive(session, stated(9, { counts: counts(1, 9) }), stated(8, { counts: counts(7, 8) }));
+    expect(session.counts).toEqual(counts(1, 9));
+  });
+
+  test("says of a page that it is older than what was told since", () => {
+    const session = welcomed();
+    const page = {
+      epoch: "e1",
+      counts: counts(3, 3),
+      positions: {},
+      state_version: 5,
+    } as unknown as InboxPage;
+    expect(session.listed(page)).toBe(true);
+    receive(session, stated(6));
+    expect(session.listed(page)).toBe(false);
+  });
+
+  test("resumes behind what it missed of state, though a mark was answered before it caught up", () => {
+    const session = welcomed();
+    connect(session);
+    receive(session, welcome({ resume: "complete", state_version: 9 }), stated(10));
+    expect(connect(session).resume?.state_version).toBe(5);
+    receive(session, { type: "caught_up", positions: { user: 3 } }, stated(9), stated(10));
+    expect(connect(session).resume?.state_version).toBe(10);
+  });
+
+  test("begins anew in another epoch", () => {
+    const session = welcomed();
+    receive(
+      session,
+      welcome({ epoch: "e2", positions: { user: 1 }, counts: counts(1, 1), state_version: 0, resume: "gap" }),
+      { type: "gap", log: "user", from: 0, to: 1, missed: null, reason: "epoch" },
+      delivered(2),
+    );
+    expect(session.counts).toEqual(counts(2, 2));
+    expect(connect(session).resume).toEqual({ epoch: "e2", positions: { user: 2 }, state_version: 0 });
+  });
+
+  test("goes on behind a gap", () => {
+    const session = welcomed();
+    receive(session, { type: "gap", log: "user", from: 4, to: 9, missed: 6, reason: "expired" });
+    expect(connect(session).resume?.positions).toMatchObject({ user: 9 });
+  });
+
+  test("acknowledges cumulatively, and on a new connection again", () => {
+    const session = welcomed();
+    session.acks();
+    receive(session, delivered(4), delivered(5));
+    expect(session.acks().map((ack) => JSON.parse(ack))).toEqual([{ type: "ack", positions: { user: 5 } }]);
+    expect(session.acks()).toEqual([]);
+    connect(session);
+    expect(session.acks()).toHaveLength(1);
+  });
+
+  test("leaves out logs with the least to replay where a frame cannot name them all", () => {
+    const session = new Session();
+    const logs = Object.fromEntries(
+      Array.from({ length: 1_000 }, (_, n) => [`group:${"g".repeat(120)}${n}`, n]),
+    );
+    receive(session, welcome({ positions: logs }));
+    const text = session.connect("token", undefined, "test");
+    expect(text.length).toBeLessThanOrEqual(FRAME_BYTES);
+    const named = Object.values((JSON.parse(text) as Connect).resume?.positions ?? {});
+    expect(Math.max(...named)).toBe(999);
+    expect(named.length).toBeGreaterThan(300);
+  });
+
+  test("refuses what is no frame, and passes over types that it does not know", () => {
+    const session = welcomed();
+    expect(() => session.receive("no JSON")).toThrow();
+    expect(receive(session, { type: "of tomorrow" })).toHaveLength(1);
+  });
+});
+
+describe("a tab that follows", () => {
+  test("goes on where the leader is, and says whether it missed something", () => {
+    const leader = welcomed();
+    const follower = new Session();
+    const snapshot = () => JSON.parse(JSON.stringify(leader.snapshot()));
+    expect(follower.follow(snapshot())).toBe(false);
+    expect(follower.counts).toEqual(leader.counts);
+
+    receive(leader, delivered(4));
+    expect(follower.follow(snapshot())).toBe(true);
+    expect(connect(follower).resume).toEqual(connect(leader).resume);
+  });
+
+  test("agrees with the leader on what was told while it catches up", () => {
+    const [leader, follower] = [welcomed(), new Session()];
+    follower.follow(leader.snapshot() ?? ({} as never));
+    connect(leader);
+    const frames = [welcome({ resume: "complete", state_version: 9 }), stated(10)];
+    receive(leader, ...frames);
+    receive(follower, ...frames);
+    expect(follower.point()).toEqual(leader.point());
+  });
+});

@@ -1,0 +1,71 @@
+import { describe, expect, test } from "vitest";
+import { Tokens } from "../../src/client/tokens.js";
+import { ManualClock } from "../support/clock.js";
+
+function token(clock: ManualClock, seconds: number, sub = "ana"): string {
+  const claims = { iss: "demo", sub, exp: Math.floor(clock.now() / 1000) + seconds };
+  return `head.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.signature`;
+}
+
+describe("a token", () => {
+  test("is kept until a minute before it ends", async () => {
+    const clock = new ManualClock();
+    let asked = 0;
+    const tokens = new Tokens(async () => token(clock, 3_600 + asked++), clock);
+    await tokens.get();
+    await clock.pass(3_539_000);
+    await tokens.get();
+    expect(asked).toBe(1);
+    await clock.pass(2_000);
+    await tokens.get();
+    expect(asked).toBe(2);
+  });
+
+  test("is asked for once by all who need one", async () => {
+    const clock = new ManualClock();
+    let asked = 0;
+    const tokens = new Tokens(async () => token(clock, 3_600 + asked++), clock);
+    await Promise.all([tokens.get(), tokens.get(true), tokens.get()]);
+    expect(asked).toBe(1);
+  });
+
+  test.each([
+    ["a text", (text: string) => text],
+    ["an answer of the API", (text: string) => ({ token: text, expires_at: "", realtime_url: "ws://g" })],
+    ["a response with it", (text: string) => Response.json({ token: text, realtime_url: "ws://g" })],
+    ["a response with a text", (text: string) => Response.json(text)],
+  ])("may be %s", async (_, make) => {
+    const clock = new ManualClock();
+    const text = token(clock, 3_600);
+    const access = await new Tokens(async () => make(text), clock).get();
+    expect(access).toMatchObject({ token: text, identity: "demo/ana" });
+  });
+
+  test.each([
+    ["nothing", null],
+    ["a 401", new Response(null, { status: 401 })],
+    ["a 403", new Response(null, { status: 403 })],
+  ])("is none where the application answers %s: nobody is logged in", async (_, answer) => {
+    const tokens = new Tokens(async () => answer, new ManualClock());
+    await expect(tokens.get()).rejects.toMatchObject({ code: "logged_out" });
+  });
+
+  test("of somebody else is refused, until it is expected", async () => {
+    const clock = new ManualClock();
+    const users = ["ana", "bob", "bob"];
+    const tokens = new Tokens(async () => token(clock, 3_600, users.shift()), clock);
+    await tokens.get();
+    await expect(tokens.get(true)).rejects.toMatchObject({ code: "logged_out" });
+    tokens.forget();
+    expect((await tokens.get()).identity).toBe("demo/bob");
+  });
+
+  test("that looks ended by the page's own clock is used: the server knows better", async () => {
+    const clock = new ManualClock();
+    let asked = 0;
+    const tokens = new Tokens(async () => token(clock, -1_000 - asked++), clock);
+    await tokens.get();
+    await tokens.get();
+    expect(asked).toBe(1);
+  });
+});

@@ -1,0 +1,80 @@
+/** WCAG 2.2 AA, as far as axe sees it, in every state, light and dark; each run is a state of the harness. */
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { start } from "./harness.mjs";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let harness: Awaited<ReturnType<typeof start>>;
+beforeAll(async () => {
+  harness = await start();
+});
+afterAll(() => harness?.stop());
+
+async function faults(page: Page): Promise<string[]> {
+  await page.evaluate(() =>
+    Promise.all(
+      document
+        .getAnimations()
+        .filter((each) => each.effect?.getTiming().iterations === 1)
+        .map((each) => each.finished),
+    ),
+  );
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: typeof import("axe-core") };
+    const { violations } = await axe.run(document, {
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    });
+    return violations.map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes.map(({ html, failureSummary }) => html + failureSummary).join("\n")}`,
+    );
+  });
+}
+
+const SCENES: readonly [name: string, query: string][] = [
+  ["the usual", ""],
+  ["right to left", "state=arabic&lang=ar"],
+  ["hostile content", "state=hostile"],
+  ["nothing there", "state=empty"],
+  ["loading", "state=loading"],
+  ["failed to load", "state=failed"],
+  ["offline", "state=offline"],
+  ["stopped", "state=stopped"],
+  ["thousands", "state=many"],
+  ["280 pixels wide", "mode=page&width=280"],
+  ["a full page", "mode=page"],
+];
+
+describe.each(["light", "dark"] as const)("in %s", (colorScheme) => {
+  test.each(SCENES)("axe finds nothing: %s", async (_name, query) => {
+    const page = await harness.browser.newPage({ colorScheme });
+    await page.goto(`${harness.url}?${query}`, { waitUntil: "domcontentloaded" });
+    if (!query.includes("mode=page")) await page.locator(".bell").click();
+    await page.locator(".tab").first().waitFor();
+    expect(await faults(page)).toEqual([]);
+    await page.close();
+  });
+
+  test("axe finds nothing: toasts, a focused row, an offer to undo, on a phone", async () => {
+    const page = await harness.browser.newPage({ colorScheme, viewport: { width: 390, height: 780 } });
+    await page.goto(`${harness.url}?toasts`);
+    await page.evaluate(() => {
+      const { inbox, notification } = window;
+      inbox.arrive(notification(0, { title: "Calm", body: "Text", actions: [{ id: "a", label: "Do" }] }));
+      inbox.arrive(notification(0, { title: "Urgent", priority: "urgent" }));
+    });
+    await page.locator(".toast").nth(1).waitFor();
+    expect(await faults(page)).toEqual([]);
+    await page.locator(".bell").click();
+    await page.keyboard.press("ArrowDown");
+    await page.locator(".row .tool").nth(1).click();
+    await page.locator(".undo").waitFor();
+    expect(await faults(page)).toEqual([]);
+    await page.close();
+  });
+});

@@ -1,0 +1,143 @@
+/** An inbox in memory, for looking at the widget in states that a server is seldom in. */
+
+import type {
+  Counts,
+  Events,
+  Inbox,
+  Item,
+  ListQuery,
+  Marked,
+  Marking,
+  Notification,
+  Page,
+  State,
+  Status,
+} from "../../src/client/types.js";
+
+type Handlers = { [Name in keyof Events]: Set<(value: Events[Name]) => void> };
+
+let made = 0;
+
+/** A notification made so many minutes ago; ids rise with time, as the server's do. */
+export function notification(minutes: number, fields: Partial<Notification>): Item {
+  const at = new Date(Date.now() - minutes * 60_000);
+  made += 1;
+  const id = `${at.getTime().toString(16).padStart(12, "0")}-${String(100_000 + made)}`;
+  return {
+    log: "user",
+    position: made,
+    state: "unseen",
+    seen_at: null,
+    read_at: null,
+    archived_at: null,
+    notification: { id, priority: "normal", created_at: at.toISOString(), ...fields },
+  };
+}
+
+export class FakeInbox implements Inbox {
+  status: Status = "connected";
+  user = "ana";
+  leads = true;
+  /** What `list` does instead of answering. */
+  mode: "answers" | "hangs" | "fails" = "answers";
+  items: Item[];
+  marks: { state: State; what: Marking }[] = [];
+  lists: ListQuery[] = [];
+  readonly #handlers: Handlers = {
+    notification: new Set(),
+    counts: new Set(),
+    state: new Set(),
+    recalled: new Set(),
+    gap: new Set(),
+    status: new Set(),
+  };
+
+  constructor(items: Item[]) {
+    this.items = items;
+    this.#count();
+  }
+
+  counts: Counts = { unseen: 0, unread: 0, version: 0 };
+
+  #count(): void {
+    const live = this.items.filter(({ archived_at }) => archived_at === null);
+    this.counts = {
+      unseen: live.filter(({ seen_at }) => seen_at === null).length,
+      unread: live.filter(({ read_at }) => read_at === null).length,
+      version: made,
+    };
+  }
+
+  connect(): void {}
+
+  async close(): Promise<void> {}
+
+  async logout(): Promise<void> {}
+
+  on<Name extends keyof Events>(event: Name, handler: (value: Events[Name]) => void): () => void {
+    this.#handlers[event].add(handler);
+    return () => this.#handlers[event].delete(handler);
+  }
+
+  emit<Name extends keyof Events>(event: Name, value: Events[Name]): void {
+    for (const handler of this.#handlers[event]) handler(value);
+  }
+
+  arrive(item: Item): void {
+    this.items.unshift(item);
+    const { unseen, unread } = this.counts;
+    this.counts = { unseen: unseen + 1, unread: unread + 1, version: made };
+    this.emit("notification", { item, replayed: false });
+    this.emit("counts", this.counts);
+  }
+
+  become(status: Status, reason?: string): void {
+    this.status = status;
+    this.emit("status", { status, ...(reason && { reason }) });
+  }
+
+  async list(query: ListQuery = {}): Promise<Page> {
+    this.lists.push(query);
+    if (this.mode === "hangs") await new Promise(() => undefined);
+    if (this.mode === "fails") throw new Error("no answer");
+    const start = Number(query.cursor ?? 0);
+    const limit = query.limit ?? 50;
+    const found = this.items.filter((item) => {
+      if (query.before && item.notification.created_at >= query.before) return false;
+      if (query.state === "archived") return item.archived_at !== null;
+      return item.archived_at === null && (query.state !== "unread" || item.read_at === null);
+    });
+    return {
+      items: found.slice(start, start + limit),
+      next: start + limit < found.length ? String(start + limit) : null,
+      previous: null,
+      counts: this.counts,
+      epoch: "e",
+      positions: {},
+      state_version: 1,
+    };
+  }
+
+  async mark(state: State, what: Marking): Promise<Marked> {
+    this.marks.push({ state, what });
+    const at = new Date().toISOString();
+    const changed: Item[] = [];
+    this.items = this.items.map((item) => {
+      if ("ids" in what && !what.ids.includes(item.notification.id)) return item;
+      const next = {
+        ...item,
+        ...(state === "seen" && { seen_at: at }),
+        ...(state === "read" && { seen_at: item.seen_at ?? at, read_at: at }),
+        ...(state === "unread" && { read_at: null }),
+        ...(state === "archived" && { archived_at: at }),
+        ...(state === "unarchived" && { archived_at: null }),
+      };
+      changed.push(next);
+      return next;
+    });
+    this.#count();
+    this.emit("state", { items: changed, reload: false, optimistic: true });
+    this.emit("counts", this.counts);
+    return { changed: changed.length, counts: this.counts };
+  }
+}

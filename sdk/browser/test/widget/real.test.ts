@@ -1,0 +1,221 @@
+/**
+ * The widget with the real client on a real server: two tabs and another browser of one user, on an
+ * application's page whose policy allows no inline style or script.
+ */
+
+import { createServer, type Server as HttpServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { build } from "esbuild";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
+import { styles } from "../../scripts/styles.mjs";
+import { Application, Server } from "../support/server.js";
+import { launch } from "./harness.mjs";
+
+const application = new Application(inject("ready"));
+let site: HttpServer;
+let address: string;
+let browser: Awaited<ReturnType<typeof launch>>;
+let user: string;
+
+/** A page of an application that embeds the widget by attributes alone; the API's address is in its address. */
+async function serve(): Promise<void> {
+  const root = new URL("../..", import.meta.url).pathname;
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: ["src/widget/index.ts"],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2022",
+    ignoreAnnotations: true,
+    plugins: [styles],
+  });
+  site = createServer(async (request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
+    response.setHeader("content-security-policy", "default-src 'none'; script-src 'self'; connect-src *");
+    if (pathname === "/token") {
+      response.setHeader("content-type", "application/json");
+      const { token } = await application.token(searchParams.get("user") ?? "");
+      response.end(JSON.stringify({ token }));
+    } else if (pathname === "/widget.js") {
+      response.setHeader("content-type", "text/javascript");
+      response.end(outputFiles[0]?.text);
+    } else {
+      response.setHeader("content-type", "text/html");
+      const attributes = ["url", "realtime-url"]
+        .map((name) => `${name}="${searchParams.get(name)}"`)
+        .join(" ");
+      response.end(`<!doctype html><html lang="en"><title>Shop</title><script type="module" src="/widget.js"></script>
+<tidings-inbox ${attributes} token-url="/token?user=${searchParams.get("user")}" title-badge toasts></tidings-inbox>`);
+    }
+  });
+  await new Promise<void>((ready) => site.listen(0, "127.0.0.1", ready));
+  address = `http://127.0.0.1:${(site.address() as AddressInfo).port}/`;
+}
+
+beforeAll(async () => {
+  [browser] = await Promise.all([launch(), serve()]);
+});
+afterAll(async () => {
+  await browser?.close();
+  site?.closeAllConnections();
+  site?.close();
+});
+beforeEach(() => {
+  user = application.user();
+});
+
+/** A page of the user's; each call without a tab of the same browser is another browser. */
+async function visit(beside?: Page, ready = inject("ready")): Promise<Page> {
+  const context = beside?.context() ?? (await browser.newContext());
+  const page = await context.newPage();
+  const query = new URLSearchParams({ user, url: ready.api, "realtime-url": ready.realtime });
+  await page.goto(`${address}?${query}`);
+  await page.waitForFunction(() => document.querySelector("tidings-inbox")?.client?.status === "connected");
+  return page;
+}
+
+async function open(page: Page): Promise<void> {
+  await page.locator(".bell").click();
+  await page.locator(".tab").first().waitFor();
+}
+
+const titles = (page: Page) => page.locator(".item .title").allTextContents();
+const badge = (page: Page) => page.locator(".badge").textContent();
+
+test("what is sent shows in the list and badge of two tabs and another browser; read in one, read in all", async () => {
+  const first = await visit();
+  const pages = [first, await visit(first), await visit()];
+  for (const page of pages) {
+    await page.bringToFront();
+    await open(page);
+    await page.locator("[part=empty]").waitFor();
+  }
+  await application.send(user, "On its way");
+  for (const page of pages) {
+    await expect.poll(() => titles(page)).toEqual(["On its way"]);
+    await expect.poll(() => badge(page)).toBe("1");
+    await expect.poll(() => page.title()).toBe("(1) Shop");
+  }
+  await pages[2]?.bringToFront();
+  await pages[2]?.locator(".item .open").click();
+  for (const page of pages) await page.locator(".item.read").waitFor({ state: "attached" });
+  for (const page of pages) await expect.poll(() => page.title()).toBe("Shop");
+  for (const page of pages) await page.context().close();
+});
+
+test("send by REST to shown in the list takes less than 300 ms", async () => {
+  const page = await visit();
+  await open(page);
+  await page.locator("[part=empty]").waitFor();
+  const took = [];
+  for (let n = 0; n < 5; n++) {
+    const started = performance.now();
+    await application.send(user, `Number ${n}`);
+    await page.waitForFunction(
+      (title) =>
+        document.querySelector("tidings-inbox")?.shadowRoot?.querySelector(".item .title")?.textContent ===
+        title,
+      `Number ${n}`,
+    );
+    took.push(performance.now() - started);
+  }
+  expect(took.sort((one, other) => one - other)[2]).toBeLessThan(300);
+  await page.context().close();
+});
+
+test("a burst of a thousand changes the list once a frame, and ends in order", async () => {
+  const page = await visit();
+  await open(page);
+  await page.locator("[part=empty]").waitFor();
+  const most = page.evaluate(async () => {
+    const root = document.querySelector("tidings-inbox")?.shadowRoot;
+    let most = 0;
+    let changes = 0;
+    new MutationObserver(() => {
+      changes += 1;
+    }).observe(root?.querySelector("[role=feed]") as Element, { childList: true });
+    while (!root?.querySelector(".title")?.textContent?.endsWith("Number 999")) {
+      await new Promise(requestAnimationFrame);
+      most = Math.max(most, changes);
+      changes = 0;
+    }
+    return most;
+  });
+  await application.sendMany(
+    user,
+    Array.from({ length: 1_000 }, (_, n) => `Number ${n}`),
+  );
+  // One for what came in, one for the rows that it brought into sight.
+  expect(await most).toBeLessThanOrEqual(2);
+  expect((await titles(page)).slice(0, 3)).toEqual(["Number 999", "Number 998", "Number 997"]);
+  expect(await badge(page)).toBe("99+");
+  await page.context().close();
+});
+
+test("archived here, gone there, and back with undo; recalled is gone everywhere", async () => {
+  const id = await application.send(user, "Stays");
+  await application.send(user, "Goes");
+  const [here, there] = [await visit(), await visit()];
+  for (const page of [here, there]) {
+    await open(page);
+    await expect.poll(() => titles(page)).toEqual(["Goes", "Stays"]);
+  }
+  await here.locator(".item .open").first().focus();
+  await here.locator(".tools .tool").nth(1).click();
+  for (const page of [here, there]) await expect.poll(() => titles(page)).toEqual(["Stays"]);
+  await here.locator(".undo-button").click();
+  for (const page of [here, there]) await expect.poll(() => titles(page)).toEqual(["Goes", "Stays"]);
+  await application.request("DELETE", `/v1/notifications/${id}`);
+  for (const page of [here, there]) await expect.poll(() => titles(page)).toEqual(["Goes"]);
+  for (const page of [here, there]) await page.context().close();
+});
+
+test("a long inbox pages in on the way down, in order, each once", async () => {
+  const all = Array.from({ length: 230 }, (_, n) => `Number ${n}`);
+  await application.sendMany(user, all);
+  const page = await visit();
+  await open(page);
+  await expect.poll(async () => (await titles(page))[0]).toBe("Number 229");
+  const seen = new Set<string>();
+  const scroller = page.locator(".scroller");
+  await expect
+    .poll(
+      async () => {
+        for (const title of await titles(page)) seen.add(title);
+        await scroller.evaluate((each) => each.scrollBy(0, each.clientHeight));
+        return seen.size;
+      },
+      { interval: 30, timeout: 15_000 },
+    )
+    .toBe(230);
+  expect((await titles(page)).at(-1)).toBe("Number 0");
+  await page.context().close();
+});
+
+test("when the server stops the panel says so quietly, and what was sent meanwhile comes by itself, once", async () => {
+  const server = new Server();
+  const ready = await server.start();
+  const own = new Application(ready);
+  const page = await browser.newPage();
+  try {
+    const { token } = await own.token(user);
+    await page.route("**/token*", (route) => route.fulfill({ json: { token } }));
+    const query = new URLSearchParams({ user, url: ready.api, "realtime-url": ready.realtime });
+    await page.goto(`${address}?${query}`);
+    await page.waitForFunction(() => document.querySelector("tidings-inbox")?.client?.status === "connected");
+    await open(page);
+    await own.send(user, "Before");
+    await expect.poll(() => titles(page)).toEqual(["Before"]);
+    await server.stop();
+    await expect.poll(() => page.locator(".strip").textContent()).toBe("Reconnecting…");
+    await server.start();
+    await own.sendMany(user, ["One", "Two", "Three"]);
+    await expect.poll(() => titles(page), { timeout: 15_000 }).toEqual(["Three", "Two", "One", "Before"]);
+    await page.locator(".strip").waitFor({ state: "hidden" });
+  } finally {
+    await page.close();
+    await server.remove();
+  }
+}, 60_000);

@@ -1,0 +1,87 @@
+/** Texts, times and links: what needs no browser. */
+
+import { describe, expect, test } from "vitest";
+import { isRightToLeft, learn, type MessageKey, speaks, textOf } from "../../src/widget/messages.js";
+import { safeImage, safeLink, shown } from "../../src/widget/text.js";
+import { texts } from "../../src/widget/texts.js";
+import { TimeFormat } from "../../src/widget/time.js";
+
+learn(texts);
+
+test.each(["en", "de", "es", "fr", "ar", "zh", "ja"])(
+  "every text is there in %s, and none is left over",
+  (language) => {
+    const keys: readonly MessageKey[] = ["title", "unread", "retry", ...texts.keys];
+    for (const key of keys) expect(textOf(language, key), key).not.toBe("");
+    expect(texts.lines[language]?.split("|")).toHaveLength(texts.keys.length);
+  },
+);
+
+test("a region does not change the language, and an unknown language is English", () => {
+  expect(textOf("de-AT", "unread")).toBe("Ungelesen");
+  expect(textOf("xx", "unread")).toBe("Unread");
+  expect([speaks("zh-Hant-TW"), speaks("constructor"), speaks("")]).toEqual([true, false, false]);
+  expect([isRightToLeft("ar-EG"), isRightToLeft("arn"), isRightToLeft("en")]).toEqual([true, false, false]);
+});
+
+describe("times", () => {
+  const now = new Date(2026, 10, 22, 12, 0, 0);
+  const ago = (minutes: number) => new Date(now.getTime() - minutes * 60_000);
+
+  test.each([
+    [-5, "now"],
+    [0.5, "now"],
+    [1, "1 min. ago"],
+    [59, "59 min. ago"],
+    [59.9, "1 hr. ago"],
+    [11 * 60, "11 hr. ago"],
+    [13 * 60, "11:00 PM"],
+  ])("%d minutes ago is said as %j", (minutes, said) => {
+    expect(new TimeFormat("en").ago(ago(minutes), now).replaceAll("\u202f", " ")).toBe(said);
+  });
+
+  test.each([
+    [-60 * 24, "Today"],
+    [60, "Today"],
+    [13 * 60, "Yesterday"],
+    [3 * 24 * 60, "Thursday"],
+    [10 * 24 * 60, "November 12"],
+    [365 * 24 * 60, "November 22, 2025"],
+  ])("%d minutes ago stands under %j", (minutes, heading) => {
+    expect(new TimeFormat("en").day(ago(minutes), now)).toBe(heading);
+  });
+});
+
+test("links are those of the contract, and icons are no mail", () => {
+  for (const link of [
+    "https://shop.example/o/1",
+    "HTTP://shop.example",
+    "mailto:ana@shop.example",
+    "/orders?x=1#y",
+  ])
+    expect(safeLink(link)).toBe(link);
+  for (const link of [
+    "javascript:alert(1)",
+    "data:text/html,x",
+    "//evil.example",
+    "/\\evil.example",
+    "java\nscript:1",
+    "https:///x",
+    " https://shop.example",
+    "https://a b",
+    "orders",
+    "",
+  ])
+    expect(safeLink(link), JSON.stringify(link)).toBeUndefined();
+  expect([safeImage("mailto:a@b.example"), safeImage("/i.png"), safeImage(undefined)]).toEqual([
+    undefined,
+    "/i.png",
+    undefined,
+  ]);
+});
+
+test("a text is cut between characters, and forces no direction on others", () => {
+  expect(shown("x".repeat(599) + "🎉".repeat(5))).toBe(`${"x".repeat(599)}…`);
+  expect(shown("x".repeat(600))).toHaveLength(600);
+  expect(shown("invoice\u202efdp.exe")).toBe("invoicefdp.exe");
+});

@@ -1,0 +1,94 @@
+"""A real Chromium in front of a real `dev`: the page that it opens, as Ana and Bob have it open.
+
+All of it runs in one event loop of the session, since a browser is started once.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
+
+from tests.browser.screen import Device
+from tests.support.sending import eventually
+from tests.support.stack import Stack, running_stack
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+NewDevice = Callable[..., Awaitable[Device]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test of this directory runs in the loop that the browser is driven from."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where Chromium is. Without it the tests are skipped, but in CI they fail."""
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None and os.environ.get("CI"):
+        pytest.fail("there is no Chromium here: install Debian's package chromium")
+    if found is None:
+        pytest.skip("there is no Chromium here")
+    return found
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    """A running browser with nothing in it."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture(scope="module")
+def dev(short_directory: Path) -> Iterator[Stack]:
+    """A `dev` that is ready, shared by the tests of a module; who stops it starts it again."""
+    with running_stack(Path(tempfile.mkdtemp(dir=short_directory))) as stack:
+        yield stack
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def device(browser: Browser, dev: Stack) -> AsyncIterator[NewDevice]:
+    """Opens devices, each a browser of its own. What goes wrong on a page fails the test.
+
+    Nobody has got anything before.
+    """
+    devices: list[Device] = []
+    headers = {"authorization": f"Bearer {dev.token('tests', 'users')}"}
+    async with httpx.AsyncClient(base_url=dev.api, headers=headers, trust_env=False, timeout=30) as api:
+        for user in ("ana", "bob"):
+
+            async def erased(user: str = user) -> int:
+                return (await api.delete(f"/v1/users/{user}")).status_code
+
+            # After the death of a gateway it is 503 for a moment.
+            await eventually(erased, expected=200)
+
+    async def open_device(**options: object) -> Device:
+        devices.append(await Device.open(browser, dev, **options))
+        return devices[-1]
+
+    yield open_device
+    for each in devices:
+        await each.close()
+    assert [fault for each in devices for fault in each.faults] == []

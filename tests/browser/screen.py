@@ -1,0 +1,132 @@
+"""What a person does with a page that has the widget, and what there is to see."""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from typing import Any, Self
+
+import httpx
+from playwright.async_api import Browser, BrowserContext, CDPSession, Page, expect
+
+from tests.support.stack import Stack
+
+PATIENCE_MS = 15_000
+CLIENT = "document.getElementById('inbox')?.client"
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+class Device:
+    """A browser of one person, with any number of tabs. `faults` collects what no page may do.
+
+    Refused connections while the server is away are told by the browser itself, and are no fault.
+    """
+
+    def __init__(self, context: BrowserContext, dev: Stack) -> None:
+        self.context = context
+        self.faults: list[str] = []
+        self._dev = dev
+
+    @classmethod
+    async def open(cls, browser: Browser, dev: Stack, **options: Any) -> Self:
+        """A new one, with nothing stored."""
+        device = cls(await browser.new_context(**options), dev)
+        device.context.on("weberror", lambda error: device.faults.append(str(error.error)))
+        device.context.on("console", lambda told: device._told(told.type, told.text))
+        return device
+
+    def _told(self, kind: str, text: str) -> None:
+        if kind == "error" and not text.startswith(("Failed to load resource", "WebSocket connection to")):
+            self.faults.append(text)
+
+    async def tab(self, user: str) -> "Tab":
+        """A tab with the page of a user, connected or sharing the connection of another tab."""
+        page = await self.context.new_page()
+        tab = Tab(page)
+        await page.goto(f"{self._dev.api}/demo/users/{user}")
+        await tab.reaches("connected")
+        return tab
+
+    async def close(self) -> None:
+        """Close all of it."""
+        await self.context.close()
+
+
+class Tab:
+    """A page with `<tidings-inbox>` in it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.inbox = page.locator("tidings-inbox")
+        self.bell = self.inbox.locator("[part~=bell]")
+        self.badge = self.inbox.locator("[part~=badge]")
+        # Where the widget says what is not as it should be.
+        self.strip = self.inbox.locator("[part~=strip]")
+        self.list = self.inbox.get_by_role("feed")
+        self.titles = self.list.locator("[part~=item-title]")
+
+    async def until(self, condition: str) -> None:
+        """Wait for a condition in the page. Playwright's own way is `eval`, which its policy forbids."""
+        look = f"() => ({condition}) ? done() : setTimeout(look, 20)"
+        async with asyncio.timeout(PATIENCE_MS / 1000):
+            await self.page.evaluate(f"() => new Promise((done) => {{ const look = {look}; look(); }})")
+
+    async def reaches(self, status: str) -> None:
+        """Wait for a status of the client."""
+        await self.until(f"{CLIENT}?.status === {status!r}")
+
+    async def look(self) -> None:
+        """Open the list."""
+        await self.bell.click()
+        await expect(self.inbox.get_by_role("tabpanel")).to_be_visible()
+
+    async def record(self) -> None:
+        """From now on remember what arrives, for `arrived`."""
+        await self.page.evaluate(
+            f"""() => {{
+              globalThis.arrived = [];
+              {CLIENT}.on("notification", ({{ item }}) => arrived.push(item.notification.title));
+            }}"""
+        )
+
+    async def arrived(self, number: int) -> list[str]:
+        """The titles of what has arrived since `record`, once there are as many."""
+        await self.until(f"arrived.length >= {number}")
+        titles: list[str] = await self.page.evaluate("arrived")
+        return titles
+
+    async def freeze(self) -> CDPSession:
+        """Put the tab to sleep, as browsers do with one that is long out of sight; `thaw` wakes it."""
+        session = await self.page.context.new_cdp_session(self.page)
+        await session.send("Page.setWebLifecycleState", {"state": "frozen"})
+        return session
+
+
+async def thaw(session: CDPSession) -> None:
+    """Wake a tab that was frozen."""
+    await session.send("Page.setWebLifecycleState", {"state": "active"})
+
+
+class Sender:
+    """An application that sends, by REST."""
+
+    def __init__(self, dev: Stack) -> None:
+        self._dev = dev
+
+    def send(self, *titles: str, **to: Any) -> list[str]:
+        """One batch, a notification for each title; their ids."""
+        items = [{"to": to, "title": title} for title in titles]
+        return self.send_all(items)
+
+    def send_all(self, items: Sequence[dict[str, Any]]) -> list[str]:
+        """The same with all that a notification may have."""
+        token = self._dev.token("sender", "send")
+        answer = httpx.post(
+            f"{self._dev.api}/v1/notifications/batch",
+            json={"notifications": items},
+            headers={"authorization": f"Bearer {token}", "idempotency-key": str(uuid.uuid4())},
+            timeout=30,
+            trust_env=False,
+        )
+        assert answer.status_code == 202, answer.text
+        return [result["id"] for result in answer.json()["results"]]

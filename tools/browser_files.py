@@ -1,0 +1,45 @@
+"""Puts what `npm run build` made in `sdk/browser` where the API serves it from, or compares the two.
+
+The copies are tracked, so that a server is installed without Node; `--check` keeps them true.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parent.parent
+BUILT: Final = ROOT / "sdk" / "browser" / "dist"
+SERVED: Final = ROOT / "api" / "tidings_api" / "static"
+# The name that it is served by, and that it is built by.
+FILES: Final = {
+    "widget.js": "tidings.js",
+    "widget.mjs": "widget.mjs",
+    "parts.mjs": "parts.mjs",
+    "tidings.mjs": "tidings.mjs",
+}
+
+
+def main() -> int:
+    """Copies; with --check compares, and answers 1 when a copy is not what the sources make."""
+    parser = argparse.ArgumentParser(prog="python tools/browser_files.py", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare instead of copying")
+    check = parser.parse_args().check
+    stale = [name for name, built in FILES.items() if not _same(SERVED / name, BUILT / built)]
+    for name in stale:
+        if check:
+            sys.stderr.write(
+                f"{(SERVED / name).relative_to(ROOT)} is not what its sources make: make browser\n"
+            )
+        else:
+            SERVED.mkdir(exist_ok=True)
+            (SERVED / name).write_bytes((BUILT / FILES[name]).read_bytes())
+    return 1 if check and stale else 0
+
+
+def _same(served: Path, built: Path) -> bool:
+    return served.is_file() and served.read_bytes() == built.read_bytes()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
