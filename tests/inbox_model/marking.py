@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from itertools import count
+from copy import deepcopy
+from itertools import count, permutations
 
 from tests.inbox_model.application import Json, marking_body
 from tests.inbox_model.device import Device, News
@@ -70,17 +71,32 @@ class Marker:
     async def mark_at_once(self, marks: Sequence[tuple[Device, Marking]]) -> None:
         """Devices of one user mark at the same time: as if one after the other, and each is told of both."""
         answers = await asyncio.gather(*(self._mark_frame(device, marking) for device, marking in marks))
-        # The versions of their answers say in which order they were taken. A mark that changed nothing has
-        # the version of the one before.
-        order = sorted(
+        # Most often the versions of their answers say in which order they were taken; a mark that changed
+        # nothing is answered with the newest, whoever made it.
+        likely = sorted(
             range(len(marks)),
             key=lambda n: (answers[n]["state_version"], answers[n].get("changes") == []),
         )
+        orders = [likely, *map(list, permutations(likely))]
+        order = next((each for each in orders if self._explains(each, marks, answers)), likely)
         for n in order:
             device, marking = marks[n]
             outcome = self._marked(device.user, marking, device)
             self._check_frame(device, marking, outcome, answers[n])
         self._scene.script.append("     taken in the order " + ", ".join(str(n + 1) for n in order))
+
+    def _explains(
+        self, order: Sequence[int], marks: Sequence[tuple[Device, Marking]], answers: Sequence[Frame]
+    ) -> bool:
+        """Whether marks taken in this order would have been answered like this."""
+        model = deepcopy(self._scene.model)
+        for n in order:
+            device, marking = marks[n]
+            outcome = model.mark(device.user, marking, 0)
+            changes = [change["id"] for change in answers[n].get("changes", ())]
+            if marking.ids is not None and sorted(changes) != sorted(outcome.changed):
+                return False
+        return True
 
     async def refuse_mark(self, device: Device, body: Json) -> None:
         """A mark that is none is answered by an error with its ref."""
