@@ -23,8 +23,8 @@ from tidings_workers.store.sends import (
     is_compound,
     log_of,
     parse_record,
+    read_notification,
     record_key,
-    with_receipts,
 )
 from tidings_workers.store.state import Kind, LogState
 
@@ -85,7 +85,7 @@ class Receipts:
                 raise NoUserReceipts
             user = log.base.rsplit("/", 1)[1]
             users = [] if at is not None else [user]
-            items = await self._progress(tenant, identity, users, stored)
+            items = await self._progress(tenant, identity, users, stored.position)
             return Page(items, None, None)
         total = int(await core.connection.call("LLEN", f"{key}/plan"))
         start, end = 0, limit
@@ -93,7 +93,7 @@ class Receipts:
             edge = int(at.edge)
             start, end = (edge, edge + limit) if at.forward else (max(0, edge - limit), edge)
         raw_users = await core.connection.call("LRANGE", f"{key}/plan", start, end - 1) if end > start else []
-        items = await self._progress(tenant, identity, [text(user) for user in raw_users], None)
+        items = await self._progress(tenant, identity, [text(user) for user in raw_users])
         reached = start + len(items)
         return Page(
             items,
@@ -102,11 +102,10 @@ class Receipts:
         )
 
     async def _progress(
-        self, tenant: str, identity: str, users: Sequence[str], direct: StoredNotification | None
+        self, tenant: str, identity: str, users: Sequence[str], position: int = 0
     ) -> list[UserProgress]:
-        """How far it came with each user: with one, of a direct notification, or with holders of copies."""
+        """How far it came with each user: at a position, or where the user has a copy."""
         core = self._core
-        position = direct.position if direct is not None else 0
         parts: dict[int, list[tuple[str, str]]] = {}
         for user in users:
             log = core.keys.user(tenant, user)
@@ -122,21 +121,7 @@ class Receipts:
             for part, rows in zip(parts.values(), answers, strict=True)
             for (user, _), row in zip(part, rows, strict=True)
         }
-        if direct is not None and direct.status == "recalled":
-            kept = await with_receipts(core, tenant, identity, await self._raw(tenant, identity))
-            found = {
-                user: msgspec.structs.replace(
-                    progress, delivered=kept.delivered > 0, seen=kept.seen > 0, read=kept.read > 0
-                )
-                for user, progress in found.items()
-            }
         return [found[user] for user in users]
-
-    async def _raw(self, tenant: str, identity: str) -> bytes:
-        partition = partition_of_id(identity)
-        assert partition is not None  # noqa: S101 - it was found before
-        raw: bytes = await self._core.connection.call("GET", record_key(partition, tenant, identity))
-        return raw
 
     async def sent(
         self, tenant: str, category: str | None, limit: int, cursor: bytes | None
@@ -177,14 +162,7 @@ class Receipts:
         return Page(items[::-1], older, newer)
 
     async def _sent(self, tenant: str, ids: Sequence[str]) -> list[StoredNotification]:
-        async def one(identity: str) -> StoredNotification | None:
-            partition = partition_of_id(identity)
-            if partition is None:
-                return None
-            raw = await self._core.connection.call("GET", record_key(partition, tenant, identity))
-            return await with_receipts(self._core, tenant, identity, raw) if raw is not None else None
-
-        found = await asyncio.gather(*map(one, ids))
+        found = await asyncio.gather(*(read_notification(self._core, tenant, identity) for identity in ids))
         # The record of one that is past its retention may be gone before its entry.
         return [stored for stored in found if stored is not None]
 

@@ -297,11 +297,7 @@ class Sends:
 
     async def notification(self, tenant: str, identity: str) -> StoredNotification | None:
         """A notification by its id, or None when this tenant has none such."""
-        partition = partition_of_id(identity)
-        if partition is None or partition >= self._core.partitions:
-            return None
-        raw = await self._core.connection.call("GET", record_key(partition, tenant, identity))
-        return await with_receipts(self._core, tenant, identity, raw) if raw is not None else None
+        return await read_notification(self._core, tenant, identity)
 
     async def recall(self, tenant: str, identity: str) -> bool:
         """Take a notification back; idempotent. False when this tenant has none such.
@@ -329,11 +325,15 @@ def record_key(partition: int, tenant: str, identity: str) -> str:
     return f"{tag(partition)}/n/{tenant}/{identity}"
 
 
-async def with_receipts(core: Core, tenant: str, identity: str, raw: bytes) -> StoredNotification:
-    """A record as stored, and the receipts of its notification."""
-    stored = parse_record(identity, raw)
+async def read_notification(core: Core, tenant: str, identity: str) -> StoredNotification | None:
+    """A notification with its receipts, or None when this tenant has none such."""
     partition = partition_of_id(identity)
-    assert partition is not None  # noqa: S101 - the record was found by it
+    if partition is None or partition >= core.partitions:
+        return None
+    raw = await core.connection.call("GET", record_key(partition, tenant, identity))
+    if raw is None:
+        return None
+    stored = parse_record(identity, raw)
     log = log_of(core.keys, tenant, msgspec.json.decode(stored.to, type=Target))
     row = [f"n/{tenant}/{identity}", log.base if log else "", stored.position]
     ((delivered, seen, read),) = await core.run("receipts", partition, pack([row]))
