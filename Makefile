@@ -37,7 +37,8 @@ $(BIN)/python:
 
 # npm's cache makes the second time quick, on whatever clone.
 $(NODE_MODULES): $(BROWSER)/package.json $(BROWSER)/package-lock.json
-	@command -v npm >/dev/null || { echo "Node 20 or newer is needed, with npm" >&2; exit 1; }
+	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20)' || \
+		{ echo "Node 20 or newer is needed, with npm" >&2; exit 1; }
 	@echo "installing the tools of $(BROWSER)" >&2
 	@cd $(BROWSER) && npm ci --prefer-offline --no-audit --no-fund --loglevel=error >&2
 	@touch $@
@@ -45,9 +46,12 @@ $(NODE_MODULES): $(BROWSER)/package.json $(BROWSER)/package-lock.json
 run: .venv/.installed ## Everything on this machine, ready to send to; ARGS="--port 9000" passes options on
 	@exec $(BIN)/tidings-server dev $(ARGS)
 
-test: .venv/.developed $(NODE_MODULES) ## All tests; ARGS="tests/store -x" narrows them to some of Python's
-	$(if $(ARGS),,cd $(BROWSER) && PATH="$(CURDIR)/$(BIN):$$PATH" npm test)
+test: .venv/.developed $(if $(ARGS),,test-browser) ## All tests; ARGS="tests/store -x" narrows them to some of Python's
 	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-browser
+test-browser: .venv/.developed $(NODE_MODULES)
+	chromium="$$(tools/chromium)" && cd $(BROWSER) && CHROMIUM="$$chromium" PATH="$(CURDIR)/$(BIN):$$PATH" npm test
 
 browser: .venv/.developed browser-lint browser-built ## Check and build sdk/browser, and put it where the API serves it from
 	$(BIN)/python tools/browser_files.py

@@ -4,7 +4,7 @@ All of it runs in one event loop of the session, since a browser is started once
 """
 
 import os
-import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -17,6 +17,7 @@ from playwright.async_api import Browser, async_playwright
 from tests.browser.screen import Device
 from tests.support.sending import eventually
 from tests.support.stack import Stack, running_stack
+from tests.support.tree import ROOT
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -27,7 +28,6 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 NewDevice = Callable[..., Awaitable[Device]]
 
@@ -42,13 +42,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Where Chromium is. Without it the tests are skipped, but in CI they fail."""
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None and os.environ.get("CI"):
-        pytest.fail("there is no Chromium here: install Debian's package chromium")
-    if found is None:
-        pytest.skip("there is no Chromium here")
-    return found
+    """Where Chromium is, installed if need be. Without it tests are skipped, but in CI they fail."""
+    found = subprocess.run([ROOT / "tools/chromium"], capture_output=True, text=True, check=False)
+    if found.returncode:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(found.stderr)
+    return found.stdout.strip()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
