@@ -74,8 +74,16 @@ def _closing() -> Iterable[str]:
     for name, entry in vars(closing).items():
         if isinstance(entry, closing.CloseCode) and entry.reason:
             yield _doc(entry.reason) + _constant(name, entry.code)
-    table = {str(code): entry.verdict.name.lower() for code, entry in closing.CLOSE_CODES.items()}
-    yield f"export const VERDICTS: Readonly<Record<number, Verdict>> = {json.dumps(table)};"
+    by_range = {40: closing.Verdict.STAY_AWAY, 42: closing.Verdict.NOW}
+    table = {
+        str(code): entry.verdict.name.lower()
+        for code, entry in closing.CLOSE_CODES.items()
+        if entry.verdict is not by_range.get(code // 100, closing.Verdict.LATER)
+    }
+    yield (
+        _doc("Of codes whose range does not say it: 40xx stay away, 42xx come now, all others come later.")
+        + f"export const VERDICTS: Readonly<Record<number, Verdict>> = {json.dumps(table)};"
+    )
 
 
 def _interface(struct: type[Struct]) -> str:

@@ -456,7 +456,8 @@ export const TOO_BIG = 1009;
 /** restart */
 export const RESTART = 1012;
 
-export const VERDICTS: Readonly<Record<number, Verdict>> = {"4000": "stay_away", "4001": "stay_away", "4002": "stay_away", "4003": "stay_away", "4004": "stay_away", "4005": "stay_away", "4006": "stay_away", "4007": "stay_away", "4100": "later", "4101": "later", "4102": "later", "4103": "later", "4200": "refresh", "4201": "now", "1000": "stay_away", "1003": "stay_away", "1007": "stay_away", "1009": "stay_away", "1012": "later"};
+/** Of codes whose range does not say it: 40xx stay away, 42xx come now, all others come later. */
+export const VERDICTS: Readonly<Record<number, Verdict>> = {"4200": "refresh", "1000": "stay_away", "1003": "stay_away", "1007": "stay_away", "1009": "stay_away"};
 
 /** Codes of errors after which the same request may succeed later, unchanged. */
 export const RETRYABLE = ["body_timeout","idempotency_in_progress","internal_error","overloaded","quota_exceeded","rate_limited","storage_unavailable"];

@@ -29,11 +29,9 @@ const CAP = 30_000;
 const STABLE = 10_000;
 
 /** The verdict of any close code, known or not. */
-export function verdictOf(code: number | undefined): Verdict {
-  const known = VERDICTS[code ?? 0];
-  if (known) return known;
-  const range = Math.floor((code ?? 0) / 100);
-  return range === 40 ? "stay_away" : range === 42 ? "now" : "later";
+export function verdictOf(code = 0): Verdict {
+  const range = Math.floor(code / 100);
+  return VERDICTS[code] ?? (range === 40 ? "stay_away" : range === 42 ? "now" : "later");
 }
 
 /** Decides after each ending, and remembers how many there were in a row. */

@@ -3,7 +3,7 @@
 import { SUBPROTOCOL } from "../protocol.js";
 import { Backoff, type Ending } from "./backoff.js";
 import { Connection } from "./connection.js";
-import { TidingsError } from "./errors.js";
+import { isLoggedOut } from "./errors.js";
 import type { Session } from "./session.js";
 import type { Access, Tokens } from "./tokens.js";
 import type { Clock, Socket, SocketConstructor, StatusChange } from "./types.js";
@@ -119,7 +119,7 @@ export class Connector {
           const { token } = await tokens.get(true);
           if (turn === this.#turn) this.send(JSON.stringify({ type: "refresh", token }));
         } catch (error) {
-          if (turn === this.#turn && isFinal(error)) this.#give(error);
+          if (turn === this.#turn && isLoggedOut(error)) this.#give(error);
         }
       },
       seconds * REFRESH_AFTER * (1 + clock.random()) * 1_000,
@@ -152,7 +152,7 @@ export class Connector {
 
   #ended(ending: Ending): void {
     this.#connection = undefined;
-    if (isFinal(ending.error)) {
+    if (isLoggedOut(ending.error)) {
       this.#give(ending.error);
       return;
     }
@@ -183,8 +183,4 @@ export class Connector {
     this.#turn++;
     this.#options.changed({ status: "stopped", ...why });
   }
-}
-
-function isFinal(error: unknown): boolean {
-  return error instanceof TidingsError && error.code === "logged_out";
 }

@@ -14,3 +14,8 @@ export class TidingsError extends Error {
     this.status = status;
   }
 }
+
+/** Whether the application says that nobody is logged in: no use in trying again. */
+export function isLoggedOut(error: unknown): boolean {
+  return error instanceof TidingsError && error.code === "logged_out";
+}

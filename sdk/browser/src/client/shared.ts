@@ -7,7 +7,7 @@
 import type { ServerFrame } from "../protocol.js";
 import { Backoff } from "./backoff.js";
 import { Connector } from "./connector.js";
-import { TidingsError } from "./errors.js";
+import { isLoggedOut } from "./errors.js";
 import { watchPage } from "./page.js";
 import { Session } from "./session.js";
 import { defaultStorage } from "./storage.js";
@@ -234,8 +234,4 @@ export class SharedConnection {
 /** Where a gateway is expected that is reached beside the API, as behind one proxy. */
 function beside(url: string): string {
   return `${url.replace(/^http/, "ws").replace(/\/+$/, "")}/v1/realtime`;
-}
-
-function isLoggedOut(error: unknown): boolean {
-  return error instanceof TidingsError && error.code === "logged_out";
 }

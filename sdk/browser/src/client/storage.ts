@@ -7,24 +7,16 @@ const STORE = "resume";
 
 /** IndexedDB, or memory where there is none. Private windows may refuse it: that is passed over by the caller. */
 export function defaultStorage(): ResumeStorage {
-  if (typeof indexedDB === "undefined") return new MemoryStorage();
-  return new IndexedStorage();
+  return typeof indexedDB === "undefined" ? memoryStorage() : new IndexedStorage();
 }
 
-class MemoryStorage implements ResumeStorage {
-  readonly #points = new Map<string, ResumePoint>();
-
-  async get(key: string): Promise<ResumePoint | undefined> {
-    return this.#points.get(key);
-  }
-
-  async set(key: string, point: ResumePoint): Promise<void> {
-    this.#points.set(key, point);
-  }
-
-  async delete(key: string): Promise<void> {
-    this.#points.delete(key);
-  }
+function memoryStorage(): ResumeStorage {
+  const points = new Map<string, ResumePoint>();
+  return {
+    get: async (key) => points.get(key),
+    set: async (key, point) => void points.set(key, point),
+    delete: async (key) => void points.delete(key),
+  };
 }
 
 class IndexedStorage implements ResumeStorage {

@@ -46,6 +46,7 @@ export class Tidings implements Inbox {
   #listed: Positions | undefined;
   /** A gap of another epoch came: all that was listed is to be listed again. */
   #lost = false;
+  #missed: number | null | undefined;
 
   constructor(options: TidingsOptions) {
     this.#clock = options.clock ?? CLOCK;
@@ -62,7 +63,10 @@ export class Tidings implements Inbox {
         this.#show();
         if (missed || (first && this.#isStale(this.#session.point()?.positions ?? {}))) this.#reload();
       },
-      another: () => this.#ledger.clear(),
+      another: () => {
+        this.#ledger.clear();
+        this.#missed = undefined;
+      },
     });
     this.#marker = new Marker({
       clock: this.#clock,
@@ -84,6 +88,19 @@ export class Tidings implements Inbox {
   /** Whose inbox it is; undefined before the first connection. */
   get user(): string | undefined {
     return this.#session.user;
+  }
+
+  /**
+   * How many notifications are missing by the gaps that were told, also before anybody listened: null
+   * where nobody knows how many, undefined where nothing is missing.
+   */
+  get missed(): number | null | undefined {
+    return this.#missed;
+  }
+
+  /** The reader knows what is missing: `missed` begins anew. */
+  forgetMissed(): void {
+    this.#missed = undefined;
   }
 
   /** Whether this tab holds the connection: one of those that share it, so the one to play sounds. */
@@ -194,6 +211,9 @@ export class Tidings implements Inbox {
         });
         break;
       case "gap":
+        // Once the number is unknown it stays so.
+        this.#missed =
+          frame.missed === null || this.#missed === null ? null : (this.#missed ?? 0) + frame.missed;
         this.#events.emit("gap", frame);
         if (frame.reason === "epoch") {
           this.#ledger.clear();
@@ -204,6 +224,7 @@ export class Tidings implements Inbox {
         // There was a gap for each log; all of them together are one reason to list again.
         if (this.#lost) this.#reload();
         this.#lost = false;
+        if (frame.expired) this.#events.emit("expired", frame.expired);
         break;
       case "recalled":
         this.#ledger.remove(frame.id);

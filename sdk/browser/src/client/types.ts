@@ -1,10 +1,11 @@
 /** The client's public types. Data keeps the names that it has on the wire; see `../protocol.ts`. */
 
-import type { Counts, Gap, InboxItem, InboxPage, Marked, Recalled, State } from "../protocol.js";
+import type { Counts, Expired, Gap, InboxItem, InboxPage, Marked, Recalled, State } from "../protocol.js";
 
 export type {
   CategoryCounts,
   Counts,
+  Expired,
   Gap,
   Marked,
   Notification,
@@ -62,6 +63,8 @@ export interface Events {
   recalled: Recalled;
   /** Something is missing; with the reason `epoch` also everything that was listed. */
   gap: Gap;
+  /** What ended by its own expiry while this client was away: no loss, and no longer in the inbox. */
+  expired: Expired;
   status: StatusChange;
 }
 
@@ -159,6 +162,11 @@ export interface Inbox {
   /** The newest counts, with marks that are not answered yet; undefined before the first. */
   readonly counts: Counts | undefined;
   readonly user: string | undefined;
+  /**
+   * How many notifications are missing by the gaps that were told, also before anybody listened: null
+   * where nobody knows how many, undefined where nothing is missing.
+   */
+  readonly missed: number | null | undefined;
   /** True on exactly one of the tabs that share a connection: the one to play sounds. */
   readonly leads: boolean;
   connect(): void;
@@ -167,4 +175,6 @@ export interface Inbox {
   on<Name extends keyof Events>(event: Name, handler: (value: Events[Name]) => void): () => void;
   list(query?: ListQuery): Promise<Page>;
   mark(state: State, what: Marking): Promise<Marked>;
+  /** The reader knows what is missing: `missed` begins anew. */
+  forgetMissed(): void;
 }

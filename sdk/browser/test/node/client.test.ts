@@ -1,15 +1,10 @@
 import { afterEach, describe, expect, inject, test } from "vitest";
 import { WebSocket } from "ws";
 import { CLOCK } from "../../src/client/clock.js";
-import type {
-  ResumePoint,
-  ResumeStorage,
-  SocketConstructor,
-  Tidings,
-  TidingsOptions,
-} from "../../src/client/index.js";
+import type { ResumeStorage, SocketConstructor, Tidings, TidingsOptions } from "../../src/client/index.js";
 import { client, Recorder, reaches } from "../support/client.js";
 import { Application, Server } from "../support/server.js";
+import { Kept } from "../support/storage.js";
 
 const application = new Application(inject("ready"));
 const open = new Set<Tidings>();
@@ -25,22 +20,6 @@ afterEach(async () => {
   await Promise.all([...open].map((tidings) => tidings.close()));
   open.clear();
 });
-
-class Kept implements ResumeStorage {
-  readonly points = new Map<string, ResumePoint>();
-
-  async get(key: string): Promise<ResumePoint | undefined> {
-    return this.points.get(key);
-  }
-
-  async set(key: string, point: ResumePoint): Promise<void> {
-    this.points.set(key, point);
-  }
-
-  async delete(key: string): Promise<void> {
-    this.points.delete(key);
-  }
-}
 
 describe("notifications", () => {
   test("arrive while connected, and count", async () => {

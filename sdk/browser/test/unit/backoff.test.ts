@@ -6,14 +6,12 @@ const always = (chance: number) => new Backoff(() => chance);
 
 describe("a verdict", () => {
   test.each([
-    [1000, "stay_away"],
-    [1012, "later"],
-    [4003, "stay_away"],
-    [4103, "later"],
-    [4200, "refresh"],
-    [4201, "now"],
-  ])("of %i is %s", (code, verdict) => {
-    expect(verdictOf(code)).toBe(verdict);
+    ["stay_away", [1000, 1003, 1007, 1009, 4000, 4001, 4002, 4003, 4004, 4005, 4006, 4007]],
+    ["later", [1012, 4100, 4101, 4102, 4103]],
+    ["refresh", [4200]],
+    ["now", [4201]],
+  ])("is %s of the codes %j", (verdict, codes) => {
+    for (const code of codes) expect(verdictOf(code)).toBe(verdict);
   });
 
   test.each([

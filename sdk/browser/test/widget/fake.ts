@@ -37,6 +37,7 @@ export function notification(minutes: number, fields: Partial<Notification>): It
 export class FakeInbox implements Inbox {
   status: Status = "connected";
   user = "ana";
+  missed: number | null | undefined;
   leads = true;
   /** What `list` does instead of answering. */
   mode: "answers" | "hangs" | "fails" = "answers";
@@ -49,6 +50,7 @@ export class FakeInbox implements Inbox {
     state: new Set(),
     recalled: new Set(),
     gap: new Set(),
+    expired: new Set(),
     status: new Set(),
   };
 
@@ -69,6 +71,10 @@ export class FakeInbox implements Inbox {
   }
 
   connect(): void {}
+
+  forgetMissed(): void {
+    this.missed = undefined;
+  }
 
   async close(): Promise<void> {}
 

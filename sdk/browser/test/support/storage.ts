@@ -1,0 +1,18 @@
+import type { ResumePoint, ResumeStorage } from "../../src/client/index.js";
+
+/** What a browser keeps between visits, for several clients in turn. */
+export class Kept implements ResumeStorage {
+  readonly points = new Map<string, ResumePoint>();
+
+  async get(key: string): Promise<ResumePoint | undefined> {
+    return this.points.get(key);
+  }
+
+  async set(key: string, point: ResumePoint): Promise<void> {
+    this.points.set(key, point);
+  }
+
+  async delete(key: string): Promise<void> {
+    this.points.delete(key);
+  }
+}
