@@ -12,8 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Playwright, async_playwright
 
+from tests.browser.desktop import desktop
 from tests.browser.screen import Device
 from tests.support.sending import eventually
 from tests.support.stack import Stack, running_stack
@@ -50,12 +51,18 @@ def chromium() -> str:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser(chromium: str) -> AsyncIterator[Browser]:
-    """A running browser with nothing in it."""
+async def playwright() -> AsyncIterator[Playwright]:
+    """What drives browsers."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
-        yield browser
-        await browser.close()
+        yield playwright
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(playwright: Playwright, chromium: str) -> AsyncIterator[Browser]:
+    """A running browser with nothing in it; all of its tabs count as in sight."""
+    browser = await playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+    yield browser
+    await browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +73,8 @@ def dev(short_directory: Path) -> Iterator[Stack]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def device(browser: Browser, dev: Stack) -> AsyncIterator[NewDevice]:
-    """Opens devices, each a browser of its own. What goes wrong on a page fails the test.
-
-    Nobody has got anything before.
-    """
-    devices: list[Device] = []
+async def inboxes(dev: Stack) -> None:
+    """Nobody has got anything before."""
     headers = {"authorization": f"Bearer {dev.token('tests', 'users')}"}
     async with httpx.AsyncClient(base_url=dev.api, headers=headers, trust_env=False, timeout=30) as api:
         for user in ("ana", "bob"):
@@ -82,6 +85,12 @@ async def device(browser: Browser, dev: Stack) -> AsyncIterator[NewDevice]:
             # After the death of a gateway it is 503 for a moment.
             await eventually(erased, expected=200)
 
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def device(browser: Browser, dev: Stack, inboxes: None) -> AsyncIterator[NewDevice]:
+    """Opens devices, each a browser of its own. What goes wrong on a page fails the test."""
+    devices: list[Device] = []
+
     async def open_device(**options: object) -> Device:
         devices.append(await Device.open(browser, dev, **options))
         return devices[-1]
@@ -90,3 +99,12 @@ async def device(browser: Browser, dev: Stack) -> AsyncIterator[NewDevice]:
     for each in devices:
         await each.close()
     assert [fault for each in devices for fault in each.faults] == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def laptop(playwright: Playwright, chromium: str, dev: Stack, inboxes: None) -> AsyncIterator[Device]:
+    """A device whose tabs are out of sight unless they are in front, and can be frozen then."""
+    async with desktop(playwright, chromium, ARGUMENTS) as context:
+        device = await Device.around(context, dev)
+        yield device
+    assert device.faults == []

@@ -13,7 +13,32 @@ from tests.support.stack import Stack
 PATIENCE_MS = 15_000
 CLIENT = "document.getElementById('inbox')?.client"
 
+# The browser tells of some refusals on no console: those of a frame that is gone, and reports alone.
+REFUSALS = """addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI, sample }) =>
+  console.error(`refused by policy: ${effectiveDirective} ${blockedURI} ${sample}`))"""
+
 expect.set_options(timeout=PATIENCE_MS)
+
+# Reads the list as somebody who scrolls down to its end: the places and titles of the rows that were seen.
+SCROLL = """async () => {
+  const list = document.querySelector("tidings-inbox").shadowRoot.querySelector("[part~=list]");
+  const scroller = list.parentElement;
+  const seen = new Map();
+  let whole = -1;
+  scroller.scrollTop = 0;
+  while (seen.size !== whole) {
+    await new Promise(requestAnimationFrame);
+    for (const row of list.querySelectorAll("[part~=item]")) {
+      seen.set(Number(row.ariaPosInSet), row.querySelector("[part~=item-title]").textContent);
+      whole = Number(row.ariaSetSize);
+    }
+    const { scrollTop, clientHeight, scrollHeight } = scroller;
+    const ended = scrollTop + clientHeight >= scrollHeight - 1;
+    if (ended && whole >= 0 && seen.size !== whole) throw new Error(`${seen.size} rows of ${whole}`);
+    scroller.scrollTop += clientHeight / 2;
+  }
+  return [...seen].sort(([one], [other]) => one - other);
+}"""
 
 
 class Device:
@@ -30,18 +55,29 @@ class Device:
     @classmethod
     async def open(cls, browser: Browser, dev: Stack, **options: Any) -> Self:
         """A new one, with nothing stored."""
-        device = cls(await browser.new_context(**options), dev)
-        device.context.on("weberror", lambda error: device.faults.append(str(error.error)))
-        device.context.on("console", lambda told: device._told(told.type, told.text))
+        return await cls.around(await browser.new_context(**options), dev)
+
+    @classmethod
+    async def around(cls, context: BrowserContext, dev: Stack) -> Self:
+        """One that is a browser's context."""
+        device = cls(context, dev)
+        context.on("weberror", lambda error: device.faults.append(str(error.error)))
+        context.on("console", lambda told: device._told(told.type, told.text))
+        await context.add_init_script(REFUSALS)
         return device
 
     def _told(self, kind: str, text: str) -> None:
         if kind == "error" and not text.startswith(("Failed to load resource", "WebSocket connection to")):
             self.faults.append(text)
 
-    async def tab(self, user: str) -> "Tab":
-        """A tab with the page of a user, connected or sharing the connection of another tab."""
+    async def tab(self, user: str, first: str = "") -> "Tab":
+        """A tab with the page of a user, connected or sharing the connection of another tab.
+
+        `first` is a script that runs there before those of the page.
+        """
         page = await self.context.new_page()
+        if first:
+            await page.add_init_script(first)
         tab = Tab(page)
         await page.goto(f"{self._dev.api}/demo/users/{user}")
         await tab.reaches("connected")
@@ -95,8 +131,19 @@ class Tab:
         titles: list[str] = await self.page.evaluate("arrived")
         return titles
 
+    async def listed(self) -> list[str]:
+        """The titles of the whole list from its top to its end, with nothing between them left out."""
+        async with asyncio.timeout(PATIENCE_MS / 1000):
+            rows: list[tuple[int, str]] = await self.page.evaluate(SCROLL)
+        assert [place for place, _ in rows] == list(range(1, len(rows) + 1))
+        return [title for _, title in rows]
+
     async def freeze(self) -> CDPSession:
-        """Put the tab to sleep, as browsers do with one that is long out of sight; `thaw` wakes it."""
+        """Put the tab to sleep, as browsers do with one that is long out of sight; `thaw` wakes it.
+
+        It has to be out of sight, else the browser leaves it awake without a word.
+        """
+        await self.until("document.hidden")
         session = await self.page.context.new_cdp_session(self.page)
         await session.send("Page.setWebLifecycleState", {"state": "frozen"})
         return session
