@@ -167,13 +167,22 @@ class Sender:
 
     def send_all(self, items: Sequence[dict[str, Any]]) -> list[str]:
         """The same with all that a notification may have."""
+        results = self._post("/v1/notifications/batch", {"notifications": items})["results"]
+        return [result["id"] for result in results]
+
+    def send_one(self, title: str, **to: Any) -> str:
+        """A request for this one alone; its id."""
+        return str(self._post("/v1/notifications", {"to": to, "title": title})["id"])
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         token = self._dev.token("sender", "send")
         answer = httpx.post(
-            f"{self._dev.api}/v1/notifications/batch",
-            json={"notifications": items},
+            f"{self._dev.api}{path}",
+            json=body,
             headers={"authorization": f"Bearer {token}", "idempotency-key": str(uuid.uuid4())},
             timeout=30,
             trust_env=False,
         )
         assert answer.status_code == 202, answer.text
-        return [result["id"] for result in answer.json()["results"]]
+        told: dict[str, Any] = answer.json()
+        return told

@@ -1,0 +1,129 @@
+"""Any number of tabs of a person are one: one connection, one sound, the same badge."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.application import connections, stored
+from tests.browser.screen import CLIENT, Device, Sender, Tab, thaw
+from tests.support.sending import eventually
+from tests.support.stack import Stack
+
+TABS = 10
+TAKEOVER_MS = 1_000
+
+# Counts the notes that are played; two of them are one sound.
+EARS = """globalThis.notes = 0;
+globalThis.AudioContext = class extends AudioContext {
+  createOscillator() {
+    notes += 1;
+    return super.createOscillator();
+  }
+};"""
+
+# Resolves with the time at which this tab leads, connected. By events: timers out of sight are slow.
+LEADS = f"""() => new Promise((done) => {{
+  const client = {CLIENT};
+  const look = () => {{ if (client.leads && client.status === "connected") done(Date.now()); }};
+  client.on("status", look);
+  look();
+}})"""
+
+
+async def test_ten_tabs_are_one(laptop: Device, dev: Stack) -> None:
+    """Ten tabs hold one connection, one of them leads and plays the sound, and all show the same badge."""
+    tabs = [await laptop.tab("ana", EARS) for _ in range(TABS)]
+    for tab in tabs:
+        await tab.page.bring_to_front()
+        await tab.inbox.evaluate("each => each.toggleAttribute('sound', true)")
+        # Browsers let nothing sound on a page that nobody has touched.
+        await tab.page.get_by_role("heading", level=1).click()
+    await eventually(lambda: connections(dev, "ana"), expected=1)
+    for number in range(1, 4):
+        Sender(dev).send(f"Number {number}", users=["ana"])
+        for tab in tabs:
+            await expect(tab.badge).to_have_text(str(number))
+
+        async def notes() -> int:
+            return sum([int(await tab.page.evaluate("notes")) for tab in tabs])
+
+        # One that sounds twice has done so by the next number.
+        await eventually(notes, expected=2 * number)
+    assert sum([bool(await tab.page.evaluate(f"{CLIENT}.leads")) for tab in tabs]) == 1
+    assert await connections(dev, "ana") == 1
+
+
+async def closes(leader: Tab) -> None:
+    """The tab is closed."""
+    await leader.page.close()
+
+
+async def crashes(leader: Tab) -> None:
+    """The process of the tab dies."""
+    session = await leader.page.context.new_cdp_session(leader.page)
+    async with leader.page.expect_event("crash"):
+        dying = asyncio.ensure_future(session.send("Page.crash"))
+    dying.cancel()
+
+
+async def hangs(leader: Tab) -> None:
+    """The tab has no turn of its event loop for three seconds."""
+    await leader.page.evaluate(
+        """() => { setTimeout(() => { const end = Date.now() + 3_000; while (Date.now() < end); }); }"""
+    )
+
+
+@pytest.mark.parametrize("goes", [closes, crashes, hangs])
+async def test_another_tab_takes_over(
+    laptop: Device, dev: Stack, goes: Callable[[Tab], Awaitable[None]]
+) -> None:
+    """Within a second another tab holds the connection, and on none of those left is anything missing."""
+    leader, *others = [await laptop.tab("ana") for _ in range(4)]
+    assert await leader.page.evaluate(f"{CLIENT}.leads")
+    for tab in others:
+        await tab.record()
+    watching = [asyncio.ensure_future(tab.page.evaluate(LEADS)) for tab in others]
+    Sender(dev).send("Before", users=["ana"])
+    for tab in others:
+        await expect(tab.badge).to_have_text("1")
+    began: float = await others[0].page.evaluate("Date.now()")
+    await goes(leader)
+    titles = [f"Meanwhile {n}" for n in range(5)]
+    for title in titles:
+        Sender(dev).send(title, users=["ana"])
+    (first, *_), waiting = await asyncio.wait(watching, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+    assert first.result() - began < TAKEOVER_MS
+    for each in waiting:
+        each.cancel()
+    for tab in others:
+        await expect(tab.badge).to_have_text("6")
+        assert await tab.page.evaluate("arrived") == ["Before", *titles]
+    await eventually(lambda: connections(dev, "ana"), expected=1)
+
+
+async def test_a_leader_that_was_put_to_sleep(laptop: Device, dev: Stack) -> None:
+    """Another tab takes over at once; the sleeper follows it when it wakes, and shows the same."""
+    sleeper, awake = [await laptop.tab("ana") for _ in range(2)]
+    await awake.record()
+    assert await sleeper.page.evaluate(f"{CLIENT}.leads")
+    watching = asyncio.ensure_future(awake.page.evaluate(LEADS))
+    began: float = await awake.page.evaluate("Date.now()")
+    sleeping = await sleeper.freeze()
+    Sender(dev).send("While it slept", users=["ana"])
+    async with asyncio.timeout(10):
+        assert await watching - began < TAKEOVER_MS
+    assert await awake.arrived(1) == ["While it slept"]
+    await stored(dev, "ana", 1)
+    await thaw(sleeping)
+    await expect(sleeper.badge).to_have_text("1")
+    await sleeper.page.bring_to_front()
+    await sleeper.look()
+    assert await sleeper.listed() == ["While it slept"]
+    Sender(dev).send("And on", users=["ana"])
+    for tab in (sleeper, awake):
+        await expect(tab.badge).to_have_text("2")
+    await expect(sleeper.titles).to_have_text(["And on", "While it slept"])
+    assert await awake.page.evaluate("arrived") == ["While it slept", "And on"]
+    await eventually(lambda: connections(dev, "ana"), expected=1)
