@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop browser run test check lint types format schemas constraints acceptance chaos soak bench clean
+.PHONY: help install develop browser pictures run test check lint types format schemas constraints acceptance chaos soak bench clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +55,9 @@ test-browser: .venv/.developed $(NODE_MODULES)
 
 browser: .venv/.developed browser-lint browser-built ## Check and build sdk/browser, and put it where the API serves it from
 	$(BIN)/python tools/browser_files.py
+
+pictures: .venv/.developed ## Take the pictures of the documentation anew, of the real server in a real browser
+	PICTURES=docs/images $(BIN)/python -m pytest tests/browser/test_pictures.py
 
 check: lint types schemas-fresh constraints-fresh browser-lint browser-fresh ## Everything that can be said without running it
 

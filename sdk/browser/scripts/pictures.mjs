@@ -1,16 +1,15 @@
-/** Takes the pictures of the documentation, or with a folder as argument of every state. */
+/** Takes a picture of the widget in every state, or in those named: `node scripts/pictures.mjs FOLDER [NAME ...]`. */
 import { start } from "../test/widget/harness.mjs";
 
-const DOCS = new URL("../../../docs/images/", import.meta.url).pathname;
 const DESK = { width: 760, height: 680 };
 const PHONE = { width: 390, height: 780 };
 const SHOTS = [
-  { name: "inbox-light", docs: true },
-  { name: "inbox-dark", docs: true, dark: true },
-  { name: "inbox-rtl", docs: true, query: "state=arabic&lang=ar" },
-  { name: "inbox-phone", docs: true, size: PHONE, touch: true },
-  { name: "inbox-page", docs: true, query: "mode=page", closed: true, size: { width: 1000, height: 680 } },
-  { name: "toasts", docs: true, query: "toasts", closed: true, toasts: true },
+  { name: "inbox-light" },
+  { name: "inbox-dark", dark: true },
+  { name: "inbox-rtl", query: "state=arabic&lang=ar" },
+  { name: "inbox-phone", size: PHONE, touch: true },
+  { name: "inbox-page", query: "mode=page", closed: true, size: { width: 1000, height: 680 } },
+  { name: "toasts", query: "toasts", closed: true, toasts: true },
   { name: "bell", closed: true },
   { name: "toasts-dark", query: "toasts", closed: true, toasts: true, dark: true },
   { name: "narrow", query: "mode=page&width=280", closed: true },
@@ -36,11 +35,10 @@ const SHOTS = [
 ];
 
 const [folder, ...only] = process.argv.slice(2);
+if (!folder) throw new Error("Name a folder for the pictures.");
 const { url, browser, stop } = await start();
 try {
-  for (const shot of SHOTS.filter(({ name, docs }) =>
-    folder ? !only.length || only.includes(name) : docs,
-  )) {
+  for (const shot of SHOTS.filter(({ name }) => !only.length || only.includes(name))) {
     const page = await browser.newPage({
       viewport: shot.size ?? DESK,
       colorScheme: shot.dark ? "dark" : "light",
@@ -94,7 +92,7 @@ try {
       ),
     );
     await page.waitForTimeout(350);
-    await page.screenshot({ path: `${folder ?? DOCS}/${shot.name}.png` });
+    await page.screenshot({ path: `${folder}/${shot.name}.png` });
     await page.close();
   }
 } finally {

@@ -12,10 +12,10 @@ const EXAMPLES = {
     title: "On its way",
     body: "Parcel 4711 arrives tomorrow between 9 and 11.",
     category: "orders",
-    buttons: true,
+    button: "Track",
   },
-  Mention: {
-    title: "Bea mentioned you",
+  Comment: {
+    title: "New comment on your report",
     body: "“Could you look at the figures before noon?”",
     category: "comments",
   },
@@ -29,20 +29,21 @@ const EXAMPLES = {
     body: "Three of ten in the last minute. The team on call has been paged.",
     category: "alarms",
     urgent: true,
-    buttons: true,
+    button: "Open dashboard",
   },
 };
 
 const FORM = document.getElementById("composer");
 const { to, title, body, urgent, buttons } = FORM.elements;
 let category = "";
+let button = "Open";
 
 for (const [name, example] of Object.entries(EXAMPLES)) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = name;
-  button.addEventListener("click", () => fill(example));
-  FORM.querySelector(".presets").append(button);
+  const preset = document.createElement("button");
+  preset.type = "button";
+  preset.textContent = name;
+  preset.addEventListener("click", () => fill(example));
+  FORM.querySelector(".presets").append(preset);
 }
 fill(EXAMPLES.Parcel);
 
@@ -50,7 +51,8 @@ function fill(example) {
   title.value = example.title;
   body.value = example.body;
   urgent.checked = Boolean(example.urgent);
-  buttons.checked = Boolean(example.buttons);
+  buttons.checked = Boolean(example.button);
+  button = example.button ?? "Open";
   category = example.category;
   FORM.dispatchEvent(new Event("input", { bubbles: true }));
 }
@@ -64,8 +66,8 @@ export function notification() {
     ...(body.value && { body: body.value }),
     ...(urgent.checked && { priority: "urgent" }),
     ...(buttons.checked && {
-      link: "https://shop.example/o/4711",
-      actions: [{ id: "track", label: "Track", link: "https://shop.example/t/4711" }],
+      link: "https://shop.example/4711",
+      actions: [{ id: "open", label: button, link: "https://shop.example/4711" }],
     }),
   };
 }
