@@ -16,6 +16,7 @@ FILES: Final = {
     "widget.js": "tidings.js",
     "widget.mjs": "widget.mjs",
     "parts.mjs": "parts.mjs",
+    "toasts.mjs": "toasts.mjs",
     "tidings.mjs": "tidings.mjs",
 }
 

@@ -12,7 +12,7 @@ from tidings_api.authorisation import PUBLIC
 from tidings_api.conditional import Conditional, provide_condition
 
 # Both in one, each as a module, and what the widget loads when it is opened.
-FILES: Final = (WIDGET, "widget.mjs", "parts.mjs", "tidings.mjs")
+FILES: Final = (WIDGET, "widget.mjs", "parts.mjs", "toasts.mjs", "tidings.mjs")
 
 Version = Annotated[str | None, QueryParameter(name="v", description="The version that the page names.")]
 

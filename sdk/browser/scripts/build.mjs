@@ -3,8 +3,8 @@
  * script.
  *
  * The widget and the React wrapper import the client as `./tidings.mjs`, so that a page which uses
- * several of them loads it once. What the widget does without until somebody opens it is `parts.mjs`,
- * which lies beside the others.
+ * several of them loads it once. What the widget does without until somebody opens it is `parts.mjs`, and
+ * until there is a toast `toasts.mjs`, which lie beside the others.
  */
 import { createHash } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
@@ -27,13 +27,14 @@ const MODULES = {
   "client/index.js": "./tidings.mjs",
   "widget/index.js": "./widget.mjs",
   "parts.js": "./parts.mjs",
+  "stack.js": "./toasts.mjs",
 };
 
 /** Imports of another entry go to the module that is built from it. */
 const entries = {
   name: "entries",
   setup({ onResolve }) {
-    onResolve({ filter: /\/(client\/index|widget\/index|parts)\.js$/ }, ({ path }) => {
+    onResolve({ filter: /\/(client\/index|widget\/index|parts|stack)\.js$/ }, ({ path }) => {
       const [, module] = Object.entries(MODULES).find(([end]) => path.endsWith(end));
       return { path: module, external: true };
     });
@@ -58,6 +59,7 @@ await build({
     { in: "src/client/index.ts", out: "tidings" },
     { in: "src/widget/index.ts", out: "widget" },
     { in: "src/widget/parts.ts", out: "parts" },
+    { in: "src/widget/stack.ts", out: "toasts" },
     { in: "src/react/index.tsx", out: "react" },
   ],
   outdir: "dist",
@@ -65,13 +67,19 @@ await build({
   external: ["react", "react/jsx-runtime"],
   plugins: [entries, styles],
 });
-const parts = await readFile(new URL("../dist/parts.mjs", import.meta.url));
+
+/** A built module's hash, as text to put into a script. */
+async function version(name) {
+  const module = await readFile(new URL(`../dist/${name}`, import.meta.url));
+  return JSON.stringify(createHash("sha256").update(module).digest("hex").slice(0, 12));
+}
+
 await build({
   ...common,
   format: "iife",
   globalName: "tidings",
   entryPoints: ["src/script.ts"],
   outfile: "dist/tidings.js",
-  define: { PARTS_VERSION: JSON.stringify(createHash("sha256").update(parts).digest("hex").slice(0, 12)) },
+  define: { PARTS_VERSION: await version("parts.mjs"), STACK_VERSION: await version("toasts.mjs") },
   plugins: [besideTheScript, styles],
 });

@@ -5,6 +5,8 @@ import {
   type CSSProperties,
   createContext,
   createElement,
+  type DetailedHTMLProps,
+  type HTMLAttributes,
   type ReactNode,
   useContext,
   useEffect,
@@ -16,8 +18,56 @@ import {
 import { Tidings } from "../client/index.js";
 import type { Inbox as Client, State, TidingsOptions } from "../client/types.js";
 import "../widget/index.js";
-import type { Filter, Messages, OpenDetail, Snapshot, TidingsInbox } from "../widget/index.js";
+import type {
+  Filter,
+  Messages,
+  OpenDetail,
+  Snapshot,
+  TidingsElement,
+  TidingsInbox,
+  TidingsToasts,
+} from "../widget/index.js";
 import { Feed } from "../widget/parts.js";
+
+/** What both elements take in TSX, as attributes and as properties. */
+interface ElementProps<Element extends TidingsElement>
+  extends DetailedHTMLProps<HTMLAttributes<Element>, Element> {
+  readonly url?: string;
+  readonly "token-url"?: string;
+  readonly "realtime-url"?: string;
+  readonly theme?: "light" | "dark";
+  readonly sound?: boolean;
+  readonly client?: Client;
+  readonly messages?: Partial<Messages>;
+  readonly "ontidings-open"?: (event: CustomEvent<OpenDetail>) => void;
+}
+
+/** `<tidings-inbox>` and `<tidings-toasts>` in TSX, from React 19 on. */
+declare module "react" {
+  namespace JSX {
+    interface IntrinsicElements {
+      "tidings-inbox": ElementProps<TidingsInbox> & {
+        readonly mode?: "page";
+        readonly badge?: "unread" | "unseen";
+        readonly toasts?: boolean;
+        readonly "title-badge"?: boolean;
+      };
+      "tidings-toasts": ElementProps<TidingsToasts> & { readonly position?: "top" };
+    }
+  }
+}
+
+/** What is shown before there is anything: on a server, and where its page comes to life. */
+const BLANK: Snapshot = {
+  filter: "all",
+  items: [],
+  phase: "loading",
+  more: false,
+  stuck: false,
+  missed: undefined,
+  counts: undefined,
+  status: "idle",
+};
 
 const Context = createContext<Client | undefined>(undefined);
 
@@ -52,12 +102,15 @@ export interface LiveInbox extends Snapshot {
   reload(): Promise<void>;
   mark(state: State, ids: readonly string[]): void;
   markAllRead(): void;
+  /** The reader knows what is missing: `missed` begins anew. */
+  dismissMissed(): void;
 }
 
 /** The inbox, live: it renders anew at most once a frame, however much comes in. */
 export function useInbox(filter: Filter = "all"): LiveInbox {
   const client = useTidings();
-  const feed = useMemo(() => new Feed(client), [client]);
+  const [first] = useState(filter);
+  const feed = useMemo(() => new Feed(client, first), [client, first]);
   const { subscribe, read, ...actions } = useMemo(
     () => ({
       subscribe: feed.subscribe.bind(feed),
@@ -67,10 +120,11 @@ export function useInbox(filter: Filter = "all"): LiveInbox {
       reload: feed.reload.bind(feed),
       mark: feed.mark.bind(feed),
       markAllRead: feed.markAllRead.bind(feed),
+      dismissMissed: feed.dismissMissed.bind(feed),
     }),
     [feed],
   );
-  const snapshot = useSyncExternalStore(subscribe, read, read);
+  const snapshot = useSyncExternalStore(subscribe, read, () => BLANK);
   useEffect(() => feed.show(filter), [feed, filter]);
   return { ...snapshot, ...actions };
 }

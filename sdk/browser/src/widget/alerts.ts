@@ -6,9 +6,6 @@ import type { Words } from "./element.js";
 import { hasLeft } from "./leaving.js";
 import { shown } from "./text.js";
 
-/** The lists that are open on this page: what a reader sees come in there needs no toast. */
-export const openLists = new Set<object>();
-
 /** Ids that were told already: several elements of a page hear of the same notification. */
 const told = new Set<string>();
 const TOLD_AT_MOST = 500;
@@ -49,8 +46,12 @@ export class Speaker {
     this.#timer ||= window.setTimeout(() => this.#speak(), GATHER);
   }
 
-  stop(): void {
+  /** Says nothing of what came so far, and leaves nothing of it behind. */
+  hush(): void {
     clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#waiting = [];
+    this.#calm.textContent = this.#urgent.textContent = "";
   }
 
   #speak(): void {

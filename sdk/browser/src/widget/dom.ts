@@ -4,16 +4,17 @@ type Value = string | number | boolean | undefined | ((event: Event) => void);
 type Child = Node | string | undefined;
 
 /**
- * An element with attributes and children. `true` sets an empty attribute, `false` and `undefined` none;
- * a function listens to the event of that name.
+ * An element with attributes and children. A word alone is its class and its part. `true` sets an empty
+ * attribute, `false` and `undefined` none; a function listens to the event of that name.
  */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
-  attributes: Readonly<Record<string, Value>> = {},
+  attributes: Readonly<Record<string, Value>> | string = {},
   ...children: Child[]
 ): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
+  const named = typeof attributes === "string" ? { class: attributes, part: attributes } : attributes;
+  for (const [name, value] of Object.entries(named)) {
     if (typeof value === "function") element.addEventListener(name, value);
     else if (value !== false && value !== undefined)
       element.setAttribute(name, value === true ? "" : String(value));
@@ -32,6 +33,12 @@ export function tool(name: string, label: string, shape: string, click: () => vo
   const made = button(`tool ${name}`, click, icon(shape));
   made.ariaLabel = made.title = label;
   return made;
+}
+
+/** Tells when the pointer or focus comes to an element, and when it goes. */
+export function whileOn(element: HTMLElement, run: (on: boolean) => void): void {
+  for (const name of ["pointerenter", "focusin"]) element.addEventListener(name, () => run(true));
+  for (const name of ["pointerleave", "focusout"]) element.addEventListener(name, () => run(false));
 }
 
 /** Icons are lines in a square of 24: path data. */

@@ -2,8 +2,7 @@
 
 import { Tidings } from "../client/index.js";
 import type { Inbox, Item } from "../client/types.js";
-import { load } from "./load.js";
-import { isRightToLeft, learn, type MessageKey, type Messages, speaks, textOf } from "./messages.js";
+import { isRightToLeft, type MessageKey, type Messages, speaks, textOf } from "./messages.js";
 import tokens from "./tokens.css";
 
 /** Somebody opened a notification or one of its actions. Cancel it to keep a link from being followed. */
@@ -19,7 +18,8 @@ const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 /** The language of an element, for what is in it. */
 export interface Words {
   readonly language: string;
-  say(key: MessageKey): string;
+  /** The text of the first key that has one; the page's own go before those of the language. */
+  say(...keys: MessageKey[]): string;
 }
 
 const sheets = new Map<string, CSSStyleSheet>();
@@ -88,8 +88,9 @@ export abstract class TidingsElement extends Base implements Words {
     this.#restart();
   }
 
-  say(key: MessageKey): string {
-    return this.#messages[key] ?? textOf(this.language, key);
+  say(...keys: MessageKey[]): string {
+    const own = keys.map((key) => this.#messages[key]).find((text) => text !== undefined);
+    return own ?? keys.map((key) => textOf(this.language, key)).find(Boolean) ?? "";
   }
 
   connectedCallback(): void {
@@ -106,13 +107,6 @@ export abstract class TidingsElement extends Base implements Words {
     if (before !== after) this.#restart();
   }
 
-  /** Loads what the element does without at first, with its texts. */
-  protected async parts(): ReturnType<typeof load> {
-    const parts = await load();
-    learn(parts.texts);
-    return parts;
-  }
-
   /** Builds the element's content for a client; what `until` is given runs when that ends. */
   protected abstract begin(client: Inbox): void;
 
@@ -120,10 +114,14 @@ export abstract class TidingsElement extends Base implements Words {
     this.#stops.push(stop);
   }
 
-  /** Reports that something was opened, marks it as read, and follows no link where the page said no. */
-  protected opened(client: Inbox, item: Item, event: Event, action?: string): void {
+  /**
+   * Reports that something was opened, marks it as read, and follows no link where the page said no. A link
+   * that opens beside this page, by a key or the middle button, is the browser's: the page is not asked.
+   */
+  protected opened(client: Inbox, item: Item, event: MouseEvent, action?: string): void {
     const { id } = item.notification;
     if (item.read_at === null) client.mark("read", { ids: [id] }).catch(() => undefined);
+    if (opensBeside(event)) return;
     const detail: OpenDetail = { item, action };
     const report = new CustomEvent("tidings-open", {
       detail,
@@ -207,6 +205,12 @@ export abstract class TidingsElement extends Base implements Words {
     this.#key = key;
     return entry.client;
   }
+}
+
+/** Whether a click on a link leaves this page as it is. */
+export function opensBeside(event: MouseEvent): boolean {
+  const { button, metaKey, ctrlKey, shiftKey, altKey, currentTarget } = event;
+  return currentTarget instanceof HTMLAnchorElement && (!!button || metaKey || ctrlKey || shiftKey || altKey);
 }
 
 function isTag(language: string): boolean {

@@ -3,7 +3,6 @@
 import type {
   Arrival,
   Counts,
-  Gap,
   Inbox,
   Item,
   ListQuery,
@@ -28,14 +27,17 @@ export interface Snapshot {
   readonly status: Status;
   /** The next page could not be had: `loadMore` asks again. */
   readonly stuck: boolean;
-  /** Something that this client missed can't be had any more. */
-  readonly missed: boolean;
+  /** How many can't be had any more, until `dismissMissed`: null where nobody knows, undefined for none. */
+  readonly missed: number | null | undefined;
 }
 
 const PAGE = 50;
 /** Of what arrives while the list stands at its head this much is kept, and the rest paged in again. */
 const KEPT = 200;
 const KEPT_AT_MOST = 1_000;
+
+/** The longest that a timer of a browser can be. */
+const LONGEST = 2 ** 31 - 1;
 
 /**
  * A live list. It begins with the first subscriber and rests with the last. Subscribers are told at most
@@ -55,6 +57,9 @@ export class Feed {
   readonly #listeners = new Set<() => void>();
   readonly #frame = new OnceAFrame(() => this.#flush());
   #stop: (() => void)[] = [];
+  /** Up to when what ended was taken out, and the timer for what ends next. */
+  #ended = Date.now();
+  #ending = 0;
   /** Whose items these are; undefined before that was known, null when nobody is logged in. */
   #whose: string | null | undefined;
 
@@ -67,7 +72,7 @@ export class Feed {
       phase: "loading",
       more: false,
       stuck: false,
-      missed: false,
+      missed: client.missed,
       counts: client.counts,
       status: client.status,
     };
@@ -126,8 +131,15 @@ export class Feed {
     this.client.mark("read", { all: true }).catch(ignore);
   }
 
+  /** The reader knows what is missing. */
+  dismissMissed(): void {
+    this.client.forgetMissed();
+    this.#frame.request();
+  }
+
   #begin(): void {
     const { client } = this;
+    this.#set({ items: this.#unended(this.#snapshot.items) });
     this.#stop = [
       client.on("notification", (arrival: Arrival) =>
         this.#change(arrival.item.notification.id, arrival.item),
@@ -138,10 +150,7 @@ export class Feed {
         if (changes.reload) void this.reload();
       }),
       client.on("counts", () => this.#frame.request()),
-      client.on("gap", (gap: Gap) => {
-        if (gap.reason === "epoch") void this.reload();
-        else this.#set({ missed: true });
-      }),
+      client.on("gap", () => this.#frame.request()),
       client.on("status", (change) => this.#follow(change)),
     ];
     void this.reload();
@@ -153,6 +162,7 @@ export class Feed {
     this.#loading?.abort();
     this.#loading = undefined;
     this.#frame.cancel();
+    clearTimeout(this.#ending);
     this.#changed.clear();
   }
 
@@ -175,7 +185,7 @@ export class Feed {
     this.#loading?.abort();
     this.#loading = undefined;
     this.#changed.clear();
-    this.#set({ items: [], more: false, missed: false, phase });
+    this.#set({ items: [], more: false, phase });
   }
 
   #change(id: string, item: Item | null): void {
@@ -222,9 +232,30 @@ export class Feed {
         this.#cursor = null;
       }
     }
-    const counts = this.#whose === null ? undefined : client.counts;
-    this.#snapshot = { ...this.#snapshot, items, more, counts, status: client.status };
+    items = this.#unended(items);
+    const { counts, missed } = this.#whose === null ? {} : client;
+    this.#snapshot = { ...this.#snapshot, items, more, counts, missed, status: client.status };
     for (const listener of this.#listeners) listener();
+  }
+
+  /**
+   * `items` without what ended by its own expiry since this was asked last, and a timer for what ends next.
+   * What had ended when it came stays: the server lists it, so this clock is ahead.
+   */
+  #unended(items: readonly Item[]): readonly Item[] {
+    const now = Date.now();
+    const before = this.#ended;
+    let next = Number.POSITIVE_INFINITY;
+    const left = items.filter(({ notification }) => {
+      const end = notification.expires_at ? Date.parse(notification.expires_at) : 0;
+      if (end > now) next = Math.min(next, end);
+      return end <= before || end > now;
+    });
+    this.#ended = now;
+    clearTimeout(this.#ending);
+    if (next < Number.POSITIVE_INFINITY)
+      this.#ending = window.setTimeout(() => this.#frame.request(), Math.min(next - now, LONGEST));
+    return left.length < items.length ? left : items;
   }
 
   /**

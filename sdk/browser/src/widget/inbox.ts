@@ -1,12 +1,14 @@
 /** `<tidings-inbox>`: a bell with a badge that opens the inbox, or the inbox as part of the page. */
 
 import type { Counts, Inbox } from "../client/types.js";
-import { limited, openLists, Speaker, soundFor, titleFor } from "./alerts.js";
+import { limited, Speaker, soundFor, titleFor } from "./alerts.js";
 import { BELL, button, h, icon } from "./dom.js";
-import { TidingsElement } from "./element.js";
+import { opensBeside, TidingsElement } from "./element.js";
 import css from "./inbox.css";
+import { bells, closeOnLeave, setOpen } from "./layers.js";
 import { hasLeft } from "./leaving.js";
 import { load } from "./load.js";
+import { learn } from "./messages.js";
 import type { Panel } from "./panel.js";
 import { TidingsToasts } from "./toasts.js";
 
@@ -69,7 +71,8 @@ export class TidingsInbox extends TidingsElement {
     let panel: Panel | undefined;
     let wanted = false;
     const make = async () => {
-      const parts = await this.parts();
+      const parts = await load();
+      learn(parts.texts);
       if (panel || !shell.isConnected) return;
       this.adopt(parts.Panel.css);
       panel = new parts.Panel({
@@ -79,20 +82,16 @@ export class TidingsInbox extends TidingsElement {
         close,
         open: (item, event, action) => {
           this.opened(client, item, event, action);
-          if (item.notification.link && !action) close?.();
+          if (item.notification.link && !action && !opensBeside(event)) close?.();
         },
       });
       if (wanted) panel.start();
     };
     const show = (open: boolean) => {
       wanted = open;
-      if (!open) {
-        openLists.delete(shell);
-        panel?.rest();
-        return;
-      }
-      openLists.add(shell);
-      if (panel) panel.start();
+      setOpen(shell, open);
+      if (!open) panel?.rest();
+      else if (panel) panel.start();
       else make().catch(() => shell.replaceChildren(button("retry", () => show(wanted), this.say("retry"))));
     };
     this.until(() => show(false));
@@ -115,7 +114,7 @@ export class TidingsInbox extends TidingsElement {
       h("slot", { name: "bell" }, icon(BELL)),
       badge,
     );
-    popover.popover = "auto";
+    popover.popover = "manual";
     popover.role = "dialog";
     bell.popoverTargetElement = popover;
     const kind = this.getAttribute("badge") === "unseen" ? "unseen" : "unread";
@@ -134,9 +133,21 @@ export class TidingsInbox extends TidingsElement {
     );
     let inside = false;
     const place = () => this.#place(bell, popover);
-    const shut = () => {
-      window.removeEventListener("resize", place);
-      window.removeEventListener("scroll", place, { capture: true });
+    let shut = () => {};
+    const show = () => {
+      const isToasts = (target: EventTarget) => target instanceof TidingsToasts;
+      const leave = closeOnLeave(
+        (path) => path.includes(this) || path.some(isToasts),
+        (path) => path.some(isToasts),
+        () => this.close(),
+      );
+      window.addEventListener("resize", place);
+      window.addEventListener("scroll", place, { capture: true, passive: true });
+      shut = () => {
+        leave();
+        window.removeEventListener("resize", place);
+        window.removeEventListener("scroll", place, { capture: true });
+      };
     };
     popover.addEventListener("toggle", (event) => {
       const open = (event as ToggleEvent).newState === "open";
@@ -150,8 +161,7 @@ export class TidingsInbox extends TidingsElement {
       }
       popover.focus();
       place();
-      window.addEventListener("resize", place);
-      window.addEventListener("scroll", place, { capture: true, passive: true });
+      show();
     });
     // The size is known when it is shown, and it is placed before that frame is painted.
     popover.addEventListener("beforetoggle", () => {
@@ -160,8 +170,10 @@ export class TidingsInbox extends TidingsElement {
     });
     this.root.append(bell, popover);
     this.#popover = popover;
+    bells.add(bell);
     this.until(() => {
       shut();
+      bells.delete(bell);
       this.#popover = undefined;
     });
   }
@@ -184,7 +196,8 @@ export class TidingsInbox extends TidingsElement {
   #alerts(client: Inbox): void {
     const speaker = new Speaker(this);
     this.root.append(speaker.element);
-    this.until(() => speaker.stop());
+    this.until(() => speaker.hush());
+    this.until(client.on("status", (change) => hasLeft(change) && speaker.hush()));
     this.until(client.on("notification", ({ item, replayed }) => replayed || speaker.tell(item)));
     if (this.hasAttribute("sound")) this.until(soundFor(client));
     if (this.hasAttribute("title-badge")) this.until(titleFor(client));
@@ -194,9 +207,7 @@ export class TidingsInbox extends TidingsElement {
     toasts.messages = this.messages;
     toasts.lang = this.language;
     toasts.dir = this.direction;
-    const theme = this.getAttribute("theme");
-    if (theme) toasts.setAttribute("theme", theme);
-    toasts.setAttribute("exportparts", "toast, item-title, item-body, action, icon, tool");
+    toasts.setAttribute("exportparts", "stack, toast, urgent, item-title, item-body, action, icon, tool");
     this.root.append(toasts);
   }
 }

@@ -190,13 +190,12 @@ export class List {
   /** Remembers heights, of rows that are there; only a list with gaps needs them. */
   #measure(from: number, to: number): void {
     if (this.#items.length <= ALL) return;
-    const known = new Set<string>();
     for (const { notification } of this.#items.slice(from, to)) {
       const height = this.#rows.get(notification.id)?.element.offsetHeight;
       if (height) this.#heights.set(notification.id, height);
     }
     if (this.#heights.size <= 2 * this.#items.length) return;
-    for (const { notification } of this.#items) known.add(notification.id);
+    const known = new Set(this.#items.map(({ notification }) => notification.id));
     for (const id of this.#heights.keys()) if (!known.has(id)) this.#heights.delete(id);
   }
 

@@ -1,2 +1,3 @@
-/** Loads the parts that a page does without at first; see `parts.ts`. */
+/** Loads what a page does without at first: the panel (`parts.ts`), and toasts (`stack.ts`). */
 export const load = (): Promise<typeof import("./parts.js")> => import("./parts.js");
+export const loadStack = (): Promise<typeof import("./stack.js")> => import("./stack.js");

@@ -1,7 +1,8 @@
 /**
  * What the widget says, in the languages that come with it.
  *
- * Days and times come from `Intl`, and numbers stand after a colon, so that no text needs plural forms.
+ * Days and times come from `Intl`, and most numbers stand after a colon: only `missed` has plural forms, as
+ * keys that end like the categories of `Intl.PluralRules`.
  * The bell needs few words; those of the panel come with it (`texts.ts`).
  */
 
@@ -12,15 +13,15 @@ export interface Texts<Key extends string = string> {
 }
 
 const FIRST = {
-  keys: ["title", "unread", "retry"],
+  keys: ["title", "unread", "retry", "close"],
   lines: {
-    en: "Notifications|Unread|Try again",
-    de: "Benachrichtigungen|Ungelesen|Erneut versuchen",
-    es: "Notificaciones|No leídas|Reintentar",
-    fr: "Notifications|Non lues|Réessayer",
-    ar: "الإشعارات|غير المقروءة|إعادة المحاولة",
-    zh: "通知|未读|重试",
-    ja: "通知|未読|再試行",
+    en: "Notifications|Unread|Try again|Close",
+    de: "Benachrichtigungen|Ungelesen|Erneut versuchen|Schließen",
+    es: "Notificaciones|No leídas|Reintentar|Cerrar",
+    fr: "Notifications|Non lues|Réessayer|Fermer",
+    ar: "الإشعارات|غير المقروءة|إعادة المحاولة|إغلاق",
+    zh: "通知|未读|重试|关闭",
+    ja: "通知|未読|再試行|閉じる",
   },
 } as const;
 

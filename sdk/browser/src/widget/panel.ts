@@ -1,6 +1,6 @@
 /** What is in the panel: head, filters, the list, and what a reader does there. */
 
-import type { Item } from "../client/types.js";
+import type { Item, Status } from "../client/types.js";
 import content from "./content.css";
 import { button, CHECKS, CLOSE, h, tool } from "./dom.js";
 import type { Words } from "./element.js";
@@ -10,6 +10,7 @@ import type { MessageKey } from "./messages.js";
 import css from "./panel.css";
 import { ghosts, Placeholder } from "./placeholder.js";
 import type { Deeds } from "./row.js";
+import { Strip } from "./strip.js";
 import { Undo } from "./undo.js";
 
 const FILTERS: readonly Filter[] = ["all", "unread", "archived"];
@@ -39,13 +40,14 @@ export class Panel {
   readonly #list: List;
   readonly #markAll: HTMLButtonElement;
   readonly #tabs: readonly HTMLButtonElement[];
-  readonly #count = h("span", { class: "count", part: "count" });
-  readonly #strip = h("div", { class: "strip", part: "strip" });
+  readonly #count = h("span", "count");
+  readonly #connection: Strip;
+  readonly #missing: Strip;
   readonly #stage: HTMLElement;
   readonly #placeholder: Placeholder;
   readonly #end = h("div");
   readonly #fresh: HTMLButtonElement;
-  readonly #undo = new Undo(() => this.#list.focus());
+  readonly #undo = new Undo(() => this.#refocus());
   #shown: Snapshot | undefined;
   #arrivals = 0;
   #ending = "";
@@ -61,6 +63,14 @@ export class Panel {
     this.#list = new List(words, { open, mark: (item, state) => this.#mark(item, state) });
     this.#list.scroller.append(this.#end);
     this.#list.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.#connection = new Strip(
+      "strip",
+      button("again", () => feed.client.connect(), say("retry")),
+    );
+    this.#missing = new Strip(
+      "missed",
+      tool("dismiss", say("close"), CLOSE, () => feed.dismissMissed()),
+    );
     this.#placeholder = new Placeholder(words, () => void feed.reload());
     this.#markAll = tool("mark-all", say("markAll"), CHECKS, () => feed.markAllRead());
     this.#tabs = FILTERS.map((filter) => {
@@ -82,11 +92,12 @@ export class Panel {
       this.#undo.element,
     );
     shell.setAttribute("aria-labelledby", "heading");
+    shell.setAttribute("aria-describedby", "missed");
     shell.addEventListener("keydown", (event) => this.#key(event));
     shell.replaceChildren(
       h(
         "div",
-        { class: "head", part: "head" },
+        "head",
         h("h2", { id: "heading", part: "heading" }, say("title")),
         h("slot", { name: "head" }),
         this.#markAll,
@@ -103,7 +114,8 @@ export class Panel {
         },
         ...this.#tabs,
       ),
-      h("div", { role: "status" }, this.#strip),
+      this.#connection.element,
+      this.#missing.element,
       this.#stage,
       h("slot", { name: "foot" }),
     );
@@ -128,14 +140,16 @@ export class Panel {
 
   #render(): void {
     const snapshot = this.#feed.snapshot;
-    const { filter, items, phase, more, counts, stuck } = snapshot;
+    const { filter, items, phase, more, counts, stuck, missed } = snapshot;
     const before = this.#shown;
+    const focused = this.#focused;
     this.#shown = snapshot;
     const turned = before?.filter !== filter;
     if (turned) this.#turn(filter);
     this.#count.hidden = this.#markAll.hidden = !counts?.unread;
     this.#count.textContent = counts?.unread.toLocaleString(this.#words.language) ?? "";
-    this.#notice(snapshot);
+    this.#notice(snapshot.status);
+    if (missed !== before?.missed) this.#missing.show(this.#lost(missed), missed !== undefined);
     if (turned || before.items !== items || before.more !== more) {
       const newest = turned || this.#list.atTop ? undefined : before.items[0];
       this.#list.show(items, more);
@@ -146,6 +160,18 @@ export class Panel {
     this.#placeholder.show(items.length ? undefined : phase === "ready" ? filter : phase);
     this.#finish(more, stuck);
     this.#scrolled();
+    if (focused && !focused.checkVisibility()) this.#refocus();
+  }
+
+  get #focused(): Element | undefined {
+    const { activeElement } = this.#shell.getRootNode() as ShadowRoot;
+    return activeElement && this.#shell.contains(activeElement) ? activeElement : undefined;
+  }
+
+  /** Focus stays in the panel when what had it is gone. */
+  #refocus(): void {
+    this.#list.focus();
+    if (!this.#focused?.checkVisibility()) this.#shell.focus();
   }
 
   #turn(filter: Filter): void {
@@ -157,14 +183,21 @@ export class Panel {
     this.#list.clear();
   }
 
-  /** Offline, stopped, or something lost: said once, above the list, quietly. */
-  #notice({ status, missed }: Snapshot): void {
-    let key: MessageKey | undefined = missed ? "missed" : undefined;
-    if (status === "stopped") key = "stopped";
+  /** Offline or stopped: said once, above the list, quietly. */
+  #notice(status: Status): void {
+    const stopped = status === "stopped";
+    let key: MessageKey | undefined = stopped ? "stopped" : undefined;
     if (status === "offline") key = navigator.onLine ? "connecting" : "offline";
-    const text = key ? this.#words.say(key) : "";
-    this.#strip.hidden = !text;
-    if (this.#strip.textContent !== text) this.#strip.textContent = text;
+    this.#connection.show(key ? this.#words.say(key) : "", stopped);
+  }
+
+  #lost(missed: number | null | undefined): string {
+    const { language } = this.#words;
+    if (!missed) return missed === null ? this.#words.say("missed") : "";
+    const form = `missed_${new Intl.PluralRules(language).select(missed)}` as const;
+    return this.#words
+      .say(form, "missed_other", "missed")
+      .replace("{count}", missed.toLocaleString(language));
   }
 
   /** Says how many came in above what the reader looks at. */
@@ -213,7 +246,7 @@ export class Panel {
   #mark({ notification: { id } }: Item, state: "read" | "unread" | "archived" | "unarchived"): void {
     this.#feed.mark(state, [id]);
     if (state !== "archived") return;
-    this.#undo.offer(this.#words.say("archived"), this.#words.say("undo"), () =>
+    this.#undo.offer(this.#words.say("isArchived"), this.#words.say("undo"), () =>
       this.#feed.mark("unarchived", [id]),
     );
   }

@@ -8,11 +8,11 @@ import { safeImage, safeLink, shown } from "./text.js";
 import type { TimeFormat } from "./time.js";
 
 /** Somebody chose a notification, or one of its actions by id; the event is the click, perhaps on a link. */
-type Open = (event: Event, action?: string) => void;
+type Open = (event: MouseEvent, action?: string) => void;
 
 /** What a reader does to a row's item. */
 export interface Deeds {
-  open(item: Item, event: Event, action?: string): void;
+  open(item: Item, event: MouseEvent, action?: string): void;
   mark(item: Item, state: "read" | "unread" | "archived" | "unarchived"): void;
 }
 
@@ -44,7 +44,7 @@ export function picture(item: Item): HTMLElement {
       loading: "lazy",
       decoding: "async",
       referrerpolicy: "no-referrer",
-      load: () => image.classList.add("loaded"),
+      load: () => box.replaceChildren(image),
       error: () => image.remove(),
     });
     box.append(image);
@@ -58,9 +58,17 @@ export function opener(item: Item, words: Words, open: Open): HTMLAnchorElement 
   const text = h(
     "span",
     { class: "title", part: "item-title", dir: "auto" },
-    shown(title || body || category || words.say("title")),
+    shown(title || body || (category ? labelOf(category) : words.say("title"))),
   );
-  return linkOrButton(safeLink(link), { class: "open", click: (event) => open(event) }, text);
+  return linkOrButton(safeLink(link), { class: "open" }, open, text);
+}
+
+/** A category as a reader says it: "orders.in_transit" as "Orders in transit". */
+function labelOf(category: string): string {
+  const words = shown(category)
+    .replace(/[._:-]+/g, " ")
+    .trim();
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /** The text under the title; undefined where there is none. */
@@ -77,7 +85,8 @@ export function actionsOf(item: Item, open: Open): HTMLElement {
     ...(item.notification.actions ?? []).map(({ id, label, link }) =>
       linkOrButton(
         safeLink(link),
-        { class: "action", part: "action", dir: "auto", click: (event) => open(event, id) },
+        { class: "action", part: "action", dir: "auto" },
+        (event) => open(event, id),
         shown(label),
       ),
     ),
@@ -86,12 +95,20 @@ export function actionsOf(item: Item, open: Open): HTMLElement {
 
 function linkOrButton(
   link: string | undefined,
-  attributes: Record<string, string | ((event: Event) => void)>,
+  attributes: Record<string, string>,
+  open: Open,
   child: Node | string,
 ): HTMLAnchorElement | HTMLButtonElement {
-  return link
+  const made = link
     ? h("a", { ...attributes, href: link, rel: "noopener" }, child)
     : h("button", { ...attributes, type: "button" }, child);
+  made.addEventListener("click", open as EventListener);
+  // The middle button opens a link in another tab, and is no click.
+  if (link)
+    made.addEventListener("auxclick", (event) => {
+      if ((event as MouseEvent).button === 1) open(event as MouseEvent);
+    });
+  return made;
 }
 
 /**
@@ -102,7 +119,7 @@ export class Row {
   readonly element: HTMLElement;
   readonly #opener: HTMLElement;
   readonly #unread = h("span", { class: "spoken" });
-  readonly #day = h("h3", { class: "day", part: "day" });
+  readonly #day = h("h3", "day");
   readonly #time: HTMLTimeElement;
   readonly #read: Tool;
   readonly #archive: Tool;
@@ -134,23 +151,23 @@ export class Row {
       this.#day,
       h(
         "div",
-        { class: "row", part: "row" },
+        "row",
         picture(item),
         h(
           "div",
           { class: "main" },
-          h("div", { class: "top" }, this.#opener, h("span", { class: "dot", part: "dot" })),
+          h("div", { class: "top" }, this.#opener, h("span", "dot")),
           bodyOf(item),
           h(
             "div",
-            { class: "meta", part: "meta" },
+            "meta",
             urgent ? h("span", { class: "urgent" }, words.say("urgent")) : undefined,
             this.#time,
-            category ? h("span", { dir: "auto" }, shown(category)) : undefined,
+            category ? h("span", { dir: "auto" }, labelOf(category)) : undefined,
           ),
           actionsOf(item, open),
         ),
-        h("div", { class: "tools", part: "tools" }, this.#read.element, this.#archive.element),
+        h("div", "tools", this.#read.element, this.#archive.element),
       ),
     );
   }
@@ -164,7 +181,7 @@ export class Row {
     element.setAttribute("part", unread ? "item unread" : "item");
     element.setAttribute("aria-posinset", String(place.position));
     element.setAttribute("aria-setsize", String(place.size));
-    write(this.#unread, unread ? `${say("unread")}: ` : "");
+    write(this.#unread, unread ? `${say("isUnread")}: ` : "");
     this.#day.hidden = place.day === undefined;
     write(this.#day, place.day ?? "");
     write(this.#time, this.#times.ago(this.#at, now));

@@ -6,14 +6,12 @@ const RECENT_SECONDS = 45;
 /** Formats times in one language. `Intl` objects are costly to make, so one of these is kept a language. */
 export class TimeFormat {
   readonly #language: string;
-  readonly #words: Intl.RelativeTimeFormat;
   readonly #short: Intl.RelativeTimeFormat;
   readonly #hour: Intl.DateTimeFormat;
   readonly #exact: Intl.DateTimeFormat;
 
   constructor(language: string) {
     this.#language = language;
-    this.#words = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
     this.#short = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
     this.#hour = new Intl.DateTimeFormat(language, { timeStyle: "short" });
     this.#exact = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "short" });
@@ -36,7 +34,7 @@ export class TimeFormat {
   /** The heading over a day: today, yesterday, a weekday within the last week, or a date. */
   day(at: Date, now: Date): string {
     const days = daysBetween(at, now);
-    if (days < 2) return this.#sentence(this.#words.format(-Math.max(0, days), "day"));
+    if (days < 2) return this.#sentence(this.#short.format(-Math.max(0, days), "day"));
     const options: Intl.DateTimeFormatOptions =
       days < 7
         ? { weekday: "long" }

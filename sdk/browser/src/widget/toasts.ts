@@ -1,9 +1,12 @@
 /** `<tidings-toasts>`: what is new, for a moment, in a corner of the window. */
 
 import type { Inbox, Item } from "../client/types.js";
-import { first, openLists, Speaker, soundFor } from "./alerts.js";
+import { first, Speaker, soundFor } from "./alerts.js";
 import { h } from "./dom.js";
 import { TidingsElement } from "./element.js";
+import { bells, openLists, watchLists } from "./layers.js";
+import { hasLeft } from "./leaving.js";
+import { loadStack } from "./load.js";
 import type { Stack } from "./stack.js";
 
 /** Attributes besides those of every element: `position="top"`, `sound`, `theme`. Event: `tidings-open`. */
@@ -22,12 +25,19 @@ export class TidingsToasts extends TidingsElement {
     });
     const speaker = new Speaker(this);
     this.root.append(box, speaker.element);
-    this.until(() => speaker.stop());
+    this.until(() => speaker.hush());
     let stack: Promise<Stack> | undefined;
     const ready = () => {
-      stack ??= this.parts().then((parts) => {
-        this.adopt(parts.Stack.css);
-        return new parts.Stack(box, this, (item, event, action) => this.opened(client, item, event, action));
+      stack ??= loadStack().then(({ Stack }) => {
+        this.adopt(Stack.css);
+        return new Stack({
+          box,
+          words: this,
+          open: (item, event, action) => this.opened(client, item, event, action),
+          bells,
+          lists: openLists,
+          top: () => this.getAttribute("position") === "top",
+        });
       });
       // Loaded again with the next one; the inbox has what this one would have said.
       stack.catch(() => {
@@ -45,27 +55,28 @@ export class TidingsToasts extends TidingsElement {
         () => undefined,
       );
     };
-    const remove = (id: string) => {
-      stack?.then(
-        (made) => made.remove(id),
-        () => undefined,
-      );
+    const tell = (run: (made: Stack) => void) => {
+      stack?.then(run, () => undefined);
     };
     this.until(client.on("notification", ({ item, replayed }) => replayed || show(item)));
     // What was read, archived or recalled elsewhere is nothing new any more.
     this.until(
       client.on("state", ({ items }) => {
         for (const item of items)
-          if (item.read_at !== null || item.archived_at !== null) remove(item.notification.id);
+          if (item.read_at !== null || item.archived_at !== null)
+            tell((made) => made.remove(item.notification.id));
       }),
     );
-    this.until(client.on("recalled", ({ id }) => remove(id)));
-    this.until(() => {
-      stack?.then(
-        (made) => made.end(),
-        () => undefined,
-      );
-    });
+    this.until(client.on("recalled", ({ id }) => tell((made) => made.remove(id))));
+    this.until(
+      client.on("status", (change) => {
+        if (!hasLeft(change)) return;
+        speaker.hush();
+        tell((made) => made.clear());
+      }),
+    );
+    this.until(watchLists(() => tell((made) => made.settle())));
+    this.until(() => tell((made) => made.end()));
     if (this.hasAttribute("sound")) this.until(soundFor(client));
   }
 }

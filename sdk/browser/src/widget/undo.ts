@@ -1,6 +1,6 @@
 /** The offer to take the last archiving back. It waits while somebody is on it. */
 
-import { button, h } from "./dom.js";
+import { button, h, whileOn } from "./dom.js";
 
 const OFFERED = 8_000;
 
@@ -17,31 +17,18 @@ export class Undo {
 
   offer(text: string, label: string, undo: () => void): void {
     this.end();
-    const stay = () => clearTimeout(this.#timer);
-    const rest = () => {
-      stay();
-      this.#timer = window.setTimeout(() => this.end(), OFFERED);
-    };
     const run = () => {
       undo();
       this.end();
     };
-    this.element.append(
-      h(
-        "div",
-        {
-          class: "undo",
-          part: "undo",
-          pointerenter: stay,
-          pointerleave: rest,
-          focusin: stay,
-          focusout: rest,
-        },
-        text,
-        button("undo-button", run, label),
-      ),
-    );
-    rest();
+    const hold = (on: boolean) => {
+      clearTimeout(this.#timer);
+      if (!on) this.#timer = window.setTimeout(() => this.end(), OFFERED);
+    };
+    const offer = h("div", "undo", text, button("undo-button", run, label));
+    whileOn(offer, hold);
+    this.element.append(offer);
+    hold(false);
   }
 
   end(): void {

@@ -20,6 +20,7 @@ const HTML = `<!doctype html>
 const CSS = `:root{color-scheme:light dark}
 body{margin:0;font:15px/1.5 system-ui,sans-serif;background:light-dark(#f3f4f6,#111216);color:light-dark(#16181d,#eceef2);min-height:100vh}
 header{display:flex;align-items:center;justify-content:space-between;padding:8px 16px;background:light-dark(#fff,#1b1d23);border-bottom:1px solid light-dark(#e5e7eb,#2d3038)}
+.at-the-bottom{position:fixed;inset:auto 0 0}
 h1{margin:0;font-size:17px} main{padding:24px 16px}
 header:has([mode=page]){display:block;padding:0;border:0} header:has([mode=page]) h1, header:has([mode=page])+main{position:absolute;clip-path:inset(50%)}
 #home:has([mode=page]){width:var(--width,100%);height:100vh}`;
@@ -32,7 +33,7 @@ const FILES = {
   "/": ["text/html", HTML],
   "/page.css": ["text/css", CSS],
   "/ana.svg": ["image/svg+xml", portrait("#f59e0b", "#db2777")],
-  "/kenji.svg": ["image/svg+xml", portrait("#06b6d4", "#4f46e5")],
+  "/bob.svg": ["image/svg+xml", portrait("#06b6d4", "#4f46e5")],
   "/parcel.svg": [
     "image/svg+xml",
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 36 36"><path fill="#14915f" d="M0 0h36v36H0z"/><path d="m18 8 9 5v10l-9 5-9-5V13zm0 10v10m0-10 9-5m-9 5-9-5" fill="none" stroke="#fff" stroke-width="1.8" stroke-linejoin="round"/></svg>',

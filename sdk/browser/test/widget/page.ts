@@ -25,5 +25,10 @@ for (const name of ["mode", "theme", "toasts", "title-badge", "badge", "sound"])
 }
 const home = document.querySelector("#home");
 home?.append(element);
+if (asked.has("toasts-beside")) {
+  const toasts = document.createElement("tidings-toasts");
+  toasts.client = window.inbox;
+  document.body.append(toasts);
+}
 if (asked.has("width") && home instanceof HTMLElement)
   home.style.setProperty("--width", `${asked.get("width")}px`);

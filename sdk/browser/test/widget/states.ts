@@ -18,7 +18,7 @@ function read(item: Item): Item {
 function usual(): Item[] {
   return [
     notification(0.2, {
-      title: "Ana Lima mentioned you",
+      title: "ana mentioned you",
       body: "“Could you have a look at the numbers before the review on Thursday?”",
       category: "Comments",
       link: "/c/1",
@@ -52,9 +52,9 @@ function usual(): Item[] {
     ),
     read(
       notification(DAY + 5 * HOUR, {
-        title: "Kenji Sato joined Team 7",
+        title: "bob joined team-7",
         category: "People",
-        icon: "/kenji.svg",
+        icon: "/bob.svg",
       }),
     ),
     read(
@@ -76,7 +76,7 @@ function usual(): Item[] {
 function arabic(): Item[] {
   return [
     notification(0.2, {
-      title: "أشارت إليك ليلى",
+      title: "أشارت إليك ana",
       body: "هل يمكنك مراجعة الأرقام قبل اجتماع الخميس؟",
       category: "تعليقات",
       icon: "/ana.svg",
