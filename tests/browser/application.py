@@ -19,6 +19,12 @@ async def unread(dev: Stack, user: str) -> int:
     return number
 
 
+async def position(dev: Stack, user: str) -> int:
+    """Where the own log of a user ends."""
+    number: int = (await _ask(dev, f"/v1/users/{user}/notifications?limit=1"))["positions"]["user"]
+    return number
+
+
 async def stored(dev: Stack, user: str, number: int) -> None:
     """Return once as many unread notifications are there: a 202 says only that they will be."""
 

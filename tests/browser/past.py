@@ -1,6 +1,7 @@
 """What was sent some time ago, as though the server had been there then."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from tests.support.stack import Stack
 from tidings.protocol.notifications import CreateNotification
 from tidings_workers.config import Settings
 from tidings_workers.data_directory import read_state
+from tidings_workers.registry import RegistryView
 from tidings_workers.store import Store
 from tidings_workers.store.keys import milliseconds
 from tidings_workers.store.sends import Sends
@@ -26,23 +28,42 @@ class Sent:
     read: bool = False
 
 
-async def send(dev: Stack, sent: Sequence[Sent]) -> list[str]:
-    """Send each so long ago; the ids, in the order given.
-
-    Straight into the store that `dev` runs, since nobody else may choose the time of a send. Oldest first:
-    positions rise with time.
-    """
+@asynccontextmanager
+async def _store(dev: Stack) -> AsyncIterator[Store]:
+    """The store that `dev` runs."""
     state = read_state(dev.data)
     assert state is not None
     settings = structs.replace(Settings(), redis_url=f"unix://{state.socket}")
     store = await Store.open(settings, name="past")
-    ids: dict[int, str] = {}
     try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def send(dev: Stack, sent: Sequence[Sent]) -> list[str]:
+    """Send each so long ago; the ids, in the order given.
+
+    Straight into the store, since nobody else may choose the time of a send. Oldest first: positions rise
+    with time.
+    """
+    ids: dict[int, str] = {}
+    async with _store(dev) as store:
         for index, each in sorted(enumerate(sent), key=lambda item: item[1].ago, reverse=True):
             at = milliseconds() - int(each.ago / timedelta(milliseconds=1))
             wanted = msgspec.convert(each.notification, CreateNotification)
             accepted = await Sends(store.core)._accept("demo", [wanted], at, None, replayed=False)
             (ids[index],) = accepted.ids
-    finally:
-        await store.close()
     return [ids[index] for index in range(len(sent))]
+
+
+async def take_out_what_is_too_old(dev: Stack) -> None:
+    """What retention does with each log within the hour, done with all of them now."""
+    async with _store(dev) as store:
+        view = RegistryView(store.redis)
+        await view.load()
+        store.core.policies.follow(view.tenant)
+        soon = milliseconds() + int(timedelta(hours=2) / timedelta(milliseconds=1))
+        for partition in range(store.partitions):
+            if bases := await store.retention.due(partition, now=soon):
+                await store.retention.sweep(partition, bases)

@@ -96,8 +96,9 @@ class Tab:
         self.inbox = page.locator("tidings-inbox")
         self.bell = self.inbox.locator("[part~=bell]")
         self.badge = self.inbox.locator("[part~=badge]")
-        # Where the widget says what is not as it should be.
+        # Where the widget says how it stands with the connection, and what is lost.
         self.strip = self.inbox.locator("[part~=strip]")
+        self.missed = self.inbox.locator("[part~=missed]")
         self.list = self.inbox.get_by_role("feed")
         self.titles = self.list.locator("[part~=item-title]")
 

@@ -17,7 +17,7 @@ LISTEN = """() => {
   globalThis.said = [];
   globalThis.alerts = 0;
   const hear = () => {
-    const text = root.querySelector("[part~=strip]").textContent;
+    const text = root.querySelector("[part~=strip] [role=status]").textContent;
     if (text !== said.at(-1)) said.push(text);
     for (const each of root.querySelectorAll("[role=alert]")) if (each.textContent) alerts += 1;
   };
@@ -40,7 +40,7 @@ async def opened(device: NewDevice, dev: Stack, user: str) -> Tab:
 async def is_back(tab: Tab, titles: list[str]) -> None:
     """All of it arrived in order, each once, and badge and list show it; what was said of it was quiet."""
     assert await tab.arrived(len(titles)) == titles
-    await expect(tab.strip).to_be_empty()
+    await expect(tab.strip).to_be_hidden()
     await expect(tab.badge).to_have_text(str(len(titles)))
     assert await tab.listed() == titles[::-1]
     said = await tab.page.evaluate("said")

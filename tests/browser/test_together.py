@@ -33,9 +33,11 @@ UNREAD = """([number]) => new Promise((done) => {
   const root = document.querySelector("tidings-inbox").shadowRoot;
   const look = () => {
     const badge = root.querySelector("[part~=badge]").textContent;
-    if (badge === String(number) && root.querySelectorAll("[part~=unread]").length === number) done(Date.now());
+    const rows = root.querySelectorAll("[part~=unread]").length;
+    if (badge === String(number) && rows === number) done(Date.now());
   };
-  new MutationObserver(look).observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
+  const all = { childList: true, subtree: true, attributes: true, characterData: true };
+  new MutationObserver(look).observe(root, all);
   look();
 })"""
 

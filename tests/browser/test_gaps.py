@@ -1,0 +1,109 @@
+"""What the retention took before its reader came back is named: how many are missing, and where."""
+
+import subprocess
+import sys
+from datetime import timedelta
+
+from playwright.async_api import expect
+
+from tests.browser import past
+from tests.browser.application import position, stored
+from tests.browser.conftest import NewDevice
+from tests.browser.past import Sent
+from tests.browser.screen import CLIENT, Sender, Tab
+from tests.support.sending import eventually
+from tests.support.stack import Stack, clean_environment
+
+RETENTION_DAYS = 7
+AGO = timedelta(days=RETENTION_DAYS + 1)
+
+HEAR = f"""() => {{
+  globalThis.gaps = [];
+  {CLIENT}.on("gap", ({{ log, missed, reason }}) => gaps.push([log, missed, reason]));
+}}"""
+
+
+def operator(dev: Stack, *words: str) -> None:
+    """What an operator tells the running installation."""
+    command = [sys.executable, "-m", "tidings_api.cli", *words, "--data", str(dev.data)]
+    subprocess.run(command, check=True, capture_output=True, env=clean_environment())
+
+
+async def before(dev: Stack) -> None:
+    """Ana gets one of a category that is kept."""
+    operator(dev, "tenants", "update", "demo", "--category-retention", f"chat={RETENTION_DAYS}")
+    await past.send(dev, [Sent(ago=AGO, notification={"to": {"users": ["ana"]}, "title": "Before"})])
+
+
+async def too_old(dev: Stack, number: int) -> None:
+    """Ana gets so many that are gone again, then one that stays."""
+    start = await position(dev, "ana")
+    chat = {"to": {"users": ["ana"]}, "title": "Too old", "category": "chat"}
+    await past.send(dev, [Sent(ago=AGO, notification=chat)] * number)
+    Sender(dev).send("After what was too old", users=["ana"])
+    await eventually(lambda: position(dev, "ana"), expected=start + number + 1)
+    await past.take_out_what_is_too_old(dev)
+    await stored(dev, "ana", 2)
+
+
+async def missing(tab: Tab, number: str) -> None:
+    """The panel says that so many are missing, and shows what is there."""
+    await expect(tab.missed).to_be_visible()
+    await expect(tab.missed).to_contain_text(number)
+    await expect(tab.titles).to_have_text(["After what was too old", "Before"])
+    await expect(tab.badge).to_have_text("2")
+
+
+async def test_the_open_list_says_what_is_missing(device: NewDevice, dev: Stack) -> None:
+    """Who comes back later than the retention is told how many are gone, once, and sees all the others."""
+    phone = await device()
+    tab = await phone.tab("ana")
+    await tab.record()
+    await tab.look()
+    await before(dev)
+    await tab.arrived(1)
+    await expect(tab.missed).to_be_hidden()
+    await tab.page.evaluate(HEAR)
+    await phone.context.set_offline(True)
+    await tab.reaches("offline")
+    await too_old(dev, 3)
+    await phone.context.set_offline(False)
+    await tab.reaches("connected")
+    assert await tab.arrived(2) == ["Before", "After what was too old"]
+    assert await tab.page.evaluate("gaps") == [["user", 3, "expired"]]
+    await missing(tab, "3")
+
+
+async def test_a_list_that_is_opened_later_says_it_too(device: NewDevice, dev: Stack) -> None:
+    """A gap that came before anybody opened the inbox is said when somebody does, until it is dismissed."""
+    phone = await device()
+    tab = await phone.tab("ana")
+    await before(dev)
+    await expect(tab.badge).to_have_text("1")
+    # What was acknowledged is kept a moment later.
+    await eventually(lambda: kept(tab), expected=await position(dev, "ana"))
+    await tab.page.close()
+    await too_old(dev, 12)
+    tab = await phone.tab("ana")
+    await expect(tab.badge).to_have_text("2")
+    await tab.look()
+    await missing(tab, "12")
+    await tab.missed.get_by_role("button").click()
+    await expect(tab.missed).to_be_hidden()
+    await tab.page.keyboard.press("Escape")
+    await tab.look()
+    await expect(tab.titles).to_have_count(2)
+    await expect(tab.missed).to_be_hidden()
+
+
+async def kept(tab: Tab) -> int:
+    """The position in the own log from which the next visit of this browser goes on."""
+    position: int = await tab.page.evaluate(
+        """() => new Promise((done) => {
+          indexedDB.open("tidings").onsuccess = ({ target: { result: database } }) => {
+            const all = database.transaction("resume").objectStore("resume").getAll();
+            all.onsuccess = () => { database.close(); done(all.result[0]?.positions.user ?? 0); };
+          };
+        })"""
+    )
+    return position
