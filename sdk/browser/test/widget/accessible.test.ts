@@ -15,14 +15,16 @@ beforeAll(async () => {
 afterAll(() => harness?.stop());
 
 async function faults(page: Page): Promise<string[]> {
-  await page.evaluate(() =>
-    Promise.all(
-      document
-        .getAnimations()
+  await page.evaluate(() => {
+    const inbox = document.querySelector("tidings-inbox")?.shadowRoot;
+    const toasts = inbox?.querySelector("tidings-toasts")?.shadowRoot;
+    return Promise.all(
+      [document, inbox, toasts]
+        .flatMap((root) => root?.getAnimations() ?? [])
         .filter((each) => each.effect?.getTiming().iterations === 1)
         .map((each) => each.finished),
-    ),
-  );
+    );
+  });
   await page.evaluate(AXE);
   return page.evaluate(async () => {
     const { axe } = window as unknown as { axe: typeof import("axe-core") };
@@ -48,6 +50,62 @@ const SCENES: readonly [name: string, query: string][] = [
   ["thousands", "state=many"],
   ["280 pixels wide", "mode=page&width=280"],
   ["a full page", "mode=page"],
+  ["an Arabic page", "state=arabic&lang=ar&mode=page"],
+];
+
+/** What a reader or a sender does before axe looks, by name; on a phone as on a desk. */
+const MOMENTS: readonly [name: string, query: string, happens: (page: Page) => Promise<void>][] = [
+  [
+    "what is missing, offline",
+    "",
+    (page) =>
+      page.evaluate(() => {
+        window.inbox.missed = 3;
+        window.inbox.become("offline");
+      }),
+  ],
+  [
+    "what is missing, right to left",
+    "state=arabic&lang=ar",
+    (page) =>
+      page.evaluate(() => {
+        window.inbox.missed = 12;
+        window.inbox.become("connected");
+      }),
+  ],
+  ["a row under the pointer", "", (page) => page.locator(".row").nth(1).hover()],
+  ["a row's tool under the pointer", "", (page) => page.locator(".row .tool").nth(1).hover()],
+  ["the first action under the pointer", "", (page) => page.locator(".action").first().hover()],
+  ["another action under the pointer", "", (page) => page.locator(".action").nth(1).hover()],
+  ["a filter under the pointer", "", (page) => page.locator(".tab").nth(2).hover()],
+  [
+    "an urgent toast over the panel",
+    "toasts",
+    async (page) => {
+      await page.evaluate(() =>
+        window.inbox.arrive(window.notification(0, { title: "Urgent", body: "Text", priority: "urgent" })),
+      );
+      await page.locator(".toast").waitFor();
+    },
+  ],
+  [
+    "an offer to undo, under the pointer",
+    "",
+    async (page) => {
+      await page.keyboard.press("ArrowDown");
+      await page.locator(".row .tool").nth(1).click();
+      await page.locator(".undo-button").hover();
+    },
+  ],
+  [
+    "news above what is read",
+    "state=many",
+    async (page) => {
+      await page.locator(".scroller").evaluate((each) => each.scrollTo(0, 1_500));
+      await page.evaluate(() => window.inbox.arrive(window.notification(0, { title: "New" })));
+      await page.locator(".fresh").waitFor();
+    },
+  ],
 ];
 
 describe.each(["light", "dark"] as const)("in %s", (colorScheme) => {
@@ -56,6 +114,16 @@ describe.each(["light", "dark"] as const)("in %s", (colorScheme) => {
     await page.goto(`${harness.url}?${query}`, { waitUntil: "domcontentloaded" });
     if (!query.includes("mode=page")) await page.locator(".bell").click();
     await page.locator(".tab").first().waitFor();
+    expect(await faults(page)).toEqual([]);
+    await page.close();
+  });
+
+  test.each(MOMENTS)("axe finds nothing: %s", async (_name, query, happens) => {
+    const page = await harness.browser.newPage({ colorScheme });
+    await page.goto(`${harness.url}?${query}`, { waitUntil: "domcontentloaded" });
+    await page.locator(".bell").click();
+    await page.locator(".item").first().waitFor();
+    await happens(page);
     expect(await faults(page)).toEqual([]);
     await page.close();
   });
