@@ -31,6 +31,7 @@ function portrait(from, to) {
 
 const FILES = {
   "/": ["text/html", HTML],
+  "/c/1": ["text/html", "<!doctype html><title>A comment</title>"],
   "/page.css": ["text/css", CSS],
   "/ana.svg": ["image/svg+xml", portrait("#f59e0b", "#db2777")],
   "/bob.svg": ["image/svg+xml", portrait("#06b6d4", "#4f46e5")],

@@ -5,8 +5,12 @@ import { afterAll, afterEach, beforeAll } from "vitest";
 import { start } from "./harness.mjs";
 
 export interface Visits {
-  /** Opens the page of a state, such as `state=many&lang=ar`; it is closed after the test. */
-  visit(query?: string, options?: BrowserContextOptions): Promise<Page>;
+  /** Opens the page of a state, such as `state=many&lang=ar`, after `before` had the empty page; it is closed after the test. */
+  visit(
+    query?: string,
+    options?: BrowserContextOptions,
+    before?: (page: Page) => Promise<void>,
+  ): Promise<Page>;
   /** The same with the panel open. */
   open(query?: string, options?: BrowserContextOptions): Promise<Page>;
   /** What went wrong on the page, refusals by its policy included. */
@@ -25,7 +29,11 @@ export function visits(path = ""): Visits {
     for (const page of pages.splice(0)) await page.close();
   });
 
-  async function visit(query = "", options: BrowserContextOptions = {}): Promise<Page> {
+  async function visit(
+    query = "",
+    options: BrowserContextOptions = {},
+    before: (page: Page) => Promise<void> = async () => undefined,
+  ): Promise<Page> {
     complaints.length = 0;
     const page = await harness.browser.newPage(options);
     pages.push(page);
@@ -33,6 +41,7 @@ export function visits(path = ""): Visits {
       if (message.text().includes("Content Security Policy")) complaints.push(message.text());
     });
     page.on("pageerror", (error) => complaints.push(String(error)));
+    await before(page);
     await page.goto(`${harness.url}${path}?${query}`, { waitUntil: "domcontentloaded" });
     return page;
   }

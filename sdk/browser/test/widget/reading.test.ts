@@ -1,0 +1,152 @@
+/** Links, marks and focus: what a reader presses, and where that leaves them. */
+
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
+import { focused, visits } from "./visits.js";
+
+const { visit, open } = visits();
+
+/** Opens the first notification, a link, in a way; says what the page was told and what was marked. */
+async function follow(page: Page, press: Parameters<ReturnType<Page["locator"]>["click"]>[0]) {
+  await page.locator(".item").first().waitFor();
+  await page.evaluate(() => {
+    Object.assign(window, { asked: 0 });
+    document.addEventListener("tidings-open", (event) => {
+      event.preventDefault();
+      (window as unknown as { asked: number }).asked += 1;
+    });
+  });
+  await page.locator(".open").first().click(press);
+  return page.evaluate(() => ({
+    asked: (window as unknown as { asked: number }).asked,
+    read: window.inbox.marks.filter(({ state }) => state === "read").length,
+  }));
+}
+
+test.each([
+  ["the middle button", { button: "middle" as const }],
+  ["Control", { modifiers: ["Control" as const] }],
+])(
+  "A link opened with %s opens beside the page, is read, and leaves the panel open.",
+  async (_way, press) => {
+    const page = await open();
+    const opened = page.context().waitForEvent("page");
+    expect(await follow(page, press)).toEqual({ asked: 0, read: 1 });
+    const other = await opened;
+    await other.waitForURL("**/c/1");
+    await other.close();
+    expect(await page.locator(".panel:popover-open").count()).toBe(1);
+  },
+);
+
+test("A link opened by a plain click is the page's to follow, and closes the panel.", async () => {
+  const page = await open();
+  expect(await follow(page, {})).toEqual({ asked: 1, read: 1 });
+  await page.locator(".panel:popover-open").waitFor({ state: "detached" });
+});
+
+test("All are marked as read by key, the button goes, and Escape still leads back to the bell.", async () => {
+  const page = await open();
+  await page.locator(".mark-all").focus();
+  await page.keyboard.press("Enter");
+  await page.locator(".mark-all").waitFor({ state: "hidden" });
+  await expect.poll(() => focused(page)).toContain("ana mentioned you");
+  await page.keyboard.press("Escape");
+  await expect.poll(() => focused(page)).toBe("Notifications");
+});
+
+test("When the last row is archived by key focus stays in the panel, on the offer's way.", async () => {
+  const page = await visit("state=empty");
+  await page.evaluate(() => {
+    window.inbox.items = [window.notification(1, { title: "The only one" })];
+  });
+  await page.locator(".bell").click();
+  await page.locator(".item").waitFor();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.locator("[part=empty]").waitFor();
+  const inside = () =>
+    page.evaluate(() => {
+      const root = document.querySelector("tidings-inbox")?.shadowRoot;
+      return root?.querySelector(".panel")?.contains(root.activeElement);
+    });
+  await expect.poll(inside).toBe(true);
+  await page.keyboard.press("Escape");
+  await expect.poll(() => focused(page)).toBe("Notifications");
+});
+
+test("Focus that goes on to the page is never under the panel: it closes, and focus stays where it went.", async () => {
+  const page = await open();
+  await page.locator(".item").nth(6).waitFor();
+  await page.locator(".item .tool").last().focus();
+  await page.keyboard.press("Tab");
+  await expect.poll(() => focused(page)).toBe("After it");
+  await page.locator(".panel:popover-open").waitFor({ state: "detached" });
+  expect(await focused(page)).toBe("After it");
+});
+
+test("A click elsewhere closes the panel, one on the bell too, and one in the panel does not.", async () => {
+  const page = await open();
+  const panel = page.locator(".panel:popover-open");
+  await page.locator(".day").first().click();
+  expect(await panel.count()).toBe(1);
+  await page.locator("h1").click();
+  await panel.waitFor({ state: "detached" });
+  await page.locator(".bell").click();
+  await panel.waitFor();
+  await page.locator(".bell").click();
+  await panel.waitFor({ state: "detached" });
+});
+
+test.each(["", "state=many&toasts", "mode=page&width=280"])(
+  "Everything that can be pressed is at least 24 pixels wide and high: %j.",
+  async (query) => {
+    const page = await visit(query);
+    if (!query.includes("page")) await page.locator(".bell").click();
+    await page.locator(".item").first().waitFor();
+    await page.evaluate(() => {
+      window.inbox.missed = 2;
+      window.inbox.arrive(window.notification(0, { title: "Urgent", priority: "urgent" }));
+    });
+    await page.locator(".dismiss").waitFor();
+    const small = await page.locator("tidings-inbox").evaluate((inbox) => {
+      const roots = [inbox.shadowRoot, inbox.shadowRoot?.querySelector("tidings-toasts")?.shadowRoot];
+      return roots
+        .flatMap((root) => [...(root?.querySelectorAll("a,button") ?? [])])
+        .filter((each) => {
+          // What opens a row is as large as the row.
+          const box = (each.closest(".open") ? each.closest(".row,.toast") : each) ?? each;
+          const { width, height } = box.getBoundingClientRect();
+          return each.checkVisibility() && Math.min(width, height) < 24;
+        })
+        .map((each) => each.outerHTML);
+    });
+    expect(small).toEqual([]);
+  },
+);
+
+test("A category is said as words, and stands in for a title that is missing.", async () => {
+  const page = await visit("state=empty");
+  await page.evaluate(() => {
+    const { inbox, notification } = window;
+    inbox.items = [
+      notification(1, { title: "One", category: "orders.in_transit" }),
+      notification(2, { data: { only: "data" }, category: "billing" }),
+    ];
+  });
+  await page.locator(".bell").click();
+  await page.locator(".item").nth(1).waitFor();
+  expect(await page.locator(".meta").first().textContent()).toContain("Orders in transit");
+  expect(await page.locator(".title").nth(1).textContent()).toBe("Billing");
+});
+
+test("Who was disconnected for good can connect again from the panel.", async () => {
+  const page = await open("state=stopped");
+  await page.evaluate(() => {
+    window.inbox.connect = () => window.inbox.become("connected");
+  });
+  await page.locator(".again").click();
+  await page.locator("[part=strip]").waitFor({ state: "hidden" });
+});
