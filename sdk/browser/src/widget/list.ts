@@ -27,8 +27,10 @@ export class List {
   #more = false;
   #active: string | undefined;
   readonly #frame = new OnceAFrame(() => this.render());
-  /** Since when arrivals are marked as new: not the first page. */
-  #settled = false;
+  /** What is of a later millisecond than this id arrived while the list was looked at. */
+  #since = "";
+  /** The rows that nobody sees at first are made after those in sight were painted. */
+  #opening = false;
 
   constructor(words: Words, deeds: Deeds) {
     this.#words = words;
@@ -78,7 +80,6 @@ export class List {
 
   clear(): void {
     this.#items = [];
-    this.#settled = false;
     this.#active = undefined;
     this.scroller.scrollTop = 0;
     this.render();
@@ -86,10 +87,14 @@ export class List {
 
   /** Shows these items. What the reader looks at stays where it is, whatever came in above it. */
   show(items: readonly Item[], more: boolean): void {
+    this.#opening = !this.#items.length;
+    this.#since = (this.#items[0] ?? items[0])?.notification.id ?? "";
     this.#items = items;
     this.#more = more;
     this.render();
-    this.#settled = items.length > 0;
+    if (!this.#opening) return;
+    this.#opening = false;
+    this.#frame.request();
   }
 
   /** Brings the rows in line with the items, the scroll position and the time. */
@@ -124,7 +129,7 @@ export class List {
   /** The first and last index with a row, and the space that stands for those without. */
   #window(): [from: number, to: number, above: number, below: number] {
     const items = this.#items;
-    if (items.length <= ALL) return [0, items.length, 0, 0];
+    if (items.length <= ALL && !this.#opening) return [0, items.length, 0, 0];
     const start = this.scroller.scrollTop - MARGIN;
     const end = this.scroller.scrollTop + this.scroller.clientHeight + MARGIN;
     let from = 0;
@@ -182,7 +187,7 @@ export class List {
   #make(item: Item): Row {
     const row = new Row(item, this.#words, this.#times, this.#deeds);
     const { id } = item.notification;
-    if (this.#settled && !this.#heights.has(id)) row.element.classList.add("new");
+    if (id.slice(0, 13) > this.#since.slice(0, 13)) row.element.classList.add("new");
     this.#rows.set(id, row);
     return row;
   }
