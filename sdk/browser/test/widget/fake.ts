@@ -70,6 +70,11 @@ export class FakeInbox implements Inbox {
     };
   }
 
+  /** How many handlers there are, of all events. */
+  get listeners(): number {
+    return Object.values(this.#handlers).reduce((count, handlers) => count + handlers.size, 0);
+  }
+
   connect(): void {}
 
   forgetMissed(): void {

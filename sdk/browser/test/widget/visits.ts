@@ -9,7 +9,7 @@ export interface Visits {
   visit(
     query?: string,
     options?: BrowserContextOptions,
-    before?: (page: Page) => Promise<void>,
+    before?: (page: Page) => Promise<unknown>,
   ): Promise<Page>;
   /** The same with the panel open. */
   open(query?: string, options?: BrowserContextOptions): Promise<Page>;
@@ -32,7 +32,7 @@ export function visits(path = ""): Visits {
   async function visit(
     query = "",
     options: BrowserContextOptions = {},
-    before: (page: Page) => Promise<void> = async () => undefined,
+    before: (page: Page) => Promise<unknown> = async () => undefined,
   ): Promise<Page> {
     complaints.length = 0;
     const page = await harness.browser.newPage(options);

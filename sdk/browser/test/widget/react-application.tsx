@@ -1,0 +1,72 @@
+/** A React application with the inbox as a hook, as a component, and as the element that it is. */
+
+import { useState } from "react";
+import { Inbox, TidingsProvider, useInbox } from "../../src/react/index.js";
+import type { FakeInbox } from "./fake.js";
+
+function Titles() {
+  const { items, counts, mark, show, filter, missed, dismissMissed } = useInbox("unread");
+  (globalThis as unknown as { renders: number }).renders += 1;
+  return (
+    <section>
+      <output>{counts?.unread}</output>
+      <button type="button" onClick={() => mark("read", [items[0]?.notification.id ?? ""])}>
+        Read the first
+      </button>
+      <button type="button" onClick={() => show(filter === "all" ? "unread" : "all")}>
+        Turn
+      </button>
+      {missed !== undefined && (
+        <button type="button" onClick={dismissMissed}>
+          Missed: {missed}
+        </button>
+      )}
+      <ul>
+        {items.map(({ notification: { id, title } }) => (
+          <li key={id}>{title}</li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** The clients are those of two users; a button goes from one to the other. */
+export function Application({ clients }: { readonly clients: readonly [FakeInbox, FakeInbox] }) {
+  const [lang, setLang] = useState("en");
+  const [opened, setOpened] = useState("");
+  const [user, setUser] = useState<0 | 1>(0);
+  const [there, setThere] = useState(true);
+  return (
+    <>
+      {there && (
+        <TidingsProvider client={clients[user]}>
+          <Inbox
+            lang={lang}
+            titleBadge
+            messages={{ title: lang === "en" ? "Post" : "Courrier" }}
+            onOpen={(event) => {
+              event.preventDefault();
+              setOpened(event.detail.item.notification.title ?? "");
+            }}
+          />
+          <Titles />
+        </TidingsProvider>
+      )}
+      <tidings-toasts
+        client={clients[user]}
+        position="top"
+        ontidings-open={(event) => setOpened(event.detail.item.notification.title ?? "")}
+      />
+      <button type="button" onClick={() => setLang("fr")}>
+        Français
+      </button>
+      <button type="button" onClick={() => setUser(1)}>
+        Another user
+      </button>
+      <button type="button" onClick={() => setThere(!there)}>
+        Come and go
+      </button>
+      <p id="opened">{opened}</p>
+    </>
+  );
+}
