@@ -1,6 +1,6 @@
 /** When and how a client comes back after a connection ended. Pure: chance is handed in. */
 
-import { INVALID_TOKEN, VERDICTS, type Verdict } from "../protocol.js";
+import { INVALID_TOKEN, NO_INBOX_SCOPE, REVOKED, VERDICTS, type Verdict } from "../protocol.js";
 
 /** How a connection ended. `code` is undefined where it just broke, or was never open. */
 export interface Ending {
@@ -14,10 +14,11 @@ export interface Ending {
   readonly fresh: boolean;
 }
 
-/** Come back after `wait` milliseconds, with another token if `renew`. */
+/** Come back after `wait` milliseconds; with a new token if `renew`, and only if it is `another`. */
 export interface Return {
   readonly wait: number;
   readonly renew: boolean;
+  readonly another: boolean;
 }
 
 /** Upper end of the first wait after a connection that just broke, in milliseconds. */
@@ -27,6 +28,7 @@ const SPREAD = 2_000;
 const CAP = 30_000;
 /** After a connection that held this long the waits begin anew. */
 const STABLE = 10_000;
+const TOKENS_FAULT = [INVALID_TOKEN, REVOKED, NO_INBOX_SCOPE];
 
 /** The verdict of any close code, known or not. */
 export function verdictOf(code = 0): Verdict {
@@ -44,34 +46,21 @@ export class Backoff {
   }
 
   /** When to come back; undefined where that cannot help. */
-  after({ code, lived, fresh }: Ending): Return | undefined {
+  after({ code = 0, lived, fresh }: Ending): Return | undefined {
     if (lived >= STABLE) this.#failures = 0;
-    const plan = this.#plan(code, fresh);
+    const verdict = verdictOf(code);
+    // A token that did once, or was kept, may have been signed with what has changed since: another shows.
+    const another = verdict === "stay_away";
+    if (another && !(TOKENS_FAULT.includes(code) && (lived || !fresh))) return undefined;
+    // At once, but never in a tight loop.
+    const wait =
+      verdict === "later" ? this.#jitter(code ? SPREAD : BASE) : this.#failures && this.#jitter(BASE);
     this.#failures++;
-    return plan;
-  }
-
-  #plan(code: number | undefined, fresh: boolean): Return | undefined {
-    switch (verdictOf(code)) {
-      case "stay_away":
-        // A kept token may have been signed with what has changed since; a new one shows.
-        return code === INVALID_TOKEN && !fresh ? { wait: 0, renew: true } : undefined;
-      case "refresh":
-        return { wait: this.#atOnce(), renew: true };
-      case "now":
-        return { wait: this.#atOnce(), renew: false };
-      case "later":
-        return { wait: this.#jitter(code === undefined ? BASE : SPREAD), renew: false };
-    }
-  }
-
-  /** Now, but never in a tight loop. */
-  #atOnce(): number {
-    return this.#failures === 0 ? 0 : this.#jitter(BASE);
+    return { wait, renew: another || verdict === "refresh", another };
   }
 
   /** Full jitter: any time up to a bound that doubles with each failure. */
   #jitter(first: number): number {
-    return this.#random() * Math.min(CAP, first * 2 ** Math.min(this.#failures, 32));
+    return this.#random() * Math.min(CAP, first * 2 ** this.#failures);
   }
 }

@@ -1,7 +1,9 @@
 /** One socket, from its opening to its end. */
 
+import { CONNECT_SECONDS, NO_CONNECT } from "../protocol.js";
 import type { Ending } from "./backoff.js";
-import { Pace } from "./pace.js";
+import { within } from "./clock.js";
+import { pace } from "./pace.js";
 import type { Clock, Socket } from "./types.js";
 
 /** A socket that has not come to its welcome by then is given up. */
@@ -24,12 +26,13 @@ export class Connection {
   readonly #socket: Socket;
   readonly #hooks: ConnectionHooks;
   readonly #clock: Clock;
-  readonly #pace = new Pace();
+  readonly #pace = pace();
   #timer: unknown;
   #silence = 0;
   #asked = false;
   #heardAt: number;
   #welcomedAt: number | undefined;
+  #late = false;
   #ended = false;
 
   constructor(socket: Socket, hooks: ConnectionHooks, clock: Clock) {
@@ -37,11 +40,16 @@ export class Connection {
     this.#hooks = hooks;
     this.#clock = clock;
     this.#heardAt = clock.now();
-    socket.onopen = () => socket.send(hooks.connect());
+    socket.onopen = () => {
+      this.#late = clock.now() - this.#heardAt >= CONNECT_SECONDS * 1_000;
+      socket.send(hooks.connect());
+    };
     socket.onmessage = ({ data }: MessageEvent<unknown>) => this.#receive(data);
     socket.onclose = ({ code, reason }: CloseEvent) => {
-      // 1005 and 1006 are never sent: the connection ended without a code.
-      this.#end(code === 1005 || code === 1006 ? {} : { code, reason });
+      // 1005 and 1006 are never sent: the connection ended without a code. And a page that was busy for
+      // so long that it was late with its first frame is not to blame for that.
+      const none = code === 1005 || code === 1006 || (code === NO_CONNECT && this.#late);
+      this.#end(none ? {} : { code, reason });
     };
     // A close follows.
     socket.onerror = () => undefined;
@@ -62,7 +70,7 @@ export class Connection {
 
   /** Sends a frame at a pace the server allows, or nothing where the connection has ended. */
   send(text: string): void {
-    const wait = this.#pace.wait(this.#clock.now());
+    const wait = this.#pace(this.#clock.now());
     if (wait) this.#clock.setTimeout(() => this.#send(text), wait);
     else this.#send(text);
   }
@@ -72,19 +80,21 @@ export class Connection {
     if (this.isOpen && !this.#asked) this.#ask(PROBE_WITHIN);
   }
 
+  /** Gives it up; `ended` is called. */
+  drop(error?: unknown): void {
+    this.#socket.close();
+    this.#end({ error });
+  }
+
   /** Closes it; `ended` is not called any more. Resolves when the server has taken what was sent. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#ended = true;
     this.#clock.clearTimeout(this.#timer);
-    return new Promise((resolve) => {
-      const timer = this.#clock.setTimeout(resolve, PROBE_WITHIN);
-      this.#socket.onopen = this.#socket.onmessage = null;
-      this.#socket.onclose = () => {
-        this.#clock.clearTimeout(timer);
-        resolve();
-      };
-      this.#socket.close(1000);
+    const closed = new Promise((resolve) => {
+      this.#socket.onclose = resolve;
     });
+    this.#socket.close(1000);
+    await within(this.#clock, PROBE_WITHIN, "", closed).catch(() => undefined);
   }
 
   #receive(data: unknown): void {
@@ -94,8 +104,7 @@ export class Connection {
     try {
       this.#hooks.receive(data as string);
     } catch (error) {
-      this.#socket.close();
-      this.#end({ error });
+      this.drop(error);
     }
   }
 
@@ -115,8 +124,7 @@ export class Connection {
     this.#timer = this.#clock.setTimeout(() => {
       const rest = this.#heardAt + this.#silence - this.#clock.now();
       if (this.isOpen && !this.#asked) return rest > 0 ? this.#watch(rest) : this.#ask(ANSWER_WITHIN);
-      this.#socket.close();
-      this.#end({});
+      this.drop();
     }, milliseconds);
   }
 

@@ -1,7 +1,7 @@
 /** Keeps one tab connected: opens a socket, and another one when that ended, as its ending says. */
 
 import { SUBPROTOCOL } from "../protocol.js";
-import { Backoff, type Ending } from "./backoff.js";
+import { Backoff, type Ending, type Return } from "./backoff.js";
 import { Connection } from "./connection.js";
 import { isLoggedOut } from "./errors.js";
 import type { Session } from "./session.js";
@@ -13,6 +13,8 @@ const ACK_EVERY = 250;
 /** The part of what a token has left after which it is replaced; twice that at most, not all at once. */
 const REFRESH_AFTER = 0.1;
 const CLIENT = "tidings-js/0.1";
+
+type Reason = Omit<StatusChange, "status">;
 
 export interface ConnectorOptions {
   readonly tokens: Tokens;
@@ -36,7 +38,7 @@ export class Connector {
   /** Rises with each start and stop: what belongs to an earlier one does nothing. */
   #turn = 0;
   #retry: unknown;
-  #hurried: (() => void) | undefined;
+  #hurried: (() => unknown) | undefined;
   #acks: unknown;
 
   constructor(options: ConnectorOptions) {
@@ -48,20 +50,23 @@ export class Connector {
     return this.#connection?.isOpen ?? false;
   }
 
-  /** Connects, and stays connected until `stop`, or a change to `stopped`. */
-  async start(renew = false): Promise<void> {
+  /**
+   * Connects, and stays connected until `stop`, or a change to `stopped`. With a plan it is for another
+   * time, and `why` tells what ended the time before.
+   */
+  async start(plan?: Return, why: Reason = {}): Promise<void> {
     const turn = ++this.#turn;
     const { tokens, session, device, clock, changed } = this.#options;
-    this.#hurried = undefined;
     changed({ status: "connecting" });
     let access: Access;
     let socket: Socket;
     let fresh = false;
     try {
-      const kept = tokens.kept;
-      access = await tokens.get(renew);
-      fresh = access !== kept;
+      const kept = tokens.kept?.token;
+      access = await tokens.get(plan?.renew);
+      fresh = access.token !== kept;
       if (turn !== this.#turn) return;
+      if (plan?.another && !fresh) return this.#give(why);
       socket = new this.#options.webSocket(this.#options.address(access), [SUBPROTOCOL]);
     } catch (error) {
       if (turn === this.#turn) this.#ended({ error, lived: 0, fresh });
@@ -95,10 +100,14 @@ export class Connector {
   /** Acknowledges and keeps what arrived, now. */
   flush(): void {
     if (this.#acks === undefined) return;
-    this.#options.clock.clearTimeout(this.#acks);
     this.#acks = undefined;
-    if (this.isOpen) for (const frame of this.#options.session.acks()) this.#connection?.send(frame);
     this.#options.save();
+    if (!this.isOpen) return;
+    for (const frame of this.#options.session.acks()) {
+      this.send(frame);
+      // There may be more to acknowledge.
+      this.arrived();
+    }
   }
 
   send(frame: string): void {
@@ -117,9 +126,9 @@ export class Connector {
         if (turn !== this.#turn) return;
         try {
           const { token } = await tokens.get(true);
-          if (turn === this.#turn) this.send(JSON.stringify({ type: "refresh", token }));
+          this.send(JSON.stringify({ type: "refresh", token }));
         } catch (error) {
-          if (turn === this.#turn && isLoggedOut(error)) this.#give(error);
+          if (turn === this.#turn && isLoggedOut(error)) this.#give({ error });
         }
       },
       seconds * REFRESH_AFTER * (1 + clock.random()) * 1_000,
@@ -134,9 +143,7 @@ export class Connector {
 
   /** The network is gone: what is there of a connection is of no use. */
   lost(): void {
-    if (!this.#connection) return;
-    void this.#connection.close();
-    this.#ended({ lived: 0, fresh: false });
+    this.#connection?.drop();
   }
 
   /** Acknowledges what arrived and leaves. */
@@ -144,7 +151,6 @@ export class Connector {
     this.#turn++;
     this.flush();
     this.#options.clock.clearTimeout(this.#retry);
-    this.#hurried = undefined;
     const connection = this.#connection;
     this.#connection = undefined;
     await connection?.close();
@@ -152,34 +158,22 @@ export class Connector {
 
   #ended(ending: Ending): void {
     this.#connection = undefined;
-    if (isLoggedOut(ending.error)) {
-      this.#give(ending.error);
-      return;
-    }
     const { code, reason, error } = ending;
-    const why = {
-      ...(code !== undefined && { code }),
-      ...(reason && { reason }),
-      ...(error !== undefined && { error }),
-    };
-    const plan = this.#backoff.after(ending);
+    const why = { code, reason, error };
+    const plan = isLoggedOut(error) ? undefined : this.#backoff.after(ending);
     if (!plan) {
-      this.#give(error, why);
+      this.#give(why);
       return;
     }
     const turn = this.#turn;
-    const again = () => {
-      if (turn !== this.#turn) return;
-      this.#options.clock.clearTimeout(this.#retry);
-      void this.start(plan.renew);
-    };
+    const again = () => turn === this.#turn && void this.start(plan, why);
     this.#retry = this.#options.clock.setTimeout(again, plan.wait);
     // Where the server asked to come later, that holds for who is in a hurry too.
     this.#hurried = code === undefined ? again : undefined;
     this.#options.changed({ status: "offline", retryIn: plan.wait, ...why });
   }
 
-  #give(error: unknown, why: Partial<StatusChange> = { error }): void {
+  #give(why: Reason): void {
     this.#turn++;
     this.#options.changed({ status: "stopped", ...why });
   }

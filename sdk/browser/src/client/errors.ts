@@ -3,7 +3,10 @@
 /** A request or a mark that failed. `code` is one of the server's stable codes, or one of the client's own. */
 export class TidingsError extends Error {
   override readonly name: string = "TidingsError";
-  /** `no_answer`: nothing came back; `logged_out`: the application gives no token; else the server's. */
+  /**
+   * `no_answer`, `unanswered`: nothing came back, by REST or to a mark; `no_token`: nor from the token
+   * source; `logged_out`: that says that nobody is logged in; else the server's.
+   */
   readonly code: string;
   /** The HTTP status; 0 where there was none. */
   readonly status: number;

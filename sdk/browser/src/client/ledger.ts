@@ -7,13 +7,13 @@
 import type { Counts, MarkInbox, State, Stated } from "../protocol.js";
 import type { Item } from "./types.js";
 
-/** A mark under way: whom it concerns, and what it does to the counts until it is answered. */
+/** A mark under way: whom it concerns, and what it does to the counts of items that this tab never saw. */
 interface Pending {
   readonly ids: ReadonlySet<string>;
   readonly state: State;
   readonly at: string;
-  readonly unseen: number;
-  readonly unread: number;
+  unseen: number;
+  unread: number;
 }
 
 /** More items are forgotten, oldest first: whoever shows them keeps them, and lists them again. */
@@ -22,6 +22,12 @@ const KEPT = 10_000;
 export class Ledger {
   readonly #items = new Map<string, Item>();
   readonly #pending = new Map<string, Pending>();
+  /**
+   * What the marks under way do to the counts by the items that are known. Nothing by those that the
+   * server says are so already: another device marked them, and its counts hold it.
+   */
+  #unseen = 0;
+  #unread = 0;
 
   /** An item as it is shown: with the marks under way. */
   view(item: Item): Item {
@@ -43,11 +49,12 @@ export class Ledger {
   }
 
   remove(id: string): void {
-    this.#items.delete(id);
+    this.#changing([id], () => this.#items.delete(id));
   }
 
   clear(): void {
     this.#items.clear();
+    this.#unseen = this.#unread = 0;
   }
 
   /** What the server says was marked. The items that look different now; `ref` is answered by it. */
@@ -61,14 +68,7 @@ export class Ledger {
         if (item.position <= (up_to[item.log] ?? 0) && isOf(item, change.category)) told.set(id, [state, at]);
       }
     }
-    const pending = this.#pending.get(String(change.ref));
-    return this.#changing([...told.keys(), ...(pending?.ids ?? [])], () => {
-      this.#pending.delete(String(change.ref));
-      for (const [id, [to, time]] of told) {
-        const item = this.#items.get(id);
-        if (item) this.#items.set(id, marked(item, to, time));
-      }
-    });
+    return this.#told(String(change.ref), told);
   }
 
   /** Begins a mark, as though it were answered. The items that look different now. */
@@ -80,46 +80,32 @@ export class Ledger {
           .filter((item) => (all ? isOf(item, category) : item.position <= (up_to?.[item.log] ?? 0)))
           .map((item) => item.notification.id),
     );
-    let unseen = 0;
-    let unread = 0;
+    const pending = { ids, state, at, unseen: 0, unread: 0 };
+    const items = this.#changing(ids, () => this.#pending.set(ref, pending));
     if (counts && all && category === undefined && !state.startsWith("un")) {
       // Everything, also what this tab never saw. Seen leaves what is unread so.
-      const now = this.counts(counts);
-      unseen = -now.unseen;
-      unread = state === "seen" ? 0 : -now.unread;
-    } else {
-      for (const id of ids) {
-        const item = this.#items.get(id);
-        if (!item) continue;
-        const before = this.view(item);
-        const after = marked(before, state, at);
-        unseen += Number(isUnseen(after)) - Number(isUnseen(before));
-        unread += Number(isUnread(after)) - Number(isUnread(before));
-      }
+      const rest = this.counts(counts);
+      pending.unseen = -rest.unseen;
+      if (state !== "seen") pending.unread = -rest.unread;
     }
-    return this.#changing([...ids], () => this.#pending.set(ref, { ids, state, at, unseen, unread }));
+    return items;
   }
 
   /** A mark was carried out, and no frame says so. The items that look different now: none, mostly. */
   confirm(ref: string): Item[] {
-    const pending = this.#pending.get(ref);
-    return this.#changing([...(pending?.ids ?? [])], () => {
-      this.#pending.delete(ref);
-      for (const id of pending?.ids ?? []) {
-        const item = this.#items.get(id);
-        if (item && pending) this.#items.set(id, marked(item, pending.state, pending.at));
-      }
-    });
+    const { ids = [], state = "seen", at = "" } = this.#pending.get(ref) ?? {};
+    return this.#told(ref, new Map([...ids].map((id) => [id, [state, at]])));
   }
 
   /** A mark was refused: takes it back. The items that look different now. */
   cancel(ref: string): Item[] {
-    return this.#changing([...(this.#pending.get(ref)?.ids ?? [])], () => this.#pending.delete(ref));
+    return this.#told(ref, new Map());
   }
 
   /** Counts with the marks under way. */
   counts(counts: Counts): Counts {
-    let { unseen, unread } = counts;
+    let unseen = counts.unseen + this.#unseen;
+    let unread = counts.unread + this.#unread;
     for (const pending of this.#pending.values()) {
       unseen += pending.unseen;
       unread += pending.unread;
@@ -128,30 +114,47 @@ export class Ledger {
   }
 
   #keep(item: Item): Item {
-    this.#items.set(item.notification.id, item);
+    const { id } = item.notification;
+    this.#changing([id], () => this.#items.set(id, item));
     if (this.#items.size > KEPT) {
       for (const oldest of this.#items.keys()) {
-        this.#items.delete(oldest);
+        this.remove(oldest);
         break;
       }
     }
     return this.view(item);
   }
 
-  #changing(ids: readonly string[], change: () => void): Item[] {
-    const before = new Map<string, Item>();
-    for (const id of ids) {
-      const item = this.#items.get(id);
-      if (item) before.set(id, this.view(item));
-    }
+  /** A mark is under way no more, and these items are so now. Those that look different. */
+  #told(ref: string, told: ReadonlyMap<string, readonly [State, string]>): Item[] {
+    return this.#changing(new Set([...told.keys(), ...(this.#pending.get(ref)?.ids ?? [])]), () => {
+      this.#pending.delete(ref);
+      for (const [id, [state, at]] of told) {
+        const item = this.#items.get(id);
+        if (item) this.#items.set(id, marked(item, state, at));
+      }
+    });
+  }
+
+  /** The items that look different after a change to them, or to marks of them. */
+  #changing(ids: Iterable<string>, change: () => void): Item[] {
+    const before = [...ids].map((id) => [id, this.#weigh(id, -1)] as const);
     change();
-    const changed = [];
-    for (const [id, was] of before) {
-      const item = this.#items.get(id);
-      const is = item && this.view(item);
-      if (is && looks(is) !== looks(was)) changed.push(is);
+    return before.flatMap(([id, was]) => {
+      const is = this.#weigh(id, 1);
+      return is && was && looks(is) !== looks(was) ? [is] : [];
+    });
+  }
+
+  /** An item as it is shown. What makes it differ from the server's goes into the counts, or out of them. */
+  #weigh(id: string, sign: number): Item | undefined {
+    const item = this.#items.get(id);
+    const shown = item && this.view(item);
+    if (shown) {
+      this.#unseen += sign * (isUnseen(shown) - isUnseen(item));
+      this.#unread += sign * (isUnread(shown) - isUnread(item));
     }
-    return changed;
+    return shown;
   }
 }
 
@@ -171,16 +174,16 @@ export function marked(item: Item, state: State, at: string): Item {
 }
 
 /** A change of times alone changes no look: the server's clock and the page's differ. */
-function looks({ seen_at, read_at, archived_at }: Item): number {
-  return Number(!!seen_at) + 2 * Number(!!read_at) + 4 * Number(!!archived_at);
+function looks({ seen_at, read_at, archived_at }: Item): string {
+  return `${!seen_at}${!read_at}${!archived_at}`;
 }
 
-function isUnseen(item: Item): boolean {
-  return !item.archived_at && !item.seen_at;
+function isUnseen(item: Item): number {
+  return Number(!item.archived_at && !item.seen_at);
 }
 
-function isUnread(item: Item): boolean {
-  return !item.archived_at && !item.read_at;
+function isUnread(item: Item): number {
+  return Number(!item.archived_at && !item.read_at);
 }
 
 /** A category ending in a dot is all that begin so. */

@@ -1,6 +1,14 @@
 /** Marks from their making to their answer: by frame while connected, else by REST. */
 
-import type { ErrorFrame, Mark, Marked, MarkInbox, Stated } from "../protocol.js";
+import {
+  type ErrorFrame,
+  FRAME_BYTES,
+  type Mark,
+  type Marked,
+  type MarkInbox,
+  type Stated,
+} from "../protocol.js";
+import { within } from "./clock.js";
 import { TidingsError } from "./errors.js";
 import { isRetryable } from "./rest.js";
 import type { Clock } from "./types.js";
@@ -9,6 +17,7 @@ import type { Clock } from "./types.js";
 const ANSWER_WITHIN = 10_000;
 const TRIES = 4;
 const BASE = 200;
+const UNANSWERED = "unanswered";
 
 export interface MarkerOptions {
   readonly clock: Clock;
@@ -22,7 +31,7 @@ interface Waiting {
   readonly frame: string;
   readonly concerns: number;
   resolve(marked: Marked): void;
-  reject(error: unknown): void;
+  reject(error: TidingsError): void;
 }
 
 export class Marker {
@@ -39,9 +48,13 @@ export class Marker {
    */
   async mark(ref: string, mark: MarkInbox, concerns: number): Promise<Marked> {
     const { clock, isConnected, post } = this.#options;
+    const frame: Mark = { type: "mark", ...mark, ref };
+    const text = JSON.stringify(frame);
+    // Larger than the server takes frames: by REST it is refused, or not, and nothing else happens.
+    const isSmall = new TextEncoder().encode(text).length <= FRAME_BYTES;
     for (let tries = 1; ; tries++) {
       try {
-        return await (isConnected() ? this.#send(ref, mark, concerns) : post(mark));
+        return await (isSmall && isConnected() ? this.#send(ref, text, concerns) : post(mark));
       } catch (error) {
         if (tries === TRIES || !isRetryable(error)) throw error;
         // Full jitter.
@@ -56,7 +69,7 @@ export class Marker {
   answer({ ref, changes, counts, unknown }: Stated): void {
     const waiting = this.#take(ref);
     const changed = changes?.length ?? waiting?.concerns ?? 0;
-    waiting?.resolve({ changed, counts, ...(unknown && { unknown }) });
+    waiting?.resolve({ changed, counts, unknown } as Marked);
   }
 
   refuse({ ref, code, detail }: ErrorFrame): void {
@@ -70,30 +83,20 @@ export class Marker {
 
   /** No answer comes any more. */
   end(): void {
-    for (const ref of this.#waiting.keys()) this.#take(ref)?.reject(unanswered());
+    for (const ref of this.#waiting.keys())
+      this.#take(ref)?.reject(new TidingsError(UNANSWERED, "No answer"));
   }
 
-  #send(ref: string, mark: MarkInbox, concerns: number): Promise<Marked> {
-    const { clock, send } = this.#options;
-    const frame: Mark = { type: "mark", ...mark, ref };
-    const text = JSON.stringify(frame);
-    return new Promise<Marked>((resolve, reject) => {
-      const timer = clock.setTimeout(() => this.#take(ref)?.reject(unanswered()), ANSWER_WITHIN);
-      const settled = () => clock.clearTimeout(timer);
-      this.#waiting.set(ref, {
-        frame: text,
-        concerns,
-        resolve: (marked) => {
-          settled();
-          resolve(marked);
-        },
-        reject: (error) => {
-          settled();
-          reject(error);
-        },
-      });
-      send(text);
+  async #send(ref: string, frame: string, concerns: number): Promise<Marked> {
+    const answer = new Promise<Marked>((resolve, reject) => {
+      this.#waiting.set(ref, { frame, concerns, resolve, reject });
     });
+    this.#options.send(frame);
+    try {
+      return await within(this.#options.clock, ANSWER_WITHIN, UNANSWERED, answer);
+    } finally {
+      this.#take(ref);
+    }
   }
 
   #take(ref: string | number | undefined): Waiting | undefined {
@@ -101,8 +104,4 @@ export class Marker {
     this.#waiting.delete(String(ref));
     return waiting;
   }
-}
-
-function unanswered(): TidingsError {
-  return new TidingsError("unanswered", "The mark was not answered in time");
 }

@@ -6,14 +6,15 @@ import { FRAMES_BURST, FRAMES_PER_SECOND } from "../protocol.js";
 const INTERVAL = 1_000 / (FRAMES_PER_SECOND * 0.9);
 const BURST = FRAMES_BURST / 2;
 
-/** Spreads frames over time, so that an application that marks in a loop is not closed with 4101. */
-export class Pace {
-  #wholeAt = 0;
-
-  /** Reserves a place for one frame: milliseconds from now until it may be sent. */
-  wait(now: number): number {
-    const start = Math.max(this.#wholeAt, now);
-    this.#wholeAt = start + INTERVAL;
+/**
+ * Spreads frames over time, so that an application that marks in a loop is not closed with 4101. The
+ * function reserves a place for one frame: milliseconds from now until it may be sent.
+ */
+export function pace(): (now: number) => number {
+  let wholeAt = 0;
+  return (now) => {
+    const start = Math.max(wholeAt, now);
+    wholeAt = start + INTERVAL;
     return Math.max(0, start - now - (BURST - 1) * INTERVAL);
-  }
+  };
 }

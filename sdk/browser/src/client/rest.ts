@@ -1,57 +1,66 @@
 /** The two routes of the API that a user's token allows. */
 
 import { type InboxPage, type Marked, type MarkInbox, type Problem, RETRYABLE } from "../protocol.js";
+import { within } from "./clock.js";
 import { TidingsError } from "./errors.js";
 import type { Tokens } from "./tokens.js";
-import type { ListQuery } from "./types.js";
+import type { Clock, ListQuery } from "./types.js";
+
+const ANSWER_WITHIN = 30_000;
+const KEPT_ALIVE = 10_000;
 
 export class Rest {
   readonly #root: string;
   readonly #tokens: Tokens;
+  readonly #clock: Clock;
 
-  constructor(url: string, tokens: Tokens) {
-    this.#root = `${url.replace(/\/+$/, "")}/v1/me/notifications`;
+  constructor(url: string, tokens: Tokens, clock: Clock) {
+    this.#root = `${url}/v1/me/notifications`;
     this.#tokens = tokens;
+    this.#clock = clock;
   }
 
   /** A page of the inbox. Throws TidingsError, what the token source throws, or the signal's reason. */
   list({ signal, ...query }: ListQuery): Promise<InboxPage> {
-    const asked = Object.entries(query).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, String(value)]],
-    );
-    const search = new URLSearchParams(asked).toString();
-    return this.#request(search && `?${search}`, { signal: signal ?? null });
+    // What is undefined is left out of JSON.
+    const search = new URLSearchParams(JSON.parse(JSON.stringify(query)));
+    return this.#request(`?${search}`, { signal } as RequestInit);
   }
 
   /** Carries out a mark. Throws TidingsError, or what the token source throws. */
   mark(mark: MarkInbox): Promise<Marked> {
+    const body = JSON.stringify(mark);
     return this.#request("/mark", {
       method: "POST",
-      body: JSON.stringify(mark),
-      headers: { "Content-Type": "application/json" },
-      // A mark that is made while the page closes is still carried out.
-      keepalive: true,
+      body,
+      // A mark that is made while the page closes is still carried out. All such together may have 64 KB.
+      keepalive: body.length < KEPT_ALIVE,
     });
   }
 
   async #request<Answer>(path: string, init: RequestInit, renew = false): Promise<Answer> {
     const { token } = await this.#tokens.get(renew);
     let response: Response;
+    let answer: unknown;
     try {
-      response = await fetch(this.#root + path, {
+      const asked = fetch(this.#root + path, {
         ...init,
-        headers: { ...init.headers, Authorization: `Bearer ${token}` },
+        headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
       });
+      [response, answer] = await within(this.#clock, ANSWER_WITHIN, "no_answer", asked.then(read));
     } catch (error) {
       init.signal?.throwIfAborted();
       throw new TidingsError("no_answer", String(error));
     }
     if (response.status === 401 && !renew) return this.#request(path, init, true);
-    const answer = await response.json().catch(() => undefined);
     if (response.ok && answer) return answer as Answer;
     const { code = "no_answer", detail = response.statusText } = (answer ?? {}) as Partial<Problem>;
     throw new TidingsError(code, detail, response.status);
   }
+}
+
+async function read(response: Response): Promise<[Response, unknown]> {
+  return [response, await response.json().catch(() => undefined)];
 }
 
 /** Whether the same may succeed later, unchanged. */

@@ -13,6 +13,7 @@ import {
   type InboxPage,
   type Positions,
   type ServerFrame,
+  TOKEN_BYTES,
   type Welcome,
 } from "../protocol.js";
 import type { ResumePoint } from "./types.js";
@@ -20,15 +21,15 @@ import type { ResumePoint } from "./types.js";
 /** What a tab needs to follow where another one leads. */
 export interface Snapshot {
   readonly point: ResumePoint;
-  readonly user: string;
-  readonly counts: Counts;
+  /** Undefined before the leader's first welcome. */
+  readonly user: string | undefined;
+  readonly counts: Counts | undefined;
   /** It is catching up. */
   readonly missed: boolean;
 }
 
 /** Names of 128 characters, this many, stay well below the limit of a frame. */
 const LOGS_PER_ACK = 200;
-const encoder = new TextEncoder();
 
 export class Session {
   user: string | undefined;
@@ -36,8 +37,6 @@ export class Session {
   #epoch: string | undefined;
   #positions: Record<string, number> = {};
   #acked: Record<string, number> = {};
-  /** Where the connection starts in each log. */
-  #starts: Positions = {};
   /** The last change of state that was told. */
   #told: number | undefined;
   /** Until a resumed connection has caught up, a mark may be answered ahead of what was missed. */
@@ -50,24 +49,19 @@ export class Session {
     this.#acked = {};
     // A log that is not named is replayed from its beginning, and its duplicates are dropped here. So
     // where a frame cannot hold them all, those with the least to replay are left out.
-    let logs = Object.entries(this.#positions).sort((one, other) => other[1] - one[1]);
-    for (;;) {
-      const resume = this.#epoch && {
-        epoch: this.#epoch,
-        positions: Object.fromEntries(logs),
-        ...(this.#told !== undefined && { state_version: this.#told }),
-      };
-      const frame: Connect = {
-        type: "connect",
-        token,
-        client,
-        ...(device && { device }),
-        ...(resume && { resume }),
-      };
-      const text = JSON.stringify(frame);
-      if (!logs.length || encoder.encode(text).length <= FRAME_BYTES) return text;
-      logs = logs.slice(0, Math.floor(logs.length * 0.75));
-    }
+    const logs = Object.entries(this.#positions).sort((one, other) => other[1] - one[1]);
+    let room = FRAME_BYTES - TOKEN_BYTES - 1_000;
+    const named = logs.filter(([log]) => {
+      room -= log.length + 20;
+      return room > 0;
+    });
+    const resume = this.#epoch && {
+      epoch: this.#epoch,
+      positions: Object.fromEntries(named),
+      state_version: this.#told,
+    };
+    // What is undefined is left out of JSON.
+    return JSON.stringify({ type: "connect", token, client, device, resume } as Connect);
   }
 
   /** A frame that is to be told; undefined for one that was told before. Throws where it is none. */
@@ -93,7 +87,8 @@ export class Session {
         this.#missed = false;
         break;
       case "gap":
-        if (frame.reason === "epoch") this.#positions[frame.log] = this.#starts[frame.log] ?? frame.to;
+        // It starts at the end of a log that is shorter than was known.
+        if (frame.reason === "epoch") this.#positions[frame.log] = frame.to;
         else advance(this.#positions, { [frame.log]: frame.to });
         break;
       case "joined":
@@ -113,7 +108,6 @@ export class Session {
   #welcome(frame: Welcome): void {
     const anew = frame.epoch !== this.#epoch;
     this.user = frame.user;
-    this.#starts = frame.positions;
     if (anew) {
       // Positions and versions of another epoch mean nothing; the server names the loss in gaps.
       this.#epoch = frame.epoch;
@@ -144,18 +138,17 @@ export class Session {
     return true;
   }
 
-  /** The frames that acknowledge all that arrived and was not acknowledged on this connection yet. */
+  /**
+   * The frame, if any, that acknowledges what arrived and was not acknowledged on this connection yet: of
+   * so many logs at a time.
+   */
   acks(): string[] {
     const due = Object.entries(this.#positions).filter(
       ([log, position]) => position > (this.#acked[log] ?? 0),
     );
-    const frames = [];
-    for (let at = 0; at < due.length; at += LOGS_PER_ACK) {
-      const ack: Ack = { type: "ack", positions: Object.fromEntries(due.slice(at, at + LOGS_PER_ACK)) };
-      frames.push(JSON.stringify(ack));
-    }
-    this.#acked = { ...this.#positions };
-    return frames;
+    const ack: Ack = { type: "ack", positions: Object.fromEntries(due.slice(0, LOGS_PER_ACK)) };
+    Object.assign(this.#acked, ack.positions);
+    return due.length ? [JSON.stringify(ack)] : [];
   }
 
   /** Where a later visit goes on; undefined before the first welcome. */
@@ -167,17 +160,19 @@ export class Session {
 
   /** Goes on from an earlier visit. Nothing where a connection stood already. */
   restore(point: ResumePoint | undefined): void {
-    if (this.#epoch !== undefined || !point) return;
-    this.#epoch = point.epoch;
-    this.#positions = { ...point.positions };
-    this.#told = point.state_version;
+    if (this.#epoch === undefined && point) this.#goOn(point);
   }
 
-  /** What another tab needs to follow; undefined before the first welcome. */
+  #goOn({ epoch, positions, state_version }: ResumePoint): void {
+    this.#epoch = epoch;
+    this.#positions = { ...positions };
+    this.#told = state_version;
+  }
+
+  /** What another tab needs to follow; undefined where this one knows of nothing itself. */
   snapshot(): Snapshot | undefined {
     const point = this.point();
-    if (!point || !this.user || !this.counts) return undefined;
-    return { point, user: this.user, counts: this.counts, missed: this.#missed };
+    return point && { point, user: this.user, counts: this.counts, missed: this.#missed };
   }
 
   /** Goes on where the leading tab is. True where something was missed since this one last followed. */
@@ -187,12 +182,10 @@ export class Session {
       this.user !== undefined &&
       (anew || point.state_version > (this.#told ?? 0) || isAhead(point.positions, this.#positions));
     if (anew) this.counts = undefined;
-    this.count(counts);
+    if (counts) this.count(counts);
     this.user = user;
     this.#missed = missed;
-    this.#epoch = point.epoch;
-    this.#positions = { ...point.positions };
-    this.#told = point.state_version;
+    this.#goOn(point);
     return behind;
   }
 }

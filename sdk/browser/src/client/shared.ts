@@ -6,6 +6,7 @@
 
 import type { ServerFrame } from "../protocol.js";
 import { Backoff } from "./backoff.js";
+import { within } from "./clock.js";
 import { Connector } from "./connector.js";
 import { isLoggedOut } from "./errors.js";
 import { watchPage } from "./page.js";
@@ -16,6 +17,8 @@ import type { Access, Tokens } from "./tokens.js";
 import type { Clock, ResumeStorage, SocketConstructor, StatusChange, TidingsOptions } from "./types.js";
 
 const LOGOUT = "logout";
+/** A storage that takes longer is done without. */
+const STORED_WITHIN = 1_000;
 
 export interface SharedHooks {
   /** A frame that was not told before; the session holds it already. */
@@ -33,7 +36,7 @@ export class SharedConnection {
   readonly #tokens: Tokens;
   readonly #clock: Clock;
   readonly #hooks: SharedHooks;
-  readonly #storage: ResumeStorage;
+  readonly #storage: ResumeStorage | undefined;
   #change: StatusChange = { status: "idle" };
   #connector: Connector | undefined;
   #tabs: Tabs | undefined;
@@ -60,7 +63,6 @@ export class SharedConnection {
   /** Comes and stays, until `close` or `stop`. */
   open(): void {
     if (this.#unwatch) return;
-    this.session = new Session();
     this.#unwatch = watchPage({
       wake: () => this.#wake(),
       hide: () => this.#connector?.flush(),
@@ -91,10 +93,9 @@ export class SharedConnection {
   /** Stops on all tabs of the user, and forgets where this browser was. */
   async logout(): Promise<void> {
     const key = this.#key;
-    // Nothing more is kept on the way out.
-    this.#key = "";
+    this.#forget();
     await this.stop({ status: "stopped", reason: LOGOUT });
-    if (key) await this.#storage.delete(key).catch(() => undefined);
+    await this.#stored((storage) => storage.delete(key), key);
   }
 
   send(frame: string): void {
@@ -120,7 +121,10 @@ export class SharedConnection {
     }
     if (turn !== this.#turn) return;
     const { identity } = access;
-    if (identity !== this.#identity) this.#hooks.another();
+    if (this.#identity && identity !== this.#identity) {
+      this.session = new Session();
+      this.#hooks.another();
+    }
     this.#identity = identity;
     this.#key = identity && `${this.#options.url}#${identity}`;
     this.#tabs = new Tabs(
@@ -138,8 +142,9 @@ export class SharedConnection {
   /** This tab holds the connection from now on. */
   async #lead(turn: number): Promise<void> {
     const { session } = this;
-    if (this.#key) session.restore(await this.#storage.get(this.#key).catch(() => undefined));
-    if (turn !== this.#turn || !this.leads) return;
+    session.restore(await this.#stored((storage, key) => storage.get(key)));
+    // It may have lost the lead meanwhile, and got it back.
+    if (turn !== this.#turn || !this.leads || this.#connector) return;
     this.#connector = new Connector({
       tokens: this.#tokens,
       session,
@@ -147,14 +152,11 @@ export class SharedConnection {
       device: this.#options.device,
       webSocket: this.#options.webSocket ?? (globalThis.WebSocket as unknown as SocketConstructor),
       address: (access) => this.#options.realtimeUrl ?? access.realtimeUrl ?? beside(this.#options.url),
-      receive: (text) => {
-        this.#tabs?.post({ kind: "frame", text });
-        this.#receive(text);
-      },
+      receive: (text) => this.#receive(text),
       changed: (change) => {
         if (change.status === "stopped") return void this.stop(change);
-        this.#tabs?.post({ kind: "status", change });
         this.#changed(change);
+        this.#tabs?.post({ kind: "status", change: this.#change });
       },
       save: () => this.#save(),
     });
@@ -184,7 +186,26 @@ export class SharedConnection {
 
   #save(): void {
     const point = this.session.point();
-    if (this.#key && point) void this.#storage.set(this.#key, point).catch(() => undefined);
+    if (point) void this.#stored((storage, key) => storage.set(key, point));
+  }
+
+  /** What a storage throws, or keeps to itself, is passed over. */
+  async #stored<Value>(
+    act: (storage: ResumeStorage, key: string) => Promise<Value>,
+    key = this.#key,
+  ): Promise<Value | undefined> {
+    const storage = this.#storage;
+    try {
+      return storage && key ? await within(this.#clock, STORED_WITHIN, "", act(storage, key)) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Nothing more is kept of this user, and nothing remembered. */
+  #forget(): void {
+    this.#key = "";
+    this.session = new Session();
   }
 
   /** Something that another tab says. */
@@ -209,7 +230,7 @@ export class SharedConnection {
         this.#changed(message.change);
         break;
       case "stop":
-        if (message.change.reason === LOGOUT) this.#key = "";
+        if (message.change.reason === LOGOUT) this.#forget();
         void this.close(message.change);
         break;
     }
@@ -219,6 +240,7 @@ export class SharedConnection {
   #receive(text: string): void {
     const frame = this.session.receive(text);
     if (!frame) return;
+    if (this.leads) this.#tabs?.post({ kind: "frame", text });
     this.#hooks.receive(frame);
     if (frame.type === "welcome") this.#connector?.welcomed(frame.heartbeat);
     else if (frame.type === "expiring") this.#connector?.refresh(frame.in);
@@ -226,12 +248,13 @@ export class SharedConnection {
   }
 
   #changed(change: StatusChange): void {
-    this.#change = change;
+    // Other tabs can be told the text of what was thrown, whatever that was.
+    this.#change = { ...change, error: change.error && String(change.error) };
     this.#hooks.changed(change);
   }
 }
 
 /** Where a gateway is expected that is reached beside the API, as behind one proxy. */
 function beside(url: string): string {
-  return `${url.replace(/^http/, "ws").replace(/\/+$/, "")}/v1/realtime`;
+  return `${url.replace(/^http/, "ws")}/v1/realtime`;
 }

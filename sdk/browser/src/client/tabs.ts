@@ -100,9 +100,11 @@ export class Tabs {
           this.#release = release;
         });
       })
-      .catch(() => {
+      .catch((error: Error) => {
         // Aborted by this tab, or another one took the lock away.
         if (waiting !== this.#waiting) return;
+        // Refused, as where the reader allows no site data, or in a sandboxed frame.
+        if (error.name !== "AbortError") return this.#lead();
         this.leads = false;
         this.#release = undefined;
         this.#hooks.follow();
@@ -168,9 +170,6 @@ export class Tabs {
 }
 
 function canShare(): boolean {
-  return (
-    typeof document !== "undefined" &&
-    typeof BroadcastChannel !== "undefined" &&
-    navigator.locks !== undefined
-  );
+  // Where there are locks there are channels.
+  return typeof document !== "undefined" && navigator.locks !== undefined;
 }

@@ -19,7 +19,6 @@ import { isAhead } from "./session.js";
 import { SharedConnection } from "./shared.js";
 import { Tokens } from "./tokens.js";
 import type {
-  Clock,
   Events,
   Inbox,
   Item,
@@ -32,11 +31,10 @@ import type {
 } from "./types.js";
 
 export class Tidings implements Inbox {
-  readonly #clock: Clock;
   readonly #rest: Rest;
   readonly #connection: SharedConnection;
   readonly #events = new Emitter<Events>();
-  readonly #ledger = new Ledger();
+  #ledger = new Ledger();
   readonly #marker: Marker;
   readonly #prefix: string;
   #marks = 0;
@@ -49,11 +47,12 @@ export class Tidings implements Inbox {
   #missed: number | null | undefined;
 
   constructor(options: TidingsOptions) {
-    this.#clock = options.clock ?? CLOCK;
-    const tokens = new Tokens(options.token, this.#clock);
-    this.#rest = new Rest(options.url, tokens);
-    this.#prefix = `${this.#clock.random().toString(36).slice(2)}-`;
-    this.#connection = new SharedConnection(options, tokens, this.#clock, {
+    const clock = options.clock ?? CLOCK;
+    const url = options.url.replace(/\/+$/, "");
+    const tokens = new Tokens(options.token, clock);
+    this.#rest = new Rest(url, tokens, clock);
+    this.#prefix = `${clock.random().toString(36).slice(2)}-`;
+    this.#connection = new SharedConnection({ ...options, url }, tokens, clock, {
       receive: (frame) => {
         this.#receive(frame);
         this.#show();
@@ -64,12 +63,12 @@ export class Tidings implements Inbox {
         if (missed || (first && this.#isStale(this.#session.point()?.positions ?? {}))) this.#reload();
       },
       another: () => {
-        this.#ledger.clear();
-        this.#missed = undefined;
+        this.#ledger = new Ledger();
+        this.#missed = this.#listed = this.#shown = undefined;
       },
     });
     this.#marker = new Marker({
-      clock: this.#clock,
+      clock,
       isConnected: () => this.status === "connected",
       send: (frame) => this.#connection.send(frame),
       post: (mark) => this.#rest.mark(mark),
@@ -117,13 +116,13 @@ export class Tidings implements Inbox {
   }
 
   /** Acknowledges what arrived and leaves; other tabs go on. */
-  async close(): Promise<void> {
-    await this.#connection.close();
+  close(): Promise<void> {
+    return this.#connection.close();
   }
 
   /** Stops on all tabs of this user, and forgets where this browser was. */
-  async logout(): Promise<void> {
-    await this.#connection.logout();
+  logout(): Promise<void> {
+    return this.#connection.logout();
   }
 
   /** Calls the handler with each event from now on, until the function that is returned is called. */
@@ -136,13 +135,15 @@ export class Tidings implements Inbox {
    * throws, or the signal's reason.
    */
   async list(query: ListQuery = {}): Promise<Page> {
+    // Somebody else may be here when it comes.
+    const [session, ledger] = [this.#session, this.#ledger];
     let page = await this.#rest.list(query);
     // Answered before something that was told since: what it says of that is old.
-    if (!this.#session.listed(page)) page = await this.#rest.list(query);
-    if (!query.cursor) this.#listed = page.positions;
-    const items = this.#ledger.list(page.items);
+    if (!session.listed(page)) page = await this.#rest.list(query);
+    if (!query.cursor && ledger === this.#ledger) this.#listed = page.positions;
+    const items = ledger.list(page.items);
     this.#show();
-    return { ...page, items, counts: this.#ledger.counts(page.counts) };
+    return { ...page, items, counts: ledger.counts(page.counts) };
   }
 
   /**
@@ -151,25 +152,19 @@ export class Tidings implements Inbox {
    * counts those that this client knows where `what` names no ids.
    */
   async mark(state: State, what: Marking): Promise<Marked> {
-    const mark: MarkInbox = {
-      state,
-      ...("ids" in what
-        ? { ids: what.ids }
-        : "upTo" in what
-          ? { up_to: what.upTo }
-          : { all: true, ...(what.category !== undefined && { category: what.category }) }),
-    };
+    const [session, ledger] = [this.#session, this.#ledger];
+    const { upTo: up_to, ...how } = what as { readonly upTo?: Positions };
+    const mark = { state, up_to, ...how } as MarkInbox;
     const ref = this.#prefix + ++this.#marks;
-    const at = new Date(this.#clock.now()).toISOString();
-    const items = this.#ledger.begin(ref, mark, at, this.#session.counts);
+    const items = ledger.begin(ref, mark, new Date().toISOString(), session.counts);
     this.#tell(items, true);
     try {
       const marked = await this.#marker.mark(ref, mark, items.length);
-      this.#session.count(marked.counts);
-      this.#tell(this.#ledger.confirm(ref));
+      session.count(marked.counts);
+      this.#tell(ledger.confirm(ref));
       return marked;
     } catch (error) {
-      this.#tell(this.#ledger.cancel(ref));
+      this.#tell(ledger.cancel(ref));
       throw error;
     }
   }
@@ -240,9 +235,7 @@ export class Tidings implements Inbox {
   }
 
   #stated(frame: Stated): void {
-    const items = this.#ledger.apply(frame);
-    if (items.length) this.#events.emit("state", { items, reload: false, optimistic: false });
-    if (frame.reload) this.#reload();
+    this.#tell(this.#ledger.apply(frame), false, frame.reload);
     this.#marker.answer(frame);
   }
 
@@ -259,13 +252,13 @@ export class Tidings implements Inbox {
     this.#events.emit("status", change);
   }
 
-  #tell(items: readonly Item[], optimistic = false): void {
-    if (items.length) this.#events.emit("state", { items, reload: false, optimistic });
+  #tell(items: readonly Item[], optimistic = false, reload = false): void {
+    if (items.length || reload) this.#events.emit("state", { items, reload, optimistic });
     this.#show();
   }
 
   #reload(): void {
-    this.#events.emit("state", { items: [], reload: true, optimistic: false });
+    this.#tell([], false, true);
   }
 
   /** Tells the counts where they look different. */

@@ -1,5 +1,6 @@
 /** The tokens that the application gives: kept while they hold, and asked for once at a time. */
 
+import { within } from "./clock.js";
 import { TidingsError } from "./errors.js";
 import type { Clock, TokenSource, UserToken } from "./types.js";
 
@@ -15,6 +16,8 @@ export interface Access {
 
 /** A token is replaced this long before it ends, or in the middle of what a short one has left. */
 const RENEW_BEFORE = 60_000;
+/** An application that has not answered by then is asked again. */
+const ANSWER_WITHIN = 20_000;
 
 export class Tokens {
   readonly #source: TokenSource;
@@ -32,53 +35,62 @@ export class Tokens {
   /**
    * A kept token while it is good for a while, else a new one; with `renew` always a new one.
    *
-   * Throws what the application's source throws, and TidingsError `logged_out` where nobody is logged in,
-   * or somebody else than before.
+   * Throws what the application's source throws; TidingsError `logged_out` where nobody is logged in, or
+   * somebody else than before, and `no_token` where nothing of use comes.
    */
   async get(renew = false): Promise<Access> {
     if (!renew && this.kept && this.kept.until > this.#clock.now()) return this.kept;
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = undefined;
-    });
+    this.#asking ??= this.#ask();
     return this.#asking;
   }
 
-  /** Somebody else may log in from now on. */
+  /** Somebody else may log in from now on: what was asked for before is not kept. */
   forget(): void {
-    this.kept = this.#identity = undefined;
+    this.kept = this.#identity = this.#asking = undefined;
   }
 
-  async #ask(): Promise<Access> {
-    const { token, expires_at, realtime_url } = await read(await this.#source());
-    const claims = claimsOf(token);
-    const identity = claims.sub ? `${claims.iss}/${claims.sub}` : "";
-    if (this.#identity !== undefined && this.#identity !== identity) {
-      throw new TidingsError("logged_out", "The token is another user's: call connect() again");
-    }
-    this.#identity = identity;
-    const now = this.#clock.now();
-    const left = (claims.exp ? claims.exp * 1000 : Date.parse(expires_at ?? "")) - now;
-    this.kept = {
-      token,
-      realtimeUrl: realtime_url,
-      identity,
-      // Where the clocks differ that much, the server says when it has ended.
-      until: left > 0 ? now + Math.max(left - RENEW_BEFORE, left / 2) : Number.POSITIVE_INFINITY,
-    };
-    return this.kept;
+  #ask(): Promise<Access> {
+    const asking = within(this.#clock, ANSWER_WITHIN, "no_token", read(this.#source))
+      .then((answer) => {
+        const access = accessOf(answer, this.#clock.now());
+        if (asking !== this.#asking) return access;
+        this.#identity ??= access.identity;
+        if (this.#identity !== access.identity) {
+          throw new TidingsError("logged_out", "Somebody else is");
+        }
+        this.kept = access;
+        return access;
+      })
+      .finally(() => {
+        if (asking === this.#asking) this.#asking = undefined;
+      });
+    return asking;
   }
 }
 
-async function read(given: Awaited<ReturnType<TokenSource>>): Promise<UserToken> {
-  let answer: unknown = given;
-  if (given instanceof Response) {
-    if (given.status === 401 || given.status === 403) answer = null;
-    else if (!given.ok) throw new TidingsError("no_token", "The token endpoint failed", given.status);
-    else answer = await given.json();
+function accessOf({ token, expires_at, realtime_url }: UserToken, now: number): Access {
+  const { iss, sub, exp } = claimsOf(token);
+  const left = (exp ? exp * 1000 : Date.parse(expires_at ?? "")) - now;
+  return {
+    token,
+    realtimeUrl: realtime_url,
+    identity: sub ? `${iss}/${sub}` : "",
+    // Where the clocks differ that much, the server says when it has ended.
+    until: left > 0 ? now + Math.max(left - RENEW_BEFORE, left / 2) : Number.POSITIVE_INFINITY,
+  };
+}
+
+async function read(source: TokenSource): Promise<UserToken> {
+  let answer: unknown = await source();
+  let status = 0;
+  if (answer instanceof Response) {
+    status = answer.status;
+    answer = answer.ok ? await answer.json() : status !== 401 && status !== 403 && {};
   }
-  if (typeof answer === "string" && answer) return { token: answer };
   if (!answer) throw new TidingsError("logged_out", "Nobody is logged in");
-  return answer as UserToken;
+  const read = (typeof answer === "string" ? { token: answer } : answer) as UserToken;
+  if (read.token && typeof read.token === "string") return read;
+  throw new TidingsError("no_token", "No token came", status);
 }
 
 /** What a token says of itself: whose it is, so that tabs of one user find each other. Never trusted. */

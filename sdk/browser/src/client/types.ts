@@ -33,9 +33,9 @@ export interface StatusChange {
   /** With `offline`: milliseconds until the next try. */
   readonly retryIn?: number;
   /** The close code that ended the connection, where the server gave one. */
-  readonly code?: number;
-  readonly reason?: string;
-  /** What the token source threw. */
+  readonly code?: number | undefined;
+  readonly reason?: string | undefined;
+  /** What the token source threw; on tabs that follow, its text. */
   readonly error?: unknown;
 }
 
@@ -125,7 +125,7 @@ export interface TidingsOptions {
   readonly realtimeUrl?: string;
   /** The device's own name, 1 to 64 characters as in ids: the server remembers where it stands as well. */
   readonly device?: string;
-  /** IndexedDB unless given, and memory where there is none. */
+  /** IndexedDB unless given. Where there is none, what a client was told lasts as long as it does. */
   readonly storage?: ResumeStorage;
   /** The page's own unless given. */
   readonly webSocket?: SocketConstructor;

@@ -194,13 +194,27 @@ describe("marks", () => {
     await expect.poll(() => tidings.list().then((page) => page.items.length)).toBe(1);
     const states = new Recorder(tidings, "state");
 
-    const tooMany = [id, ...Array.from({ length: 1_000 }, (_, n) => String(n))];
-    const refused = tidings.mark("read", { ids: tooMany });
+    const refused = tidings.mark("read", { ids: [id, 7 as unknown as string] });
 
     expect(tidings.counts?.unread).toBe(0);
     await expect(refused).rejects.toMatchObject({ name: "TidingsError" });
     expect(tidings.counts?.unread).toBe(1);
     expect(states.all.map(({ items }) => items[0]?.state)).toEqual(["read", "unseen"]);
+  });
+
+  test("of more ids than one may have are refused, and those that no frame can hold go by REST", async () => {
+    const user = application.user();
+    const tidings = connect(user);
+    const changes = new Recorder(tidings, "status");
+    await reaches(tidings, "connected");
+    const ids = (count: number, length: number) => Array.from({ length: count }, () => "n".repeat(length));
+
+    await expect(tidings.mark("read", { ids: ids(2_500, 36) })).rejects.toMatchObject({
+      code: "invalid_request",
+    });
+    const { unknown } = await tidings.mark("read", { ids: ids(1, 70_000) });
+    expect(unknown).toHaveLength(1);
+    expect(changes.all.map(({ status }) => status)).toEqual(["connected"]);
   });
 
   test("are made by REST while there is no connection", async () => {

@@ -51,11 +51,13 @@ describe("coming back", () => {
   });
 
   test("takes another token where the old one has ended", () => {
-    expect(always(1).after({ ...broke, code: 4200 })).toEqual({ wait: 0, renew: true });
+    expect(always(1).after({ ...broke, code: 4200 })).toEqual({ wait: 0, renew: true, another: false });
   });
 
-  test("tries another token once where a kept one is not valid any more", () => {
-    expect(always(1).after({ code: 4001, lived: 0, fresh: false })).toEqual({ wait: 0, renew: true });
-    expect(always(1).after({ code: 4001, lived: 0, fresh: true })).toBeUndefined();
+  test.each([4001, 4002, 4007])("after %i takes another token where the old one did once", (code) => {
+    const another = { wait: 0, renew: true, another: true };
+    expect(always(1).after({ code, lived: 0, fresh: false })).toEqual(another);
+    expect(always(1).after({ code, lived: 1, fresh: true })).toEqual(another);
+    expect(always(1).after({ code, lived: 0, fresh: true })).toBeUndefined();
   });
 });

@@ -85,6 +85,27 @@ describe("a connection", () => {
     expect(endings.map((ending) => ending.code)).toEqual([told]);
   });
 
+  test.each([
+    [5_000, undefined],
+    [4_000, 4006],
+  ])(
+    "of a page that came to its first frame after %i ms ends on 4006 with the code %s",
+    async (busy, told) => {
+      await clock.pass(busy);
+      socket.open();
+      socket.end(4006);
+      expect(endings.map((ending) => ending.code)).toEqual([told]);
+    },
+  );
+
+  test("that is dropped says how long it stood", async () => {
+    welcomed();
+    await clock.pass(12_000);
+    connection.drop();
+    expect(endings).toEqual([{ lived: 12_000 }]);
+    expect(socket.closed).toBe(true);
+  });
+
   test("says once that it ended, and nothing where it was left", async () => {
     welcomed();
     const left = connection.close();

@@ -92,6 +92,43 @@ describe("an optimistic mark", () => {
     expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 4, unread: 4 });
   });
 
+  test("counts once what another device marks before it is answered", () => {
+    const ledger = listing(item(1), item(2));
+    ledger.begin("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
+
+    const after = { unseen: 4, unread: 4, version: 10 };
+    ledger.apply(stated({ counts: after, changes: [{ id: "n1", state: "read", at: LATER }] }));
+    expect(ledger.counts(after)).toMatchObject({ unseen: 4, unread: 4 });
+
+    ledger.apply(stated({ counts: after, ref: "r", changes: [] }));
+    expect(ledger.counts(after)).toMatchObject({ unseen: 4, unread: 4 });
+  });
+
+  test("does not count what is recalled before it is answered, or listed as marked already", () => {
+    const ledger = listing(item(1), item(2));
+    ledger.begin("r", { state: "archived", ids: ["n1", "n2"] }, AT, COUNTS);
+    ledger.remove("n1");
+    expect(ledger.counts({ unseen: 4, unread: 4, version: 10 })).toMatchObject({ unseen: 3, unread: 3 });
+    ledger.list([marked(item(2), "archived", LATER)]);
+    expect(ledger.counts({ unseen: 3, unread: 3, version: 11 })).toMatchObject({ unseen: 3, unread: 3 });
+  });
+
+  test("of all counts the items of this tab and the others once, whoever else marks them", () => {
+    const ledger = listing(item(1), item(2));
+    ledger.begin("r", { state: "read", all: true }, AT, COUNTS);
+    const after = { unseen: 4, unread: 4, version: 10 };
+    ledger.apply(stated({ counts: after, changes: [{ id: "n1", state: "read", at: LATER }] }));
+    expect(ledger.counts(after)).toMatchObject({ unseen: 0, unread: 0 });
+  });
+
+  test("leaves no trace in the counts of an item that was forgotten meanwhile", () => {
+    const ledger = listing(item(1));
+    ledger.begin("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
+    ledger.clear();
+    ledger.cancel("r");
+    expect(ledger.counts(COUNTS)).toEqual(COUNTS);
+  });
+
   test("of all empties the counts, also of what was never listed; what arrives then counts", () => {
     const ledger = listing(item(1));
     ledger.begin("r", { state: "read", all: true }, AT, COUNTS);

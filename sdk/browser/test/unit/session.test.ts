@@ -175,6 +175,16 @@ describe("a tab that follows", () => {
     expect(connect(follower).resume).toEqual(connect(leader).resume);
   });
 
+  test("that takes over before the leader had caught up still asks for what was marked meanwhile", () => {
+    const [leader, follower] = [new Session(), new Session()];
+    leader.restore({ epoch: "e1", positions: { user: 1 }, state_version: 2 });
+    follower.follow(JSON.parse(JSON.stringify(leader.snapshot())));
+    const frames = [welcome({ resume: "complete", positions: { user: 1, all: 0 } }), delivered(2)];
+    receive(leader, ...frames);
+    receive(follower, ...frames);
+    expect(follower.point()).toMatchObject({ positions: { user: 2 }, state_version: 2 });
+  });
+
   test("agrees with the leader on what was told while it catches up", () => {
     const [leader, follower] = [welcomed(), new Session()];
     follower.follow(leader.snapshot() ?? ({} as never));
