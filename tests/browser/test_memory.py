@@ -1,0 +1,59 @@
+"""A page that is left open costs the same after hours as after minutes."""
+
+import asyncio
+from itertools import count
+
+from playwright.async_api import CDPSession
+
+from tests.browser.conftest import NewDevice
+from tests.browser.screen import CLIENT, Sender, Tab
+from tests.support.stack import Stack
+
+# As many as a client remembers the state of.
+REMEMBERED = 10_000
+BATCH = 1_000
+PER_SECOND = 100
+SECONDS = 5
+# Bytes for each that came in between the first look and the last. One that is kept takes some hundreds.
+GROWTH = 60
+NODES = 2_000
+
+
+async def test_a_stream_that_does_not_end(device: NewDevice, dev: Stack) -> None:
+    """With the list open and a hundred a second coming in, memory and the page's nodes stay as they are."""
+    tab = await (await device()).tab("ana")
+    await tab.look()
+    session = await tab.page.context.new_cdp_session(tab.page)
+    await session.send("Performance.enable")
+    numbers = count(1)
+
+    async def send(number: int) -> None:
+        titles = [f"Number {next(numbers)}" for _ in range(number)]
+        await asyncio.to_thread(Sender(dev).send, *titles, users=["ana"])
+
+    for _ in range(REMEMBERED // BATCH):
+        await send(BATCH)
+    sent = REMEMBERED
+    sizes: list[float] = []
+    for _ in range(3):
+        began = asyncio.get_running_loop().time()
+        for tenth in range(1, 10 * SECONDS + 1):
+            await send(PER_SECOND // 10)
+            await asyncio.sleep(began + tenth / 10 - asyncio.get_running_loop().time())
+        sent += PER_SECOND * SECONDS
+        sizes.append(await heap(tab, session, sent))
+    assert (sizes[2] - sizes[0]) / (2 * PER_SECOND * SECONDS) < GROWTH, sizes
+    assert await metric(session, "Nodes") < NODES
+
+
+async def heap(tab: Tab, session: CDPSession, unread: int) -> float:
+    """Bytes of the page's heap, once all has arrived and what is not needed was collected."""
+    await tab.until(f"{CLIENT}.counts.unread === {unread}")
+    await session.send("HeapProfiler.collectGarbage")
+    return await metric(session, "JSHeapUsedSize")
+
+
+async def metric(session: CDPSession, name: str) -> float:
+    """One of the browser's measures of a page."""
+    metrics = (await session.send("Performance.getMetrics"))["metrics"]
+    return next(float(metric["value"]) for metric in metrics if metric["name"] == name)
