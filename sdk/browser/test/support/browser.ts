@@ -39,11 +39,15 @@ export class Site {
       target: "es2022",
     }).then(({ outputFiles }) => outputFiles[0]?.text ?? "");
     this.#server = createServer(async (request, response) => {
-      const url = new URL(request.url ?? "/", this.#root);
-      if (url.pathname === "/token") {
+      const { pathname, searchParams: asked } = new URL(request.url ?? "/", this.#root);
+      // A sandboxed page has no origin.
+      response.setHeader("Access-Control-Allow-Origin", "*");
+      if (asked.has("sandboxed")) response.setHeader("Content-Security-Policy", "sandbox allow-scripts");
+      if (pathname === "/token") {
         response.setHeader("Content-Type", "application/json");
-        response.end(JSON.stringify(await application.token(url.searchParams.get("user") ?? "")));
-      } else if (url.pathname === "/page.js") {
+        const seconds = Number(asked.get("seconds") ?? 3_600);
+        response.end(JSON.stringify(await application.token(asked.get("user") ?? "", seconds)));
+      } else if (pathname === "/page.js") {
         response.setHeader("Content-Type", "text/javascript");
         response.end(`const API = ${JSON.stringify(application.api)};\n${await script}`);
       } else {
@@ -58,8 +62,10 @@ export class Site {
     this.#root = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  address(user: string): string {
-    return `${this.#root}/?user=${user}`;
+  /** `sandboxed`: without site data and locks; `seconds`: how long tokens hold. */
+  address(user: string, how: { readonly sandboxed?: true; readonly seconds?: number } = {}): string {
+    const asked = Object.entries(how).map(([name, value]) => `&${name}=${value}`);
+    return `${this.#root}/?user=${user}${asked.join("")}`;
   }
 
   async stop(): Promise<void> {

@@ -20,8 +20,8 @@ afterAll(async () => {
   await Promise.all([site.stop(), chromium.stop()]);
 });
 
-async function tab(user: string): Promise<Page> {
-  const page = await chromium.tab(site.address(user));
+async function tab(user: string, how: Parameters<Site["address"]>[1] = {}): Promise<Page> {
+  const page = await chromium.tab(site.address(user, how));
   tabs.push(page);
   await until(page, () => tidings.status === "connected");
   return page;
@@ -143,6 +143,90 @@ test("another tab takes over within a second when the leader hangs, which misses
   await application.send(user, "after");
   await expect.poll(() => titles(leader)).toContain("after");
   await expect.poll(() => application.connections(user)).toBe(1);
+});
+
+test("another tab takes over within a second when the leader crashes, and carries out what was marked", async () => {
+  const user = application.user();
+  const [leader, follower, third] = [await tab(user), await tab(user), await tab(user)] as const;
+  await application.sendMany(user, ["1", "2"]);
+  await expect.poll(() => titles(follower)).toEqual(["1", "2"]);
+  const session = await chromium.context.newCDPSession(leader);
+
+  // It is not there to answer.
+  session.send("Page.crash").catch(() => undefined);
+  const crashed = Date.now();
+  const marked = await follower.evaluate(() => tidings.mark("read", { all: true }));
+
+  expect(marked).toMatchObject({ changed: 2, counts: { unread: 0 } });
+  expect(Date.now() - crashed).toBeLessThan(1_000);
+  await application.sendMany(user, ["3", "4"]);
+  for (const page of [follower, third]) {
+    await expect.poll(() => titles(page)).toEqual(["1", "2", "3", "4"]);
+    expect(await unread(page)).toBe(2);
+  }
+  expect(await leaders([follower, third])).toHaveLength(1);
+  await expect.poll(() => application.connections(user)).toBe(1);
+});
+
+test.each(["leads", "follows"])(
+  "what is marked on a tab that %s as its page is left is carried out",
+  async (role) => {
+    const user = application.user();
+    const pages = { leads: await tab(user), follows: await tab(user) };
+    const id = await application.send(user, "Opened");
+    for (const page of Object.values(pages)) await expect.poll(() => titles(page)).toEqual(["Opened"]);
+
+    await pages[role as keyof typeof pages].evaluate((marked) => {
+      void tidings.markRead(marked);
+      location.href = "about:blank";
+    }, id);
+
+    await expect
+      .poll(() => application.request("GET", `/v1/users/${user}/notifications`))
+      .toMatchObject({ counts: { unread: 0 } });
+  },
+);
+
+test("a page without locks and site data has a connection of its own", async () => {
+  const user = application.user();
+  const pages = [await tab(user, { sandboxed: true }), await tab(user, { sandboxed: true })] as const;
+
+  await application.send(user, "1");
+
+  for (const page of pages) {
+    await expect.poll(() => titles(page)).toEqual(["1"]);
+    expect(await page.evaluate(() => tidings.leads)).toBe(true);
+  }
+});
+
+test("two copies of the client in one page share a connection", async () => {
+  const user = application.user();
+  const page = await tab(user);
+  const first = await page.evaluateHandle(() => tidings);
+  await page.addScriptTag({ url: "/page.js?copy", type: "module" });
+  await until(page, () => tidings.status === "connected");
+
+  await application.send(user, "1");
+
+  await expect.poll(() => titles(page)).toEqual(["1", "1"]);
+  expect(await first.evaluate((copy) => [copy.leads, tidings.leads])).toEqual([true, false]);
+  expect(await application.connections(user)).toBe(1);
+});
+
+test("an application that throws what no other tab can be told keeps no tab from coming back", async () => {
+  const user = application.user();
+  const [leader, follower] = [await tab(user, { seconds: 1 }), await tab(user, { seconds: 1 })] as const;
+  await leader.evaluate(() => {
+    globalThis.broken = true;
+  });
+
+  for (const page of [leader, follower]) {
+    await expect.poll(() => page.evaluate(() => tidings.status), { timeout: 10_000 }).toBe("offline");
+  }
+  await leader.evaluate(() => {
+    globalThis.broken = false;
+  });
+  for (const page of [leader, follower]) await until(page, () => tidings.status === "connected");
 });
 
 test("logging out stops all tabs of that user, and of no other", async () => {
