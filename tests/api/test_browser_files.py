@@ -57,8 +57,10 @@ async def test_pages_of_every_origin_may_load_them(api: httpx.AsyncClient) -> No
 
 async def test_the_script_names_its_parts(api: httpx.AsyncClient) -> None:
     """What the script loads later is there under the version that it names, so the two always fit."""
-    (named,) = re.findall(r"parts\.mjs\?v=[0-9a-f]+", (await api.get("/widget.js")).text)
-    assert "immutable" in (await api.get(f"/{named}")).headers["cache-control"]
+    named = re.findall(r"(?:parts|toasts)\.mjs\?v=[0-9a-f]+", (await api.get("/widget.js")).text)
+    assert len(named) == 2
+    for each in named:
+        assert "immutable" in (await api.get(f"/{each}")).headers["cache-control"]
 
 
 async def test_the_docs_page_says_how_to_embed_the_widget(api: httpx.AsyncClient) -> None:

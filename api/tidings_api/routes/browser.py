@@ -11,7 +11,7 @@ from tidings_api.assets import WIDGET, asset
 from tidings_api.authorisation import PUBLIC
 from tidings_api.conditional import Conditional, provide_condition
 
-# Both in one, each as a module, and what the widget loads when it is opened.
+# Both in one, each as a module, and what the widget loads when it is opened or has a toast.
 FILES: Final = (WIDGET, "widget.mjs", "parts.mjs", "toasts.mjs", "tidings.mjs")
 
 Version = Annotated[str | None, QueryParameter(name="v", description="The version that the page names.")]

@@ -79,9 +79,10 @@ export class List {
   }
 
   clear(): void {
+    // Where nothing is there to be scrolled, asking would only make the browser lay the panel out.
+    if (this.#items.length) this.scroller.scrollTop = 0;
     this.#items = [];
     this.#active = undefined;
-    this.scroller.scrollTop = 0;
     this.render();
   }
 
@@ -99,7 +100,7 @@ export class List {
 
   /** Brings the rows in line with the items, the scroll position and the time. */
   render(): void {
-    const anchor = this.atTop ? undefined : this.#anchor();
+    const anchor = !this.#rows.size || this.atTop ? undefined : this.#anchor();
     const focused = this.#focused();
     const lost = focused === undefined ? -1 : this.#place(focused);
     const [from, to, above, below] = this.#window();

@@ -221,14 +221,15 @@ export class Panel {
 
   #scrolled(): void {
     const list = this.#list;
-    if (list.atTop) {
+    const { items, stuck } = this.#feed.snapshot;
+    if (!items.length || list.atTop) {
       this.#arrivals = 0;
       this.#fresh.hidden = true;
     }
+    if (!items.length) return;
     this.#feed.deep = list.scroller.scrollTop > DEEP;
     list.request();
-    const { items, stuck } = this.#feed.snapshot;
-    if (items.length && !stuck && list.below < AHEAD) void this.#feed.loadMore();
+    if (!stuck && list.below < AHEAD) void this.#feed.loadMore();
     this.#sight ||= window.setTimeout(() => this.#seen(), SEEN_AFTER);
   }
 

@@ -139,7 +139,13 @@ export class Row {
     this.#opener = opener(item, words, open);
     this.#opener.prepend(this.#unread);
     this.#opener.id = item.notification.id;
-    this.#time = h("time", { datetime: created_at, title: times.exact(this.#at) });
+    this.#time = h("time", {
+      datetime: created_at,
+      pointerenter: () => {
+        this.#time.title = times.exact(this.#at);
+      },
+      click: () => this.#opener.click(),
+    });
     this.#read = new Tool(() => deeds.mark(this.#item, this.#item.read_at === null ? "read" : "unread"));
     this.#archive = new Tool(() =>
       deeds.mark(this.#item, this.#item.archived_at === null ? "archived" : "unarchived"),

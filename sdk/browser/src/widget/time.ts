@@ -3,38 +3,42 @@
 const DAY = 86_400_000;
 const RECENT_SECONDS = 45;
 
-/** Formats times in one language. `Intl` objects are costly to make, so one of these is kept a language. */
+/**
+ * Formats times in one language. `Intl` objects take milliseconds to make, so each is made when it is first
+ * needed, and kept.
+ */
 export class TimeFormat {
   readonly #language: string;
-  readonly #short: Intl.RelativeTimeFormat;
-  readonly #hour: Intl.DateTimeFormat;
-  readonly #exact: Intl.DateTimeFormat;
+  #short: Intl.RelativeTimeFormat | undefined;
+  #hour: Intl.DateTimeFormat | undefined;
+  #exact: Intl.DateTimeFormat | undefined;
 
   constructor(language: string) {
     this.#language = language;
-    this.#short = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
-    this.#hour = new Intl.DateTimeFormat(language, { timeStyle: "short" });
-    this.#exact = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "short" });
   }
 
   /** How long ago, when that was today; else the hour. A clock that runs behind the server's says "now". */
   ago(at: Date, now: Date): string {
-    if (daysBetween(at, now) > 0) return this.#hour.format(at);
+    if (daysBetween(at, now) > 0) {
+      this.#hour ??= new Intl.DateTimeFormat(this.#language, { timeStyle: "short" });
+      return this.#hour.format(at);
+    }
     const seconds = Math.max(0, (now.getTime() - at.getTime()) / 1000);
-    if (seconds < RECENT_SECONDS) return this.#short.format(0, "second");
-    if (seconds < 3_570) return this.#short.format(-Math.max(1, Math.round(seconds / 60)), "minute");
-    return this.#short.format(-Math.round(seconds / 3_600), "hour");
+    if (seconds < RECENT_SECONDS) return this.#relative(0, "second");
+    if (seconds < 3_570) return this.#relative(-Math.max(1, Math.round(seconds / 60)), "minute");
+    return this.#relative(-Math.round(seconds / 3_600), "hour");
   }
 
   /** Day, date and hour in full. */
   exact(at: Date): string {
+    this.#exact ??= new Intl.DateTimeFormat(this.#language, { dateStyle: "full", timeStyle: "short" });
     return this.#exact.format(at);
   }
 
   /** The heading over a day: today, yesterday, a weekday within the last week, or a date. */
   day(at: Date, now: Date): string {
     const days = daysBetween(at, now);
-    if (days < 2) return this.#sentence(this.#short.format(-Math.max(0, days), "day"));
+    if (days < 2) return this.#sentence(this.#relative(-Math.max(0, days), "day"));
     const options: Intl.DateTimeFormatOptions =
       days < 7
         ? { weekday: "long" }
@@ -44,6 +48,11 @@ export class TimeFormat {
             ...(at.getFullYear() === now.getFullYear() ? {} : { year: "numeric" }),
           };
     return this.#sentence(new Intl.DateTimeFormat(this.#language, options).format(at));
+  }
+
+  #relative(value: number, unit: Intl.RelativeTimeFormatUnit): string {
+    this.#short ??= new Intl.RelativeTimeFormat(this.#language, { numeric: "auto", style: "short" });
+    return this.#short.format(value, unit);
   }
 
   #sentence(text: string): string {

@@ -1,0 +1,84 @@
+/**
+ * What the widget costs the page, in time on the page's own thread: what others do on this machine meanwhile
+ * counts for nothing.
+ */
+
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
+import { visits } from "./visits.js";
+
+const { visit, open } = visits();
+
+/** A frame at 60 a second, in milliseconds. */
+const FRAME = 1_000 / 60;
+
+const SPENT = ["ScriptDuration", "RecalcStyleDuration", "LayoutDuration"];
+
+/** Milliseconds that the page's thread runs scripts, styles and layout for something. */
+async function cost(page: Page, run: () => Promise<unknown>): Promise<number> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  const spent = async () => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    return metrics.reduce((sum, { name, value }) => (SPENT.includes(name) ? sum + value * 1_000 : sum), 0);
+  };
+  const before = await spent();
+  await run();
+  const after = await spent();
+  await session.detach();
+  return after - before;
+}
+
+/** Opens the panel and resolves when the first rows were painted. */
+const painted = (page: Page) =>
+  page.evaluate(async () => {
+    const root = document.querySelector("tidings-inbox")?.shadowRoot;
+    root?.querySelector<HTMLElement>(".bell")?.click();
+    while (!root?.querySelector(".item")) await new Promise(requestAnimationFrame);
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  });
+
+test("Of ten thousand items the first paint of the list takes less than 100 ms.", async () => {
+  const page = await visit("state=many");
+  const took = await cost(page, () => painted(page));
+  expect(took).toBeLessThan(100);
+});
+
+test("While a thousand come in over a second a frame takes less than it has, and changes the list once.", async () => {
+  const page = await open();
+  await page.locator(".item").nth(6).waitFor();
+  let most = 0;
+  const took = await cost(page, async () => {
+    most = await page.evaluate(async () => {
+      const feed = document.querySelector("tidings-inbox")?.shadowRoot?.querySelector("[role=feed]");
+      let changes = 0;
+      let most = 0;
+      new MutationObserver(() => {
+        changes += 1;
+      }).observe(feed as Element, { childList: true });
+      for (let frame = 0; frame < 60; frame++) {
+        for (let n = 0; n < 17; n++)
+          window.inbox.arrive(window.notification(0, { title: `Number ${frame * 17 + n}` }));
+        await new Promise(requestAnimationFrame);
+        most = Math.max(most, changes);
+        changes = 0;
+      }
+      return most;
+    });
+  });
+  expect(took / 60).toBeLessThan(FRAME);
+  // One for what came in, one for the rows that it brought into sight.
+  expect(most).toBeLessThanOrEqual(2);
+});
+
+test("A thousand at once cost the page a few frames, not a second.", async () => {
+  const page = await open();
+  await page.locator(".item").nth(6).waitFor();
+  const took = await cost(page, async () => {
+    await page.evaluate(async () => {
+      for (let n = 0; n < 1_000; n++) window.inbox.arrive(window.notification(0, { title: `Number ${n}` }));
+      for (let frames = 0; frames < 10; frames++) await new Promise(requestAnimationFrame);
+    });
+  });
+  expect(took).toBeLessThan(10 * FRAME);
+});
