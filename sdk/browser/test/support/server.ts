@@ -48,6 +48,13 @@ export class Server {
     throw new Error("the server did not come up");
   }
 
+  /** An operator's command on its store, such as `tenants update`. */
+  async operate(...command: string[]): Promise<void> {
+    const child = spawn(COMMAND, [...command, "--data", this.#data], { stdio: "ignore" });
+    const [code] = await once(child, "exit");
+    if (code !== 0) throw new Error(`${command.join(" ")}: ${code}`);
+  }
+
   async stop(): Promise<void> {
     const child = this.#process;
     this.#process = undefined;

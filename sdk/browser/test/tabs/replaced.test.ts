@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Chromium, Site } from "../support/browser.js";
+import { Application, Server } from "../support/server.js";
+
+const server = new Server();
+const chromium = new Chromium();
+let application: Application;
+let site: Site;
+
+beforeAll(async () => {
+  application = new Application(await server.start());
+  site = new Site(application);
+  await Promise.all([
+    server.operate("tenants", "update", "demo", "--sessions", "replace", "--session-limit", "1"),
+    chromium.start(),
+    site.start(),
+  ]);
+});
+
+afterAll(async () => {
+  await Promise.all([chromium.stop(), site.stop(), server.remove()]);
+});
+
+test("where a user may have one connection, a leader that hung follows, and stops nobody", async () => {
+  const user = application.user();
+  const pages = [await chromium.tab(site.address(user)), await chromium.tab(site.address(user))] as const;
+  const [leader, follower] = pages;
+  const status = (page: typeof leader) => page.evaluate(() => [tidings.status, tidings.leads]);
+  await expect.poll(() => status(leader)).toEqual(["connected", true]);
+  await expect.poll(() => status(follower)).toEqual(["connected", false]);
+  await follower.bringToFront();
+
+  const hanging = leader.evaluate(() => {
+    const end = Date.now() + 2_000;
+    while (Date.now() < end);
+  });
+  await expect.poll(() => status(follower)).toEqual(["connected", true]);
+  await hanging;
+
+  await expect.poll(() => status(leader)).toEqual(["connected", false]);
+  await application.send(user, "after");
+  for (const page of pages) await expect.poll(() => page.evaluate(() => titles)).toEqual(["after"]);
+  expect(await status(follower)).toEqual(["connected", true]);
+  expect(await application.connections(user)).toBe(1);
+});
