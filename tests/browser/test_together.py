@@ -3,7 +3,6 @@
 import asyncio
 import time
 from statistics import median
-from typing import Any
 
 from playwright.async_api import expect
 
@@ -57,7 +56,7 @@ class Watch:
     def __init__(self, tabs: list[Tab], script: str) -> None:
         self._tabs = tabs
         self._script = script
-        self._watching: list[asyncio.Future[Any]] = []
+        self._watching: list[asyncio.Future[float]] = []
         self._began = 0.0
 
     async def begin(self, *shown: object) -> None:

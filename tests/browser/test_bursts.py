@@ -1,0 +1,54 @@
+"""However much comes in at once, a page goes on being painted."""
+
+import asyncio
+
+from playwright.async_api import Browser, expect
+
+from tests.browser.conftest import NewDevice
+from tests.browser.screen import Sender
+from tests.browser.tracing import tasks_of
+from tests.support.stack import Stack
+
+# 60 pictures a second.
+FRAME_MS = 1_000 / 60
+# What browsers call a long task: here a reader notices.
+LONG_MS = 50
+BURST = 1_000
+
+# Counts the pictures, and how often the list changed before each.
+WATCH = """() => {
+  const list = document.querySelector("tidings-inbox").shadowRoot.querySelector("[part~=list]");
+  globalThis.changes = [];
+  let now = 0;
+  new MutationObserver(() => { now += 1; }).observe(list, { childList: true, subtree: true });
+  const frame = () => {
+    changes.push(now);
+    now = 0;
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+}"""
+
+
+async def test_a_burst_costs_one_picture_at_a_time(device: NewDevice, dev: Stack, browser: Browser) -> None:
+    """A thousand at once change the list at most once a frame, and leave the page its 60 frames a second."""
+    tab = await (await device()).tab("bob")
+    Sender(dev).send("First", users=["bob"])
+    await tab.look()
+    await expect(tab.titles.first).to_have_text("First")
+    await tab.record()
+    await tab.page.evaluate(WATCH)
+    titles = [f"Burst {n}" for n in range(BURST)]
+    async with tasks_of(browser, tab.page) as tasks:
+        await asyncio.to_thread(Sender(dev).send, *titles, users=["bob"])
+        assert await tab.arrived(BURST) == titles
+        await expect(tab.titles.first).to_have_text(titles[-1])
+    changes = await tab.page.evaluate("changes")
+    # Whose turn it is first may change from frame to frame, so two may fall between two looks.
+    assert max(changes) <= 2, changes
+    assert 0 < sum(changes) <= len(changes)
+    assert max(tasks) < LONG_MS, sorted(tasks)[-5:]
+    late = [task for task in tasks if task > FRAME_MS]
+    assert len(late) <= len(changes) / 20, late
+    await expect(tab.badge).to_have_text("99+")
+    assert await tab.listed() == ["First", *titles][::-1]
