@@ -7,6 +7,7 @@ without Node.
 import base64
 import gzip
 import hashlib
+import re
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Final
@@ -25,6 +26,8 @@ SHORTLY: Final = "public, max-age=300, stale-while-revalidate=86400"
 WIDGET: Final = "widget.js"
 
 _VERSION_LENGTH: Final = 12
+# Any weight but zero, of three decimals at most.
+_GZIP: Final = re.compile(rb"gzip(;q=(?!0(\.0*)?$)[01](\.\d{0,3})?)?")
 _KINDS: Final = {
     ".css": "text/css",
     ".html": "text/html",
@@ -87,4 +90,4 @@ def asset(name: str, package: str = "tidings_api.static") -> Asset:
 def _takes_gzip(headers: RawHeaders) -> bool:
     """Whether the client lists gzip and does not refuse it (RFC 9110, section 12.5.3)."""
     offers = b",".join(header(headers, b"accept-encoding")).lower().replace(b" ", b"").split(b",")
-    return any(offer == b"gzip" or (offer.startswith(b"gzip;") and b"q=0" not in offer) for offer in offers)
+    return any(_GZIP.fullmatch(offer) for offer in offers)

@@ -39,10 +39,12 @@ async def test_who_has_the_file_is_told_so(api: httpx.AsyncClient, name: str) ->
 
 async def test_files_travel_compressed_to_whom_that_suits(api: httpx.AsyncClient) -> None:
     """Compressed where it is accepted, the plain file where it is not, and caches know that they differ."""
-    async with api.stream("GET", "/widget.js", headers={"accept-encoding": "br, gzip"}) as packed:
-        sent = b"".join([chunk async for chunk in packed.aiter_raw()])
-    assert (packed.headers["content-encoding"], packed.headers["vary"]) == ("gzip", "Accept-Encoding")
-    for refusal in ("identity", "gzip;q=0", ""):
+    for offer in ("br, gzip", "br;q=1.0, gzip;q=0.8, *;q=0.1", "GZIP ; Q=0.001"):
+        async with api.stream("GET", "/widget.js", headers={"accept-encoding": offer}) as packed:
+            sent = b"".join([chunk async for chunk in packed.aiter_raw()])
+        assert packed.headers.get("content-encoding") == "gzip", offer
+        assert packed.headers["vary"] == "Accept-Encoding"
+    for refusal in ("identity", "gzip;q=0", "gzip; q=0.000, br", ""):
         plain = await api.get("/widget.js", headers={"accept-encoding": refusal})
         assert ("content-encoding" in plain.headers, plain.headers["vary"]) == (False, "Accept-Encoding")
         assert plain.content == gzip.decompress(sent)
