@@ -54,6 +54,14 @@ class CatchUp:
         self._reading = reading
         self._states = states
         self._expired: list[Ended] = []
+        # Up to here the counts of the welcome reach: it is sent in the same step.
+        self._targets = {name: connection.user.end(name) for name in cursors}
+        self._version = hub.counts(connection.user).version
+
+    @property
+    def reach(self) -> dict[str, int]:
+        """Up to where counts for this connection hold each log."""
+        return {name: max(self._targets.get(name, 0), cursor) for name, cursor in self.cursors.items()}
 
     def finish(self) -> bool:
         """Go live if there is nothing left to send; True when that was done."""
@@ -65,6 +73,10 @@ class CatchUp:
         if self._replay:
             self._caught_up(self.cursors)
         connection.go_live()
+        counts = self._hub.counts(user)
+        if counts.version != self._version:
+            # Of what was recalled, expired or marked meanwhile it may have been told in part.
+            connection.send(Stated(counts=counts, state_version=user.state_version, changes=()))
         return True
 
     async def run(self) -> None:
@@ -72,14 +84,13 @@ class CatchUp:
         connection = self._connection
         if self._replay:
             starts = dict(self.cursors)
-            targets = {name: connection.user.end(name) for name in self.cursors}
-            for name, target in targets.items():
+            for name, target in self._targets.items():
                 await self._send(name, target, replayed=True)
             await self._look_for_ended(starts)
             if connection.closed:
                 return
             self._tell_departures()
-            self._caught_up(targets)
+            self._caught_up(self._targets)
         while not connection.closed and not self.finish():
             for name in list(self.cursors):
                 await self._send(name, connection.user.end(name), replayed=False)
@@ -139,6 +150,8 @@ class CatchUp:
             elif replayed and user not in entry.exclude:
                 accepted_at = milliseconds_of_id(id_of(entry.content))
                 self._expired.append(Ended(name, entry.position, accepted_at, entry.category))
+        if not replayed:
+            self._version += len(frames)
         if frames:
             self._connection.write(b"".join(frames))
             metrics.DELIVERED.inc(len(frames))

@@ -171,6 +171,12 @@ class Hub:
         """How much there is in the user's inbox now."""
         return user.counts(milliseconds())
 
+    def told(self, connection: "Connection") -> Counts:
+        """The same without what this connection gets as new when it has caught up: that it adds itself."""
+        catching_up = connection.catching_up
+        reach = catching_up.reach if catching_up is not None else None
+        return connection.user.counts(milliseconds(), reach)
+
     def log(self, user: User, name: str) -> Log:
         """One of the user's logs by its name."""
         topic = user.topic_of(name)
@@ -205,6 +211,9 @@ class Hub:
             if connection.closed or not connection.session.is_open:
                 continue
             user = connection.user
+            if connection.catching_up is not None:
+                connection.send(make(connection, self.told(connection)))
+                continue
             if user not in counts:
                 counts[user] = self.counts(user)
             connection.send(make(connection, counts[user]))

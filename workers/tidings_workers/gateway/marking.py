@@ -64,7 +64,7 @@ class Marking:
         except StorageUnavailable:
             connection.send(ErrorFrame("storage_unavailable", "the storage is away: mark again", mark.ref))
             return
-        version, counts = max(user.state_version, result.state_version), hub.counts(user)
+        version, counts = max(user.state_version, result.state_version), hub.told(connection)
         if result.change is not None:
             connection.send(stated(result.change, version, counts, mark.ref, result.unknown))
         else:

@@ -5,7 +5,7 @@ feed may repeat what an attach has already read), so every change says whether i
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from tidings.protocol.frames import Counts
@@ -112,11 +112,16 @@ class User:
         self._set_version(version)
         return True
 
-    def counts(self, now: int) -> Counts:
-        """How much there is in the inbox at a time (ms); see `tidings_workers.store.counting`."""
+    def counts(self, now: int, reach: Mapping[str, int] | None = None) -> Counts:
+        """How much there is in the inbox at a time (ms); see `tidings_workers.store.counting`.
+
+        With `reach`, up to these positions of the logs.
+        """
         unseen = unread = version = 0
         for topic, spans in self._parts():
             base, facts = topic.log.base, topic.facts(now)
+            if reach is not None:
+                facts = facts._replace(head=min(facts.head, reach.get(topic.log.name, facts.head)))
             hidden, state = self.hidden.get(base), self.states.get(base)
             visible = intervals.minus(spans, hidden) if hidden else spans
             if state is None:
