@@ -12,7 +12,8 @@ export function ghosts(count: number): HTMLElement[] {
 }
 
 export class Placeholder {
-  readonly element = h("div", { hidden: true });
+  /** A live region: what stands here is said. */
+  readonly element = h("div", { role: "status" });
   readonly #words: Words;
   readonly #retry: () => void;
   #shown: Standing;
@@ -26,19 +27,17 @@ export class Placeholder {
     if (standing === this.#shown) return;
     this.#shown = standing;
     const { element } = this;
-    element.hidden = standing === undefined;
-    element.className = standing === "loading" ? "" : "state";
+    element.className = standing && standing !== "loading" ? "state" : "";
     element.replaceChildren(...(standing ? this.#content(standing) : []));
   }
 
   #content(standing: NonNullable<Standing>): HTMLElement[] {
     const words = this.#words;
-    if (standing === "loading")
-      return [h("p", { class: "spoken", role: "status" }, words.say("loading")), ...ghosts(6)];
+    if (standing === "loading") return [h("p", { class: "spoken" }, words.say("loading")), ...ghosts(6)];
     if (standing === "failed")
       return [
         h("span", { class: "icon" }, icon(ALERT)),
-        h("p", { role: "alert" }, words.say("failed")),
+        h("p", {}, words.say("failed")),
         button("retry", this.#retry, words.say("retry")),
       ];
     const [shape, text] = (

@@ -151,6 +151,18 @@ export class Row {
       deeds.mark(this.#item, this.#item.archived_at === null ? "archived" : "unarchived"),
     );
     const urgent = priority === "urgent";
+    const body = bodyOf(item);
+    const meta = h(
+      "div",
+      "meta",
+      urgent ? h("span", { class: "urgent" }, words.say("urgent")) : undefined,
+      this.#time,
+      category ? h("span", { dir: "auto" }, labelOf(category)) : undefined,
+    );
+    // Who walks the list by key hears of each what others see of it.
+    const details = [body, meta].filter((part) => part !== undefined);
+    for (const [index, part] of details.entries()) part.id = `${this.#opener.id}-${index}`;
+    this.#opener.setAttribute("aria-describedby", details.map(({ id }) => id).join(" "));
     this.element = h(
       "article",
       { class: urgent ? "item alert" : "item", "aria-labelledby": this.#opener.id },
@@ -163,14 +175,8 @@ export class Row {
           "div",
           { class: "main" },
           h("div", { class: "top" }, this.#opener, h("span", "dot")),
-          bodyOf(item),
-          h(
-            "div",
-            "meta",
-            urgent ? h("span", { class: "urgent" }, words.say("urgent")) : undefined,
-            this.#time,
-            category ? h("span", { dir: "auto" }, labelOf(category)) : undefined,
-          ),
+          body,
+          meta,
           actionsOf(item, open),
         ),
         h("div", "tools", this.#read.element, this.#archive.element),

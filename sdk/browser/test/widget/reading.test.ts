@@ -150,3 +150,23 @@ test("Who was disconnected for good can connect again from the panel.", async ()
   await page.locator(".again").click();
   await page.locator("[part=strip]").waitFor({ state: "hidden" });
 });
+
+test("Who walks the list by key hears title, text, urgency, time and category of each.", async () => {
+  const page = await open();
+  await page.locator(".item").nth(2).waitFor();
+  const session = await page.context().newCDPSession(page);
+  const { nodes } = await session.send("Accessibility.getFullAXTree");
+  const link = nodes.find(({ role, name }) => role?.value === "link" && name?.value.includes("Payment"));
+  expect(link?.name?.value).toBe("Unread: Payment failed for invoice 2026-118");
+  expect(link?.description?.value).toMatch(
+    /^The card was declined\. The next try is tomorrow\. Urgent [^·]+ Billing$/,
+  );
+});
+
+test("What stands in the place of a list is said when a filter finds nothing.", async () => {
+  const page = await open();
+  await page.locator(".item").nth(6).waitFor();
+  const region = page.locator("[role=status]", { has: page.locator("[part=empty]") });
+  await page.locator("[id=archived]").click();
+  await expect.poll(() => region.textContent()).toBe("Nothing archived");
+});
