@@ -189,6 +189,7 @@ export class Panel {
     let key: MessageKey | undefined = stopped ? "stopped" : undefined;
     if (status === "offline") key = navigator.onLine ? "connecting" : "offline";
     this.#connection.show(key ? this.#words.say(key) : "", stopped);
+    if (stopped) this.#undo.end();
   }
 
   #lost(missed: number | null | undefined): string {

@@ -170,3 +170,25 @@ test("What stands in the place of a list is said when a filter finds nothing.", 
   await page.locator("[id=archived]").click();
   await expect.poll(() => region.textContent()).toBe("Nothing archived");
 });
+
+test("The time tells day and hour to a pointer, and pressing it opens like the rest of the row.", async () => {
+  const page = await open("lang=en-GB");
+  const time = page.locator("time").first();
+  await time.hover();
+  await expect.poll(() => time.getAttribute("title")).toMatch(/\d{4}.+\d\d:\d\d/);
+  await page.locator("time").nth(1).click();
+  await page.locator(".item.read time").nth(1).waitFor();
+  expect(await page.evaluate(() => window.inbox.marks.filter(({ state }) => state === "read").length)).toBe(
+    1,
+  );
+});
+
+test("Who logs out leaves no offer to take something back.", async () => {
+  const page = await open();
+  await page.locator(".item").nth(6).waitFor();
+  await page.keyboard.press("ArrowDown");
+  await page.locator(".row .tool").nth(1).click();
+  await page.locator(".undo").waitFor();
+  await page.evaluate(() => window.inbox.become("stopped", "logout"));
+  await page.locator(".undo").waitFor({ state: "detached" });
+});
