@@ -6,14 +6,21 @@ import type { AddressInfo } from "node:net";
 import { WebSocket as NodeSocket, type WebSocket, WebSocketServer } from "ws";
 import { type SocketConstructor, Tidings, type TidingsOptions } from "../../src/client/index.js";
 
+export interface Heard {
+  readonly type: string;
+  readonly [field: string]: unknown;
+}
+
 /** One connection of a client, from the server's side. */
 export class Peer {
-  readonly heard: { readonly type: string; readonly [field: string]: unknown }[] = [];
+  readonly heard: Heard[] = [];
+  /** What is done with a frame, unless it is to be kept. */
+  hear: (frame: Heard) => void = (frame) => this.heard.push(frame);
   readonly #socket: WebSocket;
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
-    socket.on("message", (data) => this.heard.push(JSON.parse(String(data))));
+    socket.on("message", (data) => this.hear(JSON.parse(String(data))));
   }
 
   say(...frames: (object | string | Buffer)[]): void {
