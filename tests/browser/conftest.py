@@ -75,7 +75,7 @@ def dev(short_directory: Path) -> Iterator[Stack]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def inboxes(dev: Stack) -> None:
     """Nobody has got anything before."""
-    headers = {"authorization": f"Bearer {dev.token('tests', 'users')}"}
+    headers = {"authorization": f"Bearer {dev.token('tests', 'users read send')}"}
     async with httpx.AsyncClient(base_url=dev.api, headers=headers, trust_env=False, timeout=30) as api:
         for user in ("ana", "bob"):
 
@@ -84,6 +84,10 @@ async def inboxes(dev: Stack) -> None:
 
             # After the death of a gateway it is 503 for a moment.
             await eventually(erased, expected=200)
+        # What went to all outlives them.
+        for sent in (await api.get("/v1/notifications")).json()["items"]:
+            if sent["to"].get("all") and sent["status"] != "recalled":
+                assert (await api.delete(f"/v1/notifications/{sent['id']}")).status_code == 204
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -1,69 +1,127 @@
-"""The widget on a page of another origin, as a customer puts it there: the line that was copied."""
+"""The widget on a page of another origin, as a customer puts it there: by the lines that were copied."""
 
 import asyncio
-import html
+import json
 import re
-from collections.abc import AsyncIterator
+import subprocess
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
 
-import httpx
+import msgspec
+import pytest
 import pytest_asyncio
 from playwright.async_api import Page, Route, expect
 
+from tests.browser.application import stored
 from tests.browser.conftest import NewDevice
-from tests.browser.screen import Sender
-from tests.support.stack import Stack
+from tests.browser.screen import Device, Sender
+from tests.browser.site import site
+from tests.support.stack import Stack, clean_environment
+from tests.support.tree import ROOT
 
 # All that the widget needs; there is no unsafe-inline, and no text turns into markup.
 POLICY = (
-    "default-src 'none'; script-src {api}; connect-src 'self' {api} {gateway}; "
+    "default-src 'none'; script-src {script}; connect-src 'self' {api} {gateway}; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
+NONCE = "bm90IGFueWJvZHkncw"
+
+
+def policy(dev: Stack, script: str = "") -> str:
+    """A strict policy of a customer's page."""
+    return POLICY.format(script=script or dev.api, api=dev.api, gateway=dev.realtime.partition("/v1/")[0])
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def shop(dev: Stack) -> AsyncIterator[str]:
+async def copied(device: NewDevice, dev: Stack) -> dict[str, str]:
+    """What the demo page's buttons put into the clipboard, by the headings over the code."""
+    context = (await device()).context
+    await context.grant_permissions(["clipboard-read", "clipboard-write"], origin=dev.api)
+    page = await context.new_page()
+    await page.goto(dev.api)
+    # A title that a shell would take apart.
+    await page.get_by_label("Title").fill('It\'s "$HOME" & `more`; \\ ü')
+    await page.get_by_text("Ana", exact=True).first.click()
+    await expect(page.locator("#snippet-send")).to_contain_text("eyJ")
+    found: dict[str, str] = {}
+    for article in await page.locator("#code").get_by_role("article").all():
+        button = article.get_by_role("button")
+        await button.click()
+        await expect(button).to_have_text("Copied")
+        heading = await article.get_by_role("heading").inner_text()
+        found[heading] = await page.evaluate("navigator.clipboard.readText()")
+    await page.close()
+    return found
+
+
+def shop_page(code: str) -> str:
+    """A page of a customer, with code in it."""
+    return f"<!doctype html><html lang=en><title>Shop</title>{code}</html>"
+
+
+def token_of(dev: Stack) -> str:
+    """What a customer's own endpoint answers for Ana."""
+    return json.dumps({"token": dev.token("ana"), "realtime_url": dev.realtime})
+
+
+def answers(dev: Stack, code: str) -> Callable[[str], tuple[str, str] | None]:
+    """A customer's site: the page with the code, and who is logged in."""
+    pages = {"/": ("text/html", shop_page(code)), "/my-token": ("application/json", token_of(dev))}
+    return pages.get
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def shop(dev: Stack, copied: dict[str, str]) -> AsyncIterator[str]:
     """The origin of a customer's site, whose page has the code that the demo page offers."""
-    async with httpx.AsyncClient(trust_env=False) as client:
-        demo = (await client.get(dev.api)).text
-    offered = re.search(r'id="snippet-page">(.*?)</code>', demo, re.DOTALL)
-    assert offered is not None
-    page = f"<!doctype html><html lang=en><title>Shop</title>{html.unescape(offered[1])}</html>"
-    policy = POLICY.format(api=dev.api, gateway=dev.realtime.partition("/v1/")[0])
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        request = (await reader.readuntil(b"\r\n\r\n")).decode()
-        if request.startswith("GET /my-token "):
-            body, kind = (
-                f'{{"token": "{dev.token("ana")}", "realtime_url": "{dev.realtime}"}}',
-                "application/json",
-            )
-        else:
-            body, kind = page, "text/html; charset=utf-8"
-        head = f"Content-Type: {kind}\r\nContent-Length: {len(body.encode())}\r\nConnection: close"
-        writer.write(f"HTTP/1.1 200 OK\r\n{head}\r\nContent-Security-Policy: {policy}\r\n\r\n{body}".encode())
-        await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        yield f"http://localhost:{server.sockets[0].getsockname()[1]}"
+    async with site(answers(dev, copied["Into a page"]), policy=policy(dev)) as origin:
+        yield origin
 
 
-async def shown(page: Page, shop: str) -> None:
-    """Open the shop, and wait for the bell."""
+async def shown(phone: Device, shop: str) -> Page:
+    """The shop, with its bell."""
+    page = await phone.context.new_page()
     await page.goto(shop)
     await expect(page.locator("tidings-inbox [part~=bell]")).to_be_visible()
+    return page
 
 
-async def test_the_copied_line_works_on_another_origin(device: NewDevice, dev: Stack, shop: str) -> None:
-    """With its integrity, under a strict policy of the customer's: badge, list and mark, by CORS."""
-    page = await (await device()).context.new_page()
-    await shown(page, shop)
+async def works(page: Page, dev: Stack) -> None:
+    """Badge, list and marks do what they are for."""
     Sender(dev).send("To the shop", users=["ana"])
     inbox = page.locator("tidings-inbox")
     await expect(inbox.locator("[part~=badge]")).to_have_text("1")
     await inbox.locator("[part~=bell]").click()
+    await expect(inbox.locator("[part~=item-title]")).to_have_text("To the shop")
     await inbox.locator("[part~=item-title]").click()
     await expect(inbox.locator("[part~=badge]")).to_be_hidden()
+    await stored(dev, "ana", 0)
+
+
+async def test_the_copied_line_works_on_another_origin(device: NewDevice, dev: Stack, shop: str) -> None:
+    """With its integrity, under a strict policy of the customer's: badge, list and mark, by CORS."""
+    await works(await shown(await device(), shop), dev)
+
+
+async def test_the_two_lines_of_the_documentation_work(device: NewDevice, dev: Stack) -> None:
+    """Those at the top of the page for customers, with this server's address in place of the example's."""
+    offered = re.search(r"```html\n(.*?)```", (ROOT / "docs/browser.md").read_text(), re.DOTALL)
+    assert offered is not None
+    code = offered[1].replace("https://notify.example", dev.api)
+    assert len(code.splitlines()) == 2
+    async with site(answers(dev, code), policy=policy(dev)) as origin:
+        await works(await shown(await device(), origin), dev)
+
+
+async def test_a_policy_of_nonces_is_enough(device: NewDevice, dev: Stack, copied: dict[str, str]) -> None:
+    """Where a page names no hosts at all but trusts what its own scripts load, the parts come as well."""
+    code = copied["Into a page"].replace("<script ", f"<script nonce={NONCE} ")
+    trusting = policy(dev, f"'nonce-{NONCE}' 'strict-dynamic'")
+    async with site(answers(dev, code), policy=trusting) as origin:
+        await works(await shown(await device(), origin), dev)
 
 
 async def test_another_file_than_the_named_one_does_not_run(device: NewDevice, shop: str) -> None:
@@ -80,3 +138,84 @@ async def test_another_file_than_the_named_one_does_not_run(device: NewDevice, s
         await page.goto(shop)
     assert await page.evaluate("customElements.get('tidings-inbox') === undefined")
     phone.faults.clear()
+
+
+async def test_only_pages_of_listed_origins_get_in(device: NewDevice, dev: Stack, shop: str) -> None:
+    """With a list of origins the widget works on those, and on a page of another it shows nothing."""
+    async with site(answers(dev, shop_page("")), policy=policy(dev)) as elsewhere:
+        with only(dev, elsewhere):
+            phone = await device()
+            page = await shown(phone, shop)
+            Sender(dev).send("Not for this page", users=["ana"])
+            await stored(dev, "ana", 1)
+            inbox = page.locator("tidings-inbox")
+            await inbox.locator("[part~=bell]").click()
+            await expect(inbox.locator("[part~=strip]")).to_be_visible()
+            await expect(inbox.locator("[part~=badge]")).to_be_hidden()
+            await expect(inbox.locator("[part~=item-title]")).to_have_count(0)
+            assert await page.evaluate("document.querySelector('tidings-inbox').client.status") == "stopped"
+            # The browser says why, in words for whoever made the page.
+            assert any("CORS" in fault for fault in phone.faults)
+            phone.faults.clear()
+        with only(dev, shop):
+            await expect((await shown(await device(), shop)).locator("[part~=badge]")).to_have_text("1")
+
+
+@contextmanager
+def only(dev: Stack, origin: str) -> Iterator[None]:
+    """For a while pages of this origin alone may connect."""
+    operator(dev, "--origin", origin)
+    try:
+        yield
+    finally:
+        operator(dev, "--any-origin")
+
+
+def operator(dev: Stack, *words: str) -> None:
+    """What an operator tells the running installation of its tenant."""
+    command = [sys.executable, "-m", "tidings_api.cli", "tenants", "update", "demo", *words]
+    subprocess.run(
+        [*command, "--data", str(dev.data)], check=True, capture_output=True, env=clean_environment()
+    )
+
+
+async def test_the_server_s_lines_answer_the_page_s(
+    device: NewDevice, dev: Stack, copied: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The code for the customer's server gives the page a token of whoever is logged in there."""
+    monkeypatch.setenv("TIDINGS_URL", dev.api)
+    monkeypatch.setenv("TIDINGS_KEY", dev.key)
+    routes: dict[str, Callable[[Any], Any]] = {}
+
+    class App:
+        """As much of a web framework as the code needs."""
+
+        def get(self, path: str) -> Callable[[Any], Any]:
+            return lambda handler: routes.setdefault(path, handler)
+
+    names: dict[str, Any] = {"app": App()}
+    exec(copied["Into your server"], names)  # noqa: S102 - it is what is tested
+    request = SimpleNamespace(user=SimpleNamespace(id="ana"))
+
+    def answer(path: str) -> tuple[str, str] | None:
+        if path == "/":
+            return "text/html", shop_page(copied["Into a page"])
+        handler = routes.get(path)
+        return handler and ("application/json", msgspec.json.encode(handler(request)).decode())
+
+    with names["tidings"]:
+        async with site(answer, policy=policy(dev)) as origin:
+            await works(await shown(await device(), origin), dev)
+
+
+async def test_the_command_sends_what_the_form_says(
+    device: NewDevice, dev: Stack, copied: dict[str, str]
+) -> None:
+    """Pasted into a shell it sends that very notification, whatever its title does to a shell."""
+    phone = await device()
+    tab = await phone.tab("ana")
+    shell = await asyncio.create_subprocess_exec("bash", "--norc", stdin=PIPE, stdout=PIPE, stderr=PIPE)
+    told, _ = await shell.communicate(copied["Into a terminal"].encode())
+    assert json.loads(told)["status"] == "accepted"
+    await tab.look()
+    await expect(tab.titles).to_have_text(['It\'s "$HOME" & `more`; \\ ü'])
