@@ -122,7 +122,8 @@ export class TidingsInbox extends TidingsElement {
       const number = counts?.[kind] ?? 0;
       badge.hidden = !number;
       badge.textContent = limited(number);
-      bell.ariaLabel = `${this.say("title")}${number ? `, ${this.say("unread")}: ${limited(number)}` : ""}`;
+      const unread = kind === "unread" ? `, ${this.say("unread")}` : "";
+      bell.ariaLabel = `${this.say("title")}${number ? `${unread}: ${limited(number)}` : ""}`;
     };
     count(client.counts);
     this.until(client.on("counts", count));
@@ -133,35 +134,31 @@ export class TidingsInbox extends TidingsElement {
     );
     let inside = false;
     const place = () => this.#place(bell, popover);
-    let shut = () => {};
-    const show = () => {
-      const isToasts = (target: EventTarget) => target instanceof TidingsToasts;
-      const leave = closeOnLeave(
-        (path) => path.includes(this) || path.some(isToasts),
-        (path) => path.some(isToasts),
-        () => this.close(),
-      );
-      window.addEventListener("resize", place);
-      window.addEventListener("scroll", place, { capture: true, passive: true });
-      shut = () => {
-        leave();
-        window.removeEventListener("resize", place);
-        window.removeEventListener("scroll", place, { capture: true });
-      };
-    };
+    const isToasts = (target: EventTarget) => target instanceof TidingsToasts;
+    let shown: AbortController | undefined;
     popover.addEventListener("toggle", (event) => {
       const open = (event as ToggleEvent).newState === "open";
       bell.ariaExpanded = String(open);
+      // Closed and opened again at once it tells only of the latter.
+      shown?.abort();
       if (!open) {
-        shut();
         // Where focus was in the panel it goes back; who has clicked on something else stays there.
         const left = document.activeElement === document.body || popover.matches(":focus-within");
         if (inside && left) bell.focus({ preventScroll: true });
         return;
       }
+      shown = new AbortController();
+      const { signal } = shown;
       popover.focus();
       place();
-      show();
+      window.addEventListener("resize", place, { signal });
+      window.addEventListener("scroll", place, { capture: true, passive: true, signal });
+      closeOnLeave({
+        isInside: (path) => path.includes(this) || path.some(isToasts),
+        ownsEscape: (path) => path.some(isToasts),
+        close: () => this.close(),
+        signal,
+      });
     });
     // The size is known when it is shown, and it is placed before that frame is painted.
     popover.addEventListener("beforetoggle", () => {
@@ -172,7 +169,7 @@ export class TidingsInbox extends TidingsElement {
     this.#popover = popover;
     bells.add(bell);
     this.until(() => {
-      shut();
+      shown?.abort();
       bells.delete(bell);
       this.#popover = undefined;
     });

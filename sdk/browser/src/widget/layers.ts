@@ -25,18 +25,23 @@ interface CloseWatcher extends EventTarget {
   destroy(): void;
 }
 
+export interface Leaving {
+  /** Whether something that happens at the end of this path happens in what is open. */
+  isInside(path: readonly EventTarget[]): boolean;
+  /** Whether what is at the end of this path does something of its own with Escape. */
+  ownsEscape(path: readonly EventTarget[]): boolean;
+  close(): void;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+}
+
 /**
- * Calls `close` when the reader points or goes elsewhere than `isInside` says, or asks to close: Escape
- * closes this and nothing else of the page. Until the function that is returned is called.
+ * Calls `close` when the reader points or goes elsewhere, or asks to close: Escape closes this and nothing
+ * else of the page.
  */
-export function closeOnLeave(
-  isInside: (path: readonly EventTarget[]) => boolean,
-  ownsEscape: (path: readonly EventTarget[]) => boolean,
-  close: () => void,
-): () => void {
-  const watching = new AbortController();
+export function closeOnLeave({ isInside, ownsEscape, close, signal }: Leaving): void {
   const on = (name: string, run: (event: Event) => void) =>
-    window.addEventListener(name, run, { capture: true, signal: watching.signal });
+    window.addEventListener(name, run, { capture: true, signal });
   const leave = (event: Event) => isInside(event.composedPath()) || close();
   on("pointerdown", leave);
   on("focusin", leave);
@@ -49,8 +54,5 @@ export function closeOnLeave(
   const { CloseWatcher } = window as { CloseWatcher?: new () => CloseWatcher };
   const watcher = CloseWatcher && new CloseWatcher();
   watcher?.addEventListener("close", close);
-  return () => {
-    watching.abort();
-    watcher?.destroy();
-  };
+  signal.addEventListener("abort", () => watcher?.destroy());
 }

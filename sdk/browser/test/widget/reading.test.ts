@@ -192,3 +192,57 @@ test("Who logs out leaves no offer to take something back.", async () => {
   await page.evaluate(() => window.inbox.become("stopped", "logout"));
   await page.locator(".undo").waitFor({ state: "detached" });
 });
+
+test("Closed and opened again at once the panel leaves nothing behind that takes the page's keys.", async () => {
+  const page = await open();
+  await page.evaluate(() => {
+    const inbox = document.querySelector("tidings-inbox");
+    inbox?.close();
+    inbox?.open();
+    Object.assign(window, { escapes: 0 });
+    document.addEventListener("keydown", ({ key }) => {
+      if (key === "Escape") (window as unknown as { escapes: number }).escapes += 1;
+    });
+  });
+  const panel = page.locator(".panel:popover-open");
+  await panel.waitFor();
+  await page.keyboard.press("Escape");
+  await panel.waitFor({ state: "detached" });
+  await expect.poll(() => page.locator(".bell").getAttribute("aria-expanded")).toBe("false");
+  await page.keyboard.press("Escape");
+  expect(await page.evaluate(() => (window as unknown as { escapes: number }).escapes)).toBe(1);
+});
+
+test("A badge of what was not seen is not called unread.", async () => {
+  const page = await visit("badge=unseen");
+  await expect.poll(() => page.locator(".bell").getAttribute("aria-label")).toBe("Notifications: 3");
+});
+
+test("A phone's way back closes the panel, and is the page's again afterwards.", async () => {
+  const page = await visit("", {}, (empty) =>
+    empty.addInitScript(() => {
+      const known = window as unknown as { CloseWatcher: new () => EventTarget; watchers: EventTarget[] };
+      known.watchers = [];
+      known.CloseWatcher = class extends known.CloseWatcher {
+        constructor() {
+          super();
+          known.watchers.push(this);
+        }
+      };
+    }),
+  );
+  const back = () =>
+    page.evaluate(() => {
+      const { watchers } = window as unknown as { watchers: (EventTarget & { requestClose(): void })[] };
+      watchers.at(-1)?.requestClose();
+      return watchers.length;
+    });
+  await page.locator(".bell").click();
+  await page.locator(".tab").first().waitFor();
+  expect(await back()).toBe(1);
+  await page.locator(".panel:popover-open").waitFor({ state: "detached" });
+  await page.locator(".bell").click();
+  await page.locator(".panel:popover-open").waitFor();
+  expect(await back()).toBe(2);
+  await page.locator(".panel:popover-open").waitFor({ state: "detached" });
+});
