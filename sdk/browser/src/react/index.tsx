@@ -167,7 +167,7 @@ export function Inbox({
   }, [client, messages]);
   useEffect(() => {
     const target = element.current;
-    const report = (event: Event) => onOpen?.(event as CustomEvent<OpenDetail>);
+    const report = (event: CustomEvent<OpenDetail>) => onOpen?.(event);
     target?.addEventListener("tidings-open", report);
     return () => target?.removeEventListener("tidings-open", report);
   }, [onOpen]);

@@ -1,5 +1,6 @@
 /** The widget: importing this defines `<tidings-inbox>` and `<tidings-toasts>`. */
 
+import type { OpenDetail } from "./element.js";
 import { TidingsInbox } from "./inbox.js";
 import { TidingsToasts } from "./toasts.js";
 
@@ -9,6 +10,12 @@ export type { MessageKey, Messages } from "./messages.js";
 export { TidingsInbox, TidingsToasts };
 
 declare global {
+  interface HTMLElementEventMap {
+    "tidings-open": CustomEvent<OpenDetail>;
+  }
+  interface DocumentEventMap {
+    "tidings-open": CustomEvent<OpenDetail>;
+  }
   interface HTMLElementTagNameMap {
     "tidings-inbox": TidingsInbox;
     "tidings-toasts": TidingsToasts;

@@ -84,7 +84,7 @@ test("opening marks as read and tells the page, which may keep the link from bei
   await page.evaluate(() => {
     document.addEventListener("tidings-open", (event) => {
       event.preventDefault();
-      const { item, action } = (event as CustomEvent).detail;
+      const { item, action } = event.detail;
       document.body.dataset["opened"] = `${item.notification.title} ${action}`;
     });
   });
