@@ -1,7 +1,7 @@
 /**
  * What the widget says, in the languages that come with it.
  *
- * Days and times come from `Intl`, and most numbers stand after a colon: only `missed` has plural forms, as
+ * Days and times come from `Intl`, and most numbers stand after a colon: `missed` and `fresh` have plural forms, as
  * keys that end like the categories of `Intl.PluralRules`.
  * The bell needs few words; those of the panel come with it (`texts.ts`).
  */

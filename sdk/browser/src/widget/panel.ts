@@ -193,12 +193,15 @@ export class Panel {
   }
 
   #lost(missed: number | null | undefined): string {
+    return missed ? this.#numbered("missed", missed) : missed === null ? this.#words.say("missed") : "";
+  }
+
+  /** A number with what it counts, in the form that the language has for it. */
+  #numbered(what: "missed" | "fresh", count: number): string {
     const { language } = this.#words;
-    if (!missed) return missed === null ? this.#words.say("missed") : "";
-    const form = `missed_${new Intl.PluralRules(language).select(missed)}` as const;
-    return this.#words
-      .say(form, "missed_other", "missed")
-      .replace("{count}", missed.toLocaleString(language));
+    const form = `${what}_${new Intl.PluralRules(language).select(count)}` as const;
+    const others = what === "missed" ? (["missed_other", what] as const) : (["fresh_other"] as const);
+    return this.#words.say(form, ...others).replace("{count}", count.toLocaleString(language));
   }
 
   /** Says how many came in above what the reader looks at. */
@@ -206,7 +209,7 @@ export class Panel {
     const count = items.findIndex(({ notification }) => notification.id <= newest.notification.id);
     if (count <= 0) return;
     this.#arrivals += count;
-    this.#fresh.textContent = `${this.#words.say("fresh")}: ${this.#arrivals}`;
+    this.#fresh.textContent = this.#numbered("fresh", this.#arrivals);
     this.#fresh.hidden = false;
   }
 

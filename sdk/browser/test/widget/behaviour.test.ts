@@ -223,7 +223,7 @@ test("who reads further down is not moved by what arrives, and is told of it", a
     for (let n = 0; n < 5; n++) window.inbox.arrive(window.notification(0, { title: `New ${n}` }));
   });
   const fresh = page.locator(".fresh");
-  await expect.poll(() => fresh.textContent()).toBe("New: 5");
+  await expect.poll(() => fresh.textContent()).toBe("5 new notifications");
   expect(Math.abs(((await top()) ?? 0) - (before ?? 0))).toBeLessThan(2);
   await fresh.click();
   expect(await page.locator(".title").first().textContent()).toContain("New 4");
