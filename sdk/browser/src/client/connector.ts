@@ -46,10 +46,6 @@ export class Connector {
     this.#backoff = new Backoff(options.clock.random);
   }
 
-  get isOpen(): boolean {
-    return this.#connection?.isOpen ?? false;
-  }
-
   /**
    * Connects, and stays connected until `stop`, or a change to `stopped`. With a plan it is for another
    * time, and `why` tells what ended the time before.
@@ -102,16 +98,12 @@ export class Connector {
     if (this.#acks === undefined) return;
     this.#acks = undefined;
     this.#options.save();
-    if (!this.isOpen) return;
-    for (const frame of this.#options.session.acks()) {
-      this.send(frame);
-      // There may be more to acknowledge.
-      this.arrived();
-    }
+    if (!this.#connection?.isOpen) return;
+    for (const frame of this.#options.session.acks()) this.#connection.send(frame);
   }
 
   send(frame: string): void {
-    if (this.isOpen) this.#connection?.send(frame);
+    if (this.#connection?.isOpen) this.#connection.send(frame);
   }
 
   /**

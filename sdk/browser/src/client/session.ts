@@ -138,17 +138,18 @@ export class Session {
     return true;
   }
 
-  /**
-   * The frame, if any, that acknowledges what arrived and was not acknowledged on this connection yet: of
-   * so many logs at a time.
-   */
+  /** The frames that acknowledge all that arrived and was not acknowledged on this connection yet. */
   acks(): string[] {
     const due = Object.entries(this.#positions).filter(
       ([log, position]) => position > (this.#acked[log] ?? 0),
     );
-    const ack: Ack = { type: "ack", positions: Object.fromEntries(due.slice(0, LOGS_PER_ACK)) };
-    Object.assign(this.#acked, ack.positions);
-    return due.length ? [JSON.stringify(ack)] : [];
+    this.#acked = { ...this.#positions };
+    const frames = [];
+    while (due.length) {
+      const ack: Ack = { type: "ack", positions: Object.fromEntries(due.splice(0, LOGS_PER_ACK)) };
+      frames.push(JSON.stringify(ack));
+    }
+    return frames;
   }
 
   /** Where a later visit goes on; undefined before the first welcome. */
@@ -183,7 +184,7 @@ export class Session {
       (anew || point.state_version > (this.#told ?? 0) || isAhead(point.positions, this.#positions));
     if (anew) this.counts = undefined;
     if (counts) this.count(counts);
-    this.user = user;
+    this.user = user ?? this.user;
     this.#missed = missed;
     this.#goOn(point);
     return behind;

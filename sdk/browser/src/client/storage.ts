@@ -7,11 +7,8 @@ const STORE = "resume";
 
 /** IndexedDB, where there is one. Private windows may refuse it: that is passed over by the caller. */
 export function defaultStorage(): ResumeStorage | undefined {
-  return typeof indexedDB === "undefined" ? undefined : indexedStorage();
-}
-
-function indexedStorage(): ResumeStorage {
   let database: IDBDatabase | undefined;
+  if (typeof indexedDB === "undefined") return undefined;
 
   async function open(): Promise<IDBDatabase> {
     const request = indexedDB.open(DATABASE, 1);

@@ -1,15 +1,6 @@
 /** The client: one inbox of one user, live on any number of tabs. */
 
-import type {
-  Counts,
-  Delivered,
-  Marked,
-  MarkInbox,
-  Positions,
-  ServerFrame,
-  State,
-  Stated,
-} from "../protocol.js";
+import type { Counts, Delivered, Marked, MarkInbox, Positions, ServerFrame, State } from "../protocol.js";
 import { CLOCK } from "./clock.js";
 import { Emitter } from "./emitter.js";
 import { Ledger } from "./ledger.js";
@@ -84,7 +75,7 @@ export class Tidings implements Inbox {
     return this.#session.counts && this.#ledger.counts(this.#session.counts);
   }
 
-  /** Whose inbox it is; undefined before the first connection. */
+  /** Whose inbox it is; undefined before the first connection, and after `logout()`. */
   get user(): string | undefined {
     return this.#session.user;
   }
@@ -226,17 +217,13 @@ export class Tidings implements Inbox {
         this.#events.emit("recalled", frame);
         break;
       case "state":
-        this.#stated(frame);
+        this.#tell(this.#ledger.apply(frame), false, frame.reload);
+        this.#marker.answer(frame);
         break;
       case "error":
         this.#marker.refuse(frame);
         break;
     }
-  }
-
-  #stated(frame: Stated): void {
-    this.#tell(this.#ledger.apply(frame), false, frame.reload);
-    this.#marker.answer(frame);
   }
 
   #isStale(positions: Positions): boolean {

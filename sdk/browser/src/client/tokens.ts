@@ -90,7 +90,7 @@ async function read(source: TokenSource): Promise<UserToken> {
   if (!answer) throw new TidingsError("logged_out", "Nobody is logged in");
   const read = (typeof answer === "string" ? { token: answer } : answer) as UserToken;
   if (read.token && typeof read.token === "string") return read;
-  throw new TidingsError("no_token", "No token came", status);
+  throw new TidingsError("no_token", "No token", status);
 }
 
 /** What a token says of itself: whose it is, so that tabs of one user find each other. Never trusted. */

@@ -217,6 +217,30 @@ describe("marks", () => {
     expect(changes.all.map(({ status }) => status)).toEqual(["connected"]);
   });
 
+  test("of two devices and REST that meet never show a count that was not so", async () => {
+    const user = application.user();
+    const [here, there] = [connect(user), connect(user)];
+    await Promise.all([reaches(here, "connected"), reaches(there, "connected")]);
+    await application.sendMany(
+      user,
+      Array.from({ length: 20 }, (_, n) => String(n)),
+    );
+    await expect.poll(() => [here.counts?.unread, there.counts?.unread]).toEqual([20, 20]);
+    const ids = (await here.list()).items.map(({ notification }) => notification.id).slice(0, 10);
+    const counts = new Recorder(here, "counts");
+
+    await Promise.all([
+      ...ids.map((id) => there.markRead(id)),
+      application.request("POST", `/v1/users/${user}/notifications/mark`, { ids, state: "read" }),
+      ...ids.map((id) => here.markRead(id)),
+    ]);
+
+    await expect.poll(() => there.counts?.unread).toBe(10);
+    const shown = counts.all.map(({ unread }) => unread);
+    expect(shown).toEqual([...shown].sort((one, other) => other - one));
+    expect(shown.at(-1)).toBe(10);
+  });
+
   test("are made by REST while there is no connection", async () => {
     const user = application.user();
     const id = await application.send(user, "Read on the train");

@@ -28,7 +28,7 @@ function tokens(...sources: (() => Promise<never | string | Response>)[]) {
 describe("a token source", () => {
   test("that never answers is asked again", async () => {
     const never = () => new Promise<never>(() => undefined);
-    tidings = gateway.client({ clock: hurried(50), token: tokens(never, async () => token()) });
+    tidings = gateway.client({ clock: hurried(10), token: tokens(never, async () => token()) });
     const changes = new Recorder(tidings, "status");
     tidings.connect();
 
@@ -39,7 +39,7 @@ describe("a token source", () => {
 
   test("whose answer never ends is asked again", async () => {
     const endless = async () => new Response(new ReadableStream());
-    tidings = gateway.client({ clock: hurried(50), token: tokens(endless, async () => token()) });
+    tidings = gateway.client({ clock: hurried(10), token: tokens(endless, async () => token()) });
     tidings.connect();
 
     await reaches(tidings, "connected");
@@ -54,7 +54,7 @@ describe("a token source", () => {
     ["a 500", () => new Response(null, { status: 500 })],
   ])("that answers %s is asked again, and nothing is sent to the server", async (_, answer) => {
     tidings = gateway.client({
-      clock: hurried(50),
+      clock: hurried(10),
       token: tokens(
         async () => answer(),
         async () => token(),
@@ -93,7 +93,7 @@ describe("a server", () => {
     gateway.serve = () => {
       gateway.serve = (peer) => peer.say(welcome());
     };
-    tidings = gateway.client({ clock: hurried(50) });
+    tidings = gateway.client({ clock: hurried(10) });
     tidings.connect();
 
     await reaches(tidings, "connected");
@@ -110,7 +110,7 @@ describe("a server", () => {
       peer.say(welcome(), garbage);
       gateway.serve = (next) => next.say(welcome(), delivered(1));
     };
-    tidings = gateway.client({ clock: hurried(50) });
+    tidings = gateway.client({ clock: hurried(10) });
     const arrivals = new Recorder(tidings, "notification");
     tidings.connect();
 
@@ -147,7 +147,7 @@ describe("a server", () => {
     "that answers the handshake with %i is tried ever less often",
     async (status) => {
       gateway.refuse = status;
-      tidings = gateway.client({ clock: { ...hurried(1_000), random: () => 1 } });
+      tidings = gateway.client({ clock: { ...hurried(200), random: () => 1 } });
       const changes = new Recorder(tidings, "status");
       tidings.connect();
 

@@ -254,6 +254,63 @@ test("a page that is visited again resumes where it was", async () => {
   expect(await unread(page)).toBe(2);
 });
 
+test("a page whose site data is deleted goes on, and is resumed where it then was", async () => {
+  const user = application.user();
+  const page = await tab(user);
+  await application.send(user, "before");
+  await expect.poll(() => titles(page)).toEqual(["before"]);
+  const deleted = () =>
+    new Promise<string>((resolve) => {
+      const request = indexedDB.deleteDatabase("tidings");
+      request.onsuccess = () => resolve("deleted");
+      request.onblocked = () => resolve("blocked");
+    });
+  expect(await page.evaluate(deleted)).toBe("deleted");
+  await application.send(user, "after");
+  await expect.poll(() => titles(page)).toEqual(["before", "after"]);
+  const kept = async () => {
+    if (!(await indexedDB.databases()).length) return 0;
+    const request = indexedDB.open("tidings");
+    await new Promise((resolve) => {
+      request.onsuccess = resolve;
+    });
+    const counting = request.result.transaction("resume").objectStore("resume").count();
+    await new Promise((resolve) => {
+      counting.onsuccess = resolve;
+    });
+    request.result.close();
+    return counting.result;
+  };
+  await expect.poll(() => page.evaluate(kept)).toBe(1);
+  await page.goto("about:blank");
+  await application.send(user, "while away");
+
+  await page.goto(site.address(user));
+
+  await expect.poll(() => titles(page)).toEqual(["while away"]);
+});
+
+test("a page whose database nobody can open connects all the same", async () => {
+  const user = application.user();
+  const blocker = await tab(application.user());
+  // Holds the database and asks for its deletion: whoever opens it waits for both.
+  await blocker.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        const open = indexedDB.open("tidings");
+        open.onsuccess = () => {
+          open.result.onversionchange = () => resolve();
+          indexedDB.deleteDatabase("tidings");
+        };
+      }),
+  );
+
+  const page = await tab(user);
+
+  await application.send(user, "1");
+  await expect.poll(() => titles(page)).toEqual(["1"]);
+});
+
 test("a page that comes out of the back/forward cache goes on", async () => {
   const user = application.user();
   const page = await tab(user);

@@ -142,6 +142,17 @@ describe("a session", () => {
     expect(session.acks()).toHaveLength(1);
   });
 
+  test("acknowledges any number of logs, in frames that the server takes", () => {
+    const session = new Session();
+    const name = (n: number) => `group:${"g".repeat(120)}${n}`;
+    const logs = Object.fromEntries(Array.from({ length: 450 }, (_, n) => [name(n), n + 1]));
+    receive(session, welcome({ positions: logs }));
+    const acks = session.acks();
+    for (const ack of acks) expect(ack.length).toBeLessThanOrEqual(FRAME_BYTES);
+    expect(Object.assign({}, ...acks.map((ack) => JSON.parse(ack).positions))).toEqual(logs);
+    expect(session.acks()).toEqual([]);
+  });
+
   test("leaves out logs with the least to replay where a frame cannot name them all", () => {
     const session = new Session();
     const logs = Object.fromEntries(
@@ -183,6 +194,14 @@ describe("a tab that follows", () => {
     receive(leader, ...frames);
     receive(follower, ...frames);
     expect(follower.point()).toMatchObject({ positions: { user: 2 }, state_version: 2 });
+  });
+
+  test("knows whose inbox it is also where the leader has not been welcomed yet", () => {
+    const [leader, follower] = [new Session(), welcomed()];
+    leader.restore({ epoch: "e1", positions: { user: 3 }, state_version: 5 });
+    follower.follow(JSON.parse(JSON.stringify(leader.snapshot())));
+    expect(follower.user).toBe("ana");
+    expect(follower.counts).toEqual(counts(3, 3));
   });
 
   test("agrees with the leader on what was told while it catches up", () => {
