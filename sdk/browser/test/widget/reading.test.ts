@@ -246,3 +246,33 @@ test("A phone's way back closes the panel, and is the page's again afterwards.",
   expect(await back()).toBe(2);
   await page.locator(".panel:popover-open").waitFor({ state: "detached" });
 });
+
+test("Who walks the list by key never stands under what lies over it.", async () => {
+  const page = await open("state=many");
+  await page.locator(".item").nth(40).waitFor();
+  await page.keyboard.press("ArrowDown");
+  await page.locator(".row .tool").nth(1).click();
+  await page.locator(".undo").hover();
+  await page.locator(".row .open").first().focus();
+  const covered = async (key: string, steps: number) => {
+    const found: string[] = [];
+    for (let step = 0; step < steps; step++) {
+      await page.keyboard.press(key);
+      const under = await page.evaluate(() => {
+        const root = document.querySelector("tidings-inbox")?.shadowRoot;
+        const title = root?.activeElement?.querySelector(".title");
+        const { left, top, height } = title?.getBoundingClientRect() ?? new DOMRect();
+        // Where the offer to undo and what is new lie: in the middle.
+        const middle = root?.querySelector(".stage")?.getBoundingClientRect() ?? new DOMRect();
+        const hit = root?.elementFromPoint(middle.left + middle.width / 2, top + height / 2);
+        return left && root?.activeElement?.contains(hit ?? null) ? "" : title?.textContent;
+      });
+      if (under) found.push(under);
+    }
+    return found;
+  };
+  expect(await covered("ArrowDown", 12)).toEqual([]);
+  await page.evaluate(() => window.inbox.arrive(window.notification(0, { title: "New" })));
+  await page.locator(".fresh").waitFor();
+  expect(await covered("ArrowUp", 10)).toEqual([]);
+});
