@@ -62,11 +62,15 @@ export class Tabs {
   }
 
   join(): void {
-    if (this.#name === undefined) {
+    try {
+      if (this.#name !== undefined) this.#channel = new BroadcastChannel(this.#name);
+    } catch {
+      // Refused, as locks may be.
+    }
+    if (!this.#channel) {
       this.#lead();
       return;
     }
-    this.#channel = new BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }) => this.#receive(data);
     this.#heardAt = this.#clock.now();
     this.#watch();

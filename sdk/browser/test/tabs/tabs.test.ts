@@ -199,6 +199,23 @@ test("a page without locks and site data has a connection of its own", async () 
   }
 });
 
+test("a page that is refused a channel to other tabs connects by itself", async () => {
+  const user = application.user();
+  const page = await chromium.context.newPage();
+  tabs.push(page);
+  // As Firefox does in frames of another site where the reader allows no cookies.
+  await page.addInitScript(() => {
+    globalThis.BroadcastChannel = class {
+      constructor() {
+        throw new DOMException("The operation is insecure.", "SecurityError");
+      }
+    } as unknown as typeof BroadcastChannel;
+  });
+  await page.goto(site.address(user));
+
+  await until(page, () => tidings.status === "connected" && tidings.leads);
+});
+
 test("two copies of the client in one page share a connection", async () => {
   const user = application.user();
   const page = await tab(user);
