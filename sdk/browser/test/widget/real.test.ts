@@ -47,7 +47,7 @@ async function serve(): Promise<void> {
         .map((name) => `${name}="${searchParams.get(name)}"`)
         .join(" ");
       response.end(`<!doctype html><html lang="en"><title>Shop</title><script type="module" src="/widget.js"></script>
-<tidings-inbox ${attributes} token-url="/token?user=${searchParams.get("user")}" title-badge toasts></tidings-inbox>`);
+<tidings-inbox ${attributes} token-url="/token?user=${searchParams.get("user")}" title-badge toasts sound></tidings-inbox>`);
     }
   });
   await new Promise<void>((ready) => site.listen(0, "127.0.0.1", ready));
@@ -191,6 +191,39 @@ test("what ends by its own expiry leaves the list of every tab by itself, and th
     await expect.poll(() => badge(page), { timeout: 10_000 }).toBe("1");
   }
   await here.context().close();
+});
+
+test("of several tabs one chimes, and when that is closed another does", async () => {
+  const first = await visit();
+  const second = await visit(first);
+  const tabs = [first, second];
+  for (const tab of tabs) {
+    await tab.bringToFront();
+    await tab.locator("body").click();
+    await tab.evaluate(() => {
+      Object.assign(window, { notes: 0 });
+      const start = OscillatorNode.prototype.start;
+      OscillatorNode.prototype.start = function (...when) {
+        (window as unknown as { notes: number }).notes += 1;
+        start.apply(this, when);
+      };
+    });
+  }
+  const notes = (tab: Page) => tab.evaluate(() => (window as unknown as { notes: number }).notes);
+  await application.send(user, "One");
+  for (const tab of tabs) await expect.poll(() => badge(tab)).toBe("1");
+  // A chime is two notes.
+  await expect.poll(async () => (await Promise.all(tabs.map(notes))).sort()).toEqual([0, 2]);
+  const leads = (tab: Page) => tab.evaluate(() => document.querySelector("tidings-inbox")?.client?.leads);
+  const [leader, other] = (await leads(first)) ? [first, second] : [second, first];
+  expect([await notes(leader), await notes(other)]).toEqual([2, 0]);
+  await leader.close();
+  await expect.poll(() => leads(other)).toBe(true);
+  await other.waitForFunction(() => document.querySelector("tidings-inbox")?.client?.status === "connected");
+  await application.send(user, "Two");
+  await expect.poll(() => badge(other)).toBe("2");
+  await expect.poll(() => notes(other)).toBe(2);
+  await other.context().close();
 });
 
 test("a long inbox pages in on the way down, in order, each once", async () => {
