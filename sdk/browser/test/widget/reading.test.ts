@@ -276,3 +276,25 @@ test("Who walks the list by key never stands under what lies over it.", async ()
   await page.locator(".fresh").waitFor();
   expect(await covered("ArrowUp", 10)).toEqual([]);
 });
+
+test("A size of text given to the element is that of all text in it, and at twice its size nothing is cut off.", async () => {
+  const page = await visit("mode=page", { viewport: { width: 390, height: 780 } });
+  await page.locator(".item").nth(6).waitFor();
+  const sizes = () =>
+    page.locator("tidings-inbox").evaluate((inbox) => {
+      const texts =
+        inbox.shadowRoot?.querySelectorAll("h2,.tab,.count,.day,.title,.body,.meta,.action") ?? [];
+      return [...texts].map((each) => Number.parseFloat(getComputedStyle(each).fontSize));
+    });
+  const before = await sizes();
+  await page.locator("tidings-inbox").evaluate((inbox) => {
+    inbox.style.fontSize = "28px";
+  });
+  const ratios = (await sizes()).map((size, index) => size / (before[index] ?? 1));
+  for (const ratio of ratios) expect(ratio).toBeCloseTo(2, 1);
+  const cut = await page.locator("tidings-inbox").evaluate((inbox) => {
+    const boxes = inbox.shadowRoot?.querySelectorAll(".head,.tabs,.row,.action") ?? [];
+    return [...boxes].filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.className);
+  });
+  expect(cut).toEqual([]);
+});
