@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Final
 from tidings.protocol.frames import CaughtUp, Expired, Left, Stated
 from tidings_workers import metrics
 from tidings_workers.gateway.hub import Hub
+from tidings_workers.gateway.states import stated
 from tidings_workers.gateway.wire import notification_frame, notification_head
+from tidings_workers.store import Change
 from tidings_workers.store.keys import milliseconds, milliseconds_of_id
 from tidings_workers.store.logs import Ended, Entry, Part, ended, id_of, read
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 PAGE_ENTRIES: Final = 100
 PART_BYTES: Final = 64 * 1024
+# Marks that are told one by one after a catch-up.
+HELD: Final = 200
 
 
 class CatchUp:
@@ -54,6 +58,8 @@ class CatchUp:
         self._reading = reading
         self._states = states
         self._expired: list[Ended] = []
+        # What was marked meanwhile; None when that was too much.
+        self._held: list[tuple[int, Change]] | None = []
         # Up to here the counts of the welcome reach: it is sent in the same step.
         self._targets = {name: connection.user.end(name) for name in cursors}
         self._version = hub.counts(connection.user).version
@@ -74,10 +80,22 @@ class CatchUp:
             self._caught_up(self.cursors)
         connection.go_live()
         counts = self._hub.counts(user)
-        if counts.version != self._version:
-            # Of what was recalled, expired or marked meanwhile it may have been told in part.
+        if self._held is None:
+            connection.send(Stated(counts=counts, state_version=user.state_version, changes=(), reload=True))
+            return True
+        for version, change in self._held:
+            connection.send(stated(change, version, counts))
+        if counts.version != self._version and not self._held:
+            # Of what was recalled or expired meanwhile it may have been told in part.
             connection.send(Stated(counts=counts, state_version=user.state_version, changes=()))
         return True
+
+    def hold(self, version: int, change: Change) -> None:
+        """Tell of a mark when the client has all that it may concern; of too many, that there were some."""
+        if self._held is not None:
+            self._held.append((version, change))
+            if len(self._held) > HELD:
+                self._held = None
 
     async def run(self) -> None:
         """Send what is missing, then go live."""

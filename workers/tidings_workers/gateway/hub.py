@@ -158,7 +158,11 @@ class Hub:
     def marked(self, user: User, version: int, change: Change, origin: str) -> None:
         """See `Teller`. Who asked gets an answer of its own."""
         others = [connection for connection in user.connections if connection.id != origin]
-        self._tell(others, lambda _, counts: stated(change, version, counts))
+        for connection in others:
+            if connection.catching_up is not None:
+                connection.catching_up.hold(version, change)
+        present = [connection for connection in others if connection.catching_up is None]
+        self._tell(present, lambda _, counts: stated(change, version, counts))
 
     def missed(self, user: User, changes: Missed) -> None:
         """See `Teller`."""
