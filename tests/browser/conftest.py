@@ -65,9 +65,9 @@ async def browser(playwright: Playwright, chromium: str) -> AsyncIterator[Browse
     await browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def dev(short_directory: Path) -> Iterator[Stack]:
-    """A `dev` that is ready, shared by the tests of a module; who stops it starts it again."""
+    """A `dev` that is ready, shared by all of these tests; who stops or changes it puts it back."""
     with running_stack(Path(tempfile.mkdtemp(dir=short_directory))) as stack:
         yield stack
 

@@ -65,5 +65,8 @@ async def take_out_what_is_too_old(dev: Stack) -> None:
         store.core.policies.follow(view.tenant)
         soon = milliseconds() + int(timedelta(hours=2) / timedelta(milliseconds=1))
         for partition in range(store.partitions):
-            if bases := await store.retention.due(partition, now=soon):
+            bases = await store.retention.due(partition, now=soon)
+            while bases:
                 await store.retention.sweep(partition, bases)
+                # What was more than a sweep takes out at once.
+                bases = await store.retention.due(partition)

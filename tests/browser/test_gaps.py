@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser import past
@@ -23,15 +25,23 @@ HEAR = f"""() => {{
 }}"""
 
 
-def operator(dev: Stack, *words: str) -> None:
+@pytest.fixture(autouse=True)
+def retention(dev: Stack) -> Iterator[None]:
+    """For a while the category `chat` is kept for some days only."""
+    keep(dev, str(RETENTION_DAYS))
+    yield
+    keep(dev, "default")
+
+
+def keep(dev: Stack, days: str) -> None:
     """What an operator tells the running installation."""
-    command = [sys.executable, "-m", "tidings_api.cli", *words, "--data", str(dev.data)]
-    subprocess.run(command, check=True, capture_output=True, env=clean_environment())
+    command = [sys.executable, "-m", "tidings_api.cli", "tenants", "update", "demo", "--data", str(dev.data)]
+    rule = ["--category-retention", f"chat={days}"]
+    subprocess.run([*command, *rule], check=True, capture_output=True, env=clean_environment())
 
 
 async def before(dev: Stack) -> None:
     """Ana gets one of a category that is kept."""
-    operator(dev, "tenants", "update", "demo", "--category-retention", f"chat={RETENTION_DAYS}")
     await past.send(dev, [Sent(ago=AGO, notification={"to": {"users": ["ana"]}, "title": "Before"})])
 
 

@@ -13,7 +13,7 @@ from tests.support.stack import Stack
 REMEMBERED = 10_000
 BATCH = 1_000
 PER_SECOND = 100
-SECONDS = 5
+SECONDS = 4
 # Bytes for each that came in between the first look and the last. One that is kept takes some hundreds.
 GROWTH = 60
 NODES = 2_000

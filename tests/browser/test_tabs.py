@@ -97,9 +97,16 @@ async def test_another_tab_takes_over(
     assert first.result() - began < TAKEOVER_MS
     for each in waiting:
         each.cancel()
+    new = others[watching.index(first)]
+    assert await new.arrived(6) == ["Before", *titles]
     for tab in others:
         await expect(tab.badge).to_have_text("6")
-        assert await tab.page.evaluate("arrived") == ["Before", *titles]
+        # One that hears late of who leads is told to list again.
+        arrived = await tab.page.evaluate("arrived")
+        assert arrived == ["Before", *titles][: len(arrived)]
+        await tab.page.bring_to_front()
+        await tab.look()
+        assert await tab.listed() == ["Before", *titles][::-1]
     await eventually(lambda: connections(dev, "ana"), expected=1)
 
 
