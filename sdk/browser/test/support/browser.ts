@@ -119,6 +119,7 @@ export class Chromium {
       child.kill();
       await ended;
     }
-    await rm(this.#profile, { recursive: true, force: true });
+    // Its helpers end a moment later, and may still write there.
+    await rm(this.#profile, { recursive: true, force: true, maxRetries: 10 });
   }
 }

@@ -1,0 +1,47 @@
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { Chromium, Site } from "./browser.js";
+import type { Application } from "./server.js";
+
+/** A Chromium for the tests of a file, with pages of an application. */
+export class Browsing {
+  readonly chromium = new Chromium();
+  readonly site: Site;
+  readonly #pages: Page[] = [];
+
+  /** To be made where tests are: it is started before them, and what they opened is closed after each. */
+  constructor(application: Application) {
+    this.site = new Site(application);
+    beforeAll(async () => {
+      await Promise.all([this.site.start(), this.chromium.start()]);
+    });
+    afterEach(async () => {
+      await Promise.all(this.#pages.splice(0).map((page) => page.close()));
+    });
+    afterAll(async () => {
+      await Promise.all([this.site.stop(), this.chromium.stop()]);
+    });
+  }
+
+  /** A page of a user, connected. */
+  async tab(user: string, how: Parameters<Site["address"]>[1] = {}): Promise<Page> {
+    const page = await this.empty();
+    await page.goto(this.site.address(user, how));
+    await until(page, () => tidings.status === "connected");
+    return page;
+  }
+
+  async empty(): Promise<Page> {
+    const page = await this.chromium.context.newPage();
+    this.#pages.push(page);
+    return page;
+  }
+}
+
+/** Asks again and again: a page out of sight paints no frames to wait for. */
+export async function until(page: Page, holds: () => boolean): Promise<void> {
+  await expect.poll(() => page.evaluate(holds), { interval: 20, timeout: 5_000 }).toBe(true);
+}
+
+export const titles = (page: Page) => page.evaluate(() => globalThis.titles);
+export const unread = (page: Page) => page.evaluate(() => tidings.counts?.unread);
