@@ -37,7 +37,7 @@ $(BIN)/python:
 
 # npm's cache makes the second time quick, on whatever clone.
 $(NODE_MODULES): $(BROWSER)/package.json $(BROWSER)/package-lock.json
-	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20)' || \
+	@command -v npm >/dev/null && node -e 'process.exit(Number(parseInt(process.versions.node) < 20))' || \
 		{ echo "Node 20 or newer is needed, with npm" >&2; exit 1; }
 	@echo "installing the tools of $(BROWSER)" >&2
 	@cd $(BROWSER) && npm ci --prefer-offline --no-audit --no-fund --loglevel=error >&2

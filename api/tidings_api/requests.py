@@ -18,6 +18,8 @@ from tidings_api.services import Services
 from tidings_workers.store import Store
 from tidings_workers.tokens import Identity
 
+# In a route's `opt`: it passes over query parameters that it does not know.
+ANY_QUERY: Final = "any_query"
 BODY_BYTES_OPTION: Final = "body_bytes"
 SMALL_BODY_BYTES: Final = 64 * 1024
 
@@ -81,8 +83,8 @@ def decoder_of(handler: BaseRouteHandler) -> BodyDecoder[Any]:
 async def refuse_unknown_query(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
-    """Litestar's guard: what a route does not declare is an error, not ignored."""
-    if connection.scope["query_string"]:
+    """Litestar's guard: what a route does not declare is an error, unless its `opt` has ANY_QUERY."""
+    if connection.scope["query_string"] and not handler.opt.get(ANY_QUERY):
         query_names(connection.query_params.multi_items(), _declared_query(handler))
 
 

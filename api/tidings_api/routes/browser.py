@@ -10,6 +10,7 @@ from litestar.params import QueryParameter
 from tidings_api.assets import WIDGET, asset
 from tidings_api.authorisation import PUBLIC
 from tidings_api.conditional import Conditional, provide_condition
+from tidings_api.requests import ANY_QUERY
 
 # Both in one, each as a module, and what the widget loads when it is opened or has a toast.
 FILES: Final = (WIDGET, "widget.mjs", "parts.mjs", "toasts.mjs", "tidings.mjs")
@@ -20,7 +21,12 @@ Version = Annotated[str | None, QueryParameter(name="v", description="The versio
 _FOR_ALL: Final = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
 
 
-@get([f"/{name}" for name in FILES], opt=PUBLIC, dependencies={"condition": Provide(provide_condition)})
+# Sites' own tools add parameters of theirs to the addresses of scripts, such as `?ver=`.
+@get(
+    [f"/{name}" for name in FILES],
+    opt={**PUBLIC, ANY_QUERY: True},
+    dependencies={"condition": Provide(provide_condition)},
+)
 async def script(
     request: Request[Any, Any, State], condition: Conditional, version: Version = None
 ) -> Response[bytes]:

@@ -62,7 +62,8 @@ class CatchUp:
         self._held: list[tuple[int, Change]] | None = []
         # Up to here the counts of the welcome reach: it is sent in the same step.
         self._targets = {name: connection.user.end(name) for name in cursors}
-        self._version = hub.counts(connection.user).version
+        # The version of those counts; None while nothing can have changed since.
+        self._version: int | None = None
 
     @property
     def reach(self) -> dict[str, int]:
@@ -74,21 +75,29 @@ class CatchUp:
         connection = self._connection
         user = connection.user
         if any(cursor < user.end(name) for name, cursor in self.cursors.items()):
+            if self._version is None:
+                self._version = self._hub.counts(user).version
             return False
         self._tell_departures()
         if self._replay:
             self._caught_up(self.cursors)
         connection.go_live()
+        if self._version is not None:
+            self._tell_what_changed(self._version)
+        return True
+
+    def _tell_what_changed(self, version: int) -> None:
+        """Tell of the marks that were held, and of counts that are not what the client has added up."""
+        connection, user = self._connection, self._connection.user
         counts = self._hub.counts(user)
         if self._held is None:
             connection.send(Stated(counts=counts, state_version=user.state_version, changes=(), reload=True))
-            return True
-        for version, change in self._held:
-            connection.send(stated(change, version, counts))
-        if counts.version != self._version and not self._held:
+            return
+        for number, change in self._held:
+            connection.send(stated(change, number, counts))
+        if counts.version != version and not self._held:
             # Of what was recalled or expired meanwhile it may have been told in part.
             connection.send(Stated(counts=counts, state_version=user.state_version, changes=()))
-        return True
 
     def hold(self, version: int, change: Change) -> None:
         """Tell of a mark when the client has all that it may concern; of too many, that there were some."""
@@ -168,7 +177,7 @@ class CatchUp:
             elif replayed and user not in entry.exclude:
                 accepted_at = milliseconds_of_id(id_of(entry.content))
                 self._expired.append(Ended(name, entry.position, accepted_at, entry.category))
-        if not replayed:
+        if not replayed and self._version is not None:
             self._version += len(frames)
         if frames:
             self._connection.write(b"".join(frames))
