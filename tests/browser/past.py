@@ -65,8 +65,8 @@ async def take_out_what_is_too_old(dev: Stack) -> None:
         store.core.policies.follow(view.tenant)
         soon = milliseconds() + int(timedelta(hours=2) / timedelta(milliseconds=1))
         for partition in range(store.partitions):
-            bases = await store.retention.due(partition, now=soon)
-            while bases:
-                await store.retention.sweep(partition, bases)
-                # What was more than a sweep takes out at once.
-                bases = await store.retention.due(partition)
+            for base in await store.retention.due(partition, now=soon):
+                # One by one: what a call takes out is bounded, and what it leaves is due at its own time.
+                await store.retention.sweep(partition, [base])
+                while rest := await store.retention.due(partition):
+                    await store.retention.sweep(partition, rest)

@@ -140,6 +140,21 @@ async def test_another_file_than_the_named_one_does_not_run(device: NewDevice, s
     phone.faults.clear()
 
 
+async def test_a_panel_that_did_not_come_is_asked_for_again(device: NewDevice, dev: Stack, shop: str) -> None:
+    """Where the network fails while the bell is pressed the panel offers to try again, and that helps."""
+    phone = await device()
+    page = await shown(phone, shop)
+    await phone.context.route("**/parts.mjs*", lambda route: route.abort())
+    inbox = page.locator("tidings-inbox")
+    await inbox.locator("[part~=bell]").click()
+    again = inbox.get_by_role("button", name="Try again")
+    await expect(again).to_be_visible()
+    await phone.context.unroute("**/parts.mjs*")
+    await again.click()
+    Sender(dev).send("To the shop", users=["ana"])
+    await expect(inbox.get_by_role("feed").locator("[part~=item-title]")).to_have_text("To the shop")
+
+
 async def test_only_pages_of_listed_origins_get_in(device: NewDevice, dev: Stack, shop: str) -> None:
     """With a list of origins the widget works on those, and on a page of another it shows nothing."""
     async with site(answers(dev, shop_page("")), policy=policy(dev)) as elsewhere:

@@ -6,7 +6,15 @@ declare const STACK_VERSION: string;
 
 const source = (document.currentScript as HTMLScriptElement | null)?.src ?? location.href;
 
-export const load = (): Promise<typeof import("./parts.js")> =>
-  import(new URL(`parts.mjs?v=${PARTS_VERSION}`, source).href);
-export const loadStack = (): Promise<typeof import("./stack.js")> =>
-  import(new URL(`toasts.mjs?v=${STACK_VERSION}`, source).href);
+/** Some browsers remember that an address failed: it is asked for under another one then. */
+function beside<Module>(name: string): () => Promise<Module> {
+  let failures = 0;
+  return () =>
+    import(new URL(name + (failures ? `&try=${failures}` : ""), source).href).catch((error) => {
+      failures++;
+      throw error;
+    });
+}
+
+export const load = beside<typeof import("./parts.js")>(`parts.mjs?v=${PARTS_VERSION}`);
+export const loadStack = beside<typeof import("./stack.js")>(`toasts.mjs?v=${STACK_VERSION}`);
