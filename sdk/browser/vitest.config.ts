@@ -4,8 +4,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.{ts,tsx}"],
     globalSetup: ["test/support/global.ts"],
-    // Servers and browsers share this machine's few cores.
-    fileParallelism: false,
+    // Each has servers and browsers of its own, or users of its own on the one for all.
+    maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },
