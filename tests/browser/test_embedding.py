@@ -8,13 +8,17 @@ import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, Route, expect
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from tests.browser.application import stored
 from tests.browser.conftest import NewDevice
@@ -22,6 +26,7 @@ from tests.browser.screen import Device, Sender
 from tests.browser.site import site
 from tests.support.stack import Stack, clean_environment
 from tests.support.tree import ROOT
+from tests.support.valkey import wait_until
 
 # All that the widget needs; there is no unsafe-inline, and no text turns into markup.
 POLICY = (
@@ -180,10 +185,24 @@ async def test_only_pages_of_listed_origins_get_in(device: NewDevice, dev: Stack
 def only(dev: Stack, origin: str) -> Iterator[None]:
     """For a while pages of this origin alone may connect."""
     operator(dev, "--origin", origin)
+    wait_until(lambda: let_in(dev, "http://nobody.example") == {False}, "the list of origins")
     try:
         yield
     finally:
         operator(dev, "--any-origin")
+        wait_until(lambda: let_in(dev, "http://nobody.example") == {True}, "the end of the list of origins")
+
+
+def let_in(dev: Stack, origin: str) -> set[bool]:
+    """Whether a page of this origin gets in at the API and at the gateway: each hears of changes by itself."""
+    headers = {"origin": origin, "authorization": f"Bearer {dev.token('nobody')}"}
+    answer = httpx.get(f"{dev.api}/v1/me/notifications?limit=1", headers=headers, trust_env=False)
+    try:
+        with connect(dev.realtime, additional_headers=headers, proxy=None):
+            by_gateway = True
+    except InvalidStatus as refused:
+        by_gateway = refused.response.status_code != HTTPStatus.FORBIDDEN
+    return {"access-control-allow-origin" in answer.headers, by_gateway}
 
 
 def operator(dev: Stack, *words: str) -> None:

@@ -26,18 +26,26 @@ START_SECONDS = 40.0
 END_SECONDS = 20.0
 
 
+# Of several parts that are about to be started none listens yet.
+_given: set[int] = set()
+
+
 def quiet_port() -> int:
     """A free TCP port that no outgoing connection will take while its listener is being restarted.
 
-    The kernel gives outgoing connections ports from 32768 on (net.ipv4.ip_local_port_range).
+    The kernel gives outgoing connections ports from 32768 on (net.ipv4.ip_local_port_range). None is
+    given twice.
     """
     while True:
         port = random.randrange(12_000, 32_000)
+        if port in _given:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+        _given.add(port)
         return port
 
 
