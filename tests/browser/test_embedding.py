@@ -194,7 +194,7 @@ def only(dev: Stack, origin: str) -> Iterator[None]:
 
 
 def let_in(dev: Stack, origin: str) -> set[bool]:
-    """Whether a page of this origin gets in at the API and at the gateway: each hears of changes by itself."""
+    """Whether a page of this origin gets in at the API and at the gateway: each hears of changes itself."""
     headers = {"origin": origin, "authorization": f"Bearer {dev.token('nobody')}"}
     answer = httpx.get(f"{dev.api}/v1/me/notifications?limit=1", headers=headers, trust_env=False)
     try:
