@@ -58,16 +58,19 @@ export class TidingsInbox extends TidingsElement {
       dir: this.direction,
     });
     shell.ariaLabel = this.say("title");
-    if (page) this.root.append(shell);
-    else this.#bell(client, shell);
-    const show = this.#shower(client, shell, page ? undefined : () => this.close());
-    if (page) show(true);
-    else shell.addEventListener("toggle", (event) => show((event as ToggleEvent).newState === "open"));
+    const { prepare, show } = this.#shower(client, shell, page ? undefined : () => this.close());
+    if (page) {
+      this.root.append(shell);
+      show(true);
+    } else {
+      this.#bell(client, shell, prepare);
+      shell.addEventListener("toggle", (event) => show((event as ToggleEvent).newState === "open"));
+    }
     this.#alerts(client);
   }
 
-  /** Starts the panel or lets it rest; the first time, it is loaded. */
-  #shower(client: Inbox, shell: HTMLElement, close: (() => void) | undefined): (open: boolean) => void {
+  /** Makes the panel ahead of need, starts it, and lets it rest. */
+  #shower(client: Inbox, shell: HTMLElement, close: (() => void) | undefined) {
     let panel: Panel | undefined;
     let wanted = false;
     const make = async () => {
@@ -95,10 +98,15 @@ export class TidingsInbox extends TidingsElement {
       else make().catch(() => shell.replaceChildren(button("retry", () => show(wanted), this.say("retry"))));
     };
     this.until(() => show(false));
-    return show;
+    const prepare = (opens: boolean) => {
+      wanted ||= opens;
+      if (!panel) make().catch(() => undefined);
+      else if (opens) panel.start();
+    };
+    return { prepare, show };
   }
 
-  #bell(client: Inbox, popover: HTMLElement): void {
+  #bell(client: Inbox, popover: HTMLElement, prepare: (opens: boolean) => void): void {
     const badge = h("span", { class: "badge", part: "badge", "aria-hidden": "true" });
     const bell = h(
       "button",
@@ -108,8 +116,9 @@ export class TidingsInbox extends TidingsElement {
         type: "button",
         "aria-haspopup": "dialog",
         "aria-expanded": "false",
-        pointerenter: warm,
-        focus: warm,
+        // While a hand is on its way.
+        pointerenter: () => prepare(false),
+        focus: () => prepare(false),
       },
       h("slot", { name: "bell" }, icon(BELL)),
       badge,
@@ -161,7 +170,9 @@ export class TidingsInbox extends TidingsElement {
       });
     });
     // The size is known when it is shown, and it is placed before that frame is painted.
-    popover.addEventListener("beforetoggle", () => {
+    popover.addEventListener("beforetoggle", (event) => {
+      // The list is asked for before the browser lays out and paints the box for it.
+      if ((event as ToggleEvent).newState === "open") prepare(true);
       inside = popover.matches(":focus-within");
       requestAnimationFrame(place);
     });
@@ -207,9 +218,4 @@ export class TidingsInbox extends TidingsElement {
     toasts.setAttribute("exportparts", "stack, toast, urgent, item-title, item-body, action, icon, tool");
     this.root.append(toasts);
   }
-}
-
-/** Loads the panel while a hand is on its way to the bell. */
-function warm(): void {
-  load().catch(() => undefined);
 }
