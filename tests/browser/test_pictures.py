@@ -274,6 +274,7 @@ async def test_of_the_demo_page(device: NewDevice, dev: Stack, album: Path) -> N
         await page.get_by_role("button", name="Send", exact=True).click()
         await expect(page.locator("#outcome")).to_contain_text("Bob had it after")
     frame = page.frame_locator("iframe[title='The page that Ana has open']")
+    await frame.locator("[part~=urgent]").get_by_role("button", name="Close").click()
     await frame.locator("[part~=bell]").click()
     await expect(frame.get_by_role("feed").locator("[part~=item-title]")).to_have_count(4)
     await expect(
