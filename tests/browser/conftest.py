@@ -3,6 +3,7 @@
 All of it runs in one event loop of the session, since a browser is started once.
 """
 
+import json
 import os
 import subprocess
 import tempfile
@@ -20,15 +21,8 @@ from tests.support.sending import eventually
 from tests.support.stack import Stack, running_stack
 from tests.support.tree import ROOT
 
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+# As the tests of the package itself start it.
+ARGUMENTS: tuple[str, ...] = tuple(json.loads((ROOT / "sdk/browser/test/support/chromium.json").read_text()))
 
 NewDevice = Callable[..., Awaitable[Device]]
 

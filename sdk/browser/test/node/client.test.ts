@@ -1,30 +1,18 @@
-import { afterEach, describe, expect, inject, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import { WebSocket } from "ws";
 import { CLOCK } from "../../src/client/clock.js";
-import type { ResumeStorage, SocketConstructor, Tidings, TidingsOptions } from "../../src/client/index.js";
-import { client, Recorder, reaches } from "../support/client.js";
+import type { ResumeStorage, SocketConstructor } from "../../src/client/index.js";
+import { Clients, client, Recorder, reaches } from "../support/client.js";
 import { Application, Server } from "../support/server.js";
 import { Kept } from "../support/storage.js";
 
 const application = new Application(inject("ready"));
-const open = new Set<Tidings>();
-
-function connect(user: string, options: Partial<TidingsOptions> = {}, from = application): Tidings {
-  const tidings = client(from, user, options);
-  open.add(tidings);
-  tidings.connect();
-  return tidings;
-}
-
-afterEach(async () => {
-  await Promise.all([...open].map((tidings) => tidings.close()));
-  open.clear();
-});
+const clients = new Clients(application);
 
 describe("notifications", () => {
   test("arrive while connected, and count", async () => {
     const user = application.user();
-    const tidings = connect(user);
+    const tidings = clients.connect(user);
     const arrivals = new Recorder(tidings, "notification");
     await reaches(tidings, "connected");
 
@@ -40,14 +28,14 @@ describe("notifications", () => {
   test("that were missed come on the next visit, each once and in order", async () => {
     const user = application.user();
     const storage = new Kept();
-    const first = connect(user, { storage });
+    const first = clients.connect(user, { storage });
     await reaches(first, "connected");
     await application.send(user, "1");
     await expect.poll(() => first.counts?.unread).toBe(1);
     await first.close();
     await application.sendMany(user, ["2", "3", "4"]);
 
-    const second = connect(user, { storage });
+    const second = clients.connect(user, { storage });
     const arrivals = new Recorder(second, "notification");
     await application.send(user, "5");
 
@@ -58,7 +46,7 @@ describe("notifications", () => {
 
   test("that are recalled are taken away and out of the counts", async () => {
     const user = application.user();
-    const tidings = connect(user);
+    const tidings = clients.connect(user);
     const recalled = new Recorder(tidings, "recalled");
     const arrivals = new Recorder(tidings, "notification");
     await reaches(tidings, "connected");
@@ -73,7 +61,7 @@ describe("notifications", () => {
 
   test("that arrived are acknowledged", async () => {
     const user = application.user();
-    const tidings = connect(user);
+    const tidings = clients.connect(user);
     await reaches(tidings, "connected");
     const id = await application.send(user, "Signed for");
 
@@ -89,8 +77,7 @@ describe("a gap", () => {
     await application.send(user, "1");
     const get = async () => ({ epoch: "before the fire", positions: { user: 90, all: 7 }, state_version: 3 });
     const storage: ResumeStorage = { get, set: async () => undefined, delete: async () => undefined };
-    const tidings = client(application, user, { storage });
-    open.add(tidings);
+    const tidings = clients.make(user, { storage });
     const [gaps, states] = [new Recorder(tidings, "gap"), new Recorder(tidings, "state")];
     const arrivals = new Recorder(tidings, "notification");
     tidings.connect();
@@ -110,7 +97,7 @@ describe("pages", () => {
   test("go on by cursor, newest first, and fit the connection without a seam", async () => {
     const user = application.user();
     await application.sendMany(user, ["1", "2", "3"]);
-    const tidings = connect(user);
+    const tidings = clients.connect(user);
     await expect.poll(async () => (await tidings.list()).items.length).toBe(3);
 
     const newest = await tidings.list({ limit: 2 });
@@ -124,8 +111,7 @@ describe("pages", () => {
 
   test("that were listed before the first connection are listed again where something came between", async () => {
     const user = application.user();
-    const tidings = client(application, user);
-    open.add(tidings);
+    const tidings = clients.make(user);
     const states = new Recorder(tidings, "state");
     await tidings.list();
     const id = await application.send(user, "Between");
@@ -140,7 +126,7 @@ describe("pages", () => {
   });
 
   test("that cannot be had say why", async () => {
-    const tidings = connect(application.user());
+    const tidings = clients.connect(application.user());
 
     await expect(tidings.list({ cursor: "none of ours" })).rejects.toMatchObject({
       name: "TidingsError",
@@ -156,7 +142,7 @@ describe("coming back", () => {
     const own = new Application(await server.start());
     try {
       const user = own.user();
-      const tidings = connect(user, {}, own);
+      const tidings = clients.connect(user, {}, own);
       const arrivals = new Recorder(tidings, "notification");
       const changes = new Recorder(tidings, "status");
       await reaches(tidings, "connected");
@@ -174,7 +160,7 @@ describe("coming back", () => {
       const titles = arrivals.all.map(({ item }) => item.notification.title);
       expect(titles).toEqual(["before", "meanwhile 1", "meanwhile 2", "after"]);
     } finally {
-      await Promise.all([...open].map((tidings) => tidings.close()));
+      await clients.close();
       await server.remove();
     }
   }, 60_000);
@@ -189,7 +175,7 @@ describe("coming back", () => {
         super.send(text);
       }
     }
-    const tidings = connect(user, {
+    const tidings = clients.connect(user, {
       token: () => application.token(user, lives.shift()),
       webSocket: Watched as unknown as SocketConstructor,
       clock: { ...CLOCK, random: () => 0 },
@@ -208,7 +194,7 @@ describe("coming back", () => {
       const tokens = [application.expiredToken(user)];
       return async () => tokens.shift() ?? application.token(user);
     };
-    const tidings = connect(user, { token: expired(), realtimeUrl: inject("ready").realtime });
+    const tidings = clients.connect(user, { token: expired(), realtimeUrl: inject("ready").realtime });
     const changes = new Recorder(tidings, "status");
 
     await reaches(tidings, "connected");
@@ -218,7 +204,7 @@ describe("coming back", () => {
 
   test("is not tried where the application says to stay away", async () => {
     const user = application.user();
-    const tidings = connect(user);
+    const tidings = clients.connect(user);
     const changes = new Recorder(tidings, "status");
     await reaches(tidings, "connected");
 
@@ -229,7 +215,9 @@ describe("coming back", () => {
   });
 
   test("is not tried where nobody is logged in", async () => {
-    const tidings = connect(application.user(), { token: async () => new Response(null, { status: 401 }) });
+    const tidings = clients.connect(application.user(), {
+      token: async () => new Response(null, { status: 401 }),
+    });
 
     await reaches(tidings, "stopped");
   });
@@ -237,7 +225,7 @@ describe("coming back", () => {
   test("is tried again where the token endpoint fails", async () => {
     const user = application.user();
     let calls = 0;
-    const tidings = connect(user, {
+    const tidings = clients.connect(user, {
       token: async () => (++calls === 1 ? new Response(null, { status: 502 }) : application.token(user)),
     });
     const changes = new Recorder(tidings, "status");

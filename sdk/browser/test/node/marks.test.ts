@@ -1,27 +1,14 @@
-import { afterEach, describe, expect, inject, test } from "vitest";
-import type { Tidings, TidingsOptions } from "../../src/client/index.js";
-import { client, Recorder, reaches } from "../support/client.js";
+import { describe, expect, inject, test } from "vitest";
+import { Clients, client, Recorder, reaches } from "../support/client.js";
 import { Application } from "../support/server.js";
 
 const application = new Application(inject("ready"));
-const open = new Set<Tidings>();
-
-function connect(user: string, options: Partial<TidingsOptions> = {}, from = application): Tidings {
-  const tidings = client(from, user, options);
-  open.add(tidings);
-  tidings.connect();
-  return tidings;
-}
-
-afterEach(async () => {
-  await Promise.all([...open].map((tidings) => tidings.close()));
-  open.clear();
-});
+const clients = new Clients(application);
 
 describe("marks", () => {
   test("show at once, hold, and reach another device", async () => {
     const user = application.user();
-    const [here, there] = [connect(user), connect(user)];
+    const [here, there] = [clients.connect(user), clients.connect(user)];
     const elsewhere = new Recorder(there, "state");
     const states = new Recorder(here, "state");
     await Promise.all([reaches(here, "connected"), reaches(there, "connected")]);
@@ -42,7 +29,7 @@ describe("marks", () => {
   test("of everything empty the counts, and later arrivals count again", async () => {
     const user = application.user();
     await application.sendMany(user, ["1", "2", "3"]);
-    const tidings = connect(user);
+    const tidings = clients.connect(user);
     await reaches(tidings, "connected");
     await expect.poll(() => tidings.list().then(() => tidings.counts?.unread)).toBe(3);
 
@@ -57,7 +44,7 @@ describe("marks", () => {
   test("that are refused are taken back", async () => {
     const user = application.user();
     const id = await application.send(user, "Stays unread");
-    const tidings = connect(user);
+    const tidings = clients.connect(user);
     await reaches(tidings, "connected");
     await expect.poll(() => tidings.list().then((page) => page.items.length)).toBe(1);
     const states = new Recorder(tidings, "state");
@@ -72,7 +59,7 @@ describe("marks", () => {
 
   test("of more ids than one may have are refused, and those that no frame can hold go by REST", async () => {
     const user = application.user();
-    const tidings = connect(user);
+    const tidings = clients.connect(user);
     const changes = new Recorder(tidings, "status");
     await reaches(tidings, "connected");
     const ids = (count: number, length: number) => Array.from({ length: count }, () => "n".repeat(length));
@@ -87,7 +74,7 @@ describe("marks", () => {
 
   test("of two devices and REST that meet never show a count that was not so", async () => {
     const user = application.user();
-    const [here, there] = [connect(user), connect(user)];
+    const [here, there] = [clients.connect(user), clients.connect(user)];
     await Promise.all([reaches(here, "connected"), reaches(there, "connected")]);
     await application.sendMany(
       user,

@@ -11,19 +11,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { build } from "esbuild";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import ARGUMENTS from "./chromium.json" with { type: "json" };
 import type { Application } from "./server.js";
 
-const FLAGS = [
-  "--headless",
-  "--remote-debugging-port=0",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
+const FLAGS = ["--headless", "--remote-debugging-port=0", ...ARGUMENTS];
 
 /** The application's own site: a page per user with the client, and its token endpoint. */
 export class Site {

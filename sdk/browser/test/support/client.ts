@@ -1,3 +1,4 @@
+import { afterEach } from "vitest";
 import { WebSocket } from "ws";
 import { type Events, type SocketConstructor, Tidings, type TidingsOptions } from "../../src/client/index.js";
 import type { Application } from "./server.js";
@@ -14,6 +15,34 @@ export function client(
     webSocket: WebSocket as unknown as SocketConstructor,
     ...options,
   });
+}
+
+/** The clients of the tests of a file, each closed after the test that made it. */
+export class Clients {
+  readonly #application: Application;
+  readonly #open = new Set<Tidings>();
+
+  constructor(application: Application) {
+    this.#application = application;
+    afterEach(() => this.close());
+  }
+
+  make(user: string, options: Partial<TidingsOptions> = {}, from = this.#application): Tidings {
+    const tidings = client(from, user, options);
+    this.#open.add(tidings);
+    return tidings;
+  }
+
+  connect(user: string, options: Partial<TidingsOptions> = {}, from = this.#application): Tidings {
+    const tidings = this.make(user, options, from);
+    tidings.connect();
+    return tidings;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((tidings) => tidings.close()));
+    this.#open.clear();
+  }
 }
 
 /** All values of an event, and waiting for what comes. */

@@ -2,10 +2,14 @@
  * Serves the page of `page.ts`, under a policy that allows no inline style and no inline script, and
  * opens Chromium on it.
  */
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { styles } from "../../scripts/styles.mjs";
+
+/** How every Chromium of the tests is started. */
+const ARGUMENTS = JSON.parse(readFileSync(new URL("../support/chromium.json", import.meta.url), "utf8"));
 
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'";
 
@@ -45,15 +49,7 @@ const FILES = {
 export function launch() {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
+    args: ARGUMENTS,
   });
 }
 
