@@ -6,13 +6,22 @@ import type { Words } from "./element.js";
 import { type Deeds, Row } from "./row.js";
 import { sameDay, TimeFormat } from "./time.js";
 
-/** Up to here every item has its row. */
+/** Up to here every item gets its row. */
 const ALL = 100;
 /** Pixels above and below what is in sight that have rows too. */
 const MARGIN = 500;
+/** So many rows are made in one frame, more only where more are in sight. */
+const A_FRAME = 8;
 /** How high a row is taken to be until it was measured. */
 const GUESS = 92;
 const AT_TOP = 8;
+
+/** A row that is to stay in its place: where it was, and the index that it has now. */
+interface Anchor {
+  readonly element: HTMLElement;
+  readonly top: number;
+  readonly index: number;
+}
 
 export class List {
   /** The box that scrolls; focus stays here when the row that had it is gone. */
@@ -25,12 +34,13 @@ export class List {
   readonly #heights = new Map<string, number>();
   #items: readonly Item[] = [];
   #more = false;
+  /** The time of the last frame that was rendered, and how many more rows may be made in it. */
+  #rendered: unknown;
+  #left = 0;
   #active: string | undefined;
   readonly #frame = new OnceAFrame(() => this.render());
   /** What is of a later millisecond than this id arrived while the list was looked at. */
   #since = "";
-  /** The rows that nobody sees at first are made after those in sight were painted. */
-  #opening = false;
 
   constructor(words: Words, deeds: Deeds) {
     this.#words = words;
@@ -66,7 +76,7 @@ export class List {
 
   /** Renders in the next frame where scrolling can bring other rows into sight. */
   request(): void {
-    if (this.#items.length > ALL) this.#frame.request();
+    if (this.#items.length > this.#rows.size) this.#frame.request();
   }
 
   /** The items whose rows are in sight. */
@@ -88,14 +98,10 @@ export class List {
 
   /** Shows these items. What the reader looks at stays where it is, whatever came in above it. */
   show(items: readonly Item[], more: boolean): void {
-    this.#opening = !this.#items.length;
     this.#since = (this.#items[0] ?? items[0])?.notification.id ?? "";
     this.#items = items;
     this.#more = more;
     this.render();
-    if (!this.#opening) return;
-    this.#opening = false;
-    this.#frame.request();
   }
 
   /** Brings the rows in line with the items, the scroll position and the time. */
@@ -103,11 +109,13 @@ export class List {
     const anchor = !this.#rows.size || this.atTop ? undefined : this.#anchor();
     const focused = this.#focused();
     const lost = focused === undefined ? -1 : this.#place(focused);
-    const [from, to, above, below] = this.#window();
+    const tops = this.#tops();
+    const [from, to] = this.#window(tops, lost, anchor);
     this.#fill(from, to);
+    const [above, below] = [tops[from] as number, (tops.at(-1) as number) - (tops[to] as number)];
     this.#feed.style.paddingBlock = `${above}px ${below}px`;
     this.#measure(from, to);
-    if (anchor?.element.isConnected) this.scroller.scrollTop += anchor.element.offsetTop - anchor.top;
+    if (anchor) this.scroller.scrollTop += anchor.element.offsetTop - anchor.top;
     if (focused !== undefined && !this.#rows.has(focused)) this.#refocus(lost);
   }
 
@@ -118,37 +126,62 @@ export class List {
     else this.scroller.focus();
   }
 
-  #anchor(): { element: HTMLElement; top: number } | undefined {
+  /** The first row in sight of those that stay: it is to stay where it is. */
+  #anchor(): Anchor | undefined {
     const { scrollTop } = this.scroller;
-    for (const element of this.#feed.children as HTMLCollectionOf<HTMLElement>) {
-      const top = element.offsetTop;
-      if (top + element.offsetHeight > scrollTop) return { element, top };
+    for (const [index, { notification }] of this.#items.entries()) {
+      const element = this.#rows.get(notification.id)?.element;
+      if (element && element.offsetTop + element.offsetHeight > scrollTop)
+        return { element, top: element.offsetTop, index };
     }
     return undefined;
   }
 
-  /** The first and last index with a row, and the space that stands for those without. */
-  #window(): [from: number, to: number, above: number, below: number] {
-    const items = this.#items;
-    if (items.length <= ALL && !this.#opening) return [0, items.length, 0, 0];
-    const start = this.scroller.scrollTop - MARGIN;
-    const end = this.scroller.scrollTop + this.scroller.clientHeight + MARGIN;
-    let from = 0;
-    let to = 0;
+  /** Where each row begins, as far as heights are known, and where the last one ends. */
+  #tops(): number[] {
     let top = 0;
-    let above = 0;
-    let below = 0;
-    for (const { notification } of items) {
-      const height = this.#heights.get(notification.id) ?? GUESS;
-      if (top + height < start) {
-        from += 1;
-        above += height;
-      }
-      if (top <= end) to += 1;
-      else below += height;
-      top += height;
+    const tops = this.#items.map(({ notification }) => {
+      const begins = top;
+      top += this.#heights.get(notification.id) ?? GUESS;
+      return begins;
+    });
+    return [...tops, top];
+  }
+
+  /**
+   * The first index with a row, and the one after the last: what is in sight, or has focus, and around it
+   * what may be made in this frame. Where there should be more, the next frame goes on.
+   */
+  #window(tops: readonly number[], focused: number, anchor?: Anchor): [from: number, to: number] {
+    const items = this.#items;
+    const { scrollTop, clientHeight } = this.scroller;
+    const start = anchor ? (tops[anchor.index] as number) + scrollTop - anchor.top : scrollTop;
+    const end = start + clientHeight;
+    const margin = items.length > ALL ? MARGIN : Number.POSITIVE_INFINITY;
+    let [least, first, last, most] = [0, 0, 0, 0];
+    for (const index of items.keys()) {
+      const [top, bottom] = [tops[index] as number, tops[index + 1] as number];
+      if (bottom < start - margin) least = index + 1;
+      if (bottom <= start) first = index + 1;
+      if (top < end) last = index + 1;
+      if (top <= end + margin) most = index + 1;
     }
-    return [Math.min(from, Math.max(0, to - 1)), to, above, below];
+    for (const index of [focused, anchor?.index ?? first])
+      if (index >= least && index < most) {
+        first = Math.min(first, index);
+        last = Math.max(last, index + 1);
+      }
+    const isThere = (index: number) => this.#rows.has(items[index]?.notification.id as string);
+    // The frame may have seen a render already: all in it have the same time.
+    const { currentTime } = document.timeline;
+    if (document.hidden || currentTime !== this.#rendered) this.#left = A_FRAME;
+    this.#rendered = currentTime;
+    for (let index = first; index < last; index += 1) if (!isThere(index)) this.#left -= 1;
+    const may = (index: number) => isThere(index) || this.#left-- > 0;
+    while (last < most && may(last)) last += 1;
+    while (first > least && may(first - 1)) first -= 1;
+    if (first > least || last < most) this.#frame.request();
+    return [first, last];
   }
 
   #fill(from: number, to: number): void {
@@ -193,9 +226,8 @@ export class List {
     return row;
   }
 
-  /** Remembers heights, of rows that are there; only a list with gaps needs them. */
+  /** Remembers heights, of rows that are there. */
   #measure(from: number, to: number): void {
-    if (this.#items.length <= ALL) return;
     for (const { notification } of this.#items.slice(from, to)) {
       const height = this.#rows.get(notification.id)?.element.offsetHeight;
       if (height) this.#heights.set(notification.id, height);
