@@ -57,17 +57,36 @@ def test_coming_back_at_once_is_no_tight_loop(code: int) -> None:
     assert [policy.after(Ending(code=code), renewable=True).wait for _ in range(3)] == [0.0, 2.0, 4.0]
 
 
+def test_what_is_to_come_at_once_does_not_wait_for_what_was_unreachable() -> None:
+    """After a long outage the first answer of the server is followed, whatever the waits had grown to."""
+    policy = backoff()
+    for _ in range(9):
+        policy.after(Ending(), renewable=True)
+    assert policy.after(Ending(code=4200), renewable=True) == Return(0.0, renew=True)
+    assert policy.after(Ending(), renewable=True).wait == POLICY.cap
+
+
 def test_a_token_that_cannot_be_renewed_ends_with_its_time() -> None:
     """4200 with a fixed token is for the application to solve."""
     with pytest.raises(ConnectionClosedError):
         backoff().after(Ending(code=4200), renewable=False)
 
 
-@pytest.mark.parametrize("ending", [Ending(code=4001, fresh=False), Ending(error=refused(401), fresh=False)])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        Ending(code=4001, fresh=False),
+        Ending(code=4001, lived=5.0),
+        Ending(code=4002, fresh=False),
+        Ending(code=4002, lived=5.0),
+        Ending(code=4007, fresh=False),
+        Ending(error=refused(401), fresh=False),
+    ],
+)
 def test_a_kept_token_that_is_refused_is_renewed_once(ending: Ending) -> None:
-    """Only a token made for this very connection is refused for good."""
+    """Only a token made for this very connection, and not good for long, is refused for good."""
     assert backoff().after(ending, renewable=True) == Return(0.0, renew=True)
-    for final in (Ending(code=4001), Ending(error=refused(401))):
+    for final in (*(Ending(code=code, lived=4.9) for code in (4001, 4002, 4007)), Ending(error=refused(401))):
         with pytest.raises((ConnectionClosedError, APIError)):
             backoff().after(final, renewable=True)
     with pytest.raises((ConnectionClosedError, APIError)):

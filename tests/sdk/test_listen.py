@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sdk.gateway import Gateway, Peer, counts
+from tests.sdk.gateway import SOON, Gateway, Peer, counts
 from tidings import (
     APIError,
     AsyncTidings,
@@ -242,6 +242,25 @@ async def test_4001_is_tried_once_more_with_another_token() -> None:
                 await take(inbox, 1)
         assert [peer.token for peer in gateway.peers] == ["token-1", "token-1", "token-2"]
     assert raised.value.code == 4001
+
+
+async def test_the_same_token_again_is_not_another_one() -> None:
+    """An application that has no other token than the one that is refused is told so, not asked for ever."""
+
+    async def first(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.close(1012)
+
+    async def second(peer: Peer) -> None:
+        await peer.close(4002)
+
+    async with Gateway.playing(first, second, second) as gateway:
+        client = AsyncTidings("http://api", token=lambda: "mine")
+        async with client, client.listen(realtime_url=gateway.url, reconnect=SOON) as inbox:
+            with pytest.raises(ConnectionClosedError) as raised:
+                await take(inbox, 1)
+        assert [peer.token for peer in gateway.peers] == ["mine"] * 3
+    assert raised.value.code == 4002
 
 
 async def test_a_fixed_token_that_has_ended_is_told() -> None:

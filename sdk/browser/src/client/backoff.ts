@@ -25,7 +25,8 @@ export interface Return {
 const BASE = 500;
 /** The same where the server asked to come later, so that a restart does not bring everybody back at once. */
 const SPREAD = 2_000;
-const CAP = 30_000;
+/** Nobody waits longer for a server that is back. */
+const CAP = 15_000;
 /** After a connection that held this long the waits begin anew. */
 const STABLE = 10_000;
 const TOKENS_FAULT = [INVALID_TOKEN, REVOKED, NO_INBOX_SCOPE];
@@ -38,7 +39,8 @@ export function verdictOf(code = 0): Verdict {
 
 /** Decides after each ending, and remembers how many there were in a row. */
 export class Backoff {
-  #failures = 0;
+  #later = 0;
+  #atOnce = 0;
   readonly #random: () => number;
 
   constructor(random: () => number) {
@@ -47,20 +49,21 @@ export class Backoff {
 
   /** When to come back; undefined where that cannot help. */
   after({ code = 0, lived, fresh }: Ending): Return | undefined {
-    if (lived >= STABLE) this.#failures = 0;
+    if (lived >= STABLE) this.#later = this.#atOnce = 0;
     const verdict = verdictOf(code);
     // A token that did once, or was kept, may have been signed with what has changed since: another shows.
     const another = verdict === "stay_away";
     if (another && !(TOKENS_FAULT.includes(code) && (lived || !fresh))) return undefined;
-    // At once, but never in a tight loop.
+    // At once, but never in a tight loop; who could not reach the server for long has waited already.
     const wait =
-      verdict === "later" ? this.#jitter(code ? SPREAD : BASE) : this.#failures && this.#jitter(BASE);
-    this.#failures++;
+      verdict === "later"
+        ? this.#jitter(code ? SPREAD : BASE, this.#later++)
+        : this.#jitter(this.#atOnce && BASE, this.#atOnce++);
     return { wait, renew: another || verdict === "refresh", another };
   }
 
   /** Full jitter: any time up to a bound that doubles with each failure. */
-  #jitter(first: number): number {
-    return this.#random() * Math.min(CAP, first * 2 ** this.#failures);
+  #jitter(first: number, failures: number): number {
+    return this.#random() * Math.min(CAP, first * 2 ** failures);
   }
 }

@@ -153,7 +153,7 @@ describe("a server", () => {
 
       await expect.poll(() => gateway.handshakes).toBeGreaterThan(7);
       const waits = changes.all.flatMap(({ retryIn }) => retryIn ?? []);
-      expect(waits.slice(0, 7)).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000]);
+      expect(waits.slice(0, 7)).toEqual([500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000]);
     },
   );
 

@@ -26,10 +26,10 @@ describe("a verdict", () => {
 });
 
 describe("coming back", () => {
-  test("takes a random time up to a bound that doubles, up to half a minute", () => {
+  test("takes a random time up to a bound that doubles, up to a quarter of a minute", () => {
     const backoff = always(1);
     const waits = Array.from({ length: 8 }, () => backoff.after(broke)?.wait);
-    expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+    expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
     expect(always(0.5).after(broke)?.wait).toBe(250);
   });
 
@@ -48,6 +48,14 @@ describe("coming back", () => {
     const backoff = always(1);
     expect(backoff.after({ ...broke, code: 4201 })?.wait).toBe(0);
     expect(backoff.after({ ...broke, code: 4201 })?.wait).toBe(1_000);
+  });
+
+  test("is not put off by the time that the server could not be reached", () => {
+    const backoff = always(1);
+    for (let tries = 0; tries < 9; tries++) backoff.after(broke);
+    expect(backoff.after({ ...broke, code: 4001, fresh: false })?.wait).toBe(0);
+    expect(backoff.after({ ...broke, code: 4200 })?.wait).toBe(1_000);
+    expect(backoff.after(broke)?.wait).toBe(15_000);
   });
 
   test("takes another token where the old one has ended", () => {

@@ -6,9 +6,11 @@ import msgspec
 
 from tidings._errors import APIError, ConnectionClosedError, ConnectionFailedError
 from tidings._retries import is_retryable
-from tidings.protocol.closing import INVALID_TOKEN, Verdict, verdict_of
+from tidings.protocol.closing import INVALID_TOKEN, NO_INBOX_SCOPE, REVOKED, Verdict, verdict_of
 
 _UNAUTHORIZED = 401
+# With another token it may be different.
+_TOKENS_FAULT = {close.code for close in (INVALID_TOKEN, REVOKED, NO_INBOX_SCOPE)}
 
 
 class ReconnectPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +18,8 @@ class ReconnectPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     The wait is up to `base` after a connection that just broke, and up to `spread` where the server
     asked to come later, so that a restart does not bring everybody back at once. It doubles with each
-    failure, up to `cap`, and begins anew after a connection that held for `stable` seconds.
+    failure, up to `cap`, and begins anew after a connection that held for `stable` seconds. Where the
+    server says to come at once, with another token perhaps, only the second time waits, and counts apart.
     """
 
     base: float = 0.5
@@ -28,7 +31,8 @@ class ReconnectPolicy(msgspec.Struct, frozen=True, kw_only=True):
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How a connection ended: by a close code, or by an error before or instead of one.
 
-    `lived` is how many seconds it stood after its welcome; `fresh` whether its token was made for it.
+    `lived` is how many seconds it stood after its welcome; `fresh` whether its token was made for it, or
+    is what there was when another one was asked for.
     """
 
     code: int | None = None
@@ -46,17 +50,19 @@ class Return(msgspec.Struct, frozen=True):
 
 
 class Backoff:
-    """Decides after each ending, and remembers how many there were in a row."""
+    """Decides after each ending, and remembers how many there were in a row: `failures`."""
 
     def __init__(self, policy: ReconnectPolicy, chance: Callable[[], float]) -> None:
         self._policy = policy
         self._chance = chance
         self.failures = 0
+        # Those of them that were to wait, and those that were to come at once.
+        self._later = self._at_once = 0
 
     def after(self, ending: Ending, *, renewable: bool) -> Return:
         """When to come back. Raises what the application must know where coming back cannot help."""
         if ending.lived >= self._policy.stable:
-            self.failures = 0
+            self.failures = self._later = self._at_once = 0
         if ending.error is not None:
             plan = self._after_error(ending, ending.error, renewable=renewable)
         else:
@@ -66,35 +72,41 @@ class Backoff:
 
     def _after_error(self, ending: Ending, error: Exception, *, renewable: bool) -> Return:
         if isinstance(error, ConnectionFailedError):
-            return Return(self._jitter(self._policy.base))
+            return Return(self._wait(self._policy.base))
         if not isinstance(error, APIError):
             raise error
         if error.status == _UNAUTHORIZED and renewable and not ending.fresh:
             return Return(0.0, renew=True)
         if not is_retryable(error.status):
             raise error
-        return Return((error.retry_after or 0.0) + self._jitter(self._policy.spread))
+        return Return((error.retry_after or 0.0) + self._wait(self._policy.spread))
 
     def _after_close(self, ending: Ending, *, renewable: bool) -> Return:
         refused = ConnectionClosedError(ending.code, ending.reason)
         match verdict_of(ending.code):
             case Verdict.STAY_AWAY:
-                # A cached token may have been signed with what has changed since; a new one shows.
-                if ending.code == INVALID_TOKEN.code and renewable and not ending.fresh:
-                    return Return(0.0, renew=True)
+                # A token that did for a while, or was kept, may have been signed with what has changed since.
+                old = ending.lived >= self._policy.stable or not ending.fresh
+                if ending.code in _TOKENS_FAULT and renewable and old:
+                    return Return(self._now(), renew=True)
                 raise refused
             case Verdict.REFRESH:
                 if not renewable:
                     raise refused
-                return Return(self._at_once(), renew=True)
+                return Return(self._now(), renew=True)
             case Verdict.NOW:
-                return Return(self._at_once())
+                return Return(self._now())
             case _:
-                return Return(self._jitter(self._policy.base if ending.code is None else self._policy.spread))
+                return Return(self._wait(self._policy.base if ending.code is None else self._policy.spread))
 
-    def _at_once(self) -> float:
-        """Now, but never in a tight loop."""
-        return 0.0 if self.failures == 0 else self._jitter(self._policy.base)
+    def _now(self) -> float:
+        """At once, but never in a tight loop."""
+        self._at_once += 1
+        return 0.0 if self._at_once == 1 else self._jitter(self._policy.base, self._at_once - 1)
 
-    def _jitter(self, first: float) -> float:
-        return self._chance() * min(self._policy.cap, first * 2.0 ** min(self.failures, 32))
+    def _wait(self, first: float) -> float:
+        self._later += 1
+        return self._jitter(first, self._later - 1)
+
+    def _jitter(self, first: float, failures: int) -> float:
+        return self._chance() * min(self._policy.cap, first * 2.0 ** min(failures, 32))

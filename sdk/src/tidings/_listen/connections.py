@@ -89,12 +89,13 @@ class Connections:
             if not self.stood:
                 raise
             return Ending(error=error)
+        fresh = access.fresh or renew
         try:
             socket = await open_socket(
                 access, seconds=self._timeout, user_agent=self._user_agent, now=time.time()
             )
         except TidingsError as error:
-            return Ending(error=error, fresh=access.fresh)
+            return Ending(error=error, fresh=fresh)
         self._link = Link(
             socket,
             self._session,
@@ -104,7 +105,7 @@ class Connections:
             timeout=self._timeout,
         )
         try:
-            return msgspec.structs.replace(await self._link.run(), fresh=access.fresh)
+            return msgspec.structs.replace(await self._link.run(), fresh=fresh)
         finally:
             self._link = None
 
