@@ -10,7 +10,7 @@ from playwright.async_api import Browser, BrowserContext, CDPSession, Page, expe
 
 from tests.support.stack import Stack
 
-PATIENCE_MS = 15_000
+PATIENCE_MS = 20_000
 CLIENT = "document.getElementById('inbox')?.client"
 
 # The browser tells of some refusals on no console: those of a frame that is gone, and reports alone.
