@@ -1,7 +1,7 @@
 """Any number of tabs of a person are one: one connection, one sound, the same badge."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 from playwright.async_api import expect
@@ -32,6 +32,18 @@ LEADS = f"""() => new Promise((done) => {{
 }})"""
 
 
+async def roles(tabs: Sequence[Tab]) -> list[Tab]:
+    """The one tab that leads, then the others. On a busy machine it need not be the first to have come."""
+    led: list[bool] = []
+
+    async def leading() -> int:
+        led[:] = [bool(await tab.page.evaluate(f"{CLIENT}.leads")) for tab in tabs]
+        return sum(led)
+
+    await eventually(leading, expected=1)
+    return sorted(tabs, key=lambda tab: not led[tabs.index(tab)])
+
+
 async def test_ten_tabs_are_one(laptop: Device, dev: Stack) -> None:
     """Ten tabs hold one connection, one of them leads and plays the sound, and all show the same badge."""
     tabs = [await laptop.tab("ana", EARS) for _ in range(TABS)]
@@ -51,7 +63,7 @@ async def test_ten_tabs_are_one(laptop: Device, dev: Stack) -> None:
 
         # One that sounds twice has done so by the next number.
         await eventually(notes, expected=2 * number)
-    assert sum([bool(await tab.page.evaluate(f"{CLIENT}.leads")) for tab in tabs]) == 1
+    await roles(tabs)
     assert await connections(dev, "ana") == 1
 
 
@@ -80,8 +92,7 @@ async def test_another_tab_takes_over(
     laptop: Device, dev: Stack, goes: Callable[[Tab], Awaitable[None]]
 ) -> None:
     """Within a second another tab holds the connection, and on none of those left is anything missing."""
-    leader, *others = [await laptop.tab("ana") for _ in range(4)]
-    assert await leader.page.evaluate(f"{CLIENT}.leads")
+    leader, *others = await roles([await laptop.tab("ana") for _ in range(4)])
     for tab in others:
         await tab.record()
     watching = [asyncio.ensure_future(tab.page.evaluate(LEADS)) for tab in others]
@@ -112,9 +123,9 @@ async def test_another_tab_takes_over(
 
 async def test_a_leader_that_was_put_to_sleep(laptop: Device, dev: Stack) -> None:
     """Another tab takes over at once; the sleeper follows it when it wakes, and shows the same."""
-    sleeper, awake = [await laptop.tab("ana") for _ in range(2)]
+    sleeper, awake = await roles([await laptop.tab("ana") for _ in range(2)])
+    await awake.page.bring_to_front()
     await awake.record()
-    assert await sleeper.page.evaluate(f"{CLIENT}.leads")
     watching = asyncio.ensure_future(awake.page.evaluate(LEADS))
     began: float = await awake.page.evaluate("Date.now()")
     sleeping = await sleeper.freeze()

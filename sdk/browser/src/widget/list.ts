@@ -34,11 +34,10 @@ export class List {
   readonly #heights = new Map<string, number>();
   #items: readonly Item[] = [];
   #more = false;
-  /** The time of the last frame that was rendered, and how many more rows may be made in it. */
+  /** The time of the last frame that was rendered. */
   #rendered: unknown;
-  #left = 0;
   #active: string | undefined;
-  readonly #frame = new OnceAFrame(() => this.render());
+  readonly #frame = new OnceAFrame(() => this.#renderOnce());
   /** What is of a later millisecond than this id arrived while the list was looked at. */
   #since = "";
 
@@ -101,11 +100,18 @@ export class List {
     this.#since = (this.#items[0] ?? items[0])?.notification.id ?? "";
     this.#items = items;
     this.#more = more;
-    this.render();
+    this.#renderOnce();
+  }
+
+  /** Renders, or in the next frame where this one was rendered already: all in it have the same time. */
+  #renderOnce(): void {
+    if (!document.hidden && document.timeline.currentTime === this.#rendered) this.#frame.request();
+    else this.render();
   }
 
   /** Brings the rows in line with the items, the scroll position and the time. */
   render(): void {
+    this.#rendered = document.timeline.currentTime;
     const anchor = !this.#rows.size || this.atTop ? undefined : this.#anchor();
     const focused = this.#focused();
     const lost = focused === undefined ? -1 : this.#place(focused);
@@ -172,12 +178,9 @@ export class List {
         last = Math.max(last, index + 1);
       }
     const isThere = (index: number) => this.#rows.has(items[index]?.notification.id as string);
-    // The frame may have seen a render already: all in it have the same time.
-    const { currentTime } = document.timeline;
-    if (document.hidden || currentTime !== this.#rendered) this.#left = A_FRAME;
-    this.#rendered = currentTime;
-    for (let index = first; index < last; index += 1) if (!isThere(index)) this.#left -= 1;
-    const may = (index: number) => isThere(index) || this.#left-- > 0;
+    let left = A_FRAME;
+    for (let index = first; index < last; index += 1) if (!isThere(index)) left -= 1;
+    const may = (index: number) => isThere(index) || left-- > 0;
     while (last < most && may(last)) last += 1;
     while (first > least && may(first - 1)) first -= 1;
     if (first > least || last < most) this.#frame.request();

@@ -31,6 +31,12 @@ export class Browsing {
     return page;
   }
 
+  /** Two tabs of a user: the one that leads, and the one that follows. */
+  async pair(user: string, how: Parameters<Site["address"]>[1] = {}): Promise<[Page, Page]> {
+    const pages = [await this.tab(user, how), await this.tab(user, how)];
+    return (await leaderFirst(pages)) as [Page, Page];
+  }
+
   async empty(): Promise<Page> {
     const page = await this.chromium.context.newPage();
     this.#pages.push(page);
@@ -41,6 +47,18 @@ export class Browsing {
 /** Asks again and again: a page out of sight paints no frames to wait for. */
 export async function until(page: Page, holds: () => boolean): Promise<void> {
   await expect.poll(() => page.evaluate(holds), { interval: 20, timeout: 5_000 }).toBe(true);
+}
+
+/** The one page that leads, then the others. On a busy machine it need not be the first to have come. */
+export async function leaderFirst(pages: readonly Page[]): Promise<Page[]> {
+  let led: boolean[] = [];
+  await expect
+    .poll(async () => {
+      led = await Promise.all(pages.map((page) => page.evaluate(() => tidings.leads)));
+      return led.filter(Boolean).length;
+    })
+    .toBe(1);
+  return [...pages.filter((_, n) => led[n]), ...pages.filter((_, n) => !led[n])];
 }
 
 export const titles = (page: Page) => page.evaluate(() => globalThis.titles);

@@ -9,7 +9,8 @@ test.each(["leads", "follows"])(
   "what is marked on a tab that %s as its page is left is carried out",
   async (role) => {
     const user = application.user();
-    const pages = { leads: await browsing.tab(user), follows: await browsing.tab(user) };
+    const [leads, follows] = await browsing.pair(user);
+    const pages = { leads, follows };
     const id = await application.send(user, "Opened");
     for (const page of Object.values(pages)) await expect.poll(() => titles(page)).toEqual(["Opened"]);
 

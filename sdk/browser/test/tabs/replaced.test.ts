@@ -1,5 +1,7 @@
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Chromium, Site } from "../support/browser.js";
+import { leaderFirst } from "../support/browsing.js";
 import { Application, Server } from "../support/server.js";
 
 const server = new Server();
@@ -24,7 +26,7 @@ afterAll(async () => {
 test("where a user may have one connection, a leader that hung follows, and stops nobody", async () => {
   const user = application.user();
   const pages = [await chromium.tab(site.address(user)), await chromium.tab(site.address(user))] as const;
-  const [leader, follower] = pages;
+  const [leader, follower] = (await leaderFirst(pages)) as [Page, Page];
   const status = (page: typeof leader) => page.evaluate(() => [tidings.status, tidings.leads]);
   await expect.poll(() => status(leader)).toEqual(["connected", true]);
   await expect.poll(() => status(follower)).toEqual(["connected", false]);
