@@ -121,7 +121,7 @@ export class List {
     const [above, below] = [tops[from] as number, (tops.at(-1) as number) - (tops[to] as number)];
     this.#feed.style.paddingBlock = `${above}px ${below}px`;
     this.#measure(from, to);
-    if (anchor) this.scroller.scrollTop += anchor.element.offsetTop - anchor.top;
+    if (anchor?.element.isConnected) this.scroller.scrollTop += anchor.element.offsetTop - anchor.top;
     if (focused !== undefined && !this.#rows.has(focused)) this.#refocus(lost);
   }
 
@@ -132,15 +132,19 @@ export class List {
     else this.scroller.focus();
   }
 
-  /** The first row in sight of those that stay: it is to stay where it is. */
+  /** The row that is to stay where it is: the first in sight, or the one before where that goes. */
   #anchor(): Anchor | undefined {
     const { scrollTop } = this.scroller;
+    let before: Anchor | undefined;
     for (const [index, { notification }] of this.#items.entries()) {
       const element = this.#rows.get(notification.id)?.element;
-      if (element && element.offsetTop + element.offsetHeight > scrollTop)
-        return { element, top: element.offsetTop, index };
+      if (!element) continue;
+      const top = element.offsetTop;
+      const row = { element, top, index };
+      if (top + element.offsetHeight > scrollTop) return top > scrollTop && before ? before : row;
+      before = row;
     }
-    return undefined;
+    return before;
   }
 
   /** Where each row begins, as far as heights are known, and where the last one ends. */

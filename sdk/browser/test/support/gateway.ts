@@ -20,6 +20,7 @@ export class Peer {
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
+    socket.on("error", () => undefined);
     socket.on("message", (data) => this.hear(JSON.parse(String(data))));
   }
 
@@ -54,6 +55,8 @@ export class Gateway {
   async start(): Promise<void> {
     this.#http.on("upgrade", (request: IncomingMessage, socket, head) => {
       this.handshakes++;
+      // Clients may go without a word.
+      socket.on("error", () => undefined);
       if (this.refuse !== undefined) {
         socket.end(`HTTP/1.1 ${this.refuse} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
         return;

@@ -2,6 +2,7 @@
 
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
+import type { Item } from "../../src/client/types.js";
 import { watchFrames } from "./frames.js";
 import { focused, visits } from "./visits.js";
 
@@ -209,6 +210,35 @@ test.each([5, 100])(
     expect(await page.locator(".title").first().textContent()).toContain(`New ${many}`);
   },
 );
+
+test("where the uppermost row in sight goes, those below it come up", async () => {
+  await open("state=many");
+  const scroller = page.locator(".scroller");
+  await page.locator(".item").nth(40).waitFor();
+  await scroller.evaluate((each) => each.scrollTo(0, 1_500));
+  /** The numbers of the rows from the one before the uppermost in sight on, and where each begins. */
+  const rows = () =>
+    scroller.evaluate((each) => {
+      const { top } = each.getBoundingClientRect();
+      const found = [...each.querySelectorAll(".item")].map((row) => ({
+        number: Number(/Notification (\d+)/.exec(row.textContent)?.[1]),
+        top: Math.round(row.getBoundingClientRect().top),
+        bottom: row.getBoundingClientRect().bottom,
+      }));
+      return found.slice(found.findIndex(({ bottom }) => bottom > top) - 1);
+    });
+  const [before, uppermost, next] = await rows();
+
+  await page.evaluate((title) => {
+    const { notification } = window.inbox.items.find((item) => item.notification.title === title) as Item;
+    return window.inbox.mark("archived", { ids: [notification.id] });
+  }, `Notification ${uppermost?.number}`);
+
+  await expect.poll(async () => (await rows()).map(({ number }) => number)).not.toContain(uppermost?.number);
+  const after = new Map((await rows()).map(({ number, top }) => [number, top]));
+  expect(after.get(next?.number as number)).toBe(uppermost?.top);
+  expect(after.get(before?.number as number) ?? before?.top).toBe(before?.top);
+});
 
 test("of a stream that never ends the list keeps a bounded part, and pages the rest in again", async () => {
   await open("state=usual");
