@@ -73,7 +73,15 @@ export class TidingsInbox extends TidingsElement {
   #shower(client: Inbox, shell: HTMLElement, close: (() => void) | undefined) {
     let panel: Panel | undefined;
     let wanted = false;
-    const make = async () => {
+    let making: Promise<void> | undefined;
+    /** Once at a time: hand, focus and click all ask for it. */
+    const make = () => {
+      making ??= build().finally(() => {
+        making = undefined;
+      });
+      return making;
+    };
+    const build = async () => {
       const parts = await load();
       learn(parts.texts);
       if (panel || !shell.isConnected) return;

@@ -34,7 +34,7 @@ export class List {
   readonly #heights = new Map<string, number>();
   #items: readonly Item[] = [];
   #more = false;
-  /** The time of the last frame that was rendered. */
+  /** The time of the last frame in which rows were rendered. */
   #rendered: unknown;
   #active: string | undefined;
   readonly #frame = new OnceAFrame(() => this.#renderOnce());
@@ -111,7 +111,7 @@ export class List {
 
   /** Brings the rows in line with the items, the scroll position and the time. */
   render(): void {
-    this.#rendered = document.timeline.currentTime;
+    this.#rendered = this.#items.length ? document.timeline.currentTime : undefined;
     const anchor = !this.#rows.size || this.atTop ? undefined : this.#anchor();
     const focused = this.#focused();
     const lost = focused === undefined ? -1 : this.#place(focused);
