@@ -8,6 +8,7 @@ from typing import Any, Self
 import httpx
 from playwright.async_api import Browser, BrowserContext, CDPSession, Page, expect
 
+from tests.support.sending import eventually
 from tests.support.stack import Stack
 
 PATIENCE_MS = 20_000
@@ -69,6 +70,15 @@ class Device:
     def _told(self, kind: str, text: str) -> None:
         if kind == "error" and not text.startswith(("Failed to load resource", "WebSocket connection to")):
             self.faults.append(text)
+
+    async def forgive(self, words: str) -> None:
+        """Wait for a fault with these words, which the browser tells of a moment later, and forget all."""
+
+        async def has_come() -> bool:
+            return any(words in fault for fault in self.faults)
+
+        await eventually(has_come, expected=True)
+        self.faults.clear()
 
     async def tab(self, user: str, first: str = "") -> "Tab":
         """A tab with the page of a user, connected or sharing the connection of another tab.

@@ -61,6 +61,4 @@ async def test_a_refusal_does_not_pass_unseen(device: NewDevice, dev: Stack) -> 
     tab = await phone.tab("ana")
     assert phone.faults == []
     await tab.page.evaluate("document.body.setAttribute('style', 'color: red')")
-    await tab.until("true")
-    assert any("style-src-attr" in fault for fault in phone.faults), phone.faults
-    phone.faults.clear()
+    await phone.forgive("style-src-attr")
