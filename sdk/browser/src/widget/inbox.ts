@@ -84,7 +84,7 @@ export class TidingsInbox extends TidingsElement {
     const build = async () => {
       const parts = await load();
       learn(parts.texts);
-      if (panel || !shell.isConnected) return;
+      if (!shell.isConnected) return;
       this.adopt(parts.Panel.css);
       panel = new parts.Panel({
         feed: new parts.Feed(client),

@@ -289,14 +289,7 @@ export class List {
 
   #go(id: string): void {
     this.#active = id;
-    if (!this.#rows.has(id)) {
-      let top = 0;
-      for (const { notification } of this.#items) {
-        if (notification.id === id) break;
-        top += this.#heights.get(notification.id) ?? GUESS;
-      }
-      this.scroller.scrollTop = top;
-    }
+    if (!this.#rows.has(id)) this.scroller.scrollTop = this.#tops()[this.#place(id)] as number;
     this.render();
     this.#rows.get(id)?.focus();
   }

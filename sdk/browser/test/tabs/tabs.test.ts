@@ -1,13 +1,11 @@
 import type { Page } from "playwright-core";
 import { expect, inject, test } from "vitest";
+import { BEST } from "../support/best.js";
 import { Browsing, leaderFirst, titles, unread, until } from "../support/browsing.js";
 import { Application } from "../support/server.js";
 
 const application = new Application(inject("ready"));
 const browsing = new Browsing(application);
-
-/** Of three times the best counts: what else the machine does can only make it slower. */
-const BEST = { retry: 2 };
 
 test("ten tabs have one connection, the same notifications, the same badge and one to play the sound", async () => {
   const user = application.user();

@@ -5,13 +5,11 @@
 
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
+import { BEST } from "../support/best.js";
 import { watchFrames } from "./frames.js";
 import { visits } from "./visits.js";
 
 const { visit, open } = visits();
-
-/** Three times, of which the best counts: what else the machine does can only make it slower. */
-const BEST = { retry: 2 };
 
 /** A frame at 60 a second, in milliseconds. */
 const FRAME = 1_000 / 60;

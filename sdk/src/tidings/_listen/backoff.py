@@ -101,12 +101,14 @@ class Backoff:
 
     def _now(self) -> float:
         """At once, but never in a tight loop."""
+        wait = self._jitter(self._policy.base, self._at_once) if self._at_once else 0.0
         self._at_once += 1
-        return 0.0 if self._at_once == 1 else self._jitter(self._policy.base, self._at_once - 1)
+        return wait
 
     def _wait(self, first: float) -> float:
+        wait = self._jitter(first, self._later)
         self._later += 1
-        return self._jitter(first, self._later - 1)
+        return wait
 
     def _jitter(self, first: float, failures: int) -> float:
         return self._chance() * min(self._policy.cap, first * 2.0 ** min(failures, 32))
