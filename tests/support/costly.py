@@ -1,0 +1,106 @@
+"""JSON that costs a decoder far more than its length suggests, and a measure of that cost.
+
+`VALUES` is the table: each entry builds a JSON value of about as many bytes as asked for. A test takes
+every entry, puts it wherever a decoder takes untrusted bytes, and holds the CPU time per byte.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+# CPU microseconds per byte of input that a decoder may take. A decoder that reads each byte once takes
+# 0.001 to 0.02; the slowest numbers of a double take 3.
+MOST_PER_BYTE: Final = 0.2
+
+_MEASURES: Final = 5
+_LEAST_SECONDS: Final = 0.0005
+
+# Numbers near the ends of a double need exact arithmetic, unless a decoder passes over them as text.
+SLOW_NUMBERS: Final = (
+    "1e308",
+    "-1e308",
+    "1E+300",
+    "1e-320",
+    "5e-324",
+    "8.98846567431158e307",
+    "2.2250738585072014e-308",
+    "9007199254740993.5",
+)
+
+
+def _list(item: str) -> Callable[[int], bytes]:
+    return lambda size: ("[" + ",".join([item] * max(1, size // (len(item) + 1))) + "]").encode()
+
+
+def _text(piece: str) -> Callable[[int], bytes]:
+    return lambda size: ('"' + piece * max(1, size // len(piece.encode())) + '"').encode()
+
+
+def _members(size: int) -> bytes:
+    return ("{" + ",".join(f'"{number:06}":0' for number in range(max(1, size // 11))) + "}").encode()
+
+
+def _repeated(size: int) -> bytes:
+    return repeated("a", "1e308", size)
+
+
+def _nested(opening: str, closing: str, levels: int) -> Callable[[int], bytes]:
+    def build(size: int) -> bytes:
+        one = opening * levels + "0" + closing * levels
+        return ("[" + ",".join([one] * max(1, size // (len(one) + 1))) + "]").encode()
+
+    return build
+
+
+VALUES: Final[dict[str, Callable[[int], bytes]]] = {
+    **{f"numbers {number}": _list(number) for number in SLOW_NUMBERS},
+    "numbers of many digits": _list("1." + "7" * 400),
+    "numbers of many digits near the end": _list("8" * 300 + "e8"),
+    "numbers beyond a double": _list("1e400"),
+    "whole numbers of 19 digits": _list("9223372036854775807"),
+    "whole numbers of 400 digits": _list("9" * 400),
+    "one whole number": lambda size: b"9" * size,
+    "one fraction": lambda size: b"0." + b"3" * size,
+    "one exponent": lambda size: b"1e" + b"0" * (size - 3) + b"1",
+    "nested lists": _nested("[", "]", 90),
+    "nested objects": _nested('{"a":', "}", 90),
+    "lists deeper than any stack": lambda size: b"[" * (size // 2) + b"]" * (size // 2),
+    "one long text": _text("x"),
+    "escapes": _text("\\n"),
+    "escapes of characters": _text("\\u00e9"),
+    "escapes of pairs": _text("\\ud83d\\ude00"),
+    "characters of four bytes": _text("\N{GRINNING FACE}"),
+    "combining characters": _text("e\N{COMBINING ACUTE ACCENT}"),
+    "many short texts": _list('""'),
+    "many small members": _members,
+    "repeated keys": _repeated,
+    "one long key": lambda size: b'{"' + b"k" * size + b'":0}',
+    "many empty objects": _list("{}"),
+    "many literals": _list("null"),
+    "blanks": lambda size: b"[" + b" " * size + b"]",
+}
+
+
+def repeated(name: str, value: str, size: int) -> bytes:
+    """An object of about `size` bytes that has the same member over and over."""
+    member = f'"{name}":{value}'
+    return ("{" + ",".join([member] * max(1, size // (len(member) + 1))) + "}").encode()
+
+
+def cost_per_byte(run: Callable[[], object], length: int) -> float:
+    """CPU microseconds that `run` takes per byte of its input, the best of several measures.
+
+    `run` is called many times when one call is too short to be measured.
+    """
+    began = time.process_time()
+    run()
+    first = time.process_time() - began
+    calls = max(1, int(_LEAST_SECONDS / max(first, 1e-7)))
+    return min(_measured(run, calls) for _ in range(_MEASURES)) * 1e6 / length
+
+
+def _measured(run: Callable[[], object], calls: int) -> float:
+    began = time.process_time()
+    for _ in range(calls):
+        run()
+    return (time.process_time() - began) / calls
