@@ -1,6 +1,7 @@
 """Both clients over scripted transports: what is sent, what comes back, what is tried again."""
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from tests.sdk.scripted import SENT, TIME, Ask, Server, answer, refusal
 from tidings import (
     APIError,
     BatchSent,
+    ConfigurationError,
     ConnectionFailedError,
     IdempotencyMismatchError,
     InvalidArgumentError,
@@ -179,7 +181,69 @@ async def test_retry_after_is_obeyed(ask: Ask, value: str) -> None:
     server = Server(refusal("rate_limited", Retry_After=value), answer(204))
     await ask(server, lambda c: c.recall("n1"))
     least = 7.0 if value == "7" else 0.0
-    assert least <= server.waits[0] <= least + 0.25
+    assert least <= server.waits[0] <= least + 0.5
+
+
+async def test_a_restart_of_the_server_is_no_error(ask: Ask) -> None:
+    """By default a call is tried five times, over 7.5 to 15 seconds."""
+    server = Server(*(httpx.ConnectError for _ in range(4)), answer(204))
+    await ask(server, lambda c: c.recall("n1"))
+    assert 7.5 <= sum(server.waits) <= 15
+
+
+async def test_each_retry_is_logged(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
+    """The logger `tidings` says at INFO what failed and when the next try follows."""
+    caplog.set_level(logging.INFO, logger="tidings")
+    server = Server(httpx.ConnectError, refusal("overloaded"), answer(204))
+    await ask(server, lambda c: c.recall("n1"))
+    first, second = [record for record in caplog.records if record.name == "tidings"]
+    assert first.levelno == second.levelno == logging.INFO
+    assert "DELETE http://api/base/v1/notifications/n1" in first.message
+    assert "[overloaded, HTTP 503]" in second.message
+    assert "try 3 follows in" in second.message
+
+
+EACH_CALL: list[Callable[[Any, Any], Any]] = [
+    lambda c, o: c.send(**SEND, **o),
+    lambda c, o: c.send_batch([SEND], **o),
+    lambda c, o: c.get("n1", **o),
+    lambda c, o: c.recall("n1", **o),
+    lambda c, o: c.sent(**o),
+    lambda c, o: c.receipts("n1", **o),
+    lambda c, o: c.groups.add("g", "ana", **o),
+    lambda c, o: c.groups.remove("g", "ana", **o),
+    lambda c, o: c.groups.get("g", **o),
+    lambda c, o: c.groups.delete("g", **o),
+    lambda c, o: c.groups.list(**o),
+    lambda c, o: c.groups.members("g", **o),
+    lambda c, o: c.groups.of_user("ana", **o),
+    lambda c, o: c.tokens.create("ana", **o),
+    lambda c, o: c.users.presence("ana", **o),
+    lambda c, o: c.users.disconnect("ana", **o),
+    lambda c, o: c.users.erase("ana", **o),
+    lambda c, o: c.inbox("ana").list(**o),
+    lambda c, o: c.inbox("ana").counts(**o),
+    lambda c, o: c.inbox("ana").mark("read", "n1", **o),
+]
+
+
+@pytest.mark.parametrize("call", EACH_CALL)
+async def test_each_call_takes_timeout_and_retries(ask: Ask, call: Callable[[Any, Any], Any]) -> None:
+    """A call's own `timeout` and `retries` take the place of the client's."""
+    server = Server(httpx.ReadTimeout, httpx.ReadTimeout)
+    with pytest.raises(TimedOutError) as raised:
+        await ask(server, lambda c: call(c, {"timeout": 1.5, "retries": 1}), retries=0)
+    assert raised.value.tries == 2
+    assert {request.extensions["timeout"]["read"] for request in server.requests} == {1.5}
+
+
+@pytest.mark.parametrize("options", [{"timeout": 0}, {"timeout": float("nan")}, {"retries": -1}])
+async def test_options_of_a_call_that_cannot_be_send_nothing(ask: Ask, options: dict[str, Any]) -> None:
+    """They are checked before the network."""
+    server = Server()
+    with pytest.raises(ConfigurationError):
+        await ask(server, lambda c: c.get("n1", **options))
+    assert server.requests == []
 
 
 async def test_a_wait_beyond_the_total_is_not_begun(ask: Ask) -> None:

@@ -24,6 +24,7 @@ def test_every_wait_keeps_to_the_policy(
 ) -> None:
     """No wait is negative, shorter than Retry-After, longer than the cap, or beyond tries or total."""
     policy = RetryPolicy(tries=6, base=0.5, cap=4.0, total=30.0)
+    least = min(0.5 * 2.0 ** min(tries - 1, 32), 2.0)
     wait = policy.wait(tries, elapsed, retry_after, lambda: chance)
     if wait is None:
         assert tries >= 6 or elapsed + (retry_after or 4.0) + 0.5 > 30.0
@@ -31,16 +32,22 @@ def test_every_wait_keeps_to_the_policy(
     assert tries < 6
     assert elapsed + wait <= 30.0
     if retry_after is None:
-        assert 0 <= wait <= 4.0
+        assert least <= wait <= 4.0
     else:
         assert retry_after <= wait <= retry_after + 0.5
 
 
 def test_waits_are_jittered_over_a_doubling_range() -> None:
-    """Full jitter: from nothing up to base, twice base, four times base."""
-    policy = RetryPolicy(tries=5, base=1.0, cap=3.0, total=100.0)
-    assert [policy.wait(tries, 0, None, lambda: 1.0) for tries in range(1, 6)] == [1.0, 2.0, 3.0, 3.0, None]
-    assert policy.wait(3, 0, None, lambda: 0.0) == 0.0
+    """By default from 0.5, 1, 2 and 4 seconds up to twice that: a server that restarts has 7.5 at least."""
+    policy = RetryPolicy()
+    assert [policy.wait(tries, 0, None, lambda: 0.0) for tries in range(1, 6)] == [0.5, 1.0, 2.0, 4.0, None]
+    assert [policy.wait(tries, 0, None, lambda: 1.0) for tries in range(1, 6)] == [1.0, 2.0, 4.0, 8.0, None]
+
+
+def test_no_wait_exceeds_the_cap() -> None:
+    """However often it was tried, the random part included."""
+    policy = RetryPolicy(tries=9, base=1.0, cap=3.0, total=100.0)
+    assert [policy.wait(tries, 0, None, lambda: 1.0) for tries in (1, 2, 8)] == [2.0, 3.0, 3.0]
 
 
 def test_the_statuses_tried_again_are_those_of_the_table() -> None:

@@ -18,7 +18,7 @@ from tidings._listen.arguments import ListenOptions
 from tidings._messages import Message
 from tidings._models import BatchSent, Page, Sent, SentNotification, UserReceipt
 from tidings._pages import AsyncPages
-from tidings._retries import RetryPolicy
+from tidings._retries import Retries
 
 if TYPE_CHECKING:
     from tidings._listen.live import EventHook, LiveInbox
@@ -39,16 +39,17 @@ class AsyncTidings:
         key: str | None = None,
         token: AsyncTokenSource | None = None,
         timeout: float = options.TIMEOUT_SECONDS,
-        retries: int | RetryPolicy = 3,
+        retries: Retries = options.RETRIES,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._url = options.base_url(url)
         self._credential = AsyncCredential(key, token)
         self._policy = options.retry_policy(retries)
         self._timeout = timeout
+        self._timeouts = options.timeouts(timeout)
         self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
         self._http = httpx.AsyncClient(
-            timeout=options.timeouts(timeout),
+            timeout=self._timeouts,
             limits=options.CONNECTIONS,
             transport=transport,
             trust_env=False,
@@ -59,10 +60,21 @@ class AsyncTidings:
         self.users = AsyncUsers(self._run)
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None, /) -> Self:
+    def from_env(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        /,
+        *,
+        url: str | None = None,
+        key: str | None = None,
+        token: AsyncTokenSource | None = None,
+        timeout: float = options.TIMEOUT_SECONDS,
+        retries: Retries = options.RETRIES,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> Self:
         """As `Tidings.from_env`."""
-        url, key = options.from_environment(environ)
-        return cls(url, key=key)
+        url, key = options.from_environment(environ, url=url, key=key, keyless=token is not None)
+        return cls(url, key=key, token=token, timeout=timeout, retries=retries, transport=transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -76,35 +88,70 @@ class AsyncTidings:
         """Close the pooled connections; live inboxes are closed by their own contexts."""
         await self._http.aclose()
 
-    async def send(self, *, idempotency_key: str | None = None, **message: Unpack[Message]) -> Sent:
+    async def send(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+        **message: Unpack[Message],
+    ) -> Sent:
         """As `Tidings.send`."""
-        return await self._run(sending.send(message, idempotency_key))
+        return await self._run(sending.send(message, idempotency_key), timeout=timeout, retries=retries)
 
     async def send_batch(
-        self, messages: Iterable[Message], *, idempotency_key: str | None = None
+        self,
+        messages: Iterable[Message],
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
     ) -> list[BatchSent | APIError]:
         """As `Tidings.send_batch`."""
-        return await self._run(sending.send_batch(messages, idempotency_key))
+        return await self._run(
+            sending.send_batch(messages, idempotency_key), timeout=timeout, retries=retries
+        )
 
-    async def get(self, notification: str) -> SentNotification:
+    async def get(
+        self, notification: str, *, timeout: float | None = None, retries: Retries | None = None
+    ) -> SentNotification:
         """As `Tidings.get`."""
-        return await self._run(sending.get(notification))
+        return await self._run(sending.get(notification), timeout=timeout, retries=retries)
 
-    async def recall(self, notification: str) -> None:
+    async def recall(
+        self, notification: str, *, timeout: float | None = None, retries: Retries | None = None
+    ) -> None:
         """As `Tidings.recall`."""
-        await self._run(sending.recall(notification))
+        await self._run(sending.recall(notification), timeout=timeout, retries=retries)
 
     def sent(
-        self, *, category: str | None = None, limit: int | None = None, cursor: str | None = None
+        self,
+        *,
+        category: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
     ) -> AsyncPages[Page[SentNotification], SentNotification]:
         """As `Tidings.sent`, for `async for`."""
-        return AsyncPages(lambda at: self._run(sending.sent(category, limit, at)), cursor)
+        return AsyncPages(
+            lambda at: self._run(sending.sent(category, limit, at), timeout=timeout, retries=retries), cursor
+        )
 
     def receipts(
-        self, notification: str, *, limit: int | None = None, cursor: str | None = None
+        self,
+        notification: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
     ) -> AsyncPages[Page[UserReceipt], UserReceipt]:
         """As `Tidings.receipts`, for `async for`."""
-        return AsyncPages(lambda at: self._run(sending.receipts(notification, limit, at)), cursor)
+        return AsyncPages(
+            lambda at: self._run(sending.receipts(notification, limit, at), timeout=timeout, retries=retries),
+            cursor,
+        )
 
     def inbox(self, user: str | None = None) -> AsyncInbox:
         """As `Tidings.inbox`; its lists are for `async for`."""
@@ -126,18 +173,25 @@ class AsyncTidings:
             first_tries=self._policy.tries,
         )(**options)
 
-    async def _run(self, call: Call[T], /) -> T:
-        exchange = Exchange(call, self._url, self._policy, renewable=self._credential.renewable)
+    async def _run(
+        self, call: Call[T], /, *, timeout: float | None = None, retries: Retries | None = None
+    ) -> T:
+        policy = options.policy_of(retries, self._policy)
+        limits = options.timeouts_of(timeout, self._timeouts)
+        exchange = Exchange(call, self._url, policy, renewable=self._credential.renewable)
         renew = False
         while True:
+            exchange.begin()
             token = await self._credential.token(call.scope, renew=renew)
-            verdict = exchange.judge(await self._try(call, exchange, token))
+            verdict = exchange.judge(await self._try(call, exchange, token, limits))
             if isinstance(verdict, Done):
                 return verdict.value
             renew = verdict.renew
             await self._sleep(verdict.wait)
 
-    async def _try(self, call: Call[T], exchange: Exchange[T], token: str) -> Answer | Failure:
+    async def _try(
+        self, call: Call[T], exchange: Exchange[T], token: str, limits: httpx.Timeout
+    ) -> Answer | Failure:
         try:
             response = await self._http.request(
                 call.method,
@@ -145,6 +199,7 @@ class AsyncTidings:
                 params=call.query or None,
                 content=call.body,
                 headers=exchange.headers(token),
+                timeout=limits,
             )
         except httpx.RequestError as error:
             return options.failure_of(error)

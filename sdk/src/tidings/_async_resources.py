@@ -11,6 +11,7 @@ from tidings._calls.call import Call
 from tidings._marking import Items, MarkOptions, Marks, compose_mark
 from tidings._models import Erased, Group, InboxItem, InboxPage, Member, Page, Presence, UserToken
 from tidings._pages import AsyncPages
+from tidings._retries import Retries
 from tidings.protocol.frames import Counts, State
 from tidings.protocol.rest import Marked, MembersChanged
 
@@ -20,7 +21,9 @@ T = TypeVar("T")
 class AsyncRun(Protocol):
     """Sends a call, again where that helps, and gives its result."""
 
-    async def __call__(self, call: Call[T], /) -> T: ...
+    async def __call__(
+        self, call: Call[T], /, *, timeout: float | None = None, retries: Retries | None = None
+    ) -> T: ...
 
 
 class AsyncGroups:
@@ -29,37 +32,80 @@ class AsyncGroups:
     def __init__(self, run: AsyncRun) -> None:
         self._run = run
 
-    async def add(self, group: str, users: Iterable[str] | str) -> MembersChanged:
+    async def add(
+        self,
+        group: str,
+        users: Iterable[str] | str,
+        *,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+    ) -> MembersChanged:
         """As `Groups.add`."""
-        return await self._run(group_calls.change_members(group, users, ()))
+        return await self._run(group_calls.change_members(group, users, ()), timeout=timeout, retries=retries)
 
-    async def remove(self, group: str, users: Iterable[str] | str) -> MembersChanged:
+    async def remove(
+        self,
+        group: str,
+        users: Iterable[str] | str,
+        *,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+    ) -> MembersChanged:
         """As `Groups.remove`."""
-        return await self._run(group_calls.change_members(group, (), users))
+        return await self._run(group_calls.change_members(group, (), users), timeout=timeout, retries=retries)
 
-    async def get(self, group: str) -> Group:
+    async def get(self, group: str, *, timeout: float | None = None, retries: Retries | None = None) -> Group:
         """As `Groups.get`."""
-        return await self._run(group_calls.get(group))
+        return await self._run(group_calls.get(group), timeout=timeout, retries=retries)
 
-    async def delete(self, group: str) -> None:
+    async def delete(
+        self, group: str, *, timeout: float | None = None, retries: Retries | None = None
+    ) -> None:
         """As `Groups.delete`."""
-        await self._run(group_calls.delete(group))
+        await self._run(group_calls.delete(group), timeout=timeout, retries=retries)
 
-    def list(self, *, limit: int | None = None, cursor: str | None = None) -> AsyncPages[Page[Group], Group]:
+    def list(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+    ) -> AsyncPages[Page[Group], Group]:
         """As `Groups.list`, for `async for`."""
-        return AsyncPages(lambda at: self._run(group_calls.listed(limit, at)), cursor)
+        return AsyncPages(
+            lambda at: self._run(group_calls.listed(limit, at), timeout=timeout, retries=retries), cursor
+        )
 
     def members(
-        self, group: str, *, limit: int | None = None, cursor: str | None = None
+        self,
+        group: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
     ) -> AsyncPages[Page[Member], Member]:
         """As `Groups.members`, for `async for`."""
-        return AsyncPages(lambda at: self._run(group_calls.members(group, limit, at)), cursor)
+        return AsyncPages(
+            lambda at: self._run(group_calls.members(group, limit, at), timeout=timeout, retries=retries),
+            cursor,
+        )
 
     def of_user(
-        self, user: str, *, limit: int | None = None, cursor: str | None = None
+        self,
+        user: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
     ) -> AsyncPages[Page[Group], Group]:
         """As `Groups.of_user`, for `async for`."""
-        return AsyncPages(lambda at: self._run(group_calls.of_user(user, limit, at)), cursor)
+        return AsyncPages(
+            lambda at: self._run(group_calls.of_user(user, limit, at), timeout=timeout, retries=retries),
+            cursor,
+        )
 
 
 class AsyncTokens:
@@ -68,9 +114,16 @@ class AsyncTokens:
     def __init__(self, run: AsyncRun) -> None:
         self._run = run
 
-    async def create(self, user: str, *, expires_in: int = 3600) -> UserToken:
+    async def create(
+        self,
+        user: str,
+        *,
+        expires_in: int = 3600,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+    ) -> UserToken:
         """As `Tokens.create`."""
-        return await self._run(user_calls.create_token(user, expires_in))
+        return await self._run(user_calls.create_token(user, expires_in), timeout=timeout, retries=retries)
 
 
 class AsyncUsers:
@@ -79,17 +132,28 @@ class AsyncUsers:
     def __init__(self, run: AsyncRun) -> None:
         self._run = run
 
-    async def presence(self, user: str) -> Presence:
+    async def presence(
+        self, user: str, *, timeout: float | None = None, retries: Retries | None = None
+    ) -> Presence:
         """As `Users.presence`."""
-        return await self._run(user_calls.presence(user))
+        return await self._run(user_calls.presence(user), timeout=timeout, retries=retries)
 
-    async def disconnect(self, user: str | None = None, *, connection: str | None = None) -> None:
+    async def disconnect(
+        self,
+        user: str | None = None,
+        *,
+        connection: str | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+    ) -> None:
         """As `Users.disconnect`."""
-        await self._run(user_calls.disconnect(user, connection))
+        await self._run(user_calls.disconnect(user, connection), timeout=timeout, retries=retries)
 
-    async def erase(self, user: str) -> Erased:
+    async def erase(
+        self, user: str, *, timeout: float | None = None, retries: Retries | None = None
+    ) -> Erased:
         """As `Users.erase`."""
-        return await self._run(user_calls.erase(user))
+        return await self._run(user_calls.erase(user), timeout=timeout, retries=retries)
 
 
 class AsyncInbox(Marks[Coroutine[Any, Any, Marked]]):
@@ -110,6 +174,8 @@ class AsyncInbox(Marks[Coroutine[Any, Any, Marked]]):
         limit: int | None = None,
         cursor: str | None = None,
         counts: Literal["category"] | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
     ) -> AsyncPages[InboxPage, InboxItem]:
         """As `Inbox.list`, for `async for`."""
         selection = inboxes.Selection(
@@ -117,14 +183,32 @@ class AsyncInbox(Marks[Coroutine[Any, Any, Marked]]):
         )
 
         async def fetch(at: str | None) -> InboxPage:
-            return await self._run(inboxes.page(self._user, selection, limit=limit, cursor=at))
+            return await self._run(
+                inboxes.page(self._user, selection, limit=limit, cursor=at), timeout=timeout, retries=retries
+            )
 
         return AsyncPages(fetch, cursor)
 
-    async def counts(self, *, by_category: bool = False) -> Counts:
+    async def counts(
+        self, *, by_category: bool = False, timeout: float | None = None, retries: Retries | None = None
+    ) -> Counts:
         """As `Inbox.counts`."""
-        return (await self._run(inboxes.counts(self._user, by_category=by_category))).counts
+        return (
+            await self._run(
+                inboxes.counts(self._user, by_category=by_category), timeout=timeout, retries=retries
+            )
+        ).counts
 
-    async def mark(self, state: State, ids: Items | None = None, **options: Unpack[MarkOptions]) -> Marked:
+    async def mark(
+        self,
+        state: State,
+        ids: Items | None = None,
+        *,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+        **options: Unpack[MarkOptions],
+    ) -> Marked:
         """As `Inbox.mark`."""
-        return await self._run(inboxes.mark(self._user, compose_mark(state, ids, options)))
+        return await self._run(
+            inboxes.mark(self._user, compose_mark(state, ids, options)), timeout=timeout, retries=retries
+        )

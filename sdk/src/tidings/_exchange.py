@@ -1,5 +1,6 @@
 """One call from first try to last, without I/O: the clients only fetch tokens, send and sleep."""
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from tidings._errors import (
 from tidings._retries import RetryPolicy, is_retryable, parse_retry_after
 
 T = TypeVar("T")
+
+_logger = logging.getLogger("tidings")
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Exchange(Generic[T]):
         self._policy = policy
         self._clock = clock
         self._renewable = renewable
-        self._started = clock.monotonic()
+        self._started: float | None = None
         self._tries = 0
         self._info = RequestInfo(call.method, url + call.path, call.idempotency_key)
 
@@ -77,6 +80,11 @@ class Exchange(Generic[T]):
     def url(self) -> str:
         """Where to send the call, without its query."""
         return self._info.url
+
+    def begin(self) -> None:
+        """A try begins now. The policy's `total` counts from the first."""
+        if self._started is None:
+            self._started = self._clock.monotonic()
 
     def headers(self, token: str) -> dict[str, str]:
         """The headers of one try."""
@@ -107,10 +115,12 @@ class Exchange(Generic[T]):
         return self._again(error, error.retry_after)
 
     def _again(self, error: APIError | ConnectionFailedError, retry_after: float | None) -> Again:
-        elapsed = self._clock.monotonic() - self._started
+        now = self._clock.monotonic()
+        elapsed = now - (now if self._started is None else self._started)
         wait = self._policy.wait(self._tries, elapsed, retry_after, self._clock.chance)
         if wait is None:
             raise error
+        _logger.info("%s; try %d follows in %.1f s", error, self._tries + 1, wait)
         return Again(wait)
 
     def _read(self, answer: Answer) -> T:

@@ -10,9 +10,11 @@ import httpx
 from tidings._calls.call import Answer
 from tidings._errors import ConfigurationError
 from tidings._exchange import Failure
-from tidings._retries import RetryPolicy
+from tidings._retries import Retries, RetryPolicy
 
 TIMEOUT_SECONDS: Final = 10.0
+# Five tries over 7.5 to 15 seconds: a restart of the server fits in.
+RETRIES: Final = 4
 CONNECT_SECONDS: Final = 5.0
 CONNECTIONS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30)
 
@@ -30,13 +32,23 @@ def base_url(url: str) -> str:
     return str(parsed).rstrip("/")
 
 
-def retry_policy(retries: int | RetryPolicy) -> RetryPolicy:
+def retry_policy(retries: Retries) -> RetryPolicy:
     """`retries` counts what comes after the first try."""
     if isinstance(retries, RetryPolicy):
         return retries
     if retries < 0:
         raise ConfigurationError(f"retries must not be negative: {retries}")
     return RetryPolicy(tries=retries + 1)
+
+
+def policy_of(retries: Retries | None, default: RetryPolicy) -> RetryPolicy:
+    """The policy of one call: its own, or the client's."""
+    return default if retries is None else retry_policy(retries)
+
+
+def timeouts_of(seconds: float | None, default: httpx.Timeout) -> httpx.Timeout:
+    """The timeouts of one call: its own, or the client's."""
+    return default if seconds is None else timeouts(seconds)
 
 
 def timeouts(seconds: float) -> httpx.Timeout:
@@ -46,15 +58,23 @@ def timeouts(seconds: float) -> httpx.Timeout:
     return httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
 
 
-def from_environment(environ: Mapping[str, str] | None) -> tuple[str, str]:
-    """The URL and the key of `TIDINGS_URL` and `TIDINGS_KEY`."""
+def from_environment(
+    environ: Mapping[str, str] | None, *, url: str | None, key: str | None, keyless: bool
+) -> tuple[str, str | None]:
+    """The URL and the key, each as given or of `TIDINGS_URL` and `TIDINGS_KEY`; `keyless` needs no key."""
     environ = os.environ if environ is None else environ
-    missing = [name for name in ("TIDINGS_URL", "TIDINGS_KEY") if not environ.get(name)]
+    found_url = url or environ.get("TIDINGS_URL", "").strip()
+    found_key = key or (None if keyless else environ.get("TIDINGS_KEY", "").strip())
+    missing = [
+        name
+        for name, found in (("TIDINGS_URL", found_url), ("TIDINGS_KEY", keyless or found_key))
+        if not found
+    ]
     if missing:
         raise ConfigurationError(
             f"{' and '.join(missing)} must be set: `tidings-server dev` prints both when it starts"
         )
-    return environ["TIDINGS_URL"], environ["TIDINGS_KEY"]
+    return found_url, found_key
 
 
 def user_agent() -> str:

@@ -11,6 +11,7 @@ from tidings._calls.call import Call
 from tidings._marking import Items, MarkOptions, Marks, compose_mark
 from tidings._models import Erased, Group, InboxItem, InboxPage, Member, Page, Presence, UserToken
 from tidings._pages import Pages
+from tidings._retries import Retries
 from tidings.protocol.frames import Counts, State
 from tidings.protocol.rest import Marked, MembersChanged
 
@@ -20,7 +21,9 @@ T = TypeVar("T")
 class Run(Protocol):
     """Sends a call, again where that helps, and gives its result."""
 
-    def __call__(self, call: Call[T], /) -> T: ...
+    def __call__(
+        self, call: Call[T], /, *, timeout: float | None = None, retries: Retries | None = None
+    ) -> T: ...
 
 
 class Groups:
@@ -29,37 +32,78 @@ class Groups:
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    def add(self, group: str, users: Iterable[str] | str) -> MembersChanged:
+    def add(
+        self,
+        group: str,
+        users: Iterable[str] | str,
+        *,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+    ) -> MembersChanged:
         """Make users members, up to 10,000; the group comes into being with its first."""
-        return self._run(group_calls.change_members(group, users, ()))
+        return self._run(group_calls.change_members(group, users, ()), timeout=timeout, retries=retries)
 
-    def remove(self, group: str, users: Iterable[str] | str) -> MembersChanged:
+    def remove(
+        self,
+        group: str,
+        users: Iterable[str] | str,
+        *,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+    ) -> MembersChanged:
         """End memberships, up to 10,000. What a member received stays in their inbox."""
-        return self._run(group_calls.change_members(group, (), users))
+        return self._run(group_calls.change_members(group, (), users), timeout=timeout, retries=retries)
 
-    def get(self, group: str) -> Group:
+    def get(self, group: str, *, timeout: float | None = None, retries: Retries | None = None) -> Group:
         """A group with the number of its members. Raises NotFoundError."""
-        return self._run(group_calls.get(group))
+        return self._run(group_calls.get(group), timeout=timeout, retries=retries)
 
-    def delete(self, group: str) -> None:
+    def delete(self, group: str, *, timeout: float | None = None, retries: Retries | None = None) -> None:
         """End all memberships of a group; idempotent."""
-        self._run(group_calls.delete(group))
+        self._run(group_calls.delete(group), timeout=timeout, retries=retries)
 
-    def list(self, *, limit: int | None = None, cursor: str | None = None) -> Pages[Page[Group], Group]:
+    def list(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+    ) -> Pages[Page[Group], Group]:
         """All groups of the tenant; `limit` is the size of a page, at most 200."""
-        return Pages(lambda at: self._run(group_calls.listed(limit, at)), cursor)
+        return Pages(
+            lambda at: self._run(group_calls.listed(limit, at), timeout=timeout, retries=retries), cursor
+        )
 
     def members(
-        self, group: str, *, limit: int | None = None, cursor: str | None = None
+        self,
+        group: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
     ) -> Pages[Page[Member], Member]:
         """A group's members; empty for a group that nobody has used."""
-        return Pages(lambda at: self._run(group_calls.members(group, limit, at)), cursor)
+        return Pages(
+            lambda at: self._run(group_calls.members(group, limit, at), timeout=timeout, retries=retries),
+            cursor,
+        )
 
     def of_user(
-        self, user: str, *, limit: int | None = None, cursor: str | None = None
+        self,
+        user: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
     ) -> Pages[Page[Group], Group]:
         """The groups that a user is a member of."""
-        return Pages(lambda at: self._run(group_calls.of_user(user, limit, at)), cursor)
+        return Pages(
+            lambda at: self._run(group_calls.of_user(user, limit, at), timeout=timeout, retries=retries),
+            cursor,
+        )
 
 
 class Tokens:
@@ -68,9 +112,16 @@ class Tokens:
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    def create(self, user: str, *, expires_in: int = 3600) -> UserToken:
+    def create(
+        self,
+        user: str,
+        *,
+        expires_in: int = 3600,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+    ) -> UserToken:
         """A token for the user's own inbox and nothing else, for `expires_in` seconds, at most 86,400."""
-        return self._run(user_calls.create_token(user, expires_in))
+        return self._run(user_calls.create_token(user, expires_in), timeout=timeout, retries=retries)
 
 
 class Users:
@@ -79,23 +130,32 @@ class Users:
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    def presence(self, user: str) -> Presence:
+    def presence(
+        self, user: str, *, timeout: float | None = None, retries: Retries | None = None
+    ) -> Presence:
         """Whether a user is online, since when and on which devices; also for one who never came."""
-        return self._run(user_calls.presence(user))
+        return self._run(user_calls.presence(user), timeout=timeout, retries=retries)
 
-    def disconnect(self, user: str | None = None, *, connection: str | None = None) -> None:
+    def disconnect(
+        self,
+        user: str | None = None,
+        *,
+        connection: str | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+    ) -> None:
         """Close all connections of a user, or one by its id, with code 4005: the client stays away.
 
         Raises NotFoundError where no such connection is open.
         """
-        self._run(user_calls.disconnect(user, connection))
+        self._run(user_calls.disconnect(user, connection), timeout=timeout, retries=retries)
 
-    def erase(self, user: str) -> Erased:
+    def erase(self, user: str, *, timeout: float | None = None, retries: Retries | None = None) -> Erased:
         """Erase everything of a user for good, and say how much it was.
 
         Connections are closed, memberships ended; own notifications, marks and devices are gone.
         """
-        return self._run(user_calls.erase(user))
+        return self._run(user_calls.erase(user), timeout=timeout, retries=retries)
 
 
 class Inbox(Marks[Marked]):
@@ -121,6 +181,8 @@ class Inbox(Marks[Marked]):
         limit: int | None = None,
         cursor: str | None = None,
         counts: Literal["category"] | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
     ) -> Pages[InboxPage, InboxItem]:
         """The inbox's items, newest first; the archived only with `state="archived"`.
 
@@ -134,18 +196,34 @@ class Inbox(Marks[Marked]):
         )
 
         def fetch(at: str | None) -> InboxPage:
-            return self._run(inboxes.page(self._user, selection, limit=limit, cursor=at))
+            return self._run(
+                inboxes.page(self._user, selection, limit=limit, cursor=at), timeout=timeout, retries=retries
+            )
 
         return Pages(fetch, cursor)
 
-    def counts(self, *, by_category: bool = False) -> Counts:
+    def counts(
+        self, *, by_category: bool = False, timeout: float | None = None, retries: Retries | None = None
+    ) -> Counts:
         """How much is unseen and unread, the archived not counted; a higher `version` is newer."""
-        return self._run(inboxes.counts(self._user, by_category=by_category)).counts
+        return self._run(
+            inboxes.counts(self._user, by_category=by_category), timeout=timeout, retries=retries
+        ).counts
 
-    def mark(self, state: State, ids: Items | None = None, **options: Unpack[MarkOptions]) -> Marked:
+    def mark(
+        self,
+        state: State,
+        ids: Items | None = None,
+        *,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+        **options: Unpack[MarkOptions],
+    ) -> Marked:
         """Change the state of some `ids`, or of what `MarkOptions` say; exactly one way.
 
         `state` is seen, unseen, read, unread, archived or unarchived. What is not in this inbox is named by
         `unknown` of the answer, and no error.
         """
-        return self._run(inboxes.mark(self._user, compose_mark(state, ids, options)))
+        return self._run(
+            inboxes.mark(self._user, compose_mark(state, ids, options)), timeout=timeout, retries=retries
+        )

@@ -13,14 +13,15 @@ RETRYABLE: Final = frozenset({408, 409, 429})
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How a request is tried again: after connection errors, 408, 409, 429 and 5xx.
 
-    At most `tries` tries in all, begun within `total` seconds. Before try n+1 it waits a random time
-    up to `base` x 2^(n-1) seconds, at most `cap` ("full jitter"). A Retry-After is obeyed: the wait is
+    At most `tries` tries in all, begun within `total` seconds. Before try n+1 it waits `base` x 2^(n-1)
+    seconds and a random part of as much again, together at most `cap`: by default 0.5, 1, 2 and 4 seconds
+    and up to twice that, which a restart of the server fits into. A Retry-After is obeyed: the wait is
     never shorter, and where it goes beyond `total`, the error is raised at once.
     """
 
-    tries: int = 4
-    base: float = 0.25
-    cap: float = 8.0
+    tries: int = 5
+    base: float = 0.5
+    cap: float = 16.0
     total: float = 60.0
 
     def wait(
@@ -33,9 +34,16 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         if tries >= self.tries:
             return None
         # The exponent is cut so that a long-lived caller cannot overflow a float.
-        jitter = chance() * min(self.cap, self.base * 2 ** min(tries - 1, 32))
-        wait = jitter if retry_after is None else retry_after + min(jitter, self.base)
+        least = min(self.cap / 2, self.base * 2 ** min(tries - 1, 32))
+        if retry_after is None:
+            wait = least * (1 + chance())
+        else:
+            wait = retry_after + chance() * min(least, self.base)
         return wait if elapsed + wait <= self.total else None
+
+
+# A number counts what comes after the first try.
+Retries = int | RetryPolicy
 
 
 def is_retryable(status: int) -> bool:
