@@ -14,7 +14,7 @@ import msgspec
 from litestar.types import Receive
 
 from tidings.protocol import limits
-from tidings_api.pointers import field_error
+from tidings.protocol.pointers import field_error
 from tidings_api.problems import ProblemError
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from litestar.exceptions import (
 )
 
 from tidings.protocol.errors import ERRORS, FieldError, Problem, problem
-from tidings_api.pointers import in_words
+from tidings.protocol.pointers import in_words
 from tidings_workers.store import IdempotencyInProgress, IdempotencyMismatch, StorageUnavailable
 from tidings_workers.tokens import TokenError
 

@@ -27,7 +27,7 @@ MOMENTS = st.integers(0, 2**48 - 1)
 PARTITIONS = st.integers(0, PARTITIONS_MAXIMUM - 1)
 Thing = tuple[tuple[str, ...], str]
 # Few letters, those that are special to Redis or to our keys among them, so that clashes are likely.
-IDS = st.text("au.:-@+_", min_size=1, max_size=4).filter(lambda text: text not in {".", ".."})
+IDS = st.text("au.:-@+_|=~", min_size=1, max_size=4).filter(lambda text: text not in {".", ".."})
 TENANTS = st.text("au-", min_size=1, max_size=3)
 # What the scripts append to a key.
 SUFFIXES = ("", "log", "holes", "hidden", "expiring", "groups", "gateways", "copies", "devices", "members")

@@ -327,7 +327,7 @@ export type ServerFrame = Welcome | Delivered | CaughtUp | Gap | Joined | Left |
 
 export const SUBPROTOCOL = "tidings.v1";
 
-export const DEVICE_PATTERN = "^(?!\\.{1,2}$)[A-Za-z0-9._:@+\\-]{1,64}$(?!\\n)";
+export const DEVICE_PATTERN = "^(?!\\.{1,2}$)[A-Za-z0-9._:@+|=~\\-]{1,64}$(?!\\n)";
 
 export const LINK_PATTERN = "^(?:[hH][tT][tT][pP][sS]?://(?=[^/])|[mM][aA][iI][lL][tT][oO]:(?=.)|/(?![/\\\\]))[^\\x00-\\x20\\x7F]*$(?!\\n)";
 

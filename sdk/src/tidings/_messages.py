@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import msgspec
 
 from tidings._errors import InvalidArgumentError
-from tidings.protocol.names import ID_RULE, LINK_PATTERN, is_id
+from tidings.protocol.names import ID_CURE, ID_RULE, LINK_PATTERN, is_id
 from tidings.protocol.notifications import Action, CreateNotification, Priority
 
 
@@ -81,7 +81,7 @@ def _names(value: Any) -> list[str]:
     names = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
     for name in names:
         if not isinstance(name, str) or not is_id(name):
-            raise InvalidArgumentError(f"{name!r} cannot name a user or group: ids are {ID_RULE}")
+            raise InvalidArgumentError(f"{name!r} cannot name a user or group: ids are {ID_RULE}: {ID_CURE}")
     return names
 
 

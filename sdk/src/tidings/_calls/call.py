@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from tidings._errors import InvalidArgumentError
-from tidings.protocol.names import ID_RULE, is_id
+from tidings.protocol.names import ID_CURE, ID_RULE, is_id
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ def nothing(_: Answer) -> None:
 def segment(kind: str, value: object) -> str:
     """A checked id as a segment of a path."""
     if not isinstance(value, str) or not is_id(value):
-        raise InvalidArgumentError(f"{value!r} cannot name a {kind}: ids are {ID_RULE}")
+        raise InvalidArgumentError(f"{value!r} cannot name a {kind}: ids are {ID_RULE}: {ID_CURE}")
     return quote(value, safe="")
 
 

@@ -9,5 +9,6 @@ The server and the SDK both import it; the schemas in `openapi/` are generated f
 - `rest`: bodies and answers of the REST API
 - `marks`: what the type of a mark can't say
 - `errors`: error codes with their HTTP status
+- `pointers`: messages of the decoder in the words of the contract
 - `closing`: close codes with their verdict
 """

@@ -11,15 +11,16 @@ from msgspec import Meta
 
 from tidings.protocol import limits
 
-ID_PATTERN: Final = r"^(?!\.{1,2}$)[A-Za-z0-9._:@+\-]{1,128}$(?!\n)"
-DEVICE_PATTERN: Final = r"^(?!\.{1,2}$)[A-Za-z0-9._:@+\-]{1,64}$(?!\n)"
+ID_PATTERN: Final = r"^(?!\.{1,2}$)[A-Za-z0-9._:@+|=~\-]{1,128}$(?!\n)"
+DEVICE_PATTERN: Final = r"^(?!\.{1,2}$)[A-Za-z0-9._:@+|=~\-]{1,64}$(?!\n)"
 TENANT_PATTERN: Final = r"^[a-z0-9\-]{1,40}$(?!\n)"
 LINK_PATTERN: Final = (
     r"^(?:[hH][tT][tT][pP][sS]?://(?=[^/])|[mM][aA][iI][lL][tT][oO]:(?=.)|/(?![/\\]))[^\x00-\x20\x7F]*$(?!\n)"
 )
-LOG_PATTERN: Final = r"^(?:user|all|group:(?!\.{1,2}$)[A-Za-z0-9._:@+\-]{1,128})$(?!\n)"
+LOG_PATTERN: Final = r"^(?:user|all|group:(?!\.{1,2}$)[A-Za-z0-9._:@+|=~\-]{1,128})$(?!\n)"
 
-ID_RULE: Final = "1 to 128 of A-Z a-z 0-9 . _ - : @ +, but not '.' or '..'"
+ID_RULE: Final = "1 to 128 of A-Z a-z 0-9 . _ - : @ + | = ~, but not '.' or '..'"
+ID_CURE: Final = "encode another id, in base64url for example, or use a hash of it"
 TENANT_RULE: Final = "1 to 40 of a-z 0-9 -"
 LOG_RULE: Final = "user, all, or group:<id>"
 

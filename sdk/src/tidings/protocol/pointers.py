@@ -5,7 +5,7 @@ from typing import Final
 
 from tidings.protocol.errors import FieldError, pointer_step
 from tidings.protocol.limits import LINK_LENGTH
-from tidings.protocol.names import DEVICE_PATTERN, ID_PATTERN, ID_RULE, LINK_PATTERN
+from tidings.protocol.names import DEVICE_PATTERN, ID_CURE, ID_PATTERN, ID_RULE, LINK_PATTERN
 
 _WHERE: Final = re.compile(r" - at `(?:key` in `)?\$(?P<path>[^`]*)`$")
 _STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+)\]|\[\.\.\.\]")
@@ -18,7 +18,7 @@ _BOUND: Final = re.compile(
 _TYPE: Final = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<got>[^`]+)`")
 
 _RULES: Final = {
-    ID_PATTERN: f"an id is {ID_RULE}",
+    ID_PATTERN: f"an id is {ID_RULE}: {ID_CURE}",
     DEVICE_PATTERN: "a device is named by 1 to 64 characters as in ids",
     LINK_PATTERN: f"a link is http, https, mailto, or a path after one /, up to {LINK_LENGTH} characters",
 }
