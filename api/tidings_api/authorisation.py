@@ -14,11 +14,11 @@ from litestar.exceptions import ImproperlyConfiguredException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.types import Scope
 
-from tidings_api.bodies import RawHeaders, header
+from tidings_api.bodies import header
 from tidings_api.problems import ProblemError
 from tidings_api.services import Services
 from tidings_workers.registry import SCOPES
-from tidings_workers.tokens import Identity, TokenError
+from tidings_workers.tokens import Identity, TokenError, bearer_token
 
 SCOPE_OPTION: Final = "scope"
 PUBLIC: Final[Mapping[str, Any]] = {SCOPE_OPTION: None}
@@ -53,7 +53,8 @@ async def identify(services: Services, request: Scope, scope: str) -> Identity:
 
     From then on it is in the request's ASGI scope as `auth`, also when it may not do this.
     """
-    token = _bearer(request["headers"])
+    values = header(request["headers"], b"authorization")
+    token = bearer_token([value.decode("latin-1") for value in values])
     try:
         identity = services.verifier.verify(token, time.time())
     except TokenError as error:
@@ -71,15 +72,3 @@ async def identify(services: Services, request: Scope, scope: str) -> Identity:
             },
         )
     return identity
-
-
-def _bearer(headers: RawHeaders) -> str:
-    values = header(headers, b"authorization")
-    if not values:
-        raise TokenError("missing_token", "Send the header Authorization: Bearer <token>.")
-    if len(values) > 1:
-        raise TokenError("invalid_token", "Send one Authorization header, not several.")
-    kind, _, token = values[0].decode("latin-1").partition(" ")
-    if kind.lower() != "bearer":
-        raise TokenError("invalid_token", "The Authorization header must be: Bearer <token>.")
-    return token.strip(" ")

@@ -1,6 +1,7 @@
 """Tokens: what counts, what does not, and when a verdict ends (RFC 8725)."""
 
 import base64
+import contextlib
 import hmac
 import json
 import time
@@ -19,11 +20,13 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.costly import MOST_PER_BYTE, VALUES, cost_per_byte, repeated
 from tidings.protocol import limits
 from tidings_workers.registry import Registry, RegistryView
 from tidings_workers.tenants import RegistryError
 from tidings_workers.tokens import TokenError, Verifier, make_token, make_user_token
 
+CLAIM_NAMES = (b"iss", b"sub", b"aud", b"iat", b"exp", b"scope", b"nbf")
 NOW = 1_800_000_000.0
 CLAIMS: dict[str, Any] = {
     "iss": "demo",
@@ -119,8 +122,10 @@ def test_a_claim_of_another_shape_does_not_count(
 @pytest.mark.parametrize(
     "headers",
     [
-        {"typ": "at+jwt"}, {"typ": None}, {"typ": 1}, {"kid": "k2"}, {"kid": ""}, {"kid": "k1~"},
-        {"kid": "k1~~"},        {"jku": "https://evil.example/keys"}, {"jwk": {"kty": "oct", "k": "AA"}},
+        {"typ": "at+jwt"}, {"typ": "JWE"}, {"typ": ""}, {"typ": 1}, {"kid": "k2"}, {"kid": ""},
+        {"kid": "k1~"}, {"kid": "k1~~"}, {"crit": ["exp"]}, {"zip": "DEF"}, {"cty": "JWT"},
+        {"enc": "A128GCM"}, {"b64": False},
+        {"jku": "https://evil.example/keys"}, {"jwk": {"kty": "oct", "k": "AA"}},
         {"x5u": "https://evil.example"},
         {"x5c": ["AA"]},
     ],
@@ -128,8 +133,45 @@ def test_a_claim_of_another_shape_does_not_count(
 def test_a_header_of_another_shape_does_not_count(
     verifier: Verifier, sign: Sign, headers: dict[str, Any]
 ) -> None:
-    """The key is named by kid alone, and never travels in the token."""
+    """The key is named by kid alone and never travels in the token, and no header changes the claims."""
     assert code_of(verifier, sign(headers)) == "invalid_token"
+
+
+def test_a_header_without_typ_counts(verifier: Verifier, sign: Sign) -> None:
+    """A token that leaves `typ` out counts as a JWT, as libraries make it."""
+    assert verifier.verify(sign({"typ": None}), NOW).subject == "shop"
+    assert verifier.verify(sign({"typ": "jwt"}), NOW).subject == "shop"
+
+
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [
+        ({"exp": NOW - 1}, "exp must be later than iat"),
+        ({"exp": NOW}, "exp must be later than iat"),
+        ({"exp": NOW + 86_401}, "at most 86400 s after iat"),
+        ({"exp": "soon"}, "finite numbers of seconds"),
+        ({"sub": 5}, "The token's claims: sub: This must be string, not whole number."),
+        ({"iss": None}, "The token's claims: iss: The field iss is required."),
+        ({"aud": [1]}, "The token's claims: aud/0: This must be string, not whole number."),
+    ],
+)
+def test_a_refusal_says_why(verifier: Verifier, sign: Sign, changes: dict[str, Any], detail: str) -> None:
+    """What is wrong with a claim is said in plain words, with its name."""
+    with pytest.raises(TokenError) as caught:
+        verifier.verify(sign(**changes), NOW)
+    assert detail in caught.value.detail
+    assert "`" not in caught.value.detail
+
+
+def test_a_key_is_no_token(verifier: Verifier, key: str) -> None:
+    """A key sent as a token is called a key, and the route that gives a token for it is named."""
+    with pytest.raises(TokenError) as caught:
+        verifier.verify(key, NOW)
+    assert (caught.value.code, caught.value.unknown_key) == ("invalid_token", False)
+    assert "This is a key" in caught.value.detail
+    assert "POST /v1/oauth/token" in caught.value.detail
+    # It has to fit into the reason of a close frame.
+    assert len(caught.value.detail.encode()) <= 120
 
 
 def test_the_algorithm_is_the_keys_own(verifier: Verifier, key: str) -> None:
@@ -284,6 +326,42 @@ async def test_a_private_key_is_refused(registry: Registry) -> None:
 def test_what_is_no_token_does_not_count(verifier: Verifier, token: str) -> None:
     """Garbage of every kind is an invalid token, never a crash."""
     assert code_of(verifier, token) == "invalid_token"
+
+
+KNOWN_HEADER = b'"alg":"HS256","kid":"k1","typ":"JWT"'
+KNOWN_CLAIMS = json.dumps(CLAIMS).encode()[1:-1]
+
+
+@pytest.mark.parametrize(
+    "value", [*VALUES.values(), lambda size: repeated("exp", "1e308", size)], ids=[*VALUES, "exp"]
+)
+def test_a_costly_token_is_refused_cheaply(
+    verifier: Verifier, key: str, value: Callable[[int], bytes]
+) -> None:
+    """No text in a token costs more CPU time than its length explains, signed or not."""
+    inner = value(5000)
+    members = inner[1:-1] if inner.startswith(b"{") else b'"x":' + inner
+    parts = [
+        (b"{%b,%b}" % (KNOWN_HEADER, members), b"{%b}" % KNOWN_CLAIMS),
+        (b"{%b}" % KNOWN_HEADER, b"{%b,%b}" % (KNOWN_CLAIMS, members)),
+        (b"{%b}" % KNOWN_HEADER, inner),
+        *(
+            (b'{%b,"%b":%b}' % (KNOWN_HEADER, name, inner), b"{%b}" % KNOWN_CLAIMS)
+            for name in (b"kid", b"crit")
+        ),
+        *((b"{%b}" % KNOWN_HEADER, b'{%b,"%b":%b}' % (KNOWN_CLAIMS, name, inner)) for name in CLAIM_NAMES),
+    ]
+    for header, claims in parts:
+        for secret in ("wrong", key.split(".")[2]):
+            token = hmac_token(header, claims, secret)
+
+            def verify(token: str = token) -> None:
+                with contextlib.suppress(TokenError):
+                    verifier.verify(token, NOW)
+                verifier._verdicts.clear()
+
+            assert len(token) <= limits.TOKEN_BYTES
+            assert cost_per_byte(verify, len(token)) < MOST_PER_BYTE, (header[:80], claims[:80])
 
 
 @given(

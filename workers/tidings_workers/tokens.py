@@ -1,52 +1,53 @@
 """Access tokens: JWTs by the list of RFC 8725, made by tenants' keys and checked against the registry.
 
 PyJWT does the cryptography. The policy is here: the key is chosen by issuer and `kid` and brings its
-own algorithm, every claim is required and typed before it is used, and scopes shrink to the key's.
+own algorithm, no claim but the issuer is decoded before the signature has been verified, every claim is
+required and typed before it is used, and scopes shrink to the key's.
 """
 
 import hashlib
-import math
 import re
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final
 
 import jwt
-import jwt.utils
-import msgspec
 from jwt.algorithms import Algorithm, get_default_algorithms
 from msgspec import Struct
 
 from tidings.protocol import limits
 from tidings.protocol.names import ID_RULE, TENANT_RULE, is_id, is_tenant
+from tidings_workers.claims import (
+    AUDIENCE,
+    Claims,
+    Header,
+    Issuer,
+    TokenError,
+    bytes_of,
+    check_claims,
+    check_header,
+    decode_part,
+    expired,
+    malformed,
+)
 from tidings_workers.public_keys import PublicKey, load_public_key
 from tidings_workers.registry import INBOX_SCOPE, Key, RegistryView
 
-AUDIENCE: Final = "tidings"
+__all__ = ["Identity", "TokenError", "Verifier", "bearer_token", "make_token", "make_user_token"]
+
 USER_TOKEN_MARK: Final = "~"  # noqa: S105  a suffix of kid, no secret
 VERDICTS: Final = 20_000
 
-TokenErrorCode = Literal["missing_token", "invalid_token", "expired_token"]
-
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+").fullmatch
-_SCOPE_WORDS: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+(?: [\x21\x23-\x5B\x5D-\x7E]+)*").fullmatch
+# A key is `<tenant>.<kid>.<secret>`: the kid in its middle is too short to be claims in base64url.
+_KEY: Final = re.compile(r"[a-z0-9-]{1,40}\.k[0-9]{1,9}\.[A-Za-z0-9_-]+").fullmatch
 _ALGORITHMS: Final = get_default_algorithms()
 
 
-_Part = TypeVar("_Part")
-
-
-class TokenError(Exception):
-    """Why a token does not count. `code` is one of the 401 codes, `detail` a sentence for the caller.
-
-    `unknown_key` says that the key may just be newer than the view: refresh it and try once more.
-    """
-
-    def __init__(self, code: TokenErrorCode, detail: str, *, unknown_key: bool = False) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-        self.unknown_key = unknown_key
+IS_A_KEY: Final = (
+    "This is a key, not a token: get a token for it by POST /v1/oauth/token, or sign one with its secret."
+)
 
 
 class Identity(Struct, frozen=True, kw_only=True):
@@ -64,28 +65,6 @@ class Identity(Struct, frozen=True, kw_only=True):
     expires_at: float
 
 
-class _Header(Struct):
-    alg: str
-    kid: str
-    typ: str
-    # A key, or the way to one, may not travel in the token; and no extension is understood.
-    crit: msgspec.Raw | None = None
-    jku: msgspec.Raw | None = None
-    jwk: msgspec.Raw | None = None
-    x5u: msgspec.Raw | None = None
-    x5c: msgspec.Raw | None = None
-
-
-class _Claims(Struct):
-    iss: str
-    sub: str
-    aud: str | list[str]
-    iat: float
-    exp: float
-    scope: str
-    nbf: float | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     """A key that may have signed a token, ready for PyJWT."""
@@ -95,6 +74,24 @@ class _Candidate:
     algorithm: Algorithm
     material: Any
     scopes: frozenset[str]
+
+
+def bearer_token(authorization: Sequence[str]) -> str:
+    """The token of a request's `Authorization` headers; TokenError unless there is one, of that form."""
+    if not authorization:
+        raise TokenError("missing_token", "Send the header Authorization: Bearer <token>.")
+    if len(authorization) > 1:
+        raise TokenError("invalid_token", "Send one Authorization header, not several.")
+    scheme, _, token = authorization[0].partition(" ")
+    if scheme.lower() == "basic":
+        raise TokenError(
+            "invalid_token",
+            "The Authorization header must be: Bearer <token>. A key as Basic <tenant>.<kid>:<secret> gets "
+            "a token from POST /v1/oauth/token.",
+        )
+    if scheme.lower() != "bearer" or not token.strip(" "):
+        raise TokenError("invalid_token", "The Authorization header must be: Bearer <token>.")
+    return token.strip(" ")
 
 
 class Verifier:
@@ -113,7 +110,7 @@ class Verifier:
         try:
             digest = hashlib.sha256(token.encode("ascii")).digest()
         except UnicodeEncodeError:
-            raise _malformed() from None
+            raise malformed() from None
         identity = self._verdicts.get(digest)
         if identity is None:
             identity = self._check(token, now)
@@ -124,7 +121,7 @@ class Verifier:
             self._verdicts.move_to_end(digest)
             if identity.expires_at + limits.TOKEN_LEEWAY_SECONDS <= now:
                 del self._verdicts[digest]
-                raise _expired()
+                raise expired()
         return identity
 
     def _forget(self) -> None:
@@ -133,36 +130,32 @@ class Verifier:
 
     def _check(self, token: str, now: float) -> Identity:
         if not _BASE64URL(token):
-            raise _malformed()
+            raise malformed()
+        if _KEY(token):
+            raise TokenError("invalid_token", IS_A_KEY)
         header_part, claims_part, signature_part = token.split(".")
-        header = _decode_part(header_part, _Header, "header")
-        if header.typ.upper() != "JWT":
-            raise TokenError("invalid_token", "The token's header must say typ JWT.")
-        if any(each is not None for each in (header.crit, header.jku, header.jwk, header.x5u, header.x5c)):
-            raise TokenError(
-                "invalid_token",
-                "The token's header may not carry crit, jku, jwk, x5u or x5c: name the key by kid.",
-            )
-        claims = _decode_part(claims_part, _Claims, "claims")
-        candidate = self._candidate(claims.iss, header.kid)
+        header = decode_part(bytes_of(header_part), Header, "header")
+        check_header(header)
+        claims_text = bytes_of(claims_part)
+        candidate = self._candidate(decode_part(claims_text, Issuer, "claims").iss, header.kid)
         if header.alg != candidate.alg:
             raise TokenError("invalid_token", f"The key {header.kid!r} signs with {candidate.alg} only.")
         try:
-            signature = jwt.utils.base64url_decode(signature_part)
             signed = f"{header_part}.{claims_part}".encode("ascii")
-            fits = candidate.algorithm.verify(signed, candidate.material, signature)
+            fits = candidate.algorithm.verify(signed, candidate.material, bytes_of(signature_part))
         except (jwt.PyJWTError, ValueError) as error:
             raise TokenError("invalid_token", "The token's signature does not fit its key.") from error
         if not fits:
             raise TokenError("invalid_token", "The token's signature does not fit its key.")
-        _check_claims(claims, now)
+        claims = decode_part(claims_text, Claims, "claims")
+        times = check_claims(claims, now)
         return Identity(
             tenant=claims.iss,
             subject=claims.sub,
             scopes=candidate.scopes.intersection(claims.scope.split(" ")),
             kid=candidate.kid,
-            issued_at=claims.iat,
-            expires_at=claims.exp,
+            issued_at=times.iat,
+            expires_at=times.exp,
         )
 
     def _candidate(self, tenant: str, kid: str) -> _Candidate:
@@ -234,40 +227,3 @@ def _candidate_of(key: Key, *, by_server: bool) -> _Candidate:
         material = load_public_key(key.public_key or "")
     # Prepared once: looking at what kind of key it is costs more than the signature of an HS256 token.
     return _Candidate(key.kid, alg, _ALGORITHMS[alg], _ALGORITHMS[alg].prepare_key(material), scopes)
-
-
-def _decode_part(part: str, type_: type[_Part], name: str) -> _Part:
-    try:
-        return msgspec.json.decode(jwt.utils.base64url_decode(part), type=type_, strict=True)
-    except msgspec.ValidationError as error:
-        raise TokenError("invalid_token", f"The token's {name} must be complete: {error}.") from error
-    except (ValueError, RecursionError) as error:
-        raise _malformed() from error
-
-
-def _check_claims(claims: _Claims, now: float) -> None:
-    leeway = limits.TOKEN_LEEWAY_SECONDS
-    if claims.aud != AUDIENCE and not (isinstance(claims.aud, list) and AUDIENCE in claims.aud):
-        raise TokenError("invalid_token", f"The claim aud must be {AUDIENCE!r}.")
-    if not is_id(claims.sub):
-        raise TokenError("invalid_token", f"The claim sub must be {ID_RULE}.")
-    if not _SCOPE_WORDS(claims.scope):
-        raise TokenError("invalid_token", "The claim scope must be words apart by single spaces.")
-    if not all(math.isfinite(time) for time in (claims.iat, claims.exp, claims.nbf or 0)):
-        raise TokenError("invalid_token", "The claims iat, exp and nbf must be finite numbers.")
-    if claims.exp <= claims.iat or claims.exp - claims.iat > limits.TOKEN_SECONDS:
-        raise TokenError(
-            "invalid_token", f"The claim exp must be at most {limits.TOKEN_SECONDS} s after iat."
-        )
-    if claims.iat > now + leeway or (claims.nbf is not None and claims.nbf > now + leeway):
-        raise TokenError("invalid_token", "The token is from the future: check the clock that made it.")
-    if claims.exp + leeway <= now:
-        raise _expired()
-
-
-def _malformed() -> TokenError:
-    return TokenError("invalid_token", "The token is not a signed JWT: three base64url parts apart by dots.")
-
-
-def _expired() -> TokenError:
-    return TokenError("expired_token", "The token has expired: get or make a new one.")
