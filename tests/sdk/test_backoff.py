@@ -9,8 +9,9 @@ from tidings import (
     ConnectionFailedError,
     ReconnectPolicy,
 )
-from tidings._errors import LaxProblem, RequestInfo, error_of
+from tidings._errors import RequestInfo
 from tidings._listen.backoff import Backoff, Ending, Return
+from tidings._problems import LaxProblem, error_of
 from tidings.protocol.closing import CLOSE_CODES, Verdict, verdict_of
 
 POLICY = ReconnectPolicy(base=1.0, spread=4.0, cap=10.0, stable=5.0)

@@ -1,9 +1,25 @@
 """The tree of exceptions and what they say."""
 
+import asyncio
+import socket
+
+import httpx
 import pytest
 
-from tidings import APIError, ConnectionFailedError, FieldError, ServerError
-from tidings._errors import BY_CODE, LaxProblem, RequestInfo, error_of, error_of_answer
+from tests.sdk.gateway import KEY
+from tests.sdk.scripted import Ask, Server
+from tidings import (
+    APIError,
+    AsyncTidings,
+    ConnectionFailedError,
+    FieldError,
+    ServerError,
+    Tidings,
+    TimedOutError,
+)
+from tidings._errors import BY_CODE, RequestInfo
+from tidings._problems import LaxProblem, error_of, error_of_answer
+from tidings._reasons import reason_of
 from tidings.protocol.errors import ERRORS, Problem
 
 REQUEST = RequestInfo("POST", "http://api/v1/notifications", "key-1")
@@ -60,3 +76,76 @@ def test_a_lost_answer_says_what_to_repeat() -> None:
     error = ConnectionFailedError("reset", request=REQUEST, tries=3)
     assert error.request.idempotency_key == "key-1"
     assert "after 3 tries" in str(error)
+
+
+def closed_port() -> socket.socket:
+    """A port of this machine that refuses connections for as long as the socket lives."""
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    return bound
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_both_clients_say_the_same_of_a_port_that_refuses(host: str) -> None:
+    """Whatever library moves the bytes, the text says what the system said, and the cause is kept."""
+    texts = set()
+    with closed_port() as bound:
+        url = f"http://{host}:{bound.getsockname()[1]}"
+        with Tidings(url, key=KEY, retries=0) as client, pytest.raises(ConnectionFailedError) as raised:
+            await asyncio.to_thread(client.get, "n1")
+        texts.add(str(raised.value))
+        assert isinstance(raised.value.__cause__, httpx.ConnectError)
+        async with AsyncTidings(url, key=KEY, retries=0) as aclient:
+            with pytest.raises(ConnectionFailedError) as raised:
+                await aclient.get("n1")
+        texts.add(str(raised.value))
+        assert isinstance(raised.value.__cause__, httpx.ConnectError)
+    (text,) = texts
+    assert "got no answer: connection refused. Check that the server runs" in text
+
+
+async def test_a_socket_that_is_refused_says_the_same() -> None:
+    """The listener's connection is told about in the words of a call."""
+    with closed_port() as bound:
+        url = f"ws://127.0.0.1:{bound.getsockname()[1]}/v1/realtime"
+        async with AsyncTidings("http://api", token="mine", retries=0) as client:
+            with pytest.raises(ConnectionFailedError, match=r"got no answer: connection refused\."):
+                await client.listen(realtime_url=url).__aenter__()
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (httpx.ConnectTimeout, "no connection within 5 s. Check that the server runs"),
+        (httpx.ReadTimeout, "the server did not answer within 7 s. Check that it runs, or raise the timeout"),
+        (httpx.WriteTimeout, "the request could not be sent within 7 s"),
+        (httpx.PoolTimeout, "all connections of this client were in use, and none was free within 7 s"),
+    ],
+)
+async def test_a_timeout_says_what_took_too_long(
+    ask: Ask, error: type[httpx.RequestError], text: str
+) -> None:
+    """Connecting, sending, answering and waiting for a connection are told apart, each with its limit."""
+    with pytest.raises(TimedOutError) as raised:
+        await ask(Server(error), lambda c: c.get("n1"), timeout=7, retries=0)
+    assert text in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("cause", "text"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "no server of that name can be found"),
+        (ConnectionResetError(104, "x"), "connection reset by peer"),
+        (OSError("Multiple exceptions: [Errno 111] x, [Errno 111] y"), "connection refused"),
+        (ExceptionGroup("x", [ConnectionRefusedError(111, "y")]), "connection refused"),
+        (
+            httpx.RemoteProtocolError("Server disconnected without sending a response."),
+            "the server closed the connection without an answer",
+        ),
+    ],
+)
+def test_a_reason_is_found_inside_what_libraries_raise(cause: Exception, text: str) -> None:
+    """Libraries wrap what the system said in words of their own: those are not shown."""
+    wrapped = OSError("outer words")
+    wrapped.__cause__ = cause
+    assert reason_of(cause).text == reason_of(wrapped).text == text

@@ -137,6 +137,15 @@ _HOMES = {
     "tidings.protocol.notifications": "Action Notification Receipts",
     "tidings.protocol.rest": "Marked MembersChanged SentTarget",
 }
+
+
+def _publish(module: dict[str, Any]) -> None:
+    """Name the public classes of a module as they are imported: `tidings.Sent`, in tracebacks and pickles."""
+    for name in _HOMES[module["__name__"]].split():
+        if isinstance(module[name], type):
+            module[name].__module__ = __name__
+
+
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 import httpx
 
 from tidings import _options as options
+from tidings import _publish
 from tidings._async_resources import AsyncGroups, AsyncInbox, AsyncTokens, AsyncUsers
 from tidings._calls import sending
 from tidings._calls.call import Answer, Call
@@ -202,5 +203,8 @@ class AsyncTidings:
                 timeout=limits,
             )
         except httpx.RequestError as error:
-            return options.failure_of(error)
+            return options.failure_of(error, limits)
         return options.answer_of(response)
+
+
+_publish(globals())

@@ -4,6 +4,7 @@ from collections.abc import Coroutine, Iterable
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar, Unpack
 
+from tidings import _publish
 from tidings._calls import groups as group_calls
 from tidings._calls import inboxes
 from tidings._calls import users as user_calls
@@ -212,3 +213,6 @@ class AsyncInbox(Marks[Coroutine[Any, Any, Marked]]):
         return await self._run(
             inboxes.mark(self._user, compose_mark(state, ids, options)), timeout=timeout, retries=retries
         )
+
+
+_publish(globals())

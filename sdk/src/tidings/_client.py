@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 import httpx
 
 from tidings import _options as options
+from tidings import _publish
 from tidings._calls import sending
 from tidings._calls.call import Answer, Call
 from tidings._credentials import Credential, TokenSource
@@ -230,5 +231,8 @@ class Tidings:
                 timeout=limits,
             )
         except httpx.RequestError as error:
-            return options.failure_of(error)
+            return options.failure_of(error, limits)
         return options.answer_of(response)
+
+
+_publish(globals())

@@ -45,12 +45,14 @@
 What could be tried again has been, as far as `RetryPolicy` allows, before any of these is raised.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from tidings import _publish
+from tidings._reasons import Reason
 from tidings.protocol.closing import CLOSE_CODES, Verdict, verdict_of
-from tidings.protocol.errors import FieldError, Problem
+from tidings.protocol.errors import FieldError
 
 
 class RequestInfo(msgspec.Struct, frozen=True):
@@ -62,7 +64,18 @@ class RequestInfo(msgspec.Struct, frozen=True):
 
 
 class TidingsError(Exception):
-    """The base of everything that the SDK raises on purpose."""
+    """The base of everything that the SDK raises on purpose. All of it survives pickle and copy."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[TidingsError], args: tuple[Any, ...], state: dict[str, Any]) -> TidingsError:
+    """An error as it was, past the arguments of its constructor."""
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class ConfigurationError(TidingsError, ValueError):
@@ -76,16 +89,17 @@ class InvalidArgumentError(TidingsError, ValueError):
 class ConnectionFailedError(TidingsError):
     """No answer came, after `tries` tries. Whether the last one took effect is unknown.
 
-    A send may safely be repeated with the `idempotency_key` of `request`.
+    A send may safely be repeated with the `idempotency_key` of `request`. `__cause__` is the error of the
+    library below.
     """
 
-    def __init__(self, reason: str, *, request: RequestInfo, tries: int = 1) -> None:
+    def __init__(self, reason: str | Reason, *, request: RequestInfo, tries: int = 1) -> None:
         self.request = request
         self.tries = tries
+        reason = Reason(reason.rstrip(".")) if isinstance(reason, str) else reason
         tried = f" after {tries} tries" if tries > 1 else ""
         super().__init__(
-            f"{request.method} {request.url} got no answer{tried}: {reason}. "
-            "Check that the server runs and that the URL is right"
+            f"{request.method} {request.url} got no answer{tried}: {reason.text}. {reason.advice}"
         )
 
 
@@ -100,7 +114,8 @@ class UnreadableAnswerError(TidingsError):
         self.status = status
         self.request = request
         super().__init__(
-            f"{request.method} {request.url} answered {status} with an unreadable body: {reason}. "
+            f"{request.method} {request.url} answered {status} "
+            f"with an unreadable body: {reason.rstrip('.')}. "
             "Check that the URL is that of a Tidings API"
         )
 
@@ -346,7 +361,7 @@ class ConnectionClosedError(ListenError):
         self.reason = reason
         self.verdict: Verdict = verdict_of(code)
         known = CLOSE_CODES.get(code or 0)
-        said = reason or (known.reason if known else "") or "no reason given"
+        said = (reason or (known.reason if known else "") or "no reason given").rstrip(".")
         super().__init__(
             f"The server closed the connection: {said} [{code}]. "
             f"{_MEND_CLOSED.get(code or 0, 'The code means: ' + self.verdict.value)}"
@@ -368,7 +383,7 @@ class UnansweredError(ListenError):
     """No answer came for a mark. Whether it took effect is unknown; repeating it does no harm."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"{reason}, so whether it took effect is unknown. Repeat it")
+        super().__init__(f"{reason.rstrip('.')}, so whether it took effect is unknown. Repeat it")
 
 
 _MEND_CLOSED: Final = {
@@ -390,63 +405,6 @@ def _codes_of(kind: type[APIError]) -> dict[str, type[APIError]]:
 
 
 BY_CODE: Final = _codes_of(APIError)
-_BY_STATUS: Final[dict[int, type[APIError]]] = {
-    400: BadRequestError,
-    401: AuthenticationError,
-    403: PermissionDeniedError,
-    404: NotFoundError,
-    405: MethodNotAllowedError,
-    408: BodyTimeoutError,
-    413: TooLargeError,
-    415: UnsupportedMediaTypeError,
-    422: UnprocessableError,
-    429: TooManyRequestsError,
-}
 
 
-class LaxProblem(msgspec.Struct):
-    """`tidings.protocol.errors.Problem` with nothing required: a proxy may answer in our place."""
-
-    detail: str = ""
-    title: str = ""
-    code: str = ""
-    request_id: str | None = None
-    errors: tuple[FieldError, ...] = ()
-
-
-def error_of(
-    problem: Problem | LaxProblem,
-    status: int,
-    *,
-    request: RequestInfo | None = None,
-    request_id: str | None = None,
-    retry_after: float | None = None,
-) -> APIError:
-    """The exception for a problem: by its `code`, else by the HTTP status."""
-    fallback = ServerError if status >= 500 else APIError  # noqa: PLR2004
-    kind = BY_CODE.get(problem.code) or _BY_STATUS.get(status, fallback)
-    return kind(
-        problem.detail or problem.title or "The server gave no reason",
-        code=problem.code or f"http_{status}",
-        status=status,
-        errors=problem.errors,
-        request_id=problem.request_id or request_id,
-        retry_after=retry_after,
-        request=request,
-    )
-
-
-def error_of_answer(
-    status: int,
-    body: bytes,
-    *,
-    request: RequestInfo,
-    request_id: str | None = None,
-    retry_after: float | None = None,
-) -> APIError:
-    """The exception for an HTTP answer; one that is no problem document gets the code ``http_<status>``."""
-    try:
-        problem = msgspec.json.decode(body, type=LaxProblem)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        problem = LaxProblem()
-    return error_of(problem, status, request=request, request_id=request_id, retry_after=retry_after)
+_publish(globals())

@@ -17,8 +17,9 @@ from tidings._errors import (
     RequestInfo,
     TimedOutError,
     UnreadableAnswerError,
-    error_of_answer,
 )
+from tidings._problems import error_of_answer
+from tidings._reasons import Reason
 from tidings._retries import RetryPolicy, is_retryable, parse_retry_after
 
 T = TypeVar("T")
@@ -41,9 +42,10 @@ class Again(msgspec.Struct, frozen=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """No answer came."""
+    """No answer came: why, in words, and the error that said so."""
 
-    reason: str
+    reason: Reason
+    cause: Exception | None = None
     timed_out: bool = False
 
 
@@ -103,7 +105,9 @@ class Exchange(Generic[T]):
         self._tries += 1
         if isinstance(outcome, Failure):
             kind = TimedOutError if outcome.timed_out else ConnectionFailedError
-            return self._again(kind(outcome.reason, request=self._info, tries=self._tries), None)
+            failed = kind(outcome.reason, request=self._info, tries=self._tries)
+            failed.__cause__ = outcome.cause
+            return self._again(failed, None)
         if 200 <= outcome.status < 300:  # noqa: PLR2004 - success, RFC 9110
             return Done(self._read(outcome))
         error = self._error(outcome)

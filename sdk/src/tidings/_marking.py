@@ -6,6 +6,7 @@ from typing import Generic, Protocol, TypedDict, TypeVar, Unpack
 
 import msgspec
 
+from tidings import _publish
 from tidings._errors import InvalidArgumentError
 from tidings.protocol.frames import State
 from tidings.protocol.marks import faults
@@ -144,3 +145,6 @@ class MarksOne(ABC, Generic[R_co]):
     def unarchive(self) -> R_co:
         """`mark("unarchived")`: back to where it was."""
         return self.mark("unarchived")
+
+
+_publish(globals())

@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 import msgspec
 
+from tidings import _publish
 from tidings._errors import InvalidArgumentError
 from tidings.protocol.names import ID_CURE, ID_RULE, LINK_PATTERN, is_id
 from tidings.protocol.notifications import Action, CreateNotification, Priority
@@ -97,3 +98,6 @@ def _finite(value: Any) -> Any:
             for inner in value:
                 _finite(inner)
     return value
+
+
+_publish(globals())

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
+from tidings import _publish
 from tidings.protocol.frames import Counts, Resume
 from tidings.protocol.notifications import Notification, Receipts, ReceivedAction
 from tidings.protocol.rest import SentTarget
@@ -167,3 +168,6 @@ class InboxPage(Struct, frozen=True, kw_only=True):
         Neither what was sent nor what was marked.
         """
         return Resume(self.epoch, dict(self.positions), self.state_version)
+
+
+_publish(globals())

@@ -10,6 +10,7 @@ import httpx
 from tidings._calls.call import Answer
 from tidings._errors import ConfigurationError
 from tidings._exchange import Failure
+from tidings._reasons import reason_of, timed_out
 from tidings._retries import Retries, RetryPolicy
 
 TIMEOUT_SECONDS: Final = 10.0
@@ -89,5 +90,17 @@ def answer_of(response: httpx.Response) -> Answer:
     return Answer(response.status_code, headers, response.content)
 
 
-def failure_of(error: httpx.RequestError) -> Failure:
-    return Failure(str(error) or type(error).__name__, timed_out=isinstance(error, httpx.TimeoutException))
+_TIMEOUTS: Final[dict[type[httpx.TimeoutException], str]] = {
+    httpx.ConnectTimeout: "connect",
+    httpx.ReadTimeout: "read",
+    httpx.WriteTimeout: "write",
+    httpx.PoolTimeout: "pool",
+}
+
+
+def failure_of(error: httpx.RequestError, limits: httpx.Timeout) -> Failure:
+    """`limits` are those of the try, in seconds."""
+    for kind, name in _TIMEOUTS.items():
+        if isinstance(error, kind):
+            return Failure(timed_out(name, limits.as_dict().get(name)), error, timed_out=True)
+    return Failure(reason_of(error), error)

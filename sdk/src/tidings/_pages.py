@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
+from tidings import _publish
+
 
 class _Paged(Protocol):
     @property
@@ -66,3 +68,6 @@ class AsyncPages(Generic[P, T]):
         async for page in self.pages():
             for item in page.items:
                 yield item
+
+
+_publish(globals())

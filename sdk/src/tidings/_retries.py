@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from tidings import _publish
+
 RETRYABLE: Final = frozenset({408, 409, 429})
 
 
@@ -68,3 +70,6 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
     return max(0.0, (date - datetime.fromtimestamp(now, UTC)).total_seconds())
+
+
+_publish(globals())

@@ -7,9 +7,10 @@ from typing import Any, Final
 import msgspec
 
 from tidings._calls.call import Answer, Call, decoded, nothing, query, segment
-from tidings._errors import APIError, InvalidArgumentError, error_of
+from tidings._errors import APIError, InvalidArgumentError
 from tidings._messages import compose
 from tidings._models import BatchSent, Page, Sent, SentNotification, UserReceipt
+from tidings._problems import error_of
 from tidings.protocol import limits
 from tidings.protocol.rest import BatchAnswer
 

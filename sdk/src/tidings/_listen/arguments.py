@@ -2,6 +2,7 @@
 
 from typing import TypedDict
 
+from tidings import _publish
 from tidings._credentials import AsyncTokenSource
 from tidings._listen.backoff import ReconnectPolicy
 from tidings.protocol.frames import Resume
@@ -30,3 +31,6 @@ class ListenOptions(TypedDict, total=False):
     realtime_url: str | None
     buffer: int
     reconnect: ReconnectPolicy | None
+
+
+_publish(globals())

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from tidings import _publish
 from tidings._errors import APIError, ConnectionClosedError, ConnectionFailedError
 from tidings._retries import is_retryable
 from tidings.protocol.closing import INVALID_TOKEN, NO_INBOX_SCOPE, REVOKED, Verdict, verdict_of
@@ -112,3 +113,6 @@ class Backoff:
 
     def _jitter(self, first: float, failures: int) -> float:
         return self._chance() * min(self._policy.cap, first * 2.0 ** min(failures, 32))
+
+
+_publish(globals())

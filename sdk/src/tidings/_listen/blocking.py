@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self, TypeVar, Unpack
 
 from anyio.from_thread import start_blocking_portal
 
+from tidings import _publish
 from tidings._errors import ListenError
 from tidings._listen.changes import Changes
 from tidings._listen.delivery import Delivery
@@ -149,3 +150,6 @@ class BlockingDelivery(MarksOne[Changed]):
 
 
 BlockingEvent = BlockingDelivery | InboxChange | ErrorFrame | Connected | Disconnected
+
+
+_publish(globals())

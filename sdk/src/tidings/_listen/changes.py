@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Self
 from weakref import WeakSet
 
+from tidings import _publish
 from tidings._listen.buffer import Buffer
 from tidings._listen.events import Changed, InboxChange
 
@@ -61,3 +62,6 @@ class Readers:
         """Nothing comes any more."""
         for reader in tuple(self._open):
             reader.end(error)
+
+
+_publish(globals())

@@ -11,9 +11,10 @@ from tidings._errors import (
     ConnectionFailedError,
     RequestInfo,
     TimedOutError,
-    error_of_answer,
 )
 from tidings._listen.access import Access
+from tidings._problems import error_of_answer
+from tidings._reasons import reason_of, timed_out
 from tidings._retries import parse_retry_after
 from tidings.protocol.frames import SUBPROTOCOL
 
@@ -53,6 +54,6 @@ async def open_socket(access: Access, *, seconds: float, user_agent: str, now: f
     except InvalidURI as error:
         raise ConfigurationError(f"The realtime URL cannot be used: {error}") from None
     except TimeoutError:
-        raise TimedOutError("the handshake took too long", request=request) from None
+        raise TimedOutError(timed_out("connect", seconds), request=request) from None
     except (OSError, InvalidHandshake, EOFError) as error:
-        raise ConnectionFailedError(str(error) or type(error).__name__, request=request) from error
+        raise ConnectionFailedError(reason_of(error), request=request) from error

@@ -3,6 +3,7 @@
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+from tidings import _publish
 from tidings._listen.events import Changed
 from tidings._marking import MarksOne
 from tidings.protocol.frames import Delivered, State
@@ -56,3 +57,6 @@ class Delivery(MarksOne[Coroutine[Any, Any, Changed]]):
 
     def __repr__(self) -> str:
         return f"Delivery({self.log}/{self.position}, {self.notification.id})"
+
+
+_publish(globals())

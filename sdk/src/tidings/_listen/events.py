@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from tidings import _publish
 from tidings.protocol.frames import CaughtUp, Gap, Joined, Left, Recalled, Stated
 
 
@@ -49,3 +50,6 @@ class Changed(Stated, frozen=True, tag="state", tag_field="type", omit_defaults=
 
 
 InboxChange = Changed | Recalled | Gap | CaughtUp | Joined | Left
+
+
+_publish(globals())

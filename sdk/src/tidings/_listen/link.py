@@ -16,6 +16,7 @@ from tidings._listen.backoff import Ending
 from tidings._listen.events import Connected
 from tidings._listen.pace import Pace
 from tidings._listen.session import MalformedFrameError, Output, RefreshWanted, Session, refresh
+from tidings._reasons import timed_out
 
 ACK_SECONDS: Final = 0.25
 PROTOCOL_ERROR: Final = 1002
@@ -105,7 +106,7 @@ class Link:
             return Ending(reason=str(error), lived=self._lived())
         except TimeoutError:
             request = RequestInfo("GET", str(self._socket.request.path if self._socket.request else ""))
-            return Ending(error=TimedOutError("no welcome came in time", request=request))
+            return Ending(error=TimedOutError(timed_out("read", self._timeout), request=request))
 
     async def _handle(self, output: Output, tasks: asyncio.TaskGroup) -> None:
         match output:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
+from tidings import _publish
 from tidings._errors import ListenError
 from tidings._listen.access import AccessSource
 from tidings._listen.backoff import ReconnectPolicy
@@ -265,3 +266,6 @@ class _Events:
 
 def _is_of(event: InboxEvent, notification: str) -> bool:
     return isinstance(event, Delivery) and event.notification.id == notification
+
+
+_publish(globals())
