@@ -9,6 +9,7 @@ import contextlib
 import gc
 import random
 import socket
+import ssl
 import struct
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -22,6 +23,8 @@ CHUNK_BYTES: Final = 65_536
 class FaultProxy:
     """Listens on a loopback port of its own, `url`, and forwards to the server at `upstream`.
 
+    With `tls` it speaks TLS there, and `url` begins with rediss://.
+
     The faults, none of them at first:
 
     - `latency`: seconds that every chunk is held back, in both directions;
@@ -34,7 +37,7 @@ class FaultProxy:
     `reset` and `half_close` act on every open connection at once. `lost` counts the lost replies.
     """
 
-    def __init__(self, upstream: str, seed: int = 0) -> None:
+    def __init__(self, upstream: str, seed: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.latency = 0.0
         self.slice_bytes = 0
         self.black_hole = False
@@ -42,6 +45,7 @@ class FaultProxy:
         self.refuse = False
         self.lost = 0
         self._upstream = urlsplit(upstream)
+        self._tls = tls
         self._random = random.Random(seed)
         self._clients: set[asyncio.StreamWriter] = set()
         self._copying: set[asyncio.Task[None]] = set()
@@ -51,10 +55,11 @@ class FaultProxy:
     def url(self) -> str:
         """Where to connect instead of `upstream`."""
         assert self._server is not None
-        return f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        scheme = "rediss" if self._tls else "redis"
+        return f"{scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
         return self
 
     async def __aexit__(
@@ -67,6 +72,10 @@ class FaultProxy:
         if self._copying:
             await asyncio.wait(self._copying)
         await self._server.wait_closed()
+
+    def lead_to(self, upstream: str) -> None:
+        """Forward new connections to another server; those that are open stay where they are."""
+        self._upstream = urlsplit(upstream)
 
     def reset(self) -> None:
         """End every connection with a RST."""

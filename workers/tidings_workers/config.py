@@ -28,6 +28,7 @@ Count = Annotated[int, Meta(ge=1)]
 # its file is synced every second although its `appendfsync` is `no`.
 SYNCED_EVERY_SECOND: Final = "synced every second"
 
+_CLUSTER: Final = "+cluster"
 REDIS_SCHEMES: Final = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
 
 # A process whose configuration is wrong ends with this code: starting it again can't help. It is
@@ -151,6 +152,24 @@ def reachable(host: str) -> str:
     if host in _WILDCARDS:
         return _WILDCARDS[host]
     return f"[{host}]" if ":" in host else host
+
+
+def is_cluster(url: str) -> bool:
+    """Whether the URL names a cluster: ``redis+cluster://`` or ``rediss+cluster://``."""
+    return url.split("://", 1)[0].endswith(_CLUSTER)
+
+
+def cluster_addresses(url: str) -> tuple[str, list[tuple[str, int]]]:
+    """Give a cluster's URL as that of its first node alone, and the addresses of all nodes it names.
+
+    ``redis+cluster://user:password@a:7000,b:7000`` names two. Raises ValueError for what is no address.
+    """
+    parts = urlsplit(url)
+    login, at, hosts = parts.netloc.rpartition("@")
+    named = [urlsplit(f"//{host}") for host in hosts.split(",")]
+    addresses = [(node.hostname or "", node.port if node.port is not None else 6379) for node in named]
+    first = parts._replace(scheme=parts.scheme.removesuffix(_CLUSTER), netloc=f"{login}{at}{named[0].netloc}")
+    return first.geturl(), addresses
 
 
 def masked(url: str) -> str:

@@ -18,6 +18,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from tidings_workers.logs import one_line
+from tidings_workers.store.errors import StoreError
 
 HEAD_BYTES: Final = 8 * 1024
 HEAD_SECONDS: Final = 5
@@ -52,6 +53,8 @@ class Health:
                 await check()
         except TimeoutError:
             return f"no answer within {CHECK_SECONDS} s"
+        except StoreError as error:
+            return str(error)
         except Exception as error:  # noqa: BLE001 - whatever is wrong is the report
             return one_line(error)
         return "ok"

@@ -17,11 +17,11 @@ import msgspec
 import structlog
 from msgspec import Struct
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import RedisError
 
 from tidings.protocol.names import TENANT_RULE, is_tenant
 from tidings_workers.public_keys import InvalidPublicKey, normalise_public_key
-from tidings_workers.store.errors import StorageUnavailable
+from tidings_workers.store.errors import UNREACHABLE, StorageUnavailable
+from tidings_workers.store.reasons import unavailable
 from tidings_workers.tenants import RegistryError, Tenant, TenantSettings, changed
 
 Commands: TypeAlias = "Redis | RedisCluster"
@@ -222,8 +222,8 @@ class RegistryView:
         """Brings the view up to date now, or raises StorageUnavailable and leaves it as it was."""
         try:
             changed = await self._load()
-        except (RedisError, OSError, TimeoutError) as error:
-            raise StorageUnavailable(f"the storage does not answer: {error}") from error
+        except UNREACHABLE as error:
+            raise unavailable(error, "") from error
         if changed:
             for callback in self._callbacks:
                 callback()
@@ -275,18 +275,12 @@ class RegistryView:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follows the registry until `stop` is set, outages included."""
-        away = False
         while not stop.is_set():
             try:
                 await self.load()
             except StorageUnavailable as error:
-                if not away:
-                    _log.warning("registry is away", reason=str(error))
-                away = True
-            else:
-                if away:
-                    _log.info("registry is back")
-                away = False
+                # The part says once that the store is away; this task of it need not.
+                _log.debug("registry not loaded", reason=error.reason, error=str(error))
             try:
                 async with asyncio.timeout(POLL_SECONDS):
                     await stop.wait()

@@ -1,8 +1,8 @@
 """Long tasks: restarted when they fail, counted, and never silent."""
 
 import asyncio
+import contextlib
 import random
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final
 
@@ -10,11 +10,9 @@ import structlog
 
 from tidings_workers import metrics
 from tidings_workers.config import Settings
-from tidings_workers.store import StorageUnavailable, Store
+from tidings_workers.store import Outage, StorageUnavailable, Store
 
 _PAUSE_SECONDS: Final = 0.2
-# Failures closer together than this are one outage.
-_OUTAGE_SECONDS: Final = 5.0
 _CANCEL_SECONDS: Final = 0.1
 
 _log = structlog.get_logger()
@@ -23,17 +21,14 @@ _log = structlog.get_logger()
 async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
     """Run `work` until it returns; start it again when it fails, after a short pause.
 
-    The storage being away is expected, and only said once per outage; anything else is a defect
-    and is logged whole.
+    A store that is away is expected, and the process says so once (`Outage`), whatever number of its
+    tasks meets it; anything else is a defect and is logged whole.
     """
-    failed_at = float("-inf")
     while True:
         try:
             await work()
         except StorageUnavailable as error:
-            if time.monotonic() - failed_at > _OUTAGE_SECONDS:
-                _log.warning("storage is away", task=name, reason=str(error))
-            failed_at = time.monotonic()
+            _log.debug("task waits for the storage", task=name, reason=error.reason, error=str(error))
         except Exception:  # noqa: BLE001 - whatever it is, the process goes on and the log says so
             _log.exception("task failed and starts again", task=name)
         else:
@@ -55,14 +50,10 @@ async def every(seconds: float, name: str, work: Callable[[], Awaitable[None]]) 
 
 async def open_store(settings: Settings, name: str, stop: asyncio.Event) -> Store | None:
     """Open the store, waiting for it as long as it is away; None when `stop` came first."""
-    away = False
+    outage = Outage(logged=True)
     while not stop.is_set():
-        try:
-            return await Store.open(settings, name=name)
-        except StorageUnavailable as error:
-            if not away:
-                _log.warning("storage is away", task=name, reason=str(error))
-            away = True
+        with contextlib.suppress(StorageUnavailable):
+            return await Store.open(settings, name=name, outage=outage)
         await asyncio.sleep(_PAUSE_SECONDS)
     return None
 
@@ -99,7 +90,7 @@ class Background:
             return
         error = task.exception()
         if isinstance(error, StorageUnavailable):
-            _log.info("storage is away", task=self._name, reason=str(error))
+            _log.debug("task failed: no storage", task=self._name, reason=error.reason, error=str(error))
         elif error is not None:
             _log.error("task failed", task=self._name, exc_info=error)
 

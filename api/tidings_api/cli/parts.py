@@ -23,7 +23,7 @@ from tidings_workers import logs
 from tidings_workers.config import ConfigurationError, Settings, masked, variable_of
 from tidings_workers.operator import Health, operator_port
 from tidings_workers.processes import is_supervised, raise_open_files, report_ready
-from tidings_workers.store.connection import connect
+from tidings_workers.store.connection import Connection
 
 Run = Callable[[Settings, asyncio.Event, Callable[[], None]], Awaitable[None]]
 
@@ -100,9 +100,9 @@ async def _serve(settings: Settings, run: Run) -> None:
     async with contextlib.AsyncExitStack() as stack:
         health = Health()
         if not is_supervised():  # a supervisor serves one operator's port for all its parts
-            client: Any = connect(settings.redis_url or "", "tidings-health", connections=1)
-            stack.push_async_callback(client.aclose)
-            health = Health({"storage": client.ping})
+            connection = Connection(settings.redis_url or "", "tidings-health")
+            stack.push_async_callback(connection.close)
+            health = Health({"storage": connection.writable})
             await stack.enter_async_context(_operator_port(settings, health))
 
         def ready() -> None:

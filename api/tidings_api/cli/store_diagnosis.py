@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import RedisError
 
 from tidings_api.cli.diagnosis import Finding, ok, warning, wrong
 from tidings_workers.config import Settings, masked
-from tidings_workers.logs import one_line
 from tidings_workers.store import StorageUnavailable, Store, StoreMismatch
-from tidings_workers.store.connection import connect
+from tidings_workers.store.clients import close, connect
+from tidings_workers.store.errors import UNREACHABLE
 from tidings_workers.store.keys import GATEWAYS, META, lease
+from tidings_workers.store.reasons import unavailable
 
 OLDEST_VERSION: Final = (7, 2)
 SKEW_SECONDS: Final = 2.0
@@ -26,16 +26,11 @@ async def store_findings(settings: Settings) -> list[Finding]:
     client = connect(url, "tidings-doctor", connections=2)
     try:
         return await _examine(client, settings)
-    except (RedisError, OSError, TimeoutError, StorageUnavailable) as error:
-        return [
-            wrong(
-                "store",
-                f"{masked(url)} does not do what it is asked ({one_line(error)})",
-                "start it, or correct REDIS_URL: host, port, user, password, redis+cluster:// for a cluster",
-            )
-        ]
+    except (*UNREACHABLE, StorageUnavailable) as error:
+        failure = unavailable(error, url)
+        return [wrong("store", str(failure), failure.cure)]
     finally:
-        await client.aclose()
+        await close(client)
 
 
 async def _examine(client: Redis | RedisCluster, settings: Settings) -> list[Finding]:

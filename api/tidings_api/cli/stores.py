@@ -13,7 +13,7 @@ from tidings_api.cli.problems import CommandFailed
 from tidings_workers.config import Settings
 from tidings_workers.data_directory import DataDirectory, DataDirectoryInUse, read_state
 from tidings_workers.embedded import EmbeddedValkey
-from tidings_workers.store.connection import connect
+from tidings_workers.store.clients import close, connect
 
 STATE_FILE: Final = "state.json"
 
@@ -63,4 +63,4 @@ async def operator_store(data: Path | None) -> AsyncIterator[Redis | RedisCluste
         try:
             yield client
         finally:
-            await client.aclose()
+            await close(client)

@@ -28,6 +28,7 @@ from tidings_workers.store.groups import GroupInfo, Groups, Page
 from tidings_workers.store.inbox import Inbox, InboxItem, InboxPage, InboxQuery
 from tidings_workers.store.ingress import Ingress
 from tidings_workers.store.marks import Change, MarkResult, Marks
+from tidings_workers.store.outage import Outage
 from tidings_workers.store.presence import OpenConnection, Sessions, UserPresence
 from tidings_workers.store.receipts import Receipts, UserProgress
 from tidings_workers.store.retention import Lost, Retention
@@ -49,6 +50,7 @@ __all__ = [
     "MarkResult",
     "NoUserReceipts",
     "OpenConnection",
+    "Outage",
     "Page",
     "SessionRefused",
     "StorageUnavailable",
@@ -100,15 +102,17 @@ class Store:
         self.probe = self.ingress.probe
 
     @classmethod
-    async def open(cls, settings: Settings, *, name: str) -> Self:
+    async def open(cls, settings: Settings, *, name: str, outage: Outage | None = None) -> Self:
         """Open the store that `settings.redis_url` names, making it when it is new.
+
+        `outage` is told when the store is away, and when it is back.
 
         Raises StorageUnavailable, or StoreMismatch when the data there is of another layout.
         """
         if settings.redis_url is None:
             message = "REDIS_URL is not set"
             raise StoreMismatch(message)
-        core = Core(Connection(settings.redis_url, f"tidings-{name}"), settings)
+        core = Core(Connection(settings.redis_url, f"tidings-{name}", outage), settings)
         try:
             await core.open()
         except BaseException:

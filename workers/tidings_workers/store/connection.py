@@ -6,37 +6,30 @@ and while one is under way the next one fills up. Under load this is a group com
 """
 
 import asyncio
-import contextlib
 import hashlib
 import time
 from collections.abc import Awaitable, Sequence
 from importlib.resources import files
 from typing import Any, Final, cast
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.cluster import RedisCluster
-from redis.asyncio.retry import Retry
-from redis.backoff import ConstantBackoff
-from redis.exceptions import ConnectionError, NoScriptError, RedisError  # noqa: A004 - redis' own
+from redis.exceptions import NoScriptError
 
 from tidings_workers import metrics
-from tidings_workers.store.errors import UNREACHABLE, StorageUnavailable
+from tidings_workers.config import is_cluster
+from tidings_workers.store import clients
+from tidings_workers.store.clients import COMMAND_SECONDS
+from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.keys import META, tag
+from tidings_workers.store.outage import Outage
+from tidings_workers.store.reader import Reader
+from tidings_workers.store.reasons import WRONG_SERVER, is_wrong_server, unavailable
 
-Client = Redis | RedisCluster
 Argument = str | bytes | int
-StreamEntry = tuple[bytes, dict[bytes, bytes]]
 
-COMMAND_SECONDS: Final = 2.0
-BLOCK_SECONDS: Final = 2.0
 PIPELINES_IN_FLIGHT: Final = 2
 PIPELINE_COMMANDS: Final = 2_000
 # How long after a failure the storage is asked again whether it answers.
 PAUSE_SECONDS: Final = 0.2
-
-
-# A write to a connection that has just been reset is a RuntimeError on uvloop.
-_DROPPED: Final = cast("tuple[type[RedisError], ...]", (ConnectionError, RuntimeError))
 
 
 def _script(name: str, *parts: str) -> tuple[str, str]:
@@ -70,7 +63,7 @@ SCRIPTS: Final = dict(
         _script("read_view", "view"),
         _script("read", "categories"),
         _script("positions", "categories"),
-        *map(_script, ("due", "lost")),
+        *map(_script, ("due", "lost", "writable")),
         *map(
             _script,
             (
@@ -91,42 +84,6 @@ SCRIPTS: Final = dict(
 DIGESTS: Final = {name: hashlib.sha1(text.encode()).hexdigest() for name, text in SCRIPTS.items()}  # noqa: S324 - Redis names scripts so
 
 
-def is_cluster(url: str) -> bool:
-    """Whether the URL names a cluster: ``redis+cluster://`` or ``rediss+cluster://``."""
-    return url.split("://", 1)[0].endswith("+cluster")
-
-
-def connect(url: str, name: str, *, socket_seconds: float = COMMAND_SECONDS, connections: int = 8) -> Client:
-    """A client with explicit timeouts. It connects when first used.
-
-    A dropped connection is retried once at once: every script may be repeated. A timeout is not: a
-    server that does not answer now won't in the next try, and the tries of reading, of connecting
-    and of the handshake would multiply to ten seconds.
-    """
-    retry = Retry(ConstantBackoff(0.01), 1, supported_errors=_DROPPED)
-    if is_cluster(url):
-        return RedisCluster.from_url(
-            url.replace("+cluster", "", 1),
-            client_name=name,
-            socket_timeout=socket_seconds,
-            socket_connect_timeout=COMMAND_SECONDS,
-            retry=retry,
-            legacy_responses=False,
-        )
-    pool = BlockingConnectionPool.from_url(
-        url,
-        client_name=name,
-        max_connections=connections,
-        timeout=COMMAND_SECONDS,
-        socket_timeout=socket_seconds,
-        socket_connect_timeout=COMMAND_SECONDS,
-        retry=retry,
-        legacy_responses=False,
-    )
-    # Not Redis(connection_pool=...): that leaves the pool open when the client closes.
-    return Redis.from_pool(pool)
-
-
 class _Call:
     __slots__ = ("arguments", "durable", "future")
 
@@ -135,16 +92,25 @@ class _Call:
         self.future = future
         self.durable = durable
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, failure: StorageUnavailable) -> None:
         if not self.future.done():
-            failure = StorageUnavailable(f"the storage does not answer: {error}")
-            failure.__cause__ = error
             _refuse(self.future, failure)
 
 
+def _settle(calls: Sequence[_Call], answers: Sequence[Any], url: str) -> None:
+    for call, answer in zip(calls, answers, strict=True):
+        if isinstance(answer, BaseException):
+            call.fail(unavailable(answer, url))
+        elif not call.future.done():
+            call.future.set_result(answer)
+
+
 def _refuse(future: asyncio.Future[Any], failure: StorageUnavailable) -> None:
-    """Fail a call. Who waits for several hears of the first; the others are no news for the log."""
-    future.set_exception(failure)
+    """Fail a call. A caller that waits for several sees the first; the others are no news for the log."""
+    # One error object for each: raising adds a traceback to it.
+    own = StorageUnavailable(str(failure), failure.reason)
+    own.__cause__ = failure.__cause__
+    future.set_exception(own)
     future.exception()
 
 
@@ -154,21 +120,26 @@ class Connection:
     Order: commands issued in one tick run in their order; those of different ticks may overlap, so
     a caller that needs an order awaits.
 
-    Once a command got no answer in time, all that wait and all that come are refused at once, until
-    the storage has answered a question of our own: no caller waits for a second timeout.
+    Once a command got no answer in time, or the answer of a replica, all that wait and all that follow
+    are refused at once, until the storage has answered a question of our own: no caller waits for a
+    second timeout. By then every connection is a new one, for the address may lead to another server.
     """
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, outage: Outage | None = None) -> None:
         self.url = url
         self.name = name
-        self.client = connect(url, name)
+        self.client = clients.connect(url, name)
         self.cluster = is_cluster(url)
         self.wait_for_fsync = False
+        # Readers connect again when it has changed.
+        self.generation = 0
+        self._outage = outage or Outage()
         self._pending: list[_Call] = []
         self._flights: set[asyncio.Task[None]] = set()
         self._scheduled = False
         self._closing = False
-        self._away = False
+        self._failure: StorageUnavailable | None = None
+        self._dropping: asyncio.Task[None] | None = None
         self._retrial: asyncio.TimerHandle | None = None
 
     async def close(self) -> None:
@@ -181,7 +152,9 @@ class Connection:
                 await asyncio.wait(self._flights)
             else:
                 self._launch()
-        await self.client.aclose()
+        if self._dropping is not None:
+            await asyncio.wait([self._dropping])
+        await clients.close(self.client)
 
     def run(
         self, script: str, partition: int, *arguments: Argument, durable: bool = False
@@ -196,8 +169,8 @@ class Connection:
     def call(self, *arguments: Argument, durable: bool = False) -> asyncio.Future[Any]:
         """Issue one command. Raises StorageUnavailable."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        if self._away:
-            _refuse(future, StorageUnavailable("the storage does not answer"))
+        if self._failure is not None:
+            _refuse(future, self._failure)
             return future
         self._pending.append(_Call(arguments, future, durable=durable))
         if not self._scheduled and len(self._flights) < PIPELINES_IN_FLIGHT:
@@ -205,31 +178,54 @@ class Connection:
             asyncio.get_running_loop().call_soon(self._launch)
         return future
 
-    def _lost(self, error: BaseException) -> None:
-        """Refuse everybody, and ask again in a moment."""
+    async def writable(self) -> None:
+        """Return when the storage takes writes; raises StorageUnavailable. Writes nothing."""
+        await self.call("EVALSHA", DIGESTS["writable"], 1, META)
+
+    def note(self, error: BaseException) -> StorageUnavailable:
+        """Say in words what failed on `client` or a reader; a server that is no primary is left."""
+        failure = unavailable(error, self.url)
+        self._outage.failed(failure)
+        if failure.reason in WRONG_SERVER and self._failure is None and not self.cluster:
+            self._lost(failure)
+        return failure
+
+    def _lost(self, failure: StorageUnavailable) -> None:
+        """Refuse everybody, connect again, and ask again in a moment."""
+        metrics.STORE_ERRORS.inc()
+        self._outage.failed(failure)
+        self._failure = failure
         waiting, self._pending = self._pending, []
         for call in waiting:
-            call.fail(error)
-        self._away = True
+            call.fail(failure)
+        self._drop()
         if self._retrial is not None:
             self._retrial.cancel()
         if not self._closing:
             self._retrial = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._ask)
 
+    def _drop(self) -> None:
+        self.generation += 1
+        if self._dropping is None or self._dropping.done():
+            self._dropping = asyncio.get_running_loop().create_task(clients.drop_connections(self.client))
+
     def _ask(self) -> None:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        # Nobody waits for it; its failure is the flight's, which has dealt with it.
+        # No caller waits for it; its failure is the flight's, which has dealt with it.
         future.add_done_callback(lambda asked: asked.cancelled() or asked.exception())
-        self._pending.append(_Call(("HGET", META, "epoch"), future, durable=False))
-        self._launch()
+        question = _Call(("EVALSHA", DIGESTS["writable"], 1, META), future, durable=False)
+        self._begin([question], asking=True)
 
     def _launch(self) -> None:
         self._scheduled = False
         calls, self._pending = self._pending[:PIPELINE_COMMANDS], self._pending[PIPELINE_COMMANDS:]
         if calls:
-            flight = asyncio.get_running_loop().create_task(self._fly(calls))
-            self._flights.add(flight)
-            flight.add_done_callback(self._landed)
+            self._begin(calls)
+
+    def _begin(self, calls: list[_Call], *, asking: bool = False) -> None:
+        flight = asyncio.get_running_loop().create_task(self._fly(calls, asking=asking))
+        self._flights.add(flight)
+        flight.add_done_callback(self._landed)
 
     def _landed(self, flight: asyncio.Task[None]) -> None:
         self._flights.discard(flight)
@@ -237,29 +233,46 @@ class Connection:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._launch)
 
-    async def _fly(self, calls: list[_Call]) -> None:
+    async def _fly(self, calls: list[_Call], *, asking: bool) -> None:
         started = time.monotonic()
         try:
             answers = await self._execute(calls)
-            if any(isinstance(answer, NoScriptError) for answer in answers):
+            failed = [answer for answer in answers if isinstance(answer, BaseException)]
+            if any(isinstance(answer, NoScriptError) for answer in failed):
                 await self.load_scripts()
                 answers = await self._repeat(calls, answers)
-        except Exception as error:  # noqa: BLE001 - whatever it is, all that wait have to hear of it
-            metrics.STORE_ERRORS.inc()
-            self._lost(error)
-            answers = [error] * len(calls)
+                failed = [answer for answer in answers if isinstance(answer, BaseException)]
+        except Exception as error:  # noqa: BLE001 - whatever it is, all that wait get it
+            failure = unavailable(error, self.url)
+            answers = [failure] * len(calls)
+            self._lost(failure)
         except BaseException:
             for call in calls:
                 call.future.cancel()
             raise
         else:
             metrics.STORE_SECONDS.observe(time.monotonic() - started)
-            self._away = False
-        for call, answer in zip(calls, answers, strict=True):
-            if isinstance(answer, BaseException):
-                call.fail(answer)
-            elif not call.future.done():
-                call.future.set_result(answer)
+            if failed or self._failure is not None:
+                await self._judge(failed, asking=asking)
+            else:
+                self._outage.answered()
+        _settle(calls, answers, self.url)
+
+    async def _judge(self, failed: list[BaseException], *, asking: bool) -> None:
+        """Look at a flight with errors among its answers, or at one that was answered after a loss."""
+        # A node of a cluster that is no primary names the right one, which redis-py follows.
+        wrong = None if self.cluster else next(filter(is_wrong_server, failed), None)
+        if wrong is not None:
+            self._lost(unavailable(wrong, self.url))
+            return
+        if failed:
+            self._outage.failed(unavailable(failed[0], self.url))
+        # A replica answers reads too: only our own question tells it from a primary.
+        if self._failure is not None and (asking or self._failure.reason not in WRONG_SERVER):
+            # Of the connections that were made since the loss, some may lead where the last one did.
+            self.generation += 1
+            await clients.drop_connections(self.client)
+            self._failure = None
 
     async def _execute(self, calls: list[_Call]) -> list[Any]:
         # A pipeline without a transaction: each script is atomic by itself.
@@ -275,7 +288,7 @@ class Connection:
         if fsync:
             synced = answers.pop()
             if isinstance(synced, BaseException) or synced[0] < 1:
-                failure = StorageUnavailable("the write could not be confirmed on disk")
+                failure = StorageUnavailable("The store did not confirm a write on its disk in time.", "disk")
                 answers = [
                     failure if call.durable else answer for call, answer in zip(calls, answers, strict=True)
                 ]
@@ -293,49 +306,6 @@ class Connection:
         for text in SCRIPTS.values():
             await self.client.script_load(text)
 
-    def reader(self, name: str) -> "Reader":
+    def reader(self, name: str) -> Reader:
         """A connection of its own for blocking reads."""
-        return Reader(self.url, f"{self.name}-{name}")
-
-
-class Reader:
-    """Blocking reads of streams on a connection of their own."""
-
-    def __init__(self, url: str, name: str) -> None:
-        self._client = connect(url, name, socket_seconds=BLOCK_SECONDS + 5, connections=1)
-
-    async def read(self, positions: dict[str, str], count: int) -> dict[str, list[StreamEntry]]:
-        """Entries after these ids, per stream; empty when none came in time.
-
-        On a cluster all streams have to be in one slot. Raises StorageUnavailable.
-        """
-        try:
-            answer: dict[bytes, Any] = await cast("Any", self._client).xread(
-                positions, count=count, block=int(BLOCK_SECONDS * 1000)
-            )
-        except UNREACHABLE as error:
-            message = f"the storage does not answer: {error}"
-            raise StorageUnavailable(message) from error
-        # RESP3 wraps the entries of a stream in one more list.
-        return {
-            key.decode(): entries[0] if entries and isinstance(entries[0], list) else entries
-            for key, entries in (answer or {}).items()
-        }
-
-    async def close(self) -> None:
-        """Close the connection, also while it is broken.
-
-        To its end, however often the caller is cancelled meanwhile: half of it leaves a socket open,
-        on which uvloop waits for ever when it closes.
-        """
-        closing = asyncio.ensure_future(self._client.aclose())
-        interrupted: asyncio.CancelledError | None = None
-        while not closing.done():
-            try:
-                await asyncio.wait([closing])
-            except asyncio.CancelledError as error:
-                interrupted = error
-        with contextlib.suppress(*UNREACHABLE):
-            closing.result()
-        if interrupted is not None:
-            raise interrupted
+        return Reader(self, self.url, f"{self.name}-{name}", clients.known_nodes(self.client))

@@ -5,14 +5,16 @@ import secrets
 from typing import Any, Final
 
 import msgspec
+import structlog
 from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import ResponseError
 
 from tidings.protocol import limits
 from tidings_workers.config import SYNCED_EVERY_SECOND, Settings
 from tidings_workers.store.connection import Argument, Connection
-from tidings_workers.store.errors import UNREACHABLE, StorageUnavailable, StoreMismatch
+from tidings_workers.store.errors import UNREACHABLE, StoreMismatch
 from tidings_workers.store.keys import META, PARTITIONS_MAXIMUM, Keys
+from tidings_workers.store.reasons import misfit
 from tidings_workers.tenants import Policies
 
 LAYOUT: Final = "2"
@@ -21,6 +23,8 @@ LAYOUT: Final = "2"
 LEAST_RECORD_MS: Final = limits.IDEMPOTENCY_KEPT_SECONDS * 1000
 
 _DURABILITIES: Final = ("memory", "everysec", "always")
+
+_log = structlog.get_logger()
 
 pack: Final = msgspec.msgpack.Encoder().encode
 
@@ -42,6 +46,7 @@ class Core:
         self.epoch = ""
         self.secret = b""
         self.durability = "memory"
+        self._warned = False
 
     @property
     def partitions(self) -> int:
@@ -62,12 +67,24 @@ class Core:
     async def open(self) -> None:
         """Make or read the facts of the store, load the scripts, find out what durability holds."""
         try:
+            await self._check_mode()
             await self._read_meta()
             await self.connection.load_scripts()
             await self.observe_durability()
         except UNREACHABLE as error:
-            message = f"the storage does not answer: {error}"
-            raise StorageUnavailable(message) from error
+            raise self.connection.note(error) from error
+
+    async def _check_mode(self) -> None:
+        """Raise StorageUnavailable for what speaks the protocol, but is no single server."""
+        if self.connection.cluster:
+            return
+        # A user without INFO may ask this too.
+        hello = await self.connection.client.execute_command("HELLO")
+        mode = {text(key): value for key, value in hello.items()}.get("mode", b"")
+        if text(mode) == "cluster":
+            raise self.connection.note(misfit("is-a-cluster", self.connection.url))
+        if text(mode) == "sentinel":
+            raise self.connection.note(misfit("sentinel", self.connection.url))
 
     async def _read_meta(self) -> None:
         client: Any = self.connection.client
@@ -99,8 +116,7 @@ class Core:
         try:
             await self.connection.client.hset(META, "epoch", self.epoch)
         except UNREACHABLE as error:
-            message = f"the storage does not answer: {error}"
-            raise StorageUnavailable(message) from error
+            raise self.connection.note(error) from error
         return self.epoch
 
     async def observe(self) -> bool:
@@ -113,7 +129,7 @@ class Core:
             await self._read_meta()
             await self.observe_durability()
         except UNREACHABLE as error:
-            raise StorageUnavailable(f"the storage does not answer: {error}") from error
+            raise self.connection.note(error) from error
         return self.epoch != before
 
     async def observe_durability(self) -> None:
@@ -138,12 +154,25 @@ class Core:
             answer = await client.config_get("appendonly", "appendfsync", "proc-title-template", **everywhere)
         except ResponseError:
             # Hosted Redis often forbids CONFIG; INFO says only whether there is an append-only file.
-            answer = await client.info("persistence", **everywhere)
+            try:
+                answer = await client.info("persistence", **everywhere)
+            except ResponseError:
+                self._warn_of_durability()
+                return "memory", False
             servers = answer.values() if everywhere else [answer]
             held = all(info.get("aof_enabled") for info in servers)
             return "everysec" if held else "memory", True
         servers = answer.values() if everywhere else [answer]
         return min(map(_durability_of, servers), key=lambda found: _DURABILITIES.index(found[0]))
+
+    def _warn_of_durability(self) -> None:
+        if not self._warned:
+            self._warned = True
+            _log.warning(
+                "durability unknown: answers say memory",
+                reason="the store allows neither CONFIG GET nor INFO",
+                cure="allow the user of REDIS_URL the command INFO (ACL: +info)",
+            )
 
     async def ping(self) -> None:
         """Answer when Redis does; raises StorageUnavailable."""

@@ -10,13 +10,59 @@ StoreError
 └── StoreMismatch          the store was made with other settings, or by a newer version
 """
 
-from typing import Final
+from typing import Final, Literal
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 # What a command fails with when the server can't be reached. uvloop raises RuntimeError for a write
-# to a connection that has just been reset.
-UNREACHABLE: Final = (RedisError, OSError, TimeoutError, RuntimeError)
+# to a connection that has just been reset, and redis-py's errors of a cluster have a root of their own.
+UNREACHABLE: Final = (RedisError, RedisClusterException, OSError, TimeoutError, RuntimeError)
+
+Reason = Literal[
+    "refused",
+    "unknown-host",
+    "timeout",
+    "closed",
+    "tls",
+    "auth",
+    "no-permission",
+    "not-a-cluster",
+    "is-a-cluster",
+    "sentinel",
+    "cluster-down",
+    "readonly",
+    "loading",
+    "disk",
+    "out-of-memory",
+    "too-many-clients",
+    "no-replicas",
+    "no-dispatcher",
+    "other",
+]
+
+_CURES: Final[dict[Reason, str]] = {
+    "refused": "Start it, or correct host, port or path in REDIS_URL.",
+    "unknown-host": "Correct the host in REDIS_URL, or the name service of this machine.",
+    "timeout": "Check that it runs, that no firewall drops the packets, and that the scheme of REDIS_URL "
+    "fits its port (rediss:// for TLS, redis:// without).",
+    "closed": "See its log. If its port speaks TLS, write rediss:// in REDIS_URL.",
+    "tls": "If a private CA signed its certificate, add ?ssl_ca_certs=/path/to/ca.pem to REDIS_URL or set "
+    "SSL_CERT_FILE. If its port does not speak TLS, write redis://.",
+    "auth": "Put user and password into REDIS_URL: redis://user:password@host:6379/0.",
+    "no-permission": "Allow the user the commands and keys that docs/operations.md lists.",
+    "not-a-cluster": "Write redis:// or rediss:// in REDIS_URL.",
+    "is-a-cluster": "Write redis+cluster:// or rediss+cluster:// in REDIS_URL.",
+    "sentinel": "Name the primary in REDIS_URL, or an address that follows it.",
+    "cluster-down": "Wait for its failover, or see CLUSTER INFO: each slot needs a primary that runs.",
+    "readonly": "Wait for the failover, or let REDIS_URL lead to the primary.",
+    "loading": "Wait until it has read its data.",
+    "disk": "Free space on its disk; its log says what failed.",
+    "out-of-memory": "Raise its maxmemory, or shorten the retention.",
+    "too-many-clients": "Raise its maxclients, or run fewer parts.",
+    "no-replicas": "Start its replicas, or lower min-replicas-to-write.",
+    "no-dispatcher": "Start `tidings-server dispatcher`.",
+    "other": "See its log, and `tidings-server doctor`.",
+}
 
 
 class StoreError(Exception):
@@ -26,8 +72,22 @@ class StoreError(Exception):
 class StorageUnavailable(StoreError):
     """Redis did not do what was asked, or did not say so in time.
 
-    A write may have happened all the same: every write can be repeated with the same ids.
+    A write may have happened all the same: every write can be repeated with the same ids. The text is
+    one sentence that says what is wrong, `reason` its kind, `cure` a sentence that says what to do.
     """
+
+    def __init__(self, message: str, reason: Reason = "other") -> None:
+        super().__init__(message)
+        self.reason: Final[Reason] = reason
+
+    def __reduce__(self) -> tuple[type["StorageUnavailable"], tuple[str, Reason]]:
+        """Pickle with the reason."""
+        return type(self), (str(self), self.reason)
+
+    @property
+    def cure(self) -> str:
+        """What an operator can do about it."""
+        return _CURES[self.reason]
 
 
 class IdempotencyMismatch(StoreError):

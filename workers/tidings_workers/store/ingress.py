@@ -17,11 +17,11 @@ import structlog
 from msgspec import Struct
 
 from tidings_workers import metrics
-from tidings_workers.store.connection import Reader
 from tidings_workers.store.core import Core, pack, text
 from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.keys import DISPATCHERS, Log, ingress, milliseconds, tag
 from tidings_workers.store.logs import Entry, Part, read
+from tidings_workers.store.reader import Reader
 from tidings_workers.store.sends import StoredNotification, parse_record, record_key
 
 LEASE_SECONDS: Final = 3
@@ -218,7 +218,7 @@ class Ingress:
             if arrived is not None and text(arrived) == token:
                 return
             await asyncio.sleep(0.02)
-        raise StorageUnavailable(f"no dispatcher works on partition {source}")
+        raise StorageUnavailable(f"No dispatcher works on partition {source}.", "no-dispatcher")
 
     async def record(
         self, partition: int, tenant: str, identity: str

@@ -39,5 +39,5 @@ async def until(look: Callable[[], Awaitable[bool]], otherwise: str) -> None:
     deadline = time.monotonic() + WAIT_SECONDS
     while not await look():
         if time.monotonic() > deadline:
-            raise StorageUnavailable(otherwise)
+            raise StorageUnavailable(otherwise, "no-dispatcher")
         await asyncio.sleep(_LOOK_SECONDS)
