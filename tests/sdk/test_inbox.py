@@ -104,7 +104,7 @@ async def test_filters_of_a_list_are_kept_over_its_pages(ask: Ask) -> None:
             log="group:team-7",
             after=datetime(2026, 11, 22, 8, tzinfo=timezone(timedelta(hours=1))),
             before=INSTANT,
-            limit=1,
+            page_size=1,
             counts="category",
         ),
     )
@@ -140,7 +140,7 @@ async def test_receipts_come_by_user(ask: Ask) -> None:
         answer(200, {"items": [RECEIPT], "next": "c2", "previous": None}),
         answer(200, {"items": [RECEIPT | {"user": "ana"}], "next": None, "previous": "c1"}),
     )
-    bob, ana = await ask(server, lambda c: c.receipts("n1", limit=1))
+    bob, ana = await ask(server, lambda c: c.receipts("n1", page_size=1))
     assert bob == UserReceipt(user="bob", delivered=True, seen=True, read=False, seen_at=INSTANT)
     assert ana.user == "ana"
     assert server.requests[0].url.path == "/base/v1/notifications/n1/receipts"

@@ -113,13 +113,11 @@ def values() -> Iterator[Any]:
     connection = {"connection": "c", "device": "d", "connected_at": time}
     answers: dict[str, Any] = {
         "Sent": {"id": "n1", "status": "accepted", "durability": "always", "accepted_at": time},
-        "BatchSent": {"id": "n1", "status": "accepted"},
         "SentNotification": {"id": "n1", "status": "stored", "to": {"users": ["ana"]}, "accepted_at": time},
         "Group": {"id": "g", "members": 2, "created_at": time},
         "Member": {"user": "ana", "joined_at": time},
         "UserReceipt": {"user": "ana", "delivered": True, "seen": True, "read": False, "seen_at": time},
         "Presence": {"online": True, "connections": [connection], "last_seen_at": time},
-        "UserToken": {"token": "t", "expires_at": time, "realtime_url": "ws://x"},
         "InboxItem": item,
         "InboxPage": {"items": [item], "counts": counts, "epoch": "e", "positions": {"user": 3}},
         "Counts": counts,
@@ -141,6 +139,8 @@ def values() -> Iterator[Any]:
     for name, answer in answers.items():
         yield msgspec.convert(answer, getattr(tidings, name))
     yield msgspec.convert({"items": [answers["Group"]], "next": "c"}, tidings.Page[tidings.Group])
+    yield tidings.BatchResult(index=3, id="n1", status="accepted")
+    yield tidings.UserToken(token="t", expires_at=time, realtime_url="ws://x")
     yield tidings.RetryPolicy(tries=2)
     yield tidings.ReconnectPolicy(base=1)
 

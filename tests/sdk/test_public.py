@@ -67,7 +67,7 @@ def test_nothing_is_loaded_that_is_not_used(statement: str, absent: str) -> None
 @pytest.mark.parametrize(
     "name",
     [
-        *("SentNotification", "Group", "Member", "InboxItem", "InboxPage", "UserToken"),
+        *("SentNotification", "Group", "Member", "InboxItem", "InboxPage"),
         *("UserReceipt", "OpenConnection", "Presence", "Erased"),
     ],
 )

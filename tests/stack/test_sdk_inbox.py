@@ -163,7 +163,7 @@ def test_a_sender_sees_who_got_it(stack: Stack) -> None:
         while (counted := client.get(sent.id).receipts) is None or counted.read < 1:
             assert time.monotonic() < deadline, counted
             time.sleep(0.01)
-        found = {receipt.user: receipt for receipt in client.receipts(sent.id, limit=1)}
+        found = {receipt.user: receipt for receipt in client.receipts(sent.id, page_size=1)}
         assert found["not"] == UserReceipt(user="not", delivered=False, seen=False, read=False)
         assert (found["got"].delivered, found["got"].seen, found["got"].read) == (True, True, True)
         assert found["got"].read_at is not None

@@ -61,10 +61,9 @@ if TYPE_CHECKING:
     from tidings._listen.delivery import Delivery
     from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
     from tidings._listen.live import InboxEvent, LiveInbox
-    from tidings._marking import MarkOptions
     from tidings._messages import Message
     from tidings._models import (
-        BatchSent,
+        BatchResult,
         Erased,
         Group,
         InboxItem,
@@ -76,11 +75,12 @@ if TYPE_CHECKING:
         Sent,
         SentNotification,
         UserReceipt,
-        UserToken,
     )
     from tidings._pages import AsyncPages, Pages
+    from tidings._progress import SendProgress
     from tidings._resources import Groups, Inbox, Tokens, Users
     from tidings._retries import RetryPolicy
+    from tidings._token import UserToken
     from tidings.protocol.errors import FieldError
     from tidings.protocol.frames import (
         CategoryCounts,
@@ -121,15 +121,16 @@ _HOMES = {
     "tidings._listen.delivery": "Delivery",
     "tidings._listen.events": "Changed Connected Disconnected InboxChange",
     "tidings._listen.live": "InboxEvent LiveInbox",
-    "tidings._marking": "MarkOptions",
     "tidings._messages": "Message",
     "tidings._models": (
-        "BatchSent Erased Group InboxItem InboxPage Member OpenConnection Page Presence Sent "
-        "SentNotification UserReceipt UserToken"
+        "BatchResult Erased Group InboxItem InboxPage Member OpenConnection Page Presence Sent "
+        "SentNotification UserReceipt"
     ),
     "tidings._pages": "AsyncPages Pages",
+    "tidings._progress": "SendProgress",
     "tidings._resources": "Groups Inbox Tokens Users",
     "tidings._retries": "RetryPolicy",
+    "tidings._token": "UserToken",
     "tidings.protocol.errors": "FieldError",
     "tidings.protocol.frames": (
         "CategoryCounts CaughtUp Counts ErrorFrame Expired Gap Joined Left Recalled Resume StateChange"
@@ -159,7 +160,7 @@ __all__ = [
     "AsyncUsers",
     "AuthenticationError",
     "BadRequestError",
-    "BatchSent",
+    "BatchResult",
     "BlockingDelivery",
     "BlockingEvent",
     "BlockingInbox",
@@ -204,7 +205,6 @@ __all__ = [
     "LiveInbox",
     "MalformedJSONError",
     "MalformedRequestError",
-    "MarkOptions",
     "Marked",
     "Member",
     "MembersChanged",
@@ -228,6 +228,7 @@ __all__ = [
     "RequestInfo",
     "Resume",
     "RetryPolicy",
+    "SendProgress",
     "Sent",
     "SentNotification",
     "SentTarget",

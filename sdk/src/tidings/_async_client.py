@@ -1,9 +1,10 @@
 """The async client. It differs from the blocking one in how it waits, and in that it can listen."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
@@ -11,20 +12,32 @@ from tidings import _options as options
 from tidings import _publish
 from tidings._async_resources import AsyncGroups, AsyncInbox, AsyncTokens, AsyncUsers
 from tidings._calls import sending
+from tidings._calls.batches import Batch, encoded
 from tidings._calls.call import Answer, Call
 from tidings._credentials import AsyncCredential, AsyncTokenSource
-from tidings._errors import APIError
 from tidings._exchange import Done, Exchange, Failure
-from tidings._listen.arguments import ListenOptions
+from tidings._keywords import explained
+from tidings._listen.arguments import BUFFER
+from tidings._listen.backoff import ReconnectPolicy
+from tidings._many import CONCURRENCY, check, key_of, send_many_async
 from tidings._messages import Message
-from tidings._models import BatchSent, Page, Sent, SentNotification, UserReceipt
-from tidings._pages import AsyncPages
+from tidings._models import BatchResult, Page, Sent, SentNotification, UserReceipt
+from tidings._pages import AsyncPages, Extent
+from tidings._progress import SendProgress
 from tidings._retries import Retries
+from tidings.protocol.frames import Resume
+from tidings.protocol.notifications import Action, Priority
 
 if TYPE_CHECKING:
     from tidings._listen.live import EventHook, LiveInbox
 
 T = TypeVar("T")
+AnyMessages = (
+    Iterable[Message]
+    | Iterable[Mapping[str, Any]]
+    | AsyncIterable[Message]
+    | AsyncIterable[Mapping[str, Any]]
+)
 
 
 class AsyncTidings:
@@ -89,29 +102,100 @@ class AsyncTidings:
         """Close the pooled connections; live inboxes are closed by their own contexts."""
         await self._http.aclose()
 
+    @explained
     async def send(
         self,
         *,
+        to_users: Iterable[str] | str = (),
+        to_groups: Iterable[str] | str = (),
+        to_all: bool = False,
+        exclude: Iterable[str] | str = (),
+        category: str | None = None,
+        title: str | None = None,
+        body: str | None = None,
+        data: Mapping[str, Any] | None = None,
+        link: str | None = None,
+        icon: str | None = None,
+        actions: Iterable[Action | Mapping[str, Any]] = (),
+        priority: Priority = "normal",
+        expires_in: int | timedelta | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
         retries: Retries | None = None,
-        **message: Unpack[Message],
     ) -> Sent:
-        """As `Tidings.send`."""
+        """Send one notification to users, groups or all.
+
+        `to_users`, `to_groups`, `to_all`: who gets it, one copy each: ids, a lone string is a list of one;
+        up to 1,000 users and 100 groups. `exclude`: ids of users who get none.
+        `title`, `body`: text; `data`: a JSON object for your own code; one of the three is needed.
+        `category`: what it is about, up to 128 characters; inboxes filter by it.
+        `link`, `icon`: http, https, mailto, or a path beginning with one slash.
+        `actions`: up to 10 buttons: `Action`, or dicts with `id`, `label` and perhaps `link`.
+        `priority`: low, normal, high or urgent.
+        `expires_in`: seconds, or a timedelta, until it is removed from inboxes; at most a year.
+        `idempotency_key`: within 24 hours the same key gives the first answer again; without one, each call
+        is a send of its own.
+
+        It is accepted when this returns, and in the inboxes milliseconds later. At most 32 KB as JSON.
+        """
+        message = Message(
+            to_users=to_users,
+            to_groups=to_groups,
+            to_all=to_all,
+            exclude=exclude,
+            category=category,
+            title=title,
+            body=body,
+            data=data,
+            link=link,
+            icon=icon,
+            actions=actions,
+            priority=priority,
+            expires_in=expires_in,
+        )
         return await self._run(sending.send(message, idempotency_key), timeout=timeout, retries=retries)
 
+    @explained
     async def send_batch(
         self,
-        messages: Iterable[Message],
+        messages: Iterable[Message] | Iterable[Mapping[str, Any]],
         *,
         idempotency_key: str | None = None,
         timeout: float | None = None,
         retries: Retries | None = None,
-    ) -> list[BatchSent | APIError]:
+    ) -> list[BatchResult]:
         """As `Tidings.send_batch`."""
-        return await self._run(
-            sending.send_batch(messages, idempotency_key), timeout=timeout, retries=retries
-        )
+        batch = Batch()
+        for message in messages:
+            batch.add(encoded(message))
+        batch.check()
+        return await self._deliver(batch, idempotency_key, timeout=timeout, retries=retries)
+
+    @explained
+    def send_many(
+        self,
+        messages: AnyMessages,
+        *,
+        concurrency: int = CONCURRENCY,
+        progress: bool | Callable[[SendProgress], object] | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+    ) -> AsyncIterator[BatchResult]:
+        """As `Tidings.send_many`, for `async for`; `messages` may be an async iterable too."""
+        check(concurrency, idempotency_key)
+
+        async def deliver(batch: Batch) -> list[BatchResult]:
+            key = key_of(batch, idempotency_key)
+            return await self._deliver(batch, key, timeout=timeout, retries=retries)
+
+        return send_many_async(messages, deliver, concurrency=concurrency, progress=progress)
+
+    async def _deliver(
+        self, batch: Batch, idempotency_key: str | None, *, timeout: float | None, retries: Retries | None
+    ) -> list[BatchResult]:
+        call = batch.call(idempotency_key)
+        return batch.refused() if call is None else await self._run(call, timeout=timeout, retries=retries)
 
     async def get(
         self, notification: str, *, timeout: float | None = None, retries: Retries | None = None
@@ -125,43 +209,73 @@ class AsyncTidings:
         """As `Tidings.recall`."""
         await self._run(sending.recall(notification), timeout=timeout, retries=retries)
 
+    @explained
     def sent(
         self,
         *,
         category: str | None = None,
         limit: int | None = None,
+        page_size: int | None = None,
         cursor: str | None = None,
         timeout: float | None = None,
         retries: Retries | None = None,
     ) -> AsyncPages[Page[SentNotification], SentNotification]:
         """As `Tidings.sent`, for `async for`."""
         return AsyncPages(
-            lambda at: self._run(sending.sent(category, limit, at), timeout=timeout, retries=retries), cursor
+            lambda size, at: self._run(sending.sent(category, size, at), timeout=timeout, retries=retries),
+            Extent(limit, page_size, cursor),
         )
 
+    @explained
     def receipts(
         self,
         notification: str,
         *,
         limit: int | None = None,
+        page_size: int | None = None,
         cursor: str | None = None,
         timeout: float | None = None,
         retries: Retries | None = None,
     ) -> AsyncPages[Page[UserReceipt], UserReceipt]:
         """As `Tidings.receipts`, for `async for`."""
         return AsyncPages(
-            lambda at: self._run(sending.receipts(notification, limit, at), timeout=timeout, retries=retries),
-            cursor,
+            lambda size, at: self._run(
+                sending.receipts(notification, size, at), timeout=timeout, retries=retries
+            ),
+            Extent(limit, page_size, cursor),
         )
 
     def inbox(self, user: str | None = None) -> AsyncInbox:
         """As `Tidings.inbox`; its lists are for `async for`."""
         return AsyncInbox(self._run, user)
 
-    def listen(self, *, on_event: "EventHook | None" = None, **options: Unpack[ListenOptions]) -> "LiveInbox":
-        """A live inbox, to be entered with `async with`; `ListenOptions` lists the keywords.
+    @explained
+    def listen(
+        self,
+        *,
+        user: str | None = None,
+        device: str | None = None,
+        resume: Resume | None = None,
+        rewind: int | None = None,
+        on_event: "EventHook | None" = None,
+        token: AsyncTokenSource | None = None,
+        realtime_url: str | None = None,
+        buffer: int = BUFFER,
+        reconnect: ReconnectPolicy | None = None,
+    ) -> "LiveInbox":
+        """A live inbox, to be entered with `async with`; iterate it for deliveries.
 
-        `on_event` is called in order with everything that is no delivery, and awaited where it is async.
+        Who listens: a client with a key names the `user`. A client with a user's own token names none and
+        gives `realtime_url`; `token` with `realtime_url` takes the place of the client's own, and may be a
+        callable.
+        Where it starts: now. A `device`, 1 to 64 characters as in ids, goes on where it last acknowledged,
+        also in another process; `resume` starts at given positions, as of `InboxPage.resume` or
+        `LiveInbox.resume_point`; `rewind` starts with the last N, at most 200.
+        `on_event` is called in order with everything that is no delivery, and
+        awaited where it is async.
+        `buffer`: so many events wait for the application before the socket is no longer read.
+        `reconnect`: how long it waits before it connects again.
+
         Raises ConfigurationError where the keywords do not say who listens, or where to.
         """
         from tidings._listen.opening import opener  # noqa: PLC0415 - websockets cost 70 ms
@@ -172,7 +286,16 @@ class AsyncTidings:
             on_event=on_event,
             timeout=self._timeout,
             first_tries=self._policy.tries,
-        )(**options)
+        )(
+            user=user,
+            device=device,
+            resume=resume,
+            rewind=rewind,
+            token=token,
+            realtime_url=realtime_url,
+            buffer=buffer,
+            reconnect=reconnect,
+        )
 
     async def _run(
         self, call: Call[T], /, *, timeout: float | None = None, retries: Retries | None = None

@@ -1,18 +1,20 @@
 """What an async client works on: groups, tokens, users and their inboxes."""
 
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeVar, Unpack
+from typing import Any, Literal, Protocol, TypeVar
 
 from tidings import _publish
 from tidings._calls import groups as group_calls
 from tidings._calls import inboxes
 from tidings._calls import users as user_calls
 from tidings._calls.call import Call
-from tidings._marking import Items, MarkOptions, Marks, compose_mark
-from tidings._models import Erased, Group, InboxItem, InboxPage, Member, Page, Presence, UserToken
-from tidings._pages import AsyncPages
+from tidings._keywords import explained
+from tidings._marking import Items, Marks, compose_mark
+from tidings._models import Erased, Group, InboxItem, InboxPage, Member, Page, Presence
+from tidings._pages import AsyncPages, Extent
 from tidings._retries import Retries
+from tidings._token import UserToken
 from tidings.protocol.frames import Counts, State
 from tidings.protocol.rest import Marked, MembersChanged
 
@@ -33,6 +35,7 @@ class AsyncGroups:
     def __init__(self, run: AsyncRun) -> None:
         self._run = run
 
+    @explained
     async def add(
         self,
         group: str,
@@ -44,6 +47,7 @@ class AsyncGroups:
         """As `Groups.add`."""
         return await self._run(group_calls.change_members(group, users, ()), timeout=timeout, retries=retries)
 
+    @explained
     async def remove(
         self,
         group: str,
@@ -55,57 +59,68 @@ class AsyncGroups:
         """As `Groups.remove`."""
         return await self._run(group_calls.change_members(group, (), users), timeout=timeout, retries=retries)
 
+    @explained
     async def get(self, group: str, *, timeout: float | None = None, retries: Retries | None = None) -> Group:
         """As `Groups.get`."""
         return await self._run(group_calls.get(group), timeout=timeout, retries=retries)
 
+    @explained
     async def delete(
         self, group: str, *, timeout: float | None = None, retries: Retries | None = None
     ) -> None:
         """As `Groups.delete`."""
         await self._run(group_calls.delete(group), timeout=timeout, retries=retries)
 
+    @explained
     def list(
         self,
         *,
         limit: int | None = None,
+        page_size: int | None = None,
         cursor: str | None = None,
         timeout: float | None = None,
         retries: Retries | None = None,
     ) -> AsyncPages[Page[Group], Group]:
         """As `Groups.list`, for `async for`."""
         return AsyncPages(
-            lambda at: self._run(group_calls.listed(limit, at), timeout=timeout, retries=retries), cursor
+            lambda size, at: self._run(group_calls.listed(size, at), timeout=timeout, retries=retries),
+            Extent(limit, page_size, cursor),
         )
 
+    @explained
     def members(
         self,
         group: str,
         *,
         limit: int | None = None,
+        page_size: int | None = None,
         cursor: str | None = None,
         timeout: float | None = None,
         retries: Retries | None = None,
     ) -> AsyncPages[Page[Member], Member]:
         """As `Groups.members`, for `async for`."""
         return AsyncPages(
-            lambda at: self._run(group_calls.members(group, limit, at), timeout=timeout, retries=retries),
-            cursor,
+            lambda size, at: self._run(
+                group_calls.members(group, size, at), timeout=timeout, retries=retries
+            ),
+            Extent(limit, page_size, cursor),
         )
 
+    @explained
     def of_user(
         self,
         user: str,
         *,
         limit: int | None = None,
+        page_size: int | None = None,
         cursor: str | None = None,
         timeout: float | None = None,
         retries: Retries | None = None,
     ) -> AsyncPages[Page[Group], Group]:
         """As `Groups.of_user`, for `async for`."""
         return AsyncPages(
-            lambda at: self._run(group_calls.of_user(user, limit, at), timeout=timeout, retries=retries),
-            cursor,
+            lambda size, at: self._run(group_calls.of_user(user, size, at), timeout=timeout, retries=retries),
+            Extent(limit, page_size, cursor),
         )
 
 
@@ -115,6 +130,7 @@ class AsyncTokens:
     def __init__(self, run: AsyncRun) -> None:
         self._run = run
 
+    @explained
     async def create(
         self,
         user: str,
@@ -133,12 +149,14 @@ class AsyncUsers:
     def __init__(self, run: AsyncRun) -> None:
         self._run = run
 
+    @explained
     async def presence(
         self, user: str, *, timeout: float | None = None, retries: Retries | None = None
     ) -> Presence:
         """As `Users.presence`."""
         return await self._run(user_calls.presence(user), timeout=timeout, retries=retries)
 
+    @explained
     async def disconnect(
         self,
         user: str | None = None,
@@ -150,6 +168,7 @@ class AsyncUsers:
         """As `Users.disconnect`."""
         await self._run(user_calls.disconnect(user, connection), timeout=timeout, retries=retries)
 
+    @explained
     async def erase(
         self, user: str, *, timeout: float | None = None, retries: Retries | None = None
     ) -> Erased:
@@ -164,6 +183,7 @@ class AsyncInbox(Marks[Coroutine[Any, Any, Marked]]):
         self._run = run
         self._user = user
 
+    @explained
     def list(
         self,
         *,
@@ -173,6 +193,7 @@ class AsyncInbox(Marks[Coroutine[Any, Any, Marked]]):
         after: datetime | None = None,
         before: datetime | None = None,
         limit: int | None = None,
+        page_size: int | None = None,
         cursor: str | None = None,
         counts: Literal["category"] | None = None,
         timeout: float | None = None,
@@ -183,13 +204,14 @@ class AsyncInbox(Marks[Coroutine[Any, Any, Marked]]):
             state=state, category=category, log=log, after=after, before=before, counts=counts
         )
 
-        async def fetch(at: str | None) -> InboxPage:
+        async def fetch(size: int | None, at: str | None) -> InboxPage:
             return await self._run(
-                inboxes.page(self._user, selection, limit=limit, cursor=at), timeout=timeout, retries=retries
+                inboxes.page(self._user, selection, limit=size, cursor=at), timeout=timeout, retries=retries
             )
 
-        return AsyncPages(fetch, cursor)
+        return AsyncPages(fetch, Extent(limit, page_size, cursor))
 
+    @explained
     async def counts(
         self, *, by_category: bool = False, timeout: float | None = None, retries: Retries | None = None
     ) -> Counts:
@@ -200,18 +222,23 @@ class AsyncInbox(Marks[Coroutine[Any, Any, Marked]]):
             )
         ).counts
 
+    @explained
     async def mark(
         self,
         state: State,
         ids: Items | None = None,
         *,
+        up_to: Mapping[str, int] | None = None,
+        all: bool = False,
+        category: str | None = None,
         timeout: float | None = None,
         retries: Retries | None = None,
-        **options: Unpack[MarkOptions],
     ) -> Marked:
         """As `Inbox.mark`."""
         return await self._run(
-            inboxes.mark(self._user, compose_mark(state, ids, options)), timeout=timeout, retries=retries
+            inboxes.mark(self._user, compose_mark(state, ids, up_to=up_to, all=all, category=category)),
+            timeout=timeout,
+            retries=retries,
         )
 
 

@@ -2,12 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Generic, Protocol, TypedDict, TypeVar, Unpack
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
-from tidings import _publish
 from tidings._errors import InvalidArgumentError
+from tidings._keywords import explained
 from tidings.protocol.frames import State
 from tidings.protocol.marks import faults
 from tidings.protocol.names import ID_RULE, is_id
@@ -28,29 +28,25 @@ Item = str | Notification | Shown
 Items = Item | Iterable[Item]
 
 
-class MarkOptions(TypedDict, total=False):
-    """What to mark where it is not some `ids`.
-
-    Everything `up_to` a position per log, such as the `positions` of a page; or `all`, which `category`
-    narrows: with a dot at its end, to all that begin so.
-    """
-
-    up_to: Mapping[str, int] | None
-    all: bool
-    category: str | None
-
-
-def compose_mark(state: State, ids: Items | None, options: MarkOptions) -> MarkInbox:
+def compose_mark(
+    state: State,
+    ids: Items | None,
+    *,
+    up_to: Mapping[str, int] | None = None,
+    all: bool = False,
+    category: str | None = None,
+) -> MarkInbox:
     """Check a mark and bring it into the wire's shape.
 
     Raises InvalidArgumentError: not exactly one of ids, `up_to` and `all`, more than 1,000 ids, a
     category without `all`, or what is no state, id, log or position.
     """
     wanted = {
-        **options,
         "state": state,
         "ids": None if ids is None else [_id(item) for item in _listed(ids)],
-        "all": options.get("all") or None,
+        "up_to": up_to,
+        "all": all or None,
+        "category": category,
     }
     try:
         mark = msgspec.convert(wanted, MarkInbox)
@@ -85,32 +81,88 @@ class Marks(ABC, Generic[R_co]):
     """An inbox that can be marked: the states by name."""
 
     @abstractmethod
-    def mark(self, state: State, ids: Items | None = None, **options: Unpack[MarkOptions]) -> R_co:
-        """Change the state of some `ids`, or of what `MarkOptions` say; exactly one way."""
+    def mark(
+        self,
+        state: State,
+        ids: Items | None = None,
+        *,
+        up_to: Mapping[str, int] | None = None,
+        all: bool = False,
+        category: str | None = None,
+    ) -> R_co:
+        """Change the state of some `ids`, of everything `up_to` a position per log, or of `all`."""
 
-    def mark_seen(self, ids: Items | None = None, **options: Unpack[MarkOptions]) -> R_co:
+    @explained
+    def mark_seen(
+        self,
+        ids: Items | None = None,
+        *,
+        up_to: Mapping[str, int] | None = None,
+        all: bool = False,
+        category: str | None = None,
+    ) -> R_co:
         """`mark("seen", …)`."""
-        return self.mark("seen", ids, **options)
+        return self.mark("seen", ids, up_to=up_to, all=all, category=category)
 
-    def mark_unseen(self, ids: Items | None = None, **options: Unpack[MarkOptions]) -> R_co:
+    @explained
+    def mark_unseen(
+        self,
+        ids: Items | None = None,
+        *,
+        up_to: Mapping[str, int] | None = None,
+        all: bool = False,
+        category: str | None = None,
+    ) -> R_co:
         """`mark("unseen", …)`: takes back seen and read."""
-        return self.mark("unseen", ids, **options)
+        return self.mark("unseen", ids, up_to=up_to, all=all, category=category)
 
-    def mark_read(self, ids: Items | None = None, **options: Unpack[MarkOptions]) -> R_co:
+    @explained
+    def mark_read(
+        self,
+        ids: Items | None = None,
+        *,
+        up_to: Mapping[str, int] | None = None,
+        all: bool = False,
+        category: str | None = None,
+    ) -> R_co:
         """`mark("read", …)`; read implies seen."""
-        return self.mark("read", ids, **options)
+        return self.mark("read", ids, up_to=up_to, all=all, category=category)
 
-    def mark_unread(self, ids: Items | None = None, **options: Unpack[MarkOptions]) -> R_co:
+    @explained
+    def mark_unread(
+        self,
+        ids: Items | None = None,
+        *,
+        up_to: Mapping[str, int] | None = None,
+        all: bool = False,
+        category: str | None = None,
+    ) -> R_co:
         """`mark("unread", …)`: takes back read only."""
-        return self.mark("unread", ids, **options)
+        return self.mark("unread", ids, up_to=up_to, all=all, category=category)
 
-    def archive(self, ids: Items | None = None, **options: Unpack[MarkOptions]) -> R_co:
+    @explained
+    def archive(
+        self,
+        ids: Items | None = None,
+        *,
+        up_to: Mapping[str, int] | None = None,
+        all: bool = False,
+        category: str | None = None,
+    ) -> R_co:
         """`mark("archived", …)`: out of the counts and of the default list."""
-        return self.mark("archived", ids, **options)
+        return self.mark("archived", ids, up_to=up_to, all=all, category=category)
 
-    def unarchive(self, ids: Items | None = None, **options: Unpack[MarkOptions]) -> R_co:
+    @explained
+    def unarchive(
+        self,
+        ids: Items | None = None,
+        *,
+        up_to: Mapping[str, int] | None = None,
+        all: bool = False,
+        category: str | None = None,
+    ) -> R_co:
         """`mark("unarchived", …)`: back to where it was."""
-        return self.mark("unarchived", ids, **options)
+        return self.mark("unarchived", ids, up_to=up_to, all=all, category=category)
 
 
 class MarksOne(ABC, Generic[R_co]):
@@ -145,6 +197,3 @@ class MarksOne(ABC, Generic[R_co]):
     def unarchive(self) -> R_co:
         """`mark("unarchived")`: back to where it was."""
         return self.mark("unarchived")
-
-
-_publish(globals())

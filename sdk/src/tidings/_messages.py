@@ -9,17 +9,31 @@ import msgspec
 
 from tidings import _publish
 from tidings._errors import InvalidArgumentError
+from tidings._keywords import unknown
 from tidings.protocol.names import ID_CURE, ID_RULE, LINK_PATTERN, is_id
 from tidings.protocol.notifications import Action, CreateNotification, Priority
 
 
 class Message(TypedDict, total=False):
-    """A notification to send: the keywords of `send`, and one element of `send_batch`.
+    """A notification to send: the keywords of `send`, and an element of `send_batch` and `send_many`.
 
-    At least one of `to_users`, `to_groups`, `to_all` and one of `title`, `body`, `data` are needed.
-    A user who is reached in several ways gets one copy; `exclude` gets none. A lone string is a
-    list of one. `link` and `icon` are http, https, mailto, or a path beginning with one slash.
-    `expires_in` is in seconds. Sizes and lengths are in `tidings.protocol.limits`.
+    At least one of `to_users`, `to_groups`, `to_all` and one of `title`, `body`, `data` are needed. A
+    dict with these keys does as well; this type lets a type checker look at each key.
+
+    to_users: ids of users, up to 1,000; a lone string is a list of one.
+    to_groups: ids of groups, up to 100.
+    to_all: true for every user of the tenant.
+    exclude: ids of users who get no copy, up to 1,000. A user reached in several ways gets one copy.
+    category: what it is about, up to 128 characters; inboxes filter by it.
+    title, body: text.
+    data: a JSON object for your own code.
+    link: where a click leads: http, https, mailto, or a path beginning with one slash.
+    icon: an image's URL, as `link`.
+    actions: up to 10 buttons: `Action`, or dicts with `id`, `label` and perhaps `link`.
+    priority: low, normal, high or urgent.
+    expires_in: seconds, or a timedelta, until it is removed from inboxes; at most a year.
+
+    All of it is at most 32 KB as JSON.
     """
 
     to_users: Iterable[str] | str
@@ -48,9 +62,13 @@ def compose(message: Mapping[str, Any]) -> CreateNotification:
     Raises InvalidArgumentError: an unknown keyword, no target, no content, a value over its limit,
     or data that JSON cannot say (NaN, infinity, lone surrogates, objects of no JSON type).
     """
-    unknown = message.keys() - _TARGETS.keys() - _CONTENT
-    if unknown:
-        raise InvalidArgumentError(f"A message has no field {', '.join(sorted(map(repr, unknown)))}")
+    if not isinstance(message, Mapping):
+        raise InvalidArgumentError(
+            "A message is a dict such as {'to_users': ['ana'], 'title': 'Hi'}, "
+            f"not of the type {type(message).__name__}"
+        )
+    if wrong := message.keys() - Message.__annotations__.keys():
+        raise unknown("A message has no field", wrong, Message.__annotations__)
     target = {
         _TARGETS[name]: value if name == "to_all" else _names(value)
         for name, value in message.items()

@@ -1,23 +1,29 @@
 """What the server answers, as the caller gets it: `tidings.protocol.rest` with times as datetimes.
 
 Times are aware, in UTC. Unknown fields are ignored everywhere, and words such as `status` are plain
-strings: a newer server may add to both.
+strings: a newer server may add to both. Each has `to_dict()`, the same in the shape of the API.
 """
 
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import field
 
 from tidings import _publish
+from tidings._errors import APIError, InvalidArgumentError
 from tidings.protocol.frames import Counts, Resume
 from tidings.protocol.notifications import Notification, Receipts, ReceivedAction
+from tidings.protocol.plain import Plain
 from tidings.protocol.rest import SentTarget
 
 T = TypeVar("T")
 
 
-class Sent(Struct, frozen=True, kw_only=True):
+def _null() -> None:
+    """The default of what the API gives as null, not as an absent field: msgspec omits plain defaults."""
+
+
+class Sent(Plain, frozen=True, kw_only=True, omit_defaults=True):
     """An accepted notification.
 
     `durability` is what held when it was accepted: `memory`, `everysec` or `always`. `replayed` is
@@ -31,14 +37,37 @@ class Sent(Struct, frozen=True, kw_only=True):
     replayed: bool = False
 
 
-class BatchSent(Struct, frozen=True, kw_only=True):
-    """One accepted notification of a batch."""
+class BatchResult(Plain, frozen=True, kw_only=True):
+    """What became of one message of a batch: its `id`, or the `error` that refused it.
 
-    id: str
+    `index` is the message's place among those that were given, from 0. `status` is the server's word,
+    `accepted`, or `refused`; then `error` says why: an `APIError` of the server, or an
+    `InvalidArgumentError` where the message was not worth sending.
+    """
+
+    index: int
     status: str
+    id: str | None = None
+    error: APIError | InvalidArgumentError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the message was accepted."""
+        return self.error is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """`index` with `id` and `status`, or with `error`: its `code`, `detail` and `errors`."""
+        if self.error is None:
+            return {"index": self.index, "id": self.id, "status": self.status}
+        error: dict[str, Any] = {"code": "invalid_argument", "detail": str(self.error)}
+        if isinstance(self.error, APIError):
+            error = {"code": self.error.code, "status": self.error.status, "detail": self.error.detail}
+            if self.error.errors:
+                error["errors"] = [{"pointer": e.pointer, "detail": e.detail} for e in self.error.errors]
+        return {"index": self.index, "error": error}
 
 
-class SentNotification(Struct, frozen=True, kw_only=True):
+class SentNotification(Plain, frozen=True, kw_only=True, omit_defaults=True):
     """A notification as its sender sees it: content, `status` and receipts.
 
     `status` is `accepted`, `stored` (for every recipient), `cancelled` or `recalled`.
@@ -48,7 +77,7 @@ class SentNotification(Struct, frozen=True, kw_only=True):
     status: str
     to: SentTarget
     accepted_at: datetime
-    stored_at: datetime | None = None
+    stored_at: datetime | None = field(default_factory=_null)
     receipts: Receipts | None = None
     category: str | None = None
     title: str | None = None
@@ -57,12 +86,12 @@ class SentNotification(Struct, frozen=True, kw_only=True):
     link: str | None = None
     icon: str | None = None
     actions: tuple[ReceivedAction, ...] = ()
-    priority: str = "normal"
+    priority: str = field(default_factory=lambda: "normal")
     created_at: datetime | None = None
     expires_at: datetime | None = None
 
 
-class Group(Struct, frozen=True):
+class Group(Plain, frozen=True):
     """A group with the number of its members."""
 
     id: str
@@ -70,14 +99,14 @@ class Group(Struct, frozen=True):
     created_at: datetime
 
 
-class Member(Struct, frozen=True):
+class Member(Plain, frozen=True):
     """A member of a group."""
 
     user: str
     joined_at: datetime
 
 
-class UserReceipt(Struct, frozen=True, kw_only=True):
+class UserReceipt(Plain, frozen=True, kw_only=True):
     """How far a notification came with one user.
 
     What came about stays true when the user takes a mark back; the times are those of the inbox now.
@@ -91,7 +120,7 @@ class UserReceipt(Struct, frozen=True, kw_only=True):
     read_at: datetime | None = None
 
 
-class OpenConnection(Struct, frozen=True):
+class OpenConnection(Plain, frozen=True):
     """One connection that is open now; `device` is None where it named none."""
 
     connection: str
@@ -99,7 +128,7 @@ class OpenConnection(Struct, frozen=True):
     connected_at: datetime
 
 
-class Presence(Struct, frozen=True):
+class Presence(Plain, frozen=True):
     """Whether a user is online, and since when on which devices.
 
     `last_seen_at` is now while online, else when the last connection ended; None for who never came.
@@ -110,7 +139,7 @@ class Presence(Struct, frozen=True):
     last_seen_at: datetime | None
 
 
-class Erased(Struct, frozen=True):
+class Erased(Plain, frozen=True):
     """What was erased of a user: how many of each."""
 
     user: str
@@ -122,15 +151,7 @@ class Erased(Struct, frozen=True):
     erased_at: datetime
 
 
-class UserToken(Struct, frozen=True):
-    """A token for one user's own inbox, and where to connect with it."""
-
-    token: str
-    expires_at: datetime
-    realtime_url: str
-
-
-class InboxItem(Struct, frozen=True, kw_only=True):
+class InboxItem(Plain, frozen=True, kw_only=True):
     """A notification in a user's inbox. `state` is `unseen`, `seen`, `read` or `archived`."""
 
     log: str
@@ -142,7 +163,7 @@ class InboxItem(Struct, frozen=True, kw_only=True):
     notification: Notification
 
 
-class Page(Struct, Generic[T], frozen=True, kw_only=True):
+class Page(Plain, Generic[T], frozen=True, kw_only=True):
     """One page of a list. `next` and `previous` are cursors, None at the ends."""
 
     items: tuple[T, ...]
@@ -150,12 +171,12 @@ class Page(Struct, Generic[T], frozen=True, kw_only=True):
     previous: str | None = None
 
 
-class InboxPage(Struct, frozen=True, kw_only=True):
+class InboxPage(Plain, frozen=True, kw_only=True, omit_defaults=True):
     """One page of an inbox, newest first, with the counts of the whole inbox."""
 
     items: tuple[InboxItem, ...]
-    next: str | None = None
-    previous: str | None = None
+    next: str | None = field(default_factory=_null)
+    previous: str | None = field(default_factory=_null)
     counts: Counts
     epoch: str
     positions: dict[str, int]

@@ -3,7 +3,11 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
+import msgspec
+
 from tidings import _publish
+from tidings._errors import InvalidArgumentError
+from tidings.protocol import limits
 
 
 class _Paged(Protocol):
@@ -17,28 +21,57 @@ P = TypeVar("P", bound=_Paged)
 T = TypeVar("T")
 
 
-class Pages(Generic[P, T]):
-    """A list of the API. Iterating gives the items of all pages; nothing is fetched before.
+class Extent(msgspec.Struct, frozen=True):
+    """How far a list is read: at most `limit` items in all, `page_size` of them with one request."""
 
-    Each iteration starts again at the cursor it was made with. What is added or taken away meanwhile
-    may or may not appear; nothing else is left out or given twice.
+    limit: int | None
+    page_size: int | None
+    cursor: str | None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise InvalidArgumentError(f"limit is the most items to give, 1 or more: {self.limit}")
+        if self.page_size is not None and not 1 <= self.page_size <= limits.PAGE_MAXIMUM:
+            raise InvalidArgumentError(
+                f"page_size is what one request asks for, 1 to {limits.PAGE_MAXIMUM}: {self.page_size}"
+            )
+
+    def size(self, taken: int = 0) -> int | None:
+        """How many the next request asks for, after `taken` items; None for as many as the API thinks."""
+        if self.limit is None:
+            return self.page_size
+        return min(self.limit - taken, self.page_size or limits.PAGE_MAXIMUM)
+
+    def ends(self, taken: int, cursor: str | None) -> bool:
+        """Whether no request follows."""
+        return cursor is None or (self.limit is not None and taken >= self.limit)
+
+
+class Pages(Generic[P, T]):
+    """A list of the API. Iterating gives its items, page after page; nothing is fetched before.
+
+    Each iteration starts again at the cursor it was made with, and ends after `limit` items where a limit
+    was given. What is added or removed during an iteration may or may not appear; nothing else is left out
+    or given twice.
     """
 
-    def __init__(self, fetch: Callable[[str | None], P], cursor: str | None) -> None:
+    def __init__(self, fetch: Callable[[int | None, str | None], P], extent: Extent) -> None:
         self._fetch = fetch
-        self._cursor = cursor
+        self._extent = extent
 
     def page(self) -> P:
         """The first page alone, with the cursors of its neighbours."""
-        return self._fetch(self._cursor)
+        return self._fetch(self._extent.size(), self._extent.cursor)
 
     def pages(self) -> Iterator[P]:
-        """Page after page, to the end of the list."""
-        page = self.page()
-        yield page
-        while page.next is not None:
-            page = self._fetch(page.next)
+        """Page after page, to the end of the list or the limit."""
+        taken, cursor = 0, self._extent.cursor
+        while True:
+            page = self._fetch(self._extent.size(taken), cursor)
             yield page
+            taken, cursor = taken + len(page.items), page.next
+            if self._extent.ends(taken, cursor):
+                return
 
     def __iter__(self) -> Iterator[T]:
         for page in self.pages():
@@ -48,21 +81,23 @@ class Pages(Generic[P, T]):
 class AsyncPages(Generic[P, T]):
     """As `Pages`, for `async for`."""
 
-    def __init__(self, fetch: Callable[[str | None], Awaitable[P]], cursor: str | None) -> None:
+    def __init__(self, fetch: Callable[[int | None, str | None], Awaitable[P]], extent: Extent) -> None:
         self._fetch = fetch
-        self._cursor = cursor
+        self._extent = extent
 
     async def page(self) -> P:
         """The first page alone, with the cursors of its neighbours."""
-        return await self._fetch(self._cursor)
+        return await self._fetch(self._extent.size(), self._extent.cursor)
 
     async def pages(self) -> AsyncIterator[P]:
-        """Page after page, to the end of the list."""
-        page = await self.page()
-        yield page
-        while page.next is not None:
-            page = await self._fetch(page.next)
+        """Page after page, to the end of the list or the limit."""
+        taken, cursor = 0, self._extent.cursor
+        while True:
+            page = await self._fetch(self._extent.size(taken), cursor)
             yield page
+            taken, cursor = taken + len(page.items), page.next
+            if self._extent.ends(taken, cursor):
+                return
 
     async def __aiter__(self) -> AsyncIterator[T]:
         async for page in self.pages():

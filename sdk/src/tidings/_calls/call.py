@@ -1,5 +1,6 @@
 """What a request is, and the parts that many of them have."""
 
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -8,6 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from tidings._errors import InvalidArgumentError
+from tidings.protocol import limits
 from tidings.protocol.names import ID_CURE, ID_RULE, is_id
 
 T = TypeVar("T")
@@ -54,3 +56,14 @@ def segment(kind: str, value: object) -> str:
 def query(**parts: str | int | None) -> dict[str, str]:
     """The parts that are given."""
     return {name: str(value) for name, value in parts.items() if value is not None}
+
+
+def idempotency(key: str | None) -> str:
+    """A checked idempotency key, or a new one. Raises InvalidArgumentError."""
+    if key is None:
+        return str(uuid.uuid4())
+    if not (key.isascii() and key.isprintable() and 1 <= len(key) <= limits.IDEMPOTENCY_KEY_LENGTH):
+        raise InvalidArgumentError(
+            f"An idempotency key is 1 to {limits.IDEMPOTENCY_KEY_LENGTH} printable ASCII characters"
+        )
+    return key

@@ -1,21 +1,15 @@
 """Sending, and what became of what was sent."""
 
-import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
-from tidings._calls.call import Answer, Call, decoded, nothing, query, segment
-from tidings._errors import APIError, InvalidArgumentError
+from tidings._calls.call import Answer, Call, decoded, idempotency, nothing, query, segment
 from tidings._messages import compose
-from tidings._models import BatchSent, Page, Sent, SentNotification, UserReceipt
-from tidings._problems import error_of
-from tidings.protocol import limits
-from tidings.protocol.rest import BatchAnswer
+from tidings._models import Page, Sent, SentNotification, UserReceipt
 
 _read_sent: Final = decoded(Sent)
-_read_batch: Final = decoded(BatchAnswer)
 _read_record: Final = decoded(SentNotification)
 _read_records: Final = decoded(Page[SentNotification])
 _read_receipts: Final = decoded(Page[UserReceipt])
@@ -28,28 +22,8 @@ def send(message: Mapping[str, Any], idempotency_key: str | None) -> Call[Sent]:
         path="/v1/notifications",
         scope="send",
         body=msgspec.json.encode(compose(message)),
-        idempotency_key=_key(idempotency_key),
+        idempotency_key=idempotency(idempotency_key),
         read=_sent,
-    )
-
-
-def send_batch(
-    messages: Iterable[Mapping[str, Any]], idempotency_key: str | None
-) -> Call[list[BatchSent | APIError]]:
-    """`POST /v1/notifications/batch`; one key covers the whole batch."""
-    composed = []
-    for index, message in enumerate(messages):
-        try:
-            composed.append(compose(message))
-        except InvalidArgumentError as error:
-            raise InvalidArgumentError(f"Message {index}: {error}") from None
-    return Call(
-        method="POST",
-        path="/v1/notifications/batch",
-        scope="send",
-        body=msgspec.json.encode({"notifications": composed}),
-        idempotency_key=_key(idempotency_key),
-        read=_batch,
     )
 
 
@@ -80,29 +54,8 @@ def _path(notification: str) -> str:
     return f"/v1/notifications/{segment('notification', notification)}"
 
 
-def _key(value: str | None) -> str:
-    if value is None:
-        return str(uuid.uuid4())
-    if not (value.isascii() and value.isprintable() and 1 <= len(value) <= limits.IDEMPOTENCY_KEY_LENGTH):
-        raise InvalidArgumentError(
-            f"An idempotency key is 1 to {limits.IDEMPOTENCY_KEY_LENGTH} printable ASCII characters"
-        )
-    return value
-
-
 def _sent(answer: Answer) -> Sent:
     found = _read_sent(answer)
     if answer.headers.get("idempotency-replayed") == "true":
         return msgspec.structs.replace(found, replayed=True)
     return found
-
-
-def _batch(answer: Answer) -> list[BatchSent | APIError]:
-    request_id = answer.headers.get("x-request-id")
-    results: list[BatchSent | APIError] = []
-    for result in _read_batch(answer).results:
-        if result.error is not None:
-            results.append(error_of(result.error, result.error.status, request_id=request_id))
-        else:
-            results.append(BatchSent(id=result.id or "", status=result.status or ""))
-    return results

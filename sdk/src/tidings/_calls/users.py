@@ -4,12 +4,14 @@ from typing import Final
 
 import msgspec
 
-from tidings._calls.call import Call, decoded, nothing, segment
+from tidings._calls.call import Answer, Call, decoded, nothing, segment
 from tidings._errors import InvalidArgumentError
-from tidings._models import Erased, Presence, UserToken
+from tidings._models import Erased, Presence
+from tidings._token import UserToken
 from tidings.protocol.rest import CreateToken
+from tidings.protocol.rest import UserToken as TokenAnswer
 
-_read_token: Final = decoded(UserToken)
+_read_token: Final = decoded(TokenAnswer)
 _read_presence: Final = decoded(Presence)
 _read_erased: Final = decoded(Erased)
 
@@ -18,7 +20,7 @@ def create_token(user: str, expires_in: int) -> Call[UserToken]:
     """`POST /v1/tokens`."""
     segment("user", user)
     body = msgspec.json.encode(CreateToken(user, expires_in))
-    return Call(method="POST", path="/v1/tokens", scope="tokens", body=body, read=_read_token)
+    return Call(method="POST", path="/v1/tokens", scope="tokens", body=body, read=_token)
 
 
 def presence(user: str) -> Call[Presence]:
@@ -41,6 +43,11 @@ def disconnect(user: str | None, connection: str | None) -> Call[None]:
 def erase(user: str) -> Call[Erased]:
     """`DELETE /v1/users/{u}`."""
     return Call(method="DELETE", path=_path(user), scope="users", read=_read_erased)
+
+
+def _token(answer: Answer) -> UserToken:
+    found = _read_token(answer)
+    return UserToken(token=found.token, expires_at=found.expires_at, realtime_url=found.realtime_url)
 
 
 def _path(user: str) -> str:

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import msgspec
 
 from tidings._credentials import RENEW_BEFORE_SECONDS, AsyncCredential
-from tidings._models import UserToken
+from tidings._token import UserToken
 
 
 class Access(msgspec.Struct, frozen=True):

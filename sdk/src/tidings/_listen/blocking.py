@@ -1,19 +1,20 @@
 """A live inbox for blocking code: `LiveInbox` on an event loop in a thread of its own."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar, Unpack
+from typing import Any, Protocol, Self, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 
 from tidings import _publish
 from tidings._errors import ListenError
+from tidings._keywords import explained
 from tidings._listen.changes import Changes
 from tidings._listen.delivery import Delivery
 from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
 from tidings._listen.live import LiveInbox, warn_of_loss
-from tidings._marking import Items, MarkOptions, Marks, MarksOne
+from tidings._marking import Items, Marks, MarksOne
 from tidings.protocol.frames import Counts, Delivered, ErrorFrame, Resume, State
 from tidings.protocol.notifications import Notification
 
@@ -79,9 +80,18 @@ class BlockingInbox(Marks[Changed]):
 
         return self._each(self._wait(opened).__anext__)
 
-    def mark(self, state: State, ids: Items | None = None, **options: Unpack[MarkOptions]) -> Changed:
+    @explained
+    def mark(
+        self,
+        state: State,
+        ids: Items | None = None,
+        *,
+        up_to: Mapping[str, int] | None = None,
+        all: bool = False,
+        category: str | None = None,
+    ) -> Changed:
         """As `LiveInbox.mark`."""
-        return self._wait(lambda: self._live.mark(state, ids, **options))
+        return self._wait(lambda: self._live.mark(state, ids, up_to=up_to, all=all, category=category))
 
     def resume_point(self) -> Resume | None:
         """As `LiveInbox.resume_point`."""

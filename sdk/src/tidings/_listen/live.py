@@ -3,13 +3,14 @@
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Self, Unpack
+from typing import Any, Final, Self
 
 from tidings import _publish
 from tidings._errors import ListenError
+from tidings._keywords import explained
 from tidings._listen.access import AccessSource
 from tidings._listen.backoff import ReconnectPolicy
 from tidings._listen.buffer import Buffer
@@ -20,7 +21,7 @@ from tidings._listen.delivery import Delivery
 from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
 from tidings._listen.marker import Marker
 from tidings._listen.session import Answered, Output, RefreshWanted, Session
-from tidings._marking import Items, MarkOptions, Marks, compose_mark
+from tidings._marking import Items, Marks, compose_mark
 from tidings.protocol.frames import (
     Counts,
     Delivered,
@@ -36,6 +37,7 @@ EventHook = Callable[[InboxEvent], Awaitable[None] | None]
 
 CHANGES: Final = 256
 _NOT_OPEN: Final = "The inbox is not open. Enter it with `async with`"
+_CLOSED: Final = "The inbox is closed. Call listen() again and enter what it gives with `async with`"
 
 _logger = logging.getLogger("tidings")
 
@@ -77,6 +79,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         self._readers = Readers(CHANGES)
         self._decided = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
+        self._closed = False
         self._connections = Connections(
             access,
             session,
@@ -110,6 +113,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
 
     async def aclose(self) -> None:
         """Acknowledge what was handled and leave; the iteration ends. Takes a few seconds at the longest."""
+        self._closed = True
         self._end(None)
         # Read on, or the close frame would wait behind what nobody takes any more.
         self._buffer.override(+1)
@@ -124,6 +128,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
             await asyncio.wait((self._runner,))
 
     def __aiter__(self) -> AsyncIterator[Delivery]:
+        self._check_open()
         return self
 
     async def __anext__(self) -> Delivery:
@@ -138,7 +143,12 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
 
     def events(self) -> AsyncIterator[InboxEvent]:
         """Deliveries and everything else that happens, in order. The `on_event` hook is not called."""
+        self._check_open()
         return _Events(self._next)
+
+    def _check_open(self) -> None:
+        if self._closed or self._runner is None:
+            raise ListenError(_CLOSED if self._closed else _NOT_OPEN)
 
     async def _next(self) -> InboxEvent:
         if self._taken is not None:
@@ -178,20 +188,30 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         Each `InboxChange` is given as it arrives, before deliveries that still wait. Somebody has to
         iterate the inbox as well: while its buffer is full, nothing is read, changes neither.
         """
-        if self._runner is None:
-            raise ListenError(_NOT_OPEN)
+        self._check_open()
         return self._readers.add()
 
-    async def mark(self, state: State, ids: Items | None = None, **options: Unpack[MarkOptions]) -> Changed:
-        """Change the state of some `ids`, or of what `MarkOptions` say; exactly one way.
+    @explained
+    async def mark(
+        self,
+        state: State,
+        ids: Items | None = None,
+        *,
+        up_to: Mapping[str, int] | None = None,
+        all: bool = False,
+        category: str | None = None,
+    ) -> Changed:
+        """Change the state of some `ids`, of everything `up_to` a position per log, or of `all`.
 
+        Exactly one of the three; `category` narrows `all`: with a dot at its end, to all that begin so.
         `state` is seen, unseen, read, unread, archived or unarchived; `ids` are one or up to 1,000 ids,
         notifications, deliveries or items of a list. It is done when this returns, with the counts after
         it; sent again where the connection broke meanwhile or the server had no time, and safe to repeat.
         Raises FrameRefusedError where the server refuses, UnansweredError where no answer comes within the
         client's timeout.
         """
-        mark = compose_mark(state, ids, options)
+        mark = compose_mark(state, ids, up_to=up_to, all=all, category=category)
+        self._check_open()
         if self._runner is None or self._runner.done():
             raise ListenError(_NOT_OPEN)
         # The answer has to be read, though it comes behind a full buffer.

@@ -1,18 +1,16 @@
 """From the arguments of `listen` to a live inbox, for both clients."""
 
 from collections.abc import Callable
-from typing import Final
 
 from tidings import _options as options
 from tidings._credentials import AsyncCredential, AsyncTokenSource
 from tidings._errors import ConfigurationError
 from tidings._listen.access import AccessSource, CreateToken, GivenAccess, UserAccess
+from tidings._listen.arguments import BUFFER
 from tidings._listen.backoff import ReconnectPolicy
 from tidings._listen.live import EventHook, LiveInbox
 from tidings._listen.session import Session
 from tidings.protocol.frames import Resume
-
-BUFFER: Final = 256
 
 
 def opener(

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from tidings.protocol import limits
 from tidings.protocol.names import Device, Position
 from tidings.protocol.notifications import Category, Notification
+from tidings.protocol.plain import Plain
 
 SUBPROTOCOL: Final = "tidings.v1"
 
@@ -22,14 +23,14 @@ State = Literal["seen", "unseen", "read", "unread", "archived", "unarchived"]
 Ref = Annotated[str, Meta(max_length=128)] | int
 
 
-class Resume(Struct, frozen=True, omit_defaults=True):
+class Resume(Plain, frozen=True, omit_defaults=True):
     """Where a client stands: everything up to these positions arrived, in this epoch.
 
     With `state_version`, the last one it was told, it is also told what was marked since.
     """
 
     epoch: str
-    positions: Positions = {}
+    positions: Positions = msgspec.field(default_factory=dict)
     state_version: Position | None = None
 
 
@@ -79,14 +80,14 @@ ClientFrame = Connect | Ack | Mark | Refresh | Ping
 CLIENT_FRAMES: Final = (Connect, Ack, Mark, Refresh, Ping)
 
 
-class CategoryCounts(Struct, frozen=True):
+class CategoryCounts(Plain, frozen=True):
     """The part of an inbox's counts that one category has."""
 
     unseen: int
     unread: int
 
 
-class Counts(Struct, frozen=True, omit_defaults=True):
+class Counts(Plain, frozen=True, omit_defaults=True):
     """Absolute counts of an inbox, the archived not counted. A higher `version` is newer.
 
     `categories`, where it was asked for: those that have something unseen or unread; what has no
@@ -116,7 +117,7 @@ class Welcome(Struct, frozen=True, tag="welcome", tag_field="type"):
     state_version: int = 0
 
 
-class Delivered(Struct, frozen=True, tag="notification", tag_field="type", omit_defaults=True):
+class Delivered(Plain, frozen=True, tag="notification", tag_field="type", omit_defaults=True):
     """One notification of one log. `replayed` while catching up."""
 
     log: str
@@ -125,7 +126,7 @@ class Delivered(Struct, frozen=True, tag="notification", tag_field="type", omit_
     replayed: bool = False
 
 
-class Expired(Struct, frozen=True):
+class Expired(Plain, frozen=True):
     """What ended by its own expiry while this client was away."""
 
     count: int
@@ -134,14 +135,14 @@ class Expired(Struct, frozen=True):
     newest: datetime
 
 
-class CaughtUp(Struct, frozen=True, tag="caught_up", tag_field="type", omit_defaults=True):
+class CaughtUp(Plain, frozen=True, tag="caught_up", tag_field="type", omit_defaults=True):
     """The replay ended here; what follows is new."""
 
     positions: Positions
     expired: Expired | None = None
 
 
-class Gap(Struct, frozen=True, tag="gap", tag_field="type"):
+class Gap(Plain, frozen=True, tag="gap", tag_field="type"):
     """Positions `from_` to `to` of a log cannot be had; `missed` of them were notifications."""
 
     log: str
@@ -151,21 +152,21 @@ class Gap(Struct, frozen=True, tag="gap", tag_field="type"):
     reason: Literal["expired", "trimmed", "epoch"]
 
 
-class Joined(Struct, frozen=True, tag="joined", tag_field="type"):
+class Joined(Plain, frozen=True, tag="joined", tag_field="type"):
     """The user became a member; the log starts for this user after `position`."""
 
     log: str
     position: int
 
 
-class Left(Struct, frozen=True, tag="left", tag_field="type"):
+class Left(Plain, frozen=True, tag="left", tag_field="type"):
     """The user is no longer a member; nothing after `position` comes."""
 
     log: str
     position: int
 
 
-class StateChange(Struct, frozen=True):
+class StateChange(Plain, frozen=True):
     """One notification's new state."""
 
     id: str
@@ -173,7 +174,7 @@ class StateChange(Struct, frozen=True):
     at: datetime
 
 
-class Stated(Struct, frozen=True, tag="state", tag_field="type", omit_defaults=True, kw_only=True):
+class Stated(Plain, frozen=True, tag="state", tag_field="type", omit_defaults=True, kw_only=True):
     """What this or another device marked, and the counts after it.
 
     `changes` names single notifications; empty when nothing but the counts changed (something expired)
@@ -197,7 +198,7 @@ class Stated(Struct, frozen=True, tag="state", tag_field="type", omit_defaults=T
     ref: Ref | None = None
 
 
-class Recalled(Struct, frozen=True, tag="recalled", tag_field="type"):
+class Recalled(Plain, frozen=True, tag="recalled", tag_field="type"):
     """The sender took a notification back."""
 
     id: str
@@ -218,7 +219,7 @@ class Refreshed(Struct, frozen=True, tag="refreshed", tag_field="type"):
     expires_at: datetime
 
 
-class ErrorFrame(Struct, frozen=True, tag="error", tag_field="type", omit_defaults=True):
+class ErrorFrame(Plain, frozen=True, tag="error", tag_field="type", omit_defaults=True):
     """Something was wrong with a frame; the connection stays."""
 
     code: str

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from tidings.protocol import limits
 from tidings.protocol.names import GroupId, Link, Timestamp, UserId
+from tidings.protocol.plain import Plain
 
 Priority = Literal["low", "normal", "high", "urgent"]
 Status = Literal["accepted", "stored", "cancelled", "recalled"]
@@ -50,7 +51,7 @@ class CreateNotification(Struct, frozen=True, omit_defaults=True, forbid_unknown
     expires_in: Annotated[int, Meta(ge=1, le=limits.EXPIRES_IN_SECONDS)] | None = None
 
 
-class ReceivedAction(Struct, frozen=True, omit_defaults=True):
+class ReceivedAction(Plain, frozen=True, omit_defaults=True):
     """An action as a receiver sees it."""
 
     id: str
@@ -58,7 +59,7 @@ class ReceivedAction(Struct, frozen=True, omit_defaults=True):
     link: str | None = None
 
 
-class Notification(Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Notification(Plain, frozen=True, omit_defaults=True, kw_only=True):
     """A notification as its receivers see it. Fields that the sender left out are absent.
 
     `id` is a UUIDv7; `created_at` is when the server accepted it; it is gone after `expires_at`.
@@ -77,7 +78,7 @@ class Notification(Struct, frozen=True, omit_defaults=True, kw_only=True):
     expires_at: datetime | None = None
 
 
-class Receipts(Struct, frozen=True):
+class Receipts(Plain, frozen=True):
     """How far a notification came, counted in users, not devices.
 
     `recipients` is null for a target of all, where it is not known. `delivered` counts users of

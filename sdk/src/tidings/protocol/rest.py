@@ -13,6 +13,7 @@ from tidings.protocol.errors import Problem
 from tidings.protocol.frames import Counts, Positions, State
 from tidings.protocol.names import GroupId, Timestamp, UserId
 from tidings.protocol.notifications import Category, Receipts, ReceivedAction
+from tidings.protocol.plain import Plain
 
 InboxState = Literal["unseen", "seen", "read", "archived"]
 StateFilter = Literal["unseen", "seen", "unread", "read", "archived"]
@@ -43,7 +44,7 @@ class BatchAnswer(Struct, frozen=True):
     results: list[BatchResult]
 
 
-class SentTarget(Struct, frozen=True, omit_defaults=True):
+class SentTarget(Plain, frozen=True, omit_defaults=True):
     """Who a notification was sent to."""
 
     users: tuple[str, ...] = ()
@@ -83,7 +84,7 @@ class ChangeMembers(Struct, frozen=True, forbid_unknown_fields=True):
     remove: _Changes = ()
 
 
-class MembersChanged(Struct, frozen=True):
+class MembersChanged(Plain, frozen=True):
     """How many users were really added and removed."""
 
     added: int
@@ -167,7 +168,7 @@ class MarkInbox(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
     category: Category | None = None
 
 
-class Marked(Struct, frozen=True, omit_defaults=True):
+class Marked(Plain, frozen=True, omit_defaults=True):
     """How many notifications changed their state, and the counts now.
 
     `unknown`: ids and logs that are not of this inbox, or no longer.
