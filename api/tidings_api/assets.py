@@ -28,6 +28,8 @@ WIDGET: Final = "widget.js"
 _VERSION_LENGTH: Final = 12
 # Any weight but zero, of three decimals at most.
 _GZIP: Final = re.compile(rb"gzip(;q=(?!0(\.0*)?$)[01](\.\d{0,3})?)?")
+# No client has more to say than that.
+_OFFERS_BYTES: Final = 1024
 _KINDS: Final = {
     ".css": "text/css",
     ".html": "text/html",
@@ -89,5 +91,8 @@ def asset(name: str, package: str = "tidings_api.static") -> Asset:
 
 def _takes_gzip(headers: RawHeaders) -> bool:
     """Whether the client lists gzip and does not refuse it (RFC 9110, section 12.5.3)."""
-    offers = b",".join(header(headers, b"accept-encoding")).lower().replace(b" ", b"").split(b",")
+    offered = b",".join(header(headers, b"accept-encoding"))
+    if len(offered) > _OFFERS_BYTES:
+        return False
+    offers = offered.lower().replace(b" ", b"").split(b",")
     return any(_GZIP.fullmatch(offer) for offer in offers)

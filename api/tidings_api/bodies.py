@@ -7,15 +7,15 @@ Everything that can be wrong with a body ends as a ProblemError: a type of conte
 import asyncio
 import re
 from collections.abc import Iterable
-from itertools import accumulate
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 from litestar.types import Receive
 
 from tidings.protocol import limits
-from tidings.protocol.pointers import field_error
+from tidings_api.faults import faults_of, reason
 from tidings_api.problems import ProblemError
+from tidings_workers import json_text
 
 T = TypeVar("T")
 RawHeaders = Iterable[tuple[bytes, bytes]]
@@ -25,10 +25,8 @@ RawHeaders = Iterable[tuple[bytes, bytes]]
 DISCARD_BYTES: Final = 16 * 1024 * 1024
 DISCARD_SECONDS: Final = 2.0
 
-_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_BRACKET: Final = re.compile(rb"[\[\]{}]")
 _JSON: Final = re.compile(rb'application/json *(?:; *charset *= *"?utf-8"? *)?', re.IGNORECASE).fullmatch
-_anything: Final = msgspec.json.Decoder()
+INVALID: Final = "The body is not valid: see errors."
 
 
 def header(headers: RawHeaders, name: bytes) -> list[bytes]:
@@ -67,7 +65,7 @@ async def read_body(receive: Receive, headers: RawHeaders, limit: int) -> bytes:
 
 
 async def _read(receive: Receive, announced: int | None, limit: int) -> bytes:
-    body = b""
+    body = bytearray()
     more = True
     # With its length announced the body is whole as soon as that much is there: one call less.
     while more and (announced is None or len(body) < announced):
@@ -81,7 +79,7 @@ async def _read(receive: Receive, announced: int | None, limit: int) -> bytes:
         if len(body) > limit:
             await _discard(receive)
             raise _too_large(limit)
-    return body
+    return bytes(body)
 
 
 async def _discard(receive: Receive) -> None:
@@ -111,12 +109,13 @@ def _too_large(limit: int) -> ProblemError:
 class BodyDecoder(Generic[T]):
     """Decodes one type of body. Types are strict: no number in a string is taken for a number.
 
-    With `undecoded_parts` the nesting is not judged here but where the parts are decoded.
+    With `undecoded_parts` nesting and UTF-8 are not judged here but where the parts are decoded.
     """
 
     def __init__(self, type_: type[T], *, undecoded_parts: bool = False) -> None:
+        self._type = type_
         self._decode = msgspec.json.Decoder(type_).decode
-        self._judge_depth = not undecoded_parts
+        self._judges = not undecoded_parts
 
     def decode(self, body: bytes | msgspec.Raw, base: str = "#") -> T:
         """The value, or ProblemError; `base` is the pointer of the body within a larger one."""
@@ -125,46 +124,33 @@ class BodyDecoder(Generic[T]):
         except msgspec.ValidationError as error:
             # It is raised at the first fault, before the rest has been looked at.
             check_well_formed(body)
-            raise ProblemError(
-                "invalid_request", "The body is not valid: see errors.", (field_error(str(error), base),)
-            ) from None
+            raise ProblemError("invalid_request", INVALID, faults_of(body, self._type, error, base)) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise _malformed(error) from None
+            raise _malformed(bytes(body), error) from None
         except RecursionError:
             raise _too_deep() from None
-        if self._judge_depth:
-            check_depth(body)
+        if self._judges:
+            text = bytes(body)
+            if not json_text.is_utf8(text):
+                check_well_formed(text)
+            if json_text.nests_deeper(text, limits.NESTING):
+                raise _too_deep()
         return value
 
 
 def check_well_formed(body: bytes | msgspec.Raw) -> None:
-    """400 unless the text is JSON, whatever it says."""
+    """400 unless the text is JSON, whatever it says; its values are not decoded."""
+    text = bytes(body)
     try:
-        _anything.decode(body)
-    except msgspec.ValidationError:
-        # A number beyond every type: JSON all the same (RFC 8259, section 6).
-        pass
+        json_text.check_form(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _malformed(error) from None
+        raise _malformed(text, error) from None
     except RecursionError:
         raise _too_deep() from None
-    check_depth(body)
 
 
-def check_depth(body: bytes | msgspec.Raw) -> None:
-    """400 when arrays and objects nest deeper than limits.NESTING; `body` is well-formed."""
-    text = bytes(body)
-    # Most bodies can't nest so deep, having fewer brackets than that.
-    if text.count(b"[") + text.count(b"{") <= limits.NESTING:
-        return
-    steps = (1 if bracket in b"[{" else -1 for bracket in _BRACKET.findall(_STRING.sub(b"", text)))
-    if max(accumulate(steps), default=0) > limits.NESTING:
-        raise _too_deep()
-
-
-def _malformed(error: Exception) -> ProblemError:
-    reason = "it is not valid UTF-8" if isinstance(error, UnicodeDecodeError) else str(error).rstrip(".")
-    return ProblemError("malformed_json", f"The body is not JSON: {reason}.")
+def _malformed(text: bytes, error: Exception) -> ProblemError:
+    return ProblemError("malformed_json", f"The body is not JSON: {reason(text, error)}.")
 
 
 def _too_deep() -> ProblemError:

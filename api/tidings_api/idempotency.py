@@ -7,10 +7,14 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar.params import HeaderParameter
+from msgspec import UNSET
 
 from tidings.protocol import limits
 from tidings_api.problems import ProblemError
+from tidings_api.turns import Turn
+from tidings_workers import json_text
 from tidings_workers.store import Idempotency
+from tidings_workers.store.content import PostedNotification
 
 HEADER: Final = "Idempotency-Key"
 _RULE: Final = f"1 to {limits.IDEMPOTENCY_KEY_LENGTH} printable ASCII characters, bare or quoted."
@@ -32,8 +36,8 @@ _KEY: Final = re.compile(rf"[\x20-\x7E]{{1,{limits.IDEMPOTENCY_KEY_LENGTH}}}").f
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
 
-def idempotency(key: str | None, route: str, parts: Iterable[Any]) -> Idempotency | None:
-    """The key and the digest of a request's decoded parts; None without a key, 422 for a bad one."""
+async def idempotency(key: str | None, route: str, parts: Iterable[Any]) -> Idempotency | None:
+    """The key and the digest of a request's parts, decoded or Raw; None without a key, 422 for a bad one."""
     if key is None:
         return None
     quoted = _QUOTED(key.strip())
@@ -44,8 +48,17 @@ def idempotency(key: str | None, route: str, parts: Iterable[Any]) -> Idempotenc
             f"The {HEADER} must be {_RULE}",
         )
     digest = hashlib.sha256(route.encode())
+    turn = Turn()
     for part in parts:
-        encoded = _encode(part)
+        encoded = _encoded(part)
         digest.update(b"%d\n" % len(encoded))
         digest.update(encoded)
+        await turn.give()
     return Idempotency(bare, digest.digest())
+
+
+def _encoded(part: Any) -> bytes:
+    if isinstance(part, PostedNotification) and part.data is not UNSET:
+        data = msgspec.Raw(json_text.canonical(bytes(part.data)))
+        return _encode(msgspec.structs.replace(part, data=data))
+    return _encode(part)

@@ -25,6 +25,7 @@ from tidings_api.conditional import HEADER as CONDITION
 from tidings_api.idempotency import HEADER
 from tidings_api.problems import MEDIA_TYPE
 from tidings_api.routes.health import Health
+from tidings_workers.store.content import PostedNotification
 
 VERSION: Final = "1.0.0"
 _REFERENCE: Final = "#/components/schemas/{name}"
@@ -145,6 +146,7 @@ def component_schemas(template: str = _REFERENCE) -> dict[str, Any]:
     item = {"$ref": template.format(name="CreateNotification")}
     schemas["CreateBatch"]["properties"]["notifications"]["items"] = item
     schemas["InboxItem"]["properties"]["notification"] = {"$ref": template.format(name="Notification")}
+    schemas["SentNotification"]["properties"]["data"] = {"type": "object"}
     for name, fields in _AT_LEAST_ONE.items():
         schemas[name]["anyOf"] = [
             {"required": [field], "properties": {field: rule}} for field, rule in fields.items()
@@ -171,6 +173,9 @@ def tidy_descriptions(schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, path: str) -> None:
     operation.pop("deprecated", None)
+    if handler.parsed_data_field is not None and handler.parsed_data_field.annotation is PostedNotification:
+        body = operation["requestBody"]["content"]["application/json"]
+        body["schema"] = {"$ref": _REFERENCE.format(name="CreateNotification")}
     for parameter in operation.get("parameters", ()):
         _plain(parameter)
     scope = handler.opt[SCOPE_OPTION]

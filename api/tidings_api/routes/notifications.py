@@ -1,27 +1,31 @@
 """Sending notifications, one or many, and recalling them."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 from litestar import Response, Router, delete, post
 from litestar.params import JSONBody
+from msgspec import UNSET
 
 from tidings.protocol import limits
 from tidings.protocol.errors import FieldError, problem
-from tidings.protocol.notifications import CreateNotification, Sent
+from tidings.protocol.notifications import Sent
 from tidings.protocol.rest import BatchAnswer, BatchResult, CreateBatch
 from tidings_api.authorisation import needs
-from tidings_api.bodies import BodyDecoder, check_well_formed
+from tidings_api.bodies import INVALID, BodyDecoder, check_well_formed
 from tidings_api.direct import direct
 from tidings_api.idempotency import IdempotencyKey, idempotency
 from tidings_api.problems import ProblemError
 from tidings_api.requests import BODY_BYTES_OPTION, Caller, OpenStore
 from tidings_api.routes.sent import NotificationPath, get_notification, list_receipts, list_sent, no_such
-from tidings_workers import metrics
+from tidings_api.turns import Turn
+from tidings_workers import json_text, metrics
 from tidings_workers.store import Acceptance
+from tidings_workers.store.content import PostedNotification
 from tidings_workers.store.sends import timestamp
 
-_notification: Final = BodyDecoder(CreateNotification)
+_notification: Final = BodyDecoder(PostedNotification)
 
 
 @post(
@@ -32,7 +36,7 @@ _notification: Final = BodyDecoder(CreateNotification)
     summary="Send a notification",
 )
 async def send(
-    data: JSONBody[CreateNotification],
+    data: JSONBody[PostedNotification],
     identity: Caller,
     store: OpenStore,
     idempotency_key: IdempotencyKey = None,
@@ -43,7 +47,7 @@ async def send(
     says `stored`, milliseconds later.
     """
     _check(data, "#")
-    claim = idempotency(idempotency_key, "notifications", (data,))
+    claim = await idempotency(idempotency_key, "notifications", (data,))
     acceptance = await store.send(identity.tenant, (data,), idempotency=claim)
     metrics.ACCEPTED.inc()
     identity_of_it = acceptance.ids[0]
@@ -72,15 +76,16 @@ async def send_batch(
 
     An Idempotency-Key covers the whole batch.
     """
-    items = [_item(index, raw) for index, raw in enumerate(data.notifications)]
-    good = [item for item in items if isinstance(item, CreateNotification)]
-    parts = (
-        raw if isinstance(item, BatchResult) else item
-        for item, raw in zip(items, data.notifications, strict=True)
-    )
-    acceptance = await store.send(
-        identity.tenant, good, idempotency=idempotency(idempotency_key, "batch", parts)
-    )
+    items = await _judged(data.notifications)
+    good = [item for item in items if isinstance(item, PostedNotification)]
+    claim = None
+    if idempotency_key is not None:
+        parts = [
+            raw if isinstance(item, BatchResult) else item
+            for item, raw in zip(items, data.notifications, strict=True)
+        ]
+        claim = await idempotency(idempotency_key, "batch", parts)
+    acceptance = await store.send(identity.tenant, good, idempotency=claim)
     metrics.ACCEPTED.inc(len(good))
     ids = iter(acceptance.ids)
     results = [
@@ -104,19 +109,39 @@ routes: Final = Router(
 )
 
 
-def _check(notification: CreateNotification, base: str) -> None:
-    """The rules that a type can't say."""
+def _check(notification: PostedNotification, base: str) -> None:
+    """The rules that a type cannot say."""
     to = notification.to
     errors = []
     if not (to.all or to.users or to.groups):
         errors.append(FieldError(f"{base}/to", "Name at least one of users, groups, or all: true."))
-    if not (notification.title or notification.body or notification.data is not None):
+    data = b"" if notification.data is UNSET else bytes(notification.data)
+    if data and data != b"null":
+        _check_data(data, f"{base}/data", errors)
+    elif not (notification.title or notification.body):
         errors.append(FieldError(base, "Give at least one of title, body and data."))
     if errors:
-        raise ProblemError("invalid_request", "The body is not valid: see errors.", tuple(errors))
+        raise ProblemError("invalid_request", INVALID, tuple(errors))
 
 
-def _item(index: int, raw: msgspec.Raw) -> CreateNotification | BatchResult:
+def _check_data(data: bytes, pointer: str, errors: list[FieldError]) -> None:
+    if not data.startswith(b"{"):
+        errors.append(FieldError(pointer, "This must be an object."))
+    elif json_text.exceeds_double(data):
+        errors.append(FieldError(pointer, "A number in it is too large for a double: send it as a string."))
+
+
+async def _judged(raws: Sequence[msgspec.Raw]) -> list[PostedNotification | BatchResult]:
+    """Every item of a batch decoded, or with its error; in turns, so that other requests do not wait."""
+    items = []
+    turn = Turn()
+    for index, raw in enumerate(raws):
+        items.append(_item(index, raw))
+        await turn.give()
+    return items
+
+
+def _item(index: int, raw: msgspec.Raw) -> PostedNotification | BatchResult:
     base = f"#/notifications/{index}"
     try:
         _check_size(raw)

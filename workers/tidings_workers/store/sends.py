@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from tidings.protocol import limits
 from tidings.protocol.notifications import CreateNotification, ReceivedAction, Target
+from tidings_workers.store.content import Content, data_of
 from tidings_workers.store.core import Core, pack, text
 from tidings_workers.store.errors import IdempotencyInProgress, IdempotencyMismatch
 from tidings_workers.store.keys import (
@@ -81,22 +82,6 @@ class _Claim(Struct, array_like=True, frozen=True):
     digest: bytes
     accepted_at: int
     seed: bytes
-
-
-class Content(Struct, omit_defaults=True, kw_only=True):
-    """A notification as it is stored and as receivers see it, its fields in that order; times are text."""
-
-    id: str
-    category: str | None = None
-    title: str | None = None
-    body: str | None = None
-    data: dict[str, Any] | None = None
-    link: str | None = None
-    icon: str | None = None
-    actions: tuple[ReceivedAction, ...] = ()
-    priority: str
-    created_at: str
-    expires_at: str | None = None
 
 
 def timestamp(at: int) -> str:
@@ -245,7 +230,7 @@ class Sends:
                 category=notification.category,
                 title=notification.title,
                 body=notification.body,
-                data=notification.data,
+                data=data_of(notification),
                 link=notification.link,
                 icon=notification.icon,
                 actions=tuple(

@@ -1,6 +1,7 @@
 """msgspec's messages in the words of the contract: where the fault is, and the rule it breaks."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from tidings.protocol.errors import FieldError, pointer_step
@@ -28,7 +29,14 @@ _BOUNDS: Final = {
     "of length >=": "must not be shorter than {limit}",
     "of length <=": "must not be longer than {limit}",
 }
-_JSON_NAMES: Final = {"int": "whole number", "float": "number", "str": "string", "bool": "boolean"}
+_JSON_NAMES: Final = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a string",
+    "bool": "true or false",
+    "array": "an array",
+    "object": "an object",
+}
 
 
 def field_error(message: str, base: str = "#") -> FieldError:
@@ -42,6 +50,11 @@ def field_error(message: str, base: str = "#") -> FieldError:
     return FieldError(pointer, in_words(fault))
 
 
+def one_of(values: Iterable[object]) -> str:
+    """The rule of a field that takes only these values."""
+    return f"This must be one of {', '.join(str(value) for value in values)}."
+
+
 def in_words(fault: str) -> str:
     """One of msgspec's messages as a sentence, with rules for patterns and without the place."""
     fault = _WHERE.sub("", fault)
@@ -51,7 +64,7 @@ def in_words(fault: str) -> str:
         )
         return _sentence(rule)
     if found := _UNKNOWN.fullmatch(fault):
-        return "There is no such field here: leave it out."
+        return "There is no such field here."
     if found := _MISSING.fullmatch(fault):
         return f"The field {found['name']} is required."
     if found := _BOUND.match(fault):

@@ -4,9 +4,9 @@ Requests refuse unknown fields. Answers may gain fields: a reader ignores what i
 Lists give `next` and `previous` as opaque cursors, null at an end.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from tidings.protocol import limits
 from tidings.protocol.errors import Problem
@@ -65,7 +65,8 @@ class SentNotification(Struct, frozen=True, omit_defaults=True, kw_only=True):
     category: str | None = None
     title: str | None = None
     body: str | None = None
-    data: dict[str, Any] | None = None
+    # The JSON of an object, as it was sent.
+    data: Raw | UnsetType = UNSET
     link: str | None = None
     icon: str | None = None
     actions: tuple[ReceivedAction, ...] = ()

@@ -1,0 +1,125 @@
+"""Everything that is wrong with a body: msgspec raises at the first fault, and a caller wants to see all.
+
+Best effort and bounded: the body is known to be JSON and not valid; each part of it is decoded alone.
+"""
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from functools import cache
+from itertools import islice
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tidings.protocol import limits
+from tidings.protocol.errors import FieldError, pointer_step
+from tidings.protocol.pointers import field_error, one_of
+
+MOST_FAULTS: Final = 20
+_ITEMS: Final = limits.GROUP_CHANGES
+# A name longer than this is not a misspelt field.
+_NAME_LENGTH: Final = 40
+
+# A high half that has no low one behind it. Looked for only where it may be what is wrong.
+_LONE_HALF: Final = re.compile(rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])", re.DOTALL)
+_LOOKED_AT: Final = 64 * 1024
+_LONE: Final = "a string has a lone surrogate, which is half of an escaped pair such as \\ud83d\\ude00"
+
+
+def reason(text: bytes, error: Exception) -> str:
+    """Why a text is not JSON, as the end of a sentence."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not valid UTF-8"
+    said = str(error).removeprefix("JSON is malformed: ").rstrip(".")
+    if "surrogate" in said:
+        return _LONE
+    if "truncated" in said or "hex escape" in said:
+        return _LONE if _LONE_HALF.search(text, 0, _LOOKED_AT) else "it ends too early"
+    return said
+
+
+def faults_of(
+    body: bytes | Raw, type_: Any, error: msgspec.ValidationError, base: str
+) -> tuple[FieldError, ...]:
+    """Up to 20 faults of a body that raised this error, each with its pointer below `base`."""
+    found = tuple(islice(_explained(str(error), bytes(body), type_, base), MOST_FAULTS))
+    return found or (field_error(str(error), base),)
+
+
+def _faults(text: bytes | Raw, type_: Any, base: str) -> Iterator[FieldError]:
+    try:
+        _decoder(type_).decode(text)
+    except msgspec.ValidationError as error:
+        yield from _explained(str(error), text, type_, base)
+
+
+def _explained(message: str, text: bytes | Raw, type_: Any, base: str) -> Iterator[FieldError]:
+    plain = _plain(type_)
+    if get_origin(plain) is Literal and "enum value" in message:
+        yield FieldError(base, one_of(get_args(plain)))
+    elif isinstance(plain, type) and issubclass(plain, Struct) and _begins(text, b"{"):
+        yield from _of_object(text, plain, base)
+    elif get_origin(plain) is tuple and _begins(text, b"[") and not _is_of_the_whole(message):
+        items = _decoder(tuple[Raw, ...]).decode(text)
+        for index, item in enumerate(items[:_ITEMS]):
+            yield from _faults(item, get_args(plain)[0], f"{base}/{index}")
+    elif get_origin(plain) is dict and _begins(text, b"{") and not _is_of_the_whole(message):
+        members = _decoder(dict[str, Raw]).decode(text)
+        for name, value in islice(members.items(), _ITEMS):
+            yield from _faults(value, get_args(plain)[1], f"{base}/{pointer_step(name)}")
+    else:
+        yield field_error(message, base)
+
+
+def _of_object(text: bytes | Raw, type_: type[Struct], base: str) -> Iterator[FieldError]:
+    members: dict[str, Raw] = _decoder(dict[str, Raw]).decode(text)
+    fields = _fields(type_)
+    for name, field in fields.items():
+        if name in members:
+            yield from _faults(members[name], field.type, f"{base}/{pointer_step(name)}")
+        elif field.required:
+            yield FieldError(f"{base}/{pointer_step(name)}", f"The field {name} is required.")
+    if type_.__struct_config__.forbid_unknown_fields:
+        for name in members:
+            if name not in fields:
+                yield FieldError(f"{base}/{pointer_step(name[:_NAME_LENGTH])}", _unknown(name, list(fields)))
+
+
+@cache
+def _fields(type_: type[Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.encode_name: field for field in msgspec.structs.fields(type_)}
+
+
+def _unknown(name: str, fields: list[str]) -> str:
+    near = get_close_matches(name.lower(), fields, n=1) if len(name) <= _NAME_LENGTH else []
+    if near:
+        return f"There is no such field here. Did you mean {near[0]}?"
+    return f"There is no such field here. The fields are {', '.join(fields)}."
+
+
+def _plain(type_: Any) -> Any:
+    """The type without its metadata and without None."""
+    if get_origin(type_) is Annotated:
+        return _plain(get_args(type_)[0])
+    if get_origin(type_) in {Union, UnionType}:
+        kinds = [each for each in get_args(type_) if each is not NoneType]
+        if len(kinds) == 1:
+            return _plain(kinds[0])
+    return type_
+
+
+def _begins(text: bytes | Raw, bracket: bytes) -> bool:
+    return bytes(text).lstrip(b" \t\r\n").startswith(bracket)
+
+
+def _is_of_the_whole(message: str) -> bool:
+    """Whether a fault is in no part of the value, such as a list that is too long."""
+    return " - at `" not in message or " - at `$`" in message
+
+
+@cache
+def _decoder(type_: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(type_)

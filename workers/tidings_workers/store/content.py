@@ -1,0 +1,51 @@
+"""The content of a notification: as the server decodes it, and as it is stored and received.
+
+`data` is the sender's and stays the JSON text that came: nothing between sender and receiver needs
+its values, and decoding them may cost far more than their length.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from tidings.protocol.notifications import CreateNotification, ReceivedAction
+
+
+class PostedNotification(
+    CreateNotification, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True
+):
+    """A CreateNotification with `data` undecoded: the JSON of an object, or UNSET."""
+
+    data: Raw | UnsetType = UNSET  # type: ignore[assignment]  # the same JSON, in another form
+
+
+class Content(Struct, omit_defaults=True, kw_only=True):
+    """A notification as it is stored and as receivers see it, its fields in that order; times are text."""
+
+    id: str
+    category: str | None = None
+    title: str | None = None
+    body: str | None = None
+    data: Raw | UnsetType = UNSET
+    link: str | None = None
+    icon: str | None = None
+    actions: tuple[ReceivedAction, ...] = ()
+    priority: str
+    created_at: str
+    expires_at: str | None = None
+
+
+_encode: Final = msgspec.json.Encoder().encode
+# White space that JSON has between values only: without it the text is one line.
+_LINES: Final = b"\t\n\r"
+
+
+def data_of(notification: CreateNotification) -> Raw | UnsetType:
+    """The JSON of a notification's `data` in one line, or UNSET."""
+    if not isinstance(notification, PostedNotification):
+        return UNSET if notification.data is None else Raw(_encode(notification.data))
+    if notification.data is UNSET:
+        return UNSET
+    text = bytes(notification.data).translate(None, _LINES)
+    return UNSET if text == b"null" else Raw(text)
