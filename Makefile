@@ -26,8 +26,10 @@ $(BIN)/python:
 	@$(PYTHON) -m venv .venv >&2
 
 .venv/.installed: $(RANGES) | $(BIN)/python
-	@echo "installing Tidings into .venv" >&2
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./sdk --editable . >&2
+	@echo "installing Tidings into .venv: a minute or two the first time" >&2
+	@began=$$(date +%s); \
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./sdk --editable . >&2 && \
+	echo "installed after $$(( $$(date +%s) - began )) s" >&2
 	@touch $@
 
 .venv/.developed: $(RANGES) | $(BIN)/python
@@ -44,7 +46,7 @@ $(NODE_MODULES): $(BROWSER)/package.json $(BROWSER)/package-lock.json
 	@touch $@
 
 run: .venv/.installed ## Everything on this machine, ready to send to; ARGS="--port 9000" passes options on
-	@exec $(BIN)/tidings-server dev $(ARGS)
+	@TIDINGS_MAKE=1 exec $(BIN)/tidings-server dev $(ARGS)
 
 test: .venv/.developed $(if $(ARGS),,test-browser) ## All tests; ARGS="tests/store -x" narrows them to some of Python's
 	$(BIN)/python -m pytest $(ARGS)

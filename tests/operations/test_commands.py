@@ -49,7 +49,7 @@ def test_a_tenant_s_life_on_a_store_that_nobody_runs(tmp_path: Path) -> None:
     refused = run("token", "--tenant", "acme", "--user", "ana")
     assert refused.returncode == 1
     assert "keys create --tenant acme" in refused.stderr
-    assert run("tenants", "delete", "acme").returncode == 0
+    assert run("tenants", "delete", "acme", "--yes").returncode == 0
     assert json.loads(run("tenants", "list").stdout) == {"tenants": []}
 
 
@@ -89,14 +89,23 @@ def test_a_public_key_is_registered_and_a_private_one_refused(tmp_path: Path, re
             1,
             "correct host, port or path in REDIS_URL",
         ),
-        (("tenants", "update", "x"), {}, 1, "say what to change"),
-        (("tenants", "update", "x", "--retention", "12"), {}, 1, "7, 30, 90, 365 days, forever or default"),
-        (("tenants", "create", "x", "--category-retention", "chat"), {}, 1, "orders.=365"),
-        (("tenants", "create", "x", "--sessions", "one"), {}, 1, "many, replace, reject"),
-        (("tenants", "update", "x", "--session-limit", "-1"), {}, 1, "a number or none"),
-        (("token", "--tenant", "x"), {}, 2, "--user"),
+        (("tenants", "update", "x"), {}, 2, "say what to change"),
+        (("tenants", "update", "x", "--retention", "12"), {}, 2, "7, 30, 90, 365 days, forever or default"),
+        (("tenants", "create", "x", "--category-retention", "chat"), {}, 2, "orders.=365"),
+        (("tenants", "create", "x", "--sessions", "one"), {}, 2, "many, replace, reject"),
+        (("tenants", "update", "x", "--session-limit", "-1"), {}, 2, "a number or none"),
+        (("tenants", "delete", "x"), {}, 2, "confirm it with --yes"),
+        (("token", "--tenant", "x", "--user", "u", "--scope", "x"), {}, 2, "there is no scope x"),
         (("dev", "--port", "70000"), {}, 2, "65535"),
-        (("dev", "--port", "8001"), {}, 1, "--realtime-port"),
+        (("dev", "--port", "65535"), {}, 2, "--realtime-port"),
+        (("dev", "--port", "65534"), {}, 2, "--operator-port"),
+        (("dev", "--port", "8001", "--realtime-port", "8001"), {}, 1, "dev --realtime-port 9001"),
+        (
+            ("dev", "--port", "8001", "--realtime-port", "8001"),
+            {"TIDINGS_MAKE": "1"},
+            1,
+            'make run ARGS="--realtime-port 9001"',
+        ),
     ],
 )
 def test_a_mistake_is_one_clear_line(

@@ -10,9 +10,11 @@ import pytest
 from tidings_workers import data_directory
 from tidings_workers.data_directory import (
     SOCKET_PATH_BYTES,
+    Addresses,
     DataDirectory,
     DataDirectoryInUse,
     DataDirectoryUnusable,
+    has_store,
     read_state,
 )
 
@@ -45,6 +47,67 @@ def test_a_file_in_its_place_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataDirectoryUnusable, match="--data or TIDINGS_DATA"):
         DataDirectory.acquire(tmp_path / "file")
+
+
+def test_what_another_user_may_not_see_is_explained(tmp_path: Path) -> None:
+    """A directory that may not be entered is an error with a cure, for looking, reading and taking."""
+    shut = tmp_path / "shut"
+    (shut / "data").mkdir(parents=True)
+    shut.chmod(0)
+    try:
+        said = as_another_user(shut / "data")
+    finally:
+        shut.chmod(0o700)
+    assert len(said) == 3
+    for line in said:
+        assert line.endswith("(Permission denied): choose another with --data or TIDINGS_DATA")
+
+
+def as_another_user(path: Path) -> list[str]:
+    """What the three ways into a directory say to a process that is not root."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.geteuid() == 0:
+                os.setuid(65_534)
+            for way in (has_store, read_state, DataDirectory.acquire):
+                try:
+                    way(path)
+                except DataDirectoryUnusable as error:
+                    os.write(write, f"{error}\n".encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as lines:
+        said = lines.read().splitlines()
+    os.waitpid(child, 0)
+    return said
+
+
+def test_the_addresses_of_the_last_dev_stay_known(tmp_path: Path) -> None:
+    """Where the parts listened is known after the end, and to a later start that has not begun yet."""
+    addresses = Addresses(
+        host="127.0.0.1", port=1, realtime_host="::1", realtime_port=2, operator_host="::1", operator_port=3
+    )
+    directory = DataDirectory.acquire(tmp_path)
+    directory.begin("everysec")
+    directory.serves(addresses)
+    directory.ended_in_order()
+    directory.release()
+    end_unclean(tmp_path)
+    state = read_state(tmp_path)
+    assert state is not None
+    assert state.addresses == addresses
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    """A start on a full disk says which disk it is."""
+    directory = DataDirectory.acquire(tmp_path)
+    (tmp_path / "state.json.new").symlink_to("/dev/full")
+    with pytest.raises(DataDirectoryUnusable, match=rf"disk of the data directory {tmp_path} is full"):
+        directory.begin("everysec")
+    directory.release()
 
 
 def test_an_orderly_end_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

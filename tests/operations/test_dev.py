@@ -1,9 +1,11 @@
 """`tidings-server dev` as its user meets it: one command, ready, hard to kill, gone when told."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -16,6 +18,7 @@ import msgspec
 import redis
 
 from tests.operations.support import clean_environment, eventually, is_running, tidings_server
+from tests.support.stack import quiet_port
 from tests.support.valkey import free_port
 
 START_SECONDS = 30.0
@@ -185,6 +188,83 @@ async def test_what_is_taken_is_named(tmp_path: Path) -> None:
         assert "--port" in taken.stderr
         assert not (tmp_path / "other" / "appendonlydir").exists()
         assert "Traceback" not in again.stderr + taken.stderr
+
+
+async def test_one_option_moves_all_three_ports(tmp_path: Path) -> None:
+    """With --port alone the realtime port is the next one, and the operator's port the one after."""
+    port = await asyncio.to_thread(three_free_ports)
+    async with running(tmp_path, ["--data", str(tmp_path / "data"), "--port", str(port)]) as dev:
+        assert dev.facts["api"] == f"http://127.0.0.1:{port}"
+        assert dev.facts["realtime"] == f"ws://127.0.0.1:{port + 1}/v1/realtime"
+        url = f"http://127.0.0.1:{port + 2}/health/ready"
+        assert (await asyncio.to_thread(httpx.get, url, trust_env=False)).is_success
+
+
+def three_free_ports() -> int:
+    """The first of three ports in a row that are free."""
+    while True:
+        first = quiet_port()
+        with contextlib.ExitStack() as stack:
+            try:
+                for port in (first + 1, first + 2):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return first
+
+
+async def test_a_start_and_an_end_say_where_the_data_are(tmp_path: Path) -> None:
+    """For people: first that it starts, the curl line last of the start, at the end where the data are."""
+    with (tmp_path / "all").open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tidings_api.cli", "dev", *options(tmp_path)),
+            cwd=tmp_path,
+            env=clean_environment(),
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        await eventually(lambda: "curl " in (tmp_path / "all").read_text(), "the start", START_SECONDS)
+        url = f"http://127.0.0.1:{options_port(tmp_path / 'data')}/health/ready"
+        # One more answer of the running server, so that a late line of the start would be there.
+        assert (await asyncio.to_thread(httpx.get, url, trust_env=False)).is_success
+        started = (tmp_path / "all").read_text().splitlines()
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert started[0] == f"starting Tidings, data in {tmp_path / 'data'}"
+    assert any(line.startswith("Tidings is running, ready after ") for line in started)
+    assert started[-1].startswith("curl ")
+    ended = (tmp_path / "all").read_text().splitlines()
+    assert ended[-1] == f"stopped; your data is in {tmp_path / 'data'}"
+
+
+def options_port(data: Path) -> int:
+    port: int = json.loads((data / "state.json").read_text())["addresses"]["port"]
+    return port
+
+
+async def test_the_key_of_dev_is_its_own(tmp_path: Path) -> None:
+    """Other keys, newer or narrower, do not change it; revoked it is replaced, and the log says so."""
+    words = options(tmp_path)
+    keys, logs = [], []
+    for more in ((), ("keys", "create", "--scope", "send", "read"), ("keys", "revoke", "k1")):
+        if more:
+            ended = tidings_server(*more, "--tenant", "demo", "--data", "data", cwd=tmp_path)
+            assert ended.returncode == 0, ended.stderr
+        async with running(tmp_path, words) as dev:
+            keys.append(dev.facts["key"])
+            dev.process.send_signal(signal.SIGTERM)
+            assert await dev.process.wait() == 0
+        logs.append((tmp_path / "log").read_text())
+    assert keys[0].startswith("demo.k1.")
+    assert keys[1] == keys[0]
+    assert keys[2].startswith("demo.k3.")
+    assert "made key" not in logs[1]
+    assert "no live key named dev: made key k3" in logs[2]
 
 
 async def test_operator_commands_work_on_the_running_store(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis, RedisCluster
 
 from tests.support.valkey import Valkey
-from tidings_workers.registry import SCOPES, Registry, RegistryView, TenantExists
+from tidings_workers.registry import SCOPES, NameKeepsData, Registry, RegistryView, TenantExists
 from tidings_workers.tenants import RegistryError, Rules, Tenant, TenantSettings, rules_of
 
 
@@ -19,14 +19,42 @@ async def test_a_key_is_one_string_of_three_parts(registry: Registry) -> None:
     assert (tenant, kid, len(secret), info.scopes) == ("demo", "k1", 43, SCOPES)
 
 
-async def test_kids_are_never_reused(registry: Registry) -> None:
-    """A tenant's kids go on counting even after it was deleted and made again."""
+async def test_the_name_of_a_deleted_tenant_is_not_given_again(registry: Registry) -> None:
+    """A new owner of the name would read the old data, which are still stored: it is refused."""
     await registry.create_tenant("demo")
-    await registry.create_key("demo")
     await registry.create_key("demo")
     await registry.delete_tenant("demo")
+    with pytest.raises(NameKeepsData, match=r"keeps data of an earlier tenant 'demo': choose another name"):
+        await registry.create_tenant("demo")
+    assert await registry.list_tenants() == []
+
+
+async def test_a_tenant_that_never_had_a_key_left_nothing_behind(registry: Registry) -> None:
+    """Without a key nothing can have been stored, so a name that was mistyped may be used later."""
     await registry.create_tenant("demo")
-    assert (await registry.create_key("demo")).split(".")[1] == "k3"
+    await registry.delete_tenant("demo")
+    await registry.create_tenant("demo")
+    assert (await registry.create_key("demo")).split(".")[1] == "k1"
+
+
+async def test_the_key_that_signs_is_one_that_allows_the_scopes(registry: Registry) -> None:
+    """The newest key with all the scopes is chosen; a narrower one made later does not take its place."""
+    await registry.create_tenant("demo")
+    for name, scopes in (("first", None), ("second", None), ("narrow", ["send", "read"])):
+        await registry.create_key("demo", scopes, name=name)
+    for wanted, name in (({"inbox"}, "second"), ({"send"}, "narrow"), ({"send", "tenant"}, "second")):
+        key = await registry.signing_key("demo", wanted)
+        assert key is not None
+        assert key.name == name
+    assert [info.name for info in await registry.list_keys("demo")] == ["first", "second", "narrow"]
+
+
+@pytest.mark.parametrize("name", ["a" * 101, "two\nlines", "\x1b[31m"])
+async def test_a_key_s_name_is_one_printable_line(registry: Registry, name: str) -> None:
+    """A note that a terminal would not show as it is, is refused."""
+    await registry.create_tenant("demo")
+    with pytest.raises(RegistryError, match="one line"):
+        await registry.create_key("demo", name=name)
 
 
 @pytest.mark.parametrize("tenant", ["", "Demo", "a" * 41, "a.b", "a\n", "ä"])

@@ -5,6 +5,7 @@ free only when both have ended, however they ended.
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -37,11 +38,22 @@ class _Holder(Struct):
     valkey: int | None = None
 
 
+class Addresses(Struct, frozen=True, kw_only=True):
+    """Where the parts of the last `dev` on a directory listen: as the settings of these names."""
+
+    host: str
+    port: int
+    realtime_host: str
+    realtime_port: int
+    operator_host: str
+    operator_port: int
+
+
 class State(Struct, kw_only=True):
     """What has to outlive the process, in ``state.json``.
 
-    `boot` is the boot of the machine in which the store last ran. `suspect` says that the end of
-    what was acknowledged may be missing, until `DataDirectory.settle`.
+    `addresses` are those of the last `dev`. `boot` is the boot of the machine in which the store last ran.
+    `suspect` says that the end of what was acknowledged may be missing, until `DataDirectory.settle`.
     """
 
     boot: str
@@ -49,6 +61,7 @@ class State(Struct, kw_only=True):
     suspect: bool
     durability: str
     socket: str
+    addresses: Addresses | None = None
 
 
 class DataDirectory:
@@ -71,10 +84,7 @@ class DataDirectory:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise DataDirectoryUnusable(
-                f"the data directory {path} can't be used ({error.strerror}): "
-                "choose another with --data or TIDINGS_DATA"
-            ) from error
+            raise _unusable(path, error) from error
         deadline = time.monotonic() + seconds
         while not _lock(lock):
             holder = _holder(lock)
@@ -104,13 +114,24 @@ class DataDirectory:
             before.suspect or (not before.clean and before.boot != boot and before.durability != "always")
         )
         socket = str(self._socket(before))
-        self._state = State(boot=boot, clean=False, suspect=suspect, durability=durability, socket=socket)
+        self._state = State(
+            boot=boot,
+            clean=False,
+            suspect=suspect,
+            durability=durability,
+            socket=socket,
+            addresses=before.addresses if before is not None else None,
+        )
         self._write(self._state)
         return self._state
 
     def settle(self) -> None:
         """Note that a possible loss has been dealt with (the store has a new epoch)."""
         self._amend(suspect=False)
+
+    def serves(self, addresses: Addresses) -> None:
+        """Note where the parts that work on this store listen."""
+        self._amend(addresses=addresses)
 
     def ended_in_order(self) -> None:
         """Note that everything is on disk and the store has ended."""
@@ -138,7 +159,7 @@ class DataDirectory:
                 return known
         return Path(tempfile.mkdtemp(prefix=prefix, dir=_runtime())) / here.name
 
-    def _amend(self, **changes: bool) -> None:
+    def _amend(self, **changes: bool | Addresses) -> None:
         if self._state is None:
             raise RuntimeError("begin() comes first")
         self._state = msgspec.structs.replace(self._state, **changes)
@@ -146,16 +167,30 @@ class DataDirectory:
 
     def _write(self, state: State) -> None:
         beside = self.path / "state.json.new"
-        with beside.open("wb") as file:
-            file.write(msgspec.json.encode(state))
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self.path / "state.json")
-        directory = os.open(self.path, os.O_RDONLY)
         try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+            with beside.open("wb") as file:
+                file.write(msgspec.json.encode(state))
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self.path / "state.json")
+            directory = os.open(self.path, os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+        except OSError as error:
+            raise _unusable(self.path, error) from error
+
+
+def has_store(path: Path) -> bool:
+    """Whether a store was made in this directory. Raises DataDirectoryUnusable when that can't be seen."""
+    try:
+        (path / "state.json").stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _unusable(path.absolute(), error) from error
+    return True
 
 
 def read_state(path: Path) -> State | None:
@@ -164,11 +199,25 @@ def read_state(path: Path) -> State | None:
         return msgspec.json.decode((path / "state.json").read_bytes(), type=State)
     except FileNotFoundError:
         return None
+    except PermissionError as error:
+        raise _unusable(path, error) from error
     except (OSError, msgspec.DecodeError) as error:
         raise DataDirectoryUnusable(
             f"{path / 'state.json'} can't be read ({error}): restore it, or delete it if a loss of the last "
             "second before a power failure is out of the question"
         ) from error
+
+
+def _unusable(path: Path, error: OSError) -> DataDirectoryUnusable:
+    if error.errno == errno.ENOSPC:
+        return DataDirectoryUnusable(
+            f"the disk of the data directory {path} is full: make room, or choose another with --data or "
+            "TIDINGS_DATA"
+        )
+    return DataDirectoryUnusable(
+        f"the data directory {path} can't be used ({error.strerror}): "
+        "choose another with --data or TIDINGS_DATA"
+    )
 
 
 def boot_id() -> str:

@@ -5,6 +5,7 @@ An exception is one line with its type and text; its traceback is logged at leve
 """
 
 import logging
+import os
 import sys
 from collections.abc import MutableMapping
 from typing import Any
@@ -32,7 +33,7 @@ def configure(process: str, *, format: LogFormat, level: LogLevel) -> None:  # n
     if format == "json":
         renderer = structlog.processors.JSONRenderer()
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        renderer = structlog.dev.ConsoleRenderer(colors=_coloured())
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(severity),
@@ -49,6 +50,11 @@ def configure(process: str, *, format: LogFormat, level: LogLevel) -> None:  # n
     logging.basicConfig(handlers=[handler], level=severity, force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(severity, logging.WARNING))
+
+
+def _coloured() -> bool:
+    """Colours are for a terminal, unless the user wants none (https://no-color.org)."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
 def one_line(error: BaseException) -> str:

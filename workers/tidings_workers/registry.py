@@ -22,7 +22,7 @@ from tidings.protocol.names import TENANT_RULE, is_tenant
 from tidings_workers.public_keys import InvalidPublicKey, normalise_public_key
 from tidings_workers.store.errors import UNREACHABLE, StorageUnavailable
 from tidings_workers.store.reasons import unavailable
-from tidings_workers.tenants import RegistryError, Tenant, TenantSettings, changed
+from tidings_workers.tenants import InvalidValue, RegistryError, Tenant, TenantSettings, changed
 
 Commands: TypeAlias = "Redis | RedisCluster"
 Algorithm = Literal["HS256", "RS256", "ES256", "EdDSA"]
@@ -42,18 +42,28 @@ _SWAP_TRIES: Final = 10
 _log = structlog.get_logger(__name__)
 
 
+# A key's name is a note for people: one line that a terminal shows as it is.
+KEY_NAME_CHARACTERS: Final = 100
+
+
 class TenantExists(RegistryError):
     """There is a tenant of this id already."""
+
+
+class NameKeepsData(RegistryError):
+    """The store may hold data of a deleted tenant of this id."""
 
 
 class Key(Struct, frozen=True, kw_only=True):
     """One key of a tenant, secrets included: never answer or log it, see `KeyInfo`.
 
     `secret` is the HMAC key's ASCII text (HS256), `public_key` a PEM text (all others), and
-    `token_secret` the HMAC key of the user tokens that the server makes on this key's authority.
+    `token_secret` the HMAC key of the user tokens that the server makes on this key's authority. `name`
+    is the operator's note.
     """
 
     kid: str = ""
+    name: str = ""
     alg: Algorithm
     secret: str | None = None
     public_key: str | None = None
@@ -67,6 +77,7 @@ class KeyInfo(Struct, frozen=True, kw_only=True):
     """What may be told about a key."""
 
     kid: str
+    name: str
     alg: Algorithm
     scopes: tuple[str, ...]
     created_at: datetime
@@ -83,12 +94,22 @@ class Registry:
         self._redis: Any = redis  # redis-py's two clients share no common type
 
     async def create_tenant(self, tenant: str, **settings: Unpack[TenantSettings]) -> Tenant:
-        """A new tenant without keys; TenantExists when the id is taken."""
+        """A new tenant without keys; TenantExists when the id is taken.
+
+        Raises NameKeepsData for the id of a deleted tenant that ever had a key: its data are still
+        stored. Without a key nothing can have been stored.
+        """
         if not is_tenant(tenant):
-            raise RegistryError(f"a tenant's id is {TENANT_RULE}, not {tenant!r}")
+            raise InvalidValue(f"a tenant's id is {TENANT_RULE}, not {tenant!r}")
         record = changed(Tenant(id=tenant, created_at=_now()), settings)
-        if not await self._swap(_TENANTS, tenant, b"", msgspec.json.encode(record)):
+        keys = (_TENANTS, _COUNTERS, _VERSION)
+        outcome = await self._redis.eval(
+            _script("create_tenant"), len(keys), *keys, tenant, msgspec.json.encode(record)
+        )
+        if outcome == b"exists":
             raise TenantExists(f"there is a tenant {tenant!r} already")
+        if outcome == b"kept":
+            raise NameKeepsData(f"the store keeps data of an earlier tenant {tenant!r}: choose another name")
         return record
 
     async def update_tenant(self, tenant: str, **settings: Unpack[TenantSettings]) -> Tenant:
@@ -108,7 +129,10 @@ class Registry:
         return sorted((msgspec.json.decode(r, type=Tenant) for r in records), key=lambda each: each.id)
 
     async def delete_tenant(self, tenant: str) -> None:
-        """Takes the tenant and its keys away: its tokens and sockets end within 2 s."""
+        """Takes the tenant and its keys away: its tokens and sockets end within 2 s.
+
+        Its data stay in the store, so its id can't be given to a new tenant: see `create_tenant`.
+        """
         keys = (_TENANTS, _keys_of(tenant), _VERSION)
         if not await self._redis.eval(_script("delete_tenant"), len(keys), *keys, tenant):
             raise _no_tenant(tenant)
@@ -119,14 +143,15 @@ class Registry:
         scopes: Iterable[str] | None = None,
         public_key: str | None = None,
         alg: str | None = None,
+        name: str = "",
     ) -> str:
-        """A new key with these scopes (all of them unless told otherwise).
+        """A new key with these scopes (all of them unless told otherwise) and this note.
 
         Without a `public_key` it is an HS256 key and the answer the one string
         ``<tenant>.<kid>.<secret>`` that is never shown again. With a `public_key` (PEM) and its `alg`
         the answer is ``<tenant>.<kid>``: what the signer puts into `iss` and `kid`.
         """
-        record = _new_key(_scopes(scopes), public_key, alg)
+        record = msgspec.structs.replace(_new_key(_scopes(scopes), public_key, alg), name=_key_name(name))
         keys = (_TENANTS, _keys_of(tenant), _COUNTERS, _VERSION)
         kid = (
             await self._redis.eval(
@@ -144,6 +169,7 @@ class Registry:
         return [
             KeyInfo(
                 kid=key.kid,
+                name=key.name,
                 alg=key.alg,
                 scopes=key.scopes,
                 created_at=key.created_at,
@@ -166,10 +192,15 @@ class Registry:
                 return
         raise RegistryError(f"key {kid!r} is being changed by others: try again")
 
-    async def signing_key(self, tenant: str) -> Key | None:
-        """The newest live key that the server can sign any token with (HS256), for operator's tokens."""
-        live = [key for key in await self._keys(tenant) if key.secret is not None and key.revoked_at is None]
-        return live[-1] if live else None
+    async def signing_key(self, tenant: str, scopes: Iterable[str] = ()) -> Key | None:
+        """The newest key that the server can sign a token of these scopes with; see `signing_keys`."""
+        wanted = set(scopes)
+        fit = [key for key in await self.signing_keys(tenant) if wanted <= set(key.scopes)]
+        return fit[-1] if fit else None
+
+    async def signing_keys(self, tenant: str) -> list[Key]:
+        """The live keys whose secret the server has (HS256), oldest first, for operator's tokens."""
+        return [key for key in await self._keys(tenant) if key.secret is not None and key.revoked_at is None]
 
     async def _keys(self, tenant: str) -> list[Key]:
         return sorted(
@@ -315,7 +346,7 @@ def _new_key(scopes: tuple[str, ...], public_key: str | None, alg: str | None) -
     token_secret = secrets.token_urlsafe(32)
     if public_key is None:
         if alg not in {None, "HS256"}:
-            raise RegistryError(f"an {alg} key is registered with its public half, and none was given")
+            raise InvalidValue(f"an {alg} key is registered with its public half, and none was given")
         return Key(
             alg="HS256",
             secret=secrets.token_urlsafe(32),
@@ -324,7 +355,7 @@ def _new_key(scopes: tuple[str, ...], public_key: str | None, alg: str | None) -
             created_at=_now(),
         )
     if alg is None:
-        raise RegistryError("a public key needs its alg: RS256, ES256 or EdDSA")
+        raise InvalidValue("a public key needs its alg: RS256, ES256 or EdDSA")
     try:
         pem = normalise_public_key(public_key, alg)
     except InvalidPublicKey as error:
@@ -343,8 +374,14 @@ def _scopes(scopes: Iterable[str] | None) -> tuple[str, ...]:
     unknown = [scope for scope in wanted if scope not in SCOPES]
     if unknown or not wanted:
         named = ", ".join(map(repr, unknown)) or "an empty list"
-        raise RegistryError(f"scopes are {', '.join(SCOPES)}, not {named}")
+        raise InvalidValue(f"scopes are {', '.join(SCOPES)}, not {named}")
     return wanted
+
+
+def _key_name(name: str) -> str:
+    if len(name) > KEY_NAME_CHARACTERS or not name.isprintable():
+        raise InvalidValue(f"a key's name is one line of up to {KEY_NAME_CHARACTERS} characters")
+    return name.strip()
 
 
 def _no_tenant(tenant: str) -> RegistryError:

@@ -27,6 +27,10 @@ class RegistryError(ValueError):
     """A change that can't be made; the text says why. Nothing was changed."""
 
 
+class InvalidValue(RegistryError):
+    """A value that is out of range, whatever is stored; the text says what is allowed."""
+
+
 class Tenant(Struct, frozen=True, kw_only=True):
     """One customer.
 
@@ -73,7 +77,7 @@ class TenantSettings(TypedDict, total=False):
 
 
 def changed(tenant: Tenant, settings: TenantSettings) -> Tenant:
-    """The tenant with these settings; RegistryError for one that can't be.
+    """The tenant with these settings; InvalidValue for one that can't be.
 
     Categories are merged into those that are there; one with "default" loses its rule.
     """
@@ -91,7 +95,7 @@ def changed(tenant: Tenant, settings: TenantSettings) -> Tenant:
     if "sessions" in settings:
         sessions = settings["sessions"]
         if sessions not in SESSIONS:
-            raise RegistryError(f"sessions are {', '.join(SESSIONS)}, not {sessions!r}")
+            raise InvalidValue(f"sessions are {', '.join(SESSIONS)}, not {sessions!r}")
         tenant = structs.replace(tenant, sessions=sessions)
     if "session_limit" in settings:
         limit = _at_least(1, settings["session_limit"], "a session limit is")
@@ -101,7 +105,7 @@ def changed(tenant: Tenant, settings: TenantSettings) -> Tenant:
 
 def _at_least(least: int, value: int | None, what: str) -> int | None:
     if value is not None and value < least:
-        raise RegistryError(f"{what} {least} or more, not {value}")
+        raise InvalidValue(f"{what} {least} or more, not {value}")
     return value
 
 
@@ -111,7 +115,7 @@ def _categories(
     after = dict(rules)
     for category, days in changes.items():
         if not category:
-            raise RegistryError("a rule is for a category, or for all that begin with a name such as orders.")
+            raise InvalidValue("a rule is for a category, or for all that begin with a name such as orders.")
         after.pop(category, None)
         if days != DEFAULT:
             after[category] = _retention(days)
@@ -208,7 +212,7 @@ def _retention(days: object) -> Retention:
     if days is None or days in DAYS:
         return days  # type: ignore[return-value]  # `in` has compared it with each of them
     named = ", ".join(map(str, DAYS))
-    raise RegistryError(f"a retention is {named} days, forever or default, not {days!r}")
+    raise InvalidValue(f"a retention is {named} days, forever or default, not {days!r}")
 
 
 def _origins(origins: Iterable[str]) -> tuple[str, ...]:
@@ -224,7 +228,7 @@ def _origin(text: str) -> str:
         parts, port = urlsplit(""), None
     plain = parts.path in {"", "/"} and not (parts.query or parts.fragment or "@" in parts.netloc)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not plain:
-        raise RegistryError(f"an origin is http(s)://host or http(s)://host:port, not {text!r}")
+        raise InvalidValue(f"an origin is http(s)://host or http(s)://host:port, not {text!r}")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     default = 443 if parts.scheme == "https" else 80
     return f"{parts.scheme}://{host}" + ("" if port in {None, default} else f":{port}")

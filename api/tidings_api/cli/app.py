@@ -6,12 +6,14 @@ So `--help` and the operator's small commands start fast, and a part loads nothi
 import os
 import sys
 import traceback
+from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from tidings_workers.config import EXIT_CONFIGURATION, ConfigurationError
+from tidings_api.cli import EXIT_USAGE
 
 _EPILOGUE: Final = (
     "`tidings-server config` lists every setting; `tidings-server doctor` checks an installation."
@@ -25,30 +27,46 @@ def _version() -> str:
         return "not installed"
 
 
-app = App(
-    name="tidings-server",
-    help="Tidings: a realtime notification service that anyone can host.",
-    help_epilogue=_EPILOGUE,
-    version=_version,
-    result_action="return_value",
-)
-app.command("tidings_api.cli.dev:dev", name="dev")
-app.command("tidings_api.cli.parts:api", name="api")
-app.command("tidings_api.cli.parts:dispatcher", name="dispatcher")
-app.command("tidings_api.cli.parts:gateway", name="gateway")
-app.command("tidings_api.cli.settings:config", name="config")
-app.command("tidings_api.cli.doctor:doctor", name="doctor")
-app.command("tidings_api.cli.tenants:app", name="tenants")
-app.command("tidings_api.cli.keys:app", name="keys")
-app.command("tidings_api.cli.token:token", name="token")
+_COMMANDS: Final = {
+    "dev": "dev:dev",
+    "api": "parts:api",
+    "dispatcher": "parts:dispatcher",
+    "gateway": "parts:gateway",
+    "config": "settings:config",
+    "doctor": "doctor:doctor",
+    "tenants": "tenants:app",
+    "keys": "keys:app",
+    "token": "token:token",
+}
 
 
-def run() -> int:
-    """Run the command of `sys.argv`; its exit code. Errors are said in one line on stderr."""
+def _app(words: Sequence[str]) -> App:
+    app = App(
+        name="tidings-server",
+        help="Tidings: a realtime notification service that anyone can host.",
+        help_epilogue=_EPILOGUE,
+        version=_version,
+        result_action="return_value",
+    )
+    # The list of all commands has the first line of each one's docstring, so it needs all the modules.
+    lists = not any(word in _COMMANDS for word in words)
+    for name, place in _COMMANDS.items():
+        module, _, attribute = f"tidings_api.cli.{place}".partition(":")
+        app.command(
+            getattr(import_module(module), attribute) if lists else f"{module}:{attribute}", name=name
+        )
+    app.register_install_completion_command(
+        add_to_startup=False, help="Install completion for the shell that you use (bash, zsh, fish)."
+    )
+    return app
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command line, without the program's name; its exit code. Errors are one line on stderr."""
     try:
-        return app(exit_on_error=False) or 0
+        return _app(words)(words, exit_on_error=False) or 0
     except CycloptsError:
-        return 2  # it has been said
+        return EXIT_USAGE  # cyclopts has printed it
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the last place to turn it into a line for the operator
@@ -56,11 +74,11 @@ def run() -> int:
 
 
 def _explain(error: Exception) -> int:
-    from tidings_api.cli.problems import line_for  # noqa: PLC0415 - only a failure needs it
+    from tidings_api.cli.problems import code_for, line_for  # noqa: PLC0415 - only a failure needs it
 
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     if os.environ.get("TIDINGS_LOG_LEVEL") == "debug":
         traceback.print_exception(error)
     print(f"tidings-server: {line_for(error)}", file=sys.stderr)
-    return EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else 1
+    return code_for(error)

@@ -9,6 +9,8 @@ from typing import Annotated, Final
 from cyclopts import Parameter, validators
 from msgspec import structs
 
+from tidings_api.cli.errors import WrongUsage
+from tidings_api.cli.progress import Progress
 from tidings_workers import logs
 from tidings_workers.config import Settings, variable_of
 from tidings_workers.processes import raise_open_files
@@ -17,7 +19,9 @@ OPEN_FILES: Final = 65_536
 # One address may hold 20,000 sockets, also all of them as one user.
 CONNECTIONS: Final = 25_000
 
-_IS_PORT: Final = validators.Number(gte=1, lte=65_535)
+HIGHEST_PORT: Final = 65_535
+
+_IS_PORT: Final = validators.Number(gte=1, lte=HIGHEST_PORT)
 
 
 def dev(
@@ -59,9 +63,11 @@ def dev(
     with tempfile.TemporaryDirectory(prefix="tidings-metrics-") as metrics:
         # Read once, when prometheus_client is imported: hence the late import.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+        progress = Progress(settings, as_json=json)
+        progress.starting()
         from tidings_api.cli.development import run  # noqa: PLC0415
 
-        run(settings, as_json=json)
+        run(settings, progress)
     return 0
 
 
@@ -90,11 +96,20 @@ def _settings(
     def unset(field: str) -> bool:
         return not os.environ.get(variable_of(field))
 
+    # One option moves all three, so that a second `dev` needs no more than another --port.
+    if realtime_port is None and unset("realtime_port"):
+        settings = structs.replace(settings, realtime_port=_next(settings.port, "--realtime-port"))
     if operator_port is None and unset("operator_port"):
-        settings = structs.replace(settings, operator_port=settings.realtime_port + 1)
+        settings = structs.replace(settings, operator_port=_next(settings.realtime_port, "--operator-port"))
     for field in ("connections_per_user", "connections_per_address"):
         if unset(field):
             settings = structs.replace(settings, **{field: CONNECTIONS})
     if unset("log_format") and sys.stderr.isatty():
         settings = structs.replace(settings, log_format="console")
     return structs.replace(settings, data=settings.data.absolute())
+
+
+def _next(port: int, option: str) -> int:
+    if port == HIGHEST_PORT:
+        raise WrongUsage(f"there is no port after {port}: choose one with {option}")
+    return port + 1

@@ -10,30 +10,40 @@ import sys
 from collections.abc import AsyncIterator
 from typing import Final
 
+import msgspec
 import structlog
 from msgspec import structs
 
-from tidings_api.cli.problems import CommandFailed
+from tidings_api.cli.dev import HIGHEST_PORT
+from tidings_api.cli.errors import CommandFailed
+from tidings_api.cli.progress import Progress
 from tidings_api.cli.welcome import Demo, open_demo, print_welcome
 from tidings_workers.config import Settings
-from tidings_workers.data_directory import DataDirectory
+from tidings_workers.data_directory import Addresses, DataDirectory
 from tidings_workers.embedded import EmbeddedValkey
 from tidings_workers.operator import Health, operator_port
 from tidings_workers.store import Store
 from tidings_workers.supervisor import Part, Supervisor
+
+# `make run` sets it, so that an error shows what to type after `make run`.
+MAKE_VARIABLE: Final = "TIDINGS_MAKE"
+
+# From a taken port to the one that an error proposes.
+_STEP: Final = 1_000
 
 _PARTS: Final = (("api", 0), ("gateway", 0), ("dispatcher", 1))
 
 _log = structlog.get_logger(__name__)
 
 
-def run(settings: Settings, *, as_json: bool) -> None:
+def run(settings: Settings, progress: Progress) -> None:
     """Run until SIGINT, SIGTERM or SIGHUP; a second signal kills what has not ended yet."""
     _check_ports(settings)
-    asyncio.run(_run(settings, as_json=as_json))
+    asyncio.run(_run(settings, progress))
+    progress.stopped()
 
 
-async def _run(settings: Settings, *, as_json: bool) -> None:
+async def _run(settings: Settings, progress: Progress) -> None:
     async with _embedded(settings) as (settings, directory, valkey):  # noqa: PLR1704 - with its URL
         demo: list[Demo] = []
         health = Health({"parts": lambda: _all_ready(supervisor)})
@@ -46,12 +56,16 @@ async def _run(settings: Settings, *, as_json: bool) -> None:
                     await store.renew_epoch()
                     directory.settle()
                 demo.append(await open_demo(store.redis))
+                if demo[0].remark:
+                    _log.warning("the key of the demo tenant is a new one", reason=demo[0].remark)
             finally:
                 await store.close()
 
         async def on_ready() -> None:
             health.serving = True
-            print_welcome(settings, demo[0], as_json=as_json)
+            if directory is not None:
+                directory.serves(msgspec.convert(settings, Addresses, from_attributes=True))
+            print_welcome(settings, demo[0], progress)
 
         supervisor = Supervisor(
             [_part(name, rank, settings) for name, rank in _PARTS],
@@ -114,7 +128,8 @@ def _check_ports(settings: Settings) -> None:
     for what, host, port, option in wanted:
         if port in seen:
             raise CommandFailed(
-                f"port {port} is meant for both {seen[port]} and {what}: choose another with {option}"
+                f"port {port} is meant for both {seen[port]} and {what}: choose another, "
+                f"{_with(option, port)}"
             )
         seen[port] = what
         try:
@@ -127,9 +142,18 @@ def _check_ports(settings: Settings) -> None:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise CommandFailed(
-                    f"port {port} of {host}, meant for {what}, is in use: choose another with {option}"
+                    f"port {port} of {host}, meant for {what}, is in use: choose another, "
+                    f"{_with(option, port)}"
                 ) from error
             raise CommandFailed(
                 f"{what} can't listen on {host}, port {port} ({error.strerror}): choose another with "
                 f"--host or {option}"
             ) from error
+
+
+def _with(option: str, taken: int) -> str:
+    """The command line that avoids a taken port, in the words of the command that was typed."""
+    other = taken + _STEP if taken + _STEP <= HIGHEST_PORT else taken - _STEP
+    if os.environ.get(MAKE_VARIABLE):
+        return f'as in make run ARGS="{option} {other}"'
+    return f"as in tidings-server dev {option} {other}"

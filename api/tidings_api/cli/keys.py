@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from tidings_api.cli.errors import CommandFailed
 from tidings_api.cli.output import DataOption, JsonOption, TenantOption, answer, note, table
-from tidings_api.cli.problems import CommandFailed
 from tidings_api.cli.stores import operator_store
 from tidings_workers.registry import SCOPES, KeyInfo, Registry
 
@@ -37,6 +37,10 @@ def create(
         Literal["RS256", "ES256", "EdDSA"] | None,
         Parameter(name="--alg", help="The algorithm that the public key is for."),
     ] = None,
+    name: Annotated[
+        str,
+        Parameter(help="A note for people, such as the application that gets the key.", show_default=False),
+    ] = "",
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -45,7 +49,7 @@ def create(
 
     async def work() -> str:
         async with operator_store(data) as redis:
-            return await Registry(redis).create_key(tenant, scope, pem, alg)
+            return await Registry(redis).create_key(tenant, scope, pem, alg, name)
 
     key = asyncio.run(work())
     kid = key.split(".")[1]
@@ -69,6 +73,7 @@ def list_(*, tenant: TenantOption, data: DataOption = None, json: JsonOption = F
     rows = [
         (
             key.kid,
+            key.name or "-",
             key.alg,
             key.created_at.isoformat(timespec="seconds"),
             key.revoked_at.isoformat(timespec="seconds") if key.revoked_at else "-",
@@ -76,7 +81,7 @@ def list_(*, tenant: TenantOption, data: DataOption = None, json: JsonOption = F
         )
         for key in keys
     ]
-    text = table(("KID", "ALG", "CREATED", "REVOKED", "SCOPES"), rows) if rows else "no keys yet"
+    text = table(("KID", "NAME", "ALG", "CREATED", "REVOKED", "SCOPES"), rows) if rows else "no keys yet"
     answer({"keys": keys}, text, as_json=json)
 
 

@@ -8,6 +8,8 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
+from tidings_api.cli.errors import CommandFailed
+
 JsonOption = Annotated[bool, Parameter(name="--json", negative="", help="Answer with one line of JSON.")]
 DataOption = Annotated[
     Path | None,
@@ -21,8 +23,16 @@ TenantOption = Annotated[str, Parameter(name="--tenant", help="The tenant's id."
 
 
 def answer(value: object, text: str, *, as_json: bool) -> None:
-    """Print the answer of a command: `value` as JSON, or `text` for people."""
-    print(msgspec.json.encode(value).decode() if as_json else text)
+    """Print the answer of a command: `value` as JSON, or `text` for people.
+
+    Raises CommandFailed when stdout can't take it, and BrokenPipeError when its reader has ended.
+    """
+    try:
+        print(msgspec.json.encode(value).decode() if as_json else text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CommandFailed(f"the answer can't be written: {error.strerror}") from error
 
 
 def note(text: str) -> None:

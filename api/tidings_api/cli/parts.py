@@ -18,7 +18,7 @@ from typing import Any, Final
 import structlog
 import uvloop
 
-from tidings_api.cli.problems import CommandFailed
+from tidings_api.cli.errors import CommandFailed
 from tidings_workers import logs
 from tidings_workers.config import ConfigurationError, Settings, masked, variable_of
 from tidings_workers.operator import Health, operator_port
@@ -107,8 +107,9 @@ async def _serve(settings: Settings, run: Run) -> None:
 
         def ready() -> None:
             health.serving = True
-            report_ready()
+            # Before the supervisor is told: what it prints for people then is the last of the start.
             _log.info("ready", store=masked(settings.redis_url or ""))
+            report_ready()
 
         async with asyncio.TaskGroup() as group:
             stopping = group.create_task(_watch_the_end(stop, health, settings.drain_seconds))

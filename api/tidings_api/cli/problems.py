@@ -5,19 +5,16 @@ import os
 
 from redis.exceptions import RedisClusterException, RedisError
 
-from tidings_workers.config import ConfigurationError
+from tidings_api.cli import EXIT_USAGE
+from tidings_api.cli.errors import CommandFailed, WrongUsage
+from tidings_workers.config import EXIT_CONFIGURATION, ConfigurationError
 from tidings_workers.data_directory import DataDirectoryInUse, DataDirectoryUnusable
 from tidings_workers.embedded import EmbeddedStartFailed
 from tidings_workers.logs import one_line
 from tidings_workers.store import StorageUnavailable, StoreError
 from tidings_workers.store.reasons import unavailable
 from tidings_workers.supervisor import PartFailed
-from tidings_workers.tenants import RegistryError
-
-
-class CommandFailed(Exception):
-    """A command can't do what it was asked; the text is for the operator."""
-
+from tidings_workers.tenants import InvalidValue, RegistryError
 
 # Errors whose text was written for the operator.
 _WRITTEN = (
@@ -29,7 +26,15 @@ _WRITTEN = (
     PartFailed,
     RegistryError,
     StoreError,
+    WrongUsage,
 )
+
+
+def code_for(error: BaseException) -> int:
+    """Give the exit code for an error; see `tidings_api.cli`."""
+    if isinstance(error, ConfigurationError):
+        return EXIT_CONFIGURATION
+    return EXIT_USAGE if isinstance(error, WrongUsage | InvalidValue) else 1
 
 
 def line_for(error: BaseException) -> str:
@@ -40,6 +45,11 @@ def line_for(error: BaseException) -> str:
         return f"{error} {error.cure}"
     if isinstance(error, _WRITTEN):
         return " ".join(str(error).split())
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"{error.filename or 'stdout'} can't be written: no space left on its device"
+    if isinstance(error, PermissionError):
+        file = error.filename or "a file"
+        return f"{file} can't be used ({error.strerror}): run this as the user that owns it"
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return f"a port is in use already ({error.strerror or error}): choose another"
     return f"{one_line(error)} (TIDINGS_LOG_LEVEL=debug shows where)"

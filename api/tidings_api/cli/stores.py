@@ -4,18 +4,15 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final
 
 from msgspec import structs
 from redis.asyncio import Redis, RedisCluster
 
-from tidings_api.cli.problems import CommandFailed
+from tidings_api.cli.errors import CommandFailed
 from tidings_workers.config import Settings
-from tidings_workers.data_directory import DataDirectory, DataDirectoryInUse, read_state
+from tidings_workers.data_directory import DataDirectory, DataDirectoryInUse, has_store, read_state
 from tidings_workers.embedded import EmbeddedValkey
 from tidings_workers.store.clients import close, connect
-
-STATE_FILE: Final = "state.json"
 
 
 @contextlib.asynccontextmanager
@@ -31,7 +28,7 @@ async def store_settings(data: Path | None) -> AsyncIterator[Settings]:
     if settings.redis_url is not None:
         yield settings
         return
-    if data is None and "TIDINGS_DATA" not in os.environ and not (settings.data / STATE_FILE).exists():
+    if data is None and "TIDINGS_DATA" not in os.environ and not has_store(settings.data):
         raise CommandFailed(
             f"there is no store in {settings.data.absolute()}: start `tidings-server dev`, "
             "or name the store by --data, TIDINGS_DATA or REDIS_URL"

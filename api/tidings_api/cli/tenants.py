@@ -1,13 +1,14 @@
 """`tidings-server tenants`: the customers of an installation."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from tidings_api.cli.output import DataOption, JsonOption, answer, table
-from tidings_api.cli.problems import CommandFailed
+from tidings_api.cli.errors import CommandFailed, WrongUsage
+from tidings_api.cli.output import DataOption, JsonOption, answer, note, table
 from tidings_api.cli.stores import operator_store
 from tidings_workers.registry import Registry
 from tidings_workers.tenants import DAYS, DEFAULT, LEAST_LOOKBACK_SECONDS, SESSIONS, Tenant, TenantSettings
@@ -16,6 +17,7 @@ app = App(name="tenants", help="Create, change, list and delete tenants.")
 
 _FOREVER = "forever"
 _NONE = "none"
+_KEPT_DATA = ("notifications", "inboxes", "groups", "members", "presence")
 _KEPT = f"{', '.join(map(str, DAYS))} days, {_FOREVER} or {DEFAULT}"
 
 TenantId = Annotated[str, Parameter(help="The tenant's id: 1 to 40 of a-z 0-9 -.")]
@@ -117,12 +119,12 @@ def update(
 ) -> None:
     """Change what is named of a tenant, everywhere within a second. A list of origins is replaced."""
     if origin and any_origin:
-        raise CommandFailed("say either --origin, once or more, or --any-origin")
+        raise WrongUsage("say either --origin, once or more, or --any-origin")
     settings = _settings(retention, category_retention, all_lookback, sessions, session_limit)
     if origin or any_origin:
         settings["origins"] = origin or ()
     if not settings:
-        raise CommandFailed(
+        raise WrongUsage(
             "say what to change: --origin or --any-origin, --retention, --category-retention, "
             "--all-lookback, --sessions, --session-limit"
         )
@@ -162,15 +164,44 @@ def list_(*, data: DataOption = None, json: JsonOption = False) -> None:
 
 
 @app.command
-def delete(id: TenantId, /, *, data: DataOption = None, json: JsonOption = False) -> None:
-    """Delete a tenant with its keys: its tokens and sockets end within 2 s."""
+def delete(
+    id: TenantId,
+    /,
+    *,
+    yes: Annotated[bool, Parameter(negative="", help="Do not ask.")] = False,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Delete a tenant and its keys: its tokens and sockets end within 2 s. Its data stay.
+
+    Groups, members and presence stay in the store, and notifications and inboxes for
+    TIDINGS_RETENTION_SECONDS. So the id of a tenant that had a key is not given to another tenant.
+    It can't be undone.
+    """
+    if not yes:
+        _confirm(id)
 
     async def work() -> None:
         async with operator_store(data) as redis:
             await Registry(redis).delete_tenant(id)
 
     asyncio.run(work())
-    answer({"deleted": id}, f"deleted {id}", as_json=json)
+    answer(
+        {"deleted": id, "removed": ["tenant", "keys"], "kept": list(_KEPT_DATA)},
+        f"deleted the tenant {id} and its keys: its tokens and sockets end within 2 s\n"
+        f"kept in the store: its {', '.join(_KEPT_DATA)}; so {id} is not given to another tenant",
+        as_json=json,
+    )
+
+
+def _confirm(id: str) -> None:
+    """Have the operator type the id. WrongUsage where stdin is no terminal."""
+    if not sys.stdin.isatty():
+        raise WrongUsage(f"this deletes the tenant {id} and its keys for good: confirm it with --yes")
+    note(f"This deletes the tenant {id} and its keys for good. Its data stay in the store.")
+    print("Type the id to go on: ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip() != id:
+        raise CommandFailed("that is another id: nothing was deleted")
 
 
 def _settings(
@@ -190,14 +221,14 @@ def _settings(
             # A category may hold an equals sign itself.
             category, sign, days = rule.rpartition("=")
             if not sign or not category:
-                raise CommandFailed(f"--category-retention is written as orders.=365, not {rule!r}")
+                raise WrongUsage(f"--category-retention is written as orders.=365, not {rule!r}")
             rules[category] = _days(days, "--category-retention")
         settings["category_retention"] = rules
     if all_lookback is not None:
         settings["all_lookback"] = _number(all_lookback, "--all-lookback")
     if sessions is not None:
         if sessions not in SESSIONS:
-            raise CommandFailed(f"--sessions is {', '.join(SESSIONS)}, not {sessions!r}")
+            raise WrongUsage(f"--sessions is {', '.join(SESSIONS)}, not {sessions!r}")
         settings["sessions"] = sessions
     if session_limit is not None:
         settings["session_limit"] = _number(session_limit, "--session-limit")
@@ -208,7 +239,7 @@ def _number(text: str, option: str) -> int | None:
     if text == _NONE:
         return None
     if not (text.isascii() and text.isdecimal()):
-        raise CommandFailed(f"{option} is a number or {_NONE}, not {text!r}")
+        raise WrongUsage(f"{option} is a number or {_NONE}, not {text!r}")
     return int(text)
 
 
@@ -218,7 +249,7 @@ def _days(text: str, option: str) -> int | str | None:
     if text == DEFAULT:
         return DEFAULT
     if text not in map(str, DAYS):
-        raise CommandFailed(f"{option} is {_KEPT}, not {text!r}")
+        raise WrongUsage(f"{option} is {_KEPT}, not {text!r}")
     return int(text)
 
 

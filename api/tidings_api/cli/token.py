@@ -9,8 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tidings.protocol import limits
+from tidings_api.cli.errors import CommandFailed, WrongUsage
 from tidings_api.cli.output import DataOption, JsonOption, TenantOption, answer
-from tidings_api.cli.problems import CommandFailed
 from tidings_api.cli.stores import operator_store
 from tidings_workers.registry import SCOPES, Key, Registry
 from tidings_workers.tokens import make_token
@@ -31,34 +31,50 @@ def token(
     expires_in: Annotated[
         int, Parameter(help=f"Seconds that it is good for, {limits.TOKEN_SECONDS} at most.")
     ] = 3600,
+    kid: Annotated[
+        str | None,
+        Parameter(help="The key that signs it. Without it the newest one that allows the scopes."),
+    ] = None,
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make a token for a user or a service, signed with the tenant's newest HS256 key."""
+    """Make a token for a user or a service, signed with one of the tenant's HS256 keys."""
     scopes = frozenset(scope or ["inbox"])
-    key = asyncio.run(_signing_key(tenant, data))
-    missing = scopes - frozenset(key.scopes)
-    if missing:
-        raise CommandFailed(
-            f"key {key.kid} of {tenant} does not allow {', '.join(sorted(missing))}: "
-            "choose other scopes, or create a key that has them"
-        )
+    unknown = scopes - frozenset(SCOPES)
+    if unknown:
+        raise WrongUsage(f"there is no scope {', '.join(sorted(unknown))}: use {', '.join(SCOPES)}")
+    key = _choose(asyncio.run(_signing_keys(tenant, data)), tenant, scopes, kid)
     now = time.time()
     try:
         made = make_token(key, tenant, user, scopes, expires_in, now)
     except ValueError as error:
-        raise CommandFailed(str(error)) from error
+        raise WrongUsage(str(error)) from error
     expires_at = datetime.fromtimestamp(int(now) + expires_in, UTC)
     answer({"token": made, "expires_at": expires_at}, made, as_json=json)
 
 
-async def _signing_key(tenant: str, data: Path | None) -> Key:
+async def _signing_keys(tenant: str, data: Path | None) -> list[Key]:
     async with operator_store(data) as redis:
         registry = Registry(redis)
         await registry.list_keys(tenant)  # raises when there is no such tenant
-        key = await registry.signing_key(tenant)
-    if key is None:
+        return await registry.signing_keys(tenant)
+
+
+def _choose(keys: list[Key], tenant: str, scopes: frozenset[str], kid: str | None) -> Key:
+    """The newest key that allows the scopes, or the one named; CommandFailed says what there is."""
+    if not keys:
         raise CommandFailed(
             f"tenant {tenant!r} has no live HS256 key: tidings-server keys create --tenant {tenant}"
         )
-    return key
+    said = "; ".join(f"{key.kid} allows {' '.join(key.scopes)}" for key in keys)
+    named = [key for key in keys if kid in {None, key.kid}]
+    if not named:
+        raise CommandFailed(f"tenant {tenant!r} has no live HS256 key {kid}: {said}")
+    fit = [key for key in named if scopes <= frozenset(key.scopes)]
+    if not fit:
+        which = f"key {kid} does not allow" if kid else "no key allows"
+        raise CommandFailed(
+            f"{which} {' '.join(sorted(scopes))} ({said}): choose other scopes, or make a key with "
+            f"tidings-server keys create --tenant {tenant}"
+        )
+    return fit[-1]

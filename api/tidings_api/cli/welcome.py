@@ -12,43 +12,88 @@ from msgspec import Struct
 from redis.asyncio import Redis, RedisCluster
 
 from tidings.protocol import limits
+from tidings_api.cli.errors import CommandFailed
+from tidings_api.cli.progress import Progress
 from tidings_workers.config import Settings, reachable
-from tidings_workers.registry import SCOPES, SERVER_SCOPES, Key, Registry, TenantExists
+from tidings_workers.registry import (
+    SCOPES,
+    SERVER_SCOPES,
+    Key,
+    NameKeepsData,
+    Registry,
+    TenantExists,
+)
 from tidings_workers.tokens import make_token
 
 TENANT: Final = "demo"
 
 
+# The name of the key that `dev` makes, by which it finds it again.
+KEY_NAME: Final = "dev"
+
+
 class Demo(Struct, frozen=True):
-    """The demo tenant's key as one string, and a server token that it signed, good for 24 h."""
+    """The demo tenant's key as one string, and a server token that it signed, good for 24 h.
+
+    `remark` says why it is another key than on the start before; empty otherwise.
+    """
 
     key: str
     token: str
+    remark: str = ""
 
 
 async def open_demo(redis: Redis | RedisCluster) -> Demo:
-    """Give the demo tenant's key, made on the first start and the same on every later one."""
+    """Give the key of the demo tenant that is `dev`'s own, made on the first start.
+
+    Later starts find it by its name, whatever keys were made since; one that was revoked, or that
+    lacks a scope, is replaced, and `remark` says so.
+    """
     registry = Registry(redis)
     try:
         await registry.create_tenant(TENANT)
     except TenantExists:
-        key = await registry.signing_key(TENANT)
+        key, remark = await _own_key(registry)
+    except NameKeepsData as error:
+        raise CommandFailed(
+            f"the tenant {TENANT} of this store was deleted, and its data are still there: start `dev` with "
+            "another store (--data or REDIS_URL), or delete the data directory"
+        ) from error
     else:
-        key = None
-    if key is None or not set(SCOPES) <= set(key.scopes):
-        await registry.create_key(TENANT)
-        key = await registry.signing_key(TENANT)
+        key, remark = None, ""
+    if key is None:
+        made = await registry.create_key(TENANT, name=KEY_NAME)
+        kid = made.split(".")[1]
+        key = next((each for each in await registry.signing_keys(TENANT) if each.kid == kid), None)
     if key is None or key.secret is None:
-        raise RuntimeError("the key that was just made is gone")
-    return Demo(key=f"{TENANT}.{key.kid}.{key.secret}", token=_token(key))
+        raise CommandFailed(f"the new key of the tenant {TENANT} was revoked at once: start `dev` again")
+    remark = f"{remark}: made key {key.kid}" if remark else ""
+    return Demo(key=f"{TENANT}.{key.kid}.{key.secret}", token=_token(key), remark=remark)
 
 
-def print_welcome(settings: Settings, demo: Demo, *, as_json: bool) -> None:
+async def _own_key(registry: Registry) -> tuple[Key | None, str]:
+    keys = await registry.signing_keys(TENANT)
+    own = [key for key in keys if key.name == KEY_NAME]
+    whole = [key for key in own if set(SCOPES) <= set(key.scopes)]
+    if whole:
+        return whole[-1], ""
+    if not any(info.name == KEY_NAME for info in await registry.list_keys(TENANT)):
+        # A store from before keys had names: the oldest key is the one that `dev` made.
+        for key in keys:
+            if not key.name and set(SCOPES) <= set(key.scopes):
+                return key, ""
+    if own:
+        missing = [scope for scope in SCOPES if scope not in own[-1].scopes]
+        return None, f"the key {own[-1].kid} (named {KEY_NAME}) does not allow {' '.join(missing)}"
+    return None, f"the tenant {TENANT} has no live key named {KEY_NAME}"
+
+
+def print_welcome(settings: Settings, demo: Demo, progress: Progress) -> None:
     """Print where everything is and what to try; as JSON one line, and nothing else, on stdout."""
     api = f"http://{reachable(settings.host)}:{settings.port}"
     realtime = settings.public_realtime_url
     page = f"{api}/"
-    if as_json:
+    if progress.as_json:
         line = {"api": api, "realtime": realtime, "page": page, "tenant": TENANT, "key": demo.key}
         print(msgspec.json.encode(line).decode(), flush=True)
         return
@@ -62,7 +107,7 @@ def print_welcome(settings: Settings, demo: Demo, *, as_json: bool) -> None:
     listen = f"TIDINGS_URL={api} TIDINGS_KEY={demo.key} {_tidings()} listen --user ana"
     print(
         f"""
-Tidings is running; Ctrl-C ends it.
+Tidings is running, ready after {progress.seconds:.1f} s; Ctrl-C ends it.
 
   API       {api}
   realtime  {realtime}
@@ -77,8 +122,7 @@ Listen as a user, in another terminal:
 
 Send that user a notification:
 
-{shlex.join(send)}
-""",
+{shlex.join(send)}""",
         flush=True,
     )
 

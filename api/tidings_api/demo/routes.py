@@ -21,7 +21,7 @@ from tidings_api.demo.own import is_own_page, own_host, realtime_url
 from tidings_api.pages import page_headers
 from tidings_api.problems import ProblemError
 from tidings_api.requests import Parts
-from tidings_workers.registry import Registry
+from tidings_workers.registry import INBOX_SCOPE, Registry
 from tidings_workers.tokens import make_token, make_user_token
 
 USERS: Final = {"ana": "Ana", "bob": "Bob"}
@@ -102,9 +102,12 @@ async def create_token(
             f"Only the page at http://127.0.0.1:{settings.port}/ gets these: make a token with "
             "`tidings-server token`.",
         )
-    key = await Registry(services.store.redis).signing_key(TENANT)
+    scopes = SENDER_SCOPES if data.role == "sender" else {INBOX_SCOPE}
+    key = await Registry(services.store.redis).signing_key(TENANT, scopes)
     if key is None:
-        raise ProblemError("not_found", f"The tenant {TENANT} has no key any more: start `dev` again.")
+        raise ProblemError(
+            "not_found", f"The tenant {TENANT} has no key for this. Start `dev` again: it makes one."
+        )
     now = int(time.time())
     if data.role == "sender":
         token = make_token(key, TENANT, SENDER, SENDER_SCOPES, TOKEN_SECONDS, now)
