@@ -9,7 +9,7 @@ import pytest
 
 from tests.sdk.gateway import KEY
 from tests.sdk.scripted import Ask, Server
-from tidings import AsyncTidings, Tidings
+from tidings import AsyncTidings, Pages, Tidings
 
 
 @pytest.fixture(params=["blocking", "async"])
@@ -22,9 +22,7 @@ def ask(request: pytest.FixtureRequest) -> Ask:
             with Tidings("http://api/base/", **options) as client:
                 client._sleep = server.waits.append
                 result = call(client)
-                return (
-                    list(result) if hasattr(result, "__iter__") and not isinstance(result, list) else result
-                )
+                return list(result) if isinstance(result, Pages) else result
         async with AsyncTidings("http://api/base/", **options) as aclient:
 
             async def sleep(seconds: float) -> None:

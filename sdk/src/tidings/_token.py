@@ -1,6 +1,8 @@
 """A user's token, as a web framework can answer with it."""
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from tidings import _publish
 
@@ -30,6 +32,11 @@ class UserToken(dict[str, str]):
     def to_dict(self) -> dict[str, str]:
         """The same as a plain dict."""
         return dict(self)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _: object, handler: Callable[[object], Any]) -> Any:
+        # FastAPI asks for it where a route is annotated with `-> UserToken`.
+        return handler(dict[str, str])
 
     def __repr__(self) -> str:
         # A token in a log is a token given away.

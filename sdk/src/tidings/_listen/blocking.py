@@ -146,6 +146,10 @@ class BlockingDelivery(MarksOne[Changed]):
         """As `Delivery.replayed`."""
         return self._delivery.replayed
 
+    def to_dict(self) -> dict[str, Any]:
+        """As `Delivery.to_dict`."""
+        return self._delivery.to_dict()
+
     def ack(self) -> None:
         """As `Delivery.ack`."""
 

@@ -47,6 +47,10 @@ class Delivery(MarksOne[Coroutine[Any, Any, Changed]]):
         """Whether it was missed and comes late."""
         return self.frame.replayed
 
+    def to_dict(self) -> dict[str, Any]:
+        """The frame as a dict for `json.dumps`: `log`, `position`, `notification` and perhaps `replayed`."""
+        return self.frame.to_dict()
+
     def ack(self) -> None:
         """Acknowledge at once, not when the next one is taken: this one will not be shown again."""
         self._inbox.acknowledge(self)

@@ -3,13 +3,13 @@
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
 
 from tidings import _publish
 from tidings.protocol.frames import CaughtUp, Gap, Joined, Left, Recalled, Stated
+from tidings.protocol.plain import Plain
 
 
-class Connected(Struct, frozen=True):
+class Connected(Plain, frozen=True):
     """The connection stands.
 
     `resume` says how it continues: `none` (from here on), `complete` (nothing was missed), or `gap`
@@ -21,7 +21,7 @@ class Connected(Struct, frozen=True):
     resume: Literal["none", "complete", "gap"]
 
 
-class Disconnected(Struct, frozen=True):
+class Disconnected(Plain, frozen=True):
     """The connection ended and is tried again in `retry_in` seconds. `code` is None where it just broke."""
 
     code: int | None

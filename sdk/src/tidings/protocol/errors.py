@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from tidings.protocol.plain import Plain
+
 
 class ErrorCode(Struct, frozen=True):
     """One stable code. `retryable` means that the same request may succeed later, unchanged."""
@@ -50,7 +52,7 @@ _TABLE: Final = (
 ERRORS: Final[dict[str, ErrorCode]] = {entry.code: entry for entry in _TABLE}
 
 
-class FieldError(Struct, frozen=True):
+class FieldError(Plain, frozen=True):
     """One thing wrong with a body: a JSON pointer as a URI fragment, and what to do about it."""
 
     pointer: str
