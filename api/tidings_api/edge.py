@@ -8,6 +8,7 @@ import itertools
 import re
 import secrets
 import time
+from collections import Counter as Multiset
 from typing import Any, Final
 
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -37,6 +38,8 @@ class Edge:
         self._waiting = 0
         # Set when the server is about to stop: every answer then ends its connection.
         self.last_answers = False
+        # Requests that are being answered, by the client's port: see `connections`.
+        self.active: Multiset[str] = Multiset()
         self._requests: dict[tuple[str, str, int], Counter] = {}
         self._seconds: dict[str, Histogram] = {}
 
@@ -46,11 +49,17 @@ class Edge:
             return
         began = time.perf_counter()
         answer = _Answer(scope, send, self._admits, last=self.last_answers)
+        port = scope["client"][1]
+        self.active[port] += 1
         self._waiting += 1
         try:
             await self._serve(scope, receive, answer)
         finally:
             self._waiting -= 1
+            if self.active[port] == 1:
+                del self.active[port]
+            else:
+                self.active[port] -= 1
             self._count(scope, answer, time.perf_counter() - began)
 
     async def _serve(self, scope: Any, receive: Receive, answer: "_Answer") -> None:

@@ -16,6 +16,7 @@ from granian.server.embed import Server
 from litestar import Router
 
 from tidings_api.app import create_app
+from tidings_api.connections import IDLE_SECONDS, LOOK_SECONDS, Connections, is_supported
 from tidings_api.edge import Edge
 from tidings_api.services import Services
 from tidings_workers.config import Settings
@@ -23,7 +24,6 @@ from tidings_workers.registry import RegistryView
 from tidings_workers.store import Store
 from tidings_workers.tasks import cancelled, every, keep_running, open_store
 
-HEADER_TIMEOUT_MS: Final = 5_000
 CONNECTIONS: Final = 16_384
 BUFFER_BYTES: Final = 128 * 1024
 PROBE_SECONDS: Final = 1.0
@@ -52,6 +52,7 @@ async def run(
         serving = tasks.create_task(_serve(server, stop))
         await listening.wait()
         engine = tasks.create_task(_engine(services, stop, ready))
+        watching = tasks.create_task(_watch(Connections(settings.port, edge.active)))
         await stop.wait()
         _log.info("draining")
         # Granian closes kept connections at once, also when the next request is already on its way.
@@ -64,6 +65,18 @@ async def run(
             _log.warning("requests cut off", reason="they took longer than the drain time")
             serving.cancel()
         engine.cancel()
+        watching.cancel()
+
+
+async def _watch(connections: Connections) -> None:
+    if is_supported():
+        await every(LOOK_SECONDS, "connections", connections.look)
+    else:
+        _log.warning(
+            "slow clients are not closed early",
+            reason=f"this system does not count what connections send: a client has {IDLE_SECONDS} seconds"
+            " for the head of a request. Put a proxy in front of the API.",
+        )
 
 
 async def _serve(server: Server, stop: asyncio.Event) -> None:
@@ -119,7 +132,7 @@ def _server(app: Any, settings: Settings) -> Server:
         backlog=1024,
         # It counts open connections, idle ones too, and leaves those above it waiting.
         backpressure=CONNECTIONS,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS, max_buffer_size=BUFFER_BYTES),
+        http1_settings=HTTP1Settings(header_read_timeout=IDLE_SECONDS * 1000, max_buffer_size=BUFFER_BYTES),
         log_enabled=False,
     )
 

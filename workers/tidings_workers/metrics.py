@@ -26,6 +26,11 @@ REQUESTS: Final = Counter(
 REQUEST_SECONDS: Final = Histogram(
     "tidings_request_seconds", "From the request's head to its answer, by route", ["route"], buckets=_SECONDS
 )
+HTTP_CLOSED: Final = Counter(
+    "tidings_http_closed",
+    "HTTP connections closed because the client was too slow, by what it was slow at",
+    ["reason"],
+)
 
 # Store
 STORE_SECONDS: Final = Histogram(

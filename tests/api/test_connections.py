@@ -1,0 +1,146 @@
+"""How long a connection to the API may keep it waiting: idle, within a head, with unread answers."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.api.conftest import Bearer, serving
+from tidings_api import connections, server
+from tidings_api.connections import HEAD_SECONDS, UNREAD_SECONDS, Counters, Watched
+from tidings_workers.config import Settings
+from tidings_workers.registry import Registry
+
+LIVE = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
+# A look takes the place of a second: 5 looks for a head are one second here.
+LOOK = 0.2
+
+
+@pytest.fixture
+async def port(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    """The port of an API that looks at its connections five times as often."""
+    monkeypatch.setattr(server, "LOOK_SECONDS", LOOK)
+    async with serving(settings):
+        yield settings.port
+
+
+async def answered(reader: asyncio.StreamReader) -> bool:
+    """Reads one answer of /health/live; False when the connection has closed."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return False
+    length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
+    await reader.readexactly(int(length.split(b":")[1]))
+    return head.startswith(b"HTTP/1.1 200")
+
+
+async def seconds_until_closed(reader: asyncio.StreamReader) -> float:
+    began = time.monotonic()
+    with contextlib.suppress(ConnectionError):
+        assert await asyncio.wait_for(reader.read(), 20) == b""
+    return time.monotonic() - began
+
+
+async def test_a_kept_connection_stays_open_while_it_is_idle(port: int) -> None:
+    """A connection that was answered and is idle for longer than a head may take serves the next request."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(2):
+        writer.write(LIVE)
+        assert await answered(reader)
+        await asyncio.sleep(2 * HEAD_SECONDS * LOOK)
+    writer.close()
+
+
+async def test_idle_connections_outlast_those_of_load_balancers(settings: Settings) -> None:
+    """After 6 idle seconds a connection still serves: balancers keep theirs for 60, and this limit is 75."""
+    assert connections.IDLE_SECONDS > 60
+    async with serving(settings):
+        reader, writer = await asyncio.open_connection("127.0.0.1", settings.port)
+        writer.write(LIVE)
+        assert await answered(reader)
+        await asyncio.sleep(6)
+        writer.write(LIVE)
+        assert await answered(reader)
+        writer.close()
+
+
+@pytest.mark.parametrize("served_before", [False, True])
+async def test_a_head_that_does_not_end_closes_its_connection(port: int, served_before: bool) -> None:
+    """A head that arrives byte by byte has five seconds, on a new connection and on a kept one."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    if served_before:
+        writer.write(LIVE)
+        assert await answered(reader)
+        await asyncio.sleep(2 * HEAD_SECONDS * LOOK)
+
+    async def drip() -> None:
+        with contextlib.suppress(ConnectionError):
+            for byte in LIVE[:-4] + b"x" * 500:
+                writer.write(bytes([byte]))
+                await writer.drain()
+                await asyncio.sleep(LOOK / 4)
+
+    dripping = asyncio.create_task(drip())
+    assert await seconds_until_closed(reader) < 10 * HEAD_SECONDS * LOOK
+    dripping.cancel()
+    writer.close()
+
+
+async def test_a_connection_without_a_request_is_closed(port: int) -> None:
+    """A connection that never sends anything has as long as a head."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    assert await seconds_until_closed(reader) < 10 * HEAD_SECONDS * LOOK
+    writer.close()
+
+
+async def test_a_slow_body_has_its_own_limit(port: int, bearer: Bearer, registry: Registry) -> None:
+    """The limit of heads does not apply to a request whose body is still arriving."""
+    assert await registry.list_tenants()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    body = b'{"to":{"users":["ana"]},"title":"x"}'
+    writer.write(
+        b"POST /v1/notifications HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        b"authorization: %b\r\ncontent-length: %d\r\n\r\n"
+        % (bearer("send")["authorization"].encode(), len(body))
+    )
+    for byte in body:
+        writer.write(bytes([byte]))
+        await asyncio.sleep(3 * HEAD_SECONDS * LOOK / len(body))
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 202")
+    writer.close()
+
+
+async def test_answers_that_are_not_read_close_their_connection(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that reads nothing of its answers loses its connection, which frees the memory they take."""
+    monkeypatch.setattr(connections, "UNREAD_SECONDS", 5)
+    loop = asyncio.get_running_loop()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setblocking(False)
+        await loop.sock_connect(client, ("127.0.0.1", port))
+        await loop.sock_sendall(client, b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * 100)
+        async with asyncio.timeout(20):
+            while (error := client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)) == 0:  # noqa: ASYNC110
+                await asyncio.sleep(LOOK)
+        assert error == errno.ECONNRESET
+
+
+def test_a_slow_reader_keeps_its_connection() -> None:
+    """A client that reads a little every 20 seconds may take as long as it needs."""
+    watched = Watched()
+    for look in range(10 * UNREAD_SECONDS):
+        assert watched.overdue(Counters(10, 9_000, 1_000 + look // 20, 5_000), active=True) is None
+
+
+def test_looks_count_and_not_time() -> None:
+    """After a stall of minutes no connection counts as overdue: looks are counted, not time."""
+    watched = Watched()
+    assert watched.overdue(Counters(600_000, 300_000, 500, 0), active=False) is None
+    assert watched.overdue(Counters(900_000, 600_000, 500, 0), active=False) is None
