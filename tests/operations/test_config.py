@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidings_workers.config import ConfigurationError, Settings, masked
+from tidings_workers.config import ConfigurationError, Settings, cluster_addresses, masked, service_links
 
 
 def test_defaults_without_environment() -> None:
@@ -51,6 +51,11 @@ def test_settings_reach_a_child_unchanged() -> None:
         ("REDIS_URL", "redis://", "redis://host:6379/0"),
         ("REDIS_URL", "redis://[::1", "redis://host:6379/0"),
         ("REDIS_URL", "unix://", "unix:///path/to/redis.sock"),
+        ("REDIS_URL", "unix:///srv/a#b/s", "%23"),
+        ("REDIS_URL", "redis+sentinel://a:26379/mymaster", "Sentinel is not supported"),
+        ("REDIS_URL", "redis://a:6379,b:6379", "redis+cluster://host:6379,other:6379"),
+        ("REDIS_URL", "redis+cluster://a:6379,:6380", "names no host and port"),
+        ("REDIS_URL", "redis+cluster://a:6379,b:x", "which is not a URL"),
         ("TIDINGS_REALTIME_URL", "https://push.example", "wss://"),
     ],
 )
@@ -60,6 +65,43 @@ def test_a_wrong_value_is_named_with_its_cure(variable: str, value: str, cure: s
         Settings.from_environment({variable: value})
     assert str(caught.value).startswith(variable)
     assert cure in str(caught.value)
+
+
+def test_a_cluster_may_be_named_by_several_nodes() -> None:
+    """Each node has its host and port, and the user belongs to all of them."""
+    url = "rediss+cluster://me:p%2C@a:7000,[::1]:7001,c/0?ssl_ca_certs=/ca.pem"
+    assert Settings.from_environment({"REDIS_URL": url}).redis_url == url
+    first, addresses = cluster_addresses(url)
+    assert first == "rediss://me:p%2C@a:7000/0?ssl_ca_certs=/ca.pem"
+    assert addresses == [("a", 7000), ("::1", 7001), ("c", 6379)]
+
+
+@pytest.mark.parametrize("variable", ["TIDINGS_PORT", "TIDINGS_REALTIME_PORT", "TIDINGS_OPERATOR_PORT"])
+def test_service_links_of_kubernetes_are_ignored(variable: str) -> None:
+    """Kubernetes sets TIDINGS_PORT to tcp://... for a Service named tidings: the default holds."""
+    environ = {variable: "tcp://10.96.0.7:8000", "TIDINGS_DURABILITY": "always"}
+    assert Settings.from_environment(environ) == Settings(durability="always")
+    assert service_links(environ) == [variable]
+    assert service_links({variable: "9000", "REDIS_URL": "unix:///s"}) == []
+
+
+def test_blanks_around_a_value_do_not_count() -> None:
+    """Secrets from files and `echo` end with a newline."""
+    environ = {
+        "REDIS_URL": " redis://host:6379/0\n",
+        "TIDINGS_PORT": "9000\r\n",
+        "TIDINGS_DURABILITY": " always\n",
+        "TIDINGS_DATA": "/data\n",
+        "TIDINGS_REALTIME_URL": "wss://push.example\n",
+        "TIDINGS_HOST": " \n",
+    }
+    assert Settings.from_environment(environ) == Settings(
+        redis_url="redis://host:6379/0",
+        port=9000,
+        durability="always",
+        data=Path("/data"),
+        realtime_url="wss://push.example",
+    )
 
 
 @given(

@@ -55,3 +55,15 @@ def test_no_value_breaks_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     structlog.get_logger().info("odd", user="\ud800\n", body=b"\xff", error=KeyError("x"))
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["event"] == "odd"
+
+
+def test_service_links_are_named_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Kubernetes put into our variables is one warning that says how to end it."""
+    monkeypatch.setenv("TIDINGS_PORT", "tcp://10.96.0.7:8000")
+    logs.configure("api", format="json", level="info")
+    logs.warn_of_service_links()
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert line["variables"] == ["TIDINGS_PORT"]
+    assert "enableServiceLinks: false" in line["cure"]

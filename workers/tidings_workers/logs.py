@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from structlog.typing import Processor
 
-from tidings_workers.config import LogFormat, LogLevel
+from tidings_workers.config import LogFormat, LogLevel, service_links
 
 # Libraries that tell what the access log or our own events already say.
 _QUIET = ("httpx", "httpcore", "asyncio", "_granian", "granian.access", "websockets")
@@ -55,6 +55,17 @@ def configure(process: str, *, format: LogFormat, level: LogLevel) -> None:  # n
 def _coloured() -> bool:
     """Colours are for a terminal, unless the user wants none (https://no-color.org)."""
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
+def warn_of_service_links() -> None:
+    """Say once which settings are not the operator's; for a process whose logging is set up."""
+    if names := service_links():
+        structlog.get_logger().warning(
+            "variables ignored",
+            variables=names,
+            reason="Kubernetes made their values for a Service of that name",
+            cure="set enableServiceLinks: false in the pod's spec, or name the Service otherwise",
+        )
 
 
 def one_line(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from msgspec import structs
 from tidings_api.cli.errors import WrongUsage
 from tidings_api.cli.progress import Progress
 from tidings_workers import logs
-from tidings_workers.config import Settings, variable_of
+from tidings_workers.config import Settings, service_links, variable_of
 from tidings_workers.processes import raise_open_files
 
 OPEN_FILES: Final = 65_536
@@ -59,6 +59,7 @@ def dev(
     """
     settings = _settings(host, port, realtime_port, operator_port, data)
     logs.configure("supervisor", format=settings.log_format, level=settings.log_level)
+    logs.warn_of_service_links()
     raise_open_files(OPEN_FILES)
     with tempfile.TemporaryDirectory(prefix="tidings-metrics-") as metrics:
         # Read once, when prometheus_client is imported: hence the late import.
@@ -94,7 +95,8 @@ def _settings(
         settings = structs.replace(settings, redis_url=None)
 
     def unset(field: str) -> bool:
-        return not os.environ.get(variable_of(field))
+        variable = variable_of(field)
+        return not os.environ.get(variable, "").strip() or variable in service_links()
 
     # One option moves all three, so that a second `dev` needs no more than another --port.
     if realtime_port is None and unset("realtime_port"):

@@ -71,6 +71,8 @@ def _run(name: str, module: str, address: tuple[str, str] | None) -> int:
             "or run `tidings-server dev`, which brings its own"
         )
     logs.configure(name, format=settings.log_format, level=settings.log_level)
+    if not is_supervised():
+        logs.warn_of_service_links()
     raise_open_files(OPEN_FILES)
     run: Run = import_module(module).run
     _calm_the_collector()
