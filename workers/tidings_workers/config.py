@@ -223,7 +223,7 @@ def _rule(type_: Any, error: msgspec.ValidationError) -> str:
 
 def _check_redis_url(url: str) -> None:
     shown = repr(masked(url))
-    scheme = urlsplit(url).scheme
+    scheme = url.partition("://")[0].lower()
     if "sentinel" in scheme:
         raise ConfigurationError(
             f"REDIS_URL is {shown}, but Sentinel is not supported: name the primary, or an address that "
