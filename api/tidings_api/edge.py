@@ -19,8 +19,8 @@ from tidings_api.bodies import RawHeaders, header
 from tidings_api.problems import MEDIA_TYPE, ProblemError, encode_problem, problem_of
 from tidings_workers import metrics
 
-# Requests that wait at the same time. The store answers thousands a second, so more than this means
-# waiting for seconds, and it is better to say so at once.
+# Requests that wait for this server at the same time. The store answers thousands a second, so more than
+# this means waiting for seconds, and it is better to say so at once.
 WAITING: Final = 2_000
 
 _OWN_ID: Final = re.compile(rb"[A-Za-z0-9._:@+/=\-]{1,128}").fullmatch
@@ -69,12 +69,24 @@ class Edge:
                 await answer.send({"type": "http.response.start", "status": 204, "headers": cors.REQUESTS})
                 await answer.send({"type": "http.response.body", "body": b""})
                 return
-            await self._app(scope, receive, answer.send)
+            await self._app(scope, self._uncounted(receive), answer.send)
         except Exception as error:
             if answer.status:
                 raise
             document, headers = problem_of(error, answer.request_id)
             await answer.give(document.status, encode_problem(document), headers)
+
+    def _uncounted(self, receive: Receive) -> Receive:
+        """`receive`; while it runs the request waits for its client, and does not count."""
+
+        async def call() -> Any:
+            self._waiting -= 1
+            try:
+                return await receive()
+            finally:
+                self._waiting += 1
+
+        return call
 
     def _admit(self, scope: Scope) -> None:
         if self._waiting > self._limit and not scope["path"].startswith("/health/"):

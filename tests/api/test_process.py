@@ -167,7 +167,7 @@ async def test_a_body_that_never_ends_does_not_hold_the_end(
 
 
 async def test_too_many_waiting_requests_are_turned_away() -> None:
-    """Over the limit the answer is an immediate 503 overloaded, and health goes on being answered."""
+    """Over the limit the answer is an immediate 503 overloaded, and health is still answered."""
     release, entered = asyncio.Event(), asyncio.Event()
 
     async def app(scope: object, receive: object, send: object) -> None:
@@ -185,3 +185,27 @@ async def test_too_many_waiting_requests_are_turned_away() -> None:
         release.set()
         with contextlib.suppress(AssertionError):  # the stand-in answers nothing
             await waiting
+
+
+async def test_unfinished_bodies_do_not_count_as_load(
+    settings: Settings, bearer: Bearer, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests whose bodies never arrive do not make the API answer others with `overloaded`."""
+    assert len(await registry.list_tenants()) == 2
+    monkeypatch.setattr(Edge.__init__, "__kwdefaults__", {"waiting": 5})
+    headers = bearer("send")
+    head = (
+        b"POST /v1/notifications HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        b"content-length: 100\r\nauthorization: " + headers["authorization"].encode() + b"\r\n\r\n{"
+    )
+    async with serving(replace(settings, drain_seconds=0.5)) as api:
+        writers = [(await asyncio.open_connection("127.0.0.1", settings.port))[1] for _ in range(20)]
+        for writer in writers:
+            writer.write(head)
+            await writer.drain()
+        answers = await asyncio.gather(
+            *(api.post("/v1/notifications", json=HELLO, headers=headers) for _ in range(5))
+        )
+        assert [answer.status_code for answer in answers] == [202] * 5
+        for writer in writers:
+            writer.close()
