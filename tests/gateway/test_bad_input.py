@@ -76,8 +76,11 @@ async def test_no_connect_in_time(realtime: Realtime) -> None:
         (masked("", 0x80), 1002),
         (masked("x" * 126, 0x89), 1002),
         (masked("", 0x01) + CONNECT, 1002),
-        (CONNECT * (limits.FRAMES_BURST + 1), 4000),
-        (masked('{"type":"nonsense"}') * (limits.FRAMES_BURST + 50), 4101),
+        (CONNECT * (limits.FRAMES_BURST + 1), 4101),
+        (masked('{"type":"ping"}'), 4000),
+        (masked('{"type":"nonsense"}'), 4000),
+        (CONNECT + masked(" " * 40_000) * 2, 4101),
+        (CONNECT + masked('{"type":"nonsense"}') * (limits.FRAMES_BURST + 50), 4101),
         (masked("x" * 125, 0x89) * (limits.FRAMES_BURST + 50), 4101),
         (masked("", 0x01) + masked("", 0x00) * (limits.FRAMES_BURST + 50), 4101),
     ],
@@ -93,12 +96,12 @@ async def test_closed(realtime: Realtime, authorization: str, data: bytes, code:
 async def test_stays(realtime: Realtime, authorization: str) -> None:
     """A frame that is ours in form but not in content is answered, and the connection stays."""
     async with Wire.opened(realtime.port, authorization) as wire:
-        for early in (b'{"type":"dance","ref":"r"}', b'{"type":"dance","ref":[1]}'):
-            wire.write(masked(early))
-            answer = await wire.message()
-            assert (answer["type"], answer["code"]) == ("error", "unknown_type")
         wire.write(CONNECT)
         assert (await wire.message())["type"] == "welcome"
+        for unknown, ref in (('"r"', "r"), ("7", 7), ("[1]", None), ("1e308", None)):
+            wire.write(masked(f'{{"type":"dance","ref":{unknown}}}'))
+            answer = await wire.message()
+            assert (answer["type"], answer["code"], answer.get("ref")) == ("error", "unknown_type", ref)
         for wrong in (
             '{"type":"ack"}',
             '{"type":"ack","positions":{"user":-1}}',
@@ -113,6 +116,25 @@ async def test_stays(realtime: Realtime, authorization: str) -> None:
         wire.write(masked('{"type":"ack","positions":{"nowhere":7,"user":9007199254740991}}'))
         wire.write(masked('{"type":"ping","ref":"\\u0000x","more":[[]]}'))
         assert await wire.message() == {"type": "pong", "ref": "\x00x"}
+
+
+async def test_frames_right_behind_connect(realtime: Realtime, authorization: str) -> None:
+    """What is sent in one go with `connect` is answered after the welcome, in order."""
+    async with Wire.opened(realtime.port, authorization) as wire:
+        wire.write(
+            CONNECT
+            + masked('{"type":"ping","ref":1}')
+            + masked('{"type":"ack","positions":{"user":0}}')
+            + masked('{"type":"mark","state":"read","all":true,"ref":2}')
+            + masked('{"type":"dance","ref":3}')
+        )
+        answers = [await wire.message() for _ in range(4)]
+    assert [answer["type"] for answer in answers[:2]] == ["welcome", "pong"]
+    assert sorted((answer["type"], answer["ref"]) for answer in answers[1:]) == [
+        ("error", 3),
+        ("pong", 1),
+        ("state", 2),
+    ]
 
 
 async def test_largest_frame(realtime: Realtime, authorization: str) -> None:

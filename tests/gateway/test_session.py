@@ -1,12 +1,15 @@
 """The protocol of one connection, driven without a socket and with the test's own clock."""
 
+import functools
 import json
+from collections.abc import Callable
 from typing import Any
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from tests.support.costly import MOST_PER_BYTE, VALUES, cost_per_byte
 from tidings.protocol import closing, limits
 from tidings.protocol.frames import Connect, ErrorFrame, Expiring, Pong
 from tidings_workers.gateway.session import (
@@ -55,7 +58,10 @@ def alive(session: Session, until: float, since: float = 0.0) -> list[tuple[floa
     ("session", "data", "expected"),
     [
         (new(), frame("connect", device="tv", rewind=3), Open(Connect(device="tv", rewind=3))),
-        (new(), frame("ping", ref=1), Send(Pong(1))),
+        (new(), frame("connect", client="x" * 201), Open(Connect(client="x" * 201))),
+        (new(), frame("ping", ref=1), closing.PROTOCOL_ERROR),
+        (new(), frame("dance", ref=1), closing.PROTOCOL_ERROR),
+        (new(), b'{"device":"tv"}', closing.PROTOCOL_ERROR),
         (new(), frame("ack", positions={}), closing.PROTOCOL_ERROR),
         (new(), frame("refresh", token="x"), closing.PROTOCOL_ERROR),
         (new(), frame("connect", rewind=1, resume={"epoch": "e"}), closing.PROTOCOL_ERROR),
@@ -66,6 +72,13 @@ def alive(session: Session, until: float, since: float = 0.0) -> list[tuple[floa
         (opened(), frame("refresh", token="x"), RefreshToken("x")),
         (opened(), frame("dance", ref="r"), ErrorFrame("unknown_type", "", "r")),
         (opened(), frame("dance", ref={"a": 1}), ErrorFrame("unknown_type", "")),
+        (
+            opened(),
+            frame("dance", ref="\U0001f600" * 128),
+            ErrorFrame("unknown_type", "", "\U0001f600" * 128),
+        ),
+        (opened(), frame("dance", ref="x" * 129), ErrorFrame("unknown_type", "")),
+        (opened(), frame("dance", ref=1e308), ErrorFrame("unknown_type", "")),
         (opened(), frame("ack", positions=3, ref=4), ErrorFrame("invalid_request", "", 4)),
         (opened(), b"{}", closing.PROTOCOL_ERROR),
         (opened(), b"null", closing.PROTOCOL_ERROR),
@@ -87,11 +100,110 @@ def test_receive(session: Session, data: bytes, expected: object) -> None:
         assert action == expected
 
 
+@pytest.mark.parametrize(
+    ("session", "data", "words"),
+    [
+        (new(), frame("ping"), "the first frame has to be connect"),
+        (new(), b"{}", "#/type: The field type is required."),
+        (new(), b'{"type"', "a frame has to be one JSON object"),
+        (
+            new(),
+            frame("connect", device="a b"),
+            "#/device: A device is named by 1 to 64 characters as in ids.",
+        ),
+        (
+            new(),
+            frame("connect", resume={"epoch": "e", "positions": {"user": -1}}),
+            "#/resume/positions: It must be 0",
+        ),
+        (new(), frame("connect", rewind=201), "#/rewind: It must be 200 or less."),
+        (new(), frame("connect", token=5), "#/token: This must be string or null, not whole number."),
+        (opened(), frame("ack"), "#/positions: The field positions is required."),
+        (opened(), frame("mark", state="bogus"), "#/state: "),
+        (opened(), frame("ping", ref=[1]), "#/ref: This must be "),
+        (opened(), frame("dance"), 'There is no frame of type "dance"'),
+    ],
+    ids=repr,
+)
+def test_words(session: Session, data: bytes, words: str) -> None:
+    """A fault is said in plain words with the field as a pointer, in errors and in close reasons."""
+    action = session.receive(data)
+    if isinstance(action, Send):
+        assert isinstance(action.frame, ErrorFrame)
+        said = action.frame.detail
+    else:
+        assert isinstance(action, Close)
+        said = action.reason
+    assert words in said
+    assert not set("`$^\\") & set(said)
+
+
+def test_frames_before_the_welcome_wait() -> None:
+    """What is sent right behind `connect` is kept until the session is open, in order, and then answered."""
+    session = new()
+    session.receive(frame("connect"))
+    sent = [frame("ping", ref=1), frame("ack", positions={"user": 3}), frame("mark", state="read", all=True)]
+    assert [session.receive(data) for data in sent] == [None, None, None]
+    session.welcome(3600.0)
+    waiting = session.waiting()
+    assert waiting == sent
+    assert [session.receive(data) for data in waiting][:2] == [Send(Pong(1)), Acknowledge({"user": 3})]
+    assert session.waiting() == []
+
+
+@pytest.mark.parametrize(("data", "count"), [(b"{}", limits.FRAMES_BURST), (b" " * 1000, 65)])
+def test_what_waits_is_bounded(data: bytes, count: int) -> None:
+    """A client that sends too much before its welcome is closed with 4101, for it may come later."""
+    session = new()
+    session.receive(frame("connect"))
+    assert {session.receive(data) for _ in range(count)} == {None}
+    action = session.receive(data)
+    assert isinstance(action, Close)
+    assert action.code == closing.RATE_LIMITED
+    assert session.waiting() == []
+
+
+def received(make: Callable[[], Session], body: bytes) -> Action | None:
+    return make().receive(body)
+
+
+FIELDS = {
+    "connect": ("token", "device", "resume", "rewind", "client"),
+    "ack": ("positions",),
+    "mark": ("state", "ids", "up_to", "all", "category"),
+    "refresh": ("token",),
+    "ping": (),
+    "dance": (),
+}
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_a_costly_frame_is_judged_cheaply(value: str) -> None:
+    """No frame, before `connect` or after it, costs more CPU time than its length explains."""
+    costly = VALUES[value](20_000)
+    bodies = [costly]
+    for type, fields in FIELDS.items():
+        for name in (*fields, "ref", "type", "x"):
+            bodies += [
+                b'{"type":"%b","%b":%b}' % (type.encode(), name.encode(), costly),
+                b'{"%b":%b,"type":"%b"}' % (name.encode(), costly, type.encode()),
+            ]
+        if costly.startswith(b"{"):
+            bodies.append(b'{"type":"%b",%b}' % (type.encode(), costly[1:-1]))
+    bodies += [
+        b'{"type":"connect","resume":{"epoch":"e","%b":%b}}' % (name, costly)
+        for name in (b"epoch", b"positions", b"state_version", b"x")
+    ]
+    for body in bodies:
+        for make in (new, opened):
+            cost = cost_per_byte(functools.partial(received, make, body), len(body))
+            assert cost < MOST_PER_BYTE, body[:80]
+
+
 def test_connect_deadline() -> None:
-    """Without a connect frame the session ends after 5 s, pings or not; opening stops that clock."""
+    """Without a connect frame the session ends after 5 s; opening stops that clock."""
     waiting, opening = new(), new()
     assert waiting.due() == limits.CONNECT_SECONDS
-    waiting.receive(frame("ping"))
     opening.receive(frame("connect"))
     assert waiting.tick(4.9) == []
     (action,) = waiting.tick(5.0)

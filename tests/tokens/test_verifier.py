@@ -108,7 +108,7 @@ def test_every_claim_is_required(verifier: Verifier, sign: Sign, claim: str) -> 
         {"aud": "others"}, {"aud": []}, {"aud": ["others"]}, {"aud": {"tidings": 1}}, {"aud": "tidings "},
         {"iat": "1800000000"}, {"iat": True}, {"exp": "1800003600"}, {"exp": False}, {"exp": [1]},
         {"iat": NOW + 60, "exp": NOW + 120}, {"exp": NOW + 86_401}, {"exp": NOW}, {"exp": 10**400},
-        {"nbf": NOW + 60}, {"nbf": "now"}, {"iat": -1e308, "exp": 1e308},
+        {"nbf": NOW + 60}, {"nbf": "now"}, {"nbf": True}, {"nbf": 10**400}, {"iat": -1e308, "exp": 1e308},
         {"scope": 7}, {"scope": ["send"]}, {"scope": ""}, {"scope": "send  read"}, {"scope": "send\nread"},
     ],
 )  # fmt: skip
@@ -137,6 +137,15 @@ def test_a_header_of_another_shape_does_not_count(
     assert code_of(verifier, sign(headers)) == "invalid_token"
 
 
+@pytest.mark.parametrize("name", ["crit", "zip", "cty", "enc", "b64", "jku", "jwk", "x5u", "x5c"])
+@pytest.mark.parametrize("value", ["x", ["x"], {"x": 1}, 0, False])
+def test_a_refused_header_is_named(verifier: Verifier, sign: Sign, name: str, value: object) -> None:
+    """A header that would change what the token means is refused by its name, whatever its value."""
+    with pytest.raises(TokenError) as caught:
+        verifier.verify(sign({name: value}), NOW)
+    assert f"may not carry {name}:" in caught.value.detail
+
+
 def test_a_header_without_typ_counts(verifier: Verifier, sign: Sign) -> None:
     """A token that leaves `typ` out counts as a JWT, as libraries make it."""
     assert verifier.verify(sign({"typ": None}), NOW).subject == "shop"
@@ -150,6 +159,7 @@ def test_a_header_without_typ_counts(verifier: Verifier, sign: Sign) -> None:
         ({"exp": NOW}, "exp must be later than iat"),
         ({"exp": NOW + 86_401}, "at most 86400 s after iat"),
         ({"exp": "soon"}, "finite numbers of seconds"),
+        ({"nbf": NOW + 60}, "from the future"),
         ({"sub": 5}, "The token's claims: sub: This must be string, not whole number."),
         ({"iss": None}, "The token's claims: iss: The field iss is required."),
         ({"aud": [1]}, "The token's claims: aud/0: This must be string, not whole number."),
@@ -188,6 +198,13 @@ def test_an_altered_token_does_not_count(verifier: Verifier, sign: Sign) -> None
     for position in (5, len(token) // 2, len(token) - 3):
         altered = "A" if token[position] != "A" else "B"
         assert code_of(verifier, token[:position] + altered + token[position + 1 :]) == "invalid_token"
+
+
+def test_nbf_counts_with_leeway(verifier: Verifier, sign: Sign) -> None:
+    """A token may say from when on it counts."""
+    token = sign(nbf=int(NOW) + 60)
+    assert code_of(verifier, token, NOW + 54) == "invalid_token"
+    assert verifier.verify(token, NOW + 55).subject == "shop"
 
 
 def test_tokens_end_with_five_seconds_of_leeway(verifier: Verifier, sign: Sign) -> None:

@@ -39,6 +39,10 @@ class TokenError(Exception):
         self.unknown_key = unknown_key
 
 
+# `Raw | None` would take null alone.
+_ABSENT: Final = msgspec.Raw()
+
+
 class Header(Struct):
     """What is read of a header; the decoder passes over what is not named here."""
 
@@ -47,15 +51,15 @@ class Header(Struct):
     typ: str = "JWT"
     # A key, or the way to one, may not travel in the token; and what would change the meaning of its
     # claims (an extension, compression, encryption, an inner token) is not understood.
-    crit: msgspec.Raw | None = None
-    jku: msgspec.Raw | None = None
-    jwk: msgspec.Raw | None = None
-    x5u: msgspec.Raw | None = None
-    x5c: msgspec.Raw | None = None
-    b64: msgspec.Raw | None = None
-    zip: msgspec.Raw | None = None
-    enc: msgspec.Raw | None = None
-    cty: msgspec.Raw | None = None
+    crit: msgspec.Raw = _ABSENT
+    jku: msgspec.Raw = _ABSENT
+    jwk: msgspec.Raw = _ABSENT
+    x5u: msgspec.Raw = _ABSENT
+    x5c: msgspec.Raw = _ABSENT
+    b64: msgspec.Raw = _ABSENT
+    zip: msgspec.Raw = _ABSENT
+    enc: msgspec.Raw = _ABSENT
+    cty: msgspec.Raw = _ABSENT
 
 
 _REFUSED_HEADERS: Final = ("crit", "jku", "jwk", "x5u", "x5c", "b64", "zip", "enc", "cty")
@@ -76,7 +80,7 @@ class Claims(Struct):
     iat: msgspec.Raw
     exp: msgspec.Raw
     scope: str
-    nbf: msgspec.Raw | None = None
+    nbf: msgspec.Raw = _ABSENT
 
 
 class Times(Struct, frozen=True):
@@ -113,7 +117,7 @@ def check_header(header: Header) -> None:
     if header.typ.upper() != "JWT":
         raise TokenError("invalid_token", "The header typ of a token is JWT, or left out.")
     for name in _REFUSED_HEADERS:
-        if getattr(header, name) is not None:
+        if len(getattr(header, name)):
             raise TokenError(
                 "invalid_token",
                 f"The token's header may not carry {name}: name the key by kid, and sign plain claims.",
@@ -129,7 +133,7 @@ def check_claims(claims: Claims, now: float) -> Times:
         raise TokenError("invalid_token", f"The claim sub must be {ID_RULE}.")
     if not _SCOPE_WORDS(claims.scope):
         raise TokenError("invalid_token", "The claim scope must be words apart by single spaces.")
-    times = Times(_time(claims.iat), _time(claims.exp), _time(claims.nbf or claims.iat))
+    times = Times(_time(claims.iat), _time(claims.exp), _time(claims.nbf if len(claims.nbf) else claims.iat))
     if times.exp <= times.iat:
         raise TokenError("invalid_token", "The claim exp must be later than iat.")
     if times.exp - times.iat > limits.TOKEN_SECONDS:

@@ -79,7 +79,11 @@ export interface Resume {
   readonly state_version?: number;
 }
 
-/** The first frame. `token` unless the handshake carried it; `rewind` not with `resume`. */
+/**
+ * The first frame. `token` unless the handshake carried it; `rewind` not with `resume`.
+ *
+ * `client` names the program, for people; it is cut at 200 characters.
+ */
 export interface Connect {
   readonly type: "connect";
   readonly token?: string;

@@ -112,6 +112,13 @@ class Connection(Socket):
         if action is not None:
             self.perform(action)
 
+    def answer_waiting(self) -> None:
+        """Take the frames that arrived before the welcome."""
+        for data in self.session.waiting():
+            action = self.session.receive(data)
+            if action is not None:
+                self.perform(action)
+
     def on_end(self) -> None:
         """See Socket."""
         self._queue.clear()

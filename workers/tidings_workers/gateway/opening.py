@@ -94,6 +94,7 @@ def _welcome(hub: Hub, connection: "Connection", identity: Identity, start: _Sta
             replay=start.replay,
             states=_states(hub, user, start.missed),
         )
+        connection.answer_waiting()
 
 
 async def _catch_up_with_state(hub: Hub, user: User, resume: Resume | None, start: _Start) -> None:

@@ -3,12 +3,16 @@
     NEW --connect--> OPENING --welcome()--> OPEN --close--> CLOSED
 
 The caller carries out what `receive` and `tick` answer, in order, and reports back with `welcome`
-and `refresh`. Times are seconds of any clock that the caller sticks to; token expiry is given in
-that same clock.
+and `refresh`. Frames that arrive while it is OPENING wait: the caller takes them with `waiting` after
+its welcome and gives them to `receive` again. Times are seconds of any clock that the caller sticks to;
+token expiry is given in that same clock.
+
+What a frame costs is bounded by its length: nothing of a frame that is not ours is decoded but its type
+and, once the session is open, a short `ref`.
 """
 
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -29,14 +33,16 @@ from tidings.protocol.frames import (
     Refresh,
     ServerFrame,
 )
+from tidings.protocol.pointers import field_error
 
 EXPIRING_SECONDS: Final = 60.0
 # A peer that lets this many probes go unanswered, a heartbeat apart, is gone. Probes are counted, not
 # seconds, so that a stall of our own drops nobody.
 PROBES: Final = 2
 
-_decode: Final = msgspec.json.Decoder(ClientFrame).decode
-_REASON_BYTES: Final = 120
+# What a client may send between its `connect` and the `welcome`.
+WAITING_FRAMES: Final = limits.FRAMES_BURST
+WAITING_BYTES: Final = limits.FRAME_BYTES
 
 
 class Open(Struct, frozen=True):
@@ -94,19 +100,34 @@ class _State(Enum):
     CLOSED = auto()
 
 
-class _Type(Struct):
+class _Envelope(Struct):
+    """What every frame has; the decoder passes over the rest."""
+
     type: str
-    ref: Any = None
+    ref: msgspec.Raw = msgspec.Raw(b"null")
 
     def usable_ref(self) -> Ref | None:
+        """The `ref` for an answer; None when it is none that the protocol allows."""
+        if len(self.ref) > _REF_BYTES:
+            return None
         try:
-            ref: Ref | None = msgspec.convert(self.ref, Ref | None)
-        except msgspec.ValidationError:
+            ref: Ref | None = _decode_ref(self.ref)
+        except _FAULTS:
             return None
         return ref
 
 
 _KNOWN: Final = {"connect", "ack", "mark", "refresh", "ping"}
+# 128 characters, each of them escaped as a pair.
+_REF_BYTES: Final = 128 * 12 + 2
+
+_decode: Final = msgspec.json.Decoder(ClientFrame).decode
+_decode_connect: Final = msgspec.json.Decoder(Connect).decode
+_decode_envelope: Final = msgspec.json.Decoder(_Envelope).decode
+_decode_ref: Final = msgspec.json.Decoder(Ref | None).decode
+_NOT_A_FRAME: Final = "a frame has to be one JSON object, and not nest too deeply"
+# What a decoder raises for texts that are no JSON, and for JSON of another form.
+_FAULTS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Session:
@@ -120,6 +141,7 @@ class Session:
         "_probe_at",
         "_state",
         "_unanswered",
+        "_waiting",
         "_warned",
     )
 
@@ -131,6 +153,7 @@ class Session:
         self._unanswered = 0
         self._expires_at = float("inf")
         self._warned = False
+        self._waiting: list[bytes] | None = None
         # Generic cell rate algorithm: the time at which the allowance is whole again.
         self._allowance = now
 
@@ -148,6 +171,11 @@ class Session:
         self._state = _State.OPEN
         self._expires_at = expires_at
 
+    def waiting(self) -> list[bytes]:
+        """The messages that arrived before `welcome`, once: each of them goes to `receive` again."""
+        waiting, self._waiting = self._waiting, None
+        return waiting or []
+
     def refresh(self, expires_at: float) -> None:
         """A new token holds until `expires_at`."""
         self._expires_at = expires_at
@@ -156,6 +184,7 @@ class Session:
     def end(self) -> None:
         """The connection is closing: nothing more is answered."""
         self._state = _State.CLOSED
+        self._waiting = None
 
     def admit(self, now: float) -> Close | None:
         """One WebSocket frame has arrived, be it text, a fragment or a ping; too many are a flood."""
@@ -171,22 +200,15 @@ class Session:
 
     def receive(self, data: bytes) -> Action | None:
         """One text message, UTF-8, has arrived."""
-        if self._state is _State.CLOSED:
-            return None
-        try:
-            frame = _decode(data)
-        except (msgspec.ValidationError, RecursionError) as error:
-            return self._reject(data, str(error))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return self._close(closing.PROTOCOL_ERROR, "a frame has to be one JSON object")
-        if isinstance(frame, Connect):
-            return self._connect(frame)
-        if self._state is not _State.OPEN:
-            # Between connect and welcome nothing but a ping makes sense, and that is harmless.
-            if isinstance(frame, Ping):
-                return Send(Pong(frame.ref))
-            return self._close(closing.PROTOCOL_ERROR, "the first frame has to be connect")
-        return self._answer(frame)
+        match self._state:
+            case _State.OPEN:
+                return self._answer(data)
+            case _State.NEW:
+                return self._connect(data)
+            case _State.OPENING:
+                return self._wait(data)
+            case _State.CLOSED:
+                return None
 
     def tick(self, now: float) -> list[Action]:
         """What is due by `now`; `due` says when to come again."""
@@ -216,15 +238,35 @@ class Session:
         expiry = self._expires_at if self._warned else self._expires_at - EXPIRING_SECONDS
         return min(self._probe_at, expiry)
 
-    def _connect(self, frame: Connect) -> Action:
-        if self._state is not _State.NEW:
-            return self._close(closing.PROTOCOL_ERROR, "connect comes once")
+    def _connect(self, data: bytes) -> Action:
+        try:
+            if _decode_envelope(data).type != "connect":
+                return self._close(closing.PROTOCOL_ERROR, "the first frame has to be connect")
+            frame = _decode_connect(data)
+        except msgspec.ValidationError as error:
+            return self._close(closing.PROTOCOL_ERROR, _in_words(error))
+        except _FAULTS:
+            return self._close(closing.PROTOCOL_ERROR, _NOT_A_FRAME)
         if frame.resume is not None and frame.rewind is not None:
-            return self._close(closing.PROTOCOL_ERROR, "rewind does not go with resume")
+            return self._close(closing.PROTOCOL_ERROR, "#/rewind: this does not go with resume")
         self._state = _State.OPENING
         return Open(frame)
 
-    def _answer(self, frame: Ack | Mark | Refresh | Ping) -> Action:
+    def _wait(self, data: bytes) -> Action | None:
+        waiting = self._waiting = self._waiting or []
+        waiting.append(data)
+        if len(waiting) > WAITING_FRAMES or sum(map(len, waiting)) > WAITING_BYTES:
+            self._waiting = None
+            return self._close(closing.RATE_LIMITED, "too much was sent before welcome")
+        return None
+
+    def _answer(self, data: bytes) -> Action:
+        try:
+            frame: ClientFrame = _decode(data)
+        except msgspec.ValidationError as error:
+            return self._reject(data, _in_words(error))
+        except _FAULTS:
+            return self._close(closing.PROTOCOL_ERROR, _NOT_A_FRAME)
         match frame:
             case Ping():
                 return Send(Pong(frame.ref))
@@ -234,20 +276,26 @@ class Session:
                 return RefreshToken(frame.token)
             case Mark():
                 return ChangeState(frame)
+            case Connect():
+                return self._close(closing.PROTOCOL_ERROR, "connect comes once")
 
     def _reject(self, data: bytes, detail: str) -> Action:
         """A frame that is JSON but not one of ours: say what is wrong with it."""
         try:
-            known = msgspec.json.decode(data, type=_Type)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return self._close(closing.PROTOCOL_ERROR, "a frame has to be a JSON object with a type")
-        if known.type not in _KNOWN:
-            detail = f"there is no frame of type {known.type[:64]!r}"
-            return Send(ErrorFrame("unknown_type", detail, known.usable_ref()))
-        if self._state is not _State.OPEN:
-            return self._close(closing.PROTOCOL_ERROR, detail)
-        return Send(ErrorFrame("invalid_request", detail, known.usable_ref()))
+            known = _decode_envelope(data)
+        except _FAULTS:
+            return self._close(closing.PROTOCOL_ERROR, _NOT_A_FRAME)
+        if known.type in _KNOWN:
+            return Send(ErrorFrame("invalid_request", detail, known.usable_ref()))
+        detail = f'There is no frame of type "{known.type[:64]}": see the list in the documentation.'
+        return Send(ErrorFrame("unknown_type", detail, known.usable_ref()))
 
     def _close(self, code: CloseCode, reason: str = "") -> Close:
         self._state = _State.CLOSED
-        return Close(code, (reason or code.reason).encode()[:_REASON_BYTES].decode(errors="ignore"))
+        return Close(code, closing.fitting(reason or code.reason))
+
+
+def _in_words(error: msgspec.ValidationError) -> str:
+    """What is wrong with a frame: the field as a pointer, and the rule that it breaks."""
+    fault = field_error(str(error))
+    return fault.detail if fault.pointer == "#" else f"{fault.pointer}: {fault.detail}"

@@ -52,6 +52,15 @@ CLOSE_CODES: Final[dict[int, CloseCode]] = {
 }
 
 
+# RFC 6455, section 5.5: a control frame carries 125 bytes, two of them the code.
+REASON_BYTES: Final = 120
+
+
+def fitting(reason: str) -> str:
+    """As much of a reason as fits into a close frame, in whole characters."""
+    return reason.encode(errors="replace")[:REASON_BYTES].decode(errors="ignore")
+
+
 def verdict_of(code: int | None) -> Verdict:
     """The verdict of any close code, known or not; None is a connection that just broke."""
     known = CLOSE_CODES.get(code or 0)

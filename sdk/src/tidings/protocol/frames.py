@@ -35,13 +35,16 @@ class Resume(Plain, frozen=True, omit_defaults=True):
 
 
 class Connect(Struct, frozen=True, tag="connect", tag_field="type", omit_defaults=True):
-    """The first frame. `token` unless the handshake carried it; `rewind` not with `resume`."""
+    """The first frame. `token` unless the handshake carried it; `rewind` not with `resume`.
+
+    `client` names the program, for people; it is cut at 200 characters.
+    """
 
     token: str | None = None
     device: Device | None = None
     resume: Resume | None = None
     rewind: Annotated[int, Meta(ge=0, le=limits.REWIND)] | None = None
-    client: Annotated[str, Meta(max_length=200)] | None = None
+    client: str | None = None
 
 
 class Ack(Struct, frozen=True, tag="ack", tag_field="type"):
