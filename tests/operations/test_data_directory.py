@@ -3,11 +3,13 @@
 import os
 import stat
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tidings_workers import data_directory
+from tidings_workers.config import Settings
 from tidings_workers.data_directory import (
     SOCKET_PATH_BYTES,
     Addresses,
@@ -17,6 +19,8 @@ from tidings_workers.data_directory import (
     has_store,
     read_state,
 )
+from tidings_workers.embedded import EmbeddedValkey
+from tidings_workers.store import Store
 
 
 def end_unclean(path: Path, durability: str = "everysec") -> None:
@@ -40,6 +44,68 @@ def test_the_directory_is_private(tmp_path: Path) -> None:
     directory = DataDirectory.acquire(tmp_path / "new" / "data")
     assert stat.S_IMODE(directory.path.stat().st_mode) == 0o700
     directory.release()
+
+
+def loose(path: Path) -> list[str]:
+    """What of a directory others may use."""
+    return [str(each) for each in (path, *path.rglob("*")) if each.lstat().st_mode & 0o077]
+
+
+async def test_a_directory_that_was_open_is_closed(tmp_path: Path) -> None:
+    """A directory that others could read, and what an older start left there, are closed to them."""
+    path = tmp_path / "data"
+    (path / "appendonlydir").mkdir(parents=True)
+    for name in ("valkey.log", "state.json.old", "appendonlydir/appendonly.aof.1.incr.aof"):
+        (path / name).write_text("")
+    path.chmod(0o755)
+    (path / "state.json.old").unlink()
+    before = os.umask(0o022)
+    try:
+        directory = DataDirectory.acquire(path)
+        valkey = EmbeddedValkey(directory, "everysec")
+        await valkey.start()
+        try:
+            store = await Store.open(Settings(redis_url=valkey.url), name="test")
+            await store.close()
+            assert loose(path) == []
+        finally:
+            await valkey.stop()
+            directory.release()
+        assert loose(path) == []
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_directory_of_another_user_that_is_open_is_refused() -> None:
+    """Where it can't be closed the error says so, and names a way out."""
+    with tempfile.TemporaryDirectory() as home:
+        path = Path(home)
+        path.chmod(0o777)
+        os.seteuid(65_534)
+        try:
+            with pytest.raises(DataDirectoryUnusable, match=r"read by others .* one inside it, with --data"):
+                DataDirectory.acquire(path)
+            DataDirectory.acquire(path / "own").release()
+        finally:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize(
+    "name", ["a#b", "a%20b", "a?b=c", "a b", "ü", "x" * 150, os.fsdecode(b"a\xffb"), "a'\"b"]
+)
+async def test_any_path_will_do(tmp_path: Path, name: str) -> None:
+    """A store starts in a directory of any name, and its URL reaches it also through the environment."""
+    directory = DataDirectory.acquire(tmp_path / name)
+    valkey = EmbeddedValkey(directory, "everysec")
+    try:
+        await valkey.start()
+        written = Settings(redis_url=valkey.url).to_environment()
+        store = await Store.open(Settings.from_environment(written), name="test")
+        await store.close()
+    finally:
+        await valkey.stop()
+        directory.release()
 
 
 def test_a_file_in_its_place_is_explained(tmp_path: Path) -> None:

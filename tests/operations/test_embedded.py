@@ -1,5 +1,6 @@
 """The embedded store: acknowledged is kept, whatever is killed."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,29 @@ async def test_a_broken_file_is_explained(directory: DataDirectory) -> None:
     (files / "appendonly.aof.manifest").write_text("nonsense\n")
     with pytest.raises(EmbeddedStartFailed, match=r"manifest.*valkey\.log"):
         await EmbeddedValkey(directory, "everysec").start()
+
+
+async def test_a_damaged_file_can_be_cut(directory: DataDirectory) -> None:
+    """Damage in the middle of the data is explained, with a command that works."""
+    valkey = EmbeddedValkey(directory, "everysec")
+    await valkey.start()
+    async with client(valkey) as redis:
+        await redis.set("before", "yes")
+    await valkey.stop()
+    (data,) = (directory.path / "appendonlydir").glob("*.incr.aof")
+    with data.open("ab") as file:
+        file.write(b"*3\r\n$3\r\nSET\r\n$9\r\nnonsense" + b"x" * 100)
+    with pytest.raises(EmbeddedStartFailed, match="from a backup") as failed:
+        await valkey.start()
+    command = str(failed.value).partition("stored later: ")[2]
+    cutting = await asyncio.create_subprocess_shell(command, stdin=asyncio.subprocess.PIPE)
+    await cutting.communicate(b"y\n")
+    await valkey.start()
+    try:
+        async with client(valkey) as redis:
+            assert await redis.get("before") == b"yes"
+    finally:
+        await valkey.stop()
 
 
 def test_sync_forgets_files_that_a_rewrite_removed(tmp_path: Path) -> None:

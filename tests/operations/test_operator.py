@@ -1,14 +1,18 @@
 """The operator's port: metrics and health, and no harm from whatever else knocks."""
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
 from tests.support.valkey import free_port
+from tidings_workers import operator
 from tidings_workers.metrics import ACCEPTED, close_label
-from tidings_workers.operator import HEAD_BYTES, Health, operator_port
+from tidings_workers.operator import CONNECTIONS, HEAD_BYTES, Health, operator_port
+from tidings_workers.store import StoreError
 
 
 async def broken() -> None:
@@ -87,6 +91,48 @@ async def test_garbage_is_refused(port: int, request_: bytes, status: bytes) -> 
     answer = await raw(port, request_)
     assert answer[9:12] == status or not answer
     assert (await ask(port, "/health/live")).status_code == 200
+
+
+async def test_a_flood_takes_few_connections(port: int) -> None:
+    """Idle connections above a small number are closed at once, and the port serves when others end."""
+    idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS + 40)]
+    try:
+        late = [reader for reader, _ in idle[CONNECTIONS:]]
+        for reader in late:
+            with contextlib.suppress(ConnectionError):
+                assert await asyncio.wait_for(reader.read(), 2) == b""
+        for _, writer in idle[:CONNECTIONS]:
+            writer.close()
+            await writer.wait_closed()
+        deadline = asyncio.get_running_loop().time() + 5
+        while await raw(port, b"GET /health/live HTTP/1.1\r\n\r\n") == b"":
+            assert asyncio.get_running_loop().time() < deadline
+    finally:
+        for _, writer in idle:
+            writer.close()
+
+
+async def long_winded() -> None:
+    raise StoreError("x" * 20_000_000)
+
+
+async def test_an_answer_that_is_not_taken_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that asks and never reads is hung up on."""
+    monkeypatch.setattr(operator, "REQUEST_SECONDS", 0.5)
+    loop, number = asyncio.get_running_loop(), free_port()
+    async with operator_port("127.0.0.1", number, Health({"storage": long_winded})):
+        with socket.create_connection(("127.0.0.1", number)) as client:
+            client.setblocking(False)
+            await loop.sock_sendall(client, b"GET /health/ready HTTP/1.1\r\n\r\n")
+            with pytest.raises(ConnectionError):
+                await asyncio.wait_for(_knock(client), 5)
+
+
+async def _knock(client: socket.socket) -> None:
+    """Send now and then, until the other side has hung up."""
+    while True:
+        await asyncio.get_running_loop().sock_sendall(client, b"more")
+        await asyncio.sleep(0.05)
 
 
 def test_a_made_up_close_code_makes_no_new_series() -> None:

@@ -191,3 +191,63 @@ async def test_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:
     await host.wait()
     await eventually(lambda: not is_running(part) and not is_running(valkey), "the end of all")
     DataDirectory.acquire(tmp_path / "data").release()
+
+
+STARVED = """
+import asyncio, contextlib, os, resource, signal, sys
+from pathlib import Path
+from tests.operations.test_supervisor import child, nothing
+from tidings_workers import embedded
+from tidings_workers.data_directory import DataDirectory
+from tidings_workers.embedded import EmbeddedValkey
+from tidings_workers.supervisor import Supervisor
+here = Path(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+valkey = EmbeddedValkey(DataDirectory.acquire(here / "data"), "everysec")
+async def starve():
+    part, store = (here / "a.pid").read_text(), valkey.pid
+    taken = []
+    with contextlib.suppress(OSError):
+        while True:
+            taken.append(os.open("/dev/null", os.O_RDONLY))
+    # Longer than a round of syncing, with no file left to open.
+    await asyncio.sleep(embedded.SYNC_SECONDS * 1.5)
+    assert valkey.pid == store
+    os.kill(store, signal.SIGKILL)
+    os.kill(int(part), signal.SIGKILL)
+    await asyncio.sleep(0.5)
+    for descriptor in taken:
+        os.close(descriptor)
+    while supervisor.unready or valkey.pid == store or (here / "a.pid").read_text() == part:
+        await asyncio.sleep(0.01)
+    print("recovered", flush=True)
+    stop.set()
+async def on_ready():
+    tasks.append(asyncio.create_task(starve()))
+tasks = []
+async def main():
+    global stop, supervisor
+    stop = asyncio.Event()
+    supervisor = Supervisor([child("a", here)], valkey=valkey, drain_seconds=1,
+                            before_parts=nothing, on_ready=on_ready)
+    await supervisor.run(stop)
+asyncio.run(main())
+"""
+
+
+async def test_a_lack_of_files_ends_nothing(tmp_path: Path) -> None:
+    """While no file can be opened nothing can be started or synced; when some can, all is back."""
+    host = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", STARVED, str(tmp_path)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=clean_environment(),
+    )
+    try:
+        out, errors = await asyncio.wait_for(host.communicate(), 30)
+    except TimeoutError:
+        host.kill()
+        raise
+    assert out.endswith(b"recovered\n"), errors.decode()
+    assert b"store not started" in out
+    assert host.returncode == 0

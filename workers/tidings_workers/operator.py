@@ -1,8 +1,9 @@
 """The operator's port: `/metrics`, `/health/live` and `/health/ready` of a process.
 
 A small HTTP/1.1 responder: one request a connection, whose head has to be under 8 KB and there
-within 5 s. Whatever else arrives gets a 4xx and is hung up on. It has no authentication: it listens
-on loopback unless the operator says otherwise.
+within 5 s, and whose answer has to be taken within 10 s. Whatever else arrives gets a 4xx and is hung
+up on, and so is the connection above 64. It has no authentication: it listens on loopback unless the
+operator says otherwise.
 """
 
 import asyncio
@@ -22,6 +23,11 @@ from tidings_workers.store.errors import StoreError
 
 HEAD_BYTES: Final = 8 * 1024
 HEAD_SECONDS: Final = 5
+# The head, the checks and the writing together.
+REQUEST_SECONDS: Final = 10
+# Few ask, and each connection takes a file from those that the process may open.
+CONNECTIONS: Final = 64
+BACKLOG: Final = 16
 CHECK_SECONDS: Final = 2
 
 Check = Callable[[], Awaitable[None]]
@@ -63,17 +69,25 @@ class Health:
 @contextlib.asynccontextmanager
 async def operator_port(host: str, port: int, health: Health) -> AsyncIterator[None]:
     """Serve the operator's port inside the block. Raises OSError when it can't listen there."""
+    open_connections = 0
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            try:
-                writer.write(await _answer(reader, health))
-                await writer.drain()
-            finally:
-                writer.close()
-                await writer.wait_closed()
+        nonlocal open_connections
+        if open_connections >= CONNECTIONS:
+            writer.transport.abort()
+            return
+        open_connections += 1
+        try:
+            with contextlib.suppress(OSError):
+                async with asyncio.timeout(REQUEST_SECONDS):
+                    writer.write(await _answer(reader, health))
+                    writer.close()
+                    await writer.wait_closed()
+        finally:
+            open_connections -= 1
+            writer.transport.abort()
 
-    server = await asyncio.start_server(handle, host, port, limit=HEAD_BYTES)
+    server = await asyncio.start_server(handle, host, port, limit=HEAD_BYTES, backlog=BACKLOG)
     try:
         yield
     finally:

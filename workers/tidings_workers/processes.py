@@ -30,11 +30,13 @@ async def spawn(
     environment: Mapping[str, str] | None = None,
     output: IO[bytes] | None = None,
     descriptors: Sequence[int] = (),
+    private: bool = False,
 ) -> asyncio.subprocess.Process:
     """Start a child that gets `death_signal` when the calling thread ends; call it in the main thread.
 
     `output` takes its stdout and stderr; without it the child writes to our stderr, since stdout
-    belongs to the parent. It inherits `descriptors` and no others.
+    belongs to the parent. It inherits `descriptors` and no others. What a `private` child writes can
+    be read by its owner alone.
     """
     return await asyncio.create_subprocess_exec(
         *command,
@@ -44,12 +46,14 @@ async def spawn(
         env=environment,
         pass_fds=descriptors,
         start_new_session=True,
-        preexec_fn=_tie_to(os.getpid(), death_signal),
+        preexec_fn=_prepared(os.getpid(), death_signal, private=private),
     )
 
 
-def _tie_to(parent: int, death_signal: signal.Signals) -> Callable[[], None]:
+def _prepared(parent: int, death_signal: signal.Signals, *, private: bool) -> Callable[[], None]:
     def in_child() -> None:
+        if private:
+            os.umask(0o077)
         if _libc is not None:
             _libc.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
             if os.getppid() != parent:  # it ended before the tie held
@@ -84,6 +88,10 @@ class ReadyPipe:
     def started(self) -> None:
         """Give the writing end to the child alone, so that its death ends the pipe."""
         os.close(self.descriptor)
+
+    def discard(self) -> None:
+        """Close what `wait` would have read: there is no child."""
+        os.close(self._read)
 
     async def wait(self) -> bool:
         """Wait for the byte; False when the child closed the pipe without it."""

@@ -148,8 +148,10 @@ class Supervisor:
             metrics.RESTARTS.labels(process="valkey").inc()
             await asyncio.sleep(pause)
             started = time.monotonic()
-            with contextlib.suppress(EmbeddedStartFailed):  # it has ended, and its log says why
+            try:
                 await valkey.start()
+            except EmbeddedStartFailed as error:  # it has ended, or was not started
+                _log.warning("store not started", reason=str(error))
 
     async def _watch(self, valkey: EmbeddedValkey) -> int:
         async with asyncio.TaskGroup() as group:
@@ -190,10 +192,15 @@ class _Child:
         tries = 0
         while True:
             started = time.monotonic()
-            code = await self._run()
+            try:
+                code: int | None = await self._run()
+            except OSError as error:
+                _log.warning("part not started", part=self.part.name, reason=error.strerror or str(error))
+                code = None
             tries += 1
             if code == EXIT_CONFIGURATION or (not self._was_ready and tries >= START_TRIES):
-                raise PartFailed(f"the {self.part.name} can't start (exit code {code}): see its lines above")
+                what = "can't start" if code is None else f"can't start (exit code {code})"
+                raise PartFailed(f"the {self.part.name} {what}: see its lines above")
             pause = backoff.after(time.monotonic() - started)
             _log.warning("part died, restarting it", part=self.part.name, code=code, pause=pause)
             metrics.RESTARTS.labels(process=self.part.name).inc()
@@ -208,6 +215,9 @@ class _Child:
                 environment={**self.part.environment, **pipe.environment},
                 descriptors=(pipe.descriptor,),
             )
+        except BaseException:
+            pipe.discard()
+            raise
         finally:
             pipe.started()
         try:

@@ -10,7 +10,13 @@ from redis.asyncio import Redis, RedisCluster
 
 from tidings_api.cli.errors import CommandFailed
 from tidings_workers.config import Settings
-from tidings_workers.data_directory import DataDirectory, DataDirectoryInUse, has_store, read_state
+from tidings_workers.data_directory import (
+    DataDirectory,
+    DataDirectoryInUse,
+    has_store,
+    read_state,
+    socket_url,
+)
 from tidings_workers.embedded import EmbeddedValkey
 from tidings_workers.store.clients import close, connect
 
@@ -39,7 +45,7 @@ async def store_settings(data: Path | None) -> AsyncIterator[Settings]:
         state = read_state(settings.data)
         if state is None:
             raise
-        yield structs.replace(settings, redis_url=f"unix://{state.socket}")
+        yield structs.replace(settings, redis_url=socket_url(state.socket))
         return
     try:
         valkey = EmbeddedValkey(directory, settings.durability)
