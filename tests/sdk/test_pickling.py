@@ -18,6 +18,7 @@ from tests.sdk.gateway import KEY
 from tests.sdk.scripted import refusal
 from tidings import (
     APIError,
+    ClientClosedError,
     ConnectionClosedError,
     ConnectionFailedError,
     FieldError,
@@ -54,6 +55,8 @@ KINDS: list[type[TidingsError]] = sorted(set(tree()), key=str)
 
 def made(kind: type[TidingsError]) -> TidingsError:
     """An error of that class with every attribute set, its reason with a full stop at the end."""
+    if issubclass(kind, ClientClosedError):
+        return kind()
     if issubclass(kind, ConnectionFailedError):
         return kind("reset.", request=REQUEST, tries=3)
     if issubclass(kind, UnreadableAnswerError):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         AuthenticationError,
         BadRequestError,
         BodyTimeoutError,
+        ClientClosedError,
         ConfigurationError,
         ConnectionClosedError,
         ConnectionFailedError,
@@ -104,7 +105,7 @@ _HOMES = {
     "tidings._async_resources": "AsyncGroups AsyncInbox AsyncTokens AsyncUsers",
     "tidings._client": "Tidings",
     "tidings._errors": (
-        "APIError AuthenticationError BadRequestError BodyTimeoutError ConfigurationError "
+        "APIError AuthenticationError BadRequestError BodyTimeoutError ClientClosedError ConfigurationError "
         "ConnectionClosedError ConnectionFailedError ExpiredTokenError FrameRefusedError "
         "IdempotencyInProgressError IdempotencyMismatchError InsufficientScopeError InternalError "
         "InvalidArgumentError InvalidCursorError InvalidRequestError InvalidTokenError ListenError "
@@ -169,6 +170,7 @@ __all__ = [
     "CaughtUp",
     "Changed",
     "Changes",
+    "ClientClosedError",
     "ConfigurationError",
     "Connected",
     "ConnectionClosedError",

@@ -1,6 +1,7 @@
 """The async client. It differs from the blocking one in how it waits, and in that it can listen."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from types import TracebackType
@@ -10,12 +11,14 @@ import httpx
 
 from tidings import _options as options
 from tidings import _publish
+from tidings import _wire as wire
+from tidings._async_pool import AsyncPools
 from tidings._async_resources import AsyncGroups, AsyncInbox, AsyncTokens, AsyncUsers
 from tidings._calls import sending
 from tidings._calls.batches import Batch, encoded
-from tidings._calls.call import Answer, Call
+from tidings._calls.call import Call
 from tidings._credentials import AsyncCredential, AsyncTokenSource
-from tidings._exchange import Done, Exchange, Failure
+from tidings._exchange import Done, Exchange
 from tidings._keywords import explained
 from tidings._listen.arguments import BUFFER
 from tidings._listen.backoff import ReconnectPolicy
@@ -25,6 +28,7 @@ from tidings._models import BatchResult, Page, Sent, SentNotification, UserRecei
 from tidings._pages import AsyncPages, Extent
 from tidings._progress import SendProgress
 from tidings._retries import Retries
+from tidings._wire import Wire
 from tidings.protocol.frames import Resume
 from tidings.protocol.notifications import Action, Priority
 
@@ -43,7 +47,8 @@ AnyMessages = (
 class AsyncTidings:
     """The async client of one Tidings server: the methods of `Tidings`, to be awaited, and `listen`.
 
-    `token` may also be an async callable. One client serves all tasks of its event loop.
+    `token` may also be an async callable. One client serves all tasks of any number of event loops, also in
+    several threads or one after another: each loop has connections of its own, closed when it ends.
     """
 
     def __init__(
@@ -52,23 +57,25 @@ class AsyncTidings:
         *,
         key: str | None = None,
         token: AsyncTokenSource | None = None,
-        timeout: float = options.TIMEOUT_SECONDS,
+        timeout: float = wire.TIMEOUT_SECONDS,
         retries: Retries = options.RETRIES,
+        max_connections: int = wire.MAX_CONNECTIONS,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: wire.Proxy | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._url = options.base_url(url)
         self._credential = AsyncCredential(key, token)
         self._policy = options.retry_policy(retries)
-        self._timeout = timeout
-        self._timeouts = options.timeouts(timeout)
-        self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-        self._http = httpx.AsyncClient(
-            timeout=self._timeouts,
-            limits=options.CONNECTIONS,
-            transport=transport,
-            trust_env=False,
-            headers={"User-Agent": options.user_agent()},
+        self._wire = Wire(
+            self._url,
+            timeout=timeout,
+            max_connections=max_connections,
+            ssl_context=ssl_context,
+            proxy=proxy,
         )
+        self._pools = AsyncPools(self._wire, transport)
+        self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
         self.groups = AsyncGroups(self._run)
         self.tokens = AsyncTokens(self._run)
         self.users = AsyncUsers(self._run)
@@ -82,15 +89,29 @@ class AsyncTidings:
         url: str | None = None,
         key: str | None = None,
         token: AsyncTokenSource | None = None,
-        timeout: float = options.TIMEOUT_SECONDS,
+        timeout: float = wire.TIMEOUT_SECONDS,
         retries: Retries = options.RETRIES,
+        max_connections: int = wire.MAX_CONNECTIONS,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: wire.Proxy | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> Self:
         """As `Tidings.from_env`."""
         url, key = options.from_environment(environ, url=url, key=key, keyless=token is not None)
-        return cls(url, key=key, token=token, timeout=timeout, retries=retries, transport=transport)
+        return cls(
+            url,
+            key=key,
+            token=token,
+            timeout=timeout,
+            retries=retries,
+            max_connections=max_connections,
+            ssl_context=ssl_context,
+            proxy=proxy,
+            transport=transport,
+        )
 
     async def __aenter__(self) -> Self:
+        self._pools.open()
         return self
 
     async def __aexit__(
@@ -99,8 +120,11 @@ class AsyncTidings:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the pooled connections; live inboxes are closed by their own contexts."""
-        await self._http.aclose()
+        """Close the connections of this event loop, each when its call is done.
+
+        Calls after it raise ClientClosedError. Live inboxes are closed by their own contexts.
+        """
+        await self._pools.close()
 
     @explained
     async def send(
@@ -284,7 +308,7 @@ class AsyncTidings:
             self.tokens.create,
             self._credential,
             on_event=on_event,
-            timeout=self._timeout,
+            wire=self._wire,
             first_tries=self._policy.tries,
         )(
             user=user,
@@ -301,33 +325,20 @@ class AsyncTidings:
         self, call: Call[T], /, *, timeout: float | None = None, retries: Retries | None = None
     ) -> T:
         policy = options.policy_of(retries, self._policy)
-        limits = options.timeouts_of(timeout, self._timeouts)
+        limits = wire.timeouts_of(timeout, self._wire.timeouts)
         exchange = Exchange(call, self._url, policy, renewable=self._credential.renewable)
         renew = False
         while True:
-            exchange.begin()
-            token = await self._credential.token(call.scope, renew=renew)
-            verdict = exchange.judge(await self._try(call, exchange, token, limits))
+            pool = await self._pools.current()
+            async with pool.gate:
+                exchange.begin()
+                token = await self._credential.token(call.scope, renew=renew)
+                outcome = await pool.ask(call, exchange, token, limits)
+            verdict = exchange.judge(outcome)
             if isinstance(verdict, Done):
                 return verdict.value
             renew = verdict.renew
             await self._sleep(verdict.wait)
-
-    async def _try(
-        self, call: Call[T], exchange: Exchange[T], token: str, limits: httpx.Timeout
-    ) -> Answer | Failure:
-        try:
-            response = await self._http.request(
-                call.method,
-                exchange.url,
-                params=call.query or None,
-                content=call.body,
-                headers=exchange.headers(token),
-                timeout=limits,
-            )
-        except httpx.RequestError as error:
-            return options.failure_of(error, limits)
-        return options.answer_of(response)
 
 
 _publish(globals())

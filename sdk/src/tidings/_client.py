@@ -1,6 +1,7 @@
 """The blocking client."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
@@ -11,11 +12,12 @@ import httpx
 
 from tidings import _options as options
 from tidings import _publish
+from tidings import _wire as wire
 from tidings._calls import sending
 from tidings._calls.batches import Batch, encoded
-from tidings._calls.call import Answer, Call
+from tidings._calls.call import Call
 from tidings._credentials import AsyncTokenSource, Credential, TokenSource
-from tidings._exchange import Done, Exchange, Failure
+from tidings._exchange import Done, Exchange
 from tidings._keywords import explained
 from tidings._listen.arguments import BUFFER
 from tidings._listen.backoff import ReconnectPolicy
@@ -23,10 +25,12 @@ from tidings._many import CONCURRENCY, check, key_of, send_many
 from tidings._messages import Message
 from tidings._models import BatchResult, Page, Sent, SentNotification, UserReceipt
 from tidings._pages import Extent, Pages
+from tidings._pool import Pools
 from tidings._progress import SendProgress
 from tidings._resources import Groups, Inbox, Tokens, Users
 from tidings._retries import Retries
 from tidings._token import UserToken
+from tidings._wire import Wire
 from tidings.protocol.frames import Resume
 from tidings.protocol.notifications import Action, Priority
 
@@ -37,12 +41,18 @@ T = TypeVar("T")
 
 
 class Tidings:
-    """The blocking client of one Tidings server. Safe to share between threads.
+    """The blocking client of one Tidings server. Make one and share it between threads.
+
+    A child process after `fork` gets connections of its own.
 
     `url` is the API's, such as ``http://127.0.0.1:8000``. Give either `key`, ``<tenant>.<kid>.<secret>``,
     from which the client signs its own short-lived tokens, or `token`, a JWT or a callable that
     fetches one. `timeout` is in seconds, per try; `retries` counts tries after the first, or is a
-    `RetryPolicy`. Proxies of the environment are not used: give a `transport` of httpx for that.
+    `RetryPolicy`. At most `max_connections` calls are under way at a time; more wait, and their timeouts
+    begin after that. `ssl_context` says whom to trust, in place of `SSL_CERT_FILE`, `SSL_CERT_DIR` and the
+    usual authorities. `proxy` is a proxy's URL, or True for that of the environment; by default none is
+    used. Both are for HTTP and WebSockets alike. A `transport` of httpx takes the place of the connections
+    of HTTP.
 
     Every method raises `APIError` when the server refuses, `ConnectionFailedError` when no answer came,
     and `InvalidArgumentError` before sending what cannot be valid. All are safe to repeat.
@@ -54,23 +64,25 @@ class Tidings:
         *,
         key: str | None = None,
         token: TokenSource | None = None,
-        timeout: float = options.TIMEOUT_SECONDS,
+        timeout: float = wire.TIMEOUT_SECONDS,
         retries: Retries = options.RETRIES,
+        max_connections: int = wire.MAX_CONNECTIONS,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: wire.Proxy | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._url = options.base_url(url)
         self._credential = Credential(key, token)
         self._policy = options.retry_policy(retries)
-        self._timeout = timeout
-        self._timeouts = options.timeouts(timeout)
-        self._sleep: Callable[[float], None] = time.sleep
-        self._http = httpx.Client(
-            timeout=self._timeouts,
-            limits=options.CONNECTIONS,
-            transport=transport,
-            trust_env=False,
-            headers={"User-Agent": options.user_agent()},
+        self._wire = Wire(
+            self._url,
+            timeout=timeout,
+            max_connections=max_connections,
+            ssl_context=ssl_context,
+            proxy=proxy,
         )
+        self._pools = Pools(self._wire, transport)
+        self._sleep: Callable[[float], None] = time.sleep
         self.groups = Groups(self._run)
         self.tokens = Tokens(self._run)
         self.users = Users(self._run)
@@ -84,8 +96,11 @@ class Tidings:
         url: str | None = None,
         key: str | None = None,
         token: TokenSource | None = None,
-        timeout: float = options.TIMEOUT_SECONDS,
+        timeout: float = wire.TIMEOUT_SECONDS,
         retries: Retries = options.RETRIES,
+        max_connections: int = wire.MAX_CONNECTIONS,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: wire.Proxy | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> Self:
         """The client of `TIDINGS_URL` and `TIDINGS_KEY`; what is given here takes their place.
@@ -93,9 +108,20 @@ class Tidings:
         The other options are those of the constructor. Raises ConfigurationError where one is missing.
         """
         url, key = options.from_environment(environ, url=url, key=key, keyless=token is not None)
-        return cls(url, key=key, token=token, timeout=timeout, retries=retries, transport=transport)
+        return cls(
+            url,
+            key=key,
+            token=token,
+            timeout=timeout,
+            retries=retries,
+            max_connections=max_connections,
+            ssl_context=ssl_context,
+            proxy=proxy,
+            transport=transport,
+        )
 
     def __enter__(self) -> Self:
+        self._pools.open()
         return self
 
     def __exit__(
@@ -104,8 +130,8 @@ class Tidings:
         self.close()
 
     def close(self) -> None:
-        """Close the pooled connections. The client cannot be used afterwards."""
-        self._http.close()
+        """Close the connections, each when its call is done. Calls after it raise ClientClosedError."""
+        self._pools.close()
 
     @explained
     def send(
@@ -317,7 +343,7 @@ class Tidings:
             create,
             self._credential.for_async(),
             on_event=None,
-            timeout=self._timeout,
+            wire=self._wire,
             first_tries=self._policy.tries,
         )(
             user=user,
@@ -333,33 +359,20 @@ class Tidings:
 
     def _run(self, call: Call[T], /, *, timeout: float | None = None, retries: Retries | None = None) -> T:
         policy = options.policy_of(retries, self._policy)
-        limits = options.timeouts_of(timeout, self._timeouts)
+        limits = wire.timeouts_of(timeout, self._wire.timeouts)
         exchange = Exchange(call, self._url, policy, renewable=self._credential.renewable)
         renew = False
         while True:
-            exchange.begin()
-            token = self._credential.token(call.scope, renew=renew)
-            verdict = exchange.judge(self._try(call, exchange, token, limits))
+            pool = self._pools.current()
+            with pool.gate:
+                exchange.begin()
+                token = self._credential.token(call.scope, renew=renew)
+                outcome = pool.ask(call, exchange, token, limits)
+            verdict = exchange.judge(outcome)
             if isinstance(verdict, Done):
                 return verdict.value
             renew = verdict.renew
             self._sleep(verdict.wait)
-
-    def _try(
-        self, call: Call[T], exchange: Exchange[T], token: str, limits: httpx.Timeout
-    ) -> Answer | Failure:
-        try:
-            response = self._http.request(
-                call.method,
-                exchange.url,
-                params=call.query or None,
-                content=call.body,
-                headers=exchange.headers(token),
-                timeout=limits,
-            )
-        except httpx.RequestError as error:
-            return options.failure_of(error, limits)
-        return options.answer_of(response)
 
 
 _publish(globals())

@@ -4,6 +4,7 @@
 
     TidingsError
     ├── ConfigurationError                 the client was made with a wrong URL, key or token (a ValueError)
+    ├── ClientClosedError                  a call after `close` or `aclose`
     ├── InvalidArgumentError               refused before anything was sent (a ValueError)
     ├── ConnectionFailedError              no answer: the outcome of the request is unknown
     │   └── TimedOutError                  the answer did not come in time
@@ -80,6 +81,13 @@ def _restored(kind: type[TidingsError], args: tuple[Any, ...], state: dict[str, 
 
 class ConfigurationError(TidingsError, ValueError):
     """A URL, key, token or environment variable cannot be used; the text says how to mend it."""
+
+
+class ClientClosedError(TidingsError):
+    """The client was closed before the call; nothing was sent."""
+
+    def __init__(self) -> None:
+        super().__init__("The client is closed. Make another one, or enter it again")
 
 
 class InvalidArgumentError(TidingsError, ValueError):

@@ -2,22 +2,15 @@
 
 import os
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 import httpx
 
-from tidings._calls.call import Answer
 from tidings._errors import ConfigurationError
-from tidings._exchange import Failure
-from tidings._reasons import reason_of, timed_out
 from tidings._retries import Retries, RetryPolicy
 
-TIMEOUT_SECONDS: Final = 10.0
 # Five tries over 7.5 to 15 seconds: a restart of the server fits in.
 RETRIES: Final = 4
-CONNECT_SECONDS: Final = 5.0
-CONNECTIONS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30)
 
 
 def base_url(url: str) -> str:
@@ -47,18 +40,6 @@ def policy_of(retries: Retries | None, default: RetryPolicy) -> RetryPolicy:
     return default if retries is None else retry_policy(retries)
 
 
-def timeouts_of(seconds: float | None, default: httpx.Timeout) -> httpx.Timeout:
-    """The timeouts of one call: its own, or the client's."""
-    return default if seconds is None else timeouts(seconds)
-
-
-def timeouts(seconds: float) -> httpx.Timeout:
-    """`seconds` for each of reading, writing and waiting for a pooled connection."""
-    if not seconds > 0:
-        raise ConfigurationError(f"timeout must be above 0 seconds: {seconds}")
-    return httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
-
-
 def from_environment(
     environ: Mapping[str, str] | None, *, url: str | None, key: str | None, keyless: bool
 ) -> tuple[str, str | None]:
@@ -76,31 +57,3 @@ def from_environment(
             f"{' and '.join(missing)} must be set: `tidings-server dev` prints both when it starts"
         )
     return found_url, found_key
-
-
-def user_agent() -> str:
-    try:
-        return f"tidings-python/{version('tidings')}"
-    except PackageNotFoundError:
-        return "tidings-python"
-
-
-def answer_of(response: httpx.Response) -> Answer:
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status_code, headers, response.content)
-
-
-_TIMEOUTS: Final[dict[type[httpx.TimeoutException], str]] = {
-    httpx.ConnectTimeout: "connect",
-    httpx.ReadTimeout: "read",
-    httpx.WriteTimeout: "write",
-    httpx.PoolTimeout: "pool",
-}
-
-
-def failure_of(error: httpx.RequestError, limits: httpx.Timeout) -> Failure:
-    """`limits` are those of the try, in seconds."""
-    for kind, name in _TIMEOUTS.items():
-        if isinstance(error, kind):
-            return Failure(timed_out(name, limits.as_dict().get(name)), error, timed_out=True)
-    return Failure(reason_of(error), error)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 from websockets.typing import Subprotocol
 
 from tidings._errors import (
@@ -16,6 +16,7 @@ from tidings._listen.access import Access
 from tidings._problems import error_of_answer
 from tidings._reasons import reason_of, timed_out
 from tidings._retries import parse_retry_after
+from tidings._wire import Wire, user_agent
 from tidings.protocol.frames import SUBPROTOCOL
 
 # A welcome names every log of the user: a thousand groups are some 100 KB.
@@ -23,8 +24,8 @@ MESSAGE_BYTES: Final = 16 * 1024 * 1024
 CLOSE_SECONDS: Final = 2.0
 
 
-async def open_socket(access: Access, *, seconds: float, user_agent: str, now: float) -> ClientConnection:
-    """A connection with the token in its handshake, open within `seconds`; not through any proxy.
+async def open_socket(access: Access, wire: Wire, *, now: float) -> ClientConnection:
+    """A connection with the token in its handshake, open within the timeout of `wire`.
 
     Raises APIError where the handshake is refused, ConnectionFailedError where there is no answer,
     ConfigurationError where the URL cannot be one.
@@ -36,9 +37,10 @@ async def open_socket(access: Access, *, seconds: float, user_agent: str, now: f
             subprotocols=[Subprotocol(SUBPROTOCOL)],
             compression=None,
             additional_headers={"Authorization": f"Bearer {access.token}"},
-            user_agent_header=user_agent,
-            proxy=None,
-            open_timeout=seconds,
+            user_agent_header=user_agent(),
+            ssl=wire.ssl_context if access.realtime_url.startswith("wss:") else None,
+            proxy=wire.proxy,
+            open_timeout=wire.timeout,
             close_timeout=CLOSE_SECONDS,
             max_size=MESSAGE_BYTES,
         )
@@ -51,9 +53,11 @@ async def open_socket(access: Access, *, seconds: float, user_agent: str, now: f
             request_id=response.headers.get("X-Request-Id"),
             retry_after=parse_retry_after(response.headers.get("Retry-After"), now),
         ) from None
+    except (InvalidProxy, ImportError) as error:
+        raise ConfigurationError(f"The proxy cannot be used: {error}") from error
     except InvalidURI as error:
         raise ConfigurationError(f"The realtime URL cannot be used: {error}") from None
     except TimeoutError:
-        raise TimedOutError(timed_out("connect", seconds), request=request) from None
+        raise TimedOutError(timed_out("connect", wire.timeout), request=request) from None
     except (OSError, InvalidHandshake, EOFError) as error:
         raise ConnectionFailedError(reason_of(error), request=request) from error

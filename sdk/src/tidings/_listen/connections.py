@@ -14,13 +14,14 @@ from tidings._listen.connection import open_socket
 from tidings._listen.events import Connected, Disconnected
 from tidings._listen.link import Link
 from tidings._listen.session import Output, Session
+from tidings._wire import Wire
 
 
 class Connections:
     """Opens one connection at a time, and comes back by `policy` where that can help.
 
     `emit` gets what the session gives, and a `Disconnected` for each end that is not the last. The next
-    connection waits for `room`. `timeout` is for opening and for the welcome.
+    connection waits for `room`. The timeout of `wire` is for opening and for the welcome.
     """
 
     def __init__(
@@ -29,18 +30,16 @@ class Connections:
         session: Session,
         *,
         policy: ReconnectPolicy,
-        timeout: float,
+        wire: Wire,
         first_tries: int,
-        user_agent: str,
         room: Callable[[], Awaitable[None]],
         emit: Callable[[Output | Disconnected], None],
     ) -> None:
         self._access = access
         self._session = session
         self._backoff = Backoff(policy, random.random)
-        self._timeout = timeout
+        self._wire = wire
         self._first_tries = first_tries
-        self._user_agent = user_agent
         self._room = room
         self._emit_outside = emit
         self._link: Link | None = None
@@ -91,9 +90,7 @@ class Connections:
             return Ending(error=error)
         fresh = access.fresh or renew
         try:
-            socket = await open_socket(
-                access, seconds=self._timeout, user_agent=self._user_agent, now=time.time()
-            )
+            socket = await open_socket(access, self._wire, now=time.time())
         except TidingsError as error:
             return Ending(error=error, fresh=fresh)
         self._link = Link(
@@ -102,7 +99,7 @@ class Connections:
             self._access,
             emit=self._emit,
             room=self._room,
-            timeout=self._timeout,
+            timeout=self._wire.timeout,
         )
         try:
             return msgspec.structs.replace(await self._link.run(), fresh=fresh)

@@ -22,6 +22,7 @@ from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
 from tidings._listen.marker import Marker
 from tidings._listen.session import Answered, Output, RefreshWanted, Session
 from tidings._marking import Items, Marks, compose_mark
+from tidings._wire import Wire
 from tidings.protocol.frames import (
     Counts,
     Delivered,
@@ -65,11 +66,10 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         session: Session,
         *,
         policy: ReconnectPolicy,
-        timeout: float,
+        wire: Wire,
         first_tries: int,
         buffer: int,
         on_event: EventHook | None,
-        user_agent: str,
     ) -> None:
         self._session = session
         self._on_event = on_event
@@ -84,13 +84,12 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
             access,
             session,
             policy=policy,
-            timeout=timeout,
+            wire=wire,
             first_tries=first_tries,
-            user_agent=user_agent,
             room=self._buffer.room,
             emit=self._emit,
         )
-        self._marker = Marker(session, timeout=timeout, link=lambda: self._connections.link)
+        self._marker = Marker(session, timeout=wire.timeout, link=lambda: self._connections.link)
 
     async def __aenter__(self) -> Self:
         if self._runner is not None:

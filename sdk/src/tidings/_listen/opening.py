@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from tidings import _options as options
 from tidings._credentials import AsyncCredential, AsyncTokenSource
 from tidings._errors import ConfigurationError
 from tidings._listen.access import AccessSource, CreateToken, GivenAccess, UserAccess
@@ -10,6 +9,7 @@ from tidings._listen.arguments import BUFFER
 from tidings._listen.backoff import ReconnectPolicy
 from tidings._listen.live import EventHook, LiveInbox
 from tidings._listen.session import Session
+from tidings._wire import Wire, user_agent
 from tidings.protocol.frames import Resume
 
 
@@ -18,7 +18,7 @@ def opener(
     credential: AsyncCredential,
     *,
     on_event: EventHook | None,
-    timeout: float,
+    wire: Wire,
     first_tries: int,
 ) -> Callable[..., LiveInbox]:
     """A function of `ListenOptions`: an inbox with tokens made by `create` or taken from `credential`.
@@ -39,13 +39,12 @@ def opener(
     ) -> LiveInbox:
         return LiveInbox(
             _access(create, credential, user, token, realtime_url),
-            Session(device=device, resume=resume, rewind=rewind, client=options.user_agent()),
+            Session(device=device, resume=resume, rewind=rewind, client=user_agent()),
             policy=reconnect or ReconnectPolicy(),
-            timeout=timeout,
+            wire=wire,
             first_tries=first_tries,
             buffer=buffer,
             on_event=on_event,
-            user_agent=options.user_agent(),
         )
 
     return open_inbox

@@ -1,0 +1,143 @@
+"""The async client's connections: one pool for each event loop."""
+
+import asyncio
+import os
+import time
+from collections import deque
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import httpx
+
+from tidings._calls.call import Answer, Call
+from tidings._errors import ClientClosedError
+from tidings._exchange import Exchange, Failure
+from tidings._wire import KEPT_SECONDS, Wire, answer_of, failure_of
+
+
+class AsyncPool:
+    """The connections of one event loop, and the gate before them; as `Pool`."""
+
+    def __init__(self, wire: Wire, transport: httpx.AsyncBaseTransport | None) -> None:
+        self.process = os.getpid()
+        self.gate = asyncio.Semaphore(wire.max_connections)
+        self.keeper: AsyncGenerator[None, None] | None = None
+        self._wire = wire
+        self._shared = (
+            None if transport is None else httpx.AsyncClient(transport=transport, **wire.httpx_options())
+        )
+        # Each with when it was used last; the one used last is taken first.
+        self._free: deque[tuple[httpx.AsyncClient, float]] = deque()
+        self._closed = False
+
+    async def ask(
+        self, call: Call[Any], exchange: Exchange[Any], token: str, limits: httpx.Timeout
+    ) -> Answer | Failure:
+        """One try, on a connection that is free."""
+        if self._closed:
+            raise ClientClosedError
+        if self._free:
+            http, _ = self._free.pop()
+        else:
+            http = self._shared or httpx.AsyncClient(**self._wire.httpx_options())
+        kept = False
+        try:
+            response = await http.request(
+                call.method,
+                exchange.url,
+                params=call.query or None,
+                content=call.body,
+                headers=exchange.headers(token),
+                timeout=limits,
+            )
+            kept = True
+        except httpx.RequestError as error:
+            return failure_of(error, limits)
+        finally:
+            await self._give_back(http, kept=kept)
+        return answer_of(response)
+
+    async def close(self) -> None:
+        """Close the connections that are free now, and the others as soon as their calls are done."""
+        self._closed = True
+        while self._free:
+            await self._free.pop()[0].aclose()
+        if self._shared is not None:
+            await self._shared.aclose()
+
+    async def _give_back(self, http: httpx.AsyncClient, *, kept: bool) -> None:
+        now = time.monotonic()
+        if kept:
+            self._free.append((http, now))
+        elif self._shared is None:
+            await http.aclose()
+        if self._closed:
+            await self.close()
+        elif self._free and self._free[0][1] < now - KEPT_SECONDS:
+            oldest, _ = self._free.popleft()
+            if self._shared is None:
+                await oldest.aclose()
+
+
+class AsyncPools:
+    """The pool of the running event loop, of any number of loops in any number of threads.
+
+    A connection belongs to the loop that opened it. A pool is closed when its loop ends, as
+    `asyncio.run` ends it. After `fork` the child's loops get pools of their own.
+    """
+
+    def __init__(self, wire: Wire, transport: httpx.AsyncBaseTransport | None) -> None:
+        self._wire = wire
+        self._transport = transport
+        self._pools: dict[asyncio.AbstractEventLoop, AsyncPool | None] = {}
+        # Kept as they are: to close them would end the connections of the parent process.
+        self._inherited: list[AsyncPool] = []
+
+    async def current(self) -> AsyncPool:
+        """The pool of the running loop. Raises ClientClosedError where it was closed."""
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop)
+        if pool is None or pool.process != os.getpid():
+            return await self._open(loop)
+        return pool
+
+    def open(self) -> None:
+        """Allow calls of the running loop again after `close`."""
+        loop = asyncio.get_running_loop()
+        if self._pools.get(loop) is None:
+            self._pools.pop(loop, None)
+
+    async def close(self) -> None:
+        """Close the connections of the running loop."""
+        loop = asyncio.get_running_loop()
+        self._forget()
+        pool, self._pools[loop] = self._pools.get(loop), None
+        if pool is not None and pool.keeper is not None:
+            await pool.keeper.aclose()
+
+    async def _open(self, loop: asyncio.AbstractEventLoop) -> AsyncPool:
+        self._forget()
+        if loop in self._pools:
+            raise ClientClosedError
+        pool = self._pools[loop] = AsyncPool(self._wire, self._transport)
+        # A loop that ends closes the generators that were begun on it: so it closes the pool.
+        pool.keeper = self._keep(loop, pool)
+        await anext(pool.keeper)
+        return pool
+
+    async def _keep(self, loop: asyncio.AbstractEventLoop, pool: AsyncPool) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            if self._pools.get(loop) is pool:
+                del self._pools[loop]
+            await pool.close()
+
+    def _forget(self) -> None:
+        """Let go of loops that have ended, and of those of a parent process."""
+        for loop, pool in tuple(self._pools.items()):
+            if pool is not None and pool.process != os.getpid():
+                self._inherited.append(pool)
+                self._pools.pop(loop, None)
+            elif loop.is_closed():
+                self._pools.pop(loop, None)
