@@ -52,6 +52,17 @@ class Wire:
         self._secure = url.startswith("https:")
         if self._secure:
             _ = self.ssl_context
+        if proxy is not None:
+            self._check_proxy()
+
+    def _check_proxy(self) -> None:
+        try:
+            with httpx.Client(**self.httpx_options()):
+                pass
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            raise ConfigurationError(f"The proxy cannot be used: {str(error).rstrip('.')}") from None
+        if isinstance(self.proxy, str) and not httpx.URL(self.proxy).host:
+            raise ConfigurationError(f"The proxy {self.proxy!r} must name a host, as http://proxy:3128")
 
     @cached_property
     def ssl_context(self) -> ssl.SSLContext:
