@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from tests.operations.support import clean_environment, eventually, tidings_server
 from tests.support.valkey import Valkey, free_port
-from tidings_workers.store.core import LAYOUT
 
 PUBLIC = serialization.PublicFormat.SubjectPublicKeyInfo
 
@@ -131,59 +130,6 @@ def test_config_shows_every_setting_and_no_password(tmp_path: Path) -> None:
     assert "s3cret" not in tidings_server("config", cwd=tmp_path, environment=environment).stdout
 
 
-def test_doctor_says_what_is_wrong_with_a_store(tmp_path: Path, valkey: Valkey) -> None:
-    """A store that evicts, keeps nothing on disk and has nobody at work is described with its cures."""
-    with valkey.client() as client:
-        client.config_set("maxmemory-policy", "allkeys-lru")
-        client.config_set("appendonly", "no")
-        client.hset(
-            "{tidings}/meta", mapping={"layout": LAYOUT, "partitions": "8", "epoch": "e", "secret": "00"}
-        )
-    environment = {"REDIS_URL": valkey.url, "TIDINGS_TYPO": "1"}
-    ended = tidings_server("doctor", "--json", "--no-ports", cwd=tmp_path, environment=environment)
-    assert ended.returncode == 1, ended.stderr
-    found = {finding["check"]: finding for finding in json.loads(ended.stdout)["findings"]}
-    levels = {check: found[check]["level"] for check in found if check != "open files"}
-    assert levels == {
-        "environment": "warning",
-        "store": "ok",
-        "version": "ok",
-        "eviction": "wrong",
-        "clock": "ok",
-        "partitions": "warning",
-        "durability": "wrong",
-        "dispatcher": "wrong",
-        "gateways": "wrong",
-    }
-    assert all(finding["cure"] for finding in found.values() if finding["level"] != "ok")
-
-
-def test_doctor_looks_at_each_primary_of_a_cluster(tmp_path: Path, cluster_url: str) -> None:
-    """Version and eviction are those of every primary; one with another policy is named."""
-    with redis.RedisCluster.from_url(cluster_url.replace("+cluster", "")) as client:
-        _, _, odd = sorted(client.get_primaries(), key=lambda node: node.port)
-        client.config_set("maxmemory-policy", "allkeys-lru", target_nodes=odd)
-        try:
-            ended = tidings_server(
-                *("doctor", "--json", "--no-ports"), cwd=tmp_path, environment={"REDIS_URL": cluster_url}
-            )
-        finally:
-            client.config_set("maxmemory-policy", "noeviction", target_nodes=odd)
-    findings = json.loads(ended.stdout)["findings"]
-    assert sum(finding["check"].startswith("version") for finding in findings) == 3
-    assert [finding["check"] for finding in findings if finding["level"] == "wrong"] == [
-        f"eviction {odd.name}"
-    ]
-
-
-def test_doctor_says_that_a_store_is_away(tmp_path: Path) -> None:
-    """Without a store that is the one finding, not an error of the command."""
-    environment = {"REDIS_URL": f"redis://127.0.0.1:{free_port()}"}
-    ended = tidings_server("doctor", "--no-ports", cwd=tmp_path, environment=environment)
-    assert ended.returncode == 1
-    assert "WRONG    store" in ended.stdout
-
-
 @pytest.mark.parametrize("part", ["api", "dispatcher", "gateway"])
 async def test_a_part_serves_its_operator_and_ends_in_order(
     tmp_path: Path, redis_url: str, part: str
@@ -220,6 +166,33 @@ async def test_a_part_serves_its_operator_and_ends_in_order(
             await process.wait()
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     assert {line["process"] for line in lines} == {part}
+
+
+async def test_a_part_warns_of_a_server_that_breaks_promises(tmp_path: Path, valkey: Valkey) -> None:
+    """At its start a part logs what `doctor` calls wrong about the server, with the cure."""
+    with valkey.client() as client:
+        client.config_set("appendonly", "no")
+    environment = clean_environment(REDIS_URL=valkey.url, TIDINGS_OPERATOR_PORT=str(free_port()))
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tidings_api.cli", "dispatcher"),
+            env=environment,
+            cwd=tmp_path,
+            stderr=output,
+        )
+    try:
+        await eventually(lambda: "the store does not fit" in log.read_text(), "the warning", 20)
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    (warned,) = (line for line in lines if line["event"] == "the store does not fit")
+    assert (warned["level"], warned["check"]) == ("warning", "durability")
+    assert "appendonly yes" in warned["cure"]
 
 
 async def test_a_part_that_hangs_ends_all_the_same(tmp_path: Path) -> None:

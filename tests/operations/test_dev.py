@@ -16,10 +16,15 @@ from typing import Any
 import httpx
 import msgspec
 import redis
+from msgspec import structs
 
 from tests.operations.support import clean_environment, eventually, is_running, tidings_server
 from tests.support.stack import quiet_port
 from tests.support.valkey import free_port
+from tidings_api.cli.diagnosis import port_findings
+from tidings_api.cli.store_diagnosis import examine_store
+from tidings_workers.config import Settings
+from tidings_workers.store import Store
 
 START_SECONDS = 30.0
 PARTS = ("api", "dispatcher", "gateway")
@@ -270,15 +275,38 @@ async def test_the_key_of_dev_is_its_own(tmp_path: Path) -> None:
 async def test_operator_commands_work_on_the_running_store(tmp_path: Path) -> None:
     """Tenants and keys can be changed, and doctor finds all well, while it runs."""
     words = options(tmp_path)
-    async with running(tmp_path, words):
+    async with running(tmp_path, words) as dev:
         made = tidings_server("tenants", "create", "acme", "--json", "--data", "data", cwd=tmp_path)
         assert msgspec.json.decode(made.stdout)["id"] == "acme"
-        ports = {
-            "TIDINGS_PORT": words[3],
-            "TIDINGS_REALTIME_PORT": words[5],
-            "TIDINGS_OPERATOR_PORT": words[7],
-        }
-        examined = tidings_server("doctor", "--json", "--data", "data", cwd=tmp_path, environment=ports)
+        examined = tidings_server("doctor", "--json", "--data", "data", cwd=tmp_path)
         report = json.loads(examined.stdout)
         assert report["healthy"], report
+        assert {finding["level"] for finding in report["findings"]} == {"ok"}, report
+        asked = {finding["check"]: finding["detail"] for finding in report["findings"]}
+        assert dev.facts["api"] in asked["api"]
+        assert words[5] in asked["gateway"]
+        assert words[7] in asked["operator's port"]
         assert examined.returncode == 0
+
+
+async def test_doctor_sees_that_ports_are_another_installation_s(tmp_path: Path, redis_url: str) -> None:
+    """A server that answers well, but works on another store, is no part of this installation."""
+    words = options(tmp_path)
+    tidings_server("tenants", "create", "acme", cwd=tmp_path, environment={"REDIS_URL": redis_url})
+    settings = structs.replace(
+        Settings.from_environment({}),
+        redis_url=redis_url,
+        port=int(words[3]),
+        realtime_port=int(words[5]),
+        operator_port=int(words[7]),
+    )
+    await (await Store.open(settings, name="test")).close()
+    report = await examine_store(settings, embedded=False)
+    async with running(tmp_path, words):
+        found = await port_findings(settings, report.identity)
+        unknown = await port_findings(settings, None)
+    assert [finding.check for finding in found] == ["api", "gateway", "operator's port"]
+    assert all("another installation" in finding.detail for finding in found), found
+    assert {finding.level for finding in found} == {"wrong"}
+    # Without the store there is nothing to compare with: that is said, and not ok.
+    assert {finding.level for finding in unknown} == {"warning"}

@@ -18,6 +18,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from tidings_workers.identity import STORE_HEADER
 from tidings_workers.logs import one_line
 from tidings_workers.store.errors import StoreError
 
@@ -44,6 +45,8 @@ class Health:
 
     def __init__(self, checks: Mapping[str, Check] | None = None) -> None:
         self.serving = False
+        # The identity of the store, once it is known; see `Store.identity`.
+        self.store = ""
         self._checks = dict(checks or {})
 
     async def report(self) -> dict[str, str]:
@@ -110,7 +113,7 @@ async def _answer(reader: asyncio.StreamReader, health: Health) -> bytes:
         return _response(HTTPStatus.BAD_REQUEST)
     method, target, _ = words
     if method not in {"GET", "HEAD"}:
-        return _response(HTTPStatus.METHOD_NOT_ALLOWED, allow="GET, HEAD")
+        return _response(HTTPStatus.METHOD_NOT_ALLOWED, Allow="GET, HEAD")
     headers = {
         name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
     }
@@ -125,7 +128,8 @@ async def _route(path: str, accept: str, health: Health) -> bytes:
         checks = await health.report()
         good = all(found == "ok" for found in checks.values())
         body = msgspec.json.encode({"status": "ok" if good else "unavailable", "checks": checks})
-        return _response(HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, body, _JSON)
+        status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+        return _response(status, body, _JSON, **({STORE_HEADER: health.store} if health.store else {}))
     if path == "/metrics":
         encode, media_type = choose_encoder(accept)
         return _response(HTTPStatus.OK, await asyncio.to_thread(encode, _registry()), media_type)
@@ -147,7 +151,7 @@ def _registry() -> CollectorRegistry:
 
 
 def _response(
-    status: HTTPStatus, body: bytes = b"", media_type: str = "text/plain; charset=utf-8", *, allow: str = ""
+    status: HTTPStatus, body: bytes = b"", media_type: str = "text/plain; charset=utf-8", **headers: str
 ) -> bytes:
     body = body or f"{status.phrase}\n".encode()
     lines = [
@@ -158,6 +162,5 @@ def _response(
         "X-Content-Type-Options: nosniff",
         "Connection: close",
     ]
-    if allow:
-        lines.append(f"Allow: {allow}")
+    lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode() + body

@@ -19,6 +19,9 @@ OPEN_FILES: Final = 65_536
 # One address may hold 20,000 sockets, also all of them as one user.
 CONNECTIONS: Final = 25_000
 
+# `make run` sets it, so that an error shows what to type after `make run`.
+MAKE_VARIABLE: Final = "TIDINGS_MAKE"
+
 HIGHEST_PORT: Final = 65_535
 
 _IS_PORT: Final = validators.Number(gte=1, lte=HIGHEST_PORT)

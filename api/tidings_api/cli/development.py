@@ -14,9 +14,10 @@ import msgspec
 import structlog
 from msgspec import structs
 
-from tidings_api.cli.dev import HIGHEST_PORT
+from tidings_api.cli.dev import HIGHEST_PORT, MAKE_VARIABLE
 from tidings_api.cli.errors import CommandFailed
 from tidings_api.cli.progress import Progress
+from tidings_api.cli.store_diagnosis import warn_of_server
 from tidings_api.cli.welcome import Demo, open_demo, print_welcome
 from tidings_workers.config import Settings
 from tidings_workers.data_directory import Addresses, DataDirectory
@@ -24,9 +25,6 @@ from tidings_workers.embedded import EmbeddedValkey
 from tidings_workers.operator import Health, operator_port
 from tidings_workers.store import Store
 from tidings_workers.supervisor import Part, Supervisor
-
-# `make run` sets it, so that an error shows what to type after `make run`.
-MAKE_VARIABLE: Final = "TIDINGS_MAKE"
 
 # From a taken port to the one that an error proposes.
 _STEP: Final = 1_000
@@ -55,6 +53,9 @@ async def _run(settings: Settings, progress: Progress) -> None:
                     _log.warning("the machine stopped without warning: clients are told of a possible loss")
                     await store.renew_epoch()
                     directory.settle()
+                if valkey is None:
+                    await warn_of_server(settings)
+                health.store = store.identity
                 demo.append(await open_demo(store.redis))
                 if demo[0].remark:
                     _log.warning("the key of the demo tenant is a new one", reason=demo[0].remark)

@@ -2,13 +2,17 @@
 
 import os
 import resource
-from collections.abc import Mapping
-from typing import Final, Literal
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Final, NamedTuple
 
 import httpx
-from msgspec import Struct, structs
+from msgspec import structs
 
+from tidings_api.cli.dev import MAKE_VARIABLE
+from tidings_api.cli.findings import Finding, ok, warning, wrong
 from tidings_workers.config import Settings, reachable, variable_of
+from tidings_workers.identity import STORE_HEADER
 from tidings_workers.processes import READY_VARIABLE
 
 CONNECT_SECONDS: Final = 3.0
@@ -16,37 +20,13 @@ CONNECT_SECONDS: Final = 3.0
 SPARE_FILES: Final = 256
 FEWEST_FILES: Final = 4_096
 
-# Variables of ours that are no settings: the SDK's two, and the supervisor's.
-_OTHER_VARIABLES: Final = {"TIDINGS_KEY", "TIDINGS_URL", READY_VARIABLE}
-
-
-class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that was looked at. `cure` says how to mend it, where it is not ok."""
-
-    check: str
-    level: Literal["ok", "warning", "wrong"]
-    detail: str
-    cure: str = ""
-
-
-def ok(check: str, detail: str) -> Finding:
-    """Nothing to do."""
-    return Finding(check=check, level="ok", detail=detail)
-
-
-def warning(check: str, detail: str, cure: str) -> Finding:
-    """It works, but not as well or as long as it should."""
-    return Finding(check=check, level="warning", detail=detail, cure=cure)
-
-
-def wrong(check: str, detail: str, cure: str) -> Finding:
-    """It does not work, or a promise does not hold."""
-    return Finding(check=check, level="wrong", detail=detail, cure=cure)
+# Variables of ours that are no settings: the SDK's two, the supervisor's, that of `make run`.
+_OTHER_VARIABLES: Final = {"TIDINGS_KEY", "TIDINGS_URL", READY_VARIABLE, MAKE_VARIABLE}
 
 
 def host_findings(settings: Settings, environ: Mapping[str, str] = os.environ) -> list[Finding]:
     """Look at this machine and this environment."""
-    return [_variables(environ), _open_files(settings)]
+    return [_variables(environ), _open_files(settings, environ)]
 
 
 def _variables(environ: Mapping[str, str]) -> Finding:
@@ -61,62 +41,104 @@ def _variables(environ: Mapping[str, str]) -> Finding:
     return ok("environment", "every TIDINGS_ variable is a setting")
 
 
-def _open_files(settings: Settings) -> Finding:
+def _open_files(settings: Settings, environ: Mapping[str, str]) -> Finding:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
         return ok("open files", "no limit")
-    detail = f"a process may open {hard:,} files, one per connection"
+    room = max(hard - SPARE_FILES, 0)
+    detail = f"a process may open {hard:,} files, so a gateway here holds up to {room:,} connections"
     cure = "raise it (ulimit -Hn, LimitNOFILE= of the systemd unit, --ulimit nofile of the container)"
     if hard < FEWEST_FILES:
         return wrong("open files", detail, cure)
-    if hard < settings.gateway_connections + SPARE_FILES:
+    # The default is only a ceiling; a number that the operator chose is meant to be reached.
+    if environ.get(variable_of("gateway_connections")) and room < settings.gateway_connections:
         return warning(
             "open files",
-            f"{detail}, but a gateway takes up to {settings.gateway_connections:,} connections",
+            f"{detail}, but TIDINGS_GATEWAY_CONNECTIONS is {settings.gateway_connections:,}",
             f"{cure}, or lower TIDINGS_GATEWAY_CONNECTIONS",
         )
     return ok("open files", detail)
 
 
-async def port_findings(settings: Settings) -> list[Finding]:
-    """Ask the API, the gateway and the operator's port at their addresses."""
+async def port_findings(settings: Settings, store: str | None) -> list[Finding]:
+    """Ask the API, the gateway and the operator's port at their addresses.
+
+    `store`: the identity that they have to name, None when it is not known.
+    """
     api = f"http://{reachable(settings.host)}:{settings.port}/health/ready"
     gateway = f"http://{reachable(settings.realtime_host)}:{settings.realtime_port}/v1/realtime"
     operator = f"http://{reachable(settings.operator_host)}:{settings.operator_port}/health/ready"
     async with httpx.AsyncClient(timeout=CONNECT_SECONDS, trust_env=False) as client:
         return [
-            await _ready(client, "api", api, "port"),
+            await _ask(client, Port("api", api, "port", is_ready), store),
             # Without an upgrade it refuses, and shows thereby that a gateway listens.
-            await _answers(client, "gateway", gateway, "realtime_port"),
-            await _ready(client, "operator's port", operator, "operator_port"),
+            await _ask(client, Port("gateway", gateway, "realtime_port", is_gateway), store),
+            await _ask(client, Port("operator's port", operator, "operator_port", is_ready), store),
         ]
 
 
-async def _ready(client: httpx.AsyncClient, check: str, url: str, field: str) -> Finding:
+class Port(NamedTuple):
+    """An address that a part of this installation should answer at."""
+
+    check: str
+    url: str
+    field: str
+    well: Callable[[httpx.Response], bool]
+
+
+def is_ready(response: httpx.Response) -> bool:
+    """Whether this is the answer of something that is ready."""
+    return response.is_success
+
+
+def is_gateway(response: httpx.Response) -> bool:
+    """Whether this is how a gateway answers a request that is no WebSocket."""
+    return response.status_code == HTTPStatus.UPGRADE_REQUIRED
+
+
+async def _ask(client: httpx.AsyncClient, port: Port, store: str | None) -> Finding:
+    variable = variable_of(port.field)
     try:
-        response = await client.get(url)
-    except httpx.HTTPError as error:
-        return _silent(check, url, field, error)
-    if response.is_success:
-        return ok(check, f"{url} says it is ready")
-    return wrong(
-        check,
-        f"{url} answers {response.status_code}: {response.text[:300].strip()}",
-        "see what it names as not ok, and its log",
-    )
+        response = await client.get(port.url)
+    except httpx.TimeoutException:
+        return wrong(
+            port.check,
+            f"{port.url} accepts connections but does not answer within {CONNECT_SECONDS:.0f} s",
+            f"see its log and restart it, or say by {variable} where the right one listens",
+        )
+    except httpx.RemoteProtocolError:
+        return wrong(port.check, f"{port.url} does not speak HTTP", _elsewhere(variable))
+    except httpx.HTTPError:
+        return wrong(
+            port.check,
+            f"nothing answers at {port.url}",
+            f"start it, or say by {variable} where it listens; --no-ports where none should run here",
+        )
+    named = response.headers.get(STORE_HEADER)
+    if named and store and named != store:
+        return wrong(
+            port.check,
+            f"{port.url} belongs to another installation, with another store",
+            _elsewhere(variable),
+        )
+    if not port.well(response):
+        return wrong(
+            port.check,
+            f"{port.url} answers {response.status_code}: {' '.join(response.text[:300].split())}",
+            "see what it names as not ok, and its log",
+        )
+    if not named:
+        return wrong(
+            port.check, f"{port.url} answers, but not as this version of Tidings does", _elsewhere(variable)
+        )
+    if not store:
+        return warning(
+            port.check,
+            f"{port.url} answers, but without the store it can't be seen whether it is of this installation",
+            "look again when the store answers",
+        )
+    return ok(port.check, f"{port.url} answers, and works on this store")
 
 
-async def _answers(client: httpx.AsyncClient, check: str, url: str, field: str) -> Finding:
-    try:
-        response = await client.get(url)
-    except httpx.HTTPError as error:
-        return _silent(check, url, field, error)
-    return ok(check, f"{url} answers (with {response.status_code} to plain HTTP)")
-
-
-def _silent(check: str, url: str, field: str, error: httpx.HTTPError) -> Finding:
-    return wrong(
-        check,
-        f"{url} does not answer ({type(error).__name__})",
-        f"start it, or say by {variable_of(field)} where it listens; --no-ports where none should run here",
-    )
+def _elsewhere(variable: str) -> str:
+    return f"say by {variable} where the part of this installation listens, or end what listens there"

@@ -1,4 +1,4 @@
-"""`tidings-server doctor`: says what is wrong with an installation, and how to mend it."""
+"""`tidings-server doctor`: says what is wrong with an installation, and what to do."""
 
 import asyncio
 from collections import Counter
@@ -7,10 +7,16 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from tidings_api.cli.diagnosis import Finding, host_findings, port_findings
+from tidings_api.cli.diagnosis import host_findings, port_findings
+from tidings_api.cli.errors import CommandFailed
+from tidings_api.cli.findings import Finding, wrong
 from tidings_api.cli.output import DataOption, JsonOption, answer
-from tidings_api.cli.store_diagnosis import store_findings
+from tidings_api.cli.store_diagnosis import examine_store
 from tidings_api.cli.stores import store_settings
+from tidings_workers import logs
+from tidings_workers.config import Settings
+from tidings_workers.data_directory import DataDirectoryInUse, DataDirectoryUnusable
+from tidings_workers.embedded import EmbeddedStartFailed
 
 _MARKS: Final = {"ok": "ok     ", "warning": "warning", "wrong": "WRONG  "}
 
@@ -21,8 +27,8 @@ def doctor(
         bool,
         Parameter(
             negative="--no-ports",
-            help="Also ask the API and the gateway at the addresses of this environment's settings; "
-            "--no-ports leaves them out, on a machine that runs neither.",
+            help="Also ask the API and the gateway: for an embedded store where its `dev` listens, else at "
+            "the addresses of this environment's settings. --no-ports leaves them out.",
         ),
     ] = True,
     data: DataOption = None,
@@ -39,12 +45,22 @@ def doctor(
 
 
 async def _examine(data: Path | None, *, ports: bool) -> list[Finding]:
-    async with store_settings(data) as settings:
-        return [
-            *host_findings(settings),
-            *await store_findings(settings),
-            *(await port_findings(settings) if ports else ()),
-        ]
+    settings = Settings.from_environment()
+    logs.configure("doctor", format=settings.log_format, level="error")
+    try:
+        async with store_settings(data, make=False) as settings:
+            embedded = Settings.from_environment().redis_url is None or data is not None
+            report = await examine_store(settings, embedded=embedded)
+            asked = await port_findings(settings, report.identity) if ports else []
+            return [*host_findings(settings), *report.findings, *asked]
+    except (CommandFailed, DataDirectoryInUse, DataDirectoryUnusable) as error:
+        # Their text is a fault and, after a colon, its cure.
+        detail, _, cure = str(error).partition(": ")
+        found = wrong("store", detail, cure)
+    except EmbeddedStartFailed as error:
+        log = settings.data.absolute() / "valkey.log"
+        found = wrong("store", str(error), f"see {log}, and restore a backup if the data are damaged")
+    return [*host_findings(settings), found]
 
 
 def _text(findings: list[Finding]) -> str:

@@ -19,15 +19,20 @@ import structlog
 import uvloop
 
 from tidings_api.cli.errors import CommandFailed
+from tidings_api.cli.store_diagnosis import warn_of_server
 from tidings_workers import logs
 from tidings_workers.config import ConfigurationError, Settings, masked, variable_of
+from tidings_workers.identity import identity_of
 from tidings_workers.operator import Health, operator_port
 from tidings_workers.processes import is_supervised, raise_open_files, report_ready
 from tidings_workers.store.connection import Connection
+from tidings_workers.store.keys import META
 
 Run = Callable[[Settings, asyncio.Event, Callable[[], None]], Awaitable[None]]
 
 OPEN_FILES: Final = 65_536
+# What a process needs besides its connections: the store, logs, its own files.
+SPARE_FILES: Final = 256
 # Beyond the drain, for closing what is left: with the default drain the whole stays under 10 s.
 CLOSING_SECONDS: Final = 1.5
 
@@ -73,7 +78,8 @@ def _run(name: str, module: str, address: tuple[str, str] | None) -> int:
     logs.configure(name, format=settings.log_format, level=settings.log_level)
     if not is_supervised():
         logs.warn_of_service_links()
-    raise_open_files(OPEN_FILES)
+    connections = settings.gateway_connections if name == "gateway" else 0
+    raise_open_files(max(OPEN_FILES, connections + SPARE_FILES))
     run: Run = import_module(module).run
     _calm_the_collector()
     try:
@@ -99,18 +105,28 @@ async def _serve(settings: Settings, run: Run) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    supervised = is_supervised()
     async with contextlib.AsyncExitStack() as stack:
         health = Health()
-        if not is_supervised():  # a supervisor serves one operator's port for all its parts
+        if not supervised:  # a supervisor serves one operator's port for all its parts
             connection = Connection(settings.redis_url or "", "tidings-health")
             stack.push_async_callback(connection.close)
-            health = Health({"storage": connection.writable})
+
+            async def storage() -> None:
+                await connection.writable()
+                secret = await connection.call("HGET", META, "secret")
+                health.store = identity_of(bytes.fromhex(secret.decode())) if secret else ""
+
+            health = Health({"storage": storage})
             await stack.enter_async_context(_operator_port(settings, health))
 
         def ready() -> None:
             health.serving = True
             # Before the supervisor is told: what it prints for people then is the last of the start.
             _log.info("ready", store=masked(settings.redis_url or ""))
+            # A supervisor has already looked, for all its parts.
+            if not supervised:
+                group.create_task(warn_of_server(settings))
             report_ready()
 
         async with asyncio.TaskGroup() as group:

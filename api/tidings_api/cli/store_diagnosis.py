@@ -1,61 +1,149 @@
 """What `doctor` looks at in the store: the server's version and settings, its clock, who works on it."""
 
 import time
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, cast
 
+import structlog
+from msgspec import Struct
 from redis.asyncio import Redis, RedisCluster
 
-from tidings_api.cli.diagnosis import Finding, ok, warning, wrong
+from tidings_api.cli.findings import Finding, ok, warning, wrong
 from tidings_workers.config import Settings, masked
-from tidings_workers.store import StorageUnavailable, Store, StoreMismatch
-from tidings_workers.store.clients import close, connect
+from tidings_workers.identity import identity_of
+from tidings_workers.store import StorageUnavailable
+from tidings_workers.store.connection import Connection
+from tidings_workers.store.core import LAYOUT, Core, text
 from tidings_workers.store.errors import UNREACHABLE
 from tidings_workers.store.keys import GATEWAYS, META, lease
 from tidings_workers.store.reasons import unavailable
 
+_log = structlog.get_logger(__name__)
+
 OLDEST_VERSION: Final = (7, 2)
 SKEW_SECONDS: Final = 2.0
-# A gateway that was not heard of for this long is gone; they say so every few seconds.
+# A gateway that has not renewed its entry for this long has ended; it renews it every few seconds.
 GATEWAY_SECONDS: Final = 30
 
 
-async def store_findings(settings: Settings) -> list[Finding]:
-    """Look at the store; when it does not answer, that is all there is to say. Changes nothing."""
+# With these the store still answers questions, so the other checks go on.
+_ANSWERS: Final = frozenset({"readonly", "disk", "out-of-memory", "no-replicas"})
+
+
+class StoreReport(Struct, frozen=True):
+    """The findings about a store, and its identity: None when it could not be read or nothing has used it."""
+
+    findings: list[Finding]
+    identity: str | None = None
+
+
+async def examine_store(settings: Settings, *, embedded: bool) -> StoreReport:
+    """Look at the store. Changes nothing, and raises nothing: what can't be seen is a finding.
+
+    `embedded`: it is that of a `dev`, which is what starts the parts.
+    """
     url = settings.redis_url or ""
-    client = connect(url, "tidings-doctor", connections=2)
+    connection = Connection(url, "tidings-doctor")
+    findings = []
     try:
-        return await _examine(client, settings)
-    except (*UNREACHABLE, StorageUnavailable) as error:
-        failure = unavailable(error, url)
-        return [wrong("store", str(failure), failure.cure)]
+        try:
+            await Core(connection, settings).check_mode()
+            await connection.writable()
+        except (*UNREACHABLE, StorageUnavailable) as error:
+            failure = unavailable(error, url)
+            findings.append(wrong("store", str(failure), failure.cure))
+            if failure.reason not in _ANSWERS:
+                return StoreReport(findings)
+        else:
+            findings.append(ok("store", f"{masked(url)} answers and takes writes"))
+        findings += await _server_findings(connection, settings)
+        meta = await _meta(connection)
+        identity = None
+        if isinstance(meta, Finding):
+            findings.append(meta)
+        else:
+            findings += await _work_findings(connection, settings, meta, embedded=embedded)
+            identity = identity_of(bytes.fromhex(meta["secret"]))
+        return StoreReport(findings, identity)
     finally:
-        await close(client)
+        await connection.close()
 
 
-async def _examine(client: Redis | RedisCluster, settings: Settings) -> list[Finding]:
-    findings = [ok("store", f"{masked(settings.redis_url or '')} answers")]
-    for node, info in await _nodes(client, "server"):
-        findings.append(_version(node, info))
-    for node, info in await _nodes(client, "memory"):
-        findings.append(_eviction(node, info))
-    findings.append(await _clock(client))
-    if not await client.hexists(META, "partitions"):
-        findings.append(warning("layout", "nothing has used this store yet", "start the parts"))
-        return findings
+async def warn_of_server(settings: Settings) -> None:
+    """Log what `doctor` calls wrong about the server: its version, or settings that break a promise.
+
+    For the start of a part. Nothing is logged when the server does not answer.
+    """
+    connection = Connection(settings.redis_url or "", "tidings-check")
     try:
-        store = await Store.open(settings, name="doctor")
-    except StoreMismatch as error:
-        return [
-            *findings,
-            wrong("layout", str(error), "run the version that made the store, or another store"),
-        ]
-    try:
-        findings += [_partitions(store, settings), _durability(store, settings)]
-        findings += [await _dispatchers(client, store.partitions), await _gateways(client)]
+        findings = await _server_findings(connection, settings)
     finally:
-        await store.close()
+        await connection.close()
+    for finding in findings:
+        if finding.level == "wrong":
+            _log.warning(
+                "the store does not fit", check=finding.check, reason=finding.detail, cure=finding.cure
+            )
+
+
+async def _server_findings(connection: Connection, settings: Settings) -> list[Finding]:
+    """Version, eviction, durability and clock, each by itself: the user may not be allowed all of it."""
+    client = connection.client
+    checks: tuple[tuple[str, Callable[[], Awaitable[list[Finding]]]], ...] = (
+        ("version", lambda: _each_node(client, "server", _version)),
+        ("eviction", lambda: _each_node(client, "memory", _eviction)),
+        ("durability", lambda: _durability(connection, settings)),
+        ("clock", lambda: _clock(client)),
+    )
+    findings: list[Finding] = []
+    for check, look in checks:
+        try:
+            findings += await look()
+        except UNREACHABLE as error:
+            failure = unavailable(error, connection.url)
+            findings.append(warning(check, f"it can't be seen: {failure}", failure.cure))
     return findings
+
+
+async def _meta(connection: Connection) -> dict[str, str] | Finding:
+    """The facts of the store, or why there are none."""
+    try:
+        found = await cast("Any", connection.client).hgetall(META)
+    except UNREACHABLE as error:
+        failure = unavailable(error, connection.url)
+        return wrong("layout", f"it can't be read: {failure}", failure.cure)
+    meta = {text(name): text(value) for name, value in found.items()}
+    if not {"layout", "partitions", "secret"} <= meta.keys():
+        return warning("layout", "nothing has used this store yet", "start the parts")
+    if meta["layout"] != LAYOUT:
+        return wrong(
+            "layout",
+            f"the store has layout {meta['layout']}, this version reads {LAYOUT}",
+            "run the version of Tidings that made the store, or name another store",
+        )
+    return meta
+
+
+async def _work_findings(
+    connection: Connection, settings: Settings, meta: Mapping[str, str], *, embedded: bool
+) -> list[Finding]:
+    partitions = int(meta["partitions"])
+    dispatcher, gateway = ("dev", "dev") if embedded else ("dispatcher", "gateway")
+    try:
+        return [
+            _partitions(partitions, settings),
+            await _dispatchers(connection.client, partitions, f"start `tidings-server {dispatcher}`"),
+            await _gateways(connection.client, f"start `tidings-server {gateway}`"),
+        ]
+    except UNREACHABLE as error:
+        failure = unavailable(error, connection.url)
+        return [wrong("parts", f"whether parts are at work can't be seen: {failure}", failure.cure)]
+
+
+async def _each_node(
+    client: Redis | RedisCluster, section: str, judge: Callable[[str, Mapping[str, Any]], Finding]
+) -> list[Finding]:
+    return [judge(node, info) for node, info in await _nodes(client, section)]
 
 
 async def _nodes(client: Redis | RedisCluster, section: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -83,65 +171,75 @@ def _eviction(node: str, info: Mapping[str, Any]) -> Finding:
         return wrong(
             f"eviction{node}",
             f"maxmemory-policy is {policy}: it may drop notifications that were acknowledged",
-            "set maxmemory-policy noeviction",
+            "set it to noeviction (CONFIG SET maxmemory-policy noeviction, then CONFIG REWRITE)",
         )
     return ok(f"eviction{node}", "maxmemory-policy is noeviction")
 
 
-async def _clock(client: Redis | RedisCluster) -> Finding:
+async def _clock(client: Redis | RedisCluster) -> list[Finding]:
     before = time.time()
     seconds, microseconds = await client.time()
     here = (before + time.time()) / 2
     skew = abs(seconds + microseconds / 1e6 - here)
     if skew > SKEW_SECONDS:
-        return wrong(
-            "clock",
-            f"this machine and the store are {skew:.1f} s apart",
-            "let both follow a time server (NTP): expiry and tokens go by the clock",
-        )
-    return ok("clock", f"this machine and the store agree within {max(skew, 0.001):.3f} s")
+        return [
+            wrong(
+                "clock",
+                f"this machine and the store are {skew:.1f} s apart",
+                "let both follow a time server (NTP): expiry and tokens go by the clock",
+            )
+        ]
+    return [ok("clock", f"this machine and the store agree within {max(skew, 0.001):.3f} s")]
 
 
-def _partitions(store: Store, settings: Settings) -> Finding:
-    if store.partitions != settings.partitions:
+def _partitions(found: int, settings: Settings) -> Finding:
+    if found != settings.partitions:
         return warning(
             "partitions",
-            f"TIDINGS_PARTITIONS is {settings.partitions}, but the store was made with {store.partitions}, "
-            "which holds",
-            f"set TIDINGS_PARTITIONS={store.partitions}",
+            f"TIDINGS_PARTITIONS is {settings.partitions}, but the store was made with {found}, which holds",
+            f"set TIDINGS_PARTITIONS={found}",
         )
-    return ok("partitions", f"{store.partitions}")
+    return ok("partitions", f"{found}")
 
 
-def _durability(store: Store, settings: Settings) -> Finding:
-    if store.durability != settings.durability:
-        return wrong(
+async def _durability(connection: Connection, settings: Settings) -> list[Finding]:
+    core = Core(connection, settings)
+    await core.observe_durability()
+    if core.durability == settings.durability:
+        return [ok("durability", core.durability)]
+    settle = f"or settle for TIDINGS_DURABILITY={core.durability}"
+    if core.durability == "memory":
+        cure = (
+            "switch its append-only file on (CONFIG SET appendonly yes, then CONFIG REWRITE; without CONFIG, "
+            f"appendonly yes in its configuration) with appendfsync everysec or always, {settle}"
+        )
+    else:
+        cure = f"set appendfsync always (CONFIG SET appendfsync always, then CONFIG REWRITE), {settle}"
+    return [
+        wrong(
             "durability",
-            f"TIDINGS_DURABILITY is {settings.durability}, but the store gives {store.durability}",
-            "set appendonly yes and appendfsync everysec or always in the store's configuration, "
-            f"or settle for TIDINGS_DURABILITY={store.durability}",
+            f"TIDINGS_DURABILITY is {settings.durability}, but the store gives {core.durability}",
+            cure,
         )
-    return ok("durability", store.durability)
+    ]
 
 
-async def _dispatchers(client: Redis | RedisCluster, partitions: int) -> Finding:
+async def _dispatchers(client: Redis | RedisCluster, partitions: int, cure: str) -> Finding:
     idle = [number for number in range(partitions) if not await client.exists(lease(number))]
     if len(idle) == partitions:
-        return wrong(
-            "dispatcher", "none is at work: nothing is delivered", "start `tidings-server dispatcher`"
-        )
+        return wrong("dispatcher", "none is at work: nothing is delivered", cure)
     if idle:
         return wrong(
             "dispatcher",
-            f"nobody works on partition {', '.join(map(str, idle))}",
+            f"none works on partition {', '.join(map(str, idle))}",
             "wait 5 s and look again; if it stays so, restart the dispatchers and see their logs",
         )
     return ok("dispatcher", "every partition is worked on")
 
 
-async def _gateways(client: Redis | RedisCluster) -> Finding:
+async def _gateways(client: Redis | RedisCluster, cure: str) -> Finding:
     since = int((time.time() - GATEWAY_SECONDS) * 1000)
     alive = await client.zcount(GATEWAYS, since, "+inf")
     if not alive:
-        return wrong("gateways", "none is at work: nobody can connect", "start `tidings-server gateway`")
+        return wrong("gateways", "none is at work: no client can connect", cure)
     return ok("gateways", f"{alive} at work")

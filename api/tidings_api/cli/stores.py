@@ -22,11 +22,12 @@ from tidings_workers.store.clients import close, connect
 
 
 @contextlib.asynccontextmanager
-async def store_settings(data: Path | None) -> AsyncIterator[Settings]:
+async def store_settings(data: Path | None, *, make: bool = True) -> AsyncIterator[Settings]:
     """Give settings whose `redis_url` answers inside the block.
 
     `data` (the option) comes before REDIS_URL, and that before TIDINGS_DATA. An embedded store that
-    nobody runs is started here and held for the length of the block.
+    nobody runs is started here and held for the length of the block. `make`: one that was named and is
+    not there is made; without it that is CommandFailed.
     """
     settings = Settings.from_environment()
     if data is not None:
@@ -34,7 +35,8 @@ async def store_settings(data: Path | None) -> AsyncIterator[Settings]:
     if settings.redis_url is not None:
         yield settings
         return
-    if data is None and "TIDINGS_DATA" not in os.environ and not has_store(settings.data):
+    named = data is not None or "TIDINGS_DATA" in os.environ
+    if not (named and make) and not has_store(settings.data):
         raise CommandFailed(
             f"there is no store in {settings.data.absolute()}: start `tidings-server dev`, "
             "or name the store by --data, TIDINGS_DATA or REDIS_URL"
@@ -45,17 +47,25 @@ async def store_settings(data: Path | None) -> AsyncIterator[Settings]:
         state = read_state(settings.data)
         if state is None:
             raise
-        yield structs.replace(settings, redis_url=socket_url(state.socket))
+        yield structs.replace(_where_it_listens(settings), redis_url=socket_url(state.socket))
         return
     try:
         valkey = EmbeddedValkey(directory, settings.durability)
         try:
             await valkey.start()
-            yield structs.replace(settings, redis_url=valkey.url)
+            yield structs.replace(_where_it_listens(settings), redis_url=valkey.url)
         finally:
             await valkey.stop()
     finally:
         directory.release()
+
+
+def _where_it_listens(settings: Settings) -> Settings:
+    """The settings with the addresses of the last `dev` on this directory, whatever the environment says."""
+    state = read_state(settings.data)
+    if state is None or state.addresses is None:
+        return settings
+    return structs.replace(settings, **structs.asdict(state.addresses))
 
 
 @contextlib.asynccontextmanager

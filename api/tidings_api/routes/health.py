@@ -8,6 +8,7 @@ from msgspec import Struct
 from tidings_api.authorisation import PUBLIC
 from tidings_api.problems import ProblemError
 from tidings_api.requests import Parts
+from tidings_workers.identity import STORE_HEADER
 
 
 class Health(Struct, frozen=True):
@@ -30,7 +31,7 @@ async def ready(services: Parts) -> Response[Health]:
             "storage_unavailable", "No probe notification has gone the whole way within the last seconds."
         )
     await services.store.ping()
-    return Response(Health("ready"), headers=_UNCACHED)
+    return Response(Health("ready"), headers={**_UNCACHED, STORE_HEADER: services.store.identity})
 
 
 _UNCACHED: Final = {"cache-control": "no-store"}

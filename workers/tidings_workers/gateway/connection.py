@@ -92,11 +92,12 @@ class Connection(Socket):
             self._admit(request, handshake.check(request, self._gateway.verifier, self._gateway.view))
 
     def _admit(self, request: Request, verdict: handshake.Verdict) -> None:
+        store = self._gateway.store.identity
         if isinstance(verdict, handshake.Refusal):
-            self.answer(request, verdict)
+            self.answer(request, verdict, store)
         else:
             self.identity, self.origin = verdict
-            self.answer(request, None)
+            self.answer(request, None, store)
 
     def on_frame(self) -> bool:
         """See Socket."""

@@ -8,6 +8,7 @@ negotiated and nothing is sent in fragments. No task, queue or stream belongs to
 import asyncio
 import time
 from abc import abstractmethod
+from http import HTTPStatus
 from typing import Final, cast
 
 from websockets.exceptions import ProtocolError
@@ -19,6 +20,7 @@ from tidings.protocol import closing, limits
 from tidings.protocol.closing import CloseCode
 from tidings_workers import metrics
 from tidings_workers.gateway import handshake
+from tidings_workers.identity import STORE_HEADER
 
 # After a close frame the peer has this long to answer it.
 CLOSING_SECONDS: Final = 5.0
@@ -168,8 +170,8 @@ class Socket(asyncio.Protocol):
         if self._paused and self._transport.get_write_buffer_size() > self._outbox_bytes:
             self.close(closing.SLOW_CONSUMER)
 
-    def answer(self, request: Request, refusal: handshake.Refusal | None) -> None:
-        """Accept the handshake, or refuse it."""
+    def answer(self, request: Request, refusal: handshake.Refusal | None, store: str) -> None:
+        """Accept the handshake, or refuse it; a refusal names the store, for `doctor`."""
         protocol = cast("handshake.Handshake", self._protocol)
         if refusal is not None:
             response = protocol.reject(refusal.status, "")
@@ -177,6 +179,8 @@ class Socket(asyncio.Protocol):
             metrics.REFUSED.labels(status=str(refusal.status)).inc()
         else:
             response = protocol.accept(request)
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            response.headers[STORE_HEADER] = store
         protocol.send_response(response)
         self._pump()
 

@@ -145,6 +145,11 @@ class Store:
         return self.core.secret
 
     @property
+    def identity(self) -> str:
+        """A public name of this store, by which `doctor` sees whether parts work on the same one."""
+        return self.core.identity
+
+    @property
     def redis(self) -> Redis | RedisCluster:
         """The client for commands; replies are bytes."""
         return self.core.connection.client

@@ -11,6 +11,7 @@ from redis.exceptions import ResponseError
 
 from tidings.protocol import limits
 from tidings_workers.config import SYNCED_EVERY_SECOND, Settings
+from tidings_workers.identity import identity_of
 from tidings_workers.store.connection import Argument, Connection
 from tidings_workers.store.errors import UNREACHABLE, StoreMismatch
 from tidings_workers.store.keys import META, PARTITIONS_MAXIMUM, Keys
@@ -45,6 +46,7 @@ class Core:
         self.keys = Keys(settings.partitions)
         self.epoch = ""
         self.secret = b""
+        self.identity = ""
         self.durability = "memory"
         self._warned = False
 
@@ -67,14 +69,14 @@ class Core:
     async def open(self) -> None:
         """Make or read the facts of the store, load the scripts, find out what durability holds."""
         try:
-            await self._check_mode()
+            await self.check_mode()
             await self._read_meta()
             await self.connection.load_scripts()
             await self.observe_durability()
         except UNREACHABLE as error:
             raise self.connection.note(error) from error
 
-    async def _check_mode(self) -> None:
+    async def check_mode(self) -> None:
         """Raise StorageUnavailable for what speaks the protocol, but is no single server."""
         if self.connection.cluster:
             return
@@ -109,6 +111,7 @@ class Core:
         self.keys = Keys(partitions)
         self.epoch = text(meta[b"epoch"])
         self.secret = bytes.fromhex(text(meta[b"secret"]))
+        self.identity = identity_of(self.secret)
 
     async def renew_epoch(self) -> str:
         """Name the data anew, because some of it was lost: every client will be told."""
