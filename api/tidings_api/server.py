@@ -21,12 +21,14 @@ from tidings_api.edge import Edge
 from tidings_api.services import Services
 from tidings_workers.config import Settings
 from tidings_workers.registry import RegistryView
-from tidings_workers.store import Store
+from tidings_workers.store import Outage, StorageUnavailable, Store
 from tidings_workers.tasks import cancelled, every, keep_running, open_store
 
 CONNECTIONS: Final = 16_384
 BUFFER_BYTES: Final = 128 * 1024
 PROBE_SECONDS: Final = 1.0
+# Dispatchers may start a moment after the API.
+DISPATCHER_SECONDS: Final = 4.0
 # A busy client sends its next request well within this time after an answer.
 LAST_ANSWERS_SECONDS: Final = 0.5
 
@@ -100,9 +102,15 @@ async def _engine(services: Services, stop: asyncio.Event, ready: Callable[[], N
         view = RegistryView(store.redis)
         await keep_running("registry", view.load)
         services.opened(store, view)
+        idle = Outage(
+            logged=True,
+            away="no dispatcher is at work",
+            back="dispatchers are at work again",
+            patience=DISPATCHER_SECONDS,
+        )
         following = [
             asyncio.create_task(keep_running("registry", lambda: view.run(stop))),
-            asyncio.create_task(every(PROBE_SECONDS, "probe", lambda: _probe(services, store))),
+            asyncio.create_task(every(PROBE_SECONDS, "probe", lambda: _probe(services, store, idle))),
         ]
         try:
             ready()
@@ -114,11 +122,18 @@ async def _engine(services: Services, stop: asyncio.Event, ready: Callable[[], N
         await store.close()
 
 
-async def _probe(services: Services, store: Store) -> None:
+async def _probe(services: Services, store: Store, idle: Outage) -> None:
     """Keeps readiness true, and what answers say of the store's epoch and durability."""
     await store.observe()
-    await store.probe()
-    services.probed()
+    try:
+        await store.probe()
+    except StorageUnavailable as error:
+        if error.reason != "no-dispatcher":
+            raise
+        idle.failed(error)
+    else:
+        idle.answered()
+        services.probed()
 
 
 def _server(app: Any, settings: Settings) -> Server:

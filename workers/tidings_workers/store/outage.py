@@ -14,21 +14,35 @@ _log = structlog.get_logger()
 
 
 class Outage:
-    """Whether the store is away, as one process sees it. A part logs it, a short command does not."""
+    """Whether something that a process needs is away, as the process sees it.
 
-    def __init__(self, *, logged: bool = False) -> None:
+    A part logs it, as `away` and `back`; a short command does not. What is back within `patience`
+    seconds is not worth a line.
+    """
+
+    def __init__(
+        self,
+        *,
+        logged: bool = False,
+        away: str = "storage is unavailable",
+        back: str = "storage is available again",
+        patience: float = 0,
+    ) -> None:
         self._logged = logged
+        self._away, self._back = away, back
+        self._patience = patience
         self._since: float | None = None
         self._last = 0.0
+        self._said = False
 
     def failed(self, error: StorageUnavailable) -> None:
         """Something got this error."""
         self._last = time.monotonic()
-        if self._since is not None:
-            return
-        self._since = self._last
-        if self._logged:
-            _log.warning("storage is unavailable", reason=error.reason, error=str(error), cure=error.cure)
+        if self._since is None:
+            self._since = self._last
+        if self._logged and not self._said and self._last - self._since >= self._patience:
+            self._said = True
+            _log.warning(self._away, reason=error.reason, error=str(error), cure=error.cure)
 
     def answered(self) -> None:
         """Something got its answer."""
@@ -37,6 +51,6 @@ class Outage:
         now = time.monotonic()
         if now - self._last < QUIET_SECONDS:
             return
-        if self._logged:
-            _log.info("storage is available again", seconds=round(now - self._since, 1))
-        self._since = None
+        if self._said:
+            _log.info(self._back, seconds=round(now - self._since, 1))
+        self._since, self._said = None, False

@@ -1,0 +1,108 @@
+"""What the parts say of an outage of the store: one line each when it begins, one when it ends."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.stack import END_SECONDS, START_SECONDS, clean_environment, quiet_port
+from tests.support.valkey import Valkey, wait_until
+
+PARTS = ("api", "dispatcher", "gateway")
+
+
+class Part:
+    """One part, whose log is a file."""
+
+    def __init__(self, name: str, redis_url: str, home: Path) -> None:
+        self.name = name
+        self.log = home / f"{name}.log"
+        self.operator = quiet_port()
+        port = "TIDINGS_REALTIME_PORT" if name == "gateway" else "TIDINGS_PORT"
+        variables = {port: str(quiet_port()), "TIDINGS_OPERATOR_PORT": str(self.operator)}
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tidings_api.cli", name],
+                env=clean_environment(REDIS_URL=redis_url, **variables),
+                stderr=log,
+            )
+
+    def ready(self) -> bool:
+        """Whether it serves and has its store."""
+        assert self._process.poll() is None, self.log.read_text()
+        try:
+            url = f"http://127.0.0.1:{self.operator}/health/ready"
+            return httpx.get(url, timeout=5, trust_env=False).is_success
+        except httpx.RequestError:
+            return False
+
+    def lines(self, level: str = "") -> list[dict[str, Any]]:
+        """What it logged, of a level or all."""
+        found = [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [line for line in found if line["level"] == level or not level]
+
+    def says(self, event: str) -> bool:
+        """Whether it has logged this event."""
+        return any(line["event"] == event for line in self.lines())
+
+    def end(self) -> None:
+        """SIGTERM, and an orderly end."""
+        self._process.terminate()
+        assert self._process.wait(END_SECONDS) == 0
+
+
+@contextmanager
+def running(redis_url: str, home: Path, *names: str) -> Iterator[list[Part]]:
+    """Parts, as in production."""
+    with ExitStack() as stack:
+        parts = [Part(name, redis_url, home) for name in names]
+        for part in parts:
+            stack.callback(part.end)
+        yield parts
+
+
+def test_an_outage_is_two_lines_a_part(valkey: Valkey, tmp_path: Path) -> None:
+    """A store killed and started again: each part says once that it is away, and once that it is back."""
+    with running(valkey.url, tmp_path, *PARTS) as parts:
+        for part in parts:
+            wait_until(part.ready, part.name, START_SECONDS)
+        valkey.kill()
+        for part in parts:
+            wait_until(partial(part.says, "storage is unavailable"), part.name)
+        valkey.start()
+        for part in parts:
+            wait_until(partial(part.says, "storage is available again"), part.name)
+            wait_until(part.ready, part.name)
+        for part in parts:
+            said = [line for line in part.lines() if line["level"] != "info" or "storage" in line["event"]]
+            events = [line["event"] for line in said if line["event"] != "no dispatcher is at work"]
+            assert events == ["storage is unavailable", "storage is available again"]
+            assert said[0]["reason"] in {"refused", "closed"}
+            assert said[0]["cure"]
+
+
+def test_a_missing_dispatcher_is_called_so(valkey: Valkey, tmp_path: Path) -> None:
+    """Without a dispatcher the API says so, and not that the storage is away."""
+    with running(valkey.url, tmp_path, "api") as (api,):
+        wait_until(lambda: api.says("no dispatcher is at work"), "the line", START_SECONDS)
+        with running(valkey.url, tmp_path, "dispatcher"):
+            wait_until(lambda: api.says("dispatchers are at work again"), "the other line", START_SECONDS)
+        assert not api.says("storage is unavailable")
+        assert len(api.lines("warning")) == 1
+
+
+@pytest.mark.parametrize("scheme", ["redis", "redis+cluster"])
+def test_a_part_waits_for_its_store(tmp_path: Path, scheme: str) -> None:
+    """A part whose store is away at its start says so once and waits, on one server as on a cluster."""
+    with running(f"{scheme}://127.0.0.1:{quiet_port()}", tmp_path, "dispatcher") as (part,):
+        wait_until(lambda: part.says("storage is unavailable"), "the line", START_SECONDS)
+        wait_until(lambda: not part.ready(), "not being ready")
+        assert len(part.lines("warning")) == 1
+        assert part.lines("error") == []
