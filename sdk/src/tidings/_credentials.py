@@ -20,6 +20,7 @@ SIGNED_SECONDS: Final = 600
 # The server refuses a token made in the future: this much a client's clock may be ahead.
 BACKDATED_SECONDS: Final = 30
 RENEW_BEFORE_SECONDS: Final = 60
+_SECRET_LEAST: Final = 32  # bytes; what an HMAC with SHA-256 needs, and less than any key has
 SERVICE: Final = "tidings-python"
 
 TokenSource = str | Callable[[], str]
@@ -51,6 +52,8 @@ class Key(msgspec.Struct, frozen=True):
 
     def sign(self, scope: str, now: float) -> str:
         """A token for one scope, good for `SIGNED_SECONDS` around now (seconds since the epoch)."""
+        if len(self.secret) < _SECRET_LEAST:
+            raise ConfigurationError("The key's secret is too short, so it was cut. Copy the key whole")
         import jwt  # noqa: PLC0415 - costs 50 ms, and only holders of keys need it
 
         issued = int(now) - BACKDATED_SECONDS

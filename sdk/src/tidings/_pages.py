@@ -1,7 +1,7 @@
 """Lists that are fetched page by page, as they are iterated."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -42,6 +42,13 @@ class Extent(msgspec.Struct, frozen=True):
             return self.page_size
         return min(self.limit - taken, self.page_size or limits.PAGE_MAXIMUM)
 
+    def cut(self, page: P, taken: int) -> P:
+        """The page without what is over the limit: a server may give more than it was asked for."""
+        if self.limit is None or taken + len(page.items) <= self.limit:
+            return page
+        shorter = msgspec.structs.replace(cast("Any", page), items=page.items[: self.limit - taken])
+        return cast("P", shorter)
+
     def ends(self, taken: int, cursor: str | None) -> bool:
         """Whether no request follows."""
         return cursor is None or (self.limit is not None and taken >= self.limit)
@@ -67,7 +74,7 @@ class Pages(Generic[P, T]):
         """Page after page, to the end of the list or the limit."""
         taken, cursor = 0, self._extent.cursor
         while True:
-            page = self._fetch(self._extent.size(taken), cursor)
+            page = self._extent.cut(self._fetch(self._extent.size(taken), cursor), taken)
             yield page
             taken, cursor = taken + len(page.items), page.next
             if self._extent.ends(taken, cursor):
@@ -93,7 +100,7 @@ class AsyncPages(Generic[P, T]):
         """Page after page, to the end of the list or the limit."""
         taken, cursor = 0, self._extent.cursor
         while True:
-            page = await self._fetch(self._extent.size(taken), cursor)
+            page = self._extent.cut(await self._fetch(self._extent.size(taken), cursor), taken)
             yield page
             taken, cursor = taken + len(page.items), page.next
             if self._extent.ends(taken, cursor):

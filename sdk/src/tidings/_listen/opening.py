@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tidings._credentials import AsyncCredential, AsyncTokenSource
-from tidings._errors import ConfigurationError
+from tidings._errors import ConfigurationError, InvalidArgumentError
 from tidings._listen.access import AccessSource, CreateToken, GivenAccess, UserAccess
 from tidings._listen.arguments import BUFFER
 from tidings._listen.backoff import ReconnectPolicy
@@ -11,6 +11,7 @@ from tidings._listen.live import EventHook, LiveInbox
 from tidings._listen.session import Session
 from tidings._wire import Wire, user_agent
 from tidings.protocol.frames import Resume
+from tidings.protocol.names import DEVICE_RULE, is_device
 
 
 def opener(
@@ -37,6 +38,8 @@ def opener(
         buffer: int = BUFFER,
         reconnect: ReconnectPolicy | None = None,
     ) -> LiveInbox:
+        if device is not None and not is_device(device):
+            raise InvalidArgumentError(f"{device!r} cannot name a device: it is {DEVICE_RULE}")
         return LiveInbox(
             _access(create, credential, user, token, realtime_url),
             Session(device=device, resume=resume, rewind=rewind, client=user_agent()),

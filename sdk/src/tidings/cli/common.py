@@ -1,16 +1,26 @@
 """What the commands share: whom they act as, and how they print."""
 
+import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from tidings.protocol.plain import to_plain
 
 if TYPE_CHECKING:
     from tidings import Counts, Tidings
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+RETRIES = 4
+
+
+class WrongUsageError(Exception):
+    """Options that do not go together, or that are missing."""
 
 
 @Parameter(name="*")
@@ -21,23 +31,54 @@ class Common:
     url: Annotated[str, Parameter(env_var="TIDINGS_URL", help="The API's URL.")] = DEFAULT_URL
     key: Annotated[
         str | None,
-        Parameter(env_var="TIDINGS_KEY", help="A key, `TENANT.KID.SECRET`.", show_default=False),
+        Parameter(
+            help="A key, `TENANT.KID.SECRET`, instead of TIDINGS_KEY; `ps` shows it to everyone.",
+            show_default=False,
+        ),
     ] = None
-    json: Annotated[bool, Parameter(negative="", help="Print one JSON object per line, for scripts.")] = False
+    key_file: Annotated[
+        str | None,
+        Parameter(
+            help="A file that holds the key, `-` for standard input.",
+            show_default=False,
+            allow_leading_hyphen=True,
+        ),
+    ] = None
+    retries: Annotated[
+        int, Parameter(help="How often to try again where no answer comes.", validator=Number(gte=0))
+    ] = RETRIES
+    json: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Print one JSON object per line, for scripts.")
+    ] = False
 
     def require_key(self) -> str:
-        """The key. Raises ConfigurationError where there is none."""
-        from tidings import ConfigurationError  # noqa: PLC0415 - loaded by then, and not for --help
-
-        if not self.key:
-            raise ConfigurationError(
-                "There is no key: give --key or set TIDINGS_KEY. `tidings-server dev` prints one"
+        """The key. Raises WrongUsageError where there is none, or two."""
+        if self.key and self.key_file:
+            raise WrongUsageError("Give either --key or --key-file")
+        key = self.key or (_read(self.key_file) if self.key_file else os.environ.get("TIDINGS_KEY"))
+        if not key:
+            raise WrongUsageError(
+                "There is no key: set TIDINGS_KEY, or give --key-file or --key. "
+                "`tidings-server dev` prints one"
             )
-        return self.key
+        return key
+
+    def client(self) -> "Tidings":
+        """A client that acts for the tenant."""
+        from tidings import Tidings  # noqa: PLC0415 - not for --help
+
+        return Tidings(self.url, key=self.require_key(), retries=self.retries)
 
 
-class WrongUsageError(Exception):
-    """Options that do not go together."""
+def _read(path: str) -> str:
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise WrongUsageError(f"The key file {path} cannot be read: {reason}") from None
+    if not text.strip():
+        raise WrongUsageError(f"The key file {path} is empty")
+    return text.strip()
 
 
 @Parameter(name="*")
@@ -54,7 +95,7 @@ class Owner:
         """A client that may work on the inbox."""
         from tidings import Tidings  # noqa: PLC0415 - as above
 
-        return Tidings(common.url, key=self.key(common), token=self.token)
+        return Tidings(common.url, key=self.key(common), token=self.token, retries=common.retries)
 
     def key(self, common: Common) -> str | None:
         """The key, where there is no token. Raises WrongUsageError where nobody is named, or by both."""
@@ -65,12 +106,17 @@ class Owner:
 
 def in_words(counts: "Counts") -> str:
     """Counts for people."""
-    return f"{counts.unseen} unseen, {counts.unread} unread"
+    return f"{counts.unseen:,} unseen, {counts.unread:,} unread"
+
+
+def plural(number: int, word: str) -> str:
+    """`1 member`, `2 members`."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
 def print_json(value: Any) -> None:
-    """One object on a line of its own, at once."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    """One object on a line of its own, at once, in the shape of the API."""
+    sys.stdout.write(msgspec.json.encode(to_plain(value)).decode() + "\n")
     sys.stdout.flush()
 
 

@@ -1,6 +1,5 @@
 """`tidings inbox`."""
 
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
@@ -49,20 +48,17 @@ def inbox(
             log=log,
             after=after and after.astimezone(),
             before=before and before.astimezone(),
-            limit=min(limit, limits.PAGE_MAXIMUM) if limit else limits.PAGE_MAXIMUM,
+            limit=limit or None,
+            page_size=None if limit else limits.PAGE_MAXIMUM,
         ).pages()
         show = print_json if common.json else _people(ids=ids)
-        left = limit or sys.maxsize
+        now: Counts | None = None
         for page in pages:
-            shown = page.items[:left]
-            for item in shown:
+            for item in page.items:
                 show(item)
-            left -= len(page.items)
-            now = _marked_read(of_owner, shown, page.counts) if mark_read else page.counts
-            if left <= 0 or page.next is None:
-                if not common.json:
-                    note(in_words(now))
-                break
+            now = _marked_read(of_owner, page.items, page.counts) if mark_read else page.counts
+        if now is not None and not common.json:
+            note(in_words(now))
     return 0
 
 

@@ -1,5 +1,6 @@
 """Notifications and what becomes of them, as lines for people."""
 
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from tidings.cli.common import plural
 from tidings.protocol.frames import Stated
 from tidings.protocol.notifications import Notification, Receipts
 
@@ -21,7 +23,10 @@ class Printer:
     """
 
     def __init__(self, *, ids: bool = False) -> None:
-        self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        plain = bool(os.environ.get("NO_COLOR"))
+        self._console = Console(
+            highlight=False, markup=False, emoji=False, soft_wrap=True, color_system=None if plain else "auto"
+        )
         self._ids = ids
         self._titles: dict[str, str] = {}
 
@@ -84,7 +89,7 @@ def clean(text: str) -> str:
 
 def in_words(receipts: Receipts) -> str:
     """Receipts for people."""
-    recipients = "everybody" if receipts.recipients is None else f"{receipts.recipients} recipients"
+    recipients = "everybody" if receipts.recipients is None else plural(receipts.recipients, "recipient")
     return f"{recipients}, {receipts.delivered} delivered, {receipts.seen} seen, {receipts.read} read"
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from tidings import (
     AsyncTidings,
@@ -20,7 +21,8 @@ from tidings import (
     LiveInbox,
     Recalled,
 )
-from tidings.cli.common import Common, Owner, in_words, note, print_json
+from tidings.cli.common import Common, Owner, WrongUsageError, in_words, note, print_json
+from tidings.protocol import limits
 
 
 async def listen(
@@ -29,8 +31,15 @@ async def listen(
     device: Annotated[
         str | None, Parameter(help="This device's name: the next time it goes on where it left off.")
     ] = None,
-    rewind: Annotated[int | None, Parameter(help="Start with the last so many, at most 200.")] = None,
-    count: Annotated[int | None, Parameter(help="Leave after so many notifications.")] = None,
+    rewind: Annotated[
+        int | None,
+        Parameter(
+            help="Start with the last so many, at most 200.", validator=Number(gte=0, lte=limits.REWIND)
+        ),
+    ] = None,
+    count: Annotated[
+        int | None, Parameter(help="Leave after so many notifications.", validator=Number(gte=1))
+    ] = None,
     mark_read: Annotated[bool, Parameter(help="Mark what was printed as read.", negative="")] = False,
     ids: Annotated[bool, Parameter(help="Print ids too, as `tidings mark` takes them.", negative="")] = False,
     realtime_url: Annotated[
@@ -39,7 +48,12 @@ async def listen(
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
     """Print a user's notifications as they come, and what other devices mark, until Ctrl-C."""
-    async with AsyncTidings(common.url, key=owner.key(common), token=owner.token) as client:
+    key = owner.key(common)
+    if owner.token is not None and realtime_url is None:
+        raise WrongUsageError(
+            "A token does not say where to listen: give --realtime-url as well, as `tidings token` prints it"
+        )
+    async with AsyncTidings(common.url, key=key, token=owner.token, retries=common.retries) as client:
         live = client.listen(user=owner.user, device=device, rewind=rewind, realtime_url=realtime_url)
         _end_on_signals()
         # Cancelled by a signal only: the inbox has acknowledged and left by then.

@@ -4,19 +4,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from tidings.cli import values
 from tidings.cli.common import Common, Owner, WrongUsageError, in_words, note, print_json
 from tidings.protocol.frames import State
-
-
-def _positions(texts: list[str]) -> dict[str, int]:
-    try:
-        return {log: int(position) for log, position in (text.rsplit("=", 1) for text in texts)}
-    except ValueError:
-        raise ValueError("a log and a position are needed, such as user=12 or group:team-7=90") from None
-
-
-def _check_positions(_: object, texts: list[str] | None) -> None:
-    _positions(texts or [])
 
 
 def mark(
@@ -30,7 +20,9 @@ def mark(
     up_to: Annotated[
         list[str] | None,
         Parameter(
-            help="Everything up to LOG=POSITION instead; repeatable.", negative="", validator=_check_positions
+            help="Everything up to LOG=POSITION instead; repeatable.",
+            negative="",
+            validator=values.check_positions,
         ),
     ] = None,
     common: Common = Common(),  # noqa: B008 - frozen
@@ -40,7 +32,7 @@ def mark(
         raise WrongUsageError("Say what to mark: some ids, --up-to or --all")
     with owner.client(common) as client:
         marked = client.inbox(owner.user).mark(
-            state, ids, up_to=_positions(up_to) if up_to else None, all=everything, category=category
+            state, ids, up_to=values.positions(up_to) if up_to else None, all=everything, category=category
         )
     if common.json:
         print_json(marked)

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tidings import Tidings
 from tidings.cli.common import Common, print_json
 
 
@@ -15,7 +14,7 @@ def presence(
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
     """Print whether a user is online, with devices and since when."""
-    with Tidings(common.url, key=common.require_key()) as client:
+    with common.client() as client:
         found = client.users.presence(user)
     if common.json:
         print_json(found)
@@ -24,10 +23,10 @@ def presence(
 
     if found.online:
         print(f"{user} is online")
+    elif found.last_seen_at:
+        print(f"{user} is offline, since {local(found.last_seen_at)}")
     else:
-        print(
-            f"{user} is away, {f'since {local(found.last_seen_at)}' if found.last_seen_at else 'never came'}"
-        )
+        print(f"{user} is offline, and was never online")
     for connection in found.connections:
         device = connection.device or "(no device)"
         print(f"  {device}  since {local(connection.connected_at)}  {connection.connection}")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tidings import InvalidRequestError, Tidings, UserReceipt
+from tidings import InvalidRequestError, UserReceipt
 from tidings.cli.common import Common, note, print_json
 
 
@@ -17,7 +17,7 @@ def receipts(
     """Print how many users got, saw and read a notification, then who, where that is kept."""
     from tidings.cli.lines import in_words  # noqa: PLC0415 - loads rich
 
-    with Tidings(common.url, key=common.require_key()) as client:
+    with common.client() as client:
         record = client.get(notification)
         if record.receipts is not None:
             if common.json:
@@ -30,9 +30,8 @@ def receipts(
                     print_json(receipt)
                 else:
                     print(_line(receipt))
-        except InvalidRequestError as refused:
-            # Of one group or of all only the counts are kept.
-            note(refused.detail)
+        except InvalidRequestError:
+            note("For what was sent to one group or to all only these counts are kept, not who it was")
     return 0
 
 

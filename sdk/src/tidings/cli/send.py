@@ -2,29 +2,19 @@
 
 from typing import Annotated, Any
 
-import msgspec
 from cyclopts import Parameter
 
 from tidings import Tidings
-from tidings.cli.common import Common, print_json
+from tidings.cli import values
+from tidings.cli.common import Common, WrongUsageError, print_json
 from tidings.protocol.notifications import Priority
 
 
-def _json_object(_: Any, tokens: Any) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(tokens[0].value, type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise ValueError(f"a JSON object is needed, such as '{{\"order\": 4711}}': {error}") from None
-
-
 def send(
-    title: Annotated[str | None, Parameter(help="The title; with or without its option name.")] = None,
-    *,
-    body: str | None = None,
-    data: Annotated[
-        dict[str, Any] | None,
-        Parameter(help="A JSON object.", converter=_json_object, n_tokens=1, accepts_keys=False),
+    title: Annotated[
+        str | None, Parameter(show_default=False, help="The title; with or without its option's name.")
     ] = None,
+    *,
     user: Annotated[
         list[str] | None, Parameter(name=("--user", "--to-user"), negative="", help="A user; repeatable.")
     ] = None,
@@ -32,39 +22,88 @@ def send(
         list[str] | None, Parameter(name=("--group", "--to-group"), negative="", help="A group; repeatable.")
     ] = None,
     everybody: Annotated[
-        bool, Parameter(name=("--all", "--to-all"), negative="", help="Every user of the tenant.")
+        bool,
+        Parameter(
+            name=("--all", "--to-all"), negative="", show_default=False, help="Every user of the tenant."
+        ),
     ] = False,
     exclude: Annotated[
         list[str] | None, Parameter(negative="", help="A user who gets none; repeatable.")
     ] = None,
-    category: str | None = None,
+    body: Annotated[str | None, Parameter(help="The text below the title.")] = None,
+    data: Annotated[
+        dict[str, Any] | None,
+        Parameter(
+            help="A JSON object for your own code.",
+            converter=values.json_object,
+            n_tokens=1,
+            accepts_keys=False,
+        ),
+    ] = None,
+    category: Annotated[str | None, Parameter(help="What it is about; inboxes filter by it.")] = None,
     link: Annotated[str | None, Parameter(help="Where a click leads.")] = None,
     icon: Annotated[str | None, Parameter(help="An image's URL.")] = None,
-    priority: Priority = "normal",
-    expires_in: Annotated[int | None, Parameter(help="Seconds until it is gone.")] = None,
+    action: Annotated[
+        list[str] | None,
+        Parameter(
+            negative="",
+            validator=values.check_actions,
+            help="A button: ID=LABEL, or ID=LABEL=LINK; repeatable.",
+        ),
+    ] = None,
+    priority: Annotated[Priority, Parameter(help="How urgent it is.")] = "normal",
+    expires_in: Annotated[
+        int | None,
+        Parameter(
+            converter=values.duration, n_tokens=1, help="When it is removed: seconds, or 30s, 90m, 12h, 1d."
+        ),
+    ] = None,
+    file: Annotated[
+        str | None,
+        Parameter(
+            allow_leading_hyphen=True,
+            help="Send each line of this file, `-` for standard input: a JSON object as the API takes it.",
+        ),
+    ] = None,
     idempotency_key: Annotated[
         str | None, Parameter(help="The same key within 24 hours sends nothing more.")
     ] = None,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Send a notification to users, groups or all."""
-    with Tidings(common.url, key=common.require_key()) as client:
-        sent = client.send(
-            to_users=user or (),
-            to_groups=group or (),
-            to_all=everybody,
-            exclude=exclude or (),
-            title=title,
-            body=body,
-            data=data,
-            category=category,
-            link=link,
-            icon=icon,
-            priority=priority,
-            expires_in=expires_in,
-            idempotency_key=idempotency_key,
+    """Send a notification to users, groups or all; or many from a file."""
+    content = {"title": title, "body": body, "data": data}
+    details = {"category": category, "link": link, "icon": icon, "expires_in": expires_in}
+    target = {"to_users": user or (), "to_groups": group or (), "exclude": exclude or ()}
+    given = [*content.values(), *details.values()]
+    if file is not None:
+        if everybody or action or any(target.values()) or any(value is not None for value in given):
+            raise WrongUsageError("With --file the lines say it all: leave title and options out")
+        from tidings.cli.sendfile import send_file  # noqa: PLC0415 - only for many
+
+        return send_file(file, common, idempotency_key)
+    if not (user or group or everybody):
+        raise WrongUsageError("Say who gets it: give --user, --group or --all")
+    if all(value is None for value in content.values()):
+        raise WrongUsageError("Say what to send: give a title, --body or --data")
+    with common.client() as client:
+        return _send(
+            client,
+            {
+                **target,
+                **content,
+                **details,
+                "to_all": everybody,
+                "actions": [values.action(text) for text in action or ()],
+                "priority": priority,
+            },
+            idempotency_key,
+            as_json=common.json,
         )
-    if common.json:
+
+
+def _send(client: Tidings, message: dict[str, Any], idempotency_key: str | None, *, as_json: bool) -> int:
+    sent = client.send(idempotency_key=idempotency_key, **message)
+    if as_json:
         print_json(sent)
     else:
         print(f"{sent.status} {sent.id} ({'sent before' if sent.replayed else sent.durability})")

@@ -1,12 +1,11 @@
 """`tidings sent`."""
 
-from itertools import islice
 from typing import Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from tidings import SentNotification, Tidings
+from tidings import SentNotification
 from tidings.cli.common import Common, print_json
 from tidings.protocol import limits
 
@@ -20,9 +19,9 @@ def sent(
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
     """Print what was sent, newest first, with its ids."""
-    with Tidings(common.url, key=common.require_key()) as client:
-        size = min(limit, limits.PAGE_MAXIMUM) if limit else limits.PAGE_MAXIMUM
-        for record in islice(client.sent(category=category, limit=size), limit or None):
+    with common.client() as client:
+        size = None if limit else limits.PAGE_MAXIMUM
+        for record in client.sent(category=category, limit=limit or None, page_size=size):
             if common.json:
                 print_json(record)
             else:

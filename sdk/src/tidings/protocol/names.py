@@ -21,6 +21,7 @@ LOG_PATTERN: Final = r"^(?:user|all|group:(?!\.{1,2}$)[A-Za-z0-9._:@+|=~\-]{1,12
 
 ID_RULE: Final = "1 to 128 of A-Z a-z 0-9 . _ - : @ + | = ~, but not '.' or '..'"
 ID_CURE: Final = "encode another id, in base64url for example, or use a hash of it"
+DEVICE_RULE: Final = "1 to 64 of A-Z a-z 0-9 . _ - : @ + | = ~, but not '.' or '..'"
 TENANT_RULE: Final = "1 to 40 of a-z 0-9 -"
 LOG_RULE: Final = "user, all, or group:<id>"
 
