@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 
 from tests.sdk.gateway import KEY
@@ -375,7 +376,8 @@ async def test_an_inbox_page_says_where_to_resume(ask: Ask, user: str | None, pa
         "state_version": 7,
     }
     server = Server(answer(200, body))
-    page = await ask(server, lambda c: c.inbox(user).list(state="unread", category="orders").page())
+    own = {} if user else {"key": None, "token": jwt.encode({"scope": scope}, "s" * 32)}
+    page = await ask(server, lambda c: c.inbox(user).list(state="unread", category="orders").page(), **own)
     assert page.items[0].notification.id == "n1"
     assert page.resume == Resume("e1", {"user": 12}, 7)
     assert server.requests[0].url.path == f"/base{path}"

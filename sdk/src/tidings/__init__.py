@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         PermissionDeniedError,
         QuotaExceededError,
         RateLimitedError,
+        RedirectedError,
         RequestInfo,
         ServerError,
         StorageUnavailableError,
@@ -111,7 +112,7 @@ _HOMES = {
         "InvalidArgumentError InvalidCursorError InvalidRequestError InvalidTokenError ListenError "
         "MalformedJSONError MalformedRequestError MethodNotAllowedError MissingTokenError "
         "NotFoundError OriginRefusedError OverloadedError PermissionDeniedError QuotaExceededError "
-        "RateLimitedError RequestInfo ServerError StorageUnavailableError TidingsError "
+        "RateLimitedError RedirectedError RequestInfo ServerError StorageUnavailableError TidingsError "
         "TimedOutError TooLargeError TooManyRequestsError UnansweredError UnknownTypeError "
         "UnprocessableError UnreadableAnswerError UnsupportedMediaTypeError"
     ),
@@ -227,6 +228,7 @@ __all__ = [
     "Recalled",
     "Receipts",
     "ReconnectPolicy",
+    "RedirectedError",
     "RequestInfo",
     "Resume",
     "RetryPolicy",

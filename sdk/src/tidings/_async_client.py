@@ -271,6 +271,7 @@ class AsyncTidings:
 
     def inbox(self, user: str | None = None) -> AsyncInbox:
         """As `Tidings.inbox`; its lists are for `async for`."""
+        options.check_owner(user, holds_key=self._credential.holds_key)
         return AsyncInbox(self._run, user)
 
     @explained

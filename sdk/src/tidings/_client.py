@@ -303,6 +303,7 @@ class Tidings:
 
     def inbox(self, user: str | None = None) -> Inbox:
         """A user's inbox; with no `user` that of the user's token which the client was made with."""
+        options.check_owner(user, holds_key=self._credential.holds_key)
         return Inbox(self._run, user)
 
     @explained

@@ -6,6 +6,7 @@ no token can do more than the request it is for.
 
 import base64
 import binascii
+import hmac
 import inspect
 import time
 from collections.abc import Awaitable, Callable
@@ -54,8 +55,6 @@ class Key(msgspec.Struct, frozen=True):
         """A token for one scope, good for `SIGNED_SECONDS` around now (seconds since the epoch)."""
         if len(self.secret) < _SECRET_LEAST:
             raise ConfigurationError("The key's secret is too short, so it was cut. Copy the key whole")
-        import jwt  # noqa: PLC0415 - costs 50 ms, and only holders of keys need it
-
         issued = int(now) - BACKDATED_SECONDS
         claims = {
             "iss": self.tenant,
@@ -65,12 +64,27 @@ class Key(msgspec.Struct, frozen=True):
             "exp": issued + SIGNED_SECONDS,
             "scope": scope,
         }
-        return jwt.encode(claims, self.secret, algorithm="HS256", headers={"kid": self.kid})
+        head = {"alg": "HS256", "kid": self.kid, "typ": "JWT"}
+        signed = b".".join(_base64url(msgspec.json.encode(part)) for part in (head, claims))
+        signature = hmac.digest(self.secret.encode(), signed, "sha256")
+        return (signed + b"." + _base64url(signature)).decode()
 
     def __repr__(self) -> str:
         return f"Key({self.tenant}.{self.kid}.***)"
 
     __str__ = __repr__
+
+
+def _base64url(value: bytes) -> bytes:
+    return base64.urlsafe_b64encode(value).rstrip(b"=")
+
+
+def checked_token(text: str) -> str:
+    """A token without the blanks around it. Raises ConfigurationError for what cannot be in a header."""
+    token = text.strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise ConfigurationError("The token is empty or holds characters that no token has. Copy it whole")
+    return token
 
 
 def expiry_of(token: str) -> float | None:
@@ -114,7 +128,7 @@ class _Credential:
         if (key is None) == (token is None):
             raise ConfigurationError("Give the client either key=... or token=..., one of the two")
         self._key = Key.parse(key) if isinstance(key, str) else key
-        self._source = token
+        self._source = checked_token(token) if isinstance(token, str) else token
         self._cache = TokenCache()
         self._clock = clock
 
@@ -146,7 +160,7 @@ class _Credential:
     def _keep(self, token: object) -> str:
         if not isinstance(token, str) or not token:
             raise ConfigurationError(f"The token callable must give a string, not {type(token).__name__}")
-        return self._cache.put("", token)
+        return self._cache.put("", checked_token(token))
 
 
 class Credential(_Credential):

@@ -10,6 +10,7 @@
     │   └── TimedOutError                  the answer did not come in time
     ├── UnreadableAnswerError              a success whose body is not what the contract says
     ├── APIError                           the server said no
+    │   ├── RedirectedError                3xx, of something in front of the API
     │   ├── BadRequestError                400
     │   │   ├── MalformedJSONError             malformed_json
     │   │   ├── MalformedRequestError          malformed_request
@@ -148,7 +149,10 @@ class APIError(TidingsError):
         request_id: str | None = None,
         retry_after: float | None = None,
         request: RequestInfo | None = None,
+        mend: str | None = None,
     ) -> None:
+        if mend is not None:
+            self.mend = mend
         self.detail = detail
         self.code = code
         self.status = status
@@ -166,6 +170,12 @@ class APIError(TidingsError):
         if self.request_id:
             text += f" (request {self.request_id})"
         return text
+
+
+class RedirectedError(APIError):
+    """3xx: what answers at the URL sends every request elsewhere. None was sent there."""
+
+    mend = "Use the URL of the API itself"
 
 
 class BadRequestError(APIError):

@@ -131,7 +131,9 @@ class Exchange(Generic[T]):
         try:
             return self._call.read(answer)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise UnreadableAnswerError(str(error), status=answer.status, request=self._info) from error
+            page = answer.body.lstrip()[:1] == b"<"
+            reason = "it is a web page, not an answer of the API" if page else str(error)
+            raise UnreadableAnswerError(reason, status=answer.status, request=self._info) from error
 
     def _error(self, answer: Answer) -> APIError:
         return error_of_answer(
@@ -139,5 +141,6 @@ class Exchange(Generic[T]):
             answer.body,
             request=self._info,
             request_id=answer.headers.get("x-request-id"),
+            location=answer.headers.get("location"),
             retry_after=parse_retry_after(answer.headers.get("retry-after"), self._clock.epoch()),
         )

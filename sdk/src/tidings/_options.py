@@ -14,16 +14,22 @@ RETRIES: Final = 4
 
 
 def base_url(url: str) -> str:
-    """A checked URL without its last slash. Raises ConfigurationError."""
+    """A checked URL without its last slash, and without the `/v1` of the API. Raises ConfigurationError."""
+    url = str(url).strip()
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError) as error:
         raise ConfigurationError(f"{url!r} is not a URL: {error}") from None
+    if parsed.scheme in {"ws", "wss"}:
+        raise ConfigurationError(
+            f"The URL {url!r} is one for WebSockets. Give that of the API, with http:// or https://: "
+            "where to listen is found through it"
+        )
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise ConfigurationError(f"The URL {url!r} must begin with http:// or https:// and name a host")
     if parsed.userinfo or parsed.query or parsed.fragment:
         raise ConfigurationError("The URL must hold no user, query or fragment: give key=... or token=...")
-    return str(parsed).rstrip("/")
+    return str(parsed).rstrip("/").removesuffix("/v1").rstrip("/")
 
 
 def retry_policy(retries: Retries) -> RetryPolicy:
@@ -57,3 +63,9 @@ def from_environment(
             f"{' and '.join(missing)} must be set: `tidings-server dev` prints both when it starts"
         )
     return found_url, found_key
+
+
+def check_owner(user: str | None, *, holds_key: bool) -> None:
+    """An inbox is a user's. Raises ConfigurationError where none is named and the client is no user's own."""
+    if user is None and holds_key:
+        raise ConfigurationError("Say whose inbox: inbox(user). Only a user's own token needs no name")

@@ -1,6 +1,7 @@
 """From the server's problem documents to exceptions."""
 
 from typing import Final
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import msgspec
 
@@ -13,6 +14,7 @@ from tidings._errors import (
     MethodNotAllowedError,
     NotFoundError,
     PermissionDeniedError,
+    RedirectedError,
     RequestInfo,
     ServerError,
     TooLargeError,
@@ -36,6 +38,13 @@ _BY_STATUS: Final[dict[int, type[APIError]]] = {
 }
 
 
+_REDIRECTS: Final = range(300, 400)
+_STRANGE: Final = {404, 405, 426}
+_NOT_THE_API: Final = (
+    "Check that the URL is that of a Tidings API, with the prefix under which a proxy has it"
+)
+
+
 class LaxProblem(msgspec.Struct):
     """`tidings.protocol.errors.Problem` with nothing required: a proxy may answer in our place."""
 
@@ -53,6 +62,7 @@ def error_of(
     request: RequestInfo | None = None,
     request_id: str | None = None,
     retry_after: float | None = None,
+    mend: str | None = None,
 ) -> APIError:
     """The exception for a problem: by its `code`, else by the HTTP status."""
     fallback = ServerError if status >= 500 else APIError  # noqa: PLR2004
@@ -65,6 +75,7 @@ def error_of(
         request_id=problem.request_id or request_id,
         retry_after=retry_after,
         request=request,
+        mend=mend,
     )
 
 
@@ -75,10 +86,36 @@ def error_of_answer(
     request: RequestInfo,
     request_id: str | None = None,
     retry_after: float | None = None,
+    location: str | None = None,
 ) -> APIError:
     """The exception for an HTTP answer; one that is no problem document gets the code ``http_<status>``."""
     try:
         problem = msgspec.json.decode(body, type=LaxProblem)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         problem = LaxProblem()
-    return error_of(problem, status, request=request, request_id=request_id, retry_after=retry_after)
+    if _REDIRECTS.start <= status < _REDIRECTS.stop and location:
+        return _redirected(status, urljoin(request.url, location), request, request_id)
+    # Refusals of the API have a code: this one is of something else at that URL.
+    mend = _NOT_THE_API if not problem.code and status in _STRANGE else None
+    return error_of(
+        problem, status, request=request, request_id=request_id, retry_after=retry_after, mend=mend
+    )
+
+
+def _redirected(status: int, address: str, request: RequestInfo, request_id: str | None) -> APIError:
+    path = urlsplit(request.url).path
+    # The part of the path that is the call's own begins with the version of the API.
+    own = path[path.rindex("/v1/") :] if "/v1/" in path else path
+    found = urlsplit(address)
+    mend = "Use the URL that leads there"
+    if found.path.endswith(own):
+        base = urlunsplit((found.scheme, found.netloc, found.path.removesuffix(own), "", ""))
+        mend = f"Use {base} as the URL"
+    return RedirectedError(
+        f"The server redirects to {address}, and nothing was sent there",
+        code=f"http_{status}",
+        status=status,
+        request_id=request_id,
+        request=request,
+        mend=mend,
+    )
