@@ -17,7 +17,7 @@ from tidings_api.requests import (
     provide_store,
     refuse_unknown_query,
 )
-from tidings_api.routes import browser, docs, groups, health, inbox, notifications, tokens, users
+from tidings_api.routes import browser, docs, groups, health, inbox, notifications, oauth, tokens, users
 from tidings_api.services import Documents, Services
 
 # Bodies are limited by tidings_api.bodies, which reads them all; this is Litestar's own second fence.
@@ -25,6 +25,7 @@ _ANY_BODY_BYTES: Final = 16 * 1024 * 1024
 
 
 ROUTERS: Final = (
+    oauth.routes,
     notifications.routes,
     groups.routes,
     inbox.routes,

@@ -34,6 +34,7 @@ _KINDS: Final = {
     ".css": "text/css",
     ".html": "text/html",
     ".js": "text/javascript",
+    ".json": "application/json",
     ".mjs": "text/javascript",
     ".svg": "image/svg+xml",
 }
@@ -77,6 +78,10 @@ class Asset:
         if _takes_gzip(headers):
             body, told["content-encoding"] = self._compressed, "gzip"
         return Response(body, media_type=_KINDS[f".{self.name.rpartition('.')[2]}"], headers=told)
+
+    def prepare(self) -> None:
+        """Does once what the first answer would otherwise wait for."""
+        self.version, self._compressed  # noqa: B018  both are kept
 
     @cached_property
     def _compressed(self) -> bytes:

@@ -3,10 +3,12 @@
 import json
 import re
 from html import escape
+from http import HTTPStatus
 from typing import Any, Final
 
 from tidings.protocol.errors import ERRORS, ErrorCode
 from tidings_api.assets import Asset
+from tidings_api.grants import TOKEN_SECONDS
 
 STYLE: Final = """\
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --accent: #3a6ea5; }
@@ -25,6 +27,17 @@ a { color: var(--accent); }
 nav li { list-style: none; }
 """
 
+_CURL: Final = """\
+TIDINGS_URL=https://the.address.of.this.server
+TIDINGS_KEY=shop.k1.the-secret
+
+TOKEN=$(curl -sS "$TIDINGS_URL/v1/oauth/token" \\
+  -u "${TIDINGS_KEY%.*}:${TIDINGS_KEY##*.}" -d grant_type=client_credentials |
+  sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+
+curl -sS "$TIDINGS_URL/v1/notifications" \\
+  -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+  -d '{"to": {"users": ["ana"]}, "title": "Hello, Ana"}'"""
 _BROWSER: Final = (
     "A bell with a live badge, and an inbox. Put the address of this server before `/widget.js` and into "
     "`url`; `token-url` is yours, and answers what `POST /v1/tokens` answered for whoever is logged in. The "
@@ -38,6 +51,17 @@ _EMBEDDING: Final = """\
         crossorigin defer></script>
 <tidings-inbox url="" token-url="/my-token"></tidings-inbox>
 """
+_AUTHENTICATION: Final = f"""\
+<section id='authentication'><h2>Authentication</h2>
+<p>Every request to <code>/v1/</code> carries a token: <code>Authorization: Bearer &lt;token&gt;</code>.
+The token is a JWT of your tenant's key. The operator makes the key, which is one string:
+<code>&lt;tenant&gt;.&lt;kid&gt;.&lt;secret&gt;</code>. Get a token for it, then send:</p>
+<pre>{escape(_CURL)}</pre>
+<p>A token lasts {TOKEN_SECONDS:,} seconds. An application with a JWT library may sign its own: HS256 with
+the bytes of the secret, <code>kid</code> in the header, and the claims <code>iss</code> (the tenant),
+<code>sub</code>, <code>aud</code> (<code>tidings</code>), <code>iat</code>, <code>exp</code> and
+<code>scope</code>. A browser or an app never gets the key: make a token for its user by
+<a href='#create_token'>POST /v1/tokens</a>.</p></section>"""
 _METHODS: Final = ("get", "post", "put", "delete")
 _CODE: Final = re.compile(r"`([^`]+)`")
 
@@ -55,9 +79,10 @@ def render(document: dict[str, Any], widget: Asset) -> str:
     parts = [
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
         "<meta name='viewport' content='width=device-width, initial-scale=1'>",
-        "<title>Tidings API</title><link rel='stylesheet' href='/docs/style.css'></head><body>",
+        "<title>Tidings API</title><link rel='stylesheet' href='docs/style.css'></head><body>",
         f"<h1>{escape(document['info']['title'])}</h1><p>{escape(document['info']['summary'])}</p>",
-        "<p><a href='/openapi.json'>OpenAPI 3.1</a></p>",
+        "<p><a href='openapi.json'>OpenAPI 3.1</a></p>",
+        _AUTHENTICATION,
         _contents(operations, tags),
         _embedding(widget),
     ]
@@ -100,21 +125,22 @@ def _operation(path: str, method: str, operation: dict[str, Any], document: dict
         )
         parts.append(f"<table><tr><th>Parameter</th><th>In</th><th>Meaning</th></tr>{rows}</table>")
     if "requestBody" in operation:
-        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        (content,) = operation["requestBody"]["content"].values()
+        schema = content["schema"]
         parts.append(f"<p>Body: {_kind(schema)}</p>")
         examples = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]].get("examples", ())
         parts += [f"<pre>{escape(json.dumps(example, indent=2))}</pre>" for example in examples]
     rows = "".join(
-        f"<tr><td>{status}</td><td>{_answer(answer, document)}</td></tr>"
+        f"<tr><td>{status}</td><td>{_answer(int(status), answer)}</td></tr>"
         for status, answer in operation["responses"].items()
     )
     parts.append(f"<table><tr><th>Status</th><th>Answer</th></tr>{rows}</table></section>")
     return "".join(parts)
 
 
-def _answer(answer: dict[str, Any], document: dict[str, Any]) -> str:
-    if "$ref" in answer:
-        return _text(document["components"]["responses"][answer["$ref"].rsplit("/", 1)[1]]["description"])
+def _answer(status: int, answer: dict[str, Any]) -> str:
+    if status >= HTTPStatus.BAD_REQUEST:
+        return _text(answer["description"])
     content = answer.get("content", {}).get("application/json")
     return _kind(content["schema"]) if content else "no content"
 

@@ -24,6 +24,9 @@ from tidings_workers import metrics
 WAITING: Final = 2_000
 
 _OWN_ID: Final = re.compile(rb"[A-Za-z0-9._:@+/=\-]{1,128}").fullmatch
+# What a proxy has taken from the beginning of the path.
+_A_PREFIX: Final = re.compile(rb"(?:/[A-Za-z0-9._~-]{1,64}){1,8}").fullmatch
+_ADAPTED: Final = frozenset({b"allow", b"location"})
 _NEXT: Final = itertools.count(1).__next__
 _PREFIX: Final = secrets.token_hex(6)
 
@@ -140,7 +143,8 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [
-                (name, _with_head(value) if name == b"allow" else value) for name, value in message["headers"]
+                (name, self._adapted(name, value) if name in _ADAPTED else value)
+                for name, value in message["headers"]
             ]
             headers += ((b"x-request-id", self.request_id.encode()), (b"x-content-type-options", b"nosniff"))
             if self._private:
@@ -155,6 +159,14 @@ class _Answer:
         elif self._head_only:
             message = {**message, "body": b""}
         await self._send(message)
+
+    def _adapted(self, name: bytes, value: bytes) -> bytes:
+        if name == b"allow":
+            return _with_head(value)
+        prefixes = header(self._scope["headers"], b"x-forwarded-prefix") if value.startswith(b"/") else ()
+        if len(prefixes) == 1 and _A_PREFIX(prefixes[0]):
+            return prefixes[0] + value
+        return value
 
     def _cors(self) -> tuple[tuple[bytes, bytes], ...]:
         admitted = self._admits(self.origin.decode("latin-1"), self._scope.get("auth"))
@@ -181,7 +193,12 @@ def _check_path(scope: Scope) -> None:
     path = scope["path"]
     if (path.endswith("/") and path != "/") or "//" in path or b"%2f" in scope.get("raw_path", b"").lower():
         raise ProblemError(
-            "not_found", "There is no such path: paths here have no empty parts and no slash at the end."
+            "not_found",
+            "The path of this URL does not exist: paths here have no empty parts and no slash at the end.",
+        )
+    if path.startswith("/v1/v1/"):
+        raise ProblemError(
+            "not_found", "The path of this URL has /v1 twice: the server's address ends before /v1."
         )
 
 

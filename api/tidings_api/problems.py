@@ -19,6 +19,9 @@ from tidings.protocol.pointers import in_words
 from tidings_workers.store import IdempotencyInProgress, IdempotencyMismatch, StorageUnavailable
 from tidings_workers.tokens import TokenError
 
+NO_SUCH_PATH: Final = (
+    "The path of this URL does not exist on this server: check the URL. /docs lists all paths."
+)
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = 1
 
@@ -118,7 +121,7 @@ def _of_validation(error: Any) -> ProblemError:
         for entry in error.extra or ()
         if isinstance(entry, dict)
     ]
-    return ProblemError("invalid_request", " ".join(found) or f"{error.detail}.")
+    return ProblemError("invalid_request", " ".join(found) or _sentence(error.detail))
 
 
 def _source(entry: dict[str, Any]) -> str:
@@ -135,15 +138,19 @@ def _of_method(error: Any) -> ProblemError:
 
 
 def _of_not_found(_: Any) -> ProblemError:
-    return ProblemError("not_found", "There is no such path: /docs lists all of them.")
+    return ProblemError("not_found", NO_SUCH_PATH)
 
 
 def _of_http(error: Any) -> ProblemError | None:
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return ProblemError("too_large", "The body is too large.")
     if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return ProblemError("malformed_request", f"{error.detail}.")
+        return ProblemError("malformed_request", _sentence(error.detail))
     return None
+
+
+def _sentence(text: str) -> str:
+    return text.rstrip(".") + "."
 
 
 _TELLERS: Final[dict[type[Exception], Callable[[Any], ProblemError | None]]] = {

@@ -1,7 +1,7 @@
 """Litestar's request, guards and parameters in the terms of the contract."""
 
 from functools import lru_cache
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 from litestar import Request
 from litestar.connection import ASGIConnection
@@ -12,6 +12,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from tidings.protocol import limits
 from tidings.protocol.names import ID_PATTERN, ID_RULE
+from tidings.protocol.pointers import one_of
 from tidings_api.bodies import BodyDecoder, query_names, read_body, require_json
 from tidings_api.problems import ProblemError
 from tidings_api.services import Services
@@ -83,25 +84,43 @@ def decoder_of(handler: BaseRouteHandler) -> BodyDecoder[Any]:
 async def refuse_unknown_query(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
-    """Litestar's guard: what a route does not declare is an error, unless its `opt` has ANY_QUERY."""
-    if connection.scope["query_string"] and not handler.opt.get(ANY_QUERY):
-        query_names(connection.query_params.multi_items(), _declared_query(handler))
+    """Litestar's guard: what a route does not declare is an error, unless its `opt` has ANY_QUERY.
+
+    So is a value that is not one of the few that a parameter takes.
+    """
+    if not connection.scope["query_string"] or handler.opt.get(ANY_QUERY):
+        return
+    query = list(connection.query_params.multi_items())
+    declared = _declared_query(handler)
+    query_names(query, frozenset(declared))
+    for name, value in query:
+        values = declared[name]
+        if values and value not in values:
+            raise ProblemError("invalid_request", f"query parameter {name}: {one_of(values)}")
 
 
 @lru_cache
-def _declared_query(handler: BaseRouteHandler) -> frozenset[str]:
+def _declared_query(handler: BaseRouteHandler) -> dict[str, tuple[str, ...]]:
+    """The query parameters of a route, each with the values that it takes where they are few."""
     injected = handler.resolve_dependencies()
     taken = handler.parsed_fn_signature.parameters
     signatures = [
         handler.parsed_fn_signature,
         *(injected[name].parsed_fn_signature for name in taken if name in injected),
     ]
-    return frozenset(
-        field.kwarg_definition.name or name
+    return {
+        field.kwarg_definition.name or name: _values(field.annotation)
         for signature in signatures
         for name, field in signature.parameters.items()
         if isinstance(field.kwarg_definition, QueryParameter)
-    )
+    }
+
+
+def _values(annotation: Any) -> tuple[str, ...]:
+    """The values of a Literal, or of one beside None."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return next((values for kind in get_args(annotation) if (values := _values(kind))), ())
 
 
 async def provide_identity(request: Request[Any, Any, State]) -> Identity:

@@ -1,5 +1,6 @@
 """What the routes work with: the store, the registry's view and the verifier, once they are there."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from functools import cache
@@ -7,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tidings_api.assets import WIDGET, asset
+from tidings_api.assets import WIDGET, Asset, asset
 from tidings_api.docs_page import render
 from tidings_workers.config import Settings
 from tidings_workers.registry import RegistryView
@@ -71,15 +72,30 @@ class Services:
 
 
 class Documents:
-    """The API's own description, made when first asked for: that takes a tenth of a second."""
+    """The API's own description, made once when first asked for: that takes a tenth of a second."""
 
     def __init__(self, describe: Callable[[], dict[str, Any]]) -> None:
         self._describe = cache(describe)
+        self._made: dict[str, Asset] = {}
+        self._making = asyncio.Lock()
 
-    def openapi(self) -> bytes:
+    async def openapi(self) -> Asset:
         """The OpenAPI document as JSON."""
-        return msgspec.json.encode(self._describe())
+        return await self._once("openapi.json", lambda: msgspec.json.encode(self._describe()))
 
-    def page(self) -> bytes:
+    async def page(self) -> Asset:
         """The document as a page of HTML."""
-        return render(self._describe(), asset(WIDGET)).encode()
+        return await self._once("docs.html", lambda: render(self._describe(), asset(WIDGET)).encode())
+
+    async def _once(self, name: str, make: Callable[[], bytes]) -> Asset:
+        if name not in self._made:
+            async with self._making:
+                if name not in self._made:
+                    self._made[name] = await asyncio.to_thread(_prepared, name, make)
+        return self._made[name]
+
+
+def _prepared(name: str, make: Callable[[], bytes]) -> Asset:
+    made = Asset(name, make())
+    made.prepare()
+    return made

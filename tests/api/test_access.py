@@ -183,6 +183,6 @@ async def test_a_problems_type_leads_to_its_explanation(api: httpx.AsyncClient) 
     """Following the `type` of an error ends at its line in the documentation."""
     problem = (await api.get("/v1/groups")).json()
     answer = await api.get(problem["type"])
-    assert (answer.status_code, answer.headers["location"]) == (302, "/docs#error-missing_token")
+    assert (answer.status_code, answer.headers["location"]) == (302, "../docs#error-missing_token")
     assert "id='error-missing_token'" in (await api.get("/docs")).text
     assert (await api.get("/problems/nope")).status_code == 404

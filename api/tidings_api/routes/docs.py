@@ -1,15 +1,16 @@
 """The API's description: for programs as OpenAPI, for people as one page without scripts."""
 
-import asyncio
-from typing import Final
+from typing import Any, Final
 
-from litestar import Response, Router, get
+from litestar import Request, Response, Router, get
 from litestar.datastructures import State
+from litestar.di import Provide
 from litestar.params import FromPath
 from litestar.response import Redirect
 
 from tidings.protocol.errors import ERRORS
 from tidings_api.authorisation import PUBLIC
+from tidings_api.conditional import Conditional, provide_condition
 from tidings_api.docs_page import STYLE
 from tidings_api.pages import page_headers
 from tidings_api.problems import ProblemError
@@ -17,22 +18,25 @@ from tidings_api.services import Documents
 
 _CACHED: Final = {"cache-control": "public, max-age=300"}
 _PAGE_HEADERS: Final = {**_CACHED, **page_headers(style_src="'self'")}
+_CONDITION: Final = {"condition": Provide(provide_condition)}
 
 
-@get("/openapi.json", opt=PUBLIC)
-async def openapi(state: State) -> Response[bytes]:
+@get("/openapi.json", opt=PUBLIC, dependencies=_CONDITION)
+async def openapi(request: Request[Any, Any, State], state: State, condition: Conditional) -> Response[bytes]:
     """The OpenAPI 3.1 document of this server."""
     documents: Documents = state.documents
-    body = await asyncio.to_thread(documents.openapi)
-    return Response(body, media_type="application/json", headers=_CACHED)
+    answer = (await documents.openapi()).answer(request.scope["headers"], condition, None)
+    answer.headers.update(_CACHED)
+    return answer
 
 
-@get("/docs", opt=PUBLIC)
-async def page(state: State) -> Response[bytes]:
+@get("/docs", opt=PUBLIC, dependencies=_CONDITION)
+async def page(request: Request[Any, Any, State], state: State, condition: Conditional) -> Response[bytes]:
     """The same as a page for people."""
     documents: Documents = state.documents
-    body = await asyncio.to_thread(documents.page)
-    return Response(body, media_type="text/html", headers=_PAGE_HEADERS)
+    answer = (await documents.page()).answer(request.scope["headers"], condition, None)
+    answer.headers.update(_PAGE_HEADERS)
+    return answer
 
 
 @get("/docs/style.css", opt=PUBLIC)
@@ -46,7 +50,8 @@ async def explain(code: FromPath[str]) -> Redirect:
     """What a problem's `type` leads to (RFC 9457, section 3.1.1)."""
     if code not in ERRORS:
         raise ProblemError("not_found", "There is no such problem: /docs lists them.")
-    return Redirect(f"/docs#error-{code}")
+    # Relative, so that it is right behind a prefix as well.
+    return Redirect(f"../docs#error-{code}")
 
 
 routes: Final = Router("/", include_in_schema=False, route_handlers=[openapi, page, style, explain])

@@ -52,7 +52,8 @@ def field_error(message: str, base: str = "#") -> FieldError:
 
 def one_of(values: Iterable[object]) -> str:
     """The rule of a field that takes only these values."""
-    return f"This must be one of {', '.join(str(value) for value in values)}."
+    names = [str(value) for value in values]
+    return f"This must be {'one of ' if len(names) > 1 else ''}{', '.join(names)}."
 
 
 def in_words(fault: str) -> str:

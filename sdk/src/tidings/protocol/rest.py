@@ -256,3 +256,22 @@ class UserToken(Struct, frozen=True):
     token: str
     expires_at: Timestamp
     realtime_url: str
+
+
+class AccessToken(Struct, frozen=True):
+    """An access token for the application itself (RFC 6749, section 5.1)."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    scope: str
+
+
+GrantErrorCode = Literal["invalid_request", "invalid_client", "unsupported_grant_type", "invalid_scope"]
+
+
+class GrantError(Problem, frozen=True, kw_only=True, omit_defaults=True):
+    """Why there is no access token (RFC 6749, section 5.2), with the fields of a problem beside it."""
+
+    error: GrantErrorCode
+    error_description: str

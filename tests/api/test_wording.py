@@ -1,0 +1,107 @@
+"""Errors say what is wrong, all of it, and what to do."""
+
+from typing import Any
+
+import httpx
+import pytest
+from litestar.exceptions import ClientException, ValidationException
+
+from tests.api.conftest import Bearer
+from tidings_api.bodies import BodyDecoder
+from tidings_api.faults import MOST_FAULTS
+from tidings_api.problems import ProblemError, problem_of
+from tidings_workers.store.content import PostedNotification
+
+_decoder = BodyDecoder(PostedNotification)
+
+
+def faults(body: bytes) -> dict[str, str]:
+    with pytest.raises(ProblemError) as caught:
+        _decoder.decode(body)
+    assert ".." not in caught.value.detail
+    return {fault.pointer: fault.detail for fault in caught.value.errors}
+
+
+def detail(body: bytes) -> str:
+    with pytest.raises(ProblemError) as caught:
+        _decoder.decode(body)
+    assert caught.value.code == "malformed_json"
+    return caught.value.detail
+
+
+def test_all_faults_are_answered_at_once() -> None:
+    """Each fault of a body has its pointer and its rule, and a misspelt field is recognised."""
+    body = b"""{"to": {"users": ["a b", "ana", "c d"], "all": 1}, "priority": "max", "titel": "x",
+        "colour": 1, "expires_in": 0, "actions": [{"id": "a"}], "link": "ftp://x"}"""
+    found = faults(body)
+    assert set(found) == {
+        *("#/to/users/0", "#/to/users/2", "#/to/all", "#/priority", "#/titel", "#/colour", "#/expires_in"),
+        *("#/actions/0/label", "#/link"),
+    }
+    assert found["#/priority"] == "This must be one of low, normal, high, urgent."
+    assert found["#/titel"] == "There is no such field here. Did you mean title?"
+    assert found["#/colour"].startswith("There is no such field here. The fields are to, category, title,")
+    assert found["#/actions/0/label"] == "The field label is required."
+
+
+def test_faults_are_answered_up_to_a_limit() -> None:
+    """A body with a thousand faults is answered with twenty of them."""
+    users = b",".join([b'"a b"'] * 1000)
+    assert len(faults(b'{"to":{"users":[%b]}}' % users)) == MOST_FAULTS
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        rb'{"title":"\ud83d"}',
+        rb'{"title":"\ud83d and more text"}',
+        rb'{"title":"\ud83d\u0041"}',
+        rb'{"title":"\ude00"}',
+        rb'{"to":{"users":["ana"]},"data":{"\ud83d":1}}',
+    ],
+)
+def test_a_lone_surrogate_is_named(body: bytes) -> None:
+    """Half of an escaped pair is not called a body that was cut off."""
+    assert "lone surrogate" in detail(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"title":"x', "it ends too early"),
+        (rb'{"title":"\ud83d\ude00', "it ends too early"),
+        (b'{"title":"\xff"}', "it is not valid UTF-8"),
+        (b"?", "invalid character (byte 0)"),
+    ],
+)
+def test_a_malformed_body_is_explained(body: bytes, words: str) -> None:
+    """The detail says in plain words why the body is not JSON."""
+    assert detail(body) == f"The body is not JSON: {words}."
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/v1/v1/groups", "has /v1 twice"),
+        ("/v2/groups", "The path of this URL does not exist"),
+        ("/v1/groups/", "The path of this URL does not exist"),
+        (
+            "/v1/users/ana/notifications?state=lost",
+            "state: This must be one of unseen, seen, unread, read, archived.",
+        ),
+        ("/v1/users/ana/notifications?counts=log", "query parameter counts: This must be category."),
+    ],
+)
+async def test_a_wrong_url_is_told_from_a_wrong_id(
+    api: httpx.AsyncClient, bearer: Bearer, path: str, words: str
+) -> None:
+    """A path that does not exist is called so, and a parameter with few values is told with them."""
+    answer = await api.get(path, headers=bearer("read"))
+    assert words in answer.json()["detail"]
+    assert ".." not in answer.json()["detail"]
+
+
+def test_no_detail_ends_in_two_full_stops() -> None:
+    """Texts of Litestar are taken over with one full stop, however they end."""
+    errors: list[Any] = [ClientException("No."), ClientException("No"), ValidationException("No.")]
+    assert {problem_of(error, "x")[0].detail for error in errors} == {"No."}
