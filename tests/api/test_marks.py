@@ -73,6 +73,27 @@ async def test_all_may_be_narrowed_to_a_category(api: httpx.AsyncClient, scopes:
     assert (everything["changed"], everything["counts"]["unread"]) == (2, 0)
 
 
+async def test_all_and_up_to_leave_the_archived_alone(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
+    """`all` and `up_to` leave archived items alone; ids do not, and `unarchived` brings all of them back."""
+    listed, archived = [await send(api, scopes, {"users": ["ana"]}) for _ in range(2)]
+    await mark(api, scopes, state="archived", ids=[archived])
+    before = (await items(api, scopes, state="archived"))[archived]
+
+    for state in ("seen", "read", "unread", "unseen", "read"):
+        for what in ({"all": True}, {"up_to": {"user": 2}}):
+            marked = await mark(api, scopes, state=state, **what)
+            assert marked["changed"] == ("all" in what), (state, what)
+    assert (await items(api, scopes, state="archived"))[archived] == before
+    for identity, count in ((listed, 1), (archived, 0)):
+        sent = (await api.get(f"/v1/notifications/{identity}", headers=scopes)).json()
+        assert (sent["receipts"]["seen"], sent["receipts"]["read"]) == (count, count)
+
+    assert (await mark(api, scopes, state="seen", ids=[archived]))["changed"] == 1
+    assert (await mark(api, scopes, state="archived", all=True))["changed"] == 1
+    back = await mark(api, scopes, state="unarchived", up_to={"user": 2})
+    assert (back["changed"], without_version(back["counts"])) == (2, {"unseen": 0, "unread": 1})
+
+
 async def test_undo_takes_back_as_much_as_it_says(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
     """Unread takes back read only, unseen both; archived items are out of the counts until they come back."""
     identity = await send(api, scopes, {"users": ["ana"]})

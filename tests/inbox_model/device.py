@@ -216,8 +216,10 @@ class Device:
                     held.marks.apply(change["state"], milliseconds(change["at"]) or 0)
         reached, category = frame.get("up_to", {}), frame.get("category")
         for place, held in self.held.items():
-            if place.position <= reached.get(place.log, 0) and (
-                category is None or in_category(held.category, category)
+            if (
+                place.position <= reached.get(place.log, 0)
+                and (category is None or in_category(held.category, category))
+                and (held.marks.archived is None or frame["state"] == "unarchived")
             ):
                 held.marks.apply(frame["state"], milliseconds(frame["at"]) or 0)
 

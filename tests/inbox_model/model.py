@@ -166,6 +166,8 @@ class Model:
             items = [item for item in items if item.place.position <= marking.up_to.get(item.place.log, 0)]
         elif marking.category is not None:
             items = [item for item in items if in_category(item.sent.category, marking.category)]
+        if marking.ids is None and marking.state != "unarchived":
+            items = [item for item in items if item.marks.archived is None]
         changed = []
         for item in items:
             marks = self.users[user].marks.setdefault(item.place, item.marks)

@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from tidings.protocol import limits
+from tidings.protocol.times import timestamp
 from tidings_api.cli.errors import CommandFailed, WrongUsage
 from tidings_api.cli.output import DataOption, JsonOption, TenantOption, answer
 from tidings_api.cli.stores import operator_store
@@ -49,7 +49,7 @@ def token(
         made = make_token(key, tenant, user, scopes, expires_in, now)
     except ValueError as error:
         raise WrongUsage(str(error)) from error
-    expires_at = datetime.fromtimestamp(int(now) + expires_in, UTC)
+    expires_at = timestamp((int(now) + expires_in) * 1000)
     answer({"token": made, "expires_at": expires_at}, made, as_json=json)
 
 

@@ -1,7 +1,6 @@
 """The demo page, its files, and the tokens for its two users and its form."""
 
 import time
-from datetime import UTC, datetime
 from html import escape
 from string import Template
 from typing import Annotated, Any, Final, Literal
@@ -13,6 +12,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
 from tidings.protocol.rest import UserToken
+from tidings.protocol.times import timestamp
 from tidings_api.assets import WIDGET, asset
 from tidings_api.authorisation import PUBLIC
 from tidings_api.cli.welcome import TENANT
@@ -116,7 +116,7 @@ async def create_token(
     return Response(
         UserToken(
             token=token,
-            expires_at=f"{datetime.fromtimestamp(now + TOKEN_SECONDS, UTC):%Y-%m-%dT%H:%M:%S}.000Z",
+            expires_at=timestamp((now + TOKEN_SECONDS) * 1000),
             realtime_url=realtime_url(own_host(headers, settings), settings),
         ),
         headers={"cache-control": "no-store"},

@@ -13,6 +13,7 @@ from tidings.protocol import limits
 from tidings.protocol.marks import faults
 from tidings.protocol.names import LOG_PATTERN, LOG_RULE
 from tidings.protocol.rest import InboxItem, InboxPage, Marked, MarkInbox, StateFilter
+from tidings.protocol.times import timestamp_or_none
 from tidings_api.authorisation import needs
 from tidings_api.conditional import CONDITIONAL, Conditional, not_modified, provide_condition, weak_tag
 from tidings_api.cursors import Cursors
@@ -20,7 +21,6 @@ from tidings_api.problems import ProblemError
 from tidings_api.requests import BODY_BYTES_OPTION, Caller, Category, Cursor, Limit, OpenStore, UserPath
 from tidings_workers.store import InboxQuery, Store
 from tidings_workers.store import inbox as stored
-from tidings_workers.store.sends import timestamp_or_none
 
 # 1,000 ids, or a position in each of 1,000 logs of the longest name.
 MARK_BYTES: Final = limits.MARK_IDS * (limits.ID_LENGTH + 32) + 1024

@@ -12,6 +12,7 @@ from tidings.protocol import limits
 from tidings.protocol.errors import FieldError, problem
 from tidings.protocol.notifications import Sent
 from tidings.protocol.rest import BatchAnswer, BatchResult, CreateBatch
+from tidings.protocol.times import timestamp
 from tidings_api.authorisation import needs
 from tidings_api.bodies import INVALID, BodyDecoder, check_well_formed
 from tidings_api.direct import direct
@@ -23,7 +24,6 @@ from tidings_api.turns import Turn
 from tidings_workers import json_text, metrics
 from tidings_workers.store import Acceptance
 from tidings_workers.store.content import PostedNotification
-from tidings_workers.store.sends import timestamp
 
 _notification: Final = BodyDecoder(PostedNotification)
 

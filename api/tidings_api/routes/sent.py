@@ -15,13 +15,13 @@ from tidings.protocol.rest import (
     SentTarget,
     UserReceipt,
 )
+from tidings.protocol.times import timestamp, timestamp_or_none
 from tidings_api.authorisation import needs
 from tidings_api.cursors import Cursors
 from tidings_api.problems import ProblemError
 from tidings_api.requests import Caller, Category, Cursor, Limit, OpenStore
 from tidings_workers.store import NoUserReceipts, StoredNotification, UserProgress
 from tidings_workers.store.content import Content
-from tidings_workers.store.sends import timestamp, timestamp_or_none
 
 NotificationPath = Annotated[
     str, PathParameter(description="A notification's id, as the answer to its sending gave it.")

@@ -1,13 +1,13 @@
 """Tokens for users' browsers and apps."""
 
 import time
-from datetime import UTC, datetime
 from typing import Final
 
 from litestar import Response, Router, post
 from litestar.params import JSONBody
 
 from tidings.protocol.rest import CreateToken, UserToken
+from tidings.protocol.times import timestamp
 from tidings_api.authorisation import needs
 from tidings_api.requests import Caller, Parts
 from tidings_workers.tokens import TokenError, make_user_token
@@ -23,11 +23,10 @@ async def create_token(data: JSONBody[CreateToken], identity: Caller, services: 
     if key is None:  # revoked between the guard and here
         raise TokenError("invalid_token", "The key of this token was revoked.")
     now = int(time.time())
-    expires_at = datetime.fromtimestamp(now + data.expires_in, UTC)
     return Response(
         UserToken(
             token=make_user_token(key, identity.tenant, data.user, data.expires_in, now),
-            expires_at=f"{expires_at:%Y-%m-%dT%H:%M:%S}.000Z",
+            expires_at=timestamp((now + data.expires_in) * 1000),
             realtime_url=services.settings.public_realtime_url,
         ),
         headers={"cache-control": "no-store"},

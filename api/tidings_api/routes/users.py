@@ -8,11 +8,11 @@ from litestar.params import PathParameter
 from tidings.protocol import closing
 from tidings.protocol.names import ID_PATTERN
 from tidings.protocol.rest import Erased, OpenConnection, Presence
+from tidings.protocol.times import timestamp
 from tidings_api.authorisation import needs
 from tidings_api.problems import ProblemError
 from tidings_api.requests import Caller, OpenStore, UserPath
 from tidings_workers.store.keys import milliseconds
-from tidings_workers.store.sends import timestamp
 
 ConnectionPath = Annotated[
     str,

@@ -53,7 +53,7 @@ export interface Counts {
   readonly categories?: Readonly<Record<string, CategoryCounts>>;
 }
 
-/** One notification's new state. */
+/** One notification that a mark changed; `state` is that mark, not the state that it led to. */
 export interface StateChange {
   readonly id: string;
   readonly state: State;
@@ -102,7 +102,8 @@ export interface Ack {
 /**
  * A change of state: of `ids`, of everything `up_to` a position per log, or of `all`.
  *
- * Exactly one of the three; `category` narrows `all`. Answered by `state` with the same `ref`.
+ * Exactly one of the three; `category` narrows `all`. `up_to` and `all` leave archived items alone, unless
+ * they are `unarchived`. Answered by `state` with the same `ref`.
  */
 export interface Mark {
   readonly type: "mark";
@@ -189,8 +190,9 @@ export interface Left {
  *
  * `changes` names single notifications; empty when nothing but the counts changed (something expired)
  * or nothing at all (the answer to a mark that changed nothing). `up_to`, or `all` with the positions
- * that it reached in `up_to` and perhaps a `category`, say the same of everything up to there. A
- * notification that had the state already keeps its time. `reload`: changes were missed that can't be
+ * that it reached in `up_to` and perhaps a `category`, say the same of everything up to there that was
+ * not archived, or of everything where `state` is `unarchived`. A notification that had the state already
+ * keeps its time. `reload`: changes were missed that can't be
  * told one by one; ask for the inbox again. `unknown`: ids and logs of the mark with this `ref` that
  * are not the user's. `state_version` rises with each change of state.
  */
@@ -280,7 +282,8 @@ export interface InboxPage {
  *
  * Exactly one of the three; `category` narrows `all`. Read implies seen; unread takes back read only,
  * unseen both; archived stands apart from them. Idempotent, and the first time of a state is kept.
- * A position past the end of its log is cut to it.
+ * A position past the end of its log is cut to it. `up_to` and `all` leave archived items alone, unless
+ * they are `unarchived`.
  */
 export interface MarkInbox {
   readonly state: State;

@@ -9,14 +9,13 @@ import asyncio
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from tidings.protocol.frames import CaughtUp, Expired, Left, Stated
 from tidings_workers import metrics
 from tidings_workers.gateway.hub import Hub
 from tidings_workers.gateway.states import stated
-from tidings_workers.gateway.wire import notification_frame, notification_head
+from tidings_workers.gateway.wire import moment, notification_frame, notification_head
 from tidings_workers.store import Change
 from tidings_workers.store.keys import milliseconds, milliseconds_of_id
 from tidings_workers.store.logs import Ended, Entry, Part, ended, id_of, read
@@ -204,7 +203,7 @@ class CatchUp:
         times = [each.accepted_at for each in self._expired]
         categories = Counter(each.category for each in self._expired)
         count, self._expired = len(self._expired), []
-        return Expired(count, dict(categories), _moment(min(times)), _moment(max(times)))
+        return Expired(count, dict(categories), moment(min(times)), moment(max(times)))
 
 
 def _parts(entries: list[Entry]) -> Iterator[list[Entry]]:
@@ -219,7 +218,3 @@ def _parts(entries: list[Entry]) -> Iterator[list[Entry]]:
             part, size = [], 0
     if part:
         yield part
-
-
-def _moment(at: int) -> datetime:
-    return datetime.fromtimestamp(at / 1000, UTC)

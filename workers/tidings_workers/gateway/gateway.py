@@ -7,7 +7,6 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -24,6 +23,7 @@ from tidings_workers.gateway.hub import Hub
 from tidings_workers.gateway.marking import Marking
 from tidings_workers.gateway.registrations import Registrations
 from tidings_workers.gateway.wheel import SLOT_SECONDS, Wheel
+from tidings_workers.gateway.wire import moment
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import DataLost, SessionRefused, StorageUnavailable, Store
 from tidings_workers.store.feeds import Arrival, Kicked, decode_feed
@@ -240,7 +240,7 @@ class Gateway:
             return
         connection.identity = new
         connection.session.refresh(opening.deadline(new))
-        connection.send(Refreshed(datetime.fromtimestamp(new.expires_at, UTC)))
+        connection.send(Refreshed(moment(round(new.expires_at * 1000))))
 
     def _registry_changed(self) -> None:
         for connection in list(self.connections):

@@ -6,7 +6,6 @@ then, in one synchronous step, the welcome says where each log starts and the ca
 
 import asyncio
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from tidings.protocol import closing, limits
@@ -17,6 +16,7 @@ from tidings_workers.gateway.directory import Missed
 from tidings_workers.gateway.hub import Hub
 from tidings_workers.gateway.states import stated
 from tidings_workers.gateway.users import User
+from tidings_workers.gateway.wire import moment
 from tidings_workers.store import InboxQuery, Lost, intervals
 from tidings_workers.store.feeds import Acknowledgement, Arrival
 from tidings_workers.store.keys import milliseconds
@@ -75,7 +75,7 @@ def _welcome(hub: Hub, connection: "Connection", identity: Identity, start: _Sta
             positions=start.positions,
             counts=hub.counts(user),
             heartbeat=connection.heartbeat,
-            expires_at=datetime.fromtimestamp(identity.expires_at, UTC),
+            expires_at=moment(round(identity.expires_at * 1000)),
             resume=start.resume,
             state_version=user.state_version,
         )

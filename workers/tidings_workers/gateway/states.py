@@ -1,8 +1,7 @@
 """Changes of state as frames."""
 
-from datetime import UTC, datetime
-
 from tidings.protocol.frames import Counts, Ref, StateChange, Stated
+from tidings_workers.gateway.wire import moment
 from tidings_workers.store import Change
 
 
@@ -10,7 +9,7 @@ def stated(
     change: Change, version: int, counts: Counts, ref: Ref | None = None, unknown: tuple[str, ...] = ()
 ) -> Stated:
     """What a mark did; with a `ref` for the connection that asked for it."""
-    at = datetime.fromtimestamp(change.at / 1000, UTC)
+    at = moment(change.at)
     changes = None
     if change.ids is not None:
         changes = tuple(StateChange(identity, change.state, at) for identity in change.ids)

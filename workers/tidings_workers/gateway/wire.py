@@ -1,13 +1,31 @@
 """Server frames as the bytes that go onto a socket: an unmasked, unfragmented WebSocket text frame."""
 
 import struct
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from tidings.protocol.frames import ServerFrame
+from tidings.protocol.times import timestamp
 
-_encode: Final = msgspec.json.Encoder().encode
+
+class _Moment(datetime):
+    """A time that goes out with three digits of milliseconds: of a plain one msgspec writes six, or none."""
+
+
+def moment(at: int) -> datetime:
+    """Milliseconds since the epoch as a time for a frame."""
+    return _Moment.fromtimestamp(at / 1000, UTC)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, _Moment):
+        return timestamp(round(value.timestamp() * 1000))
+    raise NotImplementedError(type(value).__name__)
+
+
+_encode: Final = msgspec.json.Encoder(enc_hook=_written).encode
 _SHORT: Final = 126
 _MEDIUM: Final = 65_536
 _TEXT: Final = 0x81

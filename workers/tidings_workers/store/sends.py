@@ -8,8 +8,6 @@ dispatcher. Every step may be repeated with the same ids, so a lost reply does n
 import asyncio
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Final
 from zlib import crc32
 
@@ -18,6 +16,7 @@ from msgspec import Struct
 
 from tidings.protocol import limits
 from tidings.protocol.notifications import CreateNotification, ReceivedAction, Target
+from tidings.protocol.times import timestamp
 from tidings_workers.store.content import Content, data_of
 from tidings_workers.store.core import Core, pack, text
 from tidings_workers.store.errors import IdempotencyInProgress, IdempotencyMismatch
@@ -82,21 +81,6 @@ class _Claim(Struct, array_like=True, frozen=True):
     digest: bytes
     accepted_at: int
     seed: bytes
-
-
-def timestamp(at: int) -> str:
-    """Milliseconds since the epoch as RFC 3339 in UTC, with milliseconds."""
-    return f"{_second(at // 1000)}.{at % 1000:03d}Z"
-
-
-def timestamp_or_none(at: int | None) -> str | None:
-    """The same of what may not have come about."""
-    return None if at is None else timestamp(at)
-
-
-@lru_cache(maxsize=64)
-def _second(at: int) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def _single(target: Target) -> tuple[str, str] | None:

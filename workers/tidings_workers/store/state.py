@@ -137,8 +137,9 @@ def _set(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int, limit:
         if intervals.size(fresh) <= limit:
             applied.times += [field(kind, position) for position in _each(fresh)]
         else:
-            # Along what was wanted, not what was new: one run, not as many as there were exceptions.
-            hull = intervals.common(wanted, [fresh[0], fresh[-1]])
+            # Along what was wanted or what was new, whichever is fewer runs: not as many as had it already,
+            # nor as many as were left out.
+            hull = min(fresh, intervals.common(wanted, [fresh[0], fresh[-1]]), key=len)
             runs = log.swept.setdefault(kind, [])
             runs += [Run(after, up_to, at) for after, up_to in intervals.pairs(hull)]
         if kind != "archived":

@@ -73,9 +73,13 @@ async def locate(core: Core, tenant: str, user: str, ids: Sequence[str]) -> dict
 def wanted_by(
     view: View, logs: Mapping[str, Log], mark: Mark | MarkInbox, located: Mapping[str, tuple[Log, int]]
 ) -> Wanted:
-    """What a mark is about; of single notifications only those that were `located`."""
+    """What a mark is about; of single notifications only those that were `located`.
+
+    `up_to` and `all` leave the archived alone, unless they take it back.
+    """
     if mark.ids is not None:
         return _by_ids(view, logs, mark.ids, located)
+    unknown: list[str] = []
     if mark.up_to is not None:
         names = {log.name: log for log in logs.values()}
         positions = {
@@ -83,8 +87,14 @@ def wanted_by(
             for name, position in mark.up_to.items()
             if name in names
         }
-        return Wanted(positions, {}, [name for name in mark.up_to if name not in names])
-    return Wanted({base: view.visible(log) for base, log in logs.items()}, {}, [])
+        unknown = [name for name in mark.up_to if name not in names]
+    else:
+        positions = {base: view.visible(log) for base, log in logs.items()}
+    if mark.state != "unarchived":
+        for base, state in view.states.items():
+            if state.archived and base in positions:
+                positions[base] = intervals.minus(positions[base], state.archived)
+    return Wanted(positions, {}, unknown)
 
 
 def _by_ids(

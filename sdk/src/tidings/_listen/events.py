@@ -32,10 +32,11 @@ class Disconnected(Plain, frozen=True):
 class Changed(Stated, frozen=True, tag="state", tag_field="type", omit_defaults=True, kw_only=True):
     """The state of items changed, or the counts alone.
 
-    One of three: `changes` names single notifications, each with its new `state` and `at`; none where
-    something expired, or a mark changed nothing. `up_to` a position per log, everything came to `state`.
-    `all`, perhaps of one `category`, everything did, as far as `up_to`. `reload`: what happened is not
-    told one by one, so read the inbox again. Always with the `counts` after it.
+    One of three: `changes` names single notifications, each with the mark that was made, `state`, and `at`;
+    none where something expired, or a mark changed nothing. `up_to` a position per log, everything was
+    marked `state`. `all`, perhaps of one `category`, everything was, as far as `up_to`. Neither reaches what
+    is archived, unless `state` is `unarchived`. `reload`: what happened is not told one by one, so read the
+    inbox again. Always with the `counts` after it.
 
     `mine`: this listener's own mark, which returned the same; else another device's, another process', or
     one of this listener whose answer was lost.

@@ -8,6 +8,7 @@ The server and the SDK both import it; the schemas in `openapi/` are generated f
 - `frames`: the realtime protocol
 - `rest`: bodies and answers of the REST API
 - `marks`: what the type of a mark can't say
+- `times`: moments as text
 - `errors`: error codes with their HTTP status
 - `pointers`: messages of the decoder in the words of the contract
 - `closing`: close codes with their verdict

@@ -56,7 +56,8 @@ class Ack(Struct, frozen=True, tag="ack", tag_field="type"):
 class Mark(Struct, frozen=True, tag="mark", tag_field="type", omit_defaults=True):
     """A change of state: of `ids`, of everything `up_to` a position per log, or of `all`.
 
-    Exactly one of the three; `category` narrows `all`. Answered by `state` with the same `ref`.
+    Exactly one of the three; `category` narrows `all`. `up_to` and `all` leave archived items alone, unless
+    they are `unarchived`. Answered by `state` with the same `ref`.
     """
 
     state: State
@@ -170,7 +171,7 @@ class Left(Plain, frozen=True, tag="left", tag_field="type"):
 
 
 class StateChange(Plain, frozen=True):
-    """One notification's new state."""
+    """One notification that a mark changed; `state` is that mark, not the state that it led to."""
 
     id: str
     state: State
@@ -182,8 +183,9 @@ class Stated(Plain, frozen=True, tag="state", tag_field="type", omit_defaults=Tr
 
     `changes` names single notifications; empty when nothing but the counts changed (something expired)
     or nothing at all (the answer to a mark that changed nothing). `up_to`, or `all` with the positions
-    that it reached in `up_to` and perhaps a `category`, say the same of everything up to there. A
-    notification that had the state already keeps its time. `reload`: changes were missed that can't be
+    that it reached in `up_to` and perhaps a `category`, say the same of everything up to there that was
+    not archived, or of everything where `state` is `unarchived`. A notification that had the state already
+    keeps its time. `reload`: changes were missed that can't be
     told one by one; ask for the inbox again. `unknown`: ids and logs of the mark with this `ref` that
     are not the user's. `state_version` rises with each change of state.
     """

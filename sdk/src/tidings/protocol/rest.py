@@ -159,7 +159,8 @@ class MarkInbox(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
 
     Exactly one of the three; `category` narrows `all`. Read implies seen; unread takes back read only,
     unseen both; archived stands apart from them. Idempotent, and the first time of a state is kept.
-    A position past the end of its log is cut to it.
+    A position past the end of its log is cut to it. `up_to` and `all` leave archived items alone, unless
+    they are `unarchived`.
     """
 
     state: State
