@@ -11,20 +11,25 @@ export const CLOCK: Clock = {
   clearTimeout: (timer) => clearTimeout(timer as number),
 };
 
-/** What is promised, or a TidingsError with the code where that takes longer. */
+/**
+ * What `run` promises, or a TidingsError with the code where that takes longer. The signal aborts at the end,
+ * so that nothing goes on that was given up.
+ */
 export async function within<Value>(
   clock: Clock,
   milliseconds: number,
   code: string,
-  promised: Promise<Value>,
+  run: (signal: AbortSignal) => Promise<Value>,
 ): Promise<Value> {
+  const running = new AbortController();
   let timer: unknown;
   const late = new Promise<never>((_, reject) => {
     timer = clock.setTimeout(() => reject(new TidingsError(code, "No answer")), milliseconds);
   });
   try {
-    return await Promise.race([promised, late]);
+    return await Promise.race([run(running.signal), late]);
   } finally {
     clock.clearTimeout(timer);
+    running.abort();
   }
 }

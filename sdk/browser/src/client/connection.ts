@@ -94,7 +94,7 @@ export class Connection {
       this.#socket.onclose = resolve;
     });
     this.#socket.close(1000);
-    await within(this.#clock, PROBE_WITHIN, "", closed).catch(() => undefined);
+    await within(this.#clock, PROBE_WITHIN, "", () => closed).catch(() => undefined);
   }
 
   #receive(data: unknown): void {

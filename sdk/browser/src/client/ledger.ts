@@ -4,7 +4,7 @@
  * What is shown is the one seen through the other, so taking a mark back is dropping it.
  */
 
-import type { Counts, MarkInbox, State, Stated } from "../protocol.js";
+import type { Counts, MarkInbox, Positions, State, Stated } from "../protocol.js";
 import type { Item } from "./types.js";
 
 /** A mark under way: whom it concerns, and what it does to the counts of items that this tab never saw. */
@@ -21,6 +21,8 @@ const KEPT = 10_000;
 
 export class Ledger {
   readonly #items = new Map<string, Item>();
+  /** Which change of state the page held that an item was listed on last: earlier ones are in it. */
+  readonly #held = new Map<string, number>();
   readonly #pending = new Map<string, Pending>();
   /**
    * What the marks under way do to the counts by the items that are known. Nothing by those that the
@@ -38,9 +40,12 @@ export class Ledger {
     return seen;
   }
 
-  /** Items of a page; the server's newest word. As they are shown. */
-  list(items: readonly Item[]): Item[] {
-    return items.map((item) => this.#keep(item));
+  /** Items of a page, as of a change of state; the server's newest word. As they are shown. */
+  list(items: readonly Item[], version = 0): Item[] {
+    return items.map((item) => {
+      this.#held.set(item.notification.id, version);
+      return this.#keep(item);
+    });
   }
 
   /** An item that arrived: unseen, unless more is known of it. As it is shown. */
@@ -50,22 +55,25 @@ export class Ledger {
 
   remove(id: string): void {
     this.#changing([id], () => this.#items.delete(id));
+    this.#held.delete(id);
   }
 
   clear(): void {
     this.#items.clear();
+    this.#held.clear();
     this.#unseen = this.#unread = 0;
   }
 
   /** What the server says was marked. The items that look different now; `ref` is answered by it. */
   apply(change: Stated): Item[] {
-    const { state, at, up_to } = change;
+    const { state, at, up_to, category, state_version } = change;
     const told = new Map<string, readonly [State, string]>(
       (change.changes ?? []).map((each) => [each.id, [each.state, each.at]]),
     );
     if (state && at && up_to) {
       for (const [id, item] of this.#items) {
-        if (item.position <= (up_to[item.log] ?? 0) && isOf(item, change.category)) told.set(id, [state, at]);
+        const isNew = state_version > (this.#held.get(id) ?? 0);
+        if (isNew && reaches(item, state, up_to, category)) told.set(id, [state, at]);
       }
     }
     return this.#told(String(change.ref), told);
@@ -77,7 +85,7 @@ export class Ledger {
     const ids = new Set(
       mark.ids ??
         [...this.#items.values()]
-          .filter((item) => (all ? isOf(item, category) : item.position <= (up_to?.[item.log] ?? 0)))
+          .filter((item) => reaches(this.view(item), state, all ? undefined : up_to, category))
           .map((item) => item.notification.id),
     );
     const pending = { ids, state, at, unseen: 0, unread: 0 };
@@ -186,8 +194,15 @@ function isUnread(item: Item): number {
   return Number(!item.archived_at && !item.read_at);
 }
 
-/** A category ending in a dot is all that begin so. */
-function isOf({ notification }: Item, wanted: string | undefined): boolean {
-  const category = notification.category ?? "";
-  return wanted === undefined || (wanted.endsWith(".") ? category.startsWith(wanted) : category === wanted);
+/**
+ * Whether a mark of all, or of all up to some positions, is about an item. It leaves what is archived alone,
+ * unless it takes that back. A category ending in a dot is all that begin so.
+ */
+function reaches(item: Item, state: State, upTo?: Positions, wanted?: string): boolean {
+  const { category = "" } = item.notification;
+  return (
+    (!item.archived_at || state === "unarchived") &&
+    (!upTo || item.position <= (upTo[item.log] ?? 0)) &&
+    (wanted === undefined || (wanted.endsWith(".") ? category.startsWith(wanted) : category === wanted))
+  );
 }

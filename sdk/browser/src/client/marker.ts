@@ -93,7 +93,7 @@ export class Marker {
     });
     this.#options.send(frame);
     try {
-      return await within(this.#options.clock, ANSWER_WITHIN, UNANSWERED, answer);
+      return await within(this.#options.clock, ANSWER_WITHIN, UNANSWERED, () => answer);
     } finally {
       this.#take(ref);
     }

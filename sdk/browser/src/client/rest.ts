@@ -24,7 +24,7 @@ export class Rest {
   list({ signal, ...query }: ListQuery): Promise<InboxPage> {
     // What is undefined is left out of JSON.
     const search = new URLSearchParams(JSON.parse(JSON.stringify(query)));
-    return this.#request(`?${search}`, { signal } as RequestInit);
+    return this.#request(`?${search}`, {}, signal);
   }
 
   /** Carries out a mark. Throws TidingsError, or what the token source throws. */
@@ -38,29 +38,36 @@ export class Rest {
     });
   }
 
-  async #request<Answer>(path: string, init: RequestInit, renew = false): Promise<Answer> {
+  async #request<Answer>(
+    path: string,
+    init: RequestInit,
+    given?: AbortSignal,
+    renew = false,
+  ): Promise<Answer> {
     const { token } = await this.#tokens.get(renew);
     let response: Response;
     let answer: unknown;
     try {
-      const asked = fetch(this.#root + path, {
-        ...init,
-        headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+      [response, answer] = await within(this.#clock, ANSWER_WITHIN, "no_answer", async (late) => {
+        const response = await fetch(this.#root + path, {
+          ...init,
+          // A cache would have others of this address wait for one that hangs.
+          cache: "no-store",
+          headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+          signal: AbortSignal.any(given ? [given, late] : [late]),
+        });
+        return [response, await response.json().catch(() => undefined)];
       });
-      [response, answer] = await within(this.#clock, ANSWER_WITHIN, "no_answer", asked.then(read));
     } catch (error) {
-      init.signal?.throwIfAborted();
+      given?.throwIfAborted();
       throw new TidingsError("no_answer", String(error));
     }
-    if (response.status === 401 && !renew) return this.#request(path, init, true);
+    given?.throwIfAborted();
+    if (response.status === 401 && !renew) return this.#request(path, init, given, true);
     if (response.ok && answer) return answer as Answer;
     const { code = "no_answer", detail = response.statusText } = (answer ?? {}) as Partial<Problem>;
     throw new TidingsError(code, detail, response.status);
   }
-}
-
-async function read(response: Response): Promise<[Response, unknown]> {
-  return [response, await response.json().catch(() => undefined)];
 }
 
 /** Whether the same may succeed later, unchanged. */

@@ -161,7 +161,7 @@ export class Session {
 
   /** Goes on from an earlier visit. Nothing where a connection stood already. */
   restore(point: ResumePoint | undefined): void {
-    if (this.#epoch === undefined && point) this.#goOn(point);
+    if (this.#epoch === undefined && isPoint(point)) this.#goOn(point);
   }
 
   #goOn({ epoch, positions, state_version }: ResumePoint): void {
@@ -189,6 +189,18 @@ export class Session {
     this.#goOn(point);
     return behind;
   }
+}
+
+/** Whether what was kept is a resume point: the server would turn away for good who names another one. */
+function isPoint(point: unknown): point is ResumePoint {
+  const { epoch, positions, state_version } = (point ?? {}) as Partial<ResumePoint>;
+  return (
+    typeof epoch === "string" && [state_version, ...Object.values(positions ?? [null])].every(isPosition)
+  );
+}
+
+function isPosition(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** Whether some log stands further on in `one` than in `other`. */

@@ -196,7 +196,9 @@ export class SharedConnection {
   ): Promise<Value | undefined> {
     const storage = this.#storage;
     try {
-      return storage && key ? await within(this.#clock, STORED_WITHIN, "", act(storage, key)) : undefined;
+      return storage && key
+        ? await within(this.#clock, STORED_WITHIN, "", () => act(storage, key))
+        : undefined;
     } catch {
       return undefined;
     }

@@ -71,7 +71,13 @@ export class Tabs {
       this.#lead();
       return;
     }
-    this.#channel.onmessage = ({ data }) => this.#receive(data);
+    this.#channel.onmessage = ({ data }) => {
+      try {
+        this.#receive(data);
+      } catch {
+        // Another version of this script, or another script, says it in its own way.
+      }
+    };
     this.#heardAt = this.#clock.now();
     this.#watch();
     this.#queue(false);

@@ -5,6 +5,7 @@ import { CLOCK } from "./clock.js";
 import { Emitter } from "./emitter.js";
 import { Ledger } from "./ledger.js";
 import { Marker } from "./marker.js";
+import { poll } from "./poll.js";
 import { Rest } from "./rest.js";
 import { isAhead } from "./session.js";
 import { SharedConnection } from "./shared.js";
@@ -28,20 +29,26 @@ export class Tidings implements Inbox {
   #ledger = new Ledger();
   readonly #marker: Marker;
   readonly #prefix: string;
+  /** On while there is no connection. */
+  readonly #poll: (on: boolean) => void;
   #marks = 0;
   #status: Status = "idle";
   #shown: Counts | undefined;
-  /** Where the page that was listed last ended. */
-  #listed: Positions | undefined;
+  /** The page that was listed last, from the newest on. */
+  #listed: Page | undefined;
   /** A gap of another epoch came: all that was listed is to be listed again. */
   #lost = false;
   #missed: number | null | undefined;
 
   constructor(options: TidingsOptions) {
     const clock = options.clock ?? CLOCK;
-    const url = options.url.replace(/\/+$/, "");
+    const url = options.url.replace(/(?<!\/)\/+$/, "");
     const tokens = new Tokens(options.token, clock);
     this.#rest = new Rest(url, tokens, clock);
+    this.#poll = poll(clock, async () => {
+      // A token that cannot be had is the connection's to ask for.
+      if (tokens.kept) await this.#ask();
+    });
     this.#prefix = `${clock.random().toString(36).slice(2)}-`;
     this.#connection = new SharedConnection({ ...options, url }, tokens, clock, {
       receive: (frame) => {
@@ -131,8 +138,8 @@ export class Tidings implements Inbox {
     let page = await this.#rest.list(query);
     // Answered before something that was told since: what it says of that is old.
     if (!session.listed(page)) page = await this.#rest.list(query);
-    if (!query.cursor && ledger === this.#ledger) this.#listed = page.positions;
-    const items = ledger.list(page.items);
+    if (!query.cursor && ledger === this.#ledger) this.#listed = page;
+    const items = ledger.list(page.items, page.state_version);
     this.#show();
     return { ...page, items, counts: ledger.counts(page.counts) };
   }
@@ -227,16 +234,28 @@ export class Tidings implements Inbox {
   }
 
   #isStale(positions: Positions): boolean {
-    return this.#listed !== undefined && isAhead(positions, this.#listed);
+    return this.#listed !== undefined && isAhead(positions, this.#listed.positions);
   }
 
   #changed(change: StatusChange): void {
     const before = this.#status;
     this.#status = change.status;
+    this.#poll(change.status === "connecting" || change.status === "offline");
     if (before === change.status && before !== "offline") return;
     if (change.status === "connected") this.#marker.resend();
     if (change.status === "idle" || change.status === "stopped") this.#marker.end();
     this.#events.emit("status", change);
+  }
+
+  /** Learns by REST what a connection would have told: the counts, and that the list is another one. */
+  async #ask(): Promise<void> {
+    const session = this.#session;
+    const page = await this.#rest.list({ limit: 1 });
+    session.listed(page);
+    this.#show();
+    if (session !== this.#session || page.counts.version <= (this.#listed?.counts.version ?? 0)) return;
+    this.#listed = page;
+    this.#reload();
   }
 
   #tell(items: readonly Item[], optimistic = false, reload = false): void {

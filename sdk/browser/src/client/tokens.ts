@@ -17,7 +17,7 @@ export interface Access {
 /** A token is replaced this long before it ends, or in the middle of what a short one has left. */
 const RENEW_BEFORE = 60_000;
 /** An application that has not answered by then is asked again. */
-const ANSWER_WITHIN = 20_000;
+const ANSWER_WITHIN = 10_000;
 
 export class Tokens {
   readonly #source: TokenSource;
@@ -50,7 +50,7 @@ export class Tokens {
   }
 
   #ask(): Promise<Access> {
-    const asking = within(this.#clock, ANSWER_WITHIN, "no_token", read(this.#source))
+    const asking = within(this.#clock, ANSWER_WITHIN, "no_token", (signal) => read(this.#source, signal))
       .then((answer) => {
         const access = accessOf(answer, this.#clock.now());
         if (asking !== this.#asking) return access;
@@ -80,8 +80,8 @@ function accessOf({ token, expires_at, realtime_url }: UserToken, now: number): 
   };
 }
 
-async function read(source: TokenSource): Promise<UserToken> {
-  let answer: unknown = await source();
+async function read(source: TokenSource, signal: AbortSignal): Promise<UserToken> {
+  let answer: unknown = await source(signal);
   let status = 0;
   if (answer instanceof Response) {
     status = answer.status;

@@ -78,9 +78,10 @@ export interface UserToken {
 /**
  * Asks the application for a token of whoever is logged in: the token, the answer of `POST /v1/tokens`,
  * or the `Response` that holds either as JSON. Null, or a `Response` of 401 or 403, says that nobody is
- * logged in: the client stops. Anything else that fails is tried again.
+ * logged in: the client stops. Anything else that fails is tried again. `signal` aborts where no answer
+ * comes within 10 seconds: pass it to `fetch`.
  */
-export type TokenSource = () => Promise<string | UserToken | Response | null>;
+export type TokenSource = (signal: AbortSignal) => Promise<string | UserToken | Response | null>;
 
 /** A server's state of affairs as a client left it. */
 export interface ResumePoint {

@@ -31,8 +31,22 @@ export function button(name: string, click: (event: Event) => void, ...children:
 /** A button with an icon alone, and the words for it. */
 export function tool(name: string, label: string, shape: string, click: () => void): HTMLButtonElement {
   const made = button(`tool ${name}`, click, icon(shape));
-  made.ariaLabel = made.title = label;
+  nameAs(made, label);
   return made;
+}
+
+/** Names a control, for readers of it and for whoever points at it. */
+export function nameAs(control: HTMLElement, label: string): void {
+  control.title = label;
+  control.setAttribute("aria-label", label);
+}
+
+/** Shows or hides a popover. A document without them, as in tests, only hears of it. */
+export function pop(popover: HTMLElement, shown: boolean): void {
+  if (!popover.showPopover)
+    popover.dispatchEvent(Object.assign(new Event("toggle"), { newState: shown ? "open" : "closed" }));
+  else if (shown) popover.showPopover();
+  else popover.hidePopover();
 }
 
 /** Tells when the pointer or focus comes to an element, and when it goes. */

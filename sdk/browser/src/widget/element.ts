@@ -60,9 +60,10 @@ export abstract class TidingsElement extends Base implements Words {
     this.adopt([tokens]);
   }
 
-  /** Adds style sheets, each once. */
+  /** Adds style sheets, each once. A document without constructed ones, as in tests, has no styles. */
   protected adopt(sheets: readonly string[]): void {
-    this.root.adoptedStyleSheets = [...new Set([...this.root.adoptedStyleSheets, ...sheets.map(sheetOf)])];
+    const adopted = this.root.adoptedStyleSheets;
+    if (adopted) this.root.adoptedStyleSheets = [...new Set([...adopted, ...sheets.map(sheetOf)])];
   }
 
   /** The client in use. Setting it takes precedence over the attributes. */
@@ -196,8 +197,14 @@ export abstract class TidingsElement extends Base implements Words {
     const key = JSON.stringify([url, source, realtimeUrl]);
     let entry = clients.get(key);
     if (!entry) {
-      const token = () =>
-        fetch(source, { headers: { accept: "application/json" }, credentials: "same-origin" });
+      const token = (signal: AbortSignal) =>
+        fetch(source, {
+          headers: { accept: "application/json" },
+          credentials: "same-origin",
+          // A cache would have the next request of this address wait for one that hangs.
+          cache: "no-store",
+          signal,
+        });
       entry = { client: new Tidings({ url, token, ...(realtimeUrl ? { realtimeUrl } : {}) }), users: 0 };
       clients.set(key, entry);
     }

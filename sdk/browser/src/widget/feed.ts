@@ -12,6 +12,7 @@ import type {
 } from "../client/types.js";
 import { OnceAFrame } from "./dom.js";
 import { hasLeft } from "./leaving.js";
+import { instant } from "./time.js";
 
 export type Filter = "all" | "unread" | "archived";
 
@@ -115,7 +116,7 @@ export class Feed {
     if (this.#cursor) await this.#load({ ...this.#query, cursor: this.#cursor }, true);
     else {
       // The end was dropped, its cursor with it. `before` is exclusive, and a millisecond may hold several.
-      const before = new Date(Date.parse(last.notification.created_at) + 1).toISOString();
+      const before = new Date(instant(last.notification.created_at).getTime() + 1).toISOString();
       this.#query = { ...this.#query, before };
       await this.#load(this.#query, true);
     }
@@ -247,7 +248,7 @@ export class Feed {
     const before = this.#ended;
     let next = Number.POSITIVE_INFINITY;
     const left = items.filter(({ notification }) => {
-      const end = notification.expires_at ? Date.parse(notification.expires_at) : 0;
+      const end = instant(notification.expires_at ?? "").getTime();
       if (end > now) next = Math.min(next, end);
       return end <= before || end > now;
     });

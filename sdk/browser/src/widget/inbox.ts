@@ -2,7 +2,7 @@
 
 import type { Counts, Inbox } from "../client/types.js";
 import { limited, Speaker, soundFor, titleFor } from "./alerts.js";
-import { BELL, button, h, icon } from "./dom.js";
+import { BELL, button, h, icon, pop } from "./dom.js";
 import { opensBeside, TidingsElement } from "./element.js";
 import css from "./inbox.css";
 import { bells, closeOnLeave, setOpen } from "./layers.js";
@@ -40,12 +40,12 @@ export class TidingsInbox extends TidingsElement {
 
   /** Opens the popover, if this inbox has one. */
   open(): void {
-    this.#popover?.showPopover();
+    if (this.#popover) pop(this.#popover, true);
   }
 
   /** Closes the popover; focus goes back to where it came from. */
   close(): void {
-    this.#popover?.hidePopover();
+    if (this.#popover) pop(this.#popover, false);
   }
 
   protected override begin(client: Inbox): void {
@@ -56,8 +56,8 @@ export class TidingsInbox extends TidingsElement {
       tabindex: -1,
       lang: this.language,
       dir: this.direction,
+      "aria-label": this.say("title"),
     });
-    shell.ariaLabel = this.say("title");
     const { prepare, show } = this.#shower(client, shell, page ? undefined : () => this.close());
     if (page) {
       this.root.append(shell);
@@ -132,15 +132,17 @@ export class TidingsInbox extends TidingsElement {
       badge,
     );
     popover.popover = "manual";
-    popover.role = "dialog";
+    popover.setAttribute("role", "dialog");
     bell.popoverTargetElement = popover;
+    if (!popover.showPopover) bell.addEventListener("click", () => pop(popover, !shown));
     const kind = this.getAttribute("badge") === "unseen" ? "unseen" : "unread";
     const count = (counts: Counts | undefined) => {
       const number = counts?.[kind] ?? 0;
       badge.hidden = !number;
       badge.textContent = limited(number);
       const unread = kind === "unread" ? `, ${this.say("unread")}` : "";
-      bell.ariaLabel = `${this.say("title")}${number ? `${unread}: ${limited(number)}` : ""}`;
+      const name = `${this.say("title")}${number ? `${unread}: ${limited(number)}` : ""}`;
+      bell.setAttribute("aria-label", name);
     };
     count(client.counts);
     this.until(client.on("counts", count));
@@ -155,9 +157,10 @@ export class TidingsInbox extends TidingsElement {
     let shown: AbortController | undefined;
     popover.addEventListener("toggle", (event) => {
       const open = (event as ToggleEvent).newState === "open";
-      bell.ariaExpanded = String(open);
+      bell.setAttribute("aria-expanded", String(open));
       // Closed and opened again at once it tells only of the latter.
       shown?.abort();
+      shown = undefined;
       if (!open) {
         // Where focus was in the panel it goes back; who has clicked on something else stays there.
         const left = document.activeElement === document.body || popover.matches(":focus-within");

@@ -4,7 +4,7 @@ import type { Item } from "../client/types.js";
 import { h, OnceAFrame } from "./dom.js";
 import type { Words } from "./element.js";
 import { type Deeds, Row } from "./row.js";
-import { sameDay, TimeFormat } from "./time.js";
+import { instant, sameDay, TimeFormat } from "./time.js";
 
 /** Up to here every item gets its row. */
 const ALL = 100;
@@ -105,13 +105,13 @@ export class List {
 
   /** Renders, or in the next frame where this one was rendered already: all in it have the same time. */
   #renderOnce(): void {
-    if (!document.hidden && document.timeline.currentTime === this.#rendered) this.#frame.request();
+    if (!document.hidden && frameTime() === this.#rendered) this.#frame.request();
     else this.render();
   }
 
   /** Brings the rows in line with the items, the scroll position and the time. */
   render(): void {
-    this.#rendered = this.#items.length ? document.timeline.currentTime : undefined;
+    this.#rendered = this.#items.length ? frameTime() : undefined;
     const anchor = !this.#rows.size || this.atTop ? undefined : this.#anchor();
     const focused = this.#focused();
     const lost = focused === undefined ? -1 : this.#place(focused);
@@ -209,13 +209,13 @@ export class List {
       const row = this.#rows.get(id) ?? this.#make(item);
       const index = from + offset;
       const before = this.#items[index - 1]?.notification.created_at;
-      const date = new Date(created_at);
+      const date = instant(created_at);
       row.update(
         item,
         {
           position: index + 1,
           size,
-          day: before && sameDay(date, new Date(before)) ? undefined : this.#times.day(date, now),
+          day: before && sameDay(date, instant(before)) ? undefined : this.#times.day(date, now),
           active: id === this.#active,
         },
         now,
@@ -293,4 +293,9 @@ export class List {
     this.render();
     this.#rows.get(id)?.focus();
   }
+}
+
+/** The time that all of one frame have. A document without any, as in tests, has no two frames of one time. */
+function frameTime(): unknown {
+  return document.timeline?.currentTime ?? Number.NaN;
 }

@@ -1,5 +1,10 @@
 /** In place of `load.ts` in the script: what it loads lies beside it, wherever it came from. */
 
+import { CLOCK, within } from "../client/clock.js";
+
+/** As in `load.ts`. */
+const LOADED_WITHIN = 20_000;
+
 /** The hashes of the modules that belong to this script; set by the build. */
 declare const PARTS_VERSION: string;
 declare const STACK_VERSION: string;
@@ -10,7 +15,12 @@ const source = (document.currentScript as HTMLScriptElement | null)?.src ?? loca
 function beside<Module>(name: string): () => Promise<Module> {
   let failures = 0;
   return () =>
-    import(new URL(name + (failures ? `&try=${failures}` : ""), source).href).catch((error) => {
+    within(
+      CLOCK,
+      LOADED_WITHIN,
+      "no_answer",
+      () => import(new URL(name + (failures ? `&try=${failures}` : ""), source).href),
+    ).catch((error) => {
       failures++;
       throw error;
     });

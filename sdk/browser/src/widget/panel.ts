@@ -76,7 +76,7 @@ export class Panel {
     this.#tabs = FILTERS.map((filter) => {
       const tab = button("tab", () => this.#choose(filter), say(filter));
       tab.id = filter;
-      tab.role = "tab";
+      tab.setAttribute("role", "tab");
       tab.setAttribute("aria-controls", "stage");
       return tab;
     });
@@ -160,7 +160,7 @@ export class Panel {
     this.#placeholder.show(items.length ? undefined : phase === "ready" ? filter : phase);
     this.#finish(more, stuck);
     this.#scrolled();
-    if (focused && !focused.checkVisibility()) this.#refocus();
+    if (focused && isHidden(focused)) this.#refocus();
   }
 
   get #focused(): Element | undefined {
@@ -171,12 +171,12 @@ export class Panel {
   /** Focus stays in the panel when what had it is gone. */
   #refocus(): void {
     this.#list.focus();
-    if (!this.#focused?.checkVisibility()) this.#shell.focus();
+    if (!this.#focused || isHidden(this.#focused)) this.#shell.focus();
   }
 
   #turn(filter: Filter): void {
     for (const tab of this.#tabs) {
-      tab.ariaSelected = String(tab.id === filter);
+      tab.setAttribute("aria-selected", String(tab.id === filter));
       tab.tabIndex = tab.id === filter ? 0 : -1;
     }
     this.#stage.setAttribute("aria-labelledby", filter);
@@ -280,4 +280,8 @@ export class Panel {
     event.preventDefault();
     this.#list.focus();
   }
+}
+
+function isHidden(element: Element): boolean {
+  return element.checkVisibility?.() === false;
 }

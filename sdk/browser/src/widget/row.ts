@@ -1,11 +1,11 @@
 /** One notification of the list. */
 
 import type { Item } from "../client/types.js";
-import { ALERT, ARCHIVE, BELL, button, h, icon, READ, RESTORE, UNREAD } from "./dom.js";
+import { ALERT, ARCHIVE, BELL, button, h, icon, nameAs, READ, RESTORE, UNREAD } from "./dom.js";
 import type { Words } from "./element.js";
 import type { MessageKey } from "./messages.js";
 import { safeImage, safeLink, shown } from "./text.js";
-import type { TimeFormat } from "./time.js";
+import { instant, type TimeFormat } from "./time.js";
 
 /** Somebody chose a notification, or one of its actions by id; the event is the click, perhaps on a link. */
 type Open = (event: MouseEvent, action?: string) => void;
@@ -134,7 +134,7 @@ export class Row {
     this.#words = words;
     this.#times = times;
     const { created_at, category, priority } = item.notification;
-    this.#at = new Date(created_at);
+    this.#at = instant(created_at);
     const open: Open = (event, action) => deeds.open(this.#item, event, action);
     this.#opener = opener(item, words, open);
     this.#opener.prepend(this.#unread);
@@ -226,7 +226,7 @@ class Tool {
     if (this.#shown === shape) return;
     this.#shown = shape;
     this.element.replaceChildren(icon(shape));
-    this.element.ariaLabel = this.element.title = label;
+    nameAs(this.element, label);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { Item } from "../client/types.js";
 import content from "./content.css";
-import { CLOSE, h, OnceAFrame, tool, whileOn } from "./dom.js";
+import { CLOSE, h, OnceAFrame, pop, tool, whileOn } from "./dom.js";
 import type { Words } from "./element.js";
 import { actionsOf, bodyOf, type Deeds, opener, picture } from "./row.js";
 import css from "./toasts.css";
@@ -99,7 +99,7 @@ export class Stack {
     }
     element.remove();
     if (this.#toasts.size) return;
-    box.hidePopover();
+    pop(box, false);
     this.#hold(document.hidden);
   }
 
@@ -148,8 +148,8 @@ export class Stack {
   #place(): void {
     const { box, bells, lists, top } = this.#options;
     // Shown anew it comes to lie above; whoever is in it has it above already.
-    if (!box.matches(":focus-within")) box.hidePopover();
-    box.showPopover();
+    if (!box.matches(":focus-within")) pop(box, false);
+    pop(box, true);
     const low = !top() || lists.size > 0;
     const { innerHeight } = window;
     const { left, right } = box.getBoundingClientRect();

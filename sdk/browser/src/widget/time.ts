@@ -60,6 +60,11 @@ export class TimeFormat {
   }
 }
 
+/** A time of the server. What is none is 1970, so that a list shows whatever else is in it. */
+export function instant(text: string): Date {
+  return new Date(Date.parse(text) || 0);
+}
+
 /** Midnights between two moments, by the local calendar; rounded, since a day may have 23 or 25 hours. */
 function daysBetween(from: Date, to: Date): number {
   return Math.round((midnight(to) - midnight(from)) / DAY);

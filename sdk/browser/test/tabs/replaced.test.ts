@@ -36,7 +36,9 @@ test("where a user may have one connection, a leader that hung follows, and stop
     const end = Date.now() + 2_000;
     while (Date.now() < end);
   });
-  await expect.poll(() => status(follower)).toEqual(["connected", true]);
+  // Where the test fails before it waits for this, the page is closed under it.
+  hanging.catch(() => undefined);
+  await expect.poll(() => status(follower), { timeout: 5_000 }).toEqual(["connected", true]);
   await hanging;
 
   await expect.poll(() => status(leader)).toEqual(["connected", false]);

@@ -168,6 +168,45 @@ describe("an optimistic mark", () => {
   });
 });
 
+describe("a mark of all, or up to a position,", () => {
+  const archived = marked(item(1), "archived", AT);
+  const whole = [{ all: true }, { up_to: { user: 2 } }] as const;
+
+  test.each(whole)("leaves what is archived alone: %o", (what) => {
+    const ledger = listing(archived, item(2));
+    expect(states(ledger.begin("r", { state: "read", ...what }, AT, COUNTS))).toEqual([["n2", "read"]]);
+    const told = stated({ ref: "r", up_to: { user: 2 }, state: "read", at: LATER });
+    expect(ledger.apply(told)).toEqual([]);
+    expect(ledger.list([])).toEqual([]);
+    expect(ledger.arrive(item(1))).toMatchObject({ state: "archived", read_at: null });
+  });
+
+  test.each(whole)("brings what is archived back where it says so: %o", (what) => {
+    const ledger = listing(archived, item(2));
+    expect(states(ledger.begin("r", { state: "unarchived", ...what }, AT, COUNTS))).toEqual([
+      ["n1", "unseen"],
+    ]);
+    ledger.apply(stated({ ref: "r", up_to: { user: 2 }, state: "unarchived", at: LATER }));
+    expect(ledger.arrive(item(1)).state).toBe("unseen");
+  });
+
+  test("leaves alone what is being archived, and no answer came yet", () => {
+    const ledger = listing(item(1));
+    ledger.begin("first", { state: "archived", ids: ["n1"] }, AT, COUNTS);
+    ledger.begin("second", { state: "read", all: true }, LATER, COUNTS);
+    expect(ledger.arrive(item(1)).read_at).toBeNull();
+  });
+
+  test("that a page holds already is not applied to it again", () => {
+    const ledger = new Ledger();
+    // Archived while all was marked, and taken back before it was listed.
+    ledger.list([item(1)], 3);
+    const told = stated({ state_version: 2, up_to: { user: 1 }, state: "read", at: AT });
+    expect(ledger.apply(told)).toEqual([]);
+    expect(states(ledger.apply({ ...told, state_version: 4 }))).toEqual([["n1", "read"]]);
+  });
+});
+
 describe("what the server tells", () => {
   test("of everything up to a position concerns the logs it names, and no later arrivals", () => {
     const ledger = listing(item(1), item(2));

@@ -68,4 +68,18 @@ describe("a token", () => {
     await tokens.get();
     expect(asked).toBe(1);
   });
+
+  test("that was asked for in vain is given up, and asked for anew", async () => {
+    const clock = new ManualClock();
+    const signals: AbortSignal[] = [];
+    const tokens = new Tokens((signal) => {
+      signals.push(signal);
+      return signals.length > 1 ? Promise.resolve(token(clock, 3_600)) : new Promise(() => undefined);
+    }, clock);
+    const first = expect(tokens.get()).rejects.toMatchObject({ code: "no_token" });
+    await clock.pass(10_000);
+    await first;
+    expect(signals[0]?.aborted).toBe(true);
+    expect(await tokens.get()).toMatchObject({ identity: "demo/ana" });
+  });
 });

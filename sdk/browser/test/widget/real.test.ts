@@ -3,65 +3,24 @@
  * application's page whose policy allows no inline style or script.
  */
 
-import { createServer, type Server as HttpServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { build } from "esbuild";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
-import { styles } from "../../scripts/styles.mjs";
 import { Application, Server } from "../support/server.js";
 import { watchFrames } from "./frames.js";
 import { launch } from "./harness.mjs";
+import { WidgetSite } from "./site.js";
 
 const application = new Application(inject("ready"));
-let site: HttpServer;
-let address: string;
+const site = new WidgetSite(application);
 let browser: Awaited<ReturnType<typeof launch>>;
 let user: string;
 
-/** A page of an application that embeds the widget by attributes alone; the API's address is in its address. */
-async function serve(): Promise<void> {
-  const root = new URL("../..", import.meta.url).pathname;
-  const { outputFiles } = await build({
-    absWorkingDir: root,
-    entryPoints: ["src/widget/index.ts"],
-    bundle: true,
-    write: false,
-    format: "esm",
-    target: "es2022",
-    ignoreAnnotations: true,
-    plugins: [styles],
-  });
-  site = createServer(async (request, response) => {
-    const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
-    response.setHeader("content-security-policy", "default-src 'none'; script-src 'self'; connect-src *");
-    if (pathname === "/token") {
-      response.setHeader("content-type", "application/json");
-      const { token } = await application.token(searchParams.get("user") ?? "");
-      response.end(JSON.stringify({ token }));
-    } else if (pathname === "/widget.js") {
-      response.setHeader("content-type", "text/javascript");
-      response.end(outputFiles[0]?.text);
-    } else {
-      response.setHeader("content-type", "text/html");
-      const attributes = ["url", "realtime-url"]
-        .map((name) => `${name}="${searchParams.get(name)}"`)
-        .join(" ");
-      response.end(`<!doctype html><html lang="en"><title>Shop</title><script type="module" src="/widget.js"></script>
-<tidings-inbox ${attributes} token-url="/token?user=${searchParams.get("user")}" title-badge toasts sound></tidings-inbox>`);
-    }
-  });
-  await new Promise<void>((ready) => site.listen(0, "127.0.0.1", ready));
-  address = `http://127.0.0.1:${(site.address() as AddressInfo).port}/`;
-}
-
 beforeAll(async () => {
-  [browser] = await Promise.all([launch(), serve()]);
+  [browser] = await Promise.all([launch(), site.start()]);
 });
 afterAll(async () => {
   await browser?.close();
-  site?.closeAllConnections();
-  site?.close();
+  site.stop();
 });
 beforeEach(() => {
   user = application.user();
@@ -71,8 +30,7 @@ beforeEach(() => {
 async function visit(beside?: Page, ready = inject("ready")): Promise<Page> {
   const context = beside?.context() ?? (await browser.newContext());
   const page = await context.newPage();
-  const query = new URLSearchParams({ user, url: ready.api, "realtime-url": ready.realtime });
-  await page.goto(`${address}?${query}`);
+  await page.goto(site.address(user, ready.api, ready.realtime));
   await page.waitForFunction(() => document.querySelector("tidings-inbox")?.client?.status === "connected");
   return page;
 }
@@ -244,8 +202,7 @@ test("when the server stops the panel says so quietly, and what was sent meanwhi
   try {
     const { token } = await own.token(user);
     await page.route("**/token*", (route) => route.fulfill({ json: { token } }));
-    const query = new URLSearchParams({ user, url: ready.api, "realtime-url": ready.realtime });
-    await page.goto(`${address}?${query}`);
+    await page.goto(site.address(user, ready.api, ready.realtime));
     await page.waitForFunction(() => document.querySelector("tidings-inbox")?.client?.status === "connected");
     await open(page);
     await own.send(user, "Before");

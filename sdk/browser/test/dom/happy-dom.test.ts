@@ -1,0 +1,5 @@
+// @vitest-environment happy-dom
+
+import { suite } from "./elements.js";
+
+suite();

@@ -1,0 +1,5 @@
+// @vitest-environment jsdom
+
+import { suite } from "./elements.js";
+
+suite();

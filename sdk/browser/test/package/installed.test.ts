@@ -1,0 +1,116 @@
+/** The package in an application of somebody else, installed as docs/browser.md says. */
+
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const PACKAGE = new URL("../..", import.meta.url).pathname;
+const TOOLS = join(PACKAGE, "node_modules");
+const run = promisify(execFile);
+
+let folder: string;
+let shop: string;
+
+const npm = (...command: string[]) =>
+  run("npm", [...command, "--offline", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: shop });
+
+/** The commands of the documentation after those that build the package. */
+async function documented(): Promise<string[]> {
+  const text = await readFile(join(PACKAGE, "../../docs/browser.md"), "utf8");
+  const [, commands = ""] = /## The package\n.*?```sh\n(.*?)```/s.exec(text) ?? [];
+  return commands.split("\n").filter((line) => line.startsWith("npm "));
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "tidings-package-"));
+  shop = join(folder, "shop");
+  // A checkout of its own, so that nobody's `dist` is built anew under them.
+  const checkout = join(folder, "tidings/sdk/browser");
+  await mkdir(checkout, { recursive: true });
+  for (const name of ["package.json", "tsconfig.json", "README.md", "LICENSE", "src", "scripts"])
+    await cp(join(PACKAGE, name), join(checkout, name), { recursive: true });
+  await symlink(TOOLS, join(checkout, "node_modules"));
+  await run("node", ["scripts/build.mjs"], { cwd: checkout });
+
+  await mkdir(shop);
+  await writeFile(
+    join(shop, "package.json"),
+    JSON.stringify({ name: "shop", private: true, type: "module" }),
+  );
+  const own = ["react", "react-dom", "scheduler"].map((name) => join(TOOLS, name));
+  const { stdout: packed } = await npm("pack", ...own);
+  await npm(
+    "install",
+    ...packed
+      .trim()
+      .split("\n")
+      .map((name) => `./${name}`),
+  );
+  const commands = await documented();
+  expect(commands).toHaveLength(2);
+  for (const command of commands) await npm(...command.split(" ").slice(1));
+  for (const name of ["vitest", "jsdom", "happy-dom"])
+    await symlink(join(TOOLS, name), join(shop, "node_modules", name));
+}, 120_000);
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+test("there is one React, and what needs a browser renders on a server as what is not there yet", async () => {
+  await writeFile(
+    join(shop, "page.mjs"),
+    `import { createElement as e } from "react";
+    import { renderToString } from "react-dom/server";
+    import { Inbox, TidingsProvider, useInbox } from "tidings/react";
+    import { Tidings } from "tidings";
+    import { Feed } from "tidings/feed";
+    import "tidings/widget";
+    const Latest = () => e("p", null, useInbox().phase);
+    const token = async () => null;
+    const page = e(TidingsProvider, { url: "http://127.0.0.1:9", token }, e(Inbox, { toasts: true }), e(Latest));
+    console.log(renderToString(page), typeof Tidings, typeof Feed);`,
+  );
+
+  const { stdout } = await run("node", ["page.mjs"], { cwd: shop });
+
+  expect(stdout.trim()).toBe('<tidings-inbox toasts=""></tidings-inbox><p>loading</p> function function');
+});
+
+describe.each(["jsdom", "happy-dom"])("an application's own tests in %s", (environment) => {
+  test("render the inbox, open it, and end without an error that nobody caught", async () => {
+    await writeFile(
+      join(shop, `${environment}.test.jsx`),
+      `// @vitest-environment ${environment}
+      import { act, createElement as e } from "react";
+      import { createRoot } from "react-dom/client";
+      import { expect, test, vi } from "vitest";
+      import { Inbox, TidingsProvider } from "tidings/react";
+
+      globalThis.IS_REACT_ACT_ENVIRONMENT = true;
+      test("the header has a bell", async () => {
+        const home = document.body.appendChild(document.createElement("header"));
+        const root = createRoot(home);
+        const token = (signal) => fetch("http://127.0.0.1:9/my-token", { signal });
+        const options = { url: "http://127.0.0.1:9", token };
+        await act(() => root.render(e(TidingsProvider, options, e(Inbox, { toasts: true, sound: true, titleBadge: true }))));
+        const inbox = home.querySelector("tidings-inbox");
+        await vi.waitFor(() => expect(inbox.shadowRoot.querySelector(".bell")).not.toBeNull());
+        inbox.shadowRoot.querySelector(".bell").click();
+        await vi.waitFor(() => expect(inbox.shadowRoot.textContent).toContain("Notifications"));
+        await vi.waitFor(() => expect(inbox.client.status).toBe("offline"));
+        await act(() => root.unmount());
+      });`,
+    );
+
+    const command = ["run", `${environment}.test.jsx`, "--root", shop, "--reporter=verbose"];
+    const { stdout, stderr } = await run(join(TOOLS, ".bin/vitest"), command, {
+      cwd: shop,
+      env: { ...process.env, NO_COLOR: "1" },
+    });
+
+    expect(stdout).toContain("Tests  1 passed");
+    expect(stdout + stderr).not.toContain("Unhandled");
+  }, 60_000);
+});
