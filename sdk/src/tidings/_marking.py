@@ -90,7 +90,10 @@ class Marks(ABC, Generic[R_co]):
         all: bool = False,
         category: str | None = None,
     ) -> R_co:
-        """Change the state of some `ids`, of everything `up_to` a position per log, or of `all`."""
+        """Change the state of some `ids`, of everything `up_to` a position per log, or of `all`.
+
+        `up_to` and `all` leave archived items alone, unless the state is `unarchived`.
+        """
 
     @explained
     def mark_seen(
