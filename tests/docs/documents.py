@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 _parse = MarkdownIt("commonmark").enable("table").parse
-_NOT_RUN = re.compile(r"<!-- not run: \S.* -->")
+_NOT_RUN = re.compile(r"<!-- not run: (\S.*) -->")
 
 
 class Example(NamedTuple):
@@ -44,6 +44,17 @@ def examples(document: Path) -> list[Example]:
         answers = after is not None and after.type == "fence" and after.info in {"text", "json", "http"}
         answer = (after.info, after.content) if after is not None and answers else None
         found.append(Example((token.map or [0])[0] + 1, token.info, token.content, answer))
+    return found
+
+
+def elsewhere(document: Path, place: str) -> list[str]:
+    """The code of the blocks below a comment ``<!-- not run: why -->`` that names `place`, in order."""
+    tokens = [token for token in _tokens(document) if token.level == 0]
+    found = []
+    for comment, block in pairwise(tokens):
+        why = _NOT_RUN.match(comment.content) if comment.type == "html_block" else None
+        if why is not None and place in why[1] and block.type == "fence":
+            found.append(block.content)
     return found
 
 

@@ -14,7 +14,7 @@ from tests.docs.documents import Example, examples
 from tests.support.stack import Stack, clean_environment, running_stack
 from tests.support.tree import ROOT
 
-DOCUMENTS = ("README.md", "docs/python.md", "docs/sending.md")
+DOCUMENTS = ("README.md", "docs/operations.md", "docs/python.md", "docs/sending.md")
 PLAY_SECONDS = 60
 
 

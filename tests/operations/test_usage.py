@@ -11,7 +11,7 @@ import pytest
 from tests.operations.support import clean_environment, tidings_server
 from tidings_api.cli.app import run
 
-COMMANDS = ("api", "config", "dev", "dispatcher", "doctor", "gateway", "keys", "tenants", "token")
+COMMANDS = ("api", "config", "dev", "dispatcher", "doctor", "gateway", "keys", "restored", "tenants", "token")
 REQUIRED = {
     ("tenants", "create"): "ID",
     ("tenants", "update"): "ID",
@@ -104,6 +104,7 @@ def test_every_operator_s_command_answers_in_json(tmp_path: Path, redis_url: str
         ("keys", "revoke", "--tenant", "acme", "k1"),
         ("tenants", "list"),
         ("doctor", "--no-ports"),
+        ("restored",),
         ("tenants", "delete", "acme", "--yes"),
     ]
     for words in lines:

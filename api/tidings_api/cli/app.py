@@ -37,6 +37,7 @@ _COMMANDS: Final = {
     "tenants": "tenants:app",
     "keys": "keys:app",
     "token": "token:token",
+    "restored": "restored:restored",
 }
 
 

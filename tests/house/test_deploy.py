@@ -1,0 +1,167 @@
+"""The files in deploy/ fit the server: its settings, its ports, and the programs that read them."""
+
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import websockets
+from msgspec import structs
+
+from tests.support.stack import Stack, quiet_port, running_stack
+from tests.support.tls import PrivateCA
+from tests.support.tree import ROOT, tracked
+from tests.support.valkey import wait_until
+from tidings_workers.config import Settings, variable_of
+
+# It comes with schemathesis, and has no types.
+yaml: Any = import_module("yaml")
+
+DEPLOY = ROOT / "deploy"
+PARTS = ("api", "dispatcher", "gateway")
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+def test_every_variable_is_a_setting() -> None:
+    """A variable that a file or the text names is one that the server reads."""
+    known = {variable_of(field.name) for field in structs.fields(Settings)} | {"TIDINGS_KEY", "TIDINGS_URL"}
+    for name in tracked("deploy"):
+        named = set(re.findall(r"\bTIDINGS_[A-Z_]*[A-Z]\b", (ROOT / name).read_text()))
+        starred = set(re.findall(r"\bTIDINGS_[A-Z_]*(?=_\*|\*)", (ROOT / name).read_text()))
+        assert named - starred <= known, name
+
+
+def test_the_settings_of_systemd_can_be_read() -> None:
+    """The files of settings hold values that the server takes, and the parts' operator ports differ."""
+    ports = set()
+    for part in PARTS:
+        variables: dict[str, str] = {}
+        for name in ("tidings", part):
+            path = DEPLOY / "systemd" / f"{name}.env"
+            if path.exists():
+                lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+                variables |= dict(line.split("=", 1) for line in lines)
+        ports.add(Settings.from_environment(variables).operator_port)
+    assert len(ports) == len(PARTS)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+@pytest.mark.parametrize("part", PARTS)
+def test_systemd_takes_the_unit(part: str, tmp_path: Path) -> None:
+    """`systemd-analyze verify` has nothing to say about a unit of each part."""
+    text = (DEPLOY / "systemd" / "tidings@.service").read_text()
+    installed = Path(sys.executable).with_name("tidings-server")
+    assert "/opt/tidings/bin/tidings-server" in text
+    (tmp_path / "tidings@.service").write_text(
+        text.replace("/opt/tidings/bin/tidings-server", str(installed))
+    )
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", tmp_path / f"tidings@{part}.service"],
+        env={**os.environ, "SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    ours = [line for line in done.stderr.splitlines() if "tidings" in line]
+    assert (done.returncode, ours) == (0, []), done.stderr
+
+
+def test_kubernetes_probes_and_times_fit() -> None:
+    """Probes ask routes and the port of the operator, and the pod has time for its drain."""
+    (deployment,) = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text())
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    settings = Settings()
+    assert ports == {"realtime": settings.realtime_port, "operator": settings.operator_port}
+    for probe, path in (("livenessProbe", "/health/live"), ("readinessProbe", "/health/ready")):
+        assert container[probe]["httpGet"] == {"path": path, "port": "operator"}
+    before = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert pod["terminationGracePeriodSeconds"] > before + settings.drain_seconds + 2
+    assert pod["enableServiceLinks"] is False
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    """A `dev` of this test's own."""
+    with running_stack(tmp_path) as running:
+        yield running
+
+
+@contextmanager
+def nginx(home: Path, stack: Stack) -> Iterator[tuple[int, PrivateCA]]:
+    """Nginx with the file of deploy/ in front of the stack, by TLS on a port."""
+    assert NGINX is not None
+    authority, port = PrivateCA(home), quiet_port()
+    certificate, key = authority.certify(home, "server")
+    text = (DEPLOY / "nginx" / "tidings.conf").read_text()
+    places = {
+        "listen 443 ssl http2;": f"listen 127.0.0.1:{port} ssl http2;",
+        "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
+        "127.0.0.1:8000;": f"127.0.0.1:{stack.ports[0]};",
+        "127.0.0.1:8001;": f"127.0.0.1:{stack.ports[1]};",
+    }
+    for name in ("api", "realtime"):
+        places[f"/etc/ssl/tidings/{name}.pem"] = str(certificate)
+        places[f"/etc/ssl/tidings/{name}.key"] = str(key)
+    for there, here in places.items():
+        assert there in text, there
+        text = text.replace(there, here)
+    (home / "tidings.conf").write_text(text)
+    temporary = "".join(
+        f"{kind}_temp_path {home}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (home / "nginx.conf").write_text(
+        f"daemon off;\npid {home}/pid;\nerror_log {home}/error.log;\nevents {{}}\n"
+        f"http {{\naccess_log off;\n{temporary}include {home}/tidings.conf;\n}}\n"
+    )
+    command = [NGINX, "-p", str(home), "-c", str(home / "nginx.conf")]
+    tested = subprocess.run([*command, "-t"], capture_output=True, text=True, timeout=30, check=False)
+    assert tested.returncode == 0, tested.stderr
+    assert "[warn]" not in tested.stderr
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: (home / "pid").exists() and (home / "pid").read_text().strip() != "", "nginx")
+        yield port, authority
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+async def test_nginx_passes_requests_and_sockets(stack: Stack, tmp_path: Path) -> None:
+    """Behind the nginx of deploy/ a request is answered over TLS, and a WebSocket is opened and welcomed."""
+    home = tmp_path / "nginx"
+    home.mkdir()
+    with nginx(home, stack) as (port, authority):
+        trust = ssl.create_default_context(cafile=str(authority.ca))
+        api = {"host": "api.example.com", "authorization": f"Bearer {stack.token('test', 'read')}"}
+        async with httpx.AsyncClient(verify=trust, trust_env=False, headers=api) as client:
+            asked = await client.get(f"https://127.0.0.1:{port}/v1/users/ana/notifications")
+        assert asked.status_code == 200
+        async with websockets.connect(
+            f"wss://realtime.example.com:{port}/v1/realtime",
+            host="127.0.0.1",
+            port=port,
+            ssl=without_names(trust),
+            proxy=None,
+            additional_headers={"Authorization": f"Bearer {stack.token('ana')}"},
+        ) as socket:
+            await socket.send('{"type":"connect"}')
+            assert '"type":"welcome"' in str(await socket.recv())
+
+
+def without_names(trust: ssl.SSLContext) -> ssl.SSLContext:
+    """The same trust for a certificate of an address, asked for under the name that nginx serves."""
+    trust.check_hostname = False
+    return trust

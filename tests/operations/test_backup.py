@@ -1,0 +1,79 @@
+"""A backup as docs/operations.md shows it: made, put back, and served again."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from tests.docs.documents import elsewhere
+from tests.support.stack import Stack, clean_environment
+from tests.support.tree import ROOT
+
+NAMES = (".tidings", "tidings-backup", "tidings-damaged")
+
+
+class Home(Stack):
+    """A `dev` whose data directory is the default one of its directory."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        self.data = home / ".tidings"
+
+    def send(self, title: str) -> None:
+        """Send a notification to ana; it is stored when this returns."""
+        self._ask("POST", "notifications", "send", json={"to": {"users": ["ana"]}, "title": title})
+
+    def titles(self) -> list[str]:
+        """What ana's inbox holds, newest first."""
+        page = self._ask("GET", "users/ana/notifications", "read")
+        return [item["notification"]["title"] for item in page.json()["items"]]
+
+    def epoch(self) -> str:
+        """The epoch that clients are given."""
+        epoch: str = self._ask("GET", "users/ana/notifications", "read").json()["epoch"]
+        return epoch
+
+    def _ask(self, method: str, path: str, scope: str, **more: object) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token('test', scope)}"}
+        response = httpx.request(method, f"{self.api}/v1/{path}", headers=headers, trust_env=False, **more)  # type: ignore[arg-type]
+        response.raise_for_status()
+        return response
+
+
+def test_a_backup_can_be_restored(tmp_path: Path) -> None:
+    """The lines of the document, in order: the store has what the backup had, and a new epoch."""
+    back_up, restore, renew = elsewhere(ROOT / "docs" / "operations.md", "tests/operations/test_backup.py")
+
+    def type_in(lines: str) -> None:
+        environment = clean_environment()
+        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+        subprocess.run(
+            ["bash", "-euc", lines],
+            cwd=tmp_path,
+            env=environment,
+            timeout=60,
+            check=True,
+            capture_output=True,
+        )
+
+    stack = Home(tmp_path)
+    try:
+        stack.start()
+        key, epoch = stack.key, stack.epoch()
+        stack.send("before")
+        assert stack.terminate() == 0
+        type_in(back_up)
+        stack.start()
+        stack.send("after")
+        assert stack.titles() == ["after", "before"]
+        assert stack.terminate() == 0
+        type_in(restore)
+        type_in(renew)
+        stack.start()
+        assert stack.key == key
+        assert stack.titles() == ["before"]
+        assert stack.epoch() != epoch
+        assert all((tmp_path / name).is_dir() for name in NAMES)
+    finally:
+        stack.end()
