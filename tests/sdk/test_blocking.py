@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.sdk.gateway import SOON, Gateway, Peer
+from tests.sdk.gateway import KEY, SOON, Gateway, Peer
 from tidings import (
     BlockingDelivery,
     BlockingEvent,
@@ -121,3 +121,24 @@ def test_a_blocking_inbox_that_cannot_open_says_so() -> None:
             pass
         with pytest.raises(ListenError):
             next(iter(inbox))
+
+
+def test_an_inbox_that_was_not_entered_says_so_in_its_own_words() -> None:
+    """`for` without `with` raises at once, and names `with`, not `async with`."""
+    with Tidings("http://api", key=KEY) as client:
+        live = client.listen(user="ana")
+        for open_it in (lambda: iter(live), live.events, live.changes):
+            with pytest.raises(ListenError, match="Enter it with `with`"):
+                open_it()
+
+
+async def test_a_closed_inbox_says_that_it_is_closed() -> None:
+    """After `with` an iteration raises, instead of ending as if nothing had been sent."""
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome(user=0)
+
+    async with Gateway.playing(script) as gateway:
+        inbox = await in_thread(gateway, lambda opened: opened)
+        with pytest.raises(ListenError, match=r"closed\. Call listen\(\) again"):
+            iter(inbox)

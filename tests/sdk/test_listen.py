@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sdk.gateway import SOON, Gateway, Peer, counts
+from tests.sdk.gateway import KEY, SOON, Gateway, Peer, counts
 from tidings import (
     APIError,
     AsyncTidings,
@@ -20,6 +20,7 @@ from tidings import (
     FrameRefusedError,
     Gap,
     InboxEvent,
+    ListenError,
     LiveInbox,
     Recalled,
     Resume,
@@ -465,3 +466,34 @@ async def test_listening_says_what_is_missing() -> None:
     async with AsyncTidings("http://api", token="mine") as client:
         with pytest.raises(ConfigurationError, match="realtime_url="):
             client.listen()
+
+
+async def test_an_inbox_that_was_not_entered_cannot_be_iterated() -> None:
+    """`async for` without `async with` raises at once with what to do, instead of waiting for ever."""
+    async with AsyncTidings("http://api", key=KEY) as client:
+        live = client.listen(user="ana")
+        for open_it in (lambda: aiter(live), live.events, live.changes):
+            with pytest.raises(ListenError, match="Enter it with `async with`"):
+                open_it()
+        with pytest.raises(ListenError, match="Enter it with `async with`"):
+            await anext(live)
+
+
+async def test_a_closed_inbox_cannot_be_iterated() -> None:
+    """After `async with` a new iteration says that the inbox is closed; one that was under way ends."""
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome(user=0)
+        await peer.deliver(1)
+
+    async with Gateway.playing(script) as gateway:
+        async with gateway.inbox() as inbox:
+            under_way = aiter(inbox)
+            assert (await anext(under_way)).position == 1
+        with pytest.raises(StopAsyncIteration):
+            await anext(under_way)
+        for open_it in (lambda: aiter(inbox), inbox.events, inbox.changes):
+            with pytest.raises(ListenError, match=r"closed\. Call listen\(\) again"):
+                open_it()
+        with pytest.raises(ListenError, match=r"closed\. Call listen\(\) again"):
+            await inbox.mark_read(all=True)

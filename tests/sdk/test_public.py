@@ -79,3 +79,16 @@ def test_answers_have_the_fields_of_the_protocol(name: str) -> None:
 def test_a_sent_notification_has_the_fields_of_the_protocol() -> None:
     """The answer to a send is the protocol's, and whether it was repeated."""
     assert set(models.Sent.__struct_fields__) == {*Sent.__struct_fields__, "replayed"}
+
+
+def test_the_command_says_what_it_needs() -> None:
+    """Without `tidings[cli]` the command says in two lines what to install, and the SDK does without."""
+    code = (
+        "import sys; sys.modules['cyclopts'] = sys.modules['rich'] = None;"
+        "import tidings; tidings.Tidings, tidings.AsyncTidings, tidings.LiveInbox;"
+        "from tidings.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 2
+    assert "pip install 'tidings[cli]'" in done.stderr

@@ -1,9 +1,27 @@
 """Tidings, a realtime notification service: the SDK.
 
-`Tidings` is the blocking client and `AsyncTidings` the async one, which can also `listen`. Everything
-public is named here, and loaded when it is first used: the protocol alone costs nothing more.
+::
+
+    from tidings import Tidings
+
+    with Tidings.from_env() as tidings:            # TIDINGS_URL, TIDINGS_KEY
+        tidings.groups.add("team-7", ["ana", "bob"])
+        sent = tidings.send(to_groups=["team-7"], title="Deploy finished")
+        with tidings.listen(user="ana", device="laptop") as inbox:
+            for delivery in inbox:
+                print(delivery.notification.title)
+
+`Tidings` is the blocking client, `AsyncTidings` the same to be awaited.
+
+- send, send_batch, send_many, get, recall, sent, receipts: sending, and what became of it
+- listen: notifications as they arrive; inbox(user): list, counts and marks
+- groups: add, remove, get, delete, list, members, of_user
+- tokens: create, for a user's browser; users: presence, disconnect, erase
+
+Every error is a `TidingsError`; `help("tidings._errors")` draws the tree. Results have `to_dict()`.
 """
 
+# All of it is loaded when it is first used: the protocol alone costs nothing more.
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any

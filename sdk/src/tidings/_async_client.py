@@ -36,12 +36,7 @@ if TYPE_CHECKING:
     from tidings._listen.live import EventHook, LiveInbox
 
 T = TypeVar("T")
-AnyMessages = (
-    Iterable[Message]
-    | Iterable[Mapping[str, Any]]
-    | AsyncIterable[Message]
-    | AsyncIterable[Mapping[str, Any]]
-)
+AnyMessages = Iterable[Message | Mapping[str, Any]] | AsyncIterable[Message | Mapping[str, Any]]
 
 
 class AsyncTidings:
@@ -182,7 +177,7 @@ class AsyncTidings:
     @explained
     async def send_batch(
         self,
-        messages: Iterable[Message] | Iterable[Mapping[str, Any]],
+        messages: Iterable[Message | Mapping[str, Any]],
         *,
         idempotency_key: str | None = None,
         timeout: float | None = None,

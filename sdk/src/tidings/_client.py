@@ -189,7 +189,7 @@ class Tidings:
     @explained
     def send_batch(
         self,
-        messages: Iterable[Message] | Iterable[Mapping[str, Any]],
+        messages: Iterable[Message | Mapping[str, Any]],
         *,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -210,7 +210,7 @@ class Tidings:
     @explained
     def send_many(
         self,
-        messages: Iterable[Message] | Iterable[Mapping[str, Any]],
+        messages: Iterable[Message | Mapping[str, Any]],
         *,
         concurrency: int = CONCURRENCY,
         progress: bool | Callable[[SendProgress], object] | None = None,

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar, cast
 
 from anyio.from_thread import start_blocking_portal
 
@@ -13,12 +13,15 @@ from tidings._keywords import explained
 from tidings._listen.changes import Changes
 from tidings._listen.delivery import Delivery
 from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
-from tidings._listen.live import LiveInbox, warn_of_loss
+from tidings._listen.live import InboxEvent, LiveInbox, warn_of_loss
 from tidings._marking import Items, Marks, MarksOne
 from tidings.protocol.frames import Counts, Delivered, ErrorFrame, Resume, State
 from tidings.protocol.notifications import Notification
 
 T = TypeVar("T")
+
+_NOT_OPEN: Final = "The inbox is not open. Enter it with `with`"
+_CLOSED: Final = "The inbox is closed. Call listen() again and enter what it gives with `with`"
 
 
 class Wait(Protocol):
@@ -38,12 +41,14 @@ class BlockingInbox(Marks[Changed]):
         self._on_event = on_event
         self._open = ExitStack()
         self._run: Callable[..., Any] | None = None
+        self._entered = False
 
     def __enter__(self) -> Self:
         with ExitStack() as opening:
             portal = opening.enter_context(start_blocking_portal())
             opening.enter_context(portal.wrap_async_context_manager(self._live))
             self._run = portal.call
+            self._entered = True
             self._open = opening.pop_all()
         return self
 
@@ -54,7 +59,10 @@ class BlockingInbox(Marks[Changed]):
         self._open.__exit__(kind, error, trace)
 
     def __iter__(self) -> "Iterator[BlockingDelivery]":
-        for event in self.events():
+        return self._deliveries(self.events())
+
+    def _deliveries(self, events: "Iterator[BlockingEvent]") -> "Iterator[BlockingDelivery]":
+        for event in events:
             if isinstance(event, BlockingDelivery):
                 yield event
             elif self._on_event is not None:
@@ -64,7 +72,11 @@ class BlockingInbox(Marks[Changed]):
 
     def events(self) -> "Iterator[BlockingEvent]":
         """Deliveries and everything else that happens, in order. The `on_event` hook is not called."""
-        for event in self._each(self._live.events().__anext__):
+        self._check_open()
+        return self._events(self._each(self._live.events().__anext__))
+
+    def _events(self, events: "Iterator[InboxEvent]") -> "Iterator[BlockingEvent]":
+        for event in events:
             yield BlockingDelivery(event, self._wait) if isinstance(event, Delivery) else event
 
     @property
@@ -106,10 +118,13 @@ class BlockingInbox(Marks[Changed]):
             yield item
 
     def _wait(self, work: Callable[[], Awaitable[T]]) -> T:
+        self._check_open()
+        run = cast("Wait", self._run)
+        return run(work)
+
+    def _check_open(self) -> None:
         if self._run is None:
-            raise ListenError("The inbox is not open. Enter it with `with`")
-        result: T = self._run(work)
-        return result
+            raise ListenError(_CLOSED if self._entered else _NOT_OPEN)
 
 
 class BlockingDelivery(MarksOne[Changed]):

@@ -150,6 +150,8 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
             raise ListenError(_CLOSED if self._closed else _NOT_OPEN)
 
     async def _next(self) -> InboxEvent:
+        if self._runner is None:
+            raise ListenError(_CLOSED if self._closed else _NOT_OPEN)
         if self._taken is not None:
             self._done_with(*self._taken)
             self._taken = None
