@@ -1,9 +1,13 @@
 """A live inbox for blocking code: `LiveInbox` on an event loop in a thread of its own."""
 
+import asyncio
+import os
+import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Final, Protocol, Self, TypeVar, cast
+from typing import Any, Final, NoReturn, Protocol, Self, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 
@@ -13,7 +17,7 @@ from tidings._keywords import explained
 from tidings._listen.changes import Changes
 from tidings._listen.delivery import Delivery
 from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
-from tidings._listen.live import InboxEvent, LiveInbox, warn_of_loss
+from tidings._listen.live import OTHER_PROCESS, InboxEvent, LiveInbox, warn_of_loss
 from tidings._marking import Items, Marks, MarksOne
 from tidings.protocol.frames import Counts, Delivered, ErrorFrame, Resume, State
 from tidings.protocol.notifications import Notification
@@ -33,7 +37,8 @@ class Wait(Protocol):
 class BlockingInbox(Marks[Changed]):
     """As `LiveInbox`, with `with` and `for`: what it promises is the same.
 
-    The hook is called in the thread that iterates.
+    One thread iterates; any may mark, watch `changes()` or `close`. The hook is called in the thread that
+    iterates. A child process after `fork` calls `listen` for itself.
     """
 
     def __init__(self, live: LiveInbox, on_event: "Callable[[BlockingEvent], None] | None") -> None:
@@ -41,43 +46,84 @@ class BlockingInbox(Marks[Changed]):
         self._on_event = on_event
         self._open = ExitStack()
         self._run: Callable[..., Any] | None = None
-        self._entered = False
+        self._closed = False
+        self._closing = threading.RLock()
+        self._process = os.getpid()
 
     def __enter__(self) -> Self:
         with ExitStack() as opening:
             portal = opening.enter_context(start_blocking_portal())
             opening.enter_context(portal.wrap_async_context_manager(self._live))
+            self._process = os.getpid()
             self._run = portal.call
-            self._entered = True
             self._open = opening.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._run = None
-        self._open.__exit__(kind, error, trace)
+        self.close()
+
+    def close(self) -> None:
+        """Acknowledge what was handled and leave; iterating ends. From any thread, any number of times.
+
+        Takes a few seconds at the longest.
+        """
+        if self._process != os.getpid():
+            return
+        with self._closing:
+            opened, self._open = self._open, ExitStack()
+            self._closed = True
+            opened.close()
+            self._run = None
 
     def __iter__(self) -> "Iterator[BlockingDelivery]":
-        return self._deliveries(self.events())
+        return self.deliveries()
 
-    def _deliveries(self, events: "Iterator[BlockingEvent]") -> "Iterator[BlockingDelivery]":
-        for event in events:
+    def deliveries(self, *, timeout: float | None = None) -> "Iterator[BlockingDelivery]":
+        """As iterating the inbox, but it ends where none arrived for `timeout` seconds."""
+        self._check_open()
+        return self._until(timeout, self._next_delivery)
+
+    def next(self, *, timeout: float | None = None) -> "BlockingDelivery":
+        """The next delivery, as iterating gives it.
+
+        Raises TimeoutError where none arrives within `timeout` seconds, ListenError where the inbox is
+        closed.
+        """
+        self._check_open()
+        try:
+            return self._next_delivery(timeout)
+        except StopAsyncIteration:
+            raise ListenError(_CLOSED) from None
+
+    def events(self, *, timeout: float | None = None) -> "Iterator[BlockingEvent]":
+        """Deliveries and everything else that happens, in order. The `on_event` hook is not called.
+
+        Ends where nothing happened for `timeout` seconds. Then it may be called again.
+        """
+        self._check_open()
+        return self._until(timeout, self._next_event)
+
+    def _next_delivery(self, timeout: float | None) -> "BlockingDelivery":
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            event = self._next_event(None if until is None else until - time.monotonic())
             if isinstance(event, BlockingDelivery):
-                yield event
-            elif self._on_event is not None:
+                return event
+            if self._on_event is not None:
                 self._on_event(event)
             else:
                 warn_of_loss(event)
 
-    def events(self) -> "Iterator[BlockingEvent]":
-        """Deliveries and everything else that happens, in order. The `on_event` hook is not called."""
-        self._check_open()
-        return self._events(self._each(self._live.events().__anext__))
+    def _next_event(self, timeout: float | None) -> "BlockingEvent":
+        async def take() -> InboxEvent:
+            # A wait that is cut short takes nothing out.
+            async with asyncio.timeout(timeout):
+                return await anext(self._live.events())
 
-    def _events(self, events: "Iterator[InboxEvent]") -> "Iterator[BlockingEvent]":
-        for event in events:
-            yield BlockingDelivery(event, self._wait) if isinstance(event, Delivery) else event
+        event = self._take(take)
+        return BlockingDelivery(event, self._wait) if isinstance(event, Delivery) else event
 
     @property
     def counts(self) -> Counts:
@@ -90,7 +136,8 @@ class BlockingInbox(Marks[Changed]):
         async def opened() -> Changes:
             return self._live.changes()
 
-        return self._each(self._wait(opened).__anext__)
+        changes = self._wait(opened)
+        return self._until(None, lambda _: self._take(changes.__anext__))
 
     @explained
     def mark(
@@ -109,22 +156,45 @@ class BlockingInbox(Marks[Changed]):
         """As `LiveInbox.resume_point`."""
         return self._live.resume_point()
 
-    def _each(self, take: Callable[[], Awaitable[T]]) -> Iterator[T]:
+    @staticmethod
+    def _until(timeout: float | None, take: Callable[[float | None], T]) -> Iterator[T]:
+        """One after another, until the inbox is closed or nothing arrived in time."""
         while True:
             try:
-                item = self._wait(take)
-            except StopAsyncIteration:
+                item = take(timeout)
+            except (StopAsyncIteration, TimeoutError):
                 return
             yield item
 
+    def _take(self, take: Callable[[], Awaitable[T]]) -> T:
+        """What the loop gives. Raises StopAsyncIteration where the inbox was closed, also just now."""
+        try:
+            return self._wait(take)
+        except ListenError:
+            if self._closed:
+                raise StopAsyncIteration from None
+            raise
+
     def _wait(self, work: Callable[[], Awaitable[T]]) -> T:
         self._check_open()
-        run = cast("Wait", self._run)
-        return run(work)
+        run = self._run
+        try:
+            result: T = run(work) if run is not None else self._refuse()
+        except RuntimeError:
+            # The loop ended between the check and the call.
+            if self._closed:
+                self._refuse()
+            raise
+        return result
 
     def _check_open(self) -> None:
-        if self._run is None:
-            raise ListenError(_CLOSED if self._entered else _NOT_OPEN)
+        if self._closed or self._run is None or self._process != os.getpid():
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        if self._process != os.getpid():
+            raise ListenError(OTHER_PROCESS)
+        raise ListenError(_CLOSED if self._closed else _NOT_OPEN)
 
 
 class BlockingDelivery(MarksOne[Changed]):

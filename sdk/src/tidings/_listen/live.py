@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from types import TracebackType
@@ -39,6 +40,10 @@ EventHook = Callable[[InboxEvent], Awaitable[None] | None]
 CHANGES: Final = 256
 _NOT_OPEN: Final = "The inbox is not open. Enter it with `async with`"
 _CLOSED: Final = "The inbox is closed. Call listen() again and enter what it gives with `async with`"
+
+OTHER_PROCESS: Final = (
+    "The inbox was opened by another process, which this one was forked from. Call listen() in this process"
+)
 
 _logger = logging.getLogger("tidings")
 
@@ -80,6 +85,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         self._decided = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
         self._closed = False
+        self._process = os.getpid()
         self._connections = Connections(
             access,
             session,
@@ -94,6 +100,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
     async def __aenter__(self) -> Self:
         if self._runner is not None:
             raise ListenError("A live inbox is entered once: call listen() again")
+        self._process = os.getpid()
         # This object supervises the task: _run hands its error over, and aclose ends it.
         self._runner = asyncio.create_task(self._run(), name="tidings-listen")
         try:
@@ -112,6 +119,9 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
 
     async def aclose(self) -> None:
         """Acknowledge what was handled and leave; the iteration ends. Takes a few seconds at the longest."""
+        if self._process != os.getpid():
+            # The connection goes on in the parent.
+            return
         self._closed = True
         self._end(None)
         # Read on, or the close frame would wait behind what nobody takes any more.
@@ -146,10 +156,14 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         return _Events(self._next)
 
     def _check_open(self) -> None:
+        if self._process != os.getpid():
+            raise ListenError(OTHER_PROCESS)
         if self._closed or self._runner is None:
             raise ListenError(_CLOSED if self._closed else _NOT_OPEN)
 
     async def _next(self) -> InboxEvent:
+        if self._process != os.getpid():
+            raise ListenError(OTHER_PROCESS)
         if self._runner is None:
             raise ListenError(_CLOSED if self._closed else _NOT_OPEN)
         if self._taken is not None:
