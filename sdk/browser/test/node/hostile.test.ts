@@ -1,8 +1,9 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type ResumeStorage, type Tidings, TidingsError } from "../../src/client/index.js";
+import { CLOCK } from "../../src/client/clock.js";
+import { type Clock, type ResumeStorage, type Tidings, TidingsError } from "../../src/client/index.js";
 import { Recorder, reaches } from "../support/client.js";
 import { hurried } from "../support/clock.js";
 import { delivered, Gateway, token, welcome } from "../support/gateway.js";
@@ -255,6 +256,54 @@ test("a page of the one before that comes late changes nothing for somebody else
   expect(tidings.counts).toMatchObject({ unseen: 0, unread: 0 });
   api.closeAllConnections();
   api.close();
+});
+
+describe("an API that takes a request and never answers", () => {
+  let api: HttpServer;
+  let given: Promise<unknown>;
+  const begin = async (clock: Clock) => {
+    api = createServer((request, response) => {
+      // Headers, and then nothing: an answer is not one before its end.
+      if (request.url?.includes("limit=2")) response.writeHead(200).flushHeaders();
+    });
+    await once(api.listen(0, "127.0.0.1"), "listening");
+    given = once(api, "request").then(([, response]) => once(response, "close"));
+    const url = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
+    tidings = gateway.client({ clock, url });
+  };
+  afterEach(() => {
+    api.closeAllConnections();
+    api.close();
+  });
+
+  test.each([1, 2])(
+    "is given up after a while: the request for a list (limit %i) is ended",
+    async (limit) => {
+      await begin(hurried(100));
+
+      await expect(tidings.list({ limit })).rejects.toMatchObject({ code: "no_answer" });
+      await given;
+    },
+  );
+
+  test("is given up after a while: so is a mark", async () => {
+    await begin(hurried(400));
+
+    await expect(tidings.markRead("n1")).rejects.toMatchObject({ code: "no_answer" });
+    await given;
+  });
+
+  test.each([1, 2])("is given up at once where the application does (limit %i)", async (limit) => {
+    await begin(CLOCK);
+    const stop = new AbortController();
+    const listing = expect(tidings.list({ limit, signal: stop.signal })).rejects.toBe("enough");
+    await once(api, "request");
+
+    stop.abort("enough");
+
+    await listing;
+    await given;
+  });
 });
 
 test("what was listed before the first connection is known on it", async () => {

@@ -182,6 +182,28 @@ test("an application that throws what no other tab can be told keeps no tab from
   for (const page of [leader, follower]) await until(page, () => tidings.status === "connected");
 });
 
+test("what another script says on the same channel breaks nothing", async () => {
+  const user = application.user();
+  const pages = await browsing.pair(user);
+  const broken: string[] = [];
+  for (const page of pages) page.on("pageerror", ({ message }) => broken.push(message));
+  const stranger = await browsing.tab(application.user());
+  await stranger.evaluate(
+    ([api, whose]) => {
+      const channel = new BroadcastChannel(`tidings:${api}#demo/${whose}`);
+      const kinds = ["frame", "snapshot", "status", "later", "stop"];
+      for (const said of [null, 5, "text", [], {}, ...kinds.map((kind) => ({ kind }))])
+        channel.postMessage(said);
+    },
+    [application.api, user],
+  );
+
+  await application.send(user, "1");
+
+  for (const page of pages) await expect.poll(() => titles(page)).toEqual(["1"]);
+  expect(broken).toEqual([]);
+});
+
 test("logging out stops all tabs of that user, and of no other", async () => {
   const [user, other] = [application.user(), application.user()];
   const [one, two, apart] = [
