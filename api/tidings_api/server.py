@@ -18,6 +18,7 @@ from litestar import Router
 from tidings_api.app import create_app
 from tidings_api.connections import IDLE_SECONDS, LOOK_SECONDS, Connections, is_supported
 from tidings_api.edge import Edge
+from tidings_api.realtime_address import is_left_to_chance
 from tidings_api.services import Services
 from tidings_workers.config import Settings
 from tidings_workers.registry import RegistryView
@@ -45,6 +46,12 @@ async def run(
     beside the API. Raises OSError when the address is taken.
     """
     _require_free(settings.host, settings.port)
+    if is_left_to_chance(settings) and not pages:
+        _log.warning(
+            "TIDINGS_REALTIME_URL is not set",
+            reason="the API listens on all addresses, but POST /v1/tokens can only guess where clients reach "
+            "the gateways: set it to their public ws:// or wss:// URL",
+        )
     services = Services(settings)
     edge = Edge(create_app(services, pages), admits=services.admits)
     server = _server(edge, settings)

@@ -9,7 +9,8 @@ from msgspec import structs
 from tests.api.conftest import Bearer, serving
 from tidings_api import demo, server
 from tidings_api.assets import asset
-from tidings_api.demo.own import own_host, realtime_url
+from tidings_api.demo.own import own_host
+from tidings_api.realtime_address import realtime_url
 from tidings_workers.config import Settings
 
 
@@ -74,8 +75,9 @@ async def test_by_any_name_of_this_machine_the_page_works(dev: httpx.AsyncClient
         answer = await dev.post("/demo/tokens", json={"role": "ana"}, headers=headers)
         assert answer.status_code == 201, name
     everywhere = structs.replace(settings, host="0.0.0.0", realtime_host="0.0.0.0")
-    reached = own_host([(b"host", f"192.168.1.5:{settings.port}".encode())], everywhere)
-    assert realtime_url(reached, everywhere) == "ws://192.168.1.5:8001/v1/realtime"
+    headers_there = [(b"host", f"192.168.1.5:{settings.port}".encode())]
+    assert own_host(headers_there, everywhere) == f"192.168.1.5:{settings.port}"
+    assert realtime_url(headers_there, everywhere) == "ws://192.168.1.5:8001/v1/realtime"
 
 
 async def test_the_page_shows_the_widget_that_is_served(dev: httpx.AsyncClient) -> None:

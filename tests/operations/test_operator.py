@@ -135,6 +135,38 @@ async def _knock(client: socket.socket) -> None:
         await asyncio.sleep(0.05)
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8002", 200),
+        ("[::1]:8002", 200),
+        ("localhost", 200),
+        ("LOCALHOST:8002", 200),
+        ("gateway:8002", 200),
+        ("my_gateway", 200),
+        ("gateway.shop.svc.cluster.local:8002", 200),
+        ("metrics.shop.example", 200),
+        ("evil.example", 421),
+        ("evil.example:8002", 421),
+        ("localhost.evil.example", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("shop.example", 421),
+        ("", 421),
+        ("a b", 421),
+    ],
+)
+@pytest.mark.parametrize("path", ["/metrics", "/health/live"])
+async def test_a_page_of_another_site_reads_nothing(
+    health: Health, host: str, status: int, path: str
+) -> None:
+    """By DNS rebinding a page reaches this port only under a public name, which gets a 421 and a cure."""
+    number = free_port()
+    async with operator_port("127.0.0.1", number, health, ["metrics.shop.example"]):
+        answer = await raw(number, f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert (b"TIDINGS_OPERATOR_NAMES" in answer) == (status == 421)
+
+
 def test_a_made_up_close_code_makes_no_new_series() -> None:
     """Labels of close codes come from a fixed set, whatever a client sends."""
     assert [close_label(code) for code in (4100, 1012, 3999, 4999, None)] == [

@@ -73,6 +73,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         str, Meta(description="Address of /metrics and health of this process; keep it private")
     ] = "127.0.0.1"
     operator_port: Annotated[Port, Meta(description="Port of /metrics and health of this process")] = 8002
+    operator_names: Annotated[
+        str,
+        Meta(
+            description="Names, apart by commas, by which /metrics and health may be asked for besides "
+            "addresses, names without a dot, and names under .local and .internal"
+        ),
+    ] = ""
     realtime_url: Annotated[
         str | None,
         Meta(
@@ -110,6 +117,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: Annotated[
         LogLevel, Meta(description="Least severity that is logged; debug adds tracebacks")
     ] = "info"
+
+    @property
+    def operator_hosts(self) -> tuple[str, ...]:
+        """The names of `operator_names`."""
+        return tuple(name for each in self.operator_names.split(",") if (name := each.strip()))
 
     @property
     def public_realtime_url(self) -> str:

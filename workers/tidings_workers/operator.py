@@ -9,7 +9,7 @@ operator says otherwise.
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -18,6 +18,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from tidings_workers.hosts import host_of, is_private
 from tidings_workers.identity import STORE_HEADER
 from tidings_workers.logs import one_line
 from tidings_workers.store.errors import StoreError
@@ -30,6 +31,11 @@ REQUEST_SECONDS: Final = 10
 CONNECTIONS: Final = 64
 BACKLOG: Final = 16
 CHECK_SECONDS: Final = 2
+
+_MISDIRECTED: Final = (
+    b"This Host is not a name of this port. Ask by its address, by localhost, by a name without a dot, "
+    b"or list the name in TIDINGS_OPERATOR_NAMES.\n"
+)
 
 Check = Callable[[], Awaitable[None]]
 
@@ -70,8 +76,15 @@ class Health:
 
 
 @contextlib.asynccontextmanager
-async def operator_port(host: str, port: int, health: Health) -> AsyncIterator[None]:
-    """Serve the operator's port inside the block. Raises OSError when it can't listen there."""
+async def operator_port(
+    host: str, port: int, health: Health, names: Collection[str] = ()
+) -> AsyncIterator[None]:
+    """Serve the operator's port inside the block. Raises OSError when it can't listen there.
+
+    A request may name it by an address, by a name that only a private network has, by `host`, or by one
+    of `names`; another `Host` is 421, because a page of another site may have sent it (DNS rebinding).
+    """
+    known = frozenset({host.lower(), *(name.lower() for name in names)})
     open_connections = 0
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -83,7 +96,7 @@ async def operator_port(host: str, port: int, health: Health) -> AsyncIterator[N
         try:
             with contextlib.suppress(OSError):
                 async with asyncio.timeout(REQUEST_SECONDS):
-                    writer.write(await _answer(reader, health))
+                    writer.write(await _answer(reader, health, known))
                     writer.close()
                     await writer.wait_closed()
         finally:
@@ -97,7 +110,7 @@ async def operator_port(host: str, port: int, health: Health) -> AsyncIterator[N
         server.close()
 
 
-async def _answer(reader: asyncio.StreamReader, health: Health) -> bytes:
+async def _answer(reader: asyncio.StreamReader, health: Health, names: frozenset[str]) -> bytes:
     try:
         async with asyncio.timeout(HEAD_SECONDS):
             head = await reader.readuntil(b"\r\n\r\n")
@@ -117,6 +130,10 @@ async def _answer(reader: asyncio.StreamReader, health: Health) -> bytes:
     headers = {
         name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
     }
+    if "host" in headers:
+        asked = host_of(headers["host"])
+        if asked is None or not (is_private(asked) or asked in names):
+            return _response(HTTPStatus.MISDIRECTED_REQUEST, _MISDIRECTED)
     answer = await _route(target.partition("?")[0], headers.get("accept", ""), health)
     return answer if method == "GET" else answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
 

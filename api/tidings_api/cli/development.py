@@ -85,7 +85,9 @@ async def _run(settings: Settings, progress: Progress) -> None:
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, asked_to_stop)
-        async with operator_port(settings.operator_host, settings.operator_port, health):
+        async with operator_port(
+            settings.operator_host, settings.operator_port, health, settings.operator_hosts
+        ):
             await supervisor.run(stop)
 
 

@@ -156,7 +156,7 @@ async def _operator_port(settings: Settings, health: Health) -> Any:
     async with contextlib.AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(
-                operator_port(settings.operator_host, settings.operator_port, health)
+                operator_port(settings.operator_host, settings.operator_port, health, settings.operator_hosts)
             )
         except OSError as error:
             if error.errno == errno.EADDRINUSE:

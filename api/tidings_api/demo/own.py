@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from tidings_api.bodies import RawHeaders, header
-from tidings_workers.config import Settings, is_wildcard
+from tidings_workers.config import Settings
 
 
 def own_host(headers: RawHeaders, settings: Settings) -> str | None:
@@ -33,14 +33,6 @@ def is_own_page(headers: RawHeaders, settings: Settings) -> bool:
     """Whether our own page asks, by `Host` and `Origin`."""
     host = own_host(headers, settings)
     return host is not None and header(headers, b"origin") == [f"http://{host}".encode()]
-
-
-def realtime_url(host: str | None, settings: Settings) -> str:
-    """The gateway's URL for a page that reached us as `host`."""
-    if host is None or settings.realtime_url is not None or not is_wildcard(settings.realtime_host):
-        return settings.public_realtime_url
-    name = host.rpartition(":")[0] or host
-    return f"ws://{name}:{settings.realtime_port}/v1/realtime"
 
 
 def _is_address(name: str) -> bool:

@@ -17,9 +17,10 @@ from tidings_api.assets import WIDGET, asset
 from tidings_api.authorisation import PUBLIC
 from tidings_api.cli.welcome import TENANT
 from tidings_api.conditional import Conditional, provide_condition
-from tidings_api.demo.own import is_own_page, own_host, realtime_url
+from tidings_api.demo.own import is_own_page, own_host
 from tidings_api.pages import page_headers
 from tidings_api.problems import ProblemError
+from tidings_api.realtime_address import realtime_url
 from tidings_api.requests import Parts
 from tidings_workers.registry import INBOX_SCOPE, Registry
 from tidings_workers.tokens import make_token, make_user_token
@@ -64,7 +65,7 @@ async def user_page(request: Request[Any, Any, State], user: FromPath[str], serv
     """A page of some application, as this user has it open."""
     if user not in USERS:
         raise ProblemError("not_found", f"The users of this page are {' and '.join(USERS)}.")
-    url = realtime_url(own_host(request.scope["headers"], services.settings), services.settings)
+    url = realtime_url(request.scope["headers"], services.settings)
     gateway = url.partition("/v1/")[0]
     return _page(
         _template("user.html").substitute(user=user, name=USERS[user]),
@@ -117,7 +118,7 @@ async def create_token(
         UserToken(
             token=token,
             expires_at=timestamp((now + TOKEN_SECONDS) * 1000),
-            realtime_url=realtime_url(own_host(headers, settings), settings),
+            realtime_url=realtime_url(headers, settings),
         ),
         headers={"cache-control": "no-store"},
     )

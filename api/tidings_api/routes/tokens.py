@@ -1,20 +1,24 @@
 """Tokens for users' browsers and apps."""
 
 import time
-from typing import Final
+from typing import Any, Final
 
-from litestar import Response, Router, post
+from litestar import Request, Response, Router, post
+from litestar.datastructures import State
 from litestar.params import JSONBody
 
 from tidings.protocol.rest import CreateToken, UserToken
 from tidings.protocol.times import timestamp
 from tidings_api.authorisation import needs
+from tidings_api.realtime_address import realtime_url
 from tidings_api.requests import Caller, Parts
 from tidings_workers.tokens import TokenError, make_user_token
 
 
 @post("/v1/tokens", opt=needs("tokens"), status_code=201, summary="Make a token for a user")
-async def create_token(data: JSONBody[CreateToken], identity: Caller, services: Parts) -> Response[UserToken]:
+async def create_token(
+    request: Request[Any, Any, State], data: JSONBody[CreateToken], identity: Caller, services: Parts
+) -> Response[UserToken]:
     """A token that connects as the user and reads the user's own inbox, and does nothing else.
 
     It ends by itself, or within two seconds when the key of the caller's token is revoked.
@@ -27,7 +31,7 @@ async def create_token(data: JSONBody[CreateToken], identity: Caller, services: 
         UserToken(
             token=make_user_token(key, identity.tenant, data.user, data.expires_in, now),
             expires_at=timestamp((now + data.expires_in) * 1000),
-            realtime_url=services.settings.public_realtime_url,
+            realtime_url=realtime_url(request.scope["headers"], services.settings),
         ),
         headers={"cache-control": "no-store"},
     )
