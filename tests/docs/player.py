@@ -1,30 +1,37 @@
-"""Plays the Python blocks of a document, as a reader does in `python -m asyncio`.
+"""Types the Python blocks of a document into Python, line by line, as a reader does.
 
-Reads a JSON list of ``[name, code]`` from stdin. All blocks share one namespace and one event loop, and
-`END` is printed after each.
+`END` is printed after each block.
 """
 
-import ast
-import asyncio
-import inspect
-import json
 import sys
+from collections.abc import Sequence
 
 END = "\x1e"
 
-
-def play(blocks: list[tuple[str, str]]) -> None:
-    """Run them in order; what one raises ends it."""
-    namespace: dict[str, object] = {"__name__": "__main__"}
-    with asyncio.Runner() as runner:
-        for name, code in blocks:
-            compiled = compile(code, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-            result = eval(compiled, namespace)  # noqa: S307 - the documents are our own
-            if inspect.iscoroutine(result):
-                runner.run(result)
-            sys.stdout.write(END)
-            sys.stdout.flush()
+# No prompts, and no echo of what an expression gives: only what the block prints.
+_QUIET = "import sys; sys.ps1 = sys.ps2 = ''; sys.displayhook = lambda _: None"
 
 
-if __name__ == "__main__":
-    play(json.load(sys.stdin))
+def command(blocks: Sequence[str]) -> list[str]:
+    """The Python to type into: the one with an event loop where a block awaits outside of a function."""
+    awaits = any(
+        line.startswith(("await ", "async with ", "async for ")) or " = await " in line
+        for block in blocks
+        for line in block.splitlines()
+        if not line.startswith(" ")
+    )
+    return [sys.executable, "-W", "error", *(("-m", "asyncio") if awaits else ("-i", "-q"))]
+
+
+def typed(blocks: Sequence[str]) -> str:
+    """What a reader types. A blank line ends what is indented at the end of a block."""
+    say_end = f"print({END!r}, end='', flush=True)"
+    return "".join(f"{block.rstrip()}\n\n{say_end}\n" for block in (_QUIET, *blocks))
+
+
+def failed(stderr: str) -> bool:
+    """Whether something that was typed raised: the interpreter goes on then."""
+    return any(
+        line.startswith("Traceback ") or "SyntaxError" in line or "IndentationError" in line
+        for line in stderr.splitlines()
+    )

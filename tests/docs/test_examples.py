@@ -1,6 +1,5 @@
 """What the documents show works when pasted, and prints what they say."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -34,11 +33,24 @@ def test_examples_work_when_pasted(document: str, stack: Stack) -> None:
     shell = [example for example in found if example.language == "sh"]
     python = [example for example in found if example.language == "python"]
     wrong = []
-    for example, came in [*_play_python(document, python, stack), *_play_shell(shell, stack)]:
+    for example, came in [*_play_python(python, stack), *_play_shell(shell, stack)]:
         if example.answer is not None:
             language, shown = example.answer
             found_wrong = differences(language, _here(shown, stack), came)
             wrong += [f"{document}:{example.line}: {difference}" for difference in found_wrong]
+    assert wrong == []
+
+
+def test_the_documents_work_one_after_the_other(stack: Stack) -> None:
+    """A reader who has followed README gets from docs/python.md what it shows, on the same server."""
+    (stack.home / ".venv").symlink_to(sys.prefix)
+    wrong = []
+    for document in ("README.md", "docs/python.md"):
+        python = [example for example in examples(ROOT / document) if example.language == "python"]
+        for example, came in _play_python(python, stack):
+            if example.answer is not None:
+                found = differences(example.answer[0], example.answer[1], came)
+                wrong += [f"{document}:{example.line}: {difference}" for difference in found]
     assert wrong == []
 
 
@@ -49,9 +61,11 @@ def _play_shell(blocks: Sequence[Example], stack: Stack) -> list[tuple[Example, 
     return _outputs(["bash", "-euo", "pipefail", "-c", script], "", blocks, stack)
 
 
-def _play_python(document: str, blocks: Sequence[Example], stack: Stack) -> list[tuple[Example, str]]:
-    named = [[f"{document}:{block.line}", _here(block.code, stack)] for block in blocks]
-    return _outputs([sys.executable, "-W", "error", player.__file__], json.dumps(named), blocks, stack)
+def _play_python(blocks: Sequence[Example], stack: Stack) -> list[tuple[Example, str]]:
+    if not blocks:
+        return []
+    code = [_here(block.code, stack) for block in blocks]
+    return _outputs(player.command(code), player.typed(code), blocks, stack)
 
 
 def _outputs(
@@ -71,9 +85,10 @@ def _outputs(
         timeout=PLAY_SECONDS,
         check=False,
     )
-    outputs = done.stdout.split(player.END)
+    outputs = done.stdout.split(player.END)[1 if stdin else 0 :]
     failed = blocks[len(outputs) - 1].line if len(outputs) <= len(blocks) else 0
     assert done.returncode == 0, f"the example in line {failed} failed:\n{done.stderr}\n{outputs[-1]}"
+    assert not (stdin and player.failed(done.stderr)), done.stderr
     return list(zip(blocks, outputs[:-1], strict=True))
 
 
