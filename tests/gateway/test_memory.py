@@ -7,11 +7,11 @@ from websockets.protocol import Protocol
 from tests.support.realtime import Realtime
 from tests.support.sending import eventually
 from tidings_workers.gateway.connection import Connection
-from tidings_workers.gateway.handshake import Handshake
+from tidings_workers.gateway.head import Head
 
 
 async def something_left() -> bool:
-    return any(type(each) in {Connection, Handshake, Protocol} for each in gc.get_objects())
+    return any(type(each) in {Connection, Head, Protocol} for each in gc.get_objects())
 
 
 async def test_a_closed_connection_leaves_no_cycles(realtime: Realtime) -> None:

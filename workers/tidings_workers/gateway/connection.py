@@ -12,6 +12,7 @@ from websockets.http11 import Request
 from tidings.protocol import frames
 from tidings_workers import metrics
 from tidings_workers.gateway import handshake, wire
+from tidings_workers.gateway.head import Refusal
 from tidings_workers.gateway.session import (
     Acknowledge,
     Action,
@@ -25,6 +26,7 @@ from tidings_workers.gateway.session import (
     Vanish,
 )
 from tidings_workers.gateway.socket import Socket, clock
+from tidings_workers.identity import STORE_HEADER
 from tidings_workers.tokens import Identity
 
 if TYPE_CHECKING:
@@ -80,10 +82,14 @@ class Connection(Socket):
     def on_request(self, request: Request) -> None:
         """See Socket."""
         verdict = handshake.check(request, self._gateway.verifier, self._gateway.view)
-        if isinstance(verdict, handshake.Refusal) and verdict.unknown_key:
+        if isinstance(verdict, Refusal) and verdict.unknown_key:
             self._gateway.background.spawn(self._check_again(request))
         else:
             self._admit(request, verdict)
+
+    def refusal_headers(self) -> tuple[tuple[str, str], ...]:
+        """See Socket."""
+        return ((STORE_HEADER, self._gateway.store.identity),)
 
     async def _check_again(self, request: Request) -> None:
         """The key may be newer than our view of the registry."""
@@ -92,12 +98,11 @@ class Connection(Socket):
             self._admit(request, handshake.check(request, self._gateway.verifier, self._gateway.view))
 
     def _admit(self, request: Request, verdict: handshake.Verdict) -> None:
-        store = self._gateway.store.identity
-        if isinstance(verdict, handshake.Refusal):
-            self.answer(request, verdict, store)
+        if isinstance(verdict, Refusal):
+            self.refuse(verdict)
         else:
             self.identity, self.origin = verdict
-            self.answer(request, None, store)
+            self.accept(request)
 
     def on_frame(self) -> bool:
         """See Socket."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import secrets
 import time
 from collections import Counter
@@ -51,7 +50,8 @@ class Gateway:
         self.store = store
         self.view = view
         self.verifier = Verifier(view)
-        self.name = f"w{os.getpid()}-{secrets.token_hex(4)}"
+        # Part of every connection's id, so it says nothing of the process.
+        self.name = f"w{secrets.token_hex(8)}"
         self.background = Background("gateway")
         self.registrations = Registrations(store, self.name)
         self.hub = Hub(store, self.name, self.background.spawn, self._kicked)

@@ -1,49 +1,43 @@
-"""The opening handshake: who may come in, and what a refusal says."""
+"""The opening handshake: who may come in, and what the answer is."""
 
+import re
 import time
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Final
-from urllib.parse import parse_qsl
 
-import msgspec
-from msgspec import Struct
 from websockets.datastructures import MultipleValuesError
-from websockets.http11 import Request, Response
+from websockets.exceptions import InvalidHandshake, InvalidMethod, InvalidProtocol, InvalidUpgrade
+from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from tidings.protocol.errors import problem
 from tidings.protocol.frames import SUBPROTOCOL
+from tidings_workers.gateway.head import PATH, Refusal, not_a_websocket
 from tidings_workers.registry import RegistryView
-from tidings_workers.tokens import Identity, TokenError, Verifier
+from tidings_workers.tokens import Identity, TokenError, Verifier, bearer_token
 
-PATH: Final = "/v1/realtime"
-_TOKEN_PARAMETERS: Final = {"token", "access_token", "auth", "authorization", "jwt", "key", "bearer"}
-
-
-class Refusal(Struct, frozen=True):
-    """A handshake that is answered with an HTTP error and its problem document."""
-
-    status: int
-    code: str
-    detail: str
-    # The registry's view may be a moment old: look again before saying so.
-    unknown_key: bool = False
-
+_TOKEN_PARAMETER: Final = re.compile(
+    r"(?:^|&)(?:token|access_token|auth|authorization|jwt|key|bearer)(?:[=&]|$)", re.IGNORECASE
+).search
+# These are lists that the protocol parses item by item; a WebSocket client needs a few words in each.
+_LISTS: Final = ("Connection", "Upgrade", "Sec-WebSocket-Protocol")
+_LIST_LENGTH: Final = 1024
 
 Verdict = Refusal | tuple[Identity | None, str | None]
 
 
-class Handshake(ServerProtocol):
-    """The protocol until the handshake is done.
+class _Protocol(ServerProtocol):
+    """The rules of RFC 6455 for a handshake. Nothing of a connection is kept in it.
 
     `tidings.v1` is chosen where it is offered; a client that offers nothing, or others, is fine.
     """
 
     def select_subprotocol(self, subprotocols: Sequence[Subprotocol] | None) -> Subprotocol | None:
-        """See ServerProtocol. A method, since a function given to it makes a cycle."""
+        """See ServerProtocol."""
         return Subprotocol(SUBPROTOCOL) if subprotocols and SUBPROTOCOL in subprotocols else None
+
+
+_PROTOCOL: Final = _Protocol()
 
 
 def check(request: Request, verifier: Verifier, view: RegistryView) -> Verdict:
@@ -51,25 +45,20 @@ def check(request: Request, verifier: Verifier, view: RegistryView) -> Verdict:
     path, _, query = request.path.partition("?")
     if path != PATH:
         return Refusal(404, "not_found", f"WebSockets are served at {PATH}.")
-    if query and any(
-        name.lower() in _TOKEN_PARAMETERS for name, _ in parse_qsl(query, keep_blank_values=True)
-    ):
+    if query and _TOKEN_PARAMETER(query):
         detail = (
             "A token does not belong into a URL: send it as Authorization header or in the connect frame."
         )
         return Refusal(401, "invalid_token", detail)
     try:
         origin = request.headers.get("Origin")
-        authorization = request.headers.get("Authorization")
     except MultipleValuesError:
-        return Refusal(401, "invalid_token", "Send one Authorization header and one Origin.")
-    if authorization is None:
+        return Refusal(400, "malformed_request", "Send one Origin header, not several.")
+    authorization = request.headers.get_all("Authorization")
+    if not authorization:
         return None, origin
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        return Refusal(401, "invalid_token", "The Authorization header has to be: Bearer <token>.")
     try:
-        identity = verifier.verify(token.strip(), time.time())
+        identity = verifier.verify(bearer_token(authorization), time.time())
     except TokenError as error:
         return Refusal(401, error.code, error.detail, error.unknown_key)
     if not origin_allowed(view, identity.tenant, origin):
@@ -82,16 +71,24 @@ def origin_allowed(view: RegistryView, tenant: str, origin: str | None) -> bool:
     return origin is None or view.admits(origin, tenant)
 
 
-def describe(response: Response, refusal: Refusal) -> None:
-    """Make the answer of a refusal a problem document."""
-    body = msgspec.json.encode(problem(refusal.code, refusal.detail))
-    response.body = body
-    response.status_code, response.reason_phrase = refusal.status, HTTPStatus(refusal.status).phrase
-    for name in ("Content-Type", "Content-Length"):
-        if name in response.headers:
-            del response.headers[name]
-    response.headers["Content-Type"] = "application/problem+json"
-    response.headers["Content-Length"] = str(len(body))
-    response.headers["Cache-Control"] = "no-store"
-    if refusal.status == HTTPStatus.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = f'Bearer realm="tidings", error="{refusal.code}"'
+def accepted(request: Request) -> bytes | Refusal:
+    """The answer that opens the WebSocket, or a refusal when the request breaks the rules of RFC 6455."""
+    if any(sum(map(len, request.headers.get_all(name))) > _LIST_LENGTH for name in _LISTS):
+        return Refusal(400, "malformed_request", f"{', '.join(_LISTS)}: one of these headers is too long.")
+    try:
+        accept, _, subprotocol = _PROTOCOL.process_request(request)
+    except InvalidUpgrade:
+        return not_a_websocket(PATH)
+    except InvalidMethod:
+        detail = f"A WebSocket is opened with GET, not with {request.method}."
+        return Refusal(405, "malformed_request", detail, headers=(("Allow", "GET"),))
+    except InvalidProtocol:
+        return Refusal(505, "malformed_request", "A WebSocket is opened by HTTP/1.1.")
+    except InvalidHandshake as error:
+        return Refusal(400, "malformed_request", f"This is no valid handshake of a WebSocket: {error}.")
+    return (
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Accept: {accept}\r\n"
+        + (f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else "")
+        + "\r\n"
+    ).encode()
