@@ -13,10 +13,14 @@ _parse = MarkdownIt("commonmark").enable("table").parse
 _NOT_RUN = re.compile(r"<!-- not run: (\S.*) -->")
 
 
+# The languages of blocks that are run.
+LANGUAGES = {"sh", "python", "js"}
+
+
 class Example(NamedTuple):
     """A block of code that readers may paste, and the block after it: what it prints.
 
-    `language` is `sh` or `python`; `answer` is (language, text), None where none is shown.
+    `language` is one of LANGUAGES; `answer` is (language, text), None where none is shown.
     """
 
     line: int
@@ -33,11 +37,11 @@ class Table(NamedTuple):
 
 
 def examples(document: Path) -> list[Example]:
-    """All `sh` and `python` blocks in order, without those below a comment ``<!-- not run: why -->``."""
+    """All blocks of LANGUAGES in order, without those below a comment ``<!-- not run: why -->``."""
     tokens = [token for token in _tokens(document) if token.level == 0]
     found = []
     for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], None], strict=False):
-        if token.type != "fence" or token.info not in {"sh", "python"}:
+        if token.type != "fence" or token.info not in LANGUAGES:
             continue
         if before is not None and before.type == "html_block" and _NOT_RUN.match(before.content):
             continue

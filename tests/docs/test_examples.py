@@ -32,8 +32,10 @@ def test_examples_work_when_pasted(document: str, stack: Stack) -> None:
     found = examples(ROOT / document)
     shell = [example for example in found if example.language == "sh"]
     python = [example for example in found if example.language == "python"]
+    node = [example for example in found if example.language == "js"]
+    played = [*_play_python(python, stack), *_play_shell(shell, stack), *_play_node(node, stack)]
     wrong = []
-    for example, came in [*_play_python(python, stack), *_play_shell(shell, stack)]:
+    for example, came in played:
         if example.answer is not None:
             language, shown = example.answer
             found_wrong = differences(language, _here(shown, stack), came)
@@ -66,6 +68,16 @@ def _play_python(blocks: Sequence[Example], stack: Stack) -> list[tuple[Example,
         return []
     code = [_here(block.code, stack) for block in blocks]
     return _outputs(player.command(code), player.typed(code), blocks, stack)
+
+
+def _play_node(blocks: Sequence[Example], stack: Stack) -> list[tuple[Example, str]]:
+    """Each block as a module of its own."""
+    played = []
+    for block in blocks:
+        module = stack.home / "example.mjs"
+        module.write_text(f"{_here(block.code, stack)}\nprocess.stdout.write({player.END!r});\n")
+        played += _outputs(["node", str(module)], "", [block], stack)
+    return played
 
 
 def _outputs(
