@@ -1,5 +1,6 @@
 """A backup as docs/operations.md shows it: made, put back, and served again."""
 
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,6 @@ import httpx
 from tests.docs.documents import elsewhere
 from tests.support.stack import Stack, clean_environment
 from tests.support.tree import ROOT
-
-NAMES = (".tidings", "tidings-backup", "tidings-damaged")
 
 
 class Home(Stack):
@@ -43,7 +42,7 @@ class Home(Stack):
 
 def test_a_backup_can_be_restored(tmp_path: Path) -> None:
     """The lines of the document, in order: the store has what the backup had, and a new epoch."""
-    back_up, restore, renew = elsewhere(ROOT / "docs" / "operations.md", "tests/operations/test_backup.py")
+    back_up, restore = elsewhere(ROOT / "docs" / "operations.md", "tests/operations/test_backup.py")
 
     def type_in(lines: str) -> None:
         environment = clean_environment()
@@ -69,11 +68,11 @@ def test_a_backup_can_be_restored(tmp_path: Path) -> None:
         assert stack.titles() == ["after", "before"]
         assert stack.terminate() == 0
         type_in(restore)
-        type_in(renew)
         stack.start()
         assert stack.key == key
         assert stack.titles() == ["before"]
         assert stack.epoch() != epoch
-        assert all((tmp_path / name).is_dir() for name in NAMES)
+        assert stat.S_IMODE((tmp_path / "tidings-backup.tar.gz").stat().st_mode) == 0o600
+        assert stat.S_IMODE(stack.data.stat().st_mode) == 0o700
     finally:
         stack.end()
