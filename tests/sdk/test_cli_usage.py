@@ -297,6 +297,16 @@ async def test_no_color_means_no_escape_codes() -> None:
     assert "\x1b" not in plain
 
 
+async def test_a_terminal_of_another_encoding_shows_escapes() -> None:
+    """What the output's encoding lacks is no traceback."""
+    sent = {"id": "n1", "status": "accepted", "to": {"users": ["ana"]}, "title": "\N{PARTY POPPER}"}
+    record = sent | {"accepted_at": "2026-11-22T07:00:00.123Z"}
+    async with playing({"GET /v1/notifications/n1": (200, record)}) as api:
+        code, out, err = await finished("get", "n1", url=api.url, PYTHONIOENCODING="ascii")
+    assert (code, err) == (0, "")
+    assert "title:     \\U0001f389" in out
+
+
 def test_shells_can_complete() -> None:
     """The command writes a completion script for the shell that it is asked from."""
     done = typed("--install-completion", "--help")

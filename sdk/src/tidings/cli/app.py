@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from cyclopts import App, CycloptsError
 
@@ -57,6 +58,9 @@ def run(words: Sequence[str]) -> int:
     if sys.stdout is None:  # closed by the shell: `>&-`
         _say("Standard output is closed. Redirect it to /dev/null where it is not wanted")
         return FAILED
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A terminal of another encoding shows escapes for what it cannot show.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _app()(words, exit_on_error=False, print_error=False)
         sys.stdout.flush()
