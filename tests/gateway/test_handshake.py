@@ -1,6 +1,7 @@
 """The opening handshake: no frame before its answer, heads as large as the API's, and words for the rest."""
 
 import asyncio
+import functools
 import json
 import os
 import re
@@ -13,10 +14,11 @@ from websockets.http11 import Request
 
 from tests.support.costly import MOST_PER_BYTE, cost_per_byte
 from tests.support.realtime import Realtime, Wire, handshake, masked
+from tests.support.sending import eventually
 from tidings.protocol import limits
 from tidings_workers.gateway.handshake import accepted, check
 from tidings_workers.gateway.head import HEAD_BYTES, Head
-from tidings_workers.registry import RegistryView
+from tidings_workers.registry import Registry, RegistryView
 from tidings_workers.store import Store
 from tidings_workers.tokens import Verifier
 
@@ -148,6 +150,34 @@ async def test_what_is_no_websocket(
     told = json.loads(content)
     assert told["status"] == status
     assert {404: "realtime port", 426: "WebSockets alone", 414: "address"}[status] in told["detail"]
+
+
+async def test_listed_origins(realtime: Realtime, registry: Registry) -> None:
+    """A page of a listed subdomain, international host or application connects, and no other page."""
+    listed = [
+        "https://app.example",
+        "https://*.shop.example",
+        "https://münchen.example",
+        "capacitor://localhost",
+    ]
+    await registry.update_tenant("listed", origins=listed)
+    pages = {
+        "https://a.shop.example": 101,
+        "https://xn--mnchen-3ya.example": 101,
+        "capacitor://localhost": 101,
+        "https://shop.example": 403,
+        "null": 403,
+    }
+    authorization = "Authorization: " + realtime.bearer("ana", tenant="listed")[1]
+
+    async def status(origin: str) -> int:
+        async with Wire.to(realtime.port) as wire:
+            wire.write(handshake(authorization, f"Origin: {origin}"))
+            return (await wire.response())[0]
+
+    # The gateway learns of the change within a second.
+    await eventually(functools.partial(status, "capacitor://localhost"), expected=101)
+    assert {origin: await status(origin) for origin in pages} == pages
 
 
 async def test_tls_is_told_at_once(realtime: Realtime) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from redis.asyncio import Redis, RedisCluster
 
+from tests.support.costly import MOST_PER_BYTE, cost_per_byte
 from tests.support.valkey import Valkey
 from tidings_workers.registry import SCOPES, NameKeepsData, Registry, RegistryView, TenantExists
 from tidings_workers.tenants import RegistryError, Rules, Tenant, TenantSettings, rules_of
@@ -102,12 +103,77 @@ async def test_origins_are_kept_as_browsers_send_them(registry: Registry) -> Non
 
 
 @pytest.mark.parametrize(
-    "origin", ["shop.example", "ftp://a", "https://a/b", "https://u@a", "https://a:x", "*"]
+    "origin",
+    [
+        *(
+            "shop.example",
+            "ftp://a",
+            "https://a/b",
+            "https://u@a",
+            "https://a:x",
+            "*",
+            "",
+            "https://",
+            "file:///",
+        ),
+        *("https://*", "https://*.com", "https://a.*.example", "https://*a.example", "https://**.a.example"),
+        *(
+            "capacitor://*.local.host",
+            "https://*.0.0.1",
+            "https://a,https://b",
+            "https://a b",
+            "https://a_.-",
+        ),
+        *("htps://a", "wss://a.example", "https://straße.example", "https://a..example", "javascript://a"),
+    ],
 )
 async def test_what_is_no_origin_is_refused(registry: Registry, origin: str) -> None:
     """A list of origins holds nothing that a browser would never send."""
     with pytest.raises(RegistryError, match="origin"):
         await registry.create_tenant("demo", origins=[origin])
+
+
+@pytest.mark.parametrize(
+    ("listed", "kept", "admitted", "refused"),
+    [
+        ("https://*.Shop.example/", "https://*.shop.example",
+         ["https://a.shop.example", "https://b.a.shop.example", "https://A.Shop.Example"],
+         ["https://shop.example", "https://ashop.example", "http://a.shop.example", "https://a.shop.example:8443",
+          "https://a.shop.example.evil.example", "https://*.evil.example", "null", ""]),
+        ("http://*.localhost:3000", "http://*.localhost:3000",
+         ["http://a.localhost:3000"], ["http://a.localhost", "http://localhost:3000"]),
+        ("https://München.example", "https://xn--mnchen-3ya.example",
+         ["https://xn--mnchen-3ya.example"], ["https://munchen.example"]),
+        ("https://*.münchen.example", "https://*.xn--mnchen-3ya.example",
+         ["https://a.xn--mnchen-3ya.example"], ["https://xn--mnchen-3ya.example"]),
+        ("capacitor://localhost", "capacitor://localhost", ["capacitor://localhost"], ["http://localhost"]),
+        ("ionic://localhost", "ionic://localhost", ["ionic://localhost"], ["capacitor://localhost"]),
+        ("tauri://localhost", "tauri://localhost", ["tauri://localhost"], ["https://tauri.localhost"]),
+        ("chrome-extension://abcdefghijklmnopabcdefghijklmnop", "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+         ["chrome-extension://abcdefghijklmnopabcdefghijklmnop"], ["chrome-extension://bbcdefghijklmnopabcdefghijklmnop"]),
+        ("moz-extension://4C1B-9f", "moz-extension://4c1b-9f", ["moz-extension://4c1b-9f"], ["moz-extension://x"]),
+        ("null", "null", ["null"], ["https://null", "file://", ""]),
+        ("https://shop.example", "https://shop.example", ["https://shop.example"], ["null", "https://a.shop.example"]),
+    ],
+)  # fmt: skip
+async def test_a_listed_origin_admits_the_pages_it_means(
+    registry: Registry, view: RegistryView, listed: str, kept: str, admitted: list[str], refused: list[str]
+) -> None:
+    """What an operator lists is kept as browsers write it, and admits exactly the pages that it means."""
+    tenant = await registry.create_tenant("demo", origins=[listed])
+    assert tenant.origins == (kept,)
+    await view.load()
+    for name in ("demo", None):
+        assert [origin for origin in admitted if not view.admits(origin, name)] == []
+        assert [origin for origin in refused if view.admits(origin, name)] == []
+
+
+@pytest.mark.parametrize("origin", ["https://" + "a." * 30_000, "https://" + "a" * 60_000, "." * 60_000])
+async def test_a_long_origin_is_judged_cheaply(registry: Registry, origin: str) -> None:
+    """Whether an origin is listed costs no more CPU time than its length explains."""
+    tenant = await registry.create_tenant("demo", origins=["https://*.shop.example"])
+    assert not tenant.admits(origin)
+    assert cost_per_byte(lambda: tenant.admits(origin), len(origin)) < MOST_PER_BYTE
 
 
 async def test_the_view_follows_every_change(registry: Registry, view: RegistryView) -> None:

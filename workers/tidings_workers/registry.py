@@ -19,6 +19,7 @@ from msgspec import Struct
 from redis.asyncio import Redis, RedisCluster
 
 from tidings.protocol.names import TENANT_RULE, is_tenant
+from tidings_workers.origins import is_listed
 from tidings_workers.public_keys import InvalidPublicKey, normalise_public_key
 from tidings_workers.store.errors import UNREACHABLE, StorageUnavailable
 from tidings_workers.store.reasons import unavailable
@@ -241,7 +242,7 @@ class RegistryView:
     def admits(self, origin: str, tenant: str | None = None) -> bool:
         """Whether the tenant lets pages of this origin in; without a tenant, whether any does."""
         if tenant is None:
-            return self._listed is None or origin.lower() in self._listed
+            return self._listed is None or is_listed(origin, self._listed)
         known = self._tenants.get(tenant)
         return known is None or known.admits(origin)
 

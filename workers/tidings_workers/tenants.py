@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final, Literal, TypedDict, get_args
-from urllib.parse import urlsplit
 
 from msgspec import Struct, structs
+
+from tidings_workers.origins import InvalidOrigin, is_listed, listed_form
 
 Days = Literal[7, 30, 90, 365]
 DAYS: Final[tuple[int, ...]] = get_args(Days)
@@ -62,7 +63,7 @@ class Tenant(Struct, frozen=True, kw_only=True):
 
     def admits(self, origin: str) -> bool:
         """Whether pages of this origin, as a browser names it, may connect and read answers."""
-        return not self.origins or origin.lower() in self.origins
+        return not self.origins or is_listed(origin, self.origins)
 
 
 class TenantSettings(TypedDict, total=False):
@@ -216,19 +217,11 @@ def _retention(days: object) -> Retention:
 
 
 def _origins(origins: Iterable[str]) -> tuple[str, ...]:
-    """As browsers write them in `Origin` (RFC 6454): lower case, no default port, no path."""
     return tuple(dict.fromkeys(_origin(origin) for origin in origins))
 
 
 def _origin(text: str) -> str:
     try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    plain = parts.path in {"", "/"} and not (parts.query or parts.fragment or "@" in parts.netloc)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not plain:
-        raise InvalidValue(f"an origin is http(s)://host or http(s)://host:port, not {text!r}")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    default = 443 if parts.scheme == "https" else 80
-    return f"{parts.scheme}://{host}" + ("" if port in {None, default} else f":{port}")
+        return listed_form(text)
+    except InvalidOrigin as error:
+        raise InvalidValue(str(error)) from error

@@ -27,7 +27,8 @@ Origins = Annotated[
         name="--origin",
         negative="",
         consume_multiple=True,
-        help="An origin whose pages may connect, such as https://shop.example. Repeat it for more. "
+        help="An origin whose pages may connect, such as https://shop.example, or https://*.shop.example for "
+        "all subdomains. Repeat it for more. "
         "Without any, pages of every origin may.",
     ),
 ]
