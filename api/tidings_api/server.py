@@ -45,7 +45,7 @@ async def run(
     answered in full; until the store can be opened all that needs it is a 503. `pages` are served
     beside the API. Raises OSError when the address is taken.
     """
-    _require_free(settings.host, settings.port)
+    address = _free_address(settings.host, settings.port)
     if is_left_to_chance(settings) and not pages:
         _log.warning(
             "TIDINGS_REALTIME_URL is not set",
@@ -54,7 +54,7 @@ async def run(
         )
     services = Services(settings)
     edge = Edge(create_app(services, pages), admits=services.admits)
-    server = _server(edge, settings)
+    server = _server(edge, address, settings.port)
     listening = asyncio.Event()
     server.on_startup(listening.set)
     async with asyncio.TaskGroup() as tasks:
@@ -143,11 +143,11 @@ async def _probe(services: Services, store: Store, idle: Outage) -> None:
         services.probed()
 
 
-def _server(app: Any, settings: Settings) -> Server:
+def _server(app: Any, address: str, port: int) -> Server:
     return Server(
         app,
-        address=settings.host,
-        port=settings.port,
+        address=address,
+        port=port,
         interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
         websockets=False,
@@ -159,9 +159,15 @@ def _server(app: Any, settings: Settings) -> Server:
     )
 
 
-def _require_free(host: str, port: int) -> None:
-    """Granian binds with SO_REUSEPORT, so two servers on one port would share it without a word."""
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+def _free_address(host: str, port: int) -> str:
+    """The IP address of a host, IPv4 where it has both; OSError when something listens there.
+
+    Granian takes no names, and it binds with SO_REUSEPORT, so two servers on one port would share it
+    without a word.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(address)
+    return str(address[0])

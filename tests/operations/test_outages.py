@@ -1,9 +1,10 @@
 """What the parts say of an outage of the store: one line each when it begins, one when it ends."""
 
 import json
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.operations.support import tidings_server
 from tests.support.stack import END_SECONDS, START_SECONDS, clean_environment, quiet_port
 from tests.support.valkey import Valkey, wait_until
+from tidings_workers.config import EXIT_CONFIGURATION
 
 PARTS = ("api", "dispatcher", "gateway")
 
@@ -21,12 +24,13 @@ PARTS = ("api", "dispatcher", "gateway")
 class Part:
     """One part, whose log is a file."""
 
-    def __init__(self, name: str, redis_url: str, home: Path) -> None:
+    def __init__(self, name: str, redis_url: str, home: Path, variables: Mapping[str, str]) -> None:
         self.name = name
         self.log = home / f"{name}.log"
         self.operator = quiet_port()
+        self.port = quiet_port()
         port = "TIDINGS_REALTIME_PORT" if name == "gateway" else "TIDINGS_PORT"
-        variables = {port: str(quiet_port()), "TIDINGS_OPERATOR_PORT": str(self.operator)}
+        variables = {**variables, port: str(self.port), "TIDINGS_OPERATOR_PORT": str(self.operator)}
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tidings_api.cli", name],
@@ -59,10 +63,10 @@ class Part:
 
 
 @contextmanager
-def running(redis_url: str, home: Path, *names: str) -> Iterator[list[Part]]:
+def running(redis_url: str, home: Path, *names: str, **variables: str) -> Iterator[list[Part]]:
     """Parts, as in production."""
     with ExitStack() as stack:
-        parts = [Part(name, redis_url, home) for name in names]
+        parts = [Part(name, redis_url, home, variables) for name in names]
         for part in parts:
             stack.callback(part.end)
         yield parts
@@ -96,6 +100,27 @@ def test_a_missing_dispatcher_is_called_so(valkey: Valkey, tmp_path: Path) -> No
             wait_until(lambda: api.says("dispatchers are at work again"), "the other line", START_SECONDS)
         assert not api.says("storage is unavailable")
         assert len(api.lines("warning")) == 1
+
+
+@pytest.mark.parametrize("name", ["api", "gateway"])
+def test_a_part_listens_on_a_name(valkey: Valkey, tmp_path: Path, name: str) -> None:
+    """`localhost` will do where an address is asked for."""
+    hosts = {"TIDINGS_HOST": "localhost", "TIDINGS_REALTIME_HOST": "localhost"}
+    hosts["TIDINGS_OPERATOR_HOST"] = "localhost"
+    with running(valkey.url, tmp_path, name, **hosts) as (part,):
+        wait_until(part.ready, "the part", START_SECONDS)
+        with socket.create_connection(("127.0.0.1", part.port)):
+            pass
+
+
+@pytest.mark.parametrize("variable", ["TIDINGS_HOST", "TIDINGS_OPERATOR_HOST"])
+def test_an_unknown_name_is_explained(valkey: Valkey, tmp_path: Path, variable: str) -> None:
+    """A name without an address is a setting that can't be used, and is named."""
+    environment = {"REDIS_URL": valkey.url, variable: "nowhere.invalid"}
+    environment.setdefault("TIDINGS_OPERATOR_PORT", str(quiet_port()))
+    ended = tidings_server("api", cwd=tmp_path, environment=environment)
+    assert ended.returncode == EXIT_CONFIGURATION
+    assert f"{variable} is 'nowhere.invalid'" in ended.stderr
 
 
 @pytest.mark.parametrize("scheme", ["redis", "redis+cluster"])

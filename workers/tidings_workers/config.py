@@ -65,9 +65,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=1024, description="Partitions of the store; fixed when a store is first used"),
     ] = 16
-    host: Annotated[str, Meta(description="Address that the API listens on")] = "127.0.0.1"
+    host: Annotated[str, Meta(description="Address that the API listens on, or a name of one")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Port of the API")] = 8000
-    realtime_host: Annotated[str, Meta(description="Address that the gateway listens on")] = "127.0.0.1"
+    realtime_host: Annotated[
+        str, Meta(description="Address that the gateway listens on, or a name of one")
+    ] = "127.0.0.1"
     realtime_port: Annotated[Port, Meta(description="Port of the gateway's WebSockets")] = 8001
     operator_host: Annotated[
         str, Meta(description="Address of /metrics and health of this process; keep it private")

@@ -10,6 +10,7 @@ import errno
 import gc
 import os
 import signal
+import socket
 import threading
 from collections.abc import Awaitable, Callable
 from importlib import import_module
@@ -75,6 +76,8 @@ def _run(name: str, module: str, address: tuple[str, str] | None) -> int:
             "REDIS_URL is not set: name the store, such as redis://127.0.0.1:6379/0, "
             "or run `tidings-server dev`, which brings its own"
         )
+    for host in (*(address or ())[:1], "operator_host"):
+        _check_host(settings, host)
     logs.configure(name, format=settings.log_format, level=settings.log_level)
     if not is_supervised():
         logs.warn_of_service_links()
@@ -163,6 +166,16 @@ async def _operator_port(settings: Settings, health: Health) -> Any:
                 raise _taken(settings, "operator_host", "operator_port") from error
             raise
         yield
+
+
+def _check_host(settings: Settings, host: str) -> None:
+    try:
+        socket.getaddrinfo(getattr(settings, host), None)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{variable_of(host)} is {getattr(settings, host)!r}, of which this machine knows no address: "
+            "write an IP address, or a name that it knows"
+        ) from error
 
 
 def _taken(settings: Settings, host: str, port: str) -> CommandFailed:
