@@ -160,9 +160,9 @@ def test_a_header_without_typ_counts(verifier: Verifier, sign: Sign) -> None:
         ({"exp": NOW + 86_401}, "at most 86400 s after iat"),
         ({"exp": "soon"}, "finite numbers of seconds"),
         ({"nbf": NOW + 60}, "from the future"),
-        ({"sub": 5}, "The token's claims: sub: This must be string, not whole number."),
+        ({"sub": 5}, "The token's claims: sub: This must be a string, not a whole number."),
         ({"iss": None}, "The token's claims: iss: The field iss is required."),
-        ({"aud": [1]}, "The token's claims: aud/0: This must be string, not whole number."),
+        ({"aud": [1]}, "The token's claims: aud/0: This must be a string, not a whole number."),
     ],
 )
 def test_a_refusal_says_why(verifier: Verifier, sign: Sign, changes: dict[str, Any], detail: str) -> None:

@@ -12,13 +12,14 @@ and, once the session is open, a short `ref`.
 """
 
 from enum import Enum, auto
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 from msgspec import Struct
 
 from tidings.protocol import closing, limits
 from tidings.protocol.closing import CloseCode
+from tidings.protocol.errors import FieldError
 from tidings.protocol.frames import (
     Ack,
     ClientFrame,
@@ -32,8 +33,9 @@ from tidings.protocol.frames import (
     Ref,
     Refresh,
     ServerFrame,
+    State,
 )
-from tidings.protocol.pointers import field_error
+from tidings.protocol.pointers import field_error, one_of
 
 EXPIRING_SECONDS: Final = 60.0
 # A peer that lets this many probes go unanswered, a heartbeat apart, is gone. Probes are counted, not
@@ -126,6 +128,8 @@ _decode_connect: Final = msgspec.json.Decoder(Connect).decode
 _decode_envelope: Final = msgspec.json.Decoder(_Envelope).decode
 _decode_ref: Final = msgspec.json.Decoder(Ref | None).decode
 _NOT_A_FRAME: Final = "a frame has to be one JSON object, and not nest too deeply"
+# The decoder does not say which values a field takes.
+_CHOICES: Final = {"#/state": one_of(get_args(State)), "#/all": one_of(["true"])}
 # What a decoder raises for texts that are no JSON, and for JSON of another form.
 _FAULTS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -298,4 +302,6 @@ class Session:
 def _in_words(error: msgspec.ValidationError) -> str:
     """What is wrong with a frame: the field as a pointer, and the rule that it breaks."""
     fault = field_error(str(error))
+    if "enum value" in fault.detail:
+        fault = FieldError(fault.pointer, _CHOICES.get(fault.pointer, fault.detail))
     return fault.detail if fault.pointer == "#" else f"{fault.pointer}: {fault.detail}"
