@@ -49,6 +49,24 @@ def test_debug_adds_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert all("Traceback" in line["exception"] for line in fail("debug", capsys))
 
 
+@pytest.mark.parametrize(("no_color", "coloured"), [(None, True), ("", True), ("1", False)])
+def test_colours_are_the_terminal_s_and_the_user_s_choice(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    no_color: str | None,
+    *,
+    coloured: bool,
+) -> None:
+    """On a terminal lines for people have colours, unless NO_COLOR is set to something."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color is not None:
+        monkeypatch.setenv("NO_COLOR", no_color)
+    logs.configure("api", format="console", level="info")
+    structlog.get_logger().info("here")
+    assert ("\x1b[" in capsys.readouterr().err) is coloured
+
+
 def test_no_value_breaks_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Bytes, lone surrogates and line breaks of a stranger stay inside one line of JSON."""
     logs.configure("api", format="json", level="info")
