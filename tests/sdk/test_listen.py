@@ -497,3 +497,22 @@ async def test_a_closed_inbox_cannot_be_iterated() -> None:
                 open_it()
         with pytest.raises(ListenError, match=r"closed\. Call listen\(\) again"):
             await inbox.mark_read(all=True)
+
+
+async def test_each_reconnect_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The logger `tidings` says at INFO why a connection ended and when the next one is tried."""
+    caplog.set_level(logging.INFO, logger="tidings")
+
+    async def first(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.close(1012, "restart")
+
+    async def second(peer: Peer) -> None:
+        await peer.welcome(resume="complete", user=0)
+        await peer.deliver(1)
+
+    async with Gateway.playing(first, second) as gateway, gateway.inbox() as inbox:
+        assert await take(inbox, 1) == [1]
+    (record,) = [record for record in caplog.records if record.name == "tidings"]
+    assert record.levelno == logging.INFO
+    assert record.message == "restart [1012]; the inbox connects again in 0.0 s"

@@ -1,6 +1,7 @@
 """Connection after connection of one live inbox, until it is left or the server says to stay away."""
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,8 @@ from tidings._listen.events import Connected, Disconnected
 from tidings._listen.link import Link
 from tidings._listen.session import Output, Session
 from tidings._wire import Wire
+
+_logger = logging.getLogger("tidings")
 
 
 class Connections:
@@ -72,8 +75,10 @@ class Connections:
     def _plan(self, ending: Ending) -> Return:
         """When to come back. Raises where that cannot help, or did not help the first time."""
         plan = self._backoff.after(ending, renewable=self._access.renewable)
+        reason = str(ending.error) if ending.error else ending.reason
+        if self.stood or self._backoff.failures < self._first_tries:
+            _logger.info("%s [%s]; the inbox connects again in %.1f s", reason, ending.code, plan.wait)
         if self.stood:
-            reason = str(ending.error) if ending.error else ending.reason
             self._emit_outside(Disconnected(ending.code, reason, plan.wait))
         elif self._backoff.failures >= self._first_tries:
             raise ending.error or ConnectionClosedError(ending.code, ending.reason)
