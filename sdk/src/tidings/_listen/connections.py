@@ -77,7 +77,12 @@ class Connections:
         plan = self._backoff.after(ending, renewable=self._access.renewable)
         reason = str(ending.error) if ending.error else ending.reason
         if self.stood or self._backoff.failures < self._first_tries:
-            _logger.info("%s [%s]; the inbox connects again in %.1f s", reason, ending.code, plan.wait)
+            _logger.info(
+                "%s [%s]; the inbox connects again in %.1f s",
+                reason or "The connection ended",
+                ending.code,
+                plan.wait,
+            )
         if self.stood:
             self._emit_outside(Disconnected(ending.code, reason, plan.wait))
         elif self._backoff.failures >= self._first_tries:
