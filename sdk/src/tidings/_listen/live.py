@@ -16,12 +16,12 @@ from tidings._listen.access import AccessSource
 from tidings._listen.backoff import ReconnectPolicy
 from tidings._listen.buffer import Buffer
 from tidings._listen.changes import Changes, Readers
-from tidings._listen.connection import CLOSE_SECONDS
-from tidings._listen.connections import Connections
 from tidings._listen.delivery import Delivery
 from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
 from tidings._listen.marker import Marker
 from tidings._listen.session import Answered, Output, RefreshWanted, Session
+from tidings._listen.session_runner import SessionRunner
+from tidings._listen.socket import CLOSE_SECONDS
 from tidings._marking import Items, Marks, compose_mark
 from tidings._wire import Wire
 from tidings.protocol.frames import (
@@ -86,7 +86,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         self._runner: asyncio.Task[None] | None = None
         self._closed = False
         self._process = os.getpid()
-        self._connections = Connections(
+        self._session_runner = SessionRunner(
             access,
             session,
             policy=policy,
@@ -95,7 +95,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
             room=self._buffer.room,
             emit=self._emit,
         )
-        self._marker = Marker(session, timeout=wire.timeout, link=lambda: self._connections.link)
+        self._marker = Marker(session, timeout=wire.timeout, link=lambda: self._session_runner.link)
 
     async def __aenter__(self) -> Self:
         if self._runner is not None:
@@ -105,7 +105,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         self._runner = asyncio.create_task(self._run(), name="tidings-listen")
         try:
             await self._decided.wait()
-            if not self._connections.stood:
+            if not self._session_runner.stood:
                 await self._buffer.get()
         except BaseException:
             await self.aclose()
@@ -131,7 +131,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
-                    await self._connections.leave()
+                    await self._session_runner.leave()
         finally:
             self._runner.cancel()
             await asyncio.wait((self._runner,))
@@ -174,7 +174,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
 
     def _done_with(self, event: InboxEvent, epoch: str | None) -> None:
         due = self._session.took(event.frame if isinstance(event, Delivery) else event, epoch)
-        if due and (link := self._connections.link) is not None:
+        if due and (link := self._session_runner.link) is not None:
             link.ack_soon()
 
     def acknowledge(self, delivery: Delivery) -> None:
@@ -238,7 +238,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
 
     async def _run(self) -> None:
         try:
-            await self._connections.run()
+            await self._session_runner.run()
         except Exception as error:  # noqa: BLE001 - whatever it is, the application is told
             self._end(error)
 

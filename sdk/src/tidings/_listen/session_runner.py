@@ -1,4 +1,7 @@
-"""Connection after connection of one live inbox, until it is left or the server says to stay away."""
+"""Runs the session of one live inbox over one connection after another.
+
+It stops when the inbox is closed, or when the server says to stay away.
+"""
 
 import asyncio
 import logging
@@ -11,16 +14,16 @@ import msgspec
 from tidings._errors import ConnectionClosedError, TidingsError
 from tidings._listen.access import AccessSource
 from tidings._listen.backoff import Backoff, Ending, ReconnectPolicy, Return
-from tidings._listen.connection import open_socket
 from tidings._listen.events import Connected, Disconnected
 from tidings._listen.link import Link
 from tidings._listen.session import Output, Session
+from tidings._listen.socket import open_socket
 from tidings._wire import Wire
 
 _logger = logging.getLogger("tidings")
 
 
-class Connections:
+class SessionRunner:
     """Opens one connection at a time, and comes back by `policy` where that can help.
 
     `emit` gets what the session gives, and a `Disconnected` for each end that is not the last. The next

@@ -1,4 +1,4 @@
-"""Opening one connection, and telling why it could not be opened."""
+"""Opening the socket of one connection, and telling why it could not be opened."""
 
 from typing import Final
 
