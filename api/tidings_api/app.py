@@ -9,6 +9,7 @@ from litestar.di import Provide
 
 from tidings_api import openapi
 from tidings_api.authorisation import authorise, refuse_undeclared
+from tidings_api.documents import Documents
 from tidings_api.problems import answer_exception
 from tidings_api.requests import (
     JsonRequest,
@@ -18,7 +19,7 @@ from tidings_api.requests import (
     refuse_unknown_query,
 )
 from tidings_api.routes import browser, docs, groups, health, inbox, notifications, oauth, tokens, users
-from tidings_api.services import Documents, Services
+from tidings_api.services import Services
 
 # Bodies are limited by tidings_api.bodies, which reads them all; this is Litestar's own second fence.
 _ANY_BODY_BYTES: Final = 16 * 1024 * 1024

@@ -50,20 +50,20 @@ class ProblemError(Exception):
 
 def problem_of(error: Exception, request_id: str) -> tuple[Problem, Headers]:
     """The problem document of any exception, and the headers that go with it."""
-    told = _told(error)
-    if told is None:
+    answer = _translate(error)
+    if answer is None:
         _log.error("request failed", request_id=request_id, exc_info=error)
-        told = ProblemError(
+        answer = ProblemError(
             "internal_error",
             "This is a defect of the server, which has logged it under this request's id.",
         )
-    headers = told.headers
-    entry = ERRORS[told.code]
+    headers = answer.headers
+    entry = ERRORS[answer.code]
     if entry.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         headers.setdefault("retry-after", str(RETRY_SECONDS))
     if entry.status == HTTPStatus.UNAUTHORIZED:
-        headers.setdefault("www-authenticate", _challenge(told.code))
-    return problem(told.code, told.detail, request_id, told.errors), headers
+        headers.setdefault("www-authenticate", _challenge(answer.code))
+    return problem(answer.code, answer.detail, request_id, answer.errors), headers
 
 
 def encode_problem(document: Problem) -> bytes:
@@ -79,33 +79,33 @@ def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Respo
     )
 
 
-def _told(error: Exception) -> ProblemError | None:
+def _translate(error: Exception) -> ProblemError | None:
     if isinstance(error, ProblemError):
         return error
-    for kind, tell in _TELLERS.items():
+    for kind, translate in _TRANSLATIONS.items():
         if isinstance(error, kind):
-            return tell(error)
+            return translate(error)
     return None
 
 
-def _of_token(error: Any) -> ProblemError:
+def _translate_token(error: Any) -> ProblemError:
     return ProblemError(error.code, error.detail)
 
 
-def _of_storage(_: Any) -> ProblemError:
+def _translate_storage(_: Any) -> ProblemError:
     return ProblemError(
         "storage_unavailable", "The storage does not answer right now: try again in a second."
     )
 
 
-def _of_mismatch(_: Any) -> ProblemError:
+def _translate_mismatch(_: Any) -> ProblemError:
     return ProblemError(
         "idempotency_mismatch",
         "This Idempotency-Key came with another body within the last 24 hours: use a new one.",
     )
 
 
-def _of_progress(_: Any) -> ProblemError:
+def _translate_progress(_: Any) -> ProblemError:
     return ProblemError(
         "idempotency_in_progress",
         "The first request with this Idempotency-Key is still being answered: repeat this one in a moment.",
@@ -113,7 +113,7 @@ def _of_progress(_: Any) -> ProblemError:
     )
 
 
-def _of_validation(error: Any) -> ProblemError:
+def _translate_validation(error: Any) -> ProblemError:
     """Litestar's verdict on path, query and header parameters."""
     found = [
         # What has a name that Litestar keeps for itself has an underscore after it in Python.
@@ -130,18 +130,18 @@ def _source(entry: dict[str, Any]) -> str:
     return str(getattr(source, "value", source))
 
 
-def _of_method(error: Any) -> ProblemError:
+def _translate_method(error: Any) -> ProblemError:
     allowed = dict(error.headers or {}).get("allow", "")
     return ProblemError(
         "method_not_allowed", f"This path answers {allowed}.", headers={"allow": allowed} if allowed else {}
     )
 
 
-def _of_not_found(_: Any) -> ProblemError:
+def _translate_not_found(_: Any) -> ProblemError:
     return ProblemError("not_found", NO_SUCH_PATH)
 
 
-def _of_http(error: Any) -> ProblemError | None:
+def _translate_http(error: Any) -> ProblemError | None:
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return ProblemError("too_large", "The body is too large.")
     if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -153,15 +153,15 @@ def _sentence(text: str) -> str:
     return text.rstrip(".") + "."
 
 
-_TELLERS: Final[dict[type[Exception], Callable[[Any], ProblemError | None]]] = {
-    TokenError: _of_token,
-    StorageUnavailable: _of_storage,
-    IdempotencyMismatch: _of_mismatch,
-    IdempotencyInProgress: _of_progress,
-    ValidationException: _of_validation,
-    MethodNotAllowedException: _of_method,
-    NotFoundException: _of_not_found,
-    HTTPException: _of_http,
+_TRANSLATIONS: Final[dict[type[Exception], Callable[[Any], ProblemError | None]]] = {
+    TokenError: _translate_token,
+    StorageUnavailable: _translate_storage,
+    IdempotencyMismatch: _translate_mismatch,
+    IdempotencyInProgress: _translate_progress,
+    ValidationException: _translate_validation,
+    MethodNotAllowedException: _translate_method,
+    NotFoundException: _translate_not_found,
+    HTTPException: _translate_http,
 }
 
 

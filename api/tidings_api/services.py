@@ -1,15 +1,8 @@
-"""What the routes work with: the store, the registry's view and the verifier, once they are there."""
+"""The parts that routes work with: the store, the view of the registry and the verifier of tokens."""
 
-import asyncio
 import time
-from collections.abc import Callable
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
-from tidings_api.assets import WIDGET, Asset, asset
-from tidings_api.docs_page import render
 from tidings_workers.config import Settings
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import StorageUnavailable, Store
@@ -69,33 +62,3 @@ class Services:
         if self._opened is None:
             raise StorageUnavailable("the store has not been opened yet")
         return self._opened
-
-
-class Documents:
-    """The API's own description, made once when first asked for: that takes a tenth of a second."""
-
-    def __init__(self, describe: Callable[[], dict[str, Any]]) -> None:
-        self._describe = cache(describe)
-        self._made: dict[str, Asset] = {}
-        self._making = asyncio.Lock()
-
-    async def openapi(self) -> Asset:
-        """The OpenAPI document as JSON."""
-        return await self._once("openapi.json", lambda: msgspec.json.encode(self._describe()))
-
-    async def page(self) -> Asset:
-        """The document as a page of HTML."""
-        return await self._once("docs.html", lambda: render(self._describe(), asset(WIDGET)).encode())
-
-    async def _once(self, name: str, make: Callable[[], bytes]) -> Asset:
-        if name not in self._made:
-            async with self._making:
-                if name not in self._made:
-                    self._made[name] = await asyncio.to_thread(_prepared, name, make)
-        return self._made[name]
-
-
-def _prepared(name: str, make: Callable[[], bytes]) -> Asset:
-    made = Asset(name, make())
-    made.prepare()
-    return made

@@ -1,4 +1,4 @@
-"""The demo tenant, and what `dev` prints for whoever sees Tidings for the first time."""
+"""The key of the demo tenant, and the text that `dev` prints when it is ready."""
 
 import shlex
 import shutil
@@ -14,6 +14,7 @@ from redis.asyncio import Redis, RedisCluster
 from tidings.protocol import limits
 from tidings_api.cli.errors import CommandFailed
 from tidings_api.cli.progress import Progress
+from tidings_api.demo_tenant import TENANT
 from tidings_workers.config import Settings, reachable
 from tidings_workers.registry import (
     SCOPES,
@@ -24,9 +25,6 @@ from tidings_workers.registry import (
     TenantExists,
 )
 from tidings_workers.tokens import make_token
-
-TENANT: Final = "demo"
-
 
 # The name of the key that `dev` makes, by which it finds it again.
 KEY_NAME: Final = "dev"

@@ -15,9 +15,9 @@ from tidings.protocol.rest import UserToken
 from tidings.protocol.times import timestamp
 from tidings_api.assets import WIDGET, asset
 from tidings_api.authorisation import PUBLIC
-from tidings_api.cli.welcome import TENANT
 from tidings_api.conditional import Conditional, provide_condition
 from tidings_api.demo.own import is_own_page, own_host
+from tidings_api.demo_tenant import TENANT
 from tidings_api.pages import page_headers
 from tidings_api.problems import ProblemError
 from tidings_api.realtime_address import realtime_url

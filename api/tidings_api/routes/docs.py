@@ -12,9 +12,9 @@ from tidings.protocol.errors import ERRORS
 from tidings_api.authorisation import PUBLIC
 from tidings_api.conditional import Conditional, provide_condition
 from tidings_api.docs_page import STYLE
+from tidings_api.documents import Documents
 from tidings_api.pages import page_headers
 from tidings_api.problems import ProblemError
-from tidings_api.services import Documents
 
 _CACHED: Final = {"cache-control": "public, max-age=300"}
 _PAGE_HEADERS: Final = {**_CACHED, **page_headers(style_src="'self'")}
