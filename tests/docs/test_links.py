@@ -1,9 +1,10 @@
 """Readers get where a document sends them."""
 
+import re
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from tests.docs.documents import anchors, links
+from tests.docs.documents import anchors, links, tables
 from tests.support.tree import ROOT, tracked
 
 
@@ -24,3 +25,15 @@ def test_links_lead_somewhere() -> None:
             if place not in places or (url.fragment and url.fragment not in anchors(target)):
                 lost.append(f"{name}: {link}")
     assert lost == []
+
+
+def test_every_document_is_in_the_index() -> None:
+    """docs/README.md links to each document of docs, and says in a sentence what it holds."""
+    index = ROOT / "docs" / "README.md"
+    listed = {
+        str((index.parent / match[1]).resolve().relative_to(ROOT))
+        for table in tables(index)
+        for page, contents in table.rows
+        if (match := re.search(r"\]\(([^)]+)\)", page)) and contents.endswith(".")
+    }
+    assert {name for name in tracked("docs") if name.endswith(".md")} - {"docs/README.md"} - listed == set()
