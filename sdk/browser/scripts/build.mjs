@@ -10,6 +10,7 @@ import { createHash } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { build } from "esbuild";
 import { styles } from "./styles.mjs";
+import { texts } from "./texts.mjs";
 
 const root = new URL("..", import.meta.url).pathname;
 
@@ -65,7 +66,7 @@ await build({
   outdir: "dist",
   outExtension: { ".js": ".mjs" },
   external: ["react", "react/jsx-runtime"],
-  plugins: [entries, styles],
+  plugins: [entries, styles, texts],
 });
 
 /** A built module's hash, as text to put into a script. */
@@ -81,5 +82,5 @@ await build({
   entryPoints: ["src/script.ts"],
   outfile: "dist/tidings.js",
   define: { PARTS_VERSION: await version("parts.mjs"), STACK_VERSION: await version("toasts.mjs") },
-  plugins: [besideTheScript, styles],
+  plugins: [besideTheScript, styles, texts],
 });

@@ -2,7 +2,8 @@
 
 import { Tidings } from "../client/index.js";
 import type { Inbox, Item } from "../client/types.js";
-import { isRightToLeft, type MessageKey, type Messages, speaks, textOf } from "./messages.js";
+import { isRightToLeft, speaks, textOf } from "./messages.js";
+import type { MessageKey, Messages } from "./texts-types.js";
 import tokens from "./tokens.css";
 
 /** Somebody opened a notification or one of its actions. Cancel it to keep a link from being followed. */

@@ -6,7 +6,7 @@ import { TidingsToasts } from "./toasts.js";
 
 export type { OpenDetail, TidingsElement } from "./element.js";
 export type { Filter, Snapshot } from "./feed.js";
-export type { MessageKey, Messages } from "./messages.js";
+export type { MessageKey, Messages } from "./texts-types.js";
 export { TidingsInbox, TidingsToasts };
 
 declare global {

@@ -1,47 +1,26 @@
 /**
- * What the widget says, in the languages that come with it.
+ * Finds the text for a key in a language.
  *
- * Days and times come from `Intl`, and most numbers stand after a colon: `missed` and `fresh` have plural forms, as
- * keys that end like the categories of `Intl.PluralRules`.
- * The bell needs few words; those of the panel come with it (`texts.ts`).
+ * `Intl` gives days and times, and most numbers follow a colon. Only `missed` and `fresh` have plural forms: their
+ * keys end with a category of `Intl.PluralRules`. The sources of the texts are in `texts/`, one file a language.
  */
 
-/** One line a language, the texts in the order of their keys. */
-export interface Texts<Key extends string = string> {
-  readonly keys: readonly Key[];
-  readonly lines: Readonly<Record<string, string>>;
-}
+import { texts as bell } from "./texts/bell.js";
+import type { MessageKey, PackedTexts } from "./texts-types.js";
 
-const FIRST = {
-  keys: ["title", "unread", "retry", "close"],
-  lines: {
-    en: "Notifications|Unread|Try again|Close",
-    de: "Benachrichtigungen|Ungelesen|Erneut versuchen|Schließen",
-    es: "Notificaciones|No leídas|Reintentar|Cerrar",
-    fr: "Notifications|Non lues|Réessayer|Fermer",
-    ar: "الإشعارات|غير المقروءة|إعادة المحاولة|إغلاق",
-    zh: "通知|未读|重试|关闭",
-    ja: "通知|未読|再試行|閉じる",
-  },
-} as const;
+const tables: PackedTexts[] = [bell];
 
-export type MessageKey = (typeof FIRST.keys)[number] | import("./texts.js").PanelKey;
-/** Texts by key. */
-export type Messages = Record<MessageKey, string>;
-
-const tables: Texts[] = [FIRST];
-
-/** Adds the texts of what was loaded later. */
-export function learn(texts: Texts): void {
+/** Adds texts that were loaded later. */
+export function learn(texts: PackedTexts): void {
   if (!tables.includes(texts)) tables.push(texts);
 }
 
-/** Whether a language tag is of a language that came with the widget. */
+/** Whether the widget has texts in the language of a tag. */
 export function speaks(language: string): boolean {
-  return Object.hasOwn(FIRST.lines, primary(language));
+  return Object.hasOwn(bell.lines, primary(language));
 }
 
-/** A text in the language of a tag; in English where that language did not come with the widget. */
+/** The text in the language of a tag, or in English if the widget does not have that language. */
 export function textOf(language: string, key: MessageKey): string {
   const known = speaks(language) ? primary(language) : "en";
   const table = tables.find(({ keys }) => keys.includes(key));

@@ -6,11 +6,11 @@ import { button, CHECKS, CLOSE, h, tool } from "./dom.js";
 import type { Words } from "./element.js";
 import type { Feed, Filter, Snapshot } from "./feed.js";
 import { List } from "./list.js";
-import type { MessageKey } from "./messages.js";
 import css from "./panel.css";
 import { ghosts, Placeholder } from "./placeholder.js";
 import type { Deeds } from "./row.js";
 import { Strip } from "./strip.js";
+import type { MessageKey } from "./texts-types.js";
 import { Undo } from "./undo.js";
 
 const FILTERS: readonly Filter[] = ["all", "unread", "archived"];

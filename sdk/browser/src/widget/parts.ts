@@ -1,7 +1,5 @@
-/**
- * What is loaded when somebody opens the bell: a page that only shows the badge doesn't pay for it.
- */
+/** The modules that load when a reader opens the bell. A page that shows only the badge does not load them. */
 
 export { Feed } from "./feed.js";
 export { Panel } from "./panel.js";
-export { texts } from "./texts.js";
+export { texts } from "./texts/panel.js";

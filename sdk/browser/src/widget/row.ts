@@ -3,8 +3,8 @@
 import type { Item } from "../client/types.js";
 import { ALERT, ARCHIVE, BELL, button, h, icon, nameAs, READ, RESTORE, UNREAD } from "./dom.js";
 import type { Words } from "./element.js";
-import type { MessageKey } from "./messages.js";
 import { safeImage, safeLink, shown } from "./text.js";
+import type { MessageKey } from "./texts-types.js";
 import { instant, type TimeFormat } from "./time.js";
 
 /** Somebody chose a notification, or one of its actions by id; the event is the click, perhaps on a link. */

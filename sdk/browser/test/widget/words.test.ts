@@ -1,25 +1,69 @@
 /** Texts, times and links: what needs no browser. */
 
+import { build } from "esbuild";
 import { describe, expect, test } from "vitest";
-import { isRightToLeft, learn, type MessageKey, speaks, textOf } from "../../src/widget/messages.js";
+import { texts as packer } from "../../scripts/texts.mjs";
+import { isRightToLeft, learn, speaks, textOf } from "../../src/widget/messages.js";
 import { safeImage, safeLink, shown } from "../../src/widget/text.js";
-import { texts } from "../../src/widget/texts.js";
+import { texts as bell } from "../../src/widget/texts/bell.js";
+import { LANGUAGES } from "../../src/widget/texts/languages.js";
+import { flatten } from "../../src/widget/texts/packing.js";
+import { texts as panel } from "../../src/widget/texts/panel.js";
+import type { MessageKey, PackedTexts } from "../../src/widget/texts-types.js";
 import { TimeFormat } from "../../src/widget/time.js";
 
-learn(texts);
+learn(panel);
+
+/** What the build makes of a module that packs texts. */
+async function built(name: string): Promise<{ readonly texts: PackedTexts; readonly code: string }> {
+  const { outputFiles } = await build({
+    entryPoints: [new URL(`../../src/widget/texts/${name}.ts`, import.meta.url).pathname],
+    bundle: true,
+    write: false,
+    format: "esm",
+    charset: "utf8",
+    plugins: [packer],
+  });
+  const code = outputFiles[0]?.text ?? "";
+  const module = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+  return { texts: module.texts, code };
+}
+
+test("The texts that the build packs are those of the sources, and no source is packed with them.", async () => {
+  const packed = { bell: await built("bell"), panel: await built("panel") };
+
+  expect(packed.bell.texts).toEqual(bell);
+  expect(packed.panel.texts).toEqual(panel);
+  for (const { code } of Object.values(packed)) expect(code).not.toContain("markAll:");
+});
+
+test.each(Object.entries(LANGUAGES))(
+  "Every text in the source of %s is found by its key.",
+  (name, source) => {
+    const flat = Object.entries(flatten(source));
+
+    for (const [key, text] of flat) {
+      expect(textOf(name, key as MessageKey), key).toBe(text);
+      expect(text, `${key} has the separator of packed texts`).not.toContain("|");
+    }
+    const plain = Object.values(source).filter((value) => typeof value === "string");
+    const forms = [source.missed, source.fresh].flatMap((counted) => Object.values(counted));
+    expect(flat.map(([, text]) => text).sort()).toEqual([...plain, ...forms].sort());
+  },
+);
 
 test.each(["en", "de", "es", "fr", "ar", "zh", "ja"])(
   "every text is there in %s, and none is left over",
   (language) => {
-    const keys: readonly MessageKey[] = ["title", "unread", "retry", "close", ...texts.keys];
+    const keys: readonly MessageKey[] = [...bell.keys, ...panel.keys];
     // French and Spanish have a form for millions, which is that of other numbers; none of nothing is told.
     const forms = new Intl.PluralRules(language)
       .resolvedOptions()
       .pluralCategories.filter((form) => form !== "zero" && (form !== "many" || language === "ar"));
     const isNeeded = (key: MessageKey) => !/_/.test(key) || forms.some((form) => key.endsWith(`_${form}`));
     for (const key of keys) if (isNeeded(key)) expect(textOf(language, key), key).not.toBe("");
-    expect(texts.lines[language]?.split("|").length).toBeLessThanOrEqual(texts.keys.length);
-    expect(texts.lines[language]?.match(/\{count\}/g)?.length).toBeGreaterThan(0);
+    expect(panel.lines[language]?.split("|").length).toBeLessThanOrEqual(panel.keys.length);
+    expect(panel.lines[language]?.match(/\{count\}/g)?.length).toBeGreaterThan(0);
   },
 );
 

@@ -1,0 +1,38 @@
+/** The texts in Spanish. */
+
+import type { Texts } from "../texts-types.js";
+
+export const es: Texts = {
+  title: "Notificaciones",
+  unread: "No leídas",
+  retry: "Reintentar",
+  close: "Cerrar",
+  all: "Todas",
+  archived: "Archivadas",
+  markAll: "Marcar todo como leído",
+  markRead: "Marcar como leída",
+  markUnread: "Marcar como no leída",
+  archive: "Archivar",
+  restore: "Mover a la bandeja de entrada",
+  undo: "Deshacer",
+  empty: "Aún no hay notificaciones",
+  emptyUnread: "Estás al día",
+  emptyArchived: "No hay nada archivado",
+  failed: "No se pudo cargar",
+  offline: "Sin conexión",
+  connecting: "Reconectando…",
+  stopped: "Conexión interrumpida",
+  loading: "Cargando",
+  urgent: "Urgente",
+  isUnread: "No leída",
+  isArchived: "Notificación archivada",
+  missed: {
+    unknown: "Algunas notificaciones anteriores ya no están disponibles",
+    one: "{count} notificación anterior ya no está disponible",
+    other: "{count} notificaciones anteriores ya no están disponibles",
+  },
+  fresh: {
+    one: "{count} notificación nueva",
+    other: "{count} notificaciones nuevas",
+  },
+};
