@@ -221,7 +221,7 @@ test("where the uppermost row in sight goes, those below it come up", async () =
     scroller.evaluate((each) => {
       const { top } = each.getBoundingClientRect();
       const found = [...each.querySelectorAll(".item")].map((row) => ({
-        number: Number(/Notification (\d+)/.exec(row.textContent)?.[1]),
+        number: Number(row.querySelector(".title")?.textContent.replace("Notification ", "")),
         top: Math.round(row.getBoundingClientRect().top),
         bottom: row.getBoundingClientRect().bottom,
       }));
