@@ -2,7 +2,7 @@
 
 import type { Counts, Inbox, Item } from "../client/types.js";
 import { h } from "./dom.js";
-import type { Words } from "./element.js";
+import type { Localizer } from "./element.js";
 import { hasLeft } from "./leaving.js";
 import { shown } from "./text.js";
 
@@ -31,12 +31,12 @@ export class Speaker {
   readonly element: HTMLElement;
   readonly #calm = h("div", { role: "status" });
   readonly #urgent = h("div", { role: "alert" });
-  readonly #words: Words;
+  readonly #localizer: Localizer;
   #waiting: Item[] = [];
   #timer = 0;
 
-  constructor(words: Words) {
-    this.#words = words;
+  constructor(localizer: Localizer) {
+    this.#localizer = localizer;
     this.element = h("div", { class: "spoken" }, this.#calm, this.#urgent);
   }
 
@@ -47,7 +47,7 @@ export class Speaker {
   }
 
   /** Says nothing of what came so far, and leaves nothing of it behind. */
-  hush(): void {
+  cancel(): void {
     clearTimeout(this.#timer);
     this.#timer = 0;
     this.#waiting = [];
@@ -65,7 +65,7 @@ export class Speaker {
 
   #text(items: readonly Item[]): string {
     const [item] = items;
-    if (items.length > 1 || !item) return `${this.#words.say("title")}: ${items.length}`;
+    if (items.length > 1 || !item) return `${this.#localizer.text("title")}: ${items.length}`;
     const { title, body } = item.notification;
     return [title, body]
       .map((text) => shown(text ?? ""))

@@ -17,10 +17,10 @@ export interface OpenDetail {
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 
 /** The language of an element, for what is in it. */
-export interface Words {
+export interface Localizer {
   readonly language: string;
   /** The text of the first key that has one; the page's own go before those of the language. */
-  say(...keys: MessageKey[]): string;
+  text(...keys: MessageKey[]): string;
 }
 
 const sheets = new Map<string, CSSStyleSheet>();
@@ -44,7 +44,7 @@ const clients = new Map<string, { client: Tidings; users: number }>();
  * `token-url`, which is asked with the page's cookies for a token. Elements with the same attributes share
  * one client. `lang`, `dir` and the property `messages` say how it speaks.
  */
-export abstract class TidingsElement extends Base implements Words {
+export abstract class TidingsElement extends Base implements Localizer {
   static readonly shared: readonly string[] = ["url", "token-url", "realtime-url", "lang", "dir"];
   readonly root = this.attachShadow({ mode: "open" });
   language = "en";
@@ -55,6 +55,25 @@ export abstract class TidingsElement extends Base implements Words {
   #messages: Partial<Messages> = {};
   #stops: (() => void)[] = [];
   #asked = false;
+
+  /**
+   * Defines this element as `tag`. A tag that the registry has already is left as it is. A registry takes a class
+   * only once, so a further tag gets a subclass.
+   */
+  static define(
+    this: CustomElementConstructor,
+    tag: string,
+    registry: CustomElementRegistry | undefined = globalThis.customElements,
+  ): void {
+    if (!registry || registry.get(tag)) return;
+    // biome-ignore-start lint/complexity/noThisInStatic: `this` is the subclass whose `define` was called
+    try {
+      registry.define(tag, this);
+    } catch {
+      registry.define(tag, class extends this {});
+    }
+    // biome-ignore-end lint/complexity/noThisInStatic: `this` is the subclass whose `define` was called
+  }
 
   constructor() {
     super();
@@ -90,7 +109,7 @@ export abstract class TidingsElement extends Base implements Words {
     this.#restart();
   }
 
-  say(...keys: MessageKey[]): string {
+  text(...keys: MessageKey[]): string {
     const own = keys.map((key) => this.#messages[key]).find((text) => text !== undefined);
     return own ?? keys.map((key) => textOf(this.language, key)).find(Boolean) ?? "";
   }

@@ -56,7 +56,7 @@ export class TidingsInbox extends TidingsElement {
       tabindex: -1,
       lang: this.language,
       dir: this.direction,
-      "aria-label": this.say("title"),
+      "aria-label": this.text("title"),
     });
     const { prepare, show } = this.#shower(client, shell, page ? undefined : () => this.close());
     if (page) {
@@ -88,7 +88,7 @@ export class TidingsInbox extends TidingsElement {
       this.adopt(parts.Panel.css);
       panel = new parts.Panel({
         feed: new parts.Feed(client),
-        words: this,
+        localizer: this,
         shell,
         close,
         open: (item, event, action) => {
@@ -103,7 +103,7 @@ export class TidingsInbox extends TidingsElement {
       setOpen(shell, open);
       if (!open) panel?.rest();
       else if (panel) panel.start();
-      else make().catch(() => shell.replaceChildren(button("retry", () => show(wanted), this.say("retry"))));
+      else make().catch(() => shell.replaceChildren(button("retry", () => show(wanted), this.text("retry"))));
     };
     this.until(() => show(false));
     const prepare = (opens: boolean) => {
@@ -140,8 +140,8 @@ export class TidingsInbox extends TidingsElement {
       const number = counts?.[kind] ?? 0;
       badge.hidden = !number;
       badge.textContent = limited(number);
-      const unread = kind === "unread" ? `, ${this.say("unread")}` : "";
-      const name = `${this.say("title")}${number ? `${unread}: ${limited(number)}` : ""}`;
+      const unread = kind === "unread" ? `, ${this.text("unread")}` : "";
+      const name = `${this.text("title")}${number ? `${unread}: ${limited(number)}` : ""}`;
       bell.setAttribute("aria-label", name);
     };
     count(client.counts);
@@ -215,13 +215,13 @@ export class TidingsInbox extends TidingsElement {
   #alerts(client: Inbox): void {
     const speaker = new Speaker(this);
     this.root.append(speaker.element);
-    this.until(() => speaker.hush());
-    this.until(client.on("status", (change) => hasLeft(change) && speaker.hush()));
+    this.until(() => speaker.cancel());
+    this.until(client.on("status", (change) => hasLeft(change) && speaker.cancel()));
     this.until(client.on("notification", ({ item, replayed }) => replayed || speaker.tell(item)));
     if (this.hasAttribute("sound")) this.until(soundFor(client));
     if (this.hasAttribute("title-badge")) this.until(titleFor(client));
     if (!this.hasAttribute("toasts")) return;
-    const toasts = new TidingsToasts();
+    const toasts = document.createElement("tidings-toasts");
     toasts.client = client;
     toasts.messages = this.messages;
     toasts.lang = this.language;

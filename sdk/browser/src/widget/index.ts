@@ -22,8 +22,7 @@ declare global {
   }
 }
 
-// A page may load the widget twice, as a module and as a script: the first one stays.
-if (globalThis.customElements && !customElements.get("tidings-inbox")) {
-  customElements.define("tidings-toasts", TidingsToasts);
-  customElements.define("tidings-inbox", TidingsInbox);
-}
+// A page may load the widget twice, as a module and as a script: the definitions of the first one stay. On a
+// server there is no registry, and nothing is defined.
+TidingsToasts.define("tidings-toasts");
+TidingsInbox.define("tidings-inbox");

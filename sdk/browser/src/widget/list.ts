@@ -2,8 +2,8 @@
 
 import type { Item } from "../client/types.js";
 import { h, OnceAFrame } from "./dom.js";
-import type { Words } from "./element.js";
-import { type Deeds, Row } from "./row.js";
+import type { Localizer } from "./element.js";
+import { Row, type RowActions } from "./row.js";
 import { instant, sameDay, TimeFormat } from "./time.js";
 
 /** Up to here every item gets its row. */
@@ -27,9 +27,9 @@ export class List {
   /** The box that scrolls; focus stays here when the row that had it is gone. */
   readonly scroller = h("div", { class: "scroller", tabindex: -1 });
   readonly #feed: HTMLElement;
-  readonly #words: Words;
+  readonly #localizer: Localizer;
   readonly #times: TimeFormat;
-  readonly #deeds: Deeds;
+  readonly #actions: RowActions;
   readonly #rows = new Map<string, Row>();
   readonly #heights = new Map<string, number>();
   #items: readonly Item[] = [];
@@ -41,11 +41,16 @@ export class List {
   /** What is of a later millisecond than this id arrived while the list was looked at. */
   #since = "";
 
-  constructor(words: Words, deeds: Deeds) {
-    this.#words = words;
-    this.#times = new TimeFormat(words.language);
-    this.#deeds = deeds;
-    this.#feed = h("div", { class: "items", part: "list", role: "feed", "aria-label": words.say("title") });
+  constructor(localizer: Localizer, actions: RowActions) {
+    this.#localizer = localizer;
+    this.#times = new TimeFormat(localizer.language);
+    this.#actions = actions;
+    this.#feed = h("div", {
+      class: "items",
+      part: "list",
+      role: "feed",
+      "aria-label": localizer.text("title"),
+    });
     this.scroller.addEventListener("keydown", (event) => this.#key(event));
     this.#feed.addEventListener("focusin", (event) => this.#activate(event.target as Element));
     this.scroller.append(this.#feed);
@@ -226,7 +231,7 @@ export class List {
   }
 
   #make(item: Item): Row {
-    const row = new Row(item, this.#words, this.#times, this.#deeds);
+    const row = new Row(item, this.#localizer, this.#times, this.#actions);
     const { id } = item.notification;
     if (id.slice(0, 13) > this.#since.slice(0, 13)) row.element.classList.add("new");
     this.#rows.set(id, row);

@@ -3,12 +3,12 @@
 import type { Item, Status } from "../client/types.js";
 import content from "./content.css";
 import { button, CHECKS, CLOSE, h, tool } from "./dom.js";
-import type { Words } from "./element.js";
+import type { Localizer } from "./element.js";
 import type { Feed, Filter, Snapshot } from "./feed.js";
 import { List } from "./list.js";
 import css from "./panel.css";
 import { ghosts, Placeholder } from "./placeholder.js";
-import type { Deeds } from "./row.js";
+import type { RowActions } from "./row.js";
 import { Strip } from "./strip.js";
 import type { MessageKey } from "./texts-types.js";
 import { Undo } from "./undo.js";
@@ -24,10 +24,10 @@ const SEEN_AFTER = 600;
 
 export interface PanelOptions {
   readonly feed: Feed;
-  readonly words: Words;
+  readonly localizer: Localizer;
   /** The box that the panel fills. */
   readonly shell: HTMLElement;
-  readonly open: Deeds["open"];
+  readonly open: RowActions["open"];
   /** Closes the popover; undefined where the panel is part of the page. */
   readonly close: (() => void) | undefined;
 }
@@ -35,7 +35,7 @@ export interface PanelOptions {
 export class Panel {
   static readonly css: readonly string[] = [content, css];
   readonly #feed: Feed;
-  readonly #words: Words;
+  readonly #localizer: Localizer;
   readonly #shell: HTMLElement;
   readonly #list: List;
   readonly #markAll: HTMLButtonElement;
@@ -55,26 +55,26 @@ export class Panel {
   #sight = 0;
   #stop: (() => void) | undefined;
 
-  constructor({ feed, words, shell, open, close }: PanelOptions) {
+  constructor({ feed, localizer, shell, open, close }: PanelOptions) {
     this.#feed = feed;
-    this.#words = words;
+    this.#localizer = localizer;
     this.#shell = shell;
-    const say = (key: MessageKey) => words.say(key);
-    this.#list = new List(words, { open, mark: (item, state) => this.#mark(item, state) });
+    const text = (key: MessageKey) => localizer.text(key);
+    this.#list = new List(localizer, { open, mark: (item, state) => this.#mark(item, state) });
     this.#list.scroller.append(this.#end);
     this.#list.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#connection = new Strip(
       "strip",
-      button("again", () => feed.client.connect(), say("retry")),
+      button("again", () => feed.client.connect(), text("retry")),
     );
     this.#missing = new Strip(
       "missed",
-      tool("dismiss", say("close"), CLOSE, () => feed.dismissMissed()),
+      tool("dismiss", text("close"), CLOSE, () => feed.dismissMissed()),
     );
-    this.#placeholder = new Placeholder(words, () => void feed.reload());
-    this.#markAll = tool("mark-all", say("markAll"), CHECKS, () => feed.markAllRead());
+    this.#placeholder = new Placeholder(localizer, () => void feed.reload());
+    this.#markAll = tool("mark-all", text("markAll"), CHECKS, () => feed.markAllRead());
     this.#tabs = FILTERS.map((filter) => {
-      const tab = button("tab", () => this.#choose(filter), say(filter));
+      const tab = button("tab", () => this.#choose(filter), text(filter));
       tab.id = filter;
       tab.setAttribute("role", "tab");
       tab.setAttribute("aria-controls", "stage");
@@ -98,10 +98,10 @@ export class Panel {
       h(
         "div",
         "head",
-        h("h2", { id: "heading", part: "heading" }, say("title")),
+        h("h2", { id: "heading", part: "heading" }, text("title")),
         h("slot", { name: "head" }),
         this.#markAll,
-        close && tool("close", say("close"), CLOSE, close),
+        close && tool("close", text("close"), CLOSE, close),
       ),
       h(
         "div",
@@ -147,7 +147,7 @@ export class Panel {
     const turned = before?.filter !== filter;
     if (turned) this.#turn(filter);
     this.#count.hidden = this.#markAll.hidden = !counts?.unread;
-    this.#count.textContent = counts?.unread.toLocaleString(this.#words.language) ?? "";
+    this.#count.textContent = counts?.unread.toLocaleString(this.#localizer.language) ?? "";
     this.#notice(snapshot.status);
     if (missed !== before?.missed) this.#missing.show(this.#lost(missed), missed !== undefined);
     if (turned || before.items !== items || before.more !== more) {
@@ -188,20 +188,20 @@ export class Panel {
     const stopped = status === "stopped";
     let key: MessageKey | undefined = stopped ? "stopped" : undefined;
     if (status === "offline") key = navigator.onLine ? "connecting" : "offline";
-    this.#connection.show(key ? this.#words.say(key) : "", stopped);
+    this.#connection.show(key ? this.#localizer.text(key) : "", stopped);
     if (stopped) this.#undo.end();
   }
 
   #lost(missed: number | null | undefined): string {
-    return missed ? this.#numbered("missed", missed) : missed === null ? this.#words.say("missed") : "";
+    return missed ? this.#numbered("missed", missed) : missed === null ? this.#localizer.text("missed") : "";
   }
 
   /** A number with what it counts, in the form that the language has for it. */
   #numbered(what: "missed" | "fresh", count: number): string {
-    const { language } = this.#words;
+    const { language } = this.#localizer;
     const form = `${what}_${new Intl.PluralRules(language).select(count)}` as const;
     const others = what === "missed" ? (["missed_other", what] as const) : (["fresh_other"] as const);
-    return this.#words.say(form, ...others).replace("{count}", count.toLocaleString(language));
+    return this.#localizer.text(form, ...others).replace("{count}", count.toLocaleString(language));
   }
 
   /** Says how many came in above what the reader looks at. */
@@ -218,7 +218,7 @@ export class Panel {
     const ending = more ? (stuck ? "stuck" : "more") : "";
     if (this.#ending === ending) return;
     this.#ending = ending;
-    const again = () => button("retry", () => void this.#feed.loadMore(), this.#words.say("retry"));
+    const again = () => button("retry", () => void this.#feed.loadMore(), this.#localizer.text("retry"));
     this.#end.className = stuck ? "stuck" : "";
     this.#end.replaceChildren(...(stuck ? [again()] : more ? ghosts(1) : []));
   }
@@ -251,7 +251,7 @@ export class Panel {
   #mark({ notification: { id } }: Item, state: "read" | "unread" | "archived" | "unarchived"): void {
     this.#feed.mark(state, [id]);
     if (state !== "archived") return;
-    this.#undo.offer(this.#words.say("isArchived"), this.#words.say("undo"), () =>
+    this.#undo.offer(this.#localizer.text("isArchived"), this.#localizer.text("undo"), () =>
       this.#feed.mark("unarchived", [id]),
     );
   }

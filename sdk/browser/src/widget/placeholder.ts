@@ -1,7 +1,7 @@
 /** What stands in the place of the list: a shimmer, what went wrong, or that there is nothing. */
 
 import { ALERT, ARCHIVE, BELL, button, CHECKS, h, icon } from "./dom.js";
-import type { Words } from "./element.js";
+import type { Localizer } from "./element.js";
 import type { Filter } from "./feed.js";
 
 export type Standing = Filter | "loading" | "failed" | undefined;
@@ -14,12 +14,12 @@ export function ghosts(count: number): HTMLElement[] {
 export class Placeholder {
   /** A live region: what stands here is said. */
   readonly element = h("div", { role: "status" });
-  readonly #words: Words;
+  readonly #localizer: Localizer;
   readonly #retry: () => void;
   #shown: Standing;
 
-  constructor(words: Words, retry: () => void) {
-    this.#words = words;
+  constructor(localizer: Localizer, retry: () => void) {
+    this.#localizer = localizer;
     this.#retry = retry;
   }
 
@@ -32,13 +32,13 @@ export class Placeholder {
   }
 
   #content(standing: NonNullable<Standing>): HTMLElement[] {
-    const words = this.#words;
-    if (standing === "loading") return [h("p", { class: "spoken" }, words.say("loading")), ...ghosts(6)];
+    const localizer = this.#localizer;
+    if (standing === "loading") return [h("p", { class: "spoken" }, localizer.text("loading")), ...ghosts(6)];
     if (standing === "failed")
       return [
         h("span", { class: "icon" }, icon(ALERT)),
-        h("p", {}, words.say("failed")),
-        button("retry", this.#retry, words.say("retry")),
+        h("p", {}, localizer.text("failed")),
+        button("retry", this.#retry, localizer.text("retry")),
       ];
     const [shape, text] = (
       {
@@ -52,7 +52,7 @@ export class Placeholder {
         "slot",
         { name: "empty" },
         h("span", { class: "icon" }, icon(shape)),
-        h("p", { part: "empty" }, words.say(text)),
+        h("p", { part: "empty" }, localizer.text(text)),
       ),
     ];
   }

@@ -2,7 +2,7 @@
 
 import type { Item } from "../client/types.js";
 import { ALERT, ARCHIVE, BELL, button, h, icon, nameAs, READ, RESTORE, UNREAD } from "./dom.js";
-import type { Words } from "./element.js";
+import type { Localizer } from "./element.js";
 import { safeImage, safeLink, shown } from "./text.js";
 import type { MessageKey } from "./texts-types.js";
 import { instant, type TimeFormat } from "./time.js";
@@ -11,7 +11,7 @@ import { instant, type TimeFormat } from "./time.js";
 type Open = (event: MouseEvent, action?: string) => void;
 
 /** What a reader does to a row's item. */
-export interface Deeds {
+export interface RowActions {
   open(item: Item, event: MouseEvent, action?: string): void;
   mark(item: Item, state: "read" | "unread" | "archived" | "unarchived"): void;
 }
@@ -53,12 +53,12 @@ export function picture(item: Item): HTMLElement {
 }
 
 /** The link or button that opens a notification, named by its title. */
-export function opener(item: Item, words: Words, open: Open): HTMLAnchorElement | HTMLButtonElement {
+export function opener(item: Item, localizer: Localizer, open: Open): HTMLAnchorElement | HTMLButtonElement {
   const { title, body, category, link } = item.notification;
   const text = h(
     "span",
     { class: "title", part: "item-title", dir: "auto" },
-    shown(title || body || (category ? labelOf(category) : words.say("title"))),
+    shown(title || body || (category ? labelOf(category) : localizer.text("title"))),
   );
   return linkOrButton(safeLink(link), { class: "open" }, open, text);
 }
@@ -124,19 +124,19 @@ export class Row {
   readonly #read: Tool;
   readonly #archive: Tool;
   readonly #at: Date;
-  readonly #words: Words;
+  readonly #localizer: Localizer;
   readonly #times: TimeFormat;
   #item: Item;
   #active: boolean | undefined;
 
-  constructor(item: Item, words: Words, times: TimeFormat, deeds: Deeds) {
+  constructor(item: Item, localizer: Localizer, times: TimeFormat, actions: RowActions) {
     this.#item = item;
-    this.#words = words;
+    this.#localizer = localizer;
     this.#times = times;
     const { created_at, category, priority } = item.notification;
     this.#at = instant(created_at);
-    const open: Open = (event, action) => deeds.open(this.#item, event, action);
-    this.#opener = opener(item, words, open);
+    const open: Open = (event, action) => actions.open(this.#item, event, action);
+    this.#opener = opener(item, localizer, open);
     this.#opener.prepend(this.#unread);
     this.#opener.id = item.notification.id;
     this.#time = h("time", {
@@ -146,16 +146,16 @@ export class Row {
       },
       click: () => this.#opener.click(),
     });
-    this.#read = new Tool(() => deeds.mark(this.#item, this.#item.read_at === null ? "read" : "unread"));
+    this.#read = new Tool(() => actions.mark(this.#item, this.#item.read_at === null ? "read" : "unread"));
     this.#archive = new Tool(() =>
-      deeds.mark(this.#item, this.#item.archived_at === null ? "archived" : "unarchived"),
+      actions.mark(this.#item, this.#item.archived_at === null ? "archived" : "unarchived"),
     );
     const urgent = priority === "urgent";
     const body = bodyOf(item);
     const meta = h(
       "div",
       "meta",
-      urgent ? h("span", { class: "urgent" }, words.say("urgent")) : undefined,
+      urgent ? h("span", { class: "urgent" }, localizer.text("urgent")) : undefined,
       this.#time,
       category ? h("span", { dir: "auto" }, labelOf(category)) : undefined,
     );
@@ -188,19 +188,19 @@ export class Row {
     this.#item = item;
     const { element } = this;
     const unread = item.read_at === null;
-    const say = (key: MessageKey) => this.#words.say(key);
+    const text = (key: MessageKey) => this.#localizer.text(key);
     element.classList.toggle("read", !unread);
     element.setAttribute("part", unread ? "item unread" : "item");
     element.setAttribute("aria-posinset", String(place.position));
     element.setAttribute("aria-setsize", String(place.size));
-    write(this.#unread, unread ? `${say("isUnread")}: ` : "");
+    write(this.#unread, unread ? `${text("isUnread")}: ` : "");
     this.#day.hidden = place.day === undefined;
     write(this.#day, place.day ?? "");
     write(this.#time, this.#times.ago(this.#at, now));
-    this.#read.show(unread ? READ : UNREAD, say(unread ? "markRead" : "markUnread"));
+    this.#read.show(unread ? READ : UNREAD, text(unread ? "markRead" : "markUnread"));
     const archived = item.archived_at !== null;
     this.#read.element.hidden = archived;
-    this.#archive.show(archived ? RESTORE : ARCHIVE, say(archived ? "restore" : "archive"));
+    this.#archive.show(archived ? RESTORE : ARCHIVE, text(archived ? "restore" : "archive"));
     if (place.active !== this.#active) {
       this.#active = place.active;
       for (const control of element.querySelectorAll("a,button"))

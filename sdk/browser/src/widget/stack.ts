@@ -3,8 +3,8 @@
 import type { Item } from "../client/types.js";
 import content from "./content.css";
 import { CLOSE, h, OnceAFrame, pop, tool, whileOn } from "./dom.js";
-import type { Words } from "./element.js";
-import { actionsOf, bodyOf, type Deeds, opener, picture } from "./row.js";
+import type { Localizer } from "./element.js";
+import { actionsOf, bodyOf, opener, picture, type RowActions } from "./row.js";
 import css from "./toasts.css";
 
 /** How many there are at once; of more, the oldest that is not urgent makes room. A low window has less. */
@@ -28,8 +28,8 @@ interface Toast {
 
 export interface StackOptions {
   readonly box: HTMLElement;
-  readonly words: Words;
-  readonly open: Deeds["open"];
+  readonly localizer: Localizer;
+  readonly open: RowActions["open"];
   /** What no toast may cover: bells wholly, and of open lists the controls. */
   readonly bells: ReadonlySet<HTMLElement>;
   readonly lists: ReadonlySet<HTMLElement>;
@@ -119,7 +119,7 @@ export class Stack {
 
   #add(item: Item): void {
     const { id, priority } = item.notification;
-    const { words } = this.#options;
+    const { localizer } = this.#options;
     const urgent = priority === "urgent";
     const open = (event: MouseEvent, action?: string) => {
       this.#options.open(item, event, action);
@@ -129,8 +129,8 @@ export class Stack {
       "div",
       { class: urgent ? "toast alert" : "toast", part: urgent ? "toast urgent" : "toast", role: "group" },
       picture(item),
-      h("div", { class: "main" }, opener(item, words, open), bodyOf(item), actionsOf(item, open)),
-      tool("close", words.say("close"), CLOSE, () => this.remove(id)),
+      h("div", { class: "main" }, opener(item, localizer, open), bodyOf(item), actionsOf(item, open)),
+      tool("close", localizer.text("close"), CLOSE, () => this.remove(id)),
     );
     const remaining = priority === "high" ? STAYS_HIGH : STAYS;
     const toast = { element, urgent, remaining, since: 0, timer: 0 };

@@ -18,21 +18,21 @@ export class TidingsToasts extends TidingsElement {
       class: "stack",
       part: "stack",
       role: "region",
-      "aria-label": this.say("title"),
+      "aria-label": this.text("title"),
       lang: this.language,
       dir: this.direction,
       popover: "manual",
     });
     const speaker = new Speaker(this);
     this.root.append(box, speaker.element);
-    this.until(() => speaker.hush());
+    this.until(() => speaker.cancel());
     let stack: Promise<Stack> | undefined;
     const ready = () => {
       stack ??= loadStack().then(({ Stack }) => {
         this.adopt(Stack.css);
         return new Stack({
           box,
-          words: this,
+          localizer: this,
           open: (item, event, action) => this.opened(client, item, event, action),
           bells,
           lists: openLists,
@@ -71,7 +71,7 @@ export class TidingsToasts extends TidingsElement {
     this.until(
       client.on("status", (change) => {
         if (!hasLeft(change)) return;
-        speaker.hush();
+        speaker.cancel();
         tell((made) => made.clear());
       }),
     );
