@@ -23,7 +23,7 @@ from tidings_api.problems import ProblemError
 from tidings_api.routes import notifications, sent
 from tidings_workers.store import StoredNotification
 from tidings_workers.store.content import Content, PostedNotification, data_of
-from tidings_workers.store.sends import parse_record
+from tidings_workers.store.records import parse_record
 
 BYTES = 31_000
 

@@ -5,7 +5,7 @@ from tests.support.sending import eventually, notification, titles
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.store import Store
 from tidings_workers.store.keys import partition_of_id, tag
-from tidings_workers.store.sends import record_key
+from tidings_workers.store.records import record_key
 
 
 async def test_unreadable_entries(store: Store) -> None:
@@ -16,7 +16,7 @@ async def test_unreadable_entries(store: Store) -> None:
         for number, entry in enumerate(garbage):
             await call("XADD", f"{tag(partition)}/ingress", f"{number + 1}-0", "o", entry)
         await call("XADD", f"{tag(partition)}/ingress", "10-0", "unknown", b"")
-    sent = [notification(str(number), users=["ana", f"b{number}"]) for number in range(30)]
+    sent = [notification(str(number), users=["ana", f"b{number}"], groups=["none"]) for number in range(30)]
     await store.send("demo", sent)
     running = Dispatcher(store)
     await running.beat()
@@ -30,7 +30,7 @@ async def test_unreadable_entries(store: Store) -> None:
 
 async def test_unreadable_record(store: Store) -> None:
     """A compound notification whose record is broken does not hold up the others of its partition."""
-    sent = [notification(str(number), users=["ana", "bob"]) for number in range(40)]
+    sent = [notification(str(number), users=["ana", "bob"], groups=["none"]) for number in range(40)]
     accepted = await store.send("demo", sent)
     broken = accepted.ids[0]
     partition = partition_of_id(broken)

@@ -16,8 +16,9 @@ from tidings_workers.store.keys import tag
 from tidings_workers.store.presence import new_connection_id
 
 NOTHING = ErasedUser(0, 0, 0, 0, 0)
-KEPT = {"", "/gateways", "/hidden"}
-"""The head and the versions, who follows the log, and what was hidden of the log of all."""
+KEPT = {"", "/gateways", "/hidden", "/parted"}
+"""The head and the versions, who follows the log, what was hidden of the log of all, and the ids of copies,
+for a day, so that no call that was delayed makes one again."""
 
 
 async def keys_of(store: Store, user: str = "ana") -> set[str]:

@@ -21,7 +21,7 @@ from tidings_workers.store.keys import (
     partition_of_id,
     tag,
 )
-from tidings_workers.store.sends import record_key
+from tidings_workers.store.records import record_key
 
 MOMENTS = st.integers(0, 2**48 - 1)
 PARTITIONS = st.integers(0, PARTITIONS_MAXIMUM - 1)

@@ -135,11 +135,11 @@ async def test_recall(store: Store, dispatcher: Dispatcher, target: dict[str, An
 
 async def test_recall_before_stored(store: Store) -> None:
     """A recall answered before the notification was stored wins: it never reaches anybody."""
-    accepted = await store.send("demo", [notification("oops", users=["ana", "bob"])])
+    accepted = await store.send("demo", [notification("oops", users=["ana", "bob"], groups=["none"])])
     assert await store.recall("demo", accepted.ids[0])
     running = Dispatcher(store)
     await running.beat()
-    later = await store.send("demo", [notification("later", users=["ana", "bob"])])
+    later = await store.send("demo", [notification("later", users=["ana", "bob"], groups=["none"])])
     await eventually(lambda: _status(store, later.ids[0]), ("stored", 2))
     await running.close()
     assert (await _status(store, accepted.ids[0]))[0] == "cancelled"

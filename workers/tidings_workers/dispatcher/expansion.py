@@ -16,7 +16,6 @@ import msgspec
 from tidings.protocol.notifications import Target
 from tidings_workers.store import Store, intervals
 from tidings_workers.store.ingress import (
-    PLAN_PART,
     PROBE_KEY,
     Arrived,
     Compound,
@@ -32,6 +31,7 @@ from tidings_workers.store.ingress import (
 )
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log, partition_of_id
+from tidings_workers.store.rosters import NOW, rosters
 
 STEP_USERS: Final = 500
 # How many spans of a log that many read are counted in one step.
@@ -122,7 +122,7 @@ class Expansion:
         status, record = found
         users: list[str] | None = None
         if status == "a":
-            union = await self._union(tenant, _target.decode(record.to))
+            union = await self._union(tenant, _target.decode(record.to), compound.cuts)
             status = await ingress.plan(self._partition, tenant, identity, union)
             if status == "new":
                 users = union
@@ -132,13 +132,14 @@ class Expansion:
         expires = round(content.expires_at.timestamp() * 1000) if content.expires_at else 0
         return _Plan(record.content.decode(), expires, content.category, done, users)
 
-    async def _union(self, tenant: str, target: Target) -> list[str]:
-        """Every user of a target once: those named, then the members of its groups."""
+    async def _union(self, tenant: str, target: Target, cuts: Sequence[int]) -> list[str]:
+        """Every user of a target once: those named, then who was a member of its groups at their cuts."""
+        groups = dict.fromkeys(target.groups)
+        known = dict(zip(groups, cuts, strict=False))
         union = dict.fromkeys(target.users)
-        for group in dict.fromkeys(target.groups):
-            log = self._keys.group(tenant, group)
-            async for users in self._members(log.partition, f"{log.base}/members", PLAN_PART):
-                union.update(dict.fromkeys(users))
+        moments = {group: known.get(group, NOW) for group in groups}
+        if moments:
+            union.update(dict.fromkeys(await rosters(self._core, tenant, moments)))
         for user in target.exclude:
             union.pop(user, None)
         return list(union)
@@ -212,7 +213,7 @@ class Expansion:
         async for users in self._planned(operation, 0):
             done += len(users)
             operations = {
-                partition: [["r", base, operation.id] for base in bases]
+                partition: [["r", base, operation.id, operation.late] for base in bases]
                 for partition, bases in self._by_partition(operation.tenant, users).items()
             }
             yield done, operations, None
@@ -225,7 +226,8 @@ class Expansion:
                 operation.tenant, users, operation.group, operation.position, joined=False
             )
             yield done, operations, None
-        yield done + 1, {}, lambda: self._ingress.forget(self._partition, operation.members)
+        group = self._keys.group(operation.tenant, operation.group)
+        yield done + 1, {}, lambda: self._ingress.forget(group, operation.members)
 
     async def _probe(self, operation: Probe) -> AsyncIterator[_Part]:
         yield 1, {operation.target: [["p", PROBE_KEY, operation.token]]}, None

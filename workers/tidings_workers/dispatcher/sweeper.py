@@ -1,4 +1,4 @@
-"""Taking out of a partition's logs what has ended or is too old, without being in anybody's way."""
+"""Regular work on a partition: finishing what others left, and taking out what has ended or is too old."""
 
 import asyncio
 import time
@@ -19,7 +19,11 @@ class Sweeper:
         self._turn = turn
 
     async def sweep(self) -> None:
-        """Take out everything that is due. Raises StorageUnavailable; starting again is always safe."""
+        """Finish what others left, and take out everything that is due.
+
+        Raises StorageUnavailable; starting again is always safe.
+        """
+        await self._store.ingress.adopt(self._partition)
         retention = self._store.retention
         while bases := await retention.due(self._partition):
             async with self._turn:

@@ -31,8 +31,9 @@ from tidings_workers.store.marks import Change, MarkResult, Marks
 from tidings_workers.store.outage import Outage
 from tidings_workers.store.presence import OpenConnection, Sessions, UserPresence
 from tidings_workers.store.receipts import Receipts, UserProgress
+from tidings_workers.store.records import StoredNotification
 from tidings_workers.store.retention import Lost, Retention
-from tidings_workers.store.sends import Acceptance, Idempotency, Sends, StoredNotification
+from tidings_workers.store.sends import Acceptance, Idempotency, Sends
 
 __all__ = [
     "Acceptance",

@@ -17,7 +17,8 @@ from tidings_workers.store.counting import survey
 from tidings_workers.store.groups import Groups
 from tidings_workers.store.keys import Log, tag
 from tidings_workers.store.presence import Sessions
-from tidings_workers.store.settling import all_applied, until
+from tidings_workers.store.rosters import unlist
+from tidings_workers.store.settling import all_applied, all_finished, until
 from tidings_workers.store.state import LogState
 from tidings_workers.store.view import View, read_view
 
@@ -56,6 +57,7 @@ class Erasure:
         To be repeated then: what was not erased yet counts in the answer of that time.
         """
         log = self._core.keys.user(tenant, user)
+        await all_finished(self._core, range(self._core.partitions))
         await all_applied(self._core, range(self._core.partitions))
         connections = await self._sessions.disconnect(tenant, user, closing.DISCONNECTED)
         # What their devices acknowledged is stored before the gateways say that they are closed.
@@ -91,6 +93,7 @@ class Erasure:
                 )
             )
             ended += sum(gone for _, gone in answers)
+        await unlist(self._core, tenant, user, view.memberships)
         return ended
 
     async def _weigh(self, view: View, logs: Sequence[Log]) -> tuple[int, int]:

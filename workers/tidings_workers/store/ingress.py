@@ -22,22 +22,30 @@ from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.keys import DISPATCHERS, Log, ingress, milliseconds, tag
 from tidings_workers.store.logs import Entry, Part, read
 from tidings_workers.store.reader import Reader
-from tidings_workers.store.sends import StoredNotification, parse_record, record_key
+from tidings_workers.store.records import StoredNotification, parse_record, record_key
 
 LEASE_SECONDS: Final = 3
 PLAN_PART: Final = 5_000
 # Parts of a plan that was never finished go away by themselves.
 PLAN_PART_SECONDS: Final = 60
 PROBE_SECONDS: Final = 2.0
+# More than a command may take: whoever began it has finished it by then, or has given up.
+UNFINISHED_SECONDS: Final = 3
+_ADOPTED: Final = 100
 PROBE_KEY: Final = "probe"
 KINDS: Final = ("delivered", "seen", "read")
 
 
 class Compound(Struct, array_like=True, frozen=True, tag="c"):
-    """Expand a compound notification."""
+    """Expand a compound notification.
+
+    `cuts`: the clocks of its groups, in the order in which it names them, when it was accepted. Entries of
+    earlier versions have none.
+    """
 
     tenant: str
     id: str
+    cuts: tuple[int, ...] = ()
 
 
 class Membership(Struct, array_like=True, frozen=True, tag="m"):
@@ -61,10 +69,11 @@ class Hide(Struct, array_like=True, frozen=True, tag="h"):
 
 
 class Recall(Struct, array_like=True, frozen=True, tag="r"):
-    """Take back the copies of a compound notification."""
+    """Take back the copies of a compound notification; `late` when calls that make some may still arrive."""
 
     tenant: str
     id: str
+    late: bool = False
 
 
 class Disband(Struct, array_like=True, frozen=True, tag="d"):
@@ -270,7 +279,12 @@ class Ingress:
 
     async def stored(self, partition: int, tenant: str, identity: str) -> None:
         """Every copy is stored."""
-        await self._core.run("stored", partition, f"n/{tenant}/{identity}", durable=True)
+        await self._core.run("stored", partition, pack([[tenant, identity]]), durable=True)
+
+    async def adopt(self, partition: int) -> None:
+        """Put into the ingress what was begun there and not finished by the process that accepted it."""
+        while await self._core.run("adopt", partition, UNFINISHED_SECONDS * 1_000_000, _ADOPTED) == _ADOPTED:
+            pass
 
     async def excludes(self, log: Log, after: int, up_to: int) -> list[Entry]:
         """The entries of a log that exclude somebody, `after` < position <= `up_to`."""
@@ -323,6 +337,6 @@ class Ingress:
         )
         return [(text(user), int(float(score))) for user, score in raw]
 
-    async def forget(self, partition: int, base: str) -> None:
-        """Drop the member list of a deleted group."""
-        await self._core.connection.call("DEL", f"{tag(partition)}/{base}")
+    async def forget(self, group: Log, members: str) -> None:
+        """Drop the member list of a deleted group; in a day where an accepted send may need it."""
+        await self._core.run("forget", group.partition, group.base, members)

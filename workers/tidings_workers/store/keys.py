@@ -83,6 +83,11 @@ def ingress(partition: int) -> str:
     return f"{tag(partition)}/ingress"
 
 
+def unfinished(partition: int) -> str:
+    """The sends to several users whose copies are being made by the process that accepted them."""
+    return f"{tag(partition)}/unfinished"
+
+
 def feed(partition: int, gateway: str) -> str:
     """The stream through which a partition's appends reach one gateway."""
     return f"{tag(partition)}/feed/{gateway}"

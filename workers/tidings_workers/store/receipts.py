@@ -18,15 +18,9 @@ from tidings_workers.store.errors import NoUserReceipts
 from tidings_workers.store.groups import Cursor, Page, read_cursor
 from tidings_workers.store.inbox import category_matches
 from tidings_workers.store.keys import partition_of_id, tag
-from tidings_workers.store.sends import (
-    StoredNotification,
-    is_compound,
-    log_of,
-    parse_record,
-    read_notification,
-    record_key,
-)
+from tidings_workers.store.records import StoredNotification, parse_record, read_notification, record_key
 from tidings_workers.store.state import Kind, LogState
+from tidings_workers.store.targets import is_compound, log_of
 
 _SENT_READ: Final = 200
 # How many entries of other categories one page looks through before it answers with what it has.

@@ -1,13 +1,14 @@
 """Accepting notifications: ids, idempotency, records, and one script call per partition and tick.
 
 A send to one log (one user, one group, or all of a tenant) is appended by the very script that
-accepts it: record, log and feeds change together. A compound target is recorded and left to the
-dispatcher. Every step may be repeated with the same ids, so a lost reply does no harm.
+accepts it: record, log and feeds change together. A send to several users has its copies when it is
+answered. One to several groups, or to groups and users, is recorded and left to the dispatcher, with
+the moment that decides who is a member. Every step may be repeated with the same ids, so a lost reply
+does no harm. ADR 0007 has the reasons.
 """
 
-import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from zlib import crc32
 
@@ -17,26 +18,22 @@ from msgspec import Struct
 from tidings.protocol import limits
 from tidings.protocol.notifications import CreateNotification, ReceivedAction, Target
 from tidings.protocol.times import timestamp
+from tidings_workers.store.accepting import Copies, Row, Send, carry_out
 from tidings_workers.store.content import Content, data_of
-from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.core import Core, pack
 from tidings_workers.store.errors import IdempotencyInProgress, IdempotencyMismatch
 from tidings_workers.store.keys import (
-    Keys,
     Log,
     derived_id,
     milliseconds,
     new_id,
     partition_of_id,
-    tag,
 )
+from tidings_workers.store.records import StoredNotification, read_notification
+from tidings_workers.store.rosters import cuts
 from tidings_workers.store.settling import all_applied
+from tidings_workers.store.targets import log_named, log_of, single_log
 
-# One script call stays short: other work of the partition waits for it.
-CALL_BYTES: Final = 256 * 1024
-CALL_ITEMS: Final = 500
-
-_STATUS: Final = {"a": "accepted", "x": "accepted", "s": "stored", "c": "cancelled", "r": "recalled"}
-_HEAD: Final = 53
 # What recall.lua answers then.
 _LEFT_TO_DISPATCHER: Final = 2
 
@@ -61,59 +58,10 @@ class Acceptance(Struct, frozen=True):
     replayed: bool
 
 
-class StoredNotification(Struct, frozen=True):
-    """A notification's record. `to` and `content` are JSON; times are ms since the epoch."""
-
-    id: str
-    status: str
-    to: bytes
-    content: bytes
-    accepted_at: int
-    stored_at: int | None
-    recipients: int | None
-    delivered: int
-    seen: int
-    read: int
-    position: int
-
-
 class _Claim(Struct, array_like=True, frozen=True):
     digest: bytes
     accepted_at: int
     seed: bytes
-
-
-def _single(target: Target) -> tuple[str, str] | None:
-    """The one log of a target as (kind, name), or None for a compound target."""
-    if target.all:
-        return "all", ""
-    if not target.groups:
-        users = set(target.users) - set(target.exclude) if target.exclude else set(target.users)
-        if len(users) == 1:
-            return "user", users.pop()
-        return None if users else ("nobody", "")
-    if not target.users and len(set(target.groups)) == 1:
-        return "group", target.groups[0]
-    return None
-
-
-def log_of(keys: Keys, tenant: str, target: Target) -> Log | None:
-    """The one log that a send to this target goes to; None for a compound one, and for nobody."""
-    single = _single(target)
-    return _log(keys, tenant, *single) if single is not None else None
-
-
-def is_compound(target: Target) -> bool:
-    """Whether a target takes several logs, so that each of its users gets a copy."""
-    return _single(target) is None
-
-
-def _log(keys: Keys, tenant: str, kind: str, name: str) -> Log | None:
-    if kind == "user":
-        return keys.user(tenant, name)
-    if kind == "group":
-        return keys.group(tenant, name)
-    return keys.all(tenant) if kind == "all" else None
 
 
 class Sends:
@@ -130,9 +78,11 @@ class Sends:
         *,
         idempotency: Idempotency | None = None,
     ) -> Acceptance:
-        """Accept notifications; on return they are stored, or their expansion is.
+        """Accept notifications; on return they are stored.
 
-        Sends that follow one another to the same user, group or all keep their order in its log.
+        Those to several groups, or to groups and users, are recorded then, for the members of this moment.
+        Sends that follow one another to the same user, group or all keep their order in its log, also
+        within `notifications`, and also where they name several users but no group.
         Raises IdempotencyMismatch, IdempotencyInProgress, StorageUnavailable; after the last some
         may have been accepted, and a retry with the same idempotency key completes the rest.
         """
@@ -171,42 +121,69 @@ class Sends:
         *,
         replayed: bool,
     ) -> Acceptance:
-        ids: list[str] = []
-        calls: dict[int, list[list[Any]]] = {}
-        for index, notification in enumerate(notifications):
-            single = _single(notification.to)
-            log = _log(self._core.keys, tenant, *single) if single is not None else None
+        core, ids, sends = self._core, list[str](), list[Send]()
+        singles = [single_log(notification.to) for notification in notifications]
+        clocks = await self._clocks(tenant, notifications, singles) if None in singles else {}
+        for index, (notification, single) in enumerate(zip(notifications, singles, strict=True)):
+            log = log_named(core.keys, tenant, *single) if single is not None else None
             if log is not None:
                 partition = log.partition
             else:
-                # Nothing to be in order with: spread by chance, or by the seed for a retry.
+                # The record may be anywhere: spread by chance, or by the seed for a retry.
                 # Not by partition_of: its cache is for names that come again.
                 spread = secrets.randbits(32) if seed is None else crc32(b"%b/%d" % (seed, index))
-                partition = spread % self._core.partitions
+                partition = spread % core.partitions
             if seed is None:
                 identity = new_id(accepted_at, partition)
             else:
                 identity = derived_id(seed, index, accepted_at, partition)
             ids.append(identity)
-            item = self._item(tenant, identity, notification, single, log, accepted_at)
-            calls.setdefault(partition, []).append(item)
-        if len(calls) == 1:
-            # Most requests: without the tasks that a gather makes.
-            ((only, items),) = calls.items()
-            await self._accept_in(only, items)
-        else:
-            await asyncio.gather(*(self._accept_in(partition, items) for partition, items in calls.items()))
+            if single is None and not notification.to.groups:
+                sends.append(self._several(tenant, identity, notification, accepted_at, partition))
+            else:
+                row = self._row(tenant, identity, notification, single, log, accepted_at, clocks)
+                sends.append(Send(Row(partition, row, 1, len(row[4]) + 2 * len(row[5]))))
+        await carry_out(core, sends)
         return Acceptance(ids, accepted_at, replayed)
 
-    def _item(
+    async def _clocks(
         self,
         tenant: str,
-        identity: str,
-        notification: CreateNotification,
-        single: tuple[str, str] | None,
-        log: Log | None,
-        accepted_at: int,
-    ) -> list[Any]:
+        notifications: Sequence[CreateNotification],
+        singles: Sequence[tuple[str, str] | None],
+    ) -> dict[str, int]:
+        """What the clocks of the groups of compound targets show now."""
+        groups = dict.fromkeys(
+            group
+            for notification, single in zip(notifications, singles, strict=True)
+            if single is None
+            for group in notification.to.groups
+        )
+        return await cuts(self._core, tenant, groups) if groups else {}
+
+    def _several(
+        self, tenant: str, identity: str, notification: CreateNotification, accepted_at: int, partition: int
+    ) -> Send:
+        """A send to several users, each of whom gets a copy."""
+        to, content, expires = self._texts(identity, notification, accepted_at)
+        excluded = set(notification.to.exclude)
+        users = [user for user in dict.fromkeys(notification.to.users) if user not in excluded]
+        bases: dict[int, list[str]] = {}
+        for user in users:
+            log = self._core.keys.user(tenant, user)
+            bases.setdefault(log.partition, []).append(log.base)
+        category = notification.category or ""
+        life = self._core.record_life(tenant, notification.category)
+        row = [tenant, identity, accepted_at, to, content, users, category, life]
+        return Send(
+            Row(partition, row, len(users), 2 * (len(to) + len(content))),
+            Copies(identity, bases, content, expires, category),
+        )
+
+    def _texts(
+        self, identity: str, notification: CreateNotification, accepted_at: int
+    ) -> tuple[str, str, int]:
+        """Target and content as stored, and when it ends by itself (ms) or 0."""
         expires = 0 if notification.expires_in is None else accepted_at + notification.expires_in * 1000
         content = _encode(
             Content(
@@ -225,14 +202,25 @@ class Sends:
                 expires_at=timestamp(expires) if expires else None,
             )
         ).decode()
-        to = _encode(notification.to).decode()
+        return _encode(notification.to).decode(), content, expires
+
+    def _row(
+        self,
+        tenant: str,
+        identity: str,
+        notification: CreateNotification,
+        single: tuple[str, str] | None,
+        log: Log | None,
+        accepted_at: int,
+        clocks: Mapping[str, int],
+    ) -> list[Any]:
+        to, content, expires = self._texts(identity, notification, accepted_at)
         kind = "c" if single is None else "0" if log is None else "l"
         excluded: list[str] = []
         if notification.to.exclude and single is not None and single[0] in {"group", "all"}:
             excluded = list(dict.fromkeys(notification.to.exclude))
         recipients = {"user": 1, "nobody": 0}.get(single[0] if single else "", -1)
-        base = log.base if log else ""
-        return [
+        row = [
             kind,
             tenant,
             identity,
@@ -240,29 +228,16 @@ class Sends:
             to,
             content,
             expires,
-            base,
+            log.base if log else "",
             ",".join(excluded),
             excluded,
             recipients,
             notification.category or "",
             self._core.record_life(tenant, notification.category),
         ]
-
-    async def _accept_in(self, partition: int, items: list[list[Any]]) -> None:
-        """One call for a partition, or several in turn when there is much, so that order holds."""
-        if len(items) == 1:
-            await self._core.run("accept", partition, pack(items), durable=True)
-            return
-        part: list[list[Any]] = []
-        size = 0
-        for item in items:
-            length = len(item[4]) + 2 * len(item[5])
-            if part and (size + length > CALL_BYTES or len(part) >= CALL_ITEMS):
-                await self._core.run("accept", partition, pack(part), durable=True)
-                part, size = [], 0
-            part.append(item)
-            size += length
-        await self._core.run("accept", partition, pack(part), durable=True)
+        if single is None:
+            row.append([clocks[group] for group in dict.fromkeys(notification.to.groups)])
+        return row
 
     async def notification(self, tenant: str, identity: str) -> StoredNotification | None:
         """A notification by its id, or None when this tenant has none such."""
@@ -279,50 +254,12 @@ class Sends:
             return False
         partition = partition_of_id(identity)
         assert partition is not None  # noqa: S101 - notification() found it there
-        log = log_of(self._core.keys, tenant, msgspec.json.decode(stored.to, type=Target))
-        base = log.base if log else ""
+        target = msgspec.json.decode(stored.to, type=Target)
+        log = log_of(self._core.keys, tenant, target)
+        base, late = log.base if log else "", int(not target.groups)
         found = await self._core.run(
-            "recall", partition, f"n/{tenant}/{identity}", base, tenant, identity, durable=True
+            "recall", partition, f"n/{tenant}/{identity}", base, tenant, identity, late, durable=True
         )
         if int(found) == _LEFT_TO_DISPATCHER:
             await all_applied(self._core, [partition])
         return bool(found)
-
-
-def record_key(partition: int, tenant: str, identity: str) -> str:
-    """The key of a notification's record."""
-    return f"{tag(partition)}/n/{tenant}/{identity}"
-
-
-async def read_notification(core: Core, tenant: str, identity: str) -> StoredNotification | None:
-    """A notification with its receipts, or None when this tenant has none such."""
-    partition = partition_of_id(identity)
-    if partition is None or partition >= core.partitions:
-        return None
-    raw = await core.connection.call("GET", record_key(partition, tenant, identity))
-    if raw is None:
-        return None
-    stored = parse_record(identity, raw)
-    log = log_of(core.keys, tenant, msgspec.json.decode(stored.to, type=Target))
-    row = [f"n/{tenant}/{identity}", log.base if log else "", stored.position]
-    ((delivered, seen, read),) = await core.run("receipts", partition, pack([row]))
-    return msgspec.structs.replace(stored, delivered=int(delivered), seen=int(seen), read=int(read))
-
-
-def parse_record(identity: str, raw: bytes) -> StoredNotification:
-    """A record as stored, its receipts 0; its form is described in append.lua."""
-    to, content = raw[_HEAD:].split(b"\n", 1)
-    stored, position, recipients = int(raw[14:27]), int(raw[27:43]), int(raw[43:53])
-    return StoredNotification(
-        id=identity,
-        status=_STATUS[text(raw[:1])],
-        to=to,
-        content=content,
-        accepted_at=int(raw[1:14]),
-        stored_at=stored or None,
-        recipients=recipients if recipients >= 0 else None,
-        delivered=0,
-        seen=0,
-        read=0,
-        position=position,
-    )

@@ -18,7 +18,7 @@ from tidings_workers.store import intervals
 from tidings_workers.store.core import Core, pack, text
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log, milliseconds, partition_of_id, tag
-from tidings_workers.store.sends import log_of
+from tidings_workers.store.targets import log_of
 from tidings_workers.store.view import View
 
 _POSITIONS: Final = 10_000

@@ -4,7 +4,7 @@
 --   {'n', bases, id, content, expires, category}  append users' own copies
 --   {'m', base, group, joined, position}       the user's side of a membership
 --   {'h', base, log, position}                 hide a position of a log from the user
---   {'r', base, id}                            take back the user's own copy
+--   {'r', base, id, late}                      take back the user's own copy
 --   {'p', key, token}                          answer a probe
 --   {'v', record, kind, count}                 so many more users of a compound notification
 --   {'t', base, kind, positions, count, {{position, count}}}  so many more users of a set of a log's positions,
@@ -18,13 +18,6 @@ local done_id, done_step = 0, 0
 if mark then
   local left, right = string.match(mark, '^(%d+):(%d+)$')
   done_id, done_step = tonumber(left), tonumber(right)
-end
-
-local function copy(base, id, content, expires, category)
-  local copies = tag .. '/' .. base .. '/copies'
-  if not redis.call('ZSCORE', copies, id) then
-    redis.call('ZADD', copies, append(base, content, expires, '', category), id)
-  end
 end
 
 local function membership(base, group, joined, position)
@@ -45,10 +38,14 @@ local function membership(base, group, joined, position)
   change(base, { joined and 'j' or 'l', base, position, group })
 end
 
-local function take_back(base, id)
-  local copies = tag .. '/' .. base .. '/copies'
-  local position = redis.call('ZSCORE', copies, id)
-  if position then remove(base, tonumber(position), id) end
+-- `late`: a call that makes the copy may still arrive. It will find that the copy was taken back.
+local function take_back(base, id, late)
+  local position = redis.call('ZSCORE', tag .. '/' .. base .. '/copies', id)
+  if position then
+    remove(base, tonumber(position), id)
+  elseif late and not redis.call('ZSCORE', tag .. '/' .. base .. '/parted', id) then
+    part(base, 0, id)
+  end
 end
 
 local count = 0
@@ -66,7 +63,7 @@ for _, step in ipairs(request[2]) do
         redis.call('ZADD', tag .. '/' .. base .. '/hidden', position, operation[3] .. '/' .. position)
         change(base, { 'h', base, operation[4], operation[3] })
       elseif kind == 'r' then
-        take_back(base, operation[3])
+        take_back(base, operation[3], operation[4])
       elseif kind == 'p' then
         redis.call('SET', tag .. '/' .. base, operation[3], 'PX', 60000)
       elseif kind == 'v' then

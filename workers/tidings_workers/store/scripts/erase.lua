@@ -15,7 +15,7 @@ redis.call('HSET', key, 'floor', head, 'trimmed', head)
 redis.call('HINCRBY', key, 'marks', 1)
 redis.call('HINCRBY', key, 'changes', request[2])
 redis.call('HDEL', key, 'seen', 'marked')
-for _, part in ipairs({ 'state', 'marks', 'delivered', 'devices', 'groups', 'parted' }) do
+for _, part in ipairs({ 'state', 'marks', 'delivered', 'devices', 'groups' }) do
   redis.call('UNLINK', key .. '/' .. part)
 end
 change(base, { 'e', base, tonumber(head) })

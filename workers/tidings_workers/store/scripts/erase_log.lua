@@ -2,7 +2,6 @@
 -- this user alone goes with its record. Answers {notifications, more to do: 1 or 0}.
 local request = cmsgpack.unpack(ARGV[1])
 local base, tenant, limit = request[1], request[2], request[3]
-local tag = KEYS[1]
 local key = tag .. '/' .. base
 local more = false
 
@@ -10,7 +9,10 @@ local entries = redis.call('XRANGE', key .. '/erased', '-', '+', 'COUNT', limit)
 for _, entry in ipairs(entries) do
   local position, fields = string.match(entry[1], '^%d+'), entry[2]
   local id = string.sub(fields[2], 8, 43)
-  if redis.call('ZREM', key .. '/copies', id) == 0 then
+  if redis.call('ZREM', key .. '/copies', id) == 1 then
+    -- A call that makes the copy may still arrive.
+    part(base, position, id)
+  else
     local record = tag .. '/n/' .. tenant .. '/' .. id
     redis.call('UNLINK', record, record .. '/receipts')
   end

@@ -5,26 +5,33 @@ local base, tenant, group = request[1], request[2], request[3]
 local key = tag .. '/' .. base
 local members = key .. '/members'
 local head = tonumber(redis.call('HGET', key, 'head') or '0')
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local last = tonumber(redis.call('HGET', key, 'joined') or '0')
+local now = microseconds()
+local clock = tonumber(redis.call('HGET', key, 'joined') or '0')
 local joined, gone = {}, {}
 
 if #request[4] > 0 and redis.call('HSETNX', key, 'created', string.format('%.0f', math.floor(now / 1000))) == 1 then
   redis.call('ZADD', tag .. '/groups/' .. tenant, 0, group)
 end
 for _, user in ipairs(request[4]) do
-  if now <= last then now = last + 1 end
-  -- The score is when the member joined, in microseconds, made unique: it is the cursor of the list.
-  if redis.call('ZADD', members, 'NX', string.format('%.0f', now), user) == 1 then
+  local number = math.max(now, clock + 1)
+  -- The score is the number of the joining: it is unique, and the cursor of the list.
+  if redis.call('ZADD', members, 'NX', number_of(number), user) == 1 then
     joined[#joined + 1] = user
-    last = now
+    clock = number
   end
 end
-if #joined > 0 then redis.call('HSET', key, 'joined', string.format('%.0f', last)) end
+local cut = last_cut(key, now)
 for _, user in ipairs(request[5]) do
-  if redis.call('ZREM', members, user) == 1 then gone[#gone + 1] = user end
+  local since = redis.call('ZSCORE', members, user)
+  if since then
+    redis.call('ZREM', members, user)
+    gone[#gone + 1] = user
+    clock = math.max(now, clock + 1)
+    if tonumber(since) <= cut then keep_leaver(key, user, tonumber(since), clock) end
+  end
 end
+if #joined + #gone > 0 then redis.call('HSET', key, 'joined', number_of(clock)) end
+if #gone > 0 then prune_leavers(key, now) end
 
 local operations = {}
 if #joined > 0 then operations[#operations + 1] = { 'm', tenant, group, true, head, joined } end

@@ -1,6 +1,7 @@
 -- Recall a notification whose record is in this partition. ARGV: record key, base of its log or ''
--- (compound), tenant, id. Idempotent. Answers 0 when there is no such record, 1 when it is recalled, 2 when it
--- was stored and a dispatcher takes it back. One that is recalled before it was stored will never be.
+-- (compound), tenant, id, 1 when calls that make copies may still arrive (it is for users alone). Idempotent.
+-- Answers 0 when there is no such record, 1 when it is recalled, 2 when somebody may have a copy, which a
+-- dispatcher takes back. One that is recalled before it was stored will never be.
 local record = tag .. '/' .. ARGV[1]
 local status = redis.call('GETRANGE', record, 0, 0)
 if status == '' then return 0 end
@@ -17,8 +18,8 @@ else
     redis.call('SETRANGE', record, 0, 'c')
   else
     redis.call('SETRANGE', record, 0, 'r')
-    ingest({ { 'r', tenant, id } })
+    ingest({ { 'r', tenant, id, ARGV[5] == '1' } })
   end
 end
 flush()
-return base == '' and status == 's' and 2 or 1
+return base == '' and status ~= 'a' and 2 or 1

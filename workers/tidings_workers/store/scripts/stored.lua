@@ -1,7 +1,13 @@
--- A notification is stored for everybody. ARGV: record key. A recall meanwhile wins.
-local record = tag .. '/' .. ARGV[1]
-if redis.call('GETRANGE', record, 0, 0) == 'x' then
-  redis.call('SETRANGE', record, 0, 's')
-  redis.call('SETRANGE', record, 14, string.format('%013.0f', now_ms()))
+-- Notifications are stored for everybody. ARGV[1]: packed {{tenant, id}, ...}. A recall meanwhile wins.
+local now = string.format('%013.0f', now_ms())
+for _, item in ipairs(cmsgpack.unpack(ARGV[1])) do
+  local name = item[1] .. '/' .. item[2]
+  local record = tag .. '/n/' .. name
+  if redis.call('GETRANGE', record, 0, 0) == 'x' then
+    redis.call('SETRANGE', record, 0, 's')
+    redis.call('SETRANGE', record, 14, now)
+  end
+  redis.call('DEL', record .. '/progress')
+  redis.call('ZREM', tag .. '/unfinished', name)
 end
-return redis.call('DEL', record .. '/progress')
+return 1

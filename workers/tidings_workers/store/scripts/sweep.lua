@@ -72,7 +72,6 @@ local function retire(base, rule, keep, cursor, gone)
         take_out(base, position)
         -- The record of a copy goes with it, so nobody will ask for the receipts.
         redis.call('HDEL', key .. '/ended', string.sub(entry[2][2], 8, 43))
-        redis.call('ZREM', key .. '/parted', string.sub(entry[2][2], 8, 43))
         gone[#gone + 1] = position
       end
       cursor = position

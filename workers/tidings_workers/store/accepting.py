@@ -1,0 +1,164 @@
+"""Carrying out accepted sends: which scripts are called, in which order, with how much at once.
+
+Direct sends take one call per partition. A send to several users takes three steps, in this order: its
+record with its plan (`begin`), its copies (`accept`), and that it is stored (`stored`). A dispatcher
+finishes what was begun and not finished. Every step may be repeated with the same ids.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from tidings_workers.store.core import Core, pack
+from tidings_workers.store.errors import StorageUnavailable
+
+# One script call stays short: other work of the partition waits for it.
+CALL_BYTES: Final = 256 * 1024
+CALL_ITEMS: Final = 500
+# How many log entries are written before a batch with copies lets others have their turn.
+WINDOW: Final = 1_000
+# The content of copies is sent once per call and written for each: that costs a quarter of sending it.
+_WRITTEN: Final = 4
+
+
+class Row(NamedTuple):
+    """One row of a script's call in a partition: how many log entries it makes, and its cost in bytes."""
+
+    partition: int
+    values: list[Any]
+    items: int
+    size: int
+
+
+class Copies(NamedTuple):
+    """What is left of a send to several users once it has begun. `bases` of the users' logs, by partition."""
+
+    id: str
+    bases: dict[int, list[str]]
+    content: str
+    expires: int
+    category: str
+
+    def rows(self) -> Iterator[Row]:
+        """Rows for `accept`, none too much for one call."""
+        length = len(self.content)
+        most = max(1, min(CALL_ITEMS, _WRITTEN * CALL_BYTES // length))
+        for partition, bases in self.bases.items():
+            for start in range(0, len(bases), most):
+                part = bases[start : start + most]
+                values = ["k", part, self.id, self.content, self.expires, self.category]
+                yield Row(partition, values, len(part), length + len(part) * length // _WRITTEN)
+
+
+class Send(NamedTuple):
+    """One send: its row for `accept`, or for `begin` where there are copies to be made."""
+
+    row: Row
+    copies: Copies | None = None
+
+
+async def carry_out(core: Core, sends: Sequence[Send]) -> None:
+    """Carry out sends in order: on return all are stored, or for those to groups their expansion is.
+
+    Raises StorageUnavailable; some may have been accepted then, and repeating completes the rest.
+    """
+    if len(sends) == 1 and sends[0].copies is None:
+        # Most requests: without a list per partition.
+        row = sends[0].row
+        await core.run("accept", row.partition, pack([row.values]), durable=True)
+        return
+    if not any(send.copies for send in sends):
+        await _append(core, [send.row for send in sends])
+        return
+    for window in _windows(sends):
+        begun = await _begin(core, [send.row for send in window if send.copies])
+        await _append(core, _rows(window, begun))
+        # The copies are there, so the sends are accepted whatever happens now.
+        with contextlib.suppress(StorageUnavailable):
+            await _finish(core, begun.values())
+
+
+def _windows(sends: Sequence[Send]) -> Iterator[list[Send]]:
+    window: list[Send] = []
+    count = 0
+    for send in sends:
+        if window and count + send.row.items > WINDOW:
+            yield window
+            window, count = [], 0
+        window.append(send)
+        count += send.row.items
+    yield window
+
+
+def _rows(window: Sequence[Send], begun: dict[str, Row]) -> Iterator[Row]:
+    for send in window:
+        if send.copies is None:
+            yield send.row
+        elif send.copies.id in begun:
+            yield from send.copies.rows()
+
+
+async def _begin(core: Core, rows: Iterable[Row]) -> dict[str, Row]:
+    """Make records. Answers by id the rows of those whose copies may be missing."""
+    calls = [(partition, part) for partition, own in _by_partition(rows).items() for part in _parts(own)]
+    answers = await _all([_run(core, "begin", partition, part) for partition, part in calls])
+    return {
+        row.values[1]: row
+        for (_, part), flags in zip(calls, answers, strict=True)
+        for row, missing in zip(part, flags, strict=True)
+        if missing
+    }
+
+
+async def _append(core: Core, rows: Iterable[Row]) -> None:
+    """Carry out rows of `accept`, those of one partition in order."""
+    calls: list[Awaitable[Any]] = []
+    for partition, own in _by_partition(rows).items():
+        parts = list(_parts(own))
+        # Most requests: without the task that calls in turn take.
+        single = len(parts) == 1
+        calls.append(_run(core, "accept", partition, own) if single else _in_turn(core, partition, parts))
+    await _all(calls)
+
+
+async def _in_turn(core: Core, partition: int, parts: Iterable[list[Row]]) -> None:
+    for part in parts:
+        await _run(core, "accept", partition, part)
+
+
+async def _finish(core: Core, rows: Iterable[Row]) -> None:
+    names = [row._replace(values=row.values[:2]) for row in rows]
+    await _all([_run(core, "stored", partition, own) for partition, own in _by_partition(names).items()])
+
+
+def _run(core: Core, script: str, partition: int, rows: Sequence[Row]) -> Awaitable[Any]:
+    return core.run(script, partition, pack([row.values for row in rows]), durable=True)
+
+
+async def _all(calls: list[Awaitable[Any]]) -> list[Any]:
+    return [await calls[0]] if len(calls) == 1 else await asyncio.gather(*calls)
+
+
+def _by_partition(rows: Iterable[Row]) -> dict[int, list[Row]]:
+    partitions: dict[int, list[Row]] = {}
+    for row in rows:
+        partitions.setdefault(row.partition, []).append(row)
+    return partitions
+
+
+def _parts(rows: list[Row]) -> Iterator[list[Row]]:
+    """Rows for one call each: to be carried out in turn, so that order holds."""
+    if len(rows) == 1:
+        yield rows
+        return
+    part: list[Row] = []
+    count = size = 0
+    for row in rows:
+        if part and (size + row.size > CALL_BYTES or count + row.items > CALL_ITEMS):
+            yield part
+            part, count, size = [], 0, 0
+        part.append(row)
+        count += row.items
+        size += row.size
+    yield part

@@ -1,0 +1,69 @@
+"""Records of notifications: what was asked for, and what became of it."""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from tidings.protocol.notifications import Target
+from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.keys import partition_of_id, tag
+from tidings_workers.store.targets import log_of
+
+_STATUS: Final = {"a": "accepted", "x": "accepted", "s": "stored", "c": "cancelled", "r": "recalled"}
+_HEAD: Final = 53
+
+
+class StoredNotification(Struct, frozen=True):
+    """A notification's record. `to` and `content` are JSON; times are ms since the epoch."""
+
+    id: str
+    status: str
+    to: bytes
+    content: bytes
+    accepted_at: int
+    stored_at: int | None
+    recipients: int | None
+    delivered: int
+    seen: int
+    read: int
+    position: int
+
+
+def record_key(partition: int, tenant: str, identity: str) -> str:
+    """The key of a notification's record."""
+    return f"{tag(partition)}/n/{tenant}/{identity}"
+
+
+async def read_notification(core: Core, tenant: str, identity: str) -> StoredNotification | None:
+    """A notification with its receipts, or None when this tenant has none such."""
+    partition = partition_of_id(identity)
+    if partition is None or partition >= core.partitions:
+        return None
+    raw = await core.connection.call("GET", record_key(partition, tenant, identity))
+    if raw is None:
+        return None
+    stored = parse_record(identity, raw)
+    log = log_of(core.keys, tenant, msgspec.json.decode(stored.to, type=Target))
+    row = [f"n/{tenant}/{identity}", log.base if log else "", stored.position]
+    ((delivered, seen, read),) = await core.run("receipts", partition, pack([row]))
+    return msgspec.structs.replace(stored, delivered=int(delivered), seen=int(seen), read=int(read))
+
+
+def parse_record(identity: str, raw: bytes) -> StoredNotification:
+    """A record as stored, its receipts 0; its form is described in append.lua."""
+    to, content = raw[_HEAD:].split(b"\n", 1)
+    stored, position, recipients = int(raw[14:27]), int(raw[27:43]), int(raw[43:53])
+    return StoredNotification(
+        id=identity,
+        status=_STATUS[text(raw[:1])],
+        to=to,
+        content=content,
+        accepted_at=int(raw[1:14]),
+        stored_at=stored or None,
+        recipients=recipients if recipients >= 0 else None,
+        delivered=0,
+        seen=0,
+        read=0,
+        position=position,
+    )

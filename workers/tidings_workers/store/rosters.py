@@ -1,0 +1,129 @@
+"""Who was in a group at a moment of its clock: whom a send reaches that is carried out later.
+
+The clock of a group gives each joining and each leaving its own number, in order. A cut is what the
+clock showed when a send was accepted. Numbers of two groups are never compared.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.keys import Log, tag
+
+# A cut above every clock.
+NOW: Final = 2**53 - 1
+
+_GROUPS_PER_CALL: Final = 500
+_PAGE: Final = 5_000
+# Of a group with fewer members one call reads all.
+_SMALL: Final = 1_000
+_ROSTERS_PER_CALL: Final = 10
+
+_stays: Final = msgspec.msgpack.Decoder(list[tuple[int, int]])
+
+
+async def cuts(core: Core, tenant: str, groups: Iterable[str]) -> dict[str, int]:
+    """What the clocks of these groups show now; 0 for a group that never had a member."""
+    partitions: dict[int, list[str]] = {}
+    for group in groups:
+        partitions.setdefault(core.keys.group(tenant, group).partition, []).append(group)
+    calls = [
+        (partition, names[start : start + _GROUPS_PER_CALL])
+        for partition, names in partitions.items()
+        for start in range(0, len(names), _GROUPS_PER_CALL)
+    ]
+    answers = await asyncio.gather(
+        *(
+            core.run("cuts", partition, pack([core.keys.group(tenant, name).base for name in names]))
+            for partition, names in calls
+        )
+    )
+    return {
+        name: int(clock)
+        for (_, names), clocks in zip(calls, answers, strict=True)
+        for name, clock in zip(names, clocks, strict=True)
+    }
+
+
+async def rosters(core: Core, tenant: str, moments: Mapping[str, int]) -> list[str]:
+    """Who was in these groups at their cuts, in the order of the groups; somebody may be there twice.
+
+    Exact for a day. After that those who left since are missing.
+    """
+    logs = [core.keys.group(tenant, group) for group in moments]
+    partitions: dict[int, list[tuple[str, int]]] = {}
+    for log, cut in zip(logs, moments.values(), strict=True):
+        partitions.setdefault(log.partition, []).append((log.base, cut))
+    calls = [
+        (partition, asked[start : start + _ROSTERS_PER_CALL])
+        for partition, asked in partitions.items()
+        for start in range(0, len(asked), _ROSTERS_PER_CALL)
+    ]
+    answers = await asyncio.gather(
+        *(core.run("roster", partition, pack([_SMALL, asked])) for partition, asked in calls)
+    )
+    found = {
+        base: users
+        for (_, asked), answer in zip(calls, answers, strict=True)
+        for (base, _), users in zip(asked, answer, strict=True)
+    }
+    members: list[str] = []
+    for log, cut in zip(logs, moments.values(), strict=True):
+        users = found[log.base]
+        if isinstance(users, list):
+            members += map(text, users)
+        else:
+            async for part in members_at(core, log, cut):
+                members += part
+    return members
+
+
+async def members_at(core: Core, group: Log, cut: int) -> AsyncIterator[list[str]]:
+    """The members of a large group at a cut, in parts; somebody may be in several."""
+    key, call = f"{tag(group.partition)}/{group.base}", core.connection.call
+    # In this order: who leaves, or whose group is deleted, while this reads is in a later list.
+    async for rows in _page(core, f"{key}/members", "-inf", cut):
+        yield [user for user, _ in rows]
+    async for rows in _page(core, f"{key}/left", f"({cut}", "+inf"):
+        users = [user for user, _ in rows]
+        packed = await call("HMGET", f"{key}/stays", *users)
+        yield [user for user, stays in zip(users, packed, strict=True) if stays and _covers(stays, cut)]
+    for gone in await call("ZRANGE", f"{key}/deleted", f"({cut}", "+inf", "BYSCORE"):
+        async for rows in _page(core, f"{tag(group.partition)}/{text(gone)}", "-inf", cut):
+            yield [user for user, _ in rows]
+
+
+def _covers(stays: bytes, cut: int) -> bool:
+    return any(joined <= cut < left for joined, left in _stays.decode(stays))
+
+
+async def _page(core: Core, key: str, low: str, high: int | str) -> AsyncIterator[list[tuple[str, int]]]:
+    """Members of a sorted set with their scores, which are unique: a part at a time, by score."""
+    while True:
+        raw: list[Any] = await core.connection.call(
+            "ZRANGE", key, low, high, "BYSCORE", "LIMIT", 0, _PAGE, "WITHSCORES"
+        )
+        rows = [(text(user), int(float(score))) for user, score in raw]
+        if rows:
+            yield rows
+            low = f"({rows[-1][1]}"
+        if len(rows) < _PAGE:
+            return
+
+
+async def unlist(core: Core, tenant: str, user: str, groups: Iterable[str]) -> None:
+    """Forget that a user was in these groups: no send reaches the user as somebody who left."""
+    partitions: dict[int, list[str]] = {}
+    for group in groups:
+        log = core.keys.group(tenant, group)
+        partitions.setdefault(log.partition, []).append(log.base)
+    await asyncio.gather(
+        *(
+            core.run("unlist", partition, pack([user, bases[start : start + _GROUPS_PER_CALL]]))
+            for partition, bases in partitions.items()
+            for start in range(0, len(bases), _GROUPS_PER_CALL)
+        )
+    )

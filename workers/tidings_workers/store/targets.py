@@ -1,0 +1,38 @@
+"""Targets: which sends go to one log, and which are copied to each user."""
+
+from tidings.protocol.notifications import Target
+from tidings_workers.store.keys import Keys, Log
+
+
+def single_log(target: Target) -> tuple[str, str] | None:
+    """The one log of a target as (kind, name), or None for a compound target."""
+    if target.all:
+        return "all", ""
+    if not target.groups:
+        users = set(target.users) - set(target.exclude) if target.exclude else set(target.users)
+        if len(users) == 1:
+            return "user", users.pop()
+        return None if users else ("nobody", "")
+    if not target.users and len(set(target.groups)) == 1:
+        return "group", target.groups[0]
+    return None
+
+
+def log_of(keys: Keys, tenant: str, target: Target) -> Log | None:
+    """The one log that a send to this target goes to; None for a compound one, and for nobody."""
+    one = single_log(target)
+    return log_named(keys, tenant, *one) if one is not None else None
+
+
+def is_compound(target: Target) -> bool:
+    """Whether a target takes several logs, so that each of its users gets a copy."""
+    return single_log(target) is None
+
+
+def log_named(keys: Keys, tenant: str, kind: str, name: str) -> Log | None:
+    """The log of a kind and name, as `single_log` answers them; None for nobody."""
+    if kind == "user":
+        return keys.user(tenant, name)
+    if kind == "group":
+        return keys.group(tenant, name)
+    return keys.all(tenant) if kind == "all" else None
