@@ -150,6 +150,8 @@ class Expansion:
         tenant, identity, ingress = compound.tenant, compound.id, self._ingress
         done = plan.done
         async for users in self._planned(compound, done, plan.users):
+            if done > plan.done and await ingress.is_recalled(self._partition, tenant, identity):
+                return
             done += len(users)
             operations = {
                 partition: [["n", bases, identity, plan.content, plan.expires, plan.category]]

@@ -236,6 +236,11 @@ class Ingress:
         raw = await self._core.connection.call("GET", record_key(partition, tenant, identity))
         return (text(raw[:1]), parse_record(identity, raw)) if raw is not None else None
 
+    async def is_recalled(self, partition: int, tenant: str, identity: str) -> bool:
+        """Whether a notification was taken back, or its record is no longer there."""
+        key = record_key(partition, tenant, identity)
+        return text(await self._core.connection.call("GETRANGE", key, 0, 0)) in {"", "c", "r"}
+
     async def plan(self, partition: int, tenant: str, identity: str, users: Sequence[str]) -> str:
         """Freeze who gets a compound notification; made once.
 
