@@ -54,13 +54,14 @@ def _several(names: st.SearchStrategy[str], fewest: int) -> st.SearchStrategy[tu
     return st.lists(names, unique=True, min_size=fewest).map(tuple)
 
 
+compounds = st.tuples(_several(users, 0), _several(groups, 1), excludes).map(
+    lambda to: To(users=to[0], groups=to[1], exclude=to[2])
+)
 targets = st.one_of(
     users.map(lambda user: To(users=(user,))),
     st.tuples(groups, excludes).map(lambda to: To(groups=(to[0],), exclude=to[1])),
     excludes.map(lambda exclude: To(all=True, exclude=exclude)),
-    st.tuples(_several(users, 0), _several(groups, 1), excludes).map(
-        lambda to: To(users=to[0], groups=to[1], exclude=to[2])
-    ),
+    compounds,
     st.tuples(_several(users, 2), excludes).map(lambda to: To(users=to[0], exclude=to[1])),
 )
 # Seconds; seldom, for it has to be waited for.

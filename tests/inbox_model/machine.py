@@ -19,6 +19,7 @@ from tests.inbox_model.choices import (
     REFUSED,
     Wish,
     categories,
+    compounds,
     expiries,
     gateways,
     groups,
@@ -136,6 +137,21 @@ class InboxMachine(RuleBasedStateMachine):
             for number, (to, category, expires_in) in enumerate(sends, first)
         )
         self._do(f"send {does}", lambda: self.sending.send(sends))
+
+    @rule(to=compounds, category=categories, group=groups, user=users, twice=pick)
+    def send_before_change(self, to: To, category: str | None, group: str, user: str, twice: int) -> None:
+        """A send, and as soon as it is accepted somebody joins or leaves, or seldom a group is deleted."""
+        number = len(self.scene.model.sent) + 1
+        if twice == 0:
+            does, change = f"delete {group}", lambda: self.memberships.delete_group(group)
+        elif user in self.scene.model.members.get(group, ()):
+            does, change = f"{user} leaves {group}", lambda: self.memberships.leave(group, user)
+        else:
+            does, change = f"{user} joins {group}", lambda: self.memberships.join(group, user)
+        self._do(
+            f"send #{number} to {shown(to)}, and at once: {does}",
+            lambda: self.sending.send([(to, category, None)], change),
+        )
 
     @precondition(lambda self: self.scene.model.sent)
     @rule(which=pick)

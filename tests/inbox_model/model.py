@@ -91,9 +91,9 @@ class Model:
         """A send was accepted. What is one entry is in its log; copies are `copied` as they are found."""
         self.sent[sent.id] = sent
         kind = sent.kind
-        if kind == "user":
-            (user,) = set(sent.to.users) - sent.to.exclude
-            self._log(user, "user").append(sent)
+        if kind == "users":
+            for user in set(sent.to.users) - sent.to.exclude:
+                self._log(user, "user").append(sent)
         elif kind == "all":
             self._log("", "all").append(sent)
         elif kind == "group" and sent.recipients:

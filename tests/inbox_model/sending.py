@@ -8,6 +8,7 @@ from tests.inbox_model.application import Json, milliseconds, target
 from tests.inbox_model.device import News
 from tests.inbox_model.scene import PATIENCE_SECONDS, Disagreement, Scene
 from tests.inbox_model.terms import Item, Place, Sent, To
+from tidings_workers.store.keys import milliseconds_of_id
 
 
 class Sending:
@@ -16,8 +17,12 @@ class Sending:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
 
-    async def send(self, sends: Sequence[tuple[To, str | None, int | None]]) -> None:
-        """One send, or several as a batch; returns when they are stored."""
+    async def send(
+        self,
+        sends: Sequence[tuple[To, str | None, int | None]],
+        then: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """One send, or several as a batch; `then` something else at once. Returns when they are stored."""
         bodies = []
         for number, (to, category, expires_in) in enumerate(sends, len(self._scene.model.sent) + 1):
             body: Json = {"to": target(to), "title": f"Number {number}"}
@@ -35,14 +40,20 @@ class Sending:
                 "POST", "/v1/notifications/batch", expect=202, body=body
             )
             ids = [result["id"] for result in answer["results"]]
+        # Whom they reach, and where they are in the logs, is decided by now.
         heads = {user: self._scene.model.own_head(user) for user in self._scene.model.users}
-        stored = await self._stored(ids)
-        for told, (to, category, _) in zip(stored, sends, strict=True):
-            created = milliseconds(told["created_at"])
-            assert created is not None
-            expires = milliseconds(told.get("expires_at"))
-            sent = Sent(told["id"], to, category, created, expires, self._scene.model.reached(to))
+        for id, (to, category, expires_in) in zip(ids, sends, strict=True):
+            accepted = milliseconds_of_id(id)
+            expires = None if expires_in is None else accepted + expires_in * 1000
+            sent = Sent(id, to, category, accepted, expires, self._scene.model.reached(to))
             self._scene.model.accept(sent)
+        if then is not None:
+            await then()
+        for told in await self._stored(ids):
+            sent = self._scene.model.sent[told["id"]]
+            times = milliseconds(told["created_at"]), milliseconds(told.get("expires_at"))
+            if times != (sent.accepted, sent.expires):
+                raise Disagreement(f"{told} instead of {sent.accepted} and {sent.expires}")
         if any(self._scene.model.sent[id].kind == "compound" for id in ids):
             await self._find_copies(heads)
         self._expect(dict.fromkeys(ids))

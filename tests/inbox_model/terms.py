@@ -88,13 +88,12 @@ class Sent:
         return self.recalled or self.expired
 
     @property
-    def kind(self) -> Literal["user", "group", "all", "compound", "nobody"]:
-        """How it is kept: in one log, as copies, or not at all."""
+    def kind(self) -> Literal["users", "group", "all", "compound", "nobody"]:
+        """How it is kept: in own logs by its answer, in one log, as copies a moment later, or not at all."""
         if self.to.all:
             return "all"
         if not self.to.groups:
-            named = set(self.to.users) - self.to.exclude
-            return "compound" if len(named) > 1 else "user" if named else "nobody"
+            return "users" if set(self.to.users) - self.to.exclude else "nobody"
         return "group" if len(self.to.groups) == 1 and not self.to.users else "compound"
 
 

@@ -23,12 +23,16 @@ _WRITTEN: Final = 4
 
 
 class Row(NamedTuple):
-    """One row of a script's call in a partition: how many log entries it makes, and its cost in bytes."""
+    """One row of a script's call in a partition: how many log entries it makes, and its cost in bytes.
+
+    For `accept`, or for `begin` where there are `copies` to be made.
+    """
 
     partition: int
     values: list[Any]
     items: int
     size: int
+    copies: "Copies | None" = None
 
 
 class Copies(NamedTuple):
@@ -51,52 +55,44 @@ class Copies(NamedTuple):
                 yield Row(partition, values, len(part), length + len(part) * length // _WRITTEN)
 
 
-class Send(NamedTuple):
-    """One send: its row for `accept`, or for `begin` where there are copies to be made."""
-
-    row: Row
-    copies: Copies | None = None
-
-
-async def carry_out(core: Core, sends: Sequence[Send]) -> None:
+async def carry_out(core: Core, sends: Sequence[Row]) -> None:
     """Carry out sends in order: on return all are stored, or for those to groups their expansion is.
 
     Raises StorageUnavailable; some may have been accepted then, and repeating completes the rest.
     """
     if len(sends) == 1 and sends[0].copies is None:
         # Most requests: without a list per partition.
-        row = sends[0].row
-        await core.run("accept", row.partition, pack([row.values]), durable=True)
+        await _run(core, "accept", sends[0].partition, sends)
         return
-    if not any(send.copies for send in sends):
-        await _append(core, [send.row for send in sends])
+    if not any(row.copies for row in sends):
+        await _append(core, sends)
         return
     for window in _windows(sends):
-        begun = await _begin(core, [send.row for send in window if send.copies])
+        begun = await _begin(core, [row for row in window if row.copies])
         await _append(core, _rows(window, begun))
         # The copies are there, so the sends are accepted whatever happens now.
         with contextlib.suppress(StorageUnavailable):
             await _finish(core, begun.values())
 
 
-def _windows(sends: Sequence[Send]) -> Iterator[list[Send]]:
-    window: list[Send] = []
+def _windows(sends: Sequence[Row]) -> Iterator[list[Row]]:
+    window: list[Row] = []
     count = 0
-    for send in sends:
-        if window and count + send.row.items > WINDOW:
+    for row in sends:
+        if window and count + row.items > WINDOW:
             yield window
             window, count = [], 0
-        window.append(send)
-        count += send.row.items
+        window.append(row)
+        count += row.items
     yield window
 
 
-def _rows(window: Sequence[Send], begun: dict[str, Row]) -> Iterator[Row]:
-    for send in window:
-        if send.copies is None:
-            yield send.row
-        elif send.copies.id in begun:
-            yield from send.copies.rows()
+def _rows(window: Sequence[Row], begun: dict[str, Row]) -> Iterator[Row]:
+    for row in window:
+        if row.copies is None:
+            yield row
+        elif row.copies.id in begun:
+            yield from row.copies.rows()
 
 
 async def _begin(core: Core, rows: Iterable[Row]) -> dict[str, Row]:

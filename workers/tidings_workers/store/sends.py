@@ -18,7 +18,7 @@ from msgspec import Struct
 from tidings.protocol import limits
 from tidings.protocol.notifications import CreateNotification, ReceivedAction, Target
 from tidings.protocol.times import timestamp
-from tidings_workers.store.accepting import Copies, Row, Send, carry_out
+from tidings_workers.store.accepting import Copies, Row, carry_out
 from tidings_workers.store.content import Content, data_of
 from tidings_workers.store.core import Core, pack
 from tidings_workers.store.errors import IdempotencyInProgress, IdempotencyMismatch
@@ -121,7 +121,7 @@ class Sends:
         *,
         replayed: bool,
     ) -> Acceptance:
-        core, ids, sends = self._core, list[str](), list[Send]()
+        core, ids, sends = self._core, list[str](), list[Row]()
         singles = [single_log(notification.to) for notification in notifications]
         clocks = await self._clocks(tenant, notifications, singles) if None in singles else {}
         for index, (notification, single) in enumerate(zip(notifications, singles, strict=True)):
@@ -142,7 +142,7 @@ class Sends:
                 sends.append(self._several(tenant, identity, notification, accepted_at, partition))
             else:
                 row = self._row(tenant, identity, notification, single, log, accepted_at, clocks)
-                sends.append(Send(Row(partition, row, 1, len(row[4]) + 2 * len(row[5]))))
+                sends.append(Row(partition, row, 1, len(row[4]) + 2 * len(row[5])))
         await carry_out(core, sends)
         return Acceptance(ids, accepted_at, replayed)
 
@@ -163,7 +163,7 @@ class Sends:
 
     def _several(
         self, tenant: str, identity: str, notification: CreateNotification, accepted_at: int, partition: int
-    ) -> Send:
+    ) -> Row:
         """A send to several users, each of whom gets a copy."""
         to, content, expires = self._texts(identity, notification, accepted_at)
         excluded = set(notification.to.exclude)
@@ -175,10 +175,8 @@ class Sends:
         category = notification.category or ""
         life = self._core.record_life(tenant, notification.category)
         row = [tenant, identity, accepted_at, to, content, users, category, life]
-        return Send(
-            Row(partition, row, len(users), 2 * (len(to) + len(content))),
-            Copies(identity, bases, content, expires, category),
-        )
+        copies = Copies(identity, bases, content, expires, category)
+        return Row(partition, row, len(users), 2 * (len(to) + len(content)), copies)
 
     def _texts(
         self, identity: str, notification: CreateNotification, accepted_at: int
