@@ -20,7 +20,8 @@ STUBBORN = RetryPolicy(tries=200, base=0.05, cap=0.5, total=60)
 class Send(NamedTuple):
     """One send: its number, its target, and who has to get it.
 
-    `log` is what the receivers call its log where that is one and the same; None for a compound target.
+    `log` is what the receivers call the log in which it keeps its place among others; None for a target of
+    several groups, or of groups and users.
     """
 
     n: int
@@ -61,7 +62,7 @@ class Reference:
         elif len(groups) == 1 and not named:
             log = f"group:{groups[0]}"
         else:
-            log = "user" if len(set(named) - set(exclude)) == 1 and not groups else None
+            log = None if groups else "user"
         n = self._made
         self._made += 1
         message = Message(title=f"Number {n}", data={"n": n})
@@ -197,7 +198,7 @@ async def wrong_inboxes(client: AsyncTidings, users: Iterable[str], account: Acc
     found = []
     for user in users:
         counted: Counter[int] = Counter()
-        async for item in client.inbox(user).list(limit=200):
+        async for item in client.inbox(user).list(page_size=200):
             counted[(item.notification.data or {}).get("n", -1)] += 1
         lost = account.due(user) - counted.keys()
         strange = counted.keys() - account.allowed(user)

@@ -15,7 +15,7 @@ from tidings_workers.store.errors import StorageUnavailable
 
 # One script call stays short: other work of the partition waits for it.
 CALL_BYTES: Final = 256 * 1024
-CALL_ITEMS: Final = 500
+CALL_ITEMS: Final = 250
 # How many log entries are written before a batch with copies lets others have their turn.
 WINDOW: Final = 1_000
 # The content of copies is sent once per call and written for each: that costs a quarter of sending it.
