@@ -239,15 +239,15 @@ async def test_erased_after_it(store: Store) -> None:
 @on_node
 async def test_while_it_is_read(store: Store) -> None:
     """Who leaves while the members are read, or whose group is deleted then, is among them."""
-    members = [f"m{number}" for number in range(12_000)]
+    members = [f"m{number}" for number in range(25_000)]
     await store.change_members("demo", "team", members, [])
     log = store.core.keys.group("demo", "team")
     cut = (await cuts(store.core, "demo", ["team"]))["team"]
     found: list[str] = []
     async for users in members_at(store.core, log, cut):
         if not found:
-            await store.change_members("demo", "team", ["late"], members[4_000:11_000:7])
-        elif "m9000" in found and await store.group("demo", "team") is not None:
+            await store.change_members("demo", "team", ["late"], members[8_000:24_000:7])
+        elif "m15000" in found and await store.group("demo", "team") is not None:
             await store.delete_group("demo", "team")
             await store.change_members("demo", "team", ["m3", "later"], [])
         found += users

@@ -117,7 +117,7 @@ async def test_dispatcher_without_its_replies(proxy: FaultProxy, store: Store, d
     accepted = await direct.send("demo", sent)
     dispatcher = Dispatcher(store)
     await dispatcher.beat()
-    proxy.lose_replies = 0.1
+    proxy.lose_replies = 0.05
 
     async def stored() -> set[tuple[str, int | None]]:
         records = [await direct.notification("demo", identity) for identity in accepted.ids]

@@ -8,6 +8,7 @@ before the first copy is written, and a deleted group's members were set aside w
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -148,16 +149,21 @@ class Expansion:
         if plan is None:
             return
         tenant, identity, ingress = compound.tenant, compound.id, self._ingress
-        done = plan.done
+        done, recalled = plan.done, False
+
+        async def advance(reached: int) -> None:
+            nonlocal recalled
+            recalled = await ingress.advance(self._partition, tenant, identity, reached)
+
         async for users in self._planned(compound, done, plan.users):
-            if done > plan.done and await ingress.is_recalled(self._partition, tenant, identity):
+            if recalled:
                 return
             done += len(users)
             operations = {
                 partition: [["n", bases, identity, plan.content, plan.expires, plan.category]]
                 for partition, bases in self._by_partition(tenant, users).items()
             }
-            yield done, operations, self._later(ingress.advance, tenant, identity, done)
+            yield done, operations, partial(advance, done)
         yield done + 1, {}, self._later(ingress.stored, tenant, identity)
 
     def _later(self, call: Callable[..., Awaitable[None]], *arguments: Any) -> Callable[[], Awaitable[None]]:

@@ -23,10 +23,14 @@ class Sweeper:
 
         Raises StorageUnavailable; starting again is always safe.
         """
-        await self._store.ingress.adopt(self._partition)
         retention = self._store.retention
-        while bases := await retention.due(self._partition):
+        # Together: it is one round trip then.
+        bases, _ = await asyncio.gather(
+            retention.due(self._partition), self._store.ingress.adopt(self._partition)
+        )
+        while bases:
             async with self._turn:
                 started = time.monotonic()
                 await retention.sweep(self._partition, bases)
                 await asyncio.sleep((time.monotonic() - started) * (_SHARE - 1))
+            bases = await retention.due(self._partition)

@@ -236,11 +236,6 @@ class Ingress:
         raw = await self._core.connection.call("GET", record_key(partition, tenant, identity))
         return (text(raw[:1]), parse_record(identity, raw)) if raw is not None else None
 
-    async def is_recalled(self, partition: int, tenant: str, identity: str) -> bool:
-        """Whether a notification was taken back, or its record is no longer there."""
-        key = record_key(partition, tenant, identity)
-        return text(await self._core.connection.call("GETRANGE", key, 0, 0)) in {"", "c", "r"}
-
     async def plan(self, partition: int, tenant: str, identity: str, users: Sequence[str]) -> str:
         """Freeze who gets a compound notification; made once.
 
@@ -277,10 +272,14 @@ class Ingress:
         key = f"{record_key(partition, tenant, identity)}/progress"
         return int(await self._core.connection.call("GET", key) or 0)
 
-    async def advance(self, partition: int, tenant: str, identity: str, done: int) -> None:
-        """Keep how many users of a plan have their copy."""
-        key = f"{record_key(partition, tenant, identity)}/progress"
-        await self._core.connection.call("SET", key, done, "PX", self._core.retention_ms)
+    async def advance(self, partition: int, tenant: str, identity: str, done: int) -> bool:
+        """Keep how many users of a plan have their copy. Answers whether the notification was taken back."""
+        key, call = record_key(partition, tenant, identity), self._core.connection.call
+        _, status = await asyncio.gather(
+            call("SET", f"{key}/progress", done, "PX", self._core.retention_ms),
+            call("GETRANGE", key, 0, 0),
+        )
+        return text(status) != "x"
 
     async def stored(self, partition: int, tenant: str, identity: str) -> None:
         """Every copy is stored."""

@@ -17,10 +17,11 @@ from tidings_workers.store.keys import Log, tag
 NOW: Final = 2**53 - 1
 
 _GROUPS_PER_CALL: Final = 500
-_PAGE: Final = 5_000
-# Of a group with fewer members one call reads all.
-_SMALL: Final = 1_000
-_ROSTERS_PER_CALL: Final = 10
+# What one command reads of a large group, and of how many members at most a group is small: one call reads
+# some of those whole. Each takes Valkey a few milliseconds.
+_PAGE: Final = 10_000
+_SMALL: Final = 5_000
+_ROSTERS_PER_CALL: Final = 4
 
 _stays: Final = msgspec.msgpack.Decoder(list[tuple[int, int]])
 
@@ -87,11 +88,15 @@ async def members_at(core: Core, group: Log, cut: int) -> AsyncIterator[list[str
     # In this order: who leaves, or whose group is deleted, while this reads is in a later list.
     async for rows in _page(core, f"{key}/members", "-inf", cut):
         yield [user for user, _ in rows]
-    async for rows in _page(core, f"{key}/left", f"({cut}", "+inf"):
+    first, deleted = await asyncio.gather(
+        _read(core, f"{key}/left", f"({cut}", "+inf"),
+        call("ZRANGE", f"{key}/deleted", f"({cut}", "+inf", "BYSCORE"),
+    )
+    async for rows in _page(core, f"{key}/left", f"({cut}", "+inf", first):
         users = [user for user, _ in rows]
         packed = await call("HMGET", f"{key}/stays", *users)
         yield [user for user, stays in zip(users, packed, strict=True) if stays and _covers(stays, cut)]
-    for gone in await call("ZRANGE", f"{key}/deleted", f"({cut}", "+inf", "BYSCORE"):
+    for gone in deleted:
         async for rows in _page(core, f"{tag(group.partition)}/{text(gone)}", "-inf", cut):
             yield [user for user, _ in rows]
 
@@ -100,18 +105,26 @@ def _covers(stays: bytes, cut: int) -> bool:
     return any(joined <= cut < left for joined, left in _stays.decode(stays))
 
 
-async def _page(core: Core, key: str, low: str, high: int | str) -> AsyncIterator[list[tuple[str, int]]]:
+_Rows = list[tuple[str, int]]
+
+
+async def _page(
+    core: Core, key: str, low: str, high: int | str, first: _Rows | None = None
+) -> AsyncIterator[_Rows]:
     """Members of a sorted set with their scores, which are unique: a part at a time, by score."""
-    while True:
-        raw: list[Any] = await core.connection.call(
-            "ZRANGE", key, low, high, "BYSCORE", "LIMIT", 0, _PAGE, "WITHSCORES"
-        )
-        rows = [(text(user), int(float(score))) for user, score in raw]
-        if rows:
-            yield rows
-            low = f"({rows[-1][1]}"
+    rows = first if first is not None else await _read(core, key, low, high)
+    while rows:
+        yield rows
         if len(rows) < _PAGE:
             return
+        rows = await _read(core, key, f"({rows[-1][1]}", high)
+
+
+async def _read(core: Core, key: str, low: str, high: int | str) -> _Rows:
+    raw: list[Any] = await core.connection.call(
+        "ZRANGE", key, low, high, "BYSCORE", "LIMIT", 0, _PAGE, "WITHSCORES"
+    )
+    return [(text(user), int(float(score))) for user, score in raw]
 
 
 async def unlist(core: Core, tenant: str, user: str, groups: Iterable[str]) -> None:
