@@ -7,8 +7,9 @@
  * until there is a toast `toasts.mjs`, which lie beside the others.
  */
 import { createHash } from "node:crypto";
-import { readFile, rm } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
+import { manifest } from "./manifest.mjs";
 import { styles } from "./styles.mjs";
 import { texts } from "./texts.mjs";
 
@@ -84,3 +85,8 @@ await build({
   define: { PARTS_VERSION: await version("parts.mjs"), STACK_VERSION: await version("toasts.mjs") },
   plugins: [besideTheScript, styles, texts],
 });
+
+await writeFile(
+  new URL("../custom-elements.json", import.meta.url),
+  `${JSON.stringify(await manifest(), null, 2)}\n`,
+);

@@ -40,9 +40,31 @@ function sheetOf(css: string): CSSStyleSheet {
 const clients = new Map<string, { client: Tidings; users: number }>();
 
 /**
- * Base of the elements. A page gives the client as the property `client`, or as attributes: `url`, and
- * `token-url`, which is asked with the page's cookies for a token. Elements with the same attributes share
- * one client. `lang`, `dir` and the property `messages` say how it speaks.
+ * What both elements have in common. The client is the property `client`, or is made from the attributes `url` and
+ * `token-url`. Elements with equal values of these attributes share one client, and with it one connection.
+ *
+ * @attribute {string} url - The address of the Tidings API, such as `https://notify.example`.
+ * @attribute {string} token-url - The address of the application that answers with a token for the user. It is
+ *   requested with the page's cookies.
+ * @attribute {string} realtime-url - The address of the gateway, if the answer of `token-url` does not have it.
+ * @attribute {"light" | "dark"} theme - The color scheme. Default: the one of the page or of the reader's system.
+ * @attribute {string} lang - The language. Default: the language of the page, or else of the browser.
+ * @attribute {"ltr" | "rtl"} dir - The text direction. Default: the direction of the language.
+ *
+ * @event {CustomEvent<OpenDetail>} tidings-open - A reader opened a notification or one of its actions. `detail` has
+ *   the item and the id of the action. `preventDefault()` keeps the browser from following the link.
+ *
+ * @cssproperty [--tidings-accent=light-dark(#4150d8, #97a2ff)] - Dots, the chosen tab, the first action, and focus.
+ * @cssproperty [--tidings-on-accent=light-dark(#fff, #12142b)] - Text on the accent color.
+ * @cssproperty [--tidings-surface=light-dark(#fff, #1b1d23)] - The background.
+ * @cssproperty [--tidings-text=light-dark(#16181d, #eceef2)] - Text.
+ * @cssproperty [--tidings-muted=light-dark(#5c6370, #a3aab6)] - Secondary text.
+ * @cssproperty [--tidings-line=light-dark(#e8eaee, #2d3038)] - Rules between parts.
+ * @cssproperty [--tidings-hover=light-dark(#f5f6f8, #24272e)] - The background under the pointer.
+ * @cssproperty [--tidings-alert=light-dark(#b3261e, #ff9a90)] - Urgent notifications.
+ * @cssproperty [--tidings-radius=14px] - The radius of corners.
+ * @cssproperty --tidings-shadow - The shadow of the popover and of toasts.
+ * @cssproperty --tidings-font - The font families.
  */
 export abstract class TidingsElement extends Base implements Localizer {
   static readonly shared: readonly string[] = ["url", "token-url", "realtime-url", "lang", "dir"];

@@ -16,11 +16,63 @@ import { TidingsToasts } from "./toasts.js";
 const GAP = 8;
 
 /**
- * Attributes besides those of every element: `mode="page"` shows the inbox in place, without a bell;
- * `badge="unseen"` counts what was not seen instead of what was not read; `toasts`, `sound` and
- * `title-badge` switch those on; `theme="light"` and `theme="dark"` override the reader's preference.
+ * A bell with a badge that opens the inbox in a popover, or the inbox as a part of the page.
  *
- * Slots: `bell` (an icon of one's own), `head`, `empty`, `foot`. Event: `tidings-open`.
+ * @customElement tidings-inbox
+ *
+ * @attribute {"page"} mode - `page` shows the inbox in place, without a bell.
+ * @attribute {"unread" | "unseen"} badge - The number that the badge shows. Default: `unread`.
+ * @attribute {boolean} toasts - Shows new notifications as toasts. While the panel is open, only urgent ones.
+ * @attribute {boolean} sound - Plays a short sound for a new notification, on one tab of the user.
+ * @attribute {boolean} title-badge - Puts the number of unread notifications before the title of the page.
+ *
+ * @slot bell - An icon for the bell.
+ * @slot head - Content beside the heading.
+ * @slot empty - Replaces the message of a list without notifications.
+ * @slot foot - Content below the list.
+ *
+ * @csspart bell - The button that opens the panel.
+ * @csspart badge - The number on the bell.
+ * @csspart panel - The box around the inbox.
+ * @csspart head - The line with the heading.
+ * @csspart heading - The heading.
+ * @csspart tabs - The line of filters.
+ * @csspart tab - A filter.
+ * @csspart count - The number of unread notifications in its filter.
+ * @csspart strip - The line about the connection, above the list.
+ * @csspart missed - The line about notifications that are no longer available, above the list.
+ * @csspart again - The button that reconnects.
+ * @csspart dismiss - The button that hides the line about missed notifications.
+ * @csspart stage - The box around the list and what replaces it.
+ * @csspart list - The rows.
+ * @csspart day - The heading of a day.
+ * @csspart item - A notification with the heading of its day.
+ * @csspart unread - A notification that is not read.
+ * @csspart row - A notification without the heading of its day.
+ * @csspart icon - The picture of a notification.
+ * @csspart item-title - The title of a notification.
+ * @csspart item-body - The text of a notification.
+ * @csspart meta - The time and the category of a notification.
+ * @csspart dot - The mark of an unread notification.
+ * @csspart action - A notification's own action.
+ * @csspart tools - The buttons of a row: read, archive.
+ * @csspart tool - A button that is an icon.
+ * @csspart mark-all - The button that marks all as read.
+ * @csspart close - The button that closes the panel.
+ * @csspart fresh - The button that scrolls to new notifications.
+ * @csspart undo - The offer to take an archiving back.
+ * @csspart undo-button - The button of that offer.
+ * @csspart empty - The message of a list without notifications.
+ * @csspart retry - The button that loads again.
+ * @csspart stack - The box around the toasts.
+ * @csspart toast - A toast.
+ * @csspart urgent - A toast of an urgent notification.
+ *
+ * @cssproperty [--tidings-badge=#cf2f38] - The badge.
+ * @cssproperty [--tidings-on-badge=#fff] - The number on the badge.
+ * @cssproperty [--tidings-width=400px] - The width of the popover.
+ * @cssproperty [--tidings-height=600px] - The height of the popover. In place: the height of the inbox, else `100%`.
+ * @cssproperty [--tidings-toast-edge=16px] - The space between toasts and the edge of the window.
  */
 export class TidingsInbox extends TidingsElement {
   static readonly observedAttributes = [

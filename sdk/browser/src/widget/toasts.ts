@@ -9,7 +9,26 @@ import { hasLeft } from "./leaving.js";
 import { loadStack } from "./load.js";
 import type { Stack } from "./stack.js";
 
-/** Attributes besides those of every element: `position="top"`, `sound`, `theme`. Event: `tidings-open`. */
+/**
+ * New notifications as toasts in a corner of the window.
+ *
+ * @customElement tidings-toasts
+ *
+ * @attribute {"top"} position - `top` shows the toasts at the upper edge of the window.
+ * @attribute {boolean} sound - Plays a short sound for a new notification, on one tab of the user.
+ *
+ * @csspart stack - The box around the toasts.
+ * @csspart toast - A toast.
+ * @csspart urgent - A toast of an urgent notification.
+ * @csspart icon - The picture of a notification.
+ * @csspart item-title - The title of a notification.
+ * @csspart item-body - The text of a notification.
+ * @csspart action - A notification's own action.
+ * @csspart tool - A button that is an icon.
+ * @csspart close - The button that closes a toast.
+ *
+ * @cssproperty [--tidings-toast-edge=16px] - The space between toasts and the edge of the window.
+ */
 export class TidingsToasts extends TidingsElement {
   static readonly observedAttributes = [...TidingsElement.shared, "sound"];
 

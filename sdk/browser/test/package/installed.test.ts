@@ -78,6 +78,16 @@ test("there is one React, and what needs a browser renders on a server as what i
   expect(stdout.trim()).toBe('<tidings-inbox toasts=""></tidings-inbox><p>loading</p> function function');
 });
 
+test("The package has its custom elements manifest, and the module that the manifest describes.", async () => {
+  const installed = join(shop, "node_modules/tidings");
+  const read = async (name: string) => JSON.parse(await readFile(join(installed, name), "utf8"));
+  const { customElements, exports } = await read("package.json");
+  const { modules } = await read(customElements);
+
+  expect(modules.map(({ path }: { path: string }) => `./${path}`)).toEqual([exports["./widget"].default]);
+  expect(await readFile(join(installed, modules[0].path), "utf8")).not.toBe("");
+});
+
 describe.each(["jsdom", "happy-dom"])("an application's own tests in %s", (environment) => {
   test("render the inbox, open it, and end without an error that nobody caught", async () => {
     await writeFile(
