@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.support.dispatching import waiting
+from tests.support.dispatching import copies, waiting
 from tests.support.faults import FaultProxy, dropped_connections
 from tests.support.sending import eventually, every_item, notification, titles
 from tests.support.valkey import Valkey, running, running_cluster
@@ -288,3 +288,35 @@ async def test_primary_killed_under_load(short_directory: Path) -> None:
                 await under_load(store, restart)
             finally:
                 await store.close()
+
+
+async def test_primary_hangs_while_copies_are_made(short_directory: Path) -> None:
+    """A send to users of a partition that hangs is refused in time, and its retry completes it once."""
+    home = Path(tempfile.mkdtemp(dir=short_directory))
+    users = [f"u{number}" for number in range(40)]
+    sent = [notification("x", users=users)]
+    with running_cluster(home) as nodes, dropped_connections():
+        store = await Store.open(settings_for(f"redis+cluster://127.0.0.1:{nodes[0].port}"), name="cluster")
+        try:
+            nodes[2].pause()
+            key = Idempotency("k", b"digest")
+            assert await timed_refusal(lambda: store.send("demo", sent, idempotency=key)) < 2 * QUICK_SECONDS
+            nodes[2].unpause()
+
+            async def answered() -> bool:
+                try:
+                    await store.send("demo", sent, idempotency=key)
+                except StorageUnavailable:
+                    return False
+                return True
+
+            await eventually(answered, True)
+            assert await copies(store, users) == [(1, 1)] * len(users)
+            dispatcher = Dispatcher(store)
+            await dispatcher.beat()
+            await eventually(lambda: waiting(store), 0)
+            await dispatcher.close()
+            assert await copies(store, users) == [(1, 1)] * len(users)
+        finally:
+            nodes[2].unpause()
+            await store.close()
