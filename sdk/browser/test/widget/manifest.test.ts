@@ -243,11 +243,11 @@ describe("docs/browser.md names the same", () => {
 
   test("parts and slots.", () => {
     const all = unique([...names(inbox.cssParts), ...names(toasts.cssParts)]);
-    expect(quoted(paragraph("What these don't reach has a part:"))).toEqual(all);
-    expect(quoted(paragraph("And there are slots:"))).toEqual(names(inbox.slots));
+    expect(quoted(paragraph("For everything else there are parts:"))).toEqual(all);
+    expect(quoted(paragraph("There are also slots:"))).toEqual(names(inbox.slots));
   });
 
   test("events.", () => {
-    expect(quoted(paragraph("`tidings-open` comes when"))).toContain(inbox.events?.[0]?.name);
+    expect(quoted(paragraph("The element sends `tidings-open` when"))).toContain(inbox.events?.[0]?.name);
   });
 });
