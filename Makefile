@@ -48,8 +48,12 @@ $(NODE_MODULES): $(BROWSER)/package.json $(BROWSER)/package-lock.json
 run: .venv/.installed ## Everything on this machine, ready to send to; ARGS="--port 9000" passes options on
 	@TIDINGS_MAKE=1 exec $(BIN)/tidings-server dev $(ARGS)
 
-test: .venv/.developed $(if $(ARGS),,test-browser) ## All tests; ARGS="tests/store -x" narrows them to some of Python's
-	$(BIN)/python -m pytest $(ARGS)
+# Both suites run and report, whichever fails.
+test: .venv/.developed ## All tests; ARGS="tests/store -x" narrows them to some of Python's
+	@status=0; \
+	if [ -z "$(ARGS)" ]; then $(MAKE) test-browser || status=$$?; fi; \
+	$(BIN)/python -m pytest $(ARGS) || status=$$?; \
+	exit $$status
 
 .PHONY: test-browser
 test-browser: .venv/.developed $(NODE_MODULES)

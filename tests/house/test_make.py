@@ -65,3 +65,17 @@ def test_installing_says_how_long_it_takes(checkout: Path, code: int, *, ends: b
     assert ended.stderr.startswith("installing Tidings into .venv")
     assert ("installed after" in ended.stderr) is ends
     assert (checkout / ".venv" / ".installed").exists() is ends
+
+
+def test_both_suites_run_and_report(checkout: Path) -> None:
+    """When the browser's tests fail, Python's run all the same, and `make test` still fails."""
+    python = checkout / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "ran $*"\n')
+    python.chmod(0o755)
+    (checkout / ".venv/.developed").touch()
+    # There is no sdk/browser here, so its tests fail.
+    done = make(checkout, "test")
+    assert "ran -m pytest" in done.stdout
+    assert done.returncode != 0
+    assert make(checkout, "test", "ARGS=tests/house").returncode == 0
