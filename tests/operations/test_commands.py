@@ -82,6 +82,9 @@ def test_a_public_key_is_registered_and_a_private_one_refused(tmp_path: Path, re
         (("gateway",), {"REDIS_URL": "http://x"}, 78, "redis://"),
         (("config",), {"TIDINGS_PORT": "x"}, 78, "TIDINGS_PORT"),
         (("tenants", "list"), {}, 1, "there is no store in"),
+        (("tenants", "list", "--data", "mistyped"), {}, 1, "there is no store in"),
+        (("keys", "create", "--tenant", "x", "--data", "mistyped"), {}, 1, "there is no store in"),
+        (("token", "--tenant", "x", "--user", "u"), {"TIDINGS_DATA": "mistyped"}, 1, "there is no store in"),
         (
             ("tenants", "list"),
             {"REDIS_URL": "unix:///nowhere/s"},
@@ -116,6 +119,7 @@ def test_a_mistake_is_one_clear_line(
     assert says in ended.stderr
     assert "Traceback" not in ended.stderr
     assert ended.stdout == ""
+    assert not (tmp_path / "mistyped").exists()
 
 
 def test_config_shows_every_setting_and_no_password(tmp_path: Path) -> None:

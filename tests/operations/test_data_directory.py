@@ -76,6 +76,26 @@ async def test_a_directory_that_was_open_is_closed(tmp_path: Path) -> None:
         os.umask(before)
 
 
+def test_a_directory_that_is_used_for_something_else_is_left_as_it_is(tmp_path: Path) -> None:
+    """A mistyped --data, such as /tmp or a home, gets neither a store nor another mode."""
+    path = tmp_path / "home"
+    path.mkdir()
+    (path / "letters.txt").write_text("Dear Ana")
+    path.chmod(0o755)
+    with pytest.raises(DataDirectoryUnusable, match=r"letters\.txt.* an empty directory.*--data"):
+        DataDirectory.acquire(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o755
+    assert [file.name for file in path.iterdir()] == ["letters.txt"]
+
+
+def test_an_empty_file_system_or_a_kept_directory_will_do(tmp_path: Path) -> None:
+    """What file systems and repositories put into an empty directory does not make it another's."""
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / ".gitkeep").write_text("")
+    DataDirectory.acquire(tmp_path).release()
+    DataDirectory.acquire(tmp_path).release()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_directory_of_another_user_that_is_open_is_refused() -> None:
     """Where it can't be closed the error says so, and names a way out."""

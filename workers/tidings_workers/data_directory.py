@@ -27,6 +27,10 @@ from msgspec import Struct
 
 # A unix socket's path is at most 107 bytes on Linux and 103 on macOS.
 SOCKET_PATH_BYTES: Final = 103
+# Any one of these shows that a directory is a store's.
+_OURS: Final = frozenset({"lock", "state.json", "appendonlydir", "valkey.log"})
+# An empty directory may have these: a file system's own, and what keeps it in a repository.
+_HARMLESS: Final = frozenset({"lost+found", ".gitignore", ".gitkeep"})
 
 _log = structlog.get_logger(__name__)
 
@@ -83,12 +87,13 @@ class DataDirectory:
     def acquire(cls, path: Path, seconds: float = 3) -> "DataDirectory":
         """Make the directory if need be, keep all others out (mode 0700), and lock it.
 
-        Waits at most `seconds` for the Valkey of a holder that was killed. Raises DataDirectoryInUse
-        and DataDirectoryUnusable.
+        A directory with files of others is left as it is: DataDirectoryUnusable. Waits at most `seconds`
+        for the Valkey of a holder that was killed. Raises DataDirectoryInUse and DataDirectoryUnusable.
         """
         path = path.absolute()
         with _usable(path):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _refuse_foreign(path)
             _keep_private(path)
             lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + seconds
@@ -210,6 +215,17 @@ def _usable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise _unusable(path, error) from error
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Raise DataDirectoryUnusable for a directory that is used for something else, such as /tmp or a home."""
+    names = {entry.name for entry in os.scandir(path)}
+    if names & _OURS or not (others := names - _HARMLESS):
+        return
+    raise DataDirectoryUnusable(
+        f"the data directory {path} has files of something else ({min(others)}): choose a new or an empty "
+        "directory, such as one inside it, with --data or TIDINGS_DATA"
+    )
 
 
 def _keep_private(path: Path) -> None:

@@ -48,7 +48,7 @@ async def _examine(data: Path | None, *, ports: bool) -> list[Finding]:
     settings = Settings.from_environment()
     logs.configure("doctor", format=settings.log_format, level="error")
     try:
-        async with store_settings(data, make=False) as settings:
+        async with store_settings(data) as settings:
             embedded = Settings.from_environment().redis_url is None or data is not None
             report = await examine_store(settings, embedded=embedded)
             asked = await port_findings(settings, report.identity) if ports else []

@@ -19,7 +19,7 @@ def restored(*, data: DataOption = None, json: JsonOption = False) -> None:
 
 
 async def _renew(data: Path | None) -> str:
-    async with store_settings(data, make=False) as settings:
+    async with store_settings(data) as settings:
         store = await Store.open(settings, name="restored")
         try:
             return await store.renew_epoch()

@@ -22,12 +22,12 @@ from tidings_workers.store.clients import close, connect
 
 
 @contextlib.asynccontextmanager
-async def store_settings(data: Path | None, *, make: bool = True) -> AsyncIterator[Settings]:
+async def store_settings(data: Path | None, *, make: bool = False) -> AsyncIterator[Settings]:
     """Give settings whose `redis_url` answers inside the block.
 
     `data` (the option) comes before REDIS_URL, and that before TIDINGS_DATA. An embedded store that
-    nobody runs is started here and held for the length of the block. `make`: one that was named and is
-    not there is made; without it that is CommandFailed.
+    nobody runs is started here and held for the length of the block. One that is not there is
+    CommandFailed; with `make` it is made, where it was named.
     """
     settings = Settings.from_environment()
     if data is not None:
@@ -69,9 +69,9 @@ def _where_it_listens(settings: Settings) -> Settings:
 
 
 @contextlib.asynccontextmanager
-async def operator_store(data: Path | None) -> AsyncIterator[Redis | RedisCluster]:
+async def operator_store(data: Path | None, *, make: bool = False) -> AsyncIterator[Redis | RedisCluster]:
     """Give a client of that store."""
-    async with store_settings(data) as settings:
+    async with store_settings(data, make=make) as settings:
         client = connect(settings.redis_url or "", "tidings-operator", connections=2)
         try:
             yield client

@@ -95,7 +95,7 @@ def create(
     settings["origins"] = origin or ()
 
     async def work() -> Tenant:
-        async with operator_store(data) as redis:
+        async with operator_store(data, make=True) as redis:
             return await Registry(redis).create_tenant(id, **settings)
 
     answer(asyncio.run(work()), f"created {id}: next, tidings-server keys create --tenant {id}", as_json=json)
