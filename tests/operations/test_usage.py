@@ -82,7 +82,7 @@ def test_a_missing_argument_is_named(here: Here, words: tuple[str, ...], missing
     """What is missing is named on stderr with exit code 2, for every command that requires something."""
     code, out, err = here(*words)
     assert (code, out) == (2, "")
-    assert missing in err
+    assert err == f"tidings-server: {missing} is missing. See `tidings-server {' '.join(words)} --help`\n"
 
 
 @pytest.mark.parametrize("words", [leaf for leaf in LEAVES if leaf not in REQUIRED], ids=" ".join)
@@ -91,6 +91,41 @@ def test_an_unknown_option_is_wrong_usage(here: Here, words: tuple[str, ...]) ->
     code, out, err = here(*words, "--no-such-option", "x")
     assert (code, out) == (2, "")
     assert "--no-such-option" in err
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("foo", "there is no command 'foo'. See `tidings-server --help`"),
+        ("tenant list", "there is no command 'tenant'. Did you mean 'tenants'? See `tidings-server --help`"),
+        (
+            "keys remove",
+            "there is no command 'remove'. Did you mean 'revoke'? See `tidings-server keys --help`",
+        ),
+        ("dev --prot 9", "unknown option: --prot. Did you mean --port? See `tidings-server dev --help`"),
+        ("dev --port abc", "--port takes a whole number, not 'abc'. See `tidings-server dev --help`"),
+        ("dev --port 70000", "--port: it must be 65535 or less. See `tidings-server dev --help`"),
+        ("dev --port", "--port needs a value. See `tidings-server dev --help`"),
+        ("doctor now", "too many arguments: now. See `tidings-server doctor --help`"),
+        (
+            "keys create --tenant x --alg HS1",
+            'invalid value "HS1" for --alg. Choose from: "RS256", "ES256", "EdDSA". '
+            "See `tidings-server keys create --help`",
+        ),
+    ],
+)
+def test_wrong_usage_is_one_line_that_names_no_type(here: Here, line: str, says: str) -> None:
+    """Each mistake is one line on stderr, without boxes and words of Python, and shows the help."""
+    assert here(*line.split()) == (2, "", f"tidings-server: {says}\n")
+
+
+def test_a_closed_stdout_is_one_line(tmp_path: Path) -> None:
+    """With `>&-` nothing is done, and one line says why."""
+    ended = shell("$T config >&-", cwd=tmp_path)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines() == [
+        "tidings-server: standard output is closed: redirect it to /dev/null where it is not wanted"
+    ]
 
 
 def test_every_operator_s_command_answers_in_json(tmp_path: Path, redis_url: str) -> None:

@@ -15,6 +15,12 @@ _EXIT_INTERRUPTED: Final = 130
 
 def main() -> NoReturn:
     """Run the command line and exit; nothing but a set TIDINGS_LOG_LEVEL=debug shows a traceback."""
+    if sys.stdout is None:  # closed by the shell: `>&-`
+        print(
+            "tidings-server: standard output is closed: redirect it to /dev/null where it is not wanted",
+            file=sys.stderr,
+        )
+        sys.exit(1)
     try:
         # Here, not above: a Ctrl-C while they load is no traceback either.
         from tidings_api.cli.app import run  # noqa: PLC0415

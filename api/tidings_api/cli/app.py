@@ -65,9 +65,12 @@ def _app(words: Sequence[str]) -> App:
 def run(words: Sequence[str]) -> int:
     """Run one command line, without the program's name; its exit code. Errors are one line on stderr."""
     try:
-        return _app(words)(words, exit_on_error=False) or 0
-    except CycloptsError:
-        return EXIT_USAGE  # cyclopts has printed it
+        return _app(words)(words, exit_on_error=False, print_error=False) or 0
+    except CycloptsError as error:
+        from tidings_api.cli.usage import in_words  # noqa: PLC0415 - only wrong usage needs it
+
+        print(f"tidings-server: {in_words(error)}", file=sys.stderr)
+        return EXIT_USAGE
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the last place to turn it into a line for the operator
