@@ -13,7 +13,8 @@ import msgspec
 from litestar.types import Receive
 
 from tidings.protocol import limits
-from tidings_api.faults import faults_of, reason
+from tidings.protocol.faults import faults_of
+from tidings_api.malformed import reason
 from tidings_api.problems import ProblemError
 from tidings_workers import json_text
 

@@ -7,8 +7,8 @@ import pytest
 from litestar.exceptions import ClientException, ValidationException
 
 from tests.api.conftest import Bearer
+from tidings.protocol.faults import MOST_FAULTS
 from tidings_api.bodies import BodyDecoder
-from tidings_api.faults import MOST_FAULTS
 from tidings_api.problems import ProblemError, problem_of
 from tidings_workers.store.content import PostedNotification
 

@@ -109,8 +109,10 @@ def test_an_unknown_option_is_wrong_usage(here: Here, words: tuple[str, ...]) ->
         ("doctor now", "too many arguments: now. See `tidings-server doctor --help`"),
         (
             "keys create --tenant x --alg HS1",
-            'invalid value "HS1" for --alg. Choose from: "RS256", "ES256", "EdDSA". '
-            "See `tidings-server keys create --help`",
+            (
+                'invalid value "HS1" for --alg. Choose from: "RS256", "ES256", "EdDSA". '
+                "See `tidings-server keys create --help`"
+            ),
         ),
     ],
 )

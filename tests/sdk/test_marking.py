@@ -54,7 +54,7 @@ def test_a_mark_may_go_by_positions_or_be_of_all() -> None:
         ("read", None, {"up_to": {"inbox": 1}}, "group:<id>"),
         ("read", None, {"up_to": {"user": -1}}, "up_to"),
         ("read", None, {"up_to": {"user": "1"}}, "up_to"),
-        ("lost", "n1", {}, "lost"),
+        ("lost", "n1", {}, "state: This must be one of seen, unseen, read"),
     ],
 )
 def test_a_mark_that_cannot_be_is_refused_before_sending(

@@ -81,6 +81,43 @@ def test_what_cannot_be_valid_is_refused_before_sending(message: dict[str, Any])
         compose(message)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"priority": "critical"}, "priority: This must be one of low, normal, high, urgent"),
+        ({"expires_in": "1d"}, "expires_in: This must be a whole number, not a string"),
+        ({"expires_in": 0}, "expires_in: It must be 1 or more"),
+        ({"title": 3}, "title: This must be a string, not a whole number"),
+        ({"to_all": "yes"}, "to_all: This must be true or false, not a string"),
+        ({"to_users": ["u"] * 1001}, "to_users: It must not be longer than 1000"),
+        ({"actions": [{"label": "x"}]}, "actions[0].id: The field id is required"),
+        ({"actions": ["x"]}, "actions[0]: This must be an object, not a string"),
+        (
+            {"actions": {"id": "a", "label": "A"}},
+            "actions is a list of actions, such as [{'id': 'track', 'label': 'Track'}]",
+        ),
+        (
+            {"link": "shop.example"},
+            "link: A link is http, https, mailto, or a path after one /, up to 2048 characters",
+        ),
+        (
+            {"priority": "x", "expires_in": -1},
+            "priority: This must be one of low, normal, high, urgent; expires_in: It must be 1 or more",
+        ),
+        ({"data": [1]}, "data is a dict, not of the type list"),
+        (
+            {"data": {"x": float("nan")}},
+            "data has a value that JSON does not have: nan is not a number of JSON",
+        ),
+    ],
+)
+def test_a_mistake_is_named_by_its_keyword_in_plain_words(wrong: dict[str, Any], says: str) -> None:
+    """All faults, each with the keyword and the rule, and no words of the decoder."""
+    with pytest.raises(InvalidArgumentError) as caught:
+        compose({"to_users": ["ana"], "title": "t", **wrong})
+    assert str(caught.value) == f"The notification is not valid: {says}"
+
+
 def test_bottomless_data_is_refused() -> None:
     """Data that contains itself ends in the same error as other data that JSON cannot say."""
     data: dict[str, Any] = {}

@@ -55,6 +55,7 @@ from tidings import _publish
 from tidings._reasons import Reason
 from tidings.protocol.closing import CLOSE_CODES, Verdict, verdict_of
 from tidings.protocol.errors import FieldError
+from tidings.protocol.pointers import listing
 
 
 class RequestInfo(msgspec.Struct, frozen=True):
@@ -165,7 +166,7 @@ class APIError(TidingsError):
     def _text(self) -> str:
         text = f"{self.detail.rstrip('.')} [{self.code}, HTTP {self.status}]"
         if self.errors:
-            text += ": " + "; ".join(f"{error.pointer}: {error.detail}" for error in self.errors)
+            text += f": {listing(self.errors)}"
         text += f". {self.mend}"
         if self.request_id:
             text += f" (request {self.request_id})"
@@ -262,7 +263,7 @@ class OriginRefusedError(PermissionDeniedError):
 class NotFoundError(APIError):
     """`not_found`: there is no such thing, or it belongs to another tenant."""
 
-    mend = "Check the id and the tenant of the key"
+    mend = "Check the id and the tenant of the key, and the URL"
     code = "not_found"
 
 

@@ -7,11 +7,13 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from tidings._errors import InvalidArgumentError
+from tidings._invalid import not_valid
 from tidings._keywords import explained
 from tidings.protocol.frames import State
 from tidings.protocol.marks import faults
 from tidings.protocol.names import ID_RULE, is_id
 from tidings.protocol.notifications import Notification
+from tidings.protocol.pointers import listing
 from tidings.protocol.rest import MarkInbox
 
 R_co = TypeVar("R_co", covariant=True)
@@ -51,9 +53,9 @@ def compose_mark(
     try:
         mark = msgspec.convert(wanted, MarkInbox)
     except msgspec.ValidationError as error:
-        raise InvalidArgumentError(f"The mark is not valid: {error}") from None
+        raise not_valid("mark", wanted, MarkInbox, error) from None
     if wrong := faults(mark):
-        raise InvalidArgumentError("The mark is not valid: " + " ".join(fault.detail for fault in wrong))
+        raise InvalidArgumentError(f"The mark is not valid: {listing(wrong)}")
     return mark
 
 

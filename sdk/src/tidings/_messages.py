@@ -9,8 +9,9 @@ import msgspec
 
 from tidings import _publish
 from tidings._errors import InvalidArgumentError
+from tidings._invalid import not_valid
 from tidings._keywords import unknown
-from tidings.protocol.names import ID_CURE, ID_RULE, LINK_PATTERN, is_id
+from tidings.protocol.names import ID_CURE, ID_RULE, is_id
 from tidings.protocol.notifications import Action, CreateNotification, Priority
 
 
@@ -52,7 +53,6 @@ class Message(TypedDict, total=False):
 
 
 _TARGETS = {"to_users": "users", "to_groups": "groups", "to_all": "all", "exclude": "exclude"}
-_LINK_RULE = "that begins with http://, https://, mailto: or a single /, without spaces"
 _CONTENT = Message.__annotations__.keys() - _TARGETS.keys()
 
 
@@ -81,18 +81,18 @@ def compose(message: Mapping[str, Any]) -> CreateNotification:
         raise InvalidArgumentError("A notification needs content: give a title, a body or data")
     if isinstance(fields.get("expires_in"), timedelta):
         fields["expires_in"] = math.ceil(fields["expires_in"].total_seconds())
+    if "actions" in fields:
+        fields["actions"] = _listed(fields["actions"])
+    if "data" in fields:
+        fields["data"] = _json_object(fields["data"])
+    body = {**fields, "to": target}
     try:
-        if "actions" in fields:
-            fields["actions"] = list(fields["actions"])
-        if "data" in fields:
-            fields["data"] = _finite(msgspec.to_builtins(dict(fields["data"])))
-        created = msgspec.convert({**fields, "to": target}, CreateNotification)
+        created = msgspec.convert(body, CreateNotification)
         msgspec.json.encode(created)
+    except msgspec.ValidationError as error:
+        raise not_valid("notification", body, CreateNotification, error) from None
     except UnicodeEncodeError as error:
         raise InvalidArgumentError(f"The text is not valid Unicode: {error}") from None
-    except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
-        text = str(error).replace(f"matching regex {LINK_PATTERN!r}", _LINK_RULE)
-        raise InvalidArgumentError(f"The notification is not valid: {text}") from None
     return created
 
 
@@ -104,11 +104,37 @@ def _names(value: Any) -> list[str]:
     return names
 
 
+def _listed(actions: Any) -> list[Any]:
+    if isinstance(actions, str | Mapping | Action) or not isinstance(actions, Iterable):
+        raise InvalidArgumentError(
+            "The notification is not valid: actions is a list of actions, such as "
+            "[{'id': 'track', 'label': 'Track'}]"
+        )
+    return list(actions)
+
+
+def _json_object(data: Any) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = _finite(msgspec.to_builtins(dict(data)))
+    except RecursionError:
+        wrong = "data contains itself, or is nested too deeply"
+    except UnicodeEncodeError as error:
+        wrong = f"data has a text that is not valid Unicode: {error}"
+    except (TypeError, ValueError) as error:
+        if not isinstance(data, Mapping):
+            wrong = f"data is a dict, not of the type {type(data).__name__}"
+        else:
+            wrong = f"data has a value that JSON does not have: {error}"
+    else:
+        return found
+    raise InvalidArgumentError(f"The notification is not valid: {wrong}")
+
+
 def _finite(value: Any) -> Any:
     """Refuse what msgspec would silently send as null."""
     match value:
         case float() if not math.isfinite(value):
-            raise ValueError(f"{value} is not a number of JSON - in `data`")
+            raise ValueError(f"{value} is not a number of JSON")
         case dict():
             for inner in value.values():
                 _finite(inner)

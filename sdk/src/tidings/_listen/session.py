@@ -40,7 +40,7 @@ from tidings.protocol.frames import (
     Stated,
     Welcome,
 )
-from tidings.protocol.names import DEVICE_PATTERN, is_device
+from tidings.protocol.names import DEVICE_RULE, is_device
 from tidings.protocol.rest import MarkInbox
 
 # 200 names of the longest kind stay well below the limit of a frame.
@@ -93,7 +93,7 @@ class Session:
         client: str | None = None,
     ) -> None:
         if device is not None and not is_device(device):
-            raise InvalidArgumentError(f"{device!r} cannot name a device: it must match {DEVICE_PATTERN}")
+            raise InvalidArgumentError(f"{device!r} cannot name a device: it is {DEVICE_RULE}")
         if rewind is not None and resume is not None:
             raise InvalidArgumentError("Give either resume or rewind, not both")
         if rewind is not None and not 0 <= rewind <= limits.REWIND:

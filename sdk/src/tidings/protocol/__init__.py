@@ -11,5 +11,6 @@ The server and the SDK both import it; the schemas in `openapi/` are generated f
 - `times`: moments as text
 - `errors`: error codes with their HTTP status
 - `pointers`: messages of the decoder in the words of the contract
+- `faults`: everything that is wrong with a body
 - `closing`: close codes with their verdict
 """

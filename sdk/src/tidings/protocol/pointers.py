@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import unquote
 
 from tidings.protocol.errors import FieldError, pointer_step
 from tidings.protocol.limits import LINK_LENGTH
@@ -50,6 +51,14 @@ def field_error(message: str, base: str = "#") -> FieldError:
     return FieldError(pointer, in_words(fault))
 
 
+def listing(faults: Iterable[FieldError]) -> str:
+    """All faults in one line, as the end of a sentence, without a full stop."""
+    return "; ".join(
+        fault.detail.rstrip(".") if fault.pointer == "#" else f"{fault.pointer}: {fault.detail.rstrip('.')}"
+        for fault in faults
+    )
+
+
 def one_of(values: Iterable[object]) -> str:
     """The rule of a field that takes only these values."""
     names = [str(value) for value in values]
@@ -74,6 +83,14 @@ def in_words(fault: str) -> str:
         wanted = " or ".join(_JSON_NAMES.get(name, name) for name in found["wanted"].split(" | "))
         return f"This must be {wanted}, not {_JSON_NAMES.get(found['got'], found['got'])}."
     return _sentence(fault)
+
+
+def steps_of(pointer: str) -> tuple[str, ...]:
+    """The names and indexes of a pointer (a URI fragment) from the outside in."""
+    return tuple(
+        unquote(step).replace("~1", "/").replace("~0", "~")
+        for step in pointer.removeprefix("#").split("/")[1:]
+    )
 
 
 def _pointer(path: str) -> str:

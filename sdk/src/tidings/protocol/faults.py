@@ -3,7 +3,6 @@
 Best effort and bounded: the body is known to be JSON and not valid; each part of it is decoded alone.
 """
 
-import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cache
@@ -22,23 +21,6 @@ MOST_FAULTS: Final = 20
 _ITEMS: Final = limits.GROUP_CHANGES
 # A name longer than this is not a misspelt field.
 _NAME_LENGTH: Final = 40
-
-# A high half that has no low one behind it. Looked for only where it may be what is wrong.
-_LONE_HALF: Final = re.compile(rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])", re.DOTALL)
-_LOOKED_AT: Final = 64 * 1024
-_LONE: Final = "a string has a lone surrogate, which is half of an escaped pair such as \\ud83d\\ude00"
-
-
-def reason(text: bytes, error: Exception) -> str:
-    """Why a text is not JSON, as the end of a sentence."""
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not valid UTF-8"
-    said = str(error).removeprefix("JSON is malformed: ").rstrip(".")
-    if "surrogate" in said:
-        return _LONE
-    if "truncated" in said or "hex escape" in said:
-        return _LONE if _LONE_HALF.search(text, 0, _LOOKED_AT) else "it ends too early"
-    return said
 
 
 def faults_of(
