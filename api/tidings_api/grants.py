@@ -16,6 +16,7 @@ FORM: Final = b"application/x-www-form-urlencoded"
 FORM_BYTES: Final = 8 * 1024
 TOKEN_SECONDS: Final = 3600
 _FIELDS: Final = 20
+_SHOWN: Final = 100
 _CLIENT: Final = re.compile(r"(?P<tenant>[a-z0-9-]{1,40})\.(?P<kid>[A-Za-z0-9_-]{1,64})").fullmatch
 _NOT_ASCII: Final = "The form must be ASCII, with other characters percent-encoded as UTF-8."
 _WRONG: Final = (
@@ -102,8 +103,12 @@ def scopes_of(key: Key, form: Mapping[str, str]) -> frozenset[str]:
             "invalid_scope",
             f"The scope {INBOX_SCOPE} is for users: get a token for a user by POST /v1/tokens.",
         )
-    if not possible.issuperset(asked):
-        raise Refused("invalid_scope", f"The key {key.kid} has the scopes {' '.join(sorted(possible))}.")
+    if lacking := sorted(set(asked) - possible):
+        raise Refused(
+            "invalid_scope",
+            f"The key {key.kid} does not allow {' '.join(lacking)[:_SHOWN]}: "
+            f"it allows {' '.join(sorted(possible))}.",
+        )
     return frozenset(asked) or possible
 
 

@@ -101,6 +101,8 @@ async def test_what_is_refused_is_said_in_the_terms_of_oauth(
     assert (answer.status_code, problem["error"]) == (status, error), answer.text
     assert problem["error_description"] == problem["detail"]
     assert problem["request_id"] == answer.headers["x-request-id"]
+    if change == {"scope": "send admin"}:
+        assert problem["detail"] == f"The key {key.kid} does not allow admin: it allows read send."
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "no-store"
     assert ("Basic" in answer.headers.get("www-authenticate", "")) == (status == 401)

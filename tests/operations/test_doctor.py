@@ -52,13 +52,18 @@ def levels(found: dict[str, Finding]) -> Levels:
 
 
 async def test_a_store_that_nothing_has_used_is_judged_before_the_first_start(tcp: Valkey) -> None:
-    """Version, eviction, durability and clock of an empty store are known, and nothing is written to it."""
+    """Version, eviction, durability and clock of an empty store are known, and nothing is written to it.
+
+    No part works on it yet, so its identity is empty, not unknown.
+    """
     found = await findings(tcp.url)
     assert levels(found) == {**SOUND, "layout": "warning"}
     with tcp.client() as client:
         assert client.dbsize() == 0
         client.config_set("appendonly", "no")
     found = await findings(tcp.url)
+    settings = structs.replace(Settings.from_environment({}), redis_url=tcp.url)
+    assert (await examine_store(settings, embedded=False)).identity == ""
     assert levels(found) == {**SOUND, "durability": "wrong", "layout": "warning"}
     assert "CONFIG SET appendonly yes" in found["durability"].cure
 
@@ -137,7 +142,7 @@ def unknown_host(tcp: Valkey) -> str:
         (no_server, "Nothing accepts connections", "Start it"),
         (hanging, "does not answer in time", "firewall"),
         (unknown_host, "has no address", "Correct the host in REDIS_URL"),
-        (no_password, "refuses the user or the password", "Put user and password into REDIS_URL"),
+        (no_password, "asks for a password", "Put user and password into REDIS_URL"),
         (wrong_password, "refuses the user or the password", "Put user and password into REDIS_URL"),
         (no_command, "forbids the user a command", "docs/operations.md"),
         (tls_to_plain, "", "redis://"),
@@ -310,8 +315,11 @@ async def test_the_operator_s_port_names_its_store(redis_url: str) -> None:
     async with operator_port("127.0.0.1", settings.operator_port, health):
         *_, own = await port_findings(settings, identity)
         *_, other = await port_findings(settings, "0" * 16)
-    assert (own.level, other.level) == ("ok", "wrong")
+        *_, unused = await port_findings(settings, "")
+        *_, unknown = await port_findings(settings, None)
+    assert (own.level, other.level, unused.level, unknown.level) == ("ok", "wrong", "wrong", "warning")
     assert "another installation" in other.detail
+    assert unused.detail == other.detail
 
 
 def test_the_command_says_it_in_lines_and_in_its_exit_code(tmp_path: Path) -> None:

@@ -228,3 +228,18 @@ def test_a_server_that_is_away_is_raised() -> None:
     """An outage that outlasts the retries ends the iteration with its error."""
     with pytest.raises(StorageUnavailableError):
         blocking(Server(*(refusal("storage_unavailable") for _ in range(9))), [message(0)])
+
+
+@pytest.mark.parametrize("messages", [{"to_users": ["ana"], "title": "Hi"}, "Hi"])
+async def test_a_single_message_is_no_batch(messages: Any) -> None:
+    """A message in place of a list of them raises: its keys are not judged one by one as messages."""
+    with Tidings("http://api", key=KEY) as client:
+        with pytest.raises(InvalidArgumentError, match="Give a list of messages"):
+            client.send_batch(messages)
+        with pytest.raises(InvalidArgumentError, match="Give a list of messages"):
+            list(client.send_many(messages))
+    async with AsyncTidings("http://api", key=KEY) as client:
+        with pytest.raises(InvalidArgumentError, match="Give a list of messages"):
+            await client.send_batch(messages)
+        with pytest.raises(InvalidArgumentError, match="Give a list of messages"):
+            [result async for result in client.send_many(messages)]

@@ -1,5 +1,6 @@
 """A store that can't be used is an error that says why, and what to do."""
 
+import asyncio
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,25 @@ async def test_wrong_password(tcp: Valkey) -> None:
         assert error.reason == "auth"
         assert "REDIS_URL" in error.cure
         assert ":wrong@" not in str(error)
+    assert str(await refusal(tcp.url)) == f"The store at {tcp.url} asks for a password."
+
+
+@pytest.mark.parametrize("scheme", ["redis", "redis+cluster"])
+async def test_a_port_of_something_else(scheme: str) -> None:
+    """A port at which another protocol answers is no Redis, and its log is no cure."""
+
+    async def speak_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(speak_http, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        error = await refusal(f"{scheme}://127.0.0.1:{port}")
+    assert error.reason == "not-redis"
+    assert str(port) in str(error)
+    assert "REDIS_URL" in error.cure
 
 
 async def test_forbidden_command(tcp: Valkey) -> None:

@@ -63,7 +63,7 @@ def _open_files(settings: Settings, environ: Mapping[str, str]) -> Finding:
 async def port_findings(settings: Settings, store: str | None) -> list[Finding]:
     """Ask the API, the gateway and the operator's port at their addresses.
 
-    `store`: the identity that they have to name, None when it is not known.
+    `store`: the identity that they have to name, empty while nothing has used the store, None when unknown.
     """
     api = f"http://{reachable(settings.host)}:{settings.port}/health/ready"
     gateway = f"http://{reachable(settings.realtime_host)}:{settings.realtime_port}/v1/realtime"
@@ -115,7 +115,7 @@ async def _ask(client: httpx.AsyncClient, port: Port, store: str | None) -> Find
             f"start it, or say by {variable} where it listens; --no-ports where none should run here",
         )
     named = response.headers.get(STORE_HEADER)
-    if named and store and named != store:
+    if named and store is not None and named != store:
         return wrong(
             port.check,
             f"{port.url} belongs to another installation, with another store",
@@ -131,7 +131,7 @@ async def _ask(client: httpx.AsyncClient, port: Port, store: str | None) -> Find
         return wrong(
             port.check, f"{port.url} answers, but not as this version of Tidings does", _elsewhere(variable)
         )
-    if not store:
+    if store is None:
         return warning(
             port.check,
             f"{port.url} answers, but without the store it can't be seen whether it is of this installation",

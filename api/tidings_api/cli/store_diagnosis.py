@@ -29,9 +29,11 @@ GATEWAY_SECONDS: Final = 30
 # With these the store still answers questions, so the other checks go on.
 _ANSWERS: Final = frozenset({"readonly", "disk", "out-of-memory", "no-replicas"})
 
+_UNUSED: Final = warning("layout", "nothing has used this store yet", "start the parts")
+
 
 class StoreReport(Struct, frozen=True):
-    """The findings about a store, and its identity: None when it could not be read or nothing has used it."""
+    """The findings about a store, and its identity: empty while nothing has used it, None when unknown."""
 
     findings: list[Finding]
     identity: str | None = None
@@ -61,6 +63,7 @@ async def examine_store(settings: Settings, *, embedded: bool) -> StoreReport:
         identity = None
         if isinstance(meta, Finding):
             findings.append(meta)
+            identity = "" if meta is _UNUSED else None
         else:
             findings += await _work_findings(connection, settings, meta, embedded=embedded)
             identity = identity_of(bytes.fromhex(meta["secret"]))
@@ -114,7 +117,7 @@ async def _meta(connection: Connection) -> dict[str, str] | Finding:
         return wrong("layout", f"it can't be read: {failure}", failure.cure)
     meta = {text(name): text(value) for name, value in found.items()}
     if not {"layout", "partitions", "secret"} <= meta.keys():
-        return warning("layout", "nothing has used this store yet", "start the parts")
+        return _UNUSED
     if meta["layout"] != LAYOUT:
         return wrong(
             "layout",

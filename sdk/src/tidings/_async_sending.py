@@ -6,7 +6,7 @@ from typing import Any
 
 from tidings._async_resources import AsyncRun
 from tidings._calls import sending
-from tidings._calls.batches import Batch, encoded
+from tidings._calls.batches import Batch, encoded, several
 from tidings._keywords import explained
 from tidings._many import CONCURRENCY, check, key_of, send_many_async
 from tidings._messages import Message
@@ -88,7 +88,7 @@ class AsyncSending:
     ) -> list[BatchResult]:
         """As `Tidings.send_batch`."""
         batch = Batch()
-        for message in messages:
+        for message in several(messages):
             batch.add(encoded(message))
         batch.check()
         return await self._deliver(batch, idempotency_key, timeout=timeout, retries=retries)

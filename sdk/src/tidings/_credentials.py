@@ -41,7 +41,7 @@ class Key(msgspec.Struct, frozen=True):
         parts = text.strip().split(".")
         if len(parts) != 3 or not all(parts):  # noqa: PLR2004 - tenant, kid, secret
             raise ConfigurationError(
-                f"A key is <tenant>.<kid>.<secret>, but this has {len(parts)} parts or an empty one. "
+                "A key is three parts apart by dots, <tenant>.<kid>.<secret>, and this is not. "
                 "Copy it whole from `tidings-server keys create`"
             )
         tenant, kid, secret = parts

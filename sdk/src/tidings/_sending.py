@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from tidings._calls import sending
-from tidings._calls.batches import Batch, encoded
+from tidings._calls.batches import Batch, encoded, several
 from tidings._keywords import explained
 from tidings._many import CONCURRENCY, check, key_of, send_many
 from tidings._messages import Message
@@ -91,7 +91,7 @@ class Sending:
         Raises InvalidArgumentError for more than a batch holds: `send_many` takes any number.
         """
         batch = Batch()
-        for message in messages:
+        for message in several(messages):
             batch.add(encoded(message))
         batch.check()
         return self._deliver(batch, idempotency_key, timeout=timeout, retries=retries)

@@ -28,6 +28,7 @@ Reason = Literal[
     "no-permission",
     "not-a-cluster",
     "is-a-cluster",
+    "not-redis",
     "sentinel",
     "cluster-down",
     "readonly",
@@ -52,6 +53,7 @@ _CURES: Final[dict[Reason, str]] = {
     "no-permission": "Allow the user the commands and keys that docs/operations.md lists.",
     "not-a-cluster": "Write redis:// or rediss:// in REDIS_URL.",
     "is-a-cluster": "Write redis+cluster:// or rediss+cluster:// in REDIS_URL.",
+    "not-redis": "Correct host and port in REDIS_URL. If the port speaks TLS, write rediss:// in it.",
     "sentinel": "Name the primary in REDIS_URL, or an address that follows it.",
     "cluster-down": "Wait for its failover, or see CLUSTER INFO: each slot needs a primary that runs.",
     "readonly": "Wait for the failover, or let REDIS_URL lead to the primary.",
@@ -61,7 +63,7 @@ _CURES: Final[dict[Reason, str]] = {
     "too-many-clients": "Raise its maxclients, or run fewer parts.",
     "no-replicas": "Start its replicas, or lower min-replicas-to-write.",
     "no-dispatcher": "Start `tidings-server dispatcher`.",
-    "other": "See its log, and `tidings-server doctor`.",
+    "other": "See its log.",
 }
 
 

@@ -39,9 +39,13 @@ _ROWS: Final[tuple[tuple[Reason, Kinds, tuple[str, ...]], ...]] = (
     ("too-many-clients", (), ("max number of clients",)),
     ("unknown-host", (socket.gaierror,), ()),
     ("refused", (ConnectionRefusedError, FileNotFoundError, PermissionError), ()),
+    ("not-redis", (redis.InvalidResponse,), ("Protocol error, got",)),
     ("timeout", (redis.TimeoutError, TimeoutError), ()),
     ("closed", (redis.ConnectionError, ConnectionError, RuntimeError), ()),
 )
+
+# What a server says to a client that gave none.
+_NO_PASSWORD: Final = ("HELLO must be called", "Authentication required")
 
 _WORDS: Final[dict[Reason, Callable[[str, str], str]]] = {
     "refused": lambda where, _: f"Nothing accepts connections at {where}.",
@@ -49,10 +53,15 @@ _WORDS: Final[dict[Reason, Callable[[str, str], str]]] = {
     "timeout": lambda where, _: f"{where} does not answer in time.",
     "closed": lambda where, _: f"{where} closed the connection.",
     "tls": lambda where, said: f"TLS with {where} failed ({said}).",
-    "auth": lambda where, said: f"{where} refuses the user or the password ({said}).",
+    "auth": lambda where, said: (
+        f"{where} asks for a password."
+        if said.startswith(_NO_PASSWORD)
+        else f"{where} refuses the user or the password ({said})."
+    ),
     "no-permission": lambda where, said: f"{where} forbids the user a command or a key ({said}).",
     "not-a-cluster": lambda where, _: f"{where} is not a cluster, but REDIS_URL says so.",
     "is-a-cluster": lambda where, _: f"{where} is a node of a cluster, but REDIS_URL does not say so.",
+    "not-redis": lambda where, _: f"{where} is no Redis: its answer is of another protocol.",
     "sentinel": lambda where, _: f"{where} is a Sentinel, which holds no data.",
     "cluster-down": lambda where, said: f"The cluster at {where} does not serve every slot ({said}).",
     "readonly": lambda where, _: f"{where} is a replica, which takes no writes.",

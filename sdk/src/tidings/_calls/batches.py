@@ -114,10 +114,17 @@ class Chunks:
         return self._batch if len(self._batch) else None
 
 
+def several(messages: Iterable[AnyMessage]) -> Iterable[AnyMessage]:
+    """The messages. InvalidArgumentError for a single one, whose keys would each be taken for a message."""
+    if isinstance(messages, Mapping | str | bytes):
+        raise InvalidArgumentError("Give a list of messages, such as [{'to_users': ['ana'], 'title': 'Hi'}]")
+    return messages
+
+
 def chunked(messages: Iterable[AnyMessage]) -> Iterator[Batch]:
     """Batches of the messages, in order."""
     chunks = Chunks()
-    for message in messages:
+    for message in several(messages):
         if batch := chunks.add(message):
             yield batch
     if batch := chunks.rest():

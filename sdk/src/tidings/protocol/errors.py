@@ -37,7 +37,7 @@ _TABLE: Final = (
         "idempotency_in_progress", 409, "The first request with this key is still running", retryable=True
     ),
     ErrorCode("too_large", 413, "The request is too large"),
-    ErrorCode("unsupported_media_type", 415, "The body must be application/json"),
+    ErrorCode("unsupported_media_type", 415, "The media type of the body is not supported"),
     ErrorCode("invalid_request", 422, "The request is not valid"),
     ErrorCode("idempotency_mismatch", 422, "The idempotency key was used for another body"),
     ErrorCode("rate_limited", 429, "Too many requests", retryable=True),
