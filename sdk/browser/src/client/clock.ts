@@ -1,9 +1,9 @@
-/** Time, and not waiting for ever. */
+/** The clock passed in (for tests), and a timeout for promises. */
 
 import { TidingsError } from "./errors.js";
 import type { Clock } from "./types.js";
 
-/** The machine's own time and chance. Its hours may be set back: what is waited for must not wait for them. */
+/** The clock of the machine. It is monotonic: setting the system time back does not lengthen a wait. */
 export const CLOCK: Clock = {
   now: () => performance.timeOrigin + performance.now(),
   random: Math.random,
@@ -12,8 +12,8 @@ export const CLOCK: Clock = {
 };
 
 /**
- * What `run` promises, or a TidingsError with the code where that takes longer. The signal aborts at the end,
- * so that nothing goes on that was given up.
+ * Returns the result of `run`, or throws TidingsError with `code` if that takes longer. The signal aborts in both
+ * cases, so that no request continues after a timeout.
  */
 export async function within<Value>(
   clock: Clock,

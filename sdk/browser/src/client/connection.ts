@@ -1,4 +1,4 @@
-/** One socket, from its opening to its end. */
+/** One socket, from its opening to its close. */
 
 import { CONNECT_SECONDS, NO_CONNECT } from "../protocol.js";
 import type { Ending } from "./backoff.js";
@@ -6,19 +6,19 @@ import { within } from "./clock.js";
 import { pace } from "./pace.js";
 import type { Clock, Socket } from "./types.js";
 
-/** A socket that has not come to its welcome by then is given up. */
+/** Milliseconds from the start to the welcome. After that the socket is dropped. */
 const OPEN_WITHIN = 10_000;
-/** Something must be heard this soon after a ping: of the timer, or of a page that was asleep or offline. */
+/** Milliseconds from a ping to the next frame: for a ping of the timer, and for one after sleep or offline time. */
 const ANSWER_WITHIN = 5_000;
 const PROBE_WITHIN = 2_000;
 const PING = JSON.stringify({ type: "ping" });
 
 export interface ConnectionHooks {
-  /** The first frame to send. */
+  /** Returns the first frame to send. */
   connect(): string;
-  /** Takes a frame's text. What it throws ends the connection. */
+  /** Receives the text of a frame. An error that it throws ends the connection. */
   receive(text: string): void;
-  /** Called once, at the end; `lived` counts from `welcomed`. */
+  /** Called once, at the end. `lived` counts from `welcomed`. */
   ended(ending: Omit<Ending, "fresh">): void;
 }
 
@@ -46,20 +46,20 @@ export class Connection {
     };
     socket.onmessage = ({ data }: MessageEvent<unknown>) => this.#receive(data);
     socket.onclose = ({ code, reason }: CloseEvent) => {
-      // 1005 and 1006 are never sent: the connection ended without a code. And a page that was busy for
-      // so long that it was late with its first frame is not to blame for that.
+      // Browsers report 1005 and 1006 for an end without a code. NO_CONNECT is ignored if the page was so busy
+      // that it sent its first frame too late: a reconnect can succeed then.
       const none = code === 1005 || code === 1006 || (code === NO_CONNECT && this.#late);
       this.#end(none ? {} : { code, reason });
     };
-    // A close follows.
+    // The close event follows.
     socket.onerror = () => undefined;
     this.#watch(OPEN_WITHIN);
   }
 
-  /** Frames other than the first may be sent; the server lets itself be heard every `heartbeat` seconds. */
+  /** Allows further frames. The server sends something at least every `heartbeat` seconds. */
   welcomed(heartbeat: number): void {
     this.#welcomedAt = this.#clock.now();
-    // Pages don't see the server's pings, so a quiet one asks; any answer will do.
+    // Pages do not see the server's pings. After a silence the page sends its own ping; any frame answers it.
     this.#silence = 2 * heartbeat * 1_000;
     this.#watch(this.#silence);
   }
@@ -68,25 +68,25 @@ export class Connection {
     return this.#welcomedAt !== undefined && !this.#ended;
   }
 
-  /** Sends a frame at a pace the server allows, or nothing where the connection has ended. */
+  /** Sends a frame at a rate that the server allows. After the end it does nothing. */
   send(text: string): void {
     const wait = this.#pace(this.#clock.now());
     if (wait) this.#clock.setTimeout(() => this.#send(text), wait);
     else this.#send(text);
   }
 
-  /** Finds out soon whether anybody is still there. */
+  /** Sends a ping with a short timeout, to detect a lost connection early. */
   probe(): void {
     if (this.isOpen && !this.#asked) this.#ask(PROBE_WITHIN);
   }
 
-  /** Gives it up; `ended` is called. */
+  /** Drops the socket, and calls `ended`. */
   drop(error?: unknown): void {
     this.#socket.close();
     this.#end({ error });
   }
 
-  /** Closes it; `ended` is not called any more. Resolves when the server has taken what was sent. */
+  /** Closes the socket without a call of `ended`. Resolves with the server's close, or after a short timeout. */
   async close(): Promise<void> {
     this.#ended = true;
     this.#clock.clearTimeout(this.#timer);
@@ -118,7 +118,7 @@ export class Connection {
     this.#watch(within);
   }
 
-  /** Not set anew with each frame: whoever comes too early goes on. */
+  /** The timer is not reset per frame. If it fires early, it re-arms for the rest. */
   #watch(milliseconds: number): void {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = this.#clock.setTimeout(() => {

@@ -1,4 +1,4 @@
-/** Keeps one tab connected: opens a socket, and another one when that ended, as its ending says. */
+/** Keeps one tab connected: opens a socket, and reconnects after its end as `Backoff` decides. */
 
 import { SUBPROTOCOL } from "../protocol.js";
 import { Backoff, type Ending, type Return } from "./backoff.js";
@@ -8,9 +8,9 @@ import type { Session } from "./session.js";
 import type { Access, Tokens } from "./tokens.js";
 import type { Clock, Socket, SocketConstructor, StatusChange } from "./types.js";
 
-/** At most four a second: what arrived is acknowledged, and where that is will be kept. */
+/** Milliseconds between acknowledgements. Each also saves the resume point. */
 const ACK_EVERY = 250;
-/** The part of what a token has left after which it is replaced; twice that at most, not all at once. */
+/** The part of a token's remaining time after which it is replaced: this, up to twice this, at random. */
 const REFRESH_AFTER = 0.1;
 const CLIENT = "tidings-js/0.1";
 
@@ -22,12 +22,12 @@ export interface ConnectorOptions {
   readonly clock: Clock;
   readonly device: string | undefined;
   readonly webSocket: SocketConstructor;
-  /** Where to connect with a token. */
+  /** Returns the address to connect to with a token. */
   address(access: Access): string;
-  /** Takes a frame's text; throws where it is none. */
+  /** Receives the text of a frame. Throws if the text is not a frame. */
   receive(text: string): void;
   changed(change: StatusChange): void;
-  /** The session went on: keep where it is. */
+  /** Saves the resume point of the session. */
   save(): void;
 }
 
@@ -35,7 +35,7 @@ export class Connector {
   readonly #options: ConnectorOptions;
   readonly #backoff: Backoff;
   #connection: Connection | undefined;
-  /** Rises with each start and stop: what belongs to an earlier one does nothing. */
+  /** Increases with each start and stop. Callbacks of an earlier turn do nothing. */
   #turn = 0;
   #retry: unknown;
   #hurried: (() => unknown) | undefined;
@@ -47,8 +47,8 @@ export class Connector {
   }
 
   /**
-   * Connects, and stays connected until `stop`, or a change to `stopped`. With a plan it is for another
-   * time, and `why` tells what ended the time before.
+   * Connects, and reconnects until `stop` or a change to `stopped`. `plan` and `why` are given for a reconnect:
+   * the plan that led to it, and how the previous connection ended.
    */
   async start(plan?: Return, why: Reason = {}): Promise<void> {
     const turn = ++this.#turn;
@@ -79,21 +79,21 @@ export class Connector {
     );
   }
 
-  /** The server said welcome. */
+  /** The welcome was received. */
   welcomed(heartbeat: number): void {
     this.#connection?.welcomed(heartbeat);
-    // From here on something may be missed: a visit that ends at once is resumed from here.
+    // Notifications can be missed from now on. If the page closes at once, the next visit resumes here.
     this.#options.save();
     this.#options.changed({ status: "connected" });
     this.arrived();
   }
 
-  /** Something arrived: acknowledge it soon, together with what else arrives in the next moment. */
+  /** A frame was received. It is acknowledged soon, together with the frames of the next moment. */
   arrived(): void {
     this.#acks ??= this.#options.clock.setTimeout(() => this.flush(), ACK_EVERY);
   }
 
-  /** Acknowledges and keeps what arrived, now. */
+  /** Acknowledges all received frames and saves the resume point now. */
   flush(): void {
     if (this.#acks === undefined) return;
     this.#acks = undefined;
@@ -107,8 +107,8 @@ export class Connector {
   }
 
   /**
-   * The token ends in so many seconds: replaces it on the connection, a little later. Not at once, or a
-   * source of short tokens would be asked without a pause. Where that fails the old one holds to its end.
+   * The token expires in `seconds`: replaces it on the connection after a short wait. Without the wait a source of
+   * short-lived tokens would be called in a loop. If that fails, the connection ends with the old token.
    */
   refresh(seconds: number): void {
     const turn = this.#turn;
@@ -127,18 +127,18 @@ export class Connector {
     );
   }
 
-  /** The page is awake or online again: do not wait for what may happen now. */
+  /** The page is awake or online again: probes the connection, or reconnects without the rest of the wait. */
   wake(): void {
     this.#connection?.probe();
     this.#hurried?.();
   }
 
-  /** The network is gone: what is there of a connection is of no use. */
+  /** The network is lost: drops the connection. */
   lost(): void {
     this.#connection?.drop();
   }
 
-  /** Acknowledges what arrived and leaves. */
+  /** Acknowledges all received frames and closes the connection. */
   async stop(): Promise<void> {
     this.#turn++;
     this.flush();
@@ -160,7 +160,7 @@ export class Connector {
     const turn = this.#turn;
     const again = () => turn === this.#turn && void this.start(plan, why);
     this.#retry = this.#options.clock.setTimeout(again, plan.wait);
-    // Where the server asked to come later, that holds for who is in a hurry too.
+    // A close code that asks for a later reconnect also holds after `wake`.
     this.#hurried = code === undefined ? again : undefined;
     this.#options.changed({ status: "offline", retryIn: plan.wait, ...why });
   }

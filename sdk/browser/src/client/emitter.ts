@@ -1,16 +1,16 @@
-/** Handlers of events. */
+/** Event handlers. */
 
 export class Emitter<Events> {
   readonly #handlers = new Set<{ readonly event: keyof Events; readonly handle: (value: never) => void }>();
 
-  /** Calls the handler with each event from now on, until the function that is returned is called. */
+  /** Calls the handler with each further event. The returned function removes the handler. */
   on<Name extends keyof Events>(event: Name, handle: (value: Events[Name]) => void): () => void {
     const handler = { event, handle };
     this.#handlers.add(handler);
     return () => void this.#handlers.delete(handler);
   }
 
-  /** What a handler throws is the page's error, and stops neither the others nor the caller. */
+  /** An error of a handler is reported as an error of the page. The other handlers and the caller continue. */
   emit<Name extends keyof Events>(event: Name, value: Events[Name]): void {
     for (const handler of [...this.#handlers]) {
       try {

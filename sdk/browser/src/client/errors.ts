@@ -1,14 +1,14 @@
-/** What the client raises. */
+/** The client's errors. */
 
 /** A request or a mark that failed. `code` is one of the server's stable codes, or one of the client's own. */
 export class TidingsError extends Error {
   override readonly name: string = "TidingsError";
   /**
-   * `no_answer`, `unanswered`: nothing came back, by REST or to a mark; `no_token`: nor from the token
-   * source; `logged_out`: that says that nobody is logged in; else the server's.
+   * `no_answer`: a REST request has no answer; `unanswered`: a mark has none; `no_token`: the token source has no
+   * usable answer; `logged_out`: it answered that no user is logged in. All other codes are the server's.
    */
   readonly code: string;
-  /** The HTTP status; 0 where there was none. */
+  /** The HTTP status; 0 without an HTTP answer. */
   readonly status: number;
 
   constructor(code: string, detail: string, status = 0) {
@@ -18,7 +18,7 @@ export class TidingsError extends Error {
   }
 }
 
-/** Whether the application says that nobody is logged in: no use in trying again. */
+/** Whether the application answered that no user is logged in. A retry does not help. */
 export function isLoggedOut(error: unknown): boolean {
   return error instanceof TidingsError && error.code === "logged_out";
 }

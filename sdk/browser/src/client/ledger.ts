@@ -1,13 +1,13 @@
 /**
- * What this tab knows of the inbox: items as the server said, and marks that are not answered yet. Pure.
+ * The inbox as this tab knows it: the items of the server, and the marks that are not answered yet. Pure.
  *
- * What is shown is the one seen through the other, so taking a mark back is dropping it.
+ * A view of an item is the server's item with all pending marks applied. To take a mark back is to drop it.
  */
 
 import type { Counts, MarkInbox, Positions, State, Stated } from "../protocol.js";
 import type { Item } from "./types.js";
 
-/** A mark under way: whom it concerns, and what it does to the counts of items that this tab never saw. */
+/** A mark without an answer: its items, and its effect on the counts by items that this tab never received. */
 interface Pending {
   readonly ids: ReadonlySet<string>;
   readonly state: State;
@@ -16,22 +16,22 @@ interface Pending {
   unread: number;
 }
 
-/** More items are forgotten, oldest first: whoever shows them keeps them, and lists them again. */
+/** The number of items that are kept. Above it the oldest is dropped; a list that shows it has its own copy. */
 const KEPT = 10_000;
 
 export class Ledger {
   readonly #items = new Map<string, Item>();
-  /** Which change of state the page held that an item was listed on last: earlier ones are in it. */
+  /** By id: the state version of the page that listed the item last. The page includes all earlier changes. */
   readonly #held = new Map<string, number>();
   readonly #pending = new Map<string, Pending>();
   /**
-   * What the marks under way do to the counts by the items that are known. Nothing by those that the
-   * server says are so already: another device marked them, and its counts hold it.
+   * The effect of all pending marks on the counts, by known items. An item that has the state already, such as by
+   * another device, has no effect: the server's counts include it.
    */
   #unseen = 0;
   #unread = 0;
 
-  /** An item as it is shown: with the marks under way. */
+  /** The view of an item: with the pending marks. */
   view(item: Item): Item {
     let seen = item;
     for (const { ids, state, at } of this.#pending.values()) {
@@ -40,7 +40,7 @@ export class Ledger {
     return seen;
   }
 
-  /** Items of a page, as of a change of state; the server's newest word. As they are shown. */
+  /** Keeps the items of a page with its state version, and returns their views. */
   list(items: readonly Item[], version = 0): Item[] {
     return items.map((item) => {
       this.#held.set(item.notification.id, version);
@@ -48,7 +48,7 @@ export class Ledger {
     });
   }
 
-  /** An item that arrived: unseen, unless more is known of it. As it is shown. */
+  /** Keeps a received item, unless it is known already, and returns its view. */
   arrive(item: Item): Item {
     return this.#keep(this.#items.get(item.notification.id) ?? item);
   }
@@ -64,7 +64,7 @@ export class Ledger {
     this.#unseen = this.#unread = 0;
   }
 
-  /** What the server says was marked. The items that look different now; `ref` is answered by it. */
+  /** Applies a `state` frame, and ends the pending mark of its `ref`. Returns the views that changed. */
   apply(change: Stated): Item[] {
     const { state, at, up_to, category, state_version } = change;
     const told = new Map<string, readonly [State, string]>(
@@ -79,7 +79,7 @@ export class Ledger {
     return this.#told(String(change.ref), told);
   }
 
-  /** Begins a mark, as though it were answered. The items that look different now. */
+  /** Begins a mark: its effect shows before the answer. Returns the views that changed. */
   begin(ref: string, mark: MarkInbox, at: string, counts: Counts | undefined): Item[] {
     const { state, up_to, all, category } = mark;
     const ids = new Set(
@@ -91,7 +91,7 @@ export class Ledger {
     const pending = { ids, state, at, unseen: 0, unread: 0 };
     const items = this.#changing(ids, () => this.#pending.set(ref, pending));
     if (counts && all && category === undefined && !state.startsWith("un")) {
-      // Everything, also what this tab never saw. Seen leaves what is unread so.
+      // A mark of all also concerns items that this tab never received. `seen` does not change `unread`.
       const rest = this.counts(counts);
       pending.unseen = -rest.unseen;
       if (state !== "seen") pending.unread = -rest.unread;
@@ -99,18 +99,18 @@ export class Ledger {
     return items;
   }
 
-  /** A mark was carried out, and no frame says so. The items that look different now: none, mostly. */
+  /** Ends a mark that the server answered by REST. Returns the views that changed: usually none. */
   confirm(ref: string): Item[] {
     const { ids = [], state = "seen", at = "" } = this.#pending.get(ref) ?? {};
     return this.#told(ref, new Map([...ids].map((id) => [id, [state, at]])));
   }
 
-  /** A mark was refused: takes it back. The items that look different now. */
+  /** Takes a refused mark back. Returns the views that changed. */
   cancel(ref: string): Item[] {
     return this.#told(ref, new Map());
   }
 
-  /** Counts with the marks under way. */
+  /** The counts with the pending marks. */
   counts(counts: Counts): Counts {
     let unseen = counts.unseen + this.#unseen;
     let unread = counts.unread + this.#unread;
@@ -133,7 +133,7 @@ export class Ledger {
     return this.view(item);
   }
 
-  /** A mark is under way no more, and these items are so now. Those that look different. */
+  /** Ends a pending mark, and sets the states of items. Returns the views that changed. */
   #told(ref: string, told: ReadonlyMap<string, readonly [State, string]>): Item[] {
     return this.#changing(new Set([...told.keys(), ...(this.#pending.get(ref)?.ids ?? [])]), () => {
       this.#pending.delete(ref);
@@ -144,7 +144,7 @@ export class Ledger {
     });
   }
 
-  /** The items that look different after a change to them, or to marks of them. */
+  /** Runs a change of items or of pending marks. Returns the views of `ids` that changed. */
   #changing(ids: Iterable<string>, change: () => void): Item[] {
     const before = [...ids].map((id) => [id, this.#weigh(id, -1)] as const);
     change();
@@ -154,7 +154,7 @@ export class Ledger {
     });
   }
 
-  /** An item as it is shown. What makes it differ from the server's goes into the counts, or out of them. */
+  /** Returns the view of an item, and adds its difference to the server's item to the counts, or subtracts it. */
   #weigh(id: string, sign: number): Item | undefined {
     const item = this.#items.get(id);
     const shown = item && this.view(item);
@@ -166,7 +166,7 @@ export class Ledger {
   }
 }
 
-/** An item after a mark; the first time of a state is kept. */
+/** An item after a mark. A time that is set already does not change. */
 export function marked(item: Item, state: State, at: string): Item {
   let { seen_at, read_at, archived_at } = item;
   if (state === "archived") archived_at ??= at;
@@ -181,7 +181,7 @@ export function marked(item: Item, state: State, at: string): Item {
   return { ...item, seen_at, read_at, archived_at, state: furthest };
 }
 
-/** A change of times alone changes no look: the server's clock and the page's differ. */
+/** Two views are equal if they have the same times set. The values may differ: the clocks of server and page do. */
 function looks({ seen_at, read_at, archived_at }: Item): string {
   return `${!seen_at}${!read_at}${!archived_at}`;
 }
@@ -195,8 +195,8 @@ function isUnread(item: Item): number {
 }
 
 /**
- * Whether a mark of all, or of all up to some positions, is about an item. It leaves what is archived alone,
- * unless it takes that back. A category ending in a dot is all that begin so.
+ * Whether a mark of all, or of all up to some positions, concerns an item. Archived items are excluded, except for
+ * `unarchived`. A category with a final dot matches all categories that begin with it.
  */
 function reaches(item: Item, state: State, upTo?: Positions, wanted?: string): boolean {
   const { category = "" } = item.notification;

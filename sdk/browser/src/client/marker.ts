@@ -1,4 +1,4 @@
-/** Marks from their making to their answer: by frame while connected, else by REST. */
+/** Sends marks and waits for their answers: by frame while connected, else by REST. */
 
 import {
   type ErrorFrame,
@@ -13,7 +13,7 @@ import { TidingsError } from "./errors.js";
 import { isRetryable } from "./rest.js";
 import type { Clock } from "./types.js";
 
-/** A connection may break and come back meanwhile; the mark is sent again then, which is safe. */
+/** Milliseconds. A reconnect within this time sends the mark again, which is safe. */
 const ANSWER_WITHIN = 10_000;
 const TRIES = 4;
 const BASE = 200;
@@ -23,7 +23,7 @@ export interface MarkerOptions {
   readonly clock: Clock;
   isConnected(): boolean;
   send(frame: string): void;
-  /** By REST. */
+  /** Sends a mark by REST. */
   post(mark: MarkInbox): Promise<Marked>;
 }
 
@@ -43,14 +43,14 @@ export class Marker {
   }
 
   /**
-   * Carries out a mark under a ref of its own, which `concerns` so many notifications as far as is known.
-   * Throws TidingsError where it is refused or not answered.
+   * Sends a mark with its own `ref`. `concerns` is the number of notifications, as far as the client knows them.
+   * Throws TidingsError if the mark is refused or not answered.
    */
   async mark(ref: string, mark: MarkInbox, concerns: number): Promise<Marked> {
     const { clock, isConnected, post } = this.#options;
     const frame: Mark = { type: "mark", ...mark, ref };
     const text = JSON.stringify(frame);
-    // Larger than the server takes frames: by REST it is refused, or not, and nothing else happens.
+    // A frame above the server's limit would close the connection. By REST only the mark itself can be refused.
     const isSmall = new TextEncoder().encode(text).length <= FRAME_BYTES;
     for (let tries = 1; ; tries++) {
       try {
@@ -65,7 +65,7 @@ export class Marker {
     }
   }
 
-  /** A change of state came, perhaps the answer to a mark. */
+  /** A `state` frame was received. It answers the mark that has its `ref`. */
   answer({ ref, changes, counts, unknown }: Stated): void {
     const waiting = this.#take(ref);
     const changed = changes?.length ?? waiting?.concerns ?? 0;
@@ -76,12 +76,12 @@ export class Marker {
     this.#take(ref)?.reject(new TidingsError(code, detail));
   }
 
-  /** A new connection stands: what the old one did not answer is sent again. */
+  /** After a reconnect: sends the marks again that have no answer. */
   resend(): void {
     for (const { frame } of this.#waiting.values()) this.#options.send(frame);
   }
 
-  /** No answer comes any more. */
+  /** Rejects all marks that have no answer. */
   end(): void {
     for (const ref of this.#waiting.keys())
       this.#take(ref)?.reject(new TidingsError(UNANSWERED, "No answer"));

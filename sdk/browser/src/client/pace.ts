@@ -1,14 +1,14 @@
-/** How fast a connection may send. Pure: the clock is handed in. */
+/** How fast a connection may send. Pure: the time is a parameter. */
 
 import { FRAMES_BURST, FRAMES_PER_SECOND } from "../protocol.js";
 
-/** Below what the server allows: frames may bunch up on their way there. Milliseconds for one. */
+/** Milliseconds per frame. Below the server's limit, because the network can deliver frames in bunches. */
 const INTERVAL = 1_000 / (FRAMES_PER_SECOND * 0.9);
 const BURST = FRAMES_BURST / 2;
 
 /**
- * Spreads frames over time, so that an application that marks in a loop is not closed with 4101. The
- * function reserves a place for one frame: milliseconds from now until it may be sent.
+ * Spreads frames over time, so that an application that marks in a loop is not closed with 4101. The returned
+ * function reserves a slot for one frame, and returns the milliseconds until that slot.
  */
 export function pace(): (now: number) => number {
   let wholeAt = 0;

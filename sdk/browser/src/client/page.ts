@@ -1,18 +1,18 @@
-/** What happens to the page itself: network, sleep, and the back/forward cache. */
+/** Events of the page: network, sleep, and the back/forward cache. */
 
 export interface PageHooks {
   /** Awake, visible or online again. */
   wake(): void;
-  /** Out of sight: it may never come back. */
+  /** Hidden. The browser may end the page without a further event. */
   hide(): void;
-  /** The browser says that there is no network. */
+  /** The browser reports that there is no network. */
   offline(): void;
-  /** About to be frozen or put away: nothing runs until `enter`, if that ever comes. */
+  /** About to be frozen or put into the cache: no code runs until `enter`, which may never happen. */
   leave(): void;
   enter(): void;
 }
 
-/** Watches the page until the function that is returned is called. Without a page nothing happens. */
+/** Watches the page until the returned function is called. Without a document it does nothing. */
 export function watchPage(hooks: PageHooks): () => void {
   if (typeof document === "undefined") return () => undefined;
   const watching = new AbortController();

@@ -1,15 +1,15 @@
-/** Asking now and then while there is no connection, as where a network blocks WebSockets. */
+/** Polling while there is no connection, such as in a network that blocks WebSockets. */
 
 import type { Clock } from "./types.js";
 
-/** Milliseconds until the first question, and from it to the next; each further wait doubles, up to the last. */
+/** Milliseconds to the first poll, and from it to the second. Each further wait doubles, up to LAST. */
 const FIRST = 4_000;
 const NEXT = 10_000;
 const LAST = 60_000;
 
 /**
- * A switch: while it is on, `ask` runs again and again where the page is in sight. Waits are half chance, so
- * that those who lost a server do not ask together.
+ * Returns a switch. While it is on and the page is visible, `ask` runs repeatedly. Half of each wait is random, so
+ * that clients of one server do not poll at the same time.
  */
 export function poll(clock: Clock, ask: () => Promise<void>): (on: boolean) => void {
   let timer: unknown;
@@ -20,9 +20,9 @@ export function poll(clock: Clock, ask: () => Promise<void>): (on: boolean) => v
   const run = async () => {
     const own = timer;
     const hidden = globalThis.document?.hidden;
-    // What fails is asked again later.
+    // After an error the next poll tries again.
     if (!hidden) await ask().catch(() => undefined);
-    // Switched off meanwhile, and perhaps on again.
+    // The switch was turned off during the poll. It may be on again, with another timer.
     if (own !== timer) return;
     wait(hidden ? FIRST : next);
     next = hidden ? NEXT : Math.min(LAST, 2 * next);

@@ -1,4 +1,4 @@
-/** The two routes of the API that a user's token allows. */
+/** The two API routes that accept a user's token. */
 
 import { type InboxPage, type Marked, type MarkInbox, type Problem, RETRYABLE } from "../protocol.js";
 import { within } from "./clock.js";
@@ -20,20 +20,20 @@ export class Rest {
     this.#clock = clock;
   }
 
-  /** A page of the inbox. Throws TidingsError, what the token source throws, or the signal's reason. */
+  /** Returns a page of the inbox. Throws TidingsError, an error of the token source, or the signal's reason. */
   list({ signal, ...query }: ListQuery): Promise<InboxPage> {
-    // What is undefined is left out of JSON.
+    // JSON leaves out undefined values.
     const search = new URLSearchParams(JSON.parse(JSON.stringify(query)));
     return this.#request(`?${search}`, {}, signal);
   }
 
-  /** Carries out a mark. Throws TidingsError, or what the token source throws. */
+  /** Sends a mark. Throws TidingsError, or an error of the token source. */
   mark(mark: MarkInbox): Promise<Marked> {
     const body = JSON.stringify(mark);
     return this.#request("/mark", {
       method: "POST",
       body,
-      // A mark that is made while the page closes is still carried out. All such together may have 64 KB.
+      // The browser finishes the request even if the page closes. All such requests together may have 64 KB.
       keepalive: body.length < KEPT_ALIVE,
     });
   }
@@ -51,7 +51,7 @@ export class Rest {
       [response, answer] = await within(this.#clock, ANSWER_WITHIN, "no_answer", async (late) => {
         const response = await fetch(this.#root + path, {
           ...init,
-          // A cache would have others of this address wait for one that hangs.
+          // With the cache, a hanging request would block all further requests of this address.
           cache: "no-store",
           headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
           signal: AbortSignal.any(given ? [given, late] : [late]),
@@ -70,7 +70,7 @@ export class Rest {
   }
 }
 
-/** Whether the same may succeed later, unchanged. */
+/** Whether the same request may succeed later. */
 export function isRetryable(error: unknown): boolean {
   return error instanceof TidingsError && (error.code === "no_answer" || RETRYABLE.includes(error.code));
 }

@@ -1,8 +1,8 @@
 /**
- * The client's side of the protocol as a pure state machine: frames in, what to tell and to send out.
+ * The client's side of the protocol as a pure state machine: frames in, events and frames out.
  *
- * It knows neither socket nor clock. One session lives through many connections, and on every tab that
- * shares them: all tabs see the same frames, so any of them can go on where the leader ended.
+ * It uses no socket and no clock. A session spans many connections. Each tab that shares a connection has one: all
+ * tabs process the same frames, so any of them can continue where the leader ended.
  */
 
 import {
@@ -18,17 +18,17 @@ import {
 } from "../protocol.js";
 import type { ResumePoint } from "./types.js";
 
-/** What a tab needs to follow where another one leads. */
+/** The state that a following tab needs from the leading tab. */
 export interface Snapshot {
   readonly point: ResumePoint;
   /** Undefined before the leader's first welcome. */
   readonly user: string | undefined;
   readonly counts: Counts | undefined;
-  /** It is catching up. */
+  /** The leader is catching up. */
   readonly missed: boolean;
 }
 
-/** Names of 128 characters, this many, stay well below the limit of a frame. */
+/** Logs per `ack` frame. With names of 128 characters the frame stays far below its limit. */
 const LOGS_PER_ACK = 200;
 
 export class Session {
@@ -37,18 +37,18 @@ export class Session {
   #epoch: string | undefined;
   #positions: Record<string, number> = {};
   #acked: Record<string, number> = {};
-  /** The last change of state that was told. */
+  /** The state version of the last `state` frame. */
   #told: number | undefined;
-  /** Until a resumed connection has caught up, a mark may be answered ahead of what was missed. */
+  /** True until a resumed connection has caught up. Until then, answers to marks may arrive before missed changes. */
   #missed = false;
-  /** What `counts` hold already although it may still arrive: they came with a page of the inbox. */
+  /** Positions that `counts` include already, from a page of the inbox. Their frames may still arrive. */
   #counted: Positions = {};
 
-  /** The first frame of a new connection. What an old one acknowledged last may be lost: again. */
+  /** The first frame of a new connection. The last `ack` of the old one may be lost, so all is acknowledged again. */
   connect(token: string, device: string | undefined, client: string): string {
     this.#acked = {};
-    // A log that is not named is replayed from its beginning, and its duplicates are dropped here. So
-    // where a frame cannot hold them all, those with the least to replay are left out.
+    // The server replays a log without a position from its start, and this session drops the duplicates. So if
+    // the frame has no room for all logs, those with the lowest positions are left out: they replay the least.
     const logs = Object.entries(this.#positions).sort((one, other) => other[1] - one[1]);
     let room = FRAME_BYTES - TOKEN_BYTES - 1_000;
     const named = logs.filter(([log]) => {
@@ -60,11 +60,11 @@ export class Session {
       positions: Object.fromEntries(named),
       state_version: this.#told,
     };
-    // What is undefined is left out of JSON.
+    // JSON leaves out undefined values.
     return JSON.stringify({ type: "connect", token, client, device, resume } as Connect);
   }
 
-  /** A frame that is to be told; undefined for one that was told before. Throws where it is none. */
+  /** Returns a new frame, and undefined for a duplicate. Throws if the text is not a frame. */
   receive(text: string): ServerFrame | undefined {
     const frame = JSON.parse(text) as ServerFrame;
     switch (frame.type) {
@@ -75,7 +75,7 @@ export class Session {
         const { log, position } = frame;
         if (position <= (this.#positions[log] ?? 0)) return undefined;
         this.#positions[log] = position;
-        // A notification brings no counts. What was missed is in those of the welcome.
+        // A notification has no counts. The counts of the welcome include replayed notifications.
         if (this.counts && !frame.replayed && position > (this.#counted[log] ?? 0)) {
           const { unseen, unread, version } = this.counts;
           this.counts = { unseen: unseen + 1, unread: unread + 1, version: version + 1 };
@@ -87,7 +87,7 @@ export class Session {
         this.#missed = false;
         break;
       case "gap":
-        // It starts at the end of a log that is shorter than was known.
+        // In the new epoch the log can be shorter than the known position.
         if (frame.reason === "epoch") this.#positions[frame.log] = frame.to;
         else advance(this.#positions, { [frame.log]: frame.to });
         break;
@@ -109,7 +109,7 @@ export class Session {
     const anew = frame.epoch !== this.#epoch;
     this.user = frame.user;
     if (anew) {
-      // Positions and versions of another epoch mean nothing; the server names the loss in gaps.
+      // Positions and versions of another epoch are void. The server reports the loss with `gap` frames.
       this.#epoch = frame.epoch;
       this.#positions = { ...frame.positions };
       this.counts = undefined;
@@ -122,14 +122,14 @@ export class Session {
     this.count(frame.counts);
   }
 
-  /** Counts came, perhaps older than those known. True where they are the newest. */
+  /** Takes counts if they are not older than the known ones, and returns whether it did. */
   count(counts: Counts): boolean {
     const newer = !this.counts || counts.version >= this.counts.version;
     if (newer) this.counts = counts;
     return newer;
   }
 
-  /** A page of the inbox came. False where it is older than what was told since: ask again. */
+  /** Takes the counts of a page. Returns false if the page is older than a `state` frame: request it again. */
   listed(page: InboxPage): boolean {
     if (this.#epoch === undefined || page.epoch === this.#epoch) {
       if (this.count(page.counts)) this.#counted = page.positions;
@@ -138,7 +138,7 @@ export class Session {
     return true;
   }
 
-  /** The frames that acknowledge all that arrived and was not acknowledged on this connection yet. */
+  /** The frames that acknowledge all positions without an `ack` on this connection. */
   acks(): string[] {
     const due = Object.entries(this.#positions).filter(
       ([log, position]) => position > (this.#acked[log] ?? 0),
@@ -152,14 +152,14 @@ export class Session {
     return frames;
   }
 
-  /** Where a later visit goes on; undefined before the first welcome. */
+  /** Where a later visit resumes; undefined before the first welcome. */
   point(): ResumePoint | undefined {
     return this.#epoch === undefined
       ? undefined
       : { epoch: this.#epoch, positions: { ...this.#positions }, state_version: this.#told ?? 0 };
   }
 
-  /** Goes on from an earlier visit. Nothing where a connection stood already. */
+  /** Resumes an earlier visit. After a first welcome it does nothing. */
   restore(point: ResumePoint | undefined): void {
     if (this.#epoch === undefined && isPoint(point)) this.#goOn(point);
   }
@@ -170,13 +170,13 @@ export class Session {
     this.#told = state_version;
   }
 
-  /** What another tab needs to follow; undefined where this one knows of nothing itself. */
+  /** The state for following tabs; undefined before the first welcome. */
   snapshot(): Snapshot | undefined {
     const point = this.point();
     return point && { point, user: this.user, counts: this.counts, missed: this.#missed };
   }
 
-  /** Goes on where the leading tab is. True where something was missed since this one last followed. */
+  /** Takes the state of the leading tab. Returns whether this tab missed frames since it last followed. */
   follow({ point, user, counts, missed }: Snapshot): boolean {
     const anew = point.epoch !== this.#epoch;
     const behind =
@@ -191,7 +191,7 @@ export class Session {
   }
 }
 
-/** Whether what was kept is a resume point: the server would turn away for good who names another one. */
+/** Whether a stored value is a resume point. The server refuses a client for good that sends a malformed one. */
 function isPoint(point: unknown): point is ResumePoint {
   const { epoch, positions, state_version } = (point ?? {}) as Partial<ResumePoint>;
   return (
@@ -203,7 +203,7 @@ function isPosition(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** Whether some log stands further on in `one` than in `other`. */
+/** Whether `one` has a higher position than `other` in any log. */
 export function isAhead(one: Positions, other: Positions): boolean {
   return Object.entries(one).some(([log, position]) => position > (other[log] ?? 0));
 }

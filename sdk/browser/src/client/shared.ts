@@ -1,7 +1,7 @@
 /**
- * The connection of one user that all tabs share: who holds it, how it comes and goes, and its session.
+ * The connection of one user that all tabs share: its leader, its life cycle, and its session.
  *
- * Every tab has the session and sees each frame; the one that leads has the socket.
+ * Each tab has the session and processes each frame. Only the leader has the socket.
  */
 
 import type { ServerFrame } from "../protocol.js";
@@ -17,16 +17,16 @@ import type { Access, Tokens } from "./tokens.js";
 import type { Clock, ResumeStorage, SocketConstructor, StatusChange, TidingsOptions } from "./types.js";
 
 const LOGOUT = "logout";
-/** A storage that takes longer is done without. */
+/** Milliseconds. An access to the storage that takes longer is ignored. */
 const STORED_WITHIN = 1_000;
 
 export interface SharedHooks {
-  /** A frame that was not told before; the session holds it already. */
+  /** A new frame. The session has processed it already. */
   receive(frame: ServerFrame): void;
   changed(change: StatusChange): void;
-  /** This tab goes on where the leader is; `first` for the first time, `missed` where frames passed it by. */
+  /** This tab took the leader's state: for the first time if `first`, and after a loss of frames if `missed`. */
   followed(first: boolean, missed: boolean): void;
-  /** Another user than before; called before anything else of that user. */
+  /** The user changed. Called before all other calls for the new user. */
   another(): void;
 }
 
@@ -42,9 +42,9 @@ export class SharedConnection {
   #tabs: Tabs | undefined;
   #unwatch: (() => void) | undefined;
   #identity = "";
-  /** Where the resume point is kept, and what tabs find each other by; empty where the token is nobody's. */
+  /** The key of the stored resume point and of the tabs' channel; empty if the token names no user. */
   #key = "";
-  /** Rises with each coming and going: what was begun before does nothing any more. */
+  /** Increases with each enter and leave. Callbacks of an earlier turn do nothing. */
   #turn = 0;
 
   constructor(options: TidingsOptions, tokens: Tokens, clock: Clock, hooks: SharedHooks) {
@@ -60,7 +60,7 @@ export class SharedConnection {
     return this.#tabs?.leads ?? false;
   }
 
-  /** Comes and stays, until `close` or `stop`. */
+  /** Connects, and stays connected until `close` or `stop`. */
   open(): void {
     if (this.#unwatch) return;
     this.#unwatch = watchPage({
@@ -73,7 +73,7 @@ export class SharedConnection {
     void this.#enter();
   }
 
-  /** Acknowledges what arrived and leaves; other tabs go on. */
+  /** Acknowledges all received frames and closes. Other tabs stay connected. */
   async close(change: StatusChange = { status: "idle" }): Promise<void> {
     if (!this.#unwatch) return;
     this.#unwatch();
@@ -90,7 +90,7 @@ export class SharedConnection {
     await this.close(change);
   }
 
-  /** Stops on all tabs of the user, and forgets where this browser was. */
+  /** Stops on all tabs of the user, and deletes the resume point of this browser. */
   async logout(): Promise<void> {
     const key = this.#key;
     this.#forget();
@@ -103,9 +103,9 @@ export class SharedConnection {
     else this.#tabs?.post({ kind: "send", frame });
   }
 
-  /** Learns whose tab this is, then joins the others of that user. Nothing where it has. */
+  /** Requests a token to learn the user, then joins the other tabs of that user, once. */
   async #enter(backoff = new Backoff(this.#clock.random)): Promise<void> {
-    // A page that comes out of the cache is both resumed and shown.
+    // A page from the back/forward cache gets both events, `resume` and `pageshow`.
     if (this.#tabs) return;
     const turn = ++this.#turn;
     this.#changed({ status: "connecting" });
@@ -139,11 +139,11 @@ export class SharedConnection {
     this.#tabs.join();
   }
 
-  /** This tab holds the connection from now on. */
+  /** Makes this tab the leader: it opens the connection. */
   async #lead(turn: number): Promise<void> {
     const { session } = this;
     session.restore(await this.#stored((storage, key) => storage.get(key)));
-    // It may have lost the lead meanwhile, and got it back.
+    // During the wait this tab may have lost the lead, and won it again.
     if (turn !== this.#turn || !this.leads || this.#connector) return;
     this.#connector = new Connector({
       tokens: this.#tokens,
@@ -163,7 +163,7 @@ export class SharedConnection {
     void this.#connector.start();
   }
 
-  /** Another tab took over, while this one hung perhaps: ask for what it missed. */
+  /** Another tab took the lead: closes the connection and asks for the new leader's state. */
   #follow(): void {
     void this.#connector?.stop();
     this.#connector = undefined;
@@ -189,7 +189,7 @@ export class SharedConnection {
     if (point) void this.#stored((storage, key) => storage.set(key, point));
   }
 
-  /** What a storage throws, or keeps to itself, is passed over. */
+  /** Accesses the storage. Returns undefined after an error or a timeout. */
   async #stored<Value>(
     act: (storage: ResumeStorage, key: string) => Promise<Value>,
     key = this.#key,
@@ -204,13 +204,13 @@ export class SharedConnection {
     }
   }
 
-  /** Nothing more is kept of this user, and nothing remembered. */
+  /** Drops the session of this user. Nothing more is stored under the key. */
   #forget(): void {
     this.#key = "";
     this.session = new Session();
   }
 
-  /** Something that another tab says. */
+  /** Handles a message of another tab. */
   #hear(message: Message): void {
     switch (message.kind) {
       case "hello":
@@ -238,7 +238,7 @@ export class SharedConnection {
     }
   }
 
-  /** Takes a frame of the server, on the tab that leads and on those that follow. */
+  /** Handles a frame of the server, on the leader and on following tabs. */
   #receive(text: string): void {
     const frame = this.session.receive(text);
     if (!frame) return;
@@ -250,13 +250,13 @@ export class SharedConnection {
   }
 
   #changed(change: StatusChange): void {
-    // Other tabs can be told the text of what was thrown, whatever that was.
+    // An error becomes text, because not every error can be posted to other tabs.
     this.#change = { ...change, error: change.error && String(change.error) };
     this.#hooks.changed(change);
   }
 }
 
-/** Where a gateway is expected that is reached beside the API, as behind one proxy. */
+/** The default address of the gateway: beside the API, as behind one proxy. */
 function beside(url: string): string {
   return `${url.replace(/^http/, "ws")}/v1/realtime`;
 }

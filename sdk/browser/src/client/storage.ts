@@ -1,11 +1,11 @@
-/** Where resume points are kept between visits. */
+/** Stores resume points between visits. */
 
 import type { ResumeStorage } from "./types.js";
 
 const DATABASE = "tidings";
 const STORE = "resume";
 
-/** IndexedDB, where there is one. Private windows may refuse it: that is passed over by the caller. */
+/** IndexedDB; undefined without it. A private window may refuse each access: the caller ignores that error. */
 export function defaultStorage(): ResumeStorage | undefined {
   let database: IDBDatabase | undefined;
   if (typeof indexedDB === "undefined") return undefined;
@@ -14,7 +14,7 @@ export function defaultStorage(): ResumeStorage | undefined {
     const request = indexedDB.open(DATABASE, 1);
     request.onupgradeneeded = () => request.result.createObjectStore(STORE);
     const opened = await done(request);
-    // Another tab, or the browser, wants it gone: open it anew next time.
+    // Another tab or the browser deletes the database: the next access opens it again.
     opened.onversionchange = opened.onclose = () => {
       opened.close();
       database = undefined;
@@ -29,7 +29,7 @@ export function defaultStorage(): ResumeStorage | undefined {
     database ??= await open();
     const transaction = database.transaction(STORE, mode);
     const result = done(request(transaction.objectStore(STORE)));
-    // A page that is closing has no turn left in which it would commit by itself.
+    // A closing page has no further task in which the browser would commit.
     transaction.commit();
     return result;
   }

@@ -1,9 +1,9 @@
 /**
- * Which of the tabs that share a connection holds it, and what they tell each other.
+ * Elects the leader of the tabs that share a connection, and carries their messages.
  *
- * The leader holds a Web Lock; when its tab closes, the next in line gets the lock at once. A leader that
- * hangs keeps its lock: tabs in sight ask it a few times a second, and take the lock where no answer comes.
- * What it still says is not listened to. Without the APIs each tab leads itself.
+ * The leader holds a Web Lock. When its tab closes, the next tab in the queue gets the lock at once. A hanging
+ * leader keeps its lock: visible tabs send it a `ping` a few times a second, and steal the lock if no answer
+ * arrives. Later messages of the old leader are ignored. Without these APIs each tab is its own leader.
  */
 
 import type { Snapshot } from "./session.js";
@@ -18,22 +18,22 @@ export type Message =
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot | undefined; readonly change: StatusChange }
   | { readonly kind: "frame"; readonly text: string }
   | { readonly kind: "status"; readonly change: StatusChange }
-  /** From and to any: all stop. */
+  /** From and to any tab: all stop. */
   | { readonly kind: "stop"; readonly change: StatusChange };
 
 export interface TabsHooks {
-  /** This tab leads from now on. */
+  /** This tab became the leader. */
   lead(): void;
-  /** It does no more: another one took over. */
+  /** This tab lost the lead to another tab. */
   follow(): void;
-  /** Something to the leader on the tab that leads, or from the leader on one that follows. */
+  /** A message: on the leader from a following tab, on a following tab from the leader. */
   receive(message: Message): void;
 }
 
-/** Together less than a second, in the worst case too. */
+/** Milliseconds. A hanging leader is replaced in less than a second, also in the worst case. */
 const ASK_EVERY = 150;
 const ANSWER_WITHIN = 380;
-/** Whoever follows answers a new leader by then, or says hello later. */
+/** Milliseconds in which following tabs answer a new leader. A later one says hello. */
 const ROLL_CALL = 1_000;
 
 export class Tabs {
@@ -46,14 +46,14 @@ export class Tabs {
   #waiting: AbortController | undefined;
   #release: (() => void) | undefined;
   #leader: string | undefined;
-  /** Somebody follows, or may. A frame for nobody would cost more than all else that is done with it. */
+  /** Another tab follows, or may follow. Otherwise frames are not posted: a post is the costliest step of a frame. */
   #followed = true;
   #answered = false;
   #timer: unknown;
   #heardAt = 0;
   #askedAt = 0;
 
-  /** `name` is that of what is shared; undefined for a tab of its own. */
+  /** `name` is the name of the shared connection; undefined if this tab does not share. */
   constructor(name: string | undefined, hooks: TabsHooks, clock: Clock) {
     this.#name = canShare() ? name : undefined;
     this.#hooks = hooks;
@@ -65,7 +65,7 @@ export class Tabs {
     try {
       if (this.#name !== undefined) this.#channel = new BroadcastChannel(this.#name);
     } catch {
-      // Refused, as locks may be.
+      // The browser can refuse channels, as it can refuse locks.
     }
     if (!this.#channel) {
       this.#lead();
@@ -75,7 +75,7 @@ export class Tabs {
       try {
         this.#receive(data);
       } catch {
-        // Another version of this script, or another script, says it in its own way.
+        // A message in another format: of another version of this script, or of another script.
       }
     };
     this.#heardAt = this.#clock.now();
@@ -111,10 +111,11 @@ export class Tabs {
         });
       })
       .catch((error: Error) => {
-        // Aborted by this tab, or another one took the lock away.
+        // This tab aborted the request itself.
         if (waiting !== this.#waiting) return;
-        // Refused, as where the reader allows no site data, or in a sandboxed frame.
+        // The browser refuses locks: the reader allows no site data, or the frame is sandboxed.
         if (error.name !== "AbortError") return this.#lead();
+        // Another tab stole the lock.
         this.leads = false;
         this.#release = undefined;
         this.#hooks.follow();
@@ -149,7 +150,7 @@ export class Tabs {
       this.#hooks.receive(message);
       return;
     }
-    // Who was the leader may not know yet that another tab took over.
+    // The old leader may send messages until it learns of the new one. Only the newest leader is followed.
     if (kind === "lead" || (kind === "snapshot" && !this.#leader)) this.#leader = from;
     if (this.leads || from !== this.#leader) return;
     this.#heardAt = this.#clock.now();
@@ -158,12 +159,12 @@ export class Tabs {
     else this.#hooks.receive(message);
   }
 
-  /** Asks a leader that was silent for a while, and takes its place where it stays silent. */
+  /** Sends a `ping` to a silent leader, and takes the lead if no answer arrives. */
   #watch(within = ASK_EVERY): void {
     const due = this.#clock.now() + within;
     this.#timer = this.#clock.setTimeout(() => {
       const now = this.#clock.now();
-      // Late ourselves: the answer may be waiting behind this very timer, so it comes before the next.
+      // This tab was late itself: the answer may be queued behind this timer. The next, short timer runs after it.
       if (now - due > ASK_EVERY) return this.#watch(ASK_EVERY / 5);
       if (document.hidden) {
         this.#askedAt = 0;
@@ -180,6 +181,6 @@ export class Tabs {
 }
 
 function canShare(): boolean {
-  // Where there are locks there are channels.
+  // Browsers with locks have channels.
   return typeof document !== "undefined" && navigator.locks !== undefined;
 }

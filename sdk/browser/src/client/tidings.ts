@@ -29,14 +29,14 @@ export class Tidings implements Inbox {
   #ledger = new Ledger();
   readonly #marker: Marker;
   readonly #prefix: string;
-  /** On while there is no connection. */
+  /** Switches polling on and off. It is on while there is no connection. */
   readonly #poll: (on: boolean) => void;
   #marks = 0;
   #status: Status = "idle";
   #shown: Counts | undefined;
-  /** The page that was listed last, from the newest on. */
+  /** The page that was listed last without a cursor. */
   #listed: Page | undefined;
-  /** A gap of another epoch came: all that was listed is to be listed again. */
+  /** A gap of another epoch was received: all lists are out of date. */
   #lost = false;
   #missed: number | null | undefined;
 
@@ -46,7 +46,7 @@ export class Tidings implements Inbox {
     const tokens = new Tokens(options.token, clock);
     this.#rest = new Rest(url, tokens, clock);
     this.#poll = poll(clock, async () => {
-      // A token that cannot be had is the connection's to ask for.
+      // Without a token the connection requests one itself.
       if (tokens.kept) await this.#ask();
     });
     this.#prefix = `${clock.random().toString(36).slice(2)}-`;
@@ -77,66 +77,66 @@ export class Tidings implements Inbox {
     return this.#status;
   }
 
-  /** The newest counts, with marks that are not answered yet; undefined before the first. */
+  /** The newest counts, including marks without an answer; undefined before the first counts. */
   get counts(): Counts | undefined {
     return this.#session.counts && this.#ledger.counts(this.#session.counts);
   }
 
-  /** Whose inbox it is; undefined before the first connection, and after `logout()`. */
+  /** The user of the inbox; undefined before the first connection and after `logout()`. */
   get user(): string | undefined {
     return this.#session.user;
   }
 
   /**
-   * How many notifications are missing by the gaps that were told, also before anybody listened: null
-   * where nobody knows how many, undefined where nothing is missing.
+   * The number of missed notifications, by all gaps since the start: null if the number is unknown, undefined if
+   * none is missed.
    */
   get missed(): number | null | undefined {
     return this.#missed;
   }
 
-  /** The reader knows what is missing: `missed` begins anew. */
+  /** Resets `missed`. Call it when the user has seen the notice. */
   forgetMissed(): void {
     this.#missed = undefined;
   }
 
-  /** Whether this tab holds the connection: one of those that share it, so the one to play sounds. */
+  /** Whether this tab holds the connection. Exactly one of the tabs that share it does: let that one play sounds. */
   get leads(): boolean {
     return this.#connection.leads;
   }
 
   /**
-   * Comes and stays connected, resuming where this user last was in this browser, until `close`,
-   * `logout`, or the server or the token source says to stay away.
+   * Connects and reconnects, resuming where this user last was in this browser. It stops with `close`, `logout`, or
+   * when the server or the token source refuses the user for good.
    */
   connect(): void {
     this.#connection.open();
   }
 
-  /** Acknowledges what arrived and leaves; other tabs go on. */
+  /** Acknowledges all received frames and closes. Other tabs stay connected. */
   close(): Promise<void> {
     return this.#connection.close();
   }
 
-  /** Stops on all tabs of this user, and forgets where this browser was. */
+  /** Stops on all tabs of this user, and deletes the resume point of this browser. */
   logout(): Promise<void> {
     return this.#connection.logout();
   }
 
-  /** Calls the handler with each event from now on, until the function that is returned is called. */
+  /** Calls the handler with each further event. The returned function removes the handler. */
   on<Name extends keyof Events>(event: Name, handler: (value: Events[Name]) => void): () => void {
     return this.#events.on(event, handler);
   }
 
   /**
-   * A page of the inbox, with marks that are not answered yet. Throws TidingsError, what the token source
-   * throws, or the signal's reason.
+   * Returns a page of the inbox, including marks without an answer. Throws TidingsError, an error of the token
+   * source, or the signal's reason.
    */
   async list(query: ListQuery = {}): Promise<Page> {
-    // Somebody else may be here when it comes.
+    // The user may change before the answer.
     const [session, ledger] = [this.#session, this.#ledger];
     let page = await this.#rest.list(query);
-    // Answered before something that was told since: what it says of that is old.
+    // The page is older than a `state` frame that was received during the request.
     if (!session.listed(page)) page = await this.#rest.list(query);
     if (!query.cursor && ledger === this.#ledger) this.#listed = page;
     const items = ledger.list(page.items, page.state_version);
@@ -145,9 +145,9 @@ export class Tidings implements Inbox {
   }
 
   /**
-   * Changes the state of notifications, for all devices of the user. Shown at once, and taken back where
-   * the server refuses; then, or where no answer comes, it throws TidingsError. `changed` of the answer
-   * counts those that this client knows where `what` names no ids.
+   * Changes the state of notifications, for all devices of the user. The change shows at once, and is taken back
+   * if the server refuses it. Throws TidingsError if the server refuses or does not answer. Without ids in `what`,
+   * `changed` of the answer counts the notifications that this client knows.
    */
   async mark(state: State, what: Marking): Promise<Marked> {
     const [session, ledger] = [this.#session, this.#ledger];
@@ -194,7 +194,7 @@ export class Tidings implements Inbox {
   #receive(frame: ServerFrame): void {
     switch (frame.type) {
       case "welcome":
-        // Between a page that was listed and a connection from the ends on, something may have come.
+        // Notifications may have been sent between the last list and the start of this connection.
         if (frame.resume === "none" && this.#isStale(frame.positions)) this.#reload();
         break;
       case "notification":
@@ -204,7 +204,7 @@ export class Tidings implements Inbox {
         });
         break;
       case "gap":
-        // Once the number is unknown it stays so.
+        // An unknown number stays unknown.
         this.#missed =
           frame.missed === null || this.#missed === null ? null : (this.#missed ?? 0) + frame.missed;
         this.#events.emit("gap", frame);
@@ -214,7 +214,7 @@ export class Tidings implements Inbox {
         }
         break;
       case "caught_up":
-        // There was a gap for each log; all of them together are one reason to list again.
+        // The gaps of all logs precede this frame, so one reload is enough for them.
         if (this.#lost) this.#reload();
         this.#lost = false;
         if (frame.expired) this.#events.emit("expired", frame.expired);
@@ -247,7 +247,7 @@ export class Tidings implements Inbox {
     this.#events.emit("status", change);
   }
 
-  /** Learns by REST what a connection would have told: the counts, and that the list is another one. */
+  /** Polls by REST for what a connection would send: the counts, and that lists are out of date. */
   async #ask(): Promise<void> {
     const session = this.#session;
     const page = await this.#rest.list({ limit: 1 });
@@ -267,7 +267,7 @@ export class Tidings implements Inbox {
     this.#tell([], false, true);
   }
 
-  /** Tells the counts where they look different. */
+  /** Emits the counts if they changed. */
   #show(): void {
     const { counts } = this;
     const shown = this.#shown;

@@ -1,4 +1,4 @@
-/** The tokens that the application gives: kept while they hold, and asked for once at a time. */
+/** The tokens of the application. A token is kept while it is valid; only one request runs at a time. */
 
 import { within } from "./clock.js";
 import { TidingsError } from "./errors.js";
@@ -8,21 +8,21 @@ import type { Clock, TokenSource, UserToken } from "./types.js";
 export interface Access {
   readonly token: string;
   readonly realtimeUrl: string | undefined;
-  /** Whose it is, by tenant and user; empty where the token does not say. */
+  /** Tenant and user; empty if the token does not name them. */
   readonly identity: string;
-  /** Milliseconds since 1970 until which it is used. */
+  /** The token is used until this time, in milliseconds since 1970. */
   readonly until: number;
 }
 
-/** A token is replaced this long before it ends, or in the middle of what a short one has left. */
+/** Milliseconds before the expiry at which a token is replaced; at most half of its remaining time. */
 const RENEW_BEFORE = 60_000;
-/** An application that has not answered by then is asked again. */
+/** Milliseconds. After that the request counts as failed. */
 const ANSWER_WITHIN = 10_000;
 
 export class Tokens {
   readonly #source: TokenSource;
   readonly #clock: Clock;
-  /** The token that was given last. */
+  /** The latest token. */
   kept: Access | undefined;
   #asking: Promise<Access> | undefined;
   #identity: string | undefined;
@@ -33,10 +33,10 @@ export class Tokens {
   }
 
   /**
-   * A kept token while it is good for a while, else a new one; with `renew` always a new one.
+   * Returns the kept token while it is valid, else a new one; with `renew` always a new one.
    *
-   * Throws what the application's source throws; TidingsError `logged_out` where nobody is logged in, or
-   * somebody else than before, and `no_token` where nothing of use comes.
+   * Throws an error of the application's source; TidingsError `logged_out` if no user is logged in, or another
+   * user than before; and TidingsError `no_token` if the answer is not usable.
    */
   async get(renew = false): Promise<Access> {
     if (!renew && this.kept && this.kept.until > this.#clock.now()) return this.kept;
@@ -44,7 +44,7 @@ export class Tokens {
     return this.#asking;
   }
 
-  /** Somebody else may log in from now on: what was asked for before is not kept. */
+  /** Drops the token and the user. The answer of a running request is not kept, since another user may log in. */
   forget(): void {
     this.kept = this.#identity = this.#asking = undefined;
   }
@@ -75,7 +75,7 @@ function accessOf({ token, expires_at, realtime_url }: UserToken, now: number): 
     token,
     realtimeUrl: realtime_url,
     identity: sub ? `${iss}/${sub}` : "",
-    // Where the clocks differ that much, the server says when it has ended.
+    // The clock of this machine may be wrong. The server reports the expiry then.
     until: left > 0 ? now + Math.max(left - RENEW_BEFORE, left / 2) : Number.POSITIVE_INFINITY,
   };
 }
@@ -93,7 +93,7 @@ async function read(source: TokenSource, signal: AbortSignal): Promise<UserToken
   throw new TidingsError("no_token", "No token", status);
 }
 
-/** What a token says of itself: whose it is, so that tabs of one user find each other. Never trusted. */
+/** The claims of a token. They let tabs of one user find each other, and are not verified. */
 function claimsOf(token: string): { iss?: string; sub?: string; exp?: number } {
   try {
     return JSON.parse(atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/")));

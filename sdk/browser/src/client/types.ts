@@ -1,4 +1,4 @@
-/** The client's public types. Data keeps the names that it has on the wire; see `../protocol.ts`. */
+/** The client's public types. Data has the names of the protocol; see `../protocol.ts`. */
 
 import type { Counts, Expired, Gap, InboxItem, InboxPage, Marked, Recalled, State } from "../protocol.js";
 
@@ -14,45 +14,45 @@ export type {
   State,
 } from "../protocol.js";
 
-/** One notification of the inbox with its state. Never changed in place: a change makes a new one. */
+/** One notification of the inbox with its state. It is immutable: a change makes a new object. */
 export type Item = InboxItem;
 
-/** A page of the inbox, newest first. `next` and `previous` are cursors, null at the ends. */
+/** A page of the inbox, newest first. `next` and `previous` are cursors; null at the end and the start. */
 export type Page = InboxPage;
 
 /**
- * How it stands with the connection: `idle` before `connect()` and after `close()`; `connecting`;
- * `connected`; `offline`, which is tried again by itself; `stopped` for good, until `connect()`: by
- * `logout()`, or because the server or the application's token endpoint said to stay away.
+ * The status of the connection. `idle`: before `connect()` and after `close()`. `offline`: the client reconnects
+ * automatically. `stopped`: the client does not reconnect until `connect()`, because of `logout()`, or because the
+ * server or the application's token endpoint refused the user.
  */
 export type Status = "idle" | "connecting" | "connected" | "offline" | "stopped";
 
-/** A change of status, and why. */
+/** A change of status and its reason. */
 export interface StatusChange {
   readonly status: Status;
-  /** With `offline`: milliseconds until the next try. */
+  /** With `offline`: milliseconds until the next attempt. */
   readonly retryIn?: number;
-  /** The close code that ended the connection, where the server gave one. */
+  /** The server's close code; undefined without one. */
   readonly code?: number | undefined;
   readonly reason?: string | undefined;
-  /** What the token source threw; on tabs that follow, its text. */
+  /** The error of the token source; on following tabs its text. */
   readonly error?: unknown;
 }
 
-/** A notification arrived, once per tab, in order within its log. */
+/** A received notification: once per tab, in order within its log. */
 export interface Arrival {
   readonly item: Item;
-  /** It was missed while away and comes late. */
+  /** It was sent while this client was not connected. */
   readonly replayed: boolean;
 }
 
-/** The state of items changed, here or on another tab or device. */
+/** A change of state of items, on this or another tab or device. */
 export interface StateChanges {
-  /** The changed items as they are now: of those that this client listed or received, 10,000 at most. */
+  /** The changed items with their new state. Only items that this client knows: the latest 10,000 at most. */
   readonly items: readonly Item[];
-  /** More changed than can be told: list the inbox again. */
+  /** `items` is incomplete: list the inbox again. */
   readonly reload: boolean;
-  /** Made on this tab and not answered yet. What the server refuses comes back in another change. */
+  /** The change is of this tab and has no answer yet. If the server refuses it, another change takes it back. */
   readonly optimistic: boolean;
 }
 
@@ -61,14 +61,14 @@ export interface Events {
   counts: Counts;
   state: StateChanges;
   recalled: Recalled;
-  /** Something is missing; with the reason `epoch` also everything that was listed. */
+  /** Notifications are missing. With the reason `epoch` all lists are out of date as well. */
   gap: Gap;
-  /** What ended by its own expiry while this client was away: no loss, and no longer in the inbox. */
+  /** Notifications that expired while this client was not connected. They are not in the inbox, and count as no loss. */
   expired: Expired;
   status: StatusChange;
 }
 
-/** The answer of `POST /v1/tokens`, as the application's own endpoint passes it on. */
+/** The answer of `POST /v1/tokens`, as the application's own endpoint returns it. */
 export interface UserToken {
   readonly token: string;
   readonly expires_at?: string;
@@ -76,28 +76,28 @@ export interface UserToken {
 }
 
 /**
- * Asks the application for a token of whoever is logged in: the token, the answer of `POST /v1/tokens`,
- * or the `Response` that holds either as JSON. Null, or a `Response` of 401 or 403, says that nobody is
- * logged in: the client stops. Anything else that fails is tried again. `signal` aborts where no answer
- * comes within 10 seconds: pass it to `fetch`.
+ * Requests a token for the current user from the application. It returns the token, the answer of
+ * `POST /v1/tokens`, or a `Response` with one of them as JSON. Null, or a `Response` with status 401 or 403, means
+ * that no user is logged in: the client stops. After any other failure the client tries again. `signal` aborts
+ * after 10 seconds: pass it to `fetch`.
  */
 export type TokenSource = (signal: AbortSignal) => Promise<string | UserToken | Response | null>;
 
-/** A server's state of affairs as a client left it. */
+/** The point up to which a client has received everything. */
 export interface ResumePoint {
   readonly epoch: string;
   readonly positions: Readonly<Record<string, number>>;
   readonly state_version: number;
 }
 
-/** Where the resume point of each user is kept between visits. What it throws is passed over. */
+/** Stores the resume point of each user between visits. The client ignores its errors. */
 export interface ResumeStorage {
   get(key: string): Promise<ResumePoint | undefined>;
   set(key: string, point: ResumePoint): Promise<void>;
   delete(key: string): Promise<void>;
 }
 
-/** The part of a WebSocket that the client uses. */
+/** The part of the WebSocket interface that the client uses. */
 export interface Socket {
   readonly readyState: number;
   onopen: ((event: never) => void) | null;
@@ -110,7 +110,7 @@ export interface Socket {
 
 export type SocketConstructor = new (url: string, protocols?: string[]) => Socket;
 
-/** Time and chance, for tests. `now` in milliseconds since 1970, `random` from 0 up to 1. */
+/** Time and randomness, for tests. `now`: milliseconds since 1970. `random`: from 0 to below 1. */
 export interface Clock {
   now(): number;
   random(): number;
@@ -119,32 +119,32 @@ export interface Clock {
 }
 
 export interface TidingsOptions {
-  /** Where the API is, such as `https://notify.example`. */
+  /** The address of the API, such as `https://notify.example`. */
   readonly url: string;
   readonly token: TokenSource;
-  /** Where to connect; unless given, what the token's answer says, or else `/v1/realtime` beside the API. */
+  /** The address of the gateway. Default: the one in the token's answer, or else `/v1/realtime` beside the API. */
   readonly realtimeUrl?: string;
-  /** The device's own name, 1 to 64 characters as in ids: the server remembers where it stands as well. */
+  /** A name of the device, 1 to 64 characters as in ids. With it the server stores the device's position as well. */
   readonly device?: string;
-  /** IndexedDB unless given. Where there is none, what a client was told lasts as long as it does. */
+  /** Default: IndexedDB. Without any storage, a resume is possible only while this client exists. */
   readonly storage?: ResumeStorage;
-  /** The page's own unless given. */
+  /** Default: the page's own. */
   readonly webSocket?: SocketConstructor;
-  /** Whether all tabs of a user share one connection; they do unless told otherwise. */
+  /** Whether all tabs of a user share one connection. Default: true. */
   readonly shared?: boolean;
   readonly clock?: Clock;
 }
 
-/** What to list; `category` ending in a dot finds all that begin so. */
+/** What to list. A `category` with a final dot matches all categories that begin with it. */
 export interface ListQuery {
   readonly state?: "unseen" | "seen" | "unread" | "read" | "archived";
   readonly category?: string;
   readonly log?: string;
   readonly after?: string;
   readonly before?: string;
-  /** `category` asks for the counts by category as well. */
+  /** `category`: the answer has the counts by category as well. */
   readonly counts?: "category";
-  /** 1 to 200, 50 unless given. */
+  /** 1 to 200. Default: 50. */
   readonly limit?: number;
   /** `next` or `previous` of a page with the same filters. */
   readonly cursor?: string;
@@ -160,15 +160,15 @@ export type Marking =
 /** The client, as widgets use it. */
 export interface Inbox {
   readonly status: Status;
-  /** The newest counts, with marks that are not answered yet; undefined before the first. */
+  /** The newest counts, including marks without an answer; undefined before the first counts. */
   readonly counts: Counts | undefined;
   readonly user: string | undefined;
   /**
-   * How many notifications are missing by the gaps that were told, also before anybody listened: null
-   * where nobody knows how many, undefined where nothing is missing.
+   * The number of missed notifications, by all gaps since the start: null if the number is unknown, undefined if
+   * none is missed.
    */
   readonly missed: number | null | undefined;
-  /** True on exactly one of the tabs that share a connection: the one to play sounds. */
+  /** True on exactly one of the tabs that share a connection. Let that one play sounds. */
   readonly leads: boolean;
   connect(): void;
   close(): Promise<void>;
@@ -176,6 +176,6 @@ export interface Inbox {
   on<Name extends keyof Events>(event: Name, handler: (value: Events[Name]) => void): () => void;
   list(query?: ListQuery): Promise<Page>;
   mark(state: State, what: Marking): Promise<Marked>;
-  /** The reader knows what is missing: `missed` begins anew. */
+  /** Resets `missed`. Call it when the user has seen the notice. */
   forgetMissed(): void;
 }

@@ -1,5 +1,5 @@
 "use client";
-/** Tidings in React: a provider, the inbox as a hook, and the widget as a component. */
+/** Tidings for React: a provider, the inbox as a hook, and the widget as a component. */
 
 import {
   type CSSProperties,
@@ -29,7 +29,7 @@ import type {
 } from "../widget/index.js";
 import { Feed } from "../widget/parts.js";
 
-/** What both elements take in TSX, as attributes and as properties. */
+/** The attributes and properties of both elements in TSX. */
 interface ElementProps<Element extends TidingsElement>
   extends DetailedHTMLProps<HTMLAttributes<Element>, Element> {
   readonly url?: string;
@@ -57,7 +57,7 @@ declare module "react" {
   }
 }
 
-/** What is shown before there is anything: on a server, and where its page comes to life. */
+/** The snapshot of a render on a server, and of its hydration. */
 const BLANK: Snapshot = {
   filter: "all",
   items: [],
@@ -72,8 +72,8 @@ const BLANK: Snapshot = {
 const Context = createContext<Client | undefined>(undefined);
 
 /**
- * Gives everything inside it one client: an application's own, which it connects and closes itself, or one
- * made from the options of `Tidings`, which is connected while the provider is there. Options are read once.
+ * Provides one client to the components inside it: an application's own, which the application connects and closes,
+ * or one from the options of `Tidings`, which is connected while the provider is mounted. Options are read once.
  */
 export function TidingsProvider({
   children,
@@ -88,25 +88,25 @@ export function TidingsProvider({
   return <Context.Provider value={client}>{children}</Context.Provider>;
 }
 
-/** The client of the provider around; it throws where there is none. */
+/** Returns the client of the provider around this component. Throws without a provider. */
 export function useTidings(): Client {
   const client = useContext(Context);
   if (!client) throw new Error("There is no <TidingsProvider> around this component.");
   return client;
 }
 
-/** The live inbox with what can be done to it. */
+/** The live inbox and its actions. */
 export interface LiveInbox extends Snapshot {
   show(filter: Filter): void;
   loadMore(): Promise<void>;
   reload(): Promise<void>;
   mark(state: State, ids: readonly string[]): void;
   markAllRead(): void;
-  /** The reader knows what is missing: `missed` begins anew. */
+  /** Resets `missed`. Call it when the user has seen the notice. */
   dismissMissed(): void;
 }
 
-/** The inbox, live: it renders anew at most once a frame, however much comes in. */
+/** Returns the live inbox. The component renders at most once a frame, at any rate of notifications. */
 export function useInbox(filter: Filter = "all"): LiveInbox {
   const client = useTidings();
   const [first] = useState(filter);
@@ -141,9 +141,9 @@ export interface InboxProps {
   readonly messages?: Partial<Messages>;
   readonly className?: string;
   readonly style?: CSSProperties;
-  /** A notification or one of its actions was opened; `preventDefault()` keeps its link from being followed. */
+  /** A reader opened a notification or one of its actions. `preventDefault()` keeps its link from being followed. */
   readonly onOpen?: (event: CustomEvent<OpenDetail>) => void;
-  /** What goes into the slots, by `slot="bell"`, `head`, `empty` or `foot`. */
+  /** The content of the slots, by `slot="bell"`, `head`, `empty` or `foot`. */
   readonly children?: ReactNode;
 }
 
