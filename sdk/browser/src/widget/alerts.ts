@@ -1,4 +1,4 @@
-/** How a page says that something came in: aloud to a screen reader, by a sound, in its title. */
+/** How a page announces new notifications: to a screen reader, by a sound, and in its title. */
 
 import type { Counts, Inbox, Item } from "../client/types.js";
 import { h } from "./dom.js";
@@ -6,11 +6,11 @@ import type { Localizer } from "./element.js";
 import { hasLeft } from "./leaving.js";
 import { shown } from "./text.js";
 
-/** Ids that were told already: several elements of a page hear of the same notification. */
+/** Announced ids: several elements of a page receive the same notification. */
 const told = new Set<string>();
 const TOLD_AT_MOST = 500;
 
-/** True for the first that asks about this id for this purpose. */
+/** Returns true for the first call with this purpose and id. */
 export function first(purpose: string, id: string): boolean {
   const key = `${purpose}:${id}`;
   if (told.has(key)) return false;
@@ -20,12 +20,12 @@ export function first(purpose: string, id: string): boolean {
   return true;
 }
 
-/** Several that come at once are told as one, so that a burst is not read out for minutes. */
+/** Milliseconds. Notifications within this time are one announcement, so that a burst is not read out for minutes. */
 const GATHER = 400;
 
 /**
- * The live region of an element. It speaks once about each notification, whatever else of the page shows
- * it, and names the number where several come at once. Urgent ones interrupt.
+ * The live region of an element. It announces each notification once per page, and only the number if several arrive
+ * at the same time. An urgent one interrupts the screen reader.
  */
 export class Speaker {
   readonly element: HTMLElement;
@@ -46,7 +46,7 @@ export class Speaker {
     this.#timer ||= window.setTimeout(() => this.#speak(), GATHER);
   }
 
-  /** Says nothing of what came so far, and leaves nothing of it behind. */
+  /** Drops announcements that were not spoken yet, and clears the live region. */
   cancel(): void {
     clearTimeout(this.#timer);
     this.#timer = 0;
@@ -76,7 +76,7 @@ export class Speaker {
 
 let audio: AudioContext | undefined;
 
-/** Two short soft notes; nothing where the browser wants a gesture of the user first. */
+/** Plays two short soft notes. Without an earlier gesture of the user browsers forbid it, and nothing happens. */
 export async function chime(): Promise<void> {
   if (!navigator.userActivation?.hasBeenActive) return;
   audio ??= new AudioContext();
@@ -96,7 +96,7 @@ export async function chime(): Promise<void> {
   }
 }
 
-/** Plays the sound for what is new and not of low priority, on one tab of the user's alone. */
+/** Plays the sound for each new notification above low priority, on one tab of the user. */
 export function soundFor(client: Inbox): () => void {
   return client.on("notification", ({ item, replayed }) => {
     const { id, priority } = item.notification;
@@ -104,7 +104,7 @@ export function soundFor(client: Inbox): () => void {
   });
 }
 
-/** Keeps the number of unread notifications before the page's title: "(3) Orders". */
+/** Puts the number of unread notifications before the page's title: "(3) Orders". */
 export function titleFor(client: Inbox): () => void {
   const write = (counts: Counts | undefined) => {
     const title = document.title.replace(/^\(\d+\+?\) /, "");
@@ -123,7 +123,7 @@ export function titleFor(client: Inbox): () => void {
   };
 }
 
-/** A count as a badge has room for. */
+/** A count as text for a badge: at most "99+". */
 export function limited(count: number): string {
   return count > 99 ? "99+" : String(count);
 }

@@ -1,4 +1,4 @@
-/** A style sheet, minified by the build, as text for a constructable sheet. */
+/** A style sheet as text, minified by the build. The widget makes a constructed sheet of it. */
 declare module "*.css" {
   const text: string;
   export default text;

@@ -1,11 +1,12 @@
-/** Elements made by hand. Text only ever becomes text nodes, so nothing in a notification can be markup. */
+/** Makes elements. Text becomes text nodes only, so nothing in a notification can be markup. */
 
 type Value = string | number | boolean | undefined | ((event: Event) => void);
 type Child = Node | string | undefined;
 
 /**
- * An element with attributes and children. A word alone is its class and its part. `true` sets an empty
- * attribute, `false` and `undefined` none; a function listens to the event of that name.
+ * Makes an element with attributes and children. A string instead of attributes is its class and its part. `true`
+ * sets an empty attribute; `false` and `undefined` set none. A function becomes a listener of the event with that
+ * name.
  */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
@@ -23,25 +24,25 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** A button; `name` is its class and its part. */
+/** Makes a button. `name` is its class and its part. */
 export function button(name: string, click: (event: Event) => void, ...children: Child[]): HTMLButtonElement {
   return h("button", { class: name, part: name, type: "button", click }, ...children);
 }
 
-/** A button with an icon alone, and the words for it. */
+/** Makes a button that shows only an icon. `label` is its accessible name. */
 export function tool(name: string, label: string, shape: string, click: () => void): HTMLButtonElement {
   const made = button(`tool ${name}`, click, icon(shape));
   nameAs(made, label);
   return made;
 }
 
-/** Names a control, for readers of it and for whoever points at it. */
+/** Names a control, for screen readers and as a tooltip. */
 export function nameAs(control: HTMLElement, label: string): void {
   control.title = label;
   control.setAttribute("aria-label", label);
 }
 
-/** Shows or hides a popover. A document without them, as in tests, only hears of it. */
+/** Shows or hides a popover. A document without popovers, as in tests, gets only the event. */
 export function pop(popover: HTMLElement, shown: boolean): void {
   if (!popover.showPopover)
     popover.dispatchEvent(Object.assign(new Event("toggle"), { newState: shown ? "open" : "closed" }));
@@ -49,13 +50,13 @@ export function pop(popover: HTMLElement, shown: boolean): void {
   else popover.hidePopover();
 }
 
-/** Tells when the pointer or focus comes to an element, and when it goes. */
+/** Calls `run` when the pointer or focus enters an element, and when it leaves. */
 export function whileOn(element: HTMLElement, run: (on: boolean) => void): void {
   for (const name of ["pointerenter", "focusin"]) element.addEventListener(name, () => run(true));
   for (const name of ["pointerleave", "focusout"]) element.addEventListener(name, () => run(false));
 }
 
-/** Icons are lines in a square of 24: path data. */
+/** Icons: path data of lines in a square of 24 units. */
 export const BELL = "M6 9a6 6 0 0 1 12 0c0 6 2.5 7.5 2.5 7.5h-17S6 15 6 9M10 20.5a2.3 2.3 0 0 0 4 0";
 export const CHECKS = "m2.5 12.5 4.5 4.5L17 7M12 17l10-10";
 export const ARCHIVE = "M3 4.5h18V9H3zM5 9v10.5h14V9M10 13h4";
@@ -65,7 +66,7 @@ export const UNREAD = "M12 7a5 5 0 1 0 0 10 5 5 0 1 0 0-10";
 export const CLOSE = "m6 6 12 12M18 6 6 18";
 export const ALERT = "M12 3.5 2.5 20h19zM12 10v4.5M12 17.2v.1";
 
-/** An icon, hidden from screen readers: the control around it has the name. */
+/** Makes an icon. It is hidden from screen readers: the control around it has the name. */
 export function icon(shape: string): SVGSVGElement {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");
@@ -77,12 +78,12 @@ export function icon(shape: string): SVGSVGElement {
   return svg;
 }
 
-/** How long a change waits where no frame comes: in a tab in the background. */
+/** Milliseconds until a task runs without a frame. Tabs in the background have no frames. */
 const HIDDEN_WAIT = 250;
 
 /**
- * Runs `task` in the next frame, once however often it is asked for. A task that takes long rests as long
- * as it took, so that half of the time is the page's, whatever comes in.
+ * Runs `task` in the next frame, once for any number of requests. After a run of some duration the task pauses for
+ * the same duration. So the page keeps half of its time, at any rate of notifications.
  */
 export class OnceAFrame {
   readonly #task: () => void;

@@ -1,4 +1,4 @@
-/** What the elements share: the client, the language, the style sheets. */
+/** The base of the elements: the client, the language, the style sheets. */
 
 import { Tidings } from "../client/index.js";
 import type { Inbox, Item } from "../client/types.js";
@@ -6,26 +6,26 @@ import { isRightToLeft, speaks, textOf } from "./messages.js";
 import type { MessageKey, Messages } from "./texts-types.js";
 import tokens from "./tokens.css";
 
-/** Somebody opened a notification or one of its actions. Cancel it to keep a link from being followed. */
+/** A reader opened a notification or one of its actions. Cancel the event to keep its link from being followed. */
 export interface OpenDetail {
   readonly item: Item;
-  /** The id of the action; undefined where the notification itself was opened. */
+  /** The id of the action; undefined for the notification itself. */
   readonly action: string | undefined;
 }
 
-/** Where there is no document, as when a framework renders on a server, the module can still be imported. */
+/** Without a document, such as in a render on a server, the module can still be imported. */
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 
-/** The language of an element, for what is in it. */
+/** The language of an element, for the parts inside it. */
 export interface Localizer {
   readonly language: string;
-  /** The text of the first key that has one; the page's own go before those of the language. */
+  /** The text of the first key that has one. The page's own texts take precedence over those of the language. */
   text(...keys: MessageKey[]): string;
 }
 
 const sheets = new Map<string, CSSStyleSheet>();
 
-/** One sheet for all elements of a page. Constructed, so a policy without `unsafe-inline` allows it. */
+/** Returns the sheet for all elements of a page. A policy without `unsafe-inline` allows constructed sheets. */
 function sheetOf(css: string): CSSStyleSheet {
   let sheet = sheets.get(css);
   if (!sheet) {
@@ -36,7 +36,7 @@ function sheetOf(css: string): CSSStyleSheet {
   return sheet;
 }
 
-/** Clients made from attributes, by those attributes, and how many elements use each. */
+/** Clients from attributes, by the values of these attributes, with the number of elements that use each. */
 const clients = new Map<string, { client: Tidings; users: number }>();
 
 /**
@@ -102,13 +102,13 @@ export abstract class TidingsElement extends Base implements Localizer {
     this.adopt([tokens]);
   }
 
-  /** Adds style sheets, each once. A document without constructed ones, as in tests, has no styles. */
+  /** Adds style sheets, each once. A document without constructed sheets, as in tests, gets no styles. */
   protected adopt(sheets: readonly string[]): void {
     const adopted = this.root.adoptedStyleSheets;
     if (adopted) this.root.adoptedStyleSheets = [...new Set([...adopted, ...sheets.map(sheetOf)])];
   }
 
-  /** The client in use. Setting it takes precedence over the attributes. */
+  /** The client in use. A client that is set here takes precedence over the attributes. */
   get client(): Inbox | undefined {
     return this.#client ?? this.#given;
   }
@@ -119,13 +119,13 @@ export abstract class TidingsElement extends Base implements Localizer {
     this.#restart();
   }
 
-  /** Texts of one's own, in place of those of the language. */
+  /** The page's own texts. They replace those of the language, key by key. */
   get messages(): Partial<Messages> {
     return this.#messages;
   }
 
   set messages(messages: Partial<Messages>) {
-    // Frameworks set equal objects again and again, and beginning anew closes the panel.
+    // Frameworks set equal objects repeatedly, and a restart would close the panel.
     if (JSON.stringify(messages) === JSON.stringify(this.#messages)) return;
     this.#messages = messages;
     this.#restart();
@@ -150,16 +150,17 @@ export abstract class TidingsElement extends Base implements Localizer {
     if (before !== after) this.#restart();
   }
 
-  /** Builds the element's content for a client; what `until` is given runs when that ends. */
+  /** Builds the element's content for a client. */
   protected abstract begin(client: Inbox): void;
 
+  /** Registers a function that runs when the content of `begin` is removed. */
   protected until(stop: () => void): void {
     this.#stops.push(stop);
   }
 
   /**
-   * Reports that something was opened, marks it as read, and follows no link where the page said no. A link
-   * that opens beside this page, by a key or the middle button, is the browser's: the page is not asked.
+   * Marks an item as read and dispatches `tidings-open`. If the page cancels that, the link is not followed. For a
+   * link that opens in another tab or window, by a key or the middle button, no event is dispatched.
    */
   protected opened(client: Inbox, item: Item, event: MouseEvent, action?: string): void {
     const { id } = item.notification;
@@ -175,7 +176,7 @@ export abstract class TidingsElement extends Base implements Localizer {
     if (!this.dispatchEvent(report)) event.preventDefault();
   }
 
-  /** A property that was set before the element was defined hides the accessor: put it through it. */
+  /** A property that was set before the definition of the element hides the accessor: sets it by the accessor. */
   #upgrade(name: "client" | "messages"): void {
     if (!Object.hasOwn(this, name)) return;
     const value = this[name];
@@ -183,7 +184,7 @@ export abstract class TidingsElement extends Base implements Localizer {
     Object.assign(this, { [name]: value });
   }
 
-  /** Begins anew when this task is done, once however many attributes and properties it sets. */
+  /** Restarts after the current task, once for all attributes and properties that the task sets. */
   #restart(): void {
     if (this.#asked) return;
     this.#asked = true;
@@ -212,7 +213,7 @@ export abstract class TidingsElement extends Base implements Localizer {
     const entry = key === undefined ? undefined : clients.get(key);
     if (!entry || !key) return;
     entry.users -= 1;
-    // An element that is only moved comes back within the same task.
+    // A moved element is connected again within the same task.
     setTimeout(() => {
       if (entry.users || clients.get(key) !== entry) return;
       clients.delete(key);
@@ -243,7 +244,7 @@ export abstract class TidingsElement extends Base implements Localizer {
         fetch(source, {
           headers: { accept: "application/json" },
           credentials: "same-origin",
-          // A cache would have the next request of this address wait for one that hangs.
+          // With the cache, a hanging request would block all further requests of this address.
           cache: "no-store",
           signal,
         });
@@ -256,7 +257,7 @@ export abstract class TidingsElement extends Base implements Localizer {
   }
 }
 
-/** Whether a click on a link leaves this page as it is. */
+/** Whether a click on a link opens another tab or window. */
 export function opensBeside(event: MouseEvent): boolean {
   const { button, metaKey, ctrlKey, shiftKey, altKey, currentTarget } = event;
   return currentTarget instanceof HTMLAnchorElement && (!!button || metaKey || ctrlKey || shiftKey || altKey);

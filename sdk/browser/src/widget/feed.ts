@@ -1,4 +1,4 @@
-/** The list that a reader sees: pages of the inbox and what arrives and changes meanwhile, as one. */
+/** The live list of a reader: pages of the inbox, merged with new notifications and changes. */
 
 import type {
   Arrival,
@@ -16,57 +16,57 @@ import { instant } from "./time.js";
 
 export type Filter = "all" | "unread" | "archived";
 
-/** What there is to show. A new object with each change. */
+/** The content of the list. Each change makes a new object. */
 export interface Snapshot {
   readonly filter: Filter;
   /** Newest first. */
   readonly items: readonly Item[];
-  /** `loading` and `failed` are about the first page; `more` says whether there are further ones. */
+  /** The state of the first page. `more`: there are further pages. */
   readonly phase: "loading" | "ready" | "failed";
   readonly more: boolean;
   readonly counts: Counts | undefined;
   readonly status: Status;
-  /** The next page could not be had: `loadMore` asks again. */
+  /** The next page could not be loaded. `loadMore` tries again. */
   readonly stuck: boolean;
-  /** How many can't be had any more, until `dismissMissed`: null where nobody knows, undefined for none. */
+  /** The number of missed notifications until `dismissMissed`: null if unknown, undefined if none. */
   readonly missed: number | null | undefined;
 }
 
 const PAGE = 50;
-/** Of what arrives while the list stands at its head this much is kept, and the rest paged in again. */
+/** A list of more than KEPT_AT_MOST items, with the reader near its head, is cut to KEPT. The rest can load again. */
 const KEPT = 200;
 const KEPT_AT_MOST = 1_000;
 
-/** The longest that a timer of a browser can be. */
+/** The longest timer of a browser, in milliseconds. */
 const LONGEST = 2 ** 31 - 1;
 
 /**
- * A live list. It begins with the first subscriber and rests with the last. Subscribers are told at most
- * once a frame, however much arrives.
+ * A live list. It starts with the first subscriber and stops with the last. Subscribers are called at most once a
+ * frame, at any rate of notifications.
  */
 export class Feed {
   readonly client: Inbox;
-  /** The reader has gone far down: nothing may be dropped there. */
+  /** The reader is far down in the list: the end must not be cut. */
   deep = false;
   #snapshot: Snapshot;
   #query: ListQuery = {};
   #cursor: string | null = null;
   #loading: AbortController | undefined;
-  /** What came in since the last frame, and while a page is on its way: null takes an item out. */
+  /** Changes since the last frame, and since the request of a page. Null removes an item. */
   readonly #changed = new Map<string, Item | null>();
   readonly #since = new Map<string, Item | null>();
   readonly #listeners = new Set<() => void>();
   readonly #frame = new OnceAFrame(() => this.#flush());
   #stop: (() => void)[] = [];
-  /** Up to when what ended was taken out, and the timer for what ends next. */
-  #ended = Date.now();
-  #ending = 0;
-  /** Whose items these are; undefined before that was known, null when nobody is logged in. */
-  #whose: string | null | undefined;
+  /** The time of the last removal of expired items, and the timer of the next. */
+  #expiredAt = Date.now();
+  #expiry = 0;
+  /** The user of the items; undefined before it is known, null after a logout. */
+  #user: string | null | undefined;
 
   constructor(client: Inbox, filter: Filter = "all") {
     this.client = client;
-    this.#whose = client.user;
+    this.#user = client.user;
     this.#snapshot = {
       filter,
       items: [],
@@ -83,7 +83,7 @@ export class Feed {
     return this.#snapshot;
   }
 
-  /** Tells `listener` of each new snapshot, until the function that it gives back is called. */
+  /** Calls `listener` after each new snapshot. The returned function removes the listener. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     if (this.#listeners.size === 1) this.#begin();
@@ -92,7 +92,7 @@ export class Feed {
     };
   }
 
-  /** Shows another part of the inbox, from its newest. */
+  /** Shows another part of the inbox, from its newest item on. */
   show(filter: Filter): void {
     if (filter === this.#snapshot.filter) return;
     this.#set({ filter });
@@ -100,7 +100,7 @@ export class Feed {
     void this.reload();
   }
 
-  /** Asks for the first page again; what is shown stays until it is there. */
+  /** Loads the first page again. The current items stay until the answer. */
   async reload(): Promise<void> {
     const { filter } = this.#snapshot;
     if (!this.#snapshot.items.length) this.#set({ phase: "loading" });
@@ -108,31 +108,31 @@ export class Feed {
     await this.#load(this.#query, false);
   }
 
-  /** The next page, if there is one and it is not on its way. What fails can be asked for again. */
+  /** Loads the next page, unless there is none or a request is running. After a failure, call it again. */
   async loadMore(): Promise<void> {
     const { items, more } = this.#snapshot;
     const last = items.at(-1);
     if (!more || this.#loading || !last) return;
     if (this.#cursor) await this.#load({ ...this.#query, cursor: this.#cursor }, true);
     else {
-      // The end was dropped, its cursor with it. `before` is exclusive, and a millisecond may hold several.
+      // The end was cut, so there is no cursor. `before` is exclusive, and several items can have one millisecond.
       const before = new Date(instant(last.notification.created_at).getTime() + 1).toISOString();
       this.#query = { ...this.#query, before };
       await this.#load(this.#query, true);
     }
   }
 
-  /** Marks items. It shows at once; what the server refuses is taken back. */
+  /** Marks items. The change shows at once, and is taken back if the server refuses it. */
   mark(state: State, ids: readonly string[]): void {
     this.client.mark(state, { ids }).catch(ignore);
   }
 
-  /** Marks everything that is there as read, also what was not loaded. */
+  /** Marks all notifications as read, also those that are not loaded. */
   markAllRead(): void {
     this.client.mark("read", { all: true }).catch(ignore);
   }
 
-  /** The reader knows what is missing. */
+  /** Resets `missed`, when the reader has seen the notice. */
   dismissMissed(): void {
     this.client.forgetMissed();
     this.#frame.request();
@@ -140,7 +140,7 @@ export class Feed {
 
   #begin(): void {
     const { client } = this;
-    this.#set({ items: this.#unended(this.#snapshot.items) });
+    this.#set({ items: this.#withoutExpired(this.#snapshot.items) });
     this.#stop = [
       client.on("notification", (arrival: Arrival) =>
         this.#change(arrival.item.notification.id, arrival.item),
@@ -163,20 +163,20 @@ export class Feed {
     this.#loading?.abort();
     this.#loading = undefined;
     this.#frame.cancel();
-    clearTimeout(this.#ending);
+    clearTimeout(this.#expiry);
     this.#changed.clear();
   }
 
-  /** What the user who was here has left is taken away, and whoever comes starts anew. */
+  /** Follows the user: a logout empties the list, and another user gets a new one. */
   #follow(change: StatusChange): void {
     this.#frame.request();
     if (hasLeft(change)) {
-      this.#whose = null;
+      this.#user = null;
       this.#empty("ready");
     } else if (change.status === "connected") {
       const { user } = this.client;
-      const another = this.#whose !== undefined && this.#whose !== user;
-      this.#whose = user;
+      const another = this.#user !== undefined && this.#user !== user;
+      this.#user = user;
       if (another) this.#empty("loading");
       if (another || this.#snapshot.phase === "failed") void this.reload();
     }
@@ -233,35 +233,35 @@ export class Feed {
         this.#cursor = null;
       }
     }
-    items = this.#unended(items);
-    const { counts, missed } = this.#whose === null ? {} : client;
+    items = this.#withoutExpired(items);
+    const { counts, missed } = this.#user === null ? {} : client;
     this.#snapshot = { ...this.#snapshot, items, more, counts, missed, status: client.status };
     for (const listener of this.#listeners) listener();
   }
 
   /**
-   * `items` without what ended by its own expiry since this was asked last, and a timer for what ends next.
-   * What had ended when it came stays: the server lists it, so this clock is ahead.
+   * Returns `items` without those that expired since the last call, and sets the timer for the next expiry. An item
+   * that had expired before stays: the server still lists it, so the clock of this page is ahead.
    */
-  #unended(items: readonly Item[]): readonly Item[] {
+  #withoutExpired(items: readonly Item[]): readonly Item[] {
     const now = Date.now();
-    const before = this.#ended;
+    const before = this.#expiredAt;
     let next = Number.POSITIVE_INFINITY;
     const left = items.filter(({ notification }) => {
       const end = instant(notification.expires_at ?? "").getTime();
       if (end > now) next = Math.min(next, end);
       return end <= before || end > now;
     });
-    this.#ended = now;
-    clearTimeout(this.#ending);
+    this.#expiredAt = now;
+    clearTimeout(this.#expiry);
     if (next < Number.POSITIVE_INFINITY)
-      this.#ending = window.setTimeout(() => this.#frame.request(), Math.min(next - now, LONGEST));
+      this.#expiry = window.setTimeout(() => this.#frame.request(), Math.min(next - now, LONGEST));
     return left.length < items.length ? left : items;
   }
 
   /**
-   * `items` with `changes` put in, replaced, or taken out where they no longer belong here. With `more` to
-   * come, what is older than all that was loaded comes with its page: else there would be a hole before it.
+   * Returns `items` with `changes`: items are added, replaced, or removed if the filter excludes them. If there are
+   * `more` pages, an item older than all loaded ones is left to its page: otherwise the list would have a hole.
    */
   #merge(items: readonly Item[], changes: ReadonlyMap<string, Item | null>, more = false): readonly Item[] {
     if (!changes.size) return items;
@@ -289,7 +289,7 @@ function belongs(item: Item, filter: Filter): boolean {
   return item.archived_at === null && (filter === "all" || item.read_at === null);
 }
 
-/** The server's order: by the millisecond that an id begins with, within it by log and position. */
+/** The server's order: by the millisecond at the start of the id, then by log and position. */
 function newestFirst(one: Item, other: Item): number {
   const [at, than] = [millisecond(one), millisecond(other)];
   if (at !== than) return at < than ? 1 : -1;
@@ -297,10 +297,10 @@ function newestFirst(one: Item, other: Item): number {
   return other.position - one.position;
 }
 
-/** The first 48 bits of a UUID of version 7: what follows is chance. */
+/** The first 48 bits of a UUID of version 7. The rest is random. */
 function millisecond(item: Item): string {
   return item.notification.id.slice(0, 13);
 }
 
-/** A mark that failed was taken back by the client, which is what the reader sees. */
+/** The client has taken a failed mark back already, and the list shows that. */
 function ignore(): void {}

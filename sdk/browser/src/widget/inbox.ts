@@ -12,7 +12,7 @@ import { learn } from "./messages.js";
 import type { Panel } from "./panel.js";
 import { TidingsToasts } from "./toasts.js";
 
-/** Between the bell and the panel, and between the panel and the edge of the window. */
+/** Pixels between the bell and the panel, and between the panel and the edge of the window. */
 const GAP = 8;
 
 /**
@@ -90,12 +90,12 @@ export class TidingsInbox extends TidingsElement {
     this.adopt([css]);
   }
 
-  /** Opens the popover, if this inbox has one. */
+  /** Opens the popover. An inbox in place has none, and nothing happens. */
   open(): void {
     if (this.#popover) pop(this.#popover, true);
   }
 
-  /** Closes the popover; focus goes back to where it came from. */
+  /** Closes the popover. Focus that is inside it returns to the bell. */
   close(): void {
     if (this.#popover) pop(this.#popover, false);
   }
@@ -121,12 +121,12 @@ export class TidingsInbox extends TidingsElement {
     this.#alerts(client);
   }
 
-  /** Makes the panel ahead of need, starts it, and lets it rest. */
+  /** Returns `prepare`, which builds the panel early, and `show`, which starts and stops it. */
   #shower(client: Inbox, shell: HTMLElement, close: (() => void) | undefined) {
     let panel: Panel | undefined;
     let wanted = false;
     let making: Promise<void> | undefined;
-    /** Once at a time: hand, focus and click all ask for it. */
+    /** Hover, focus and click can all trigger this; build once. */
     const make = () => {
       making ??= build().finally(() => {
         making = undefined;
@@ -176,7 +176,7 @@ export class TidingsInbox extends TidingsElement {
         type: "button",
         "aria-haspopup": "dialog",
         "aria-expanded": "false",
-        // While a hand is on its way.
+        // Preload on hover and focus, before the click.
         pointerenter: () => prepare(false),
         focus: () => prepare(false),
       },
@@ -210,11 +210,11 @@ export class TidingsInbox extends TidingsElement {
     popover.addEventListener("toggle", (event) => {
       const open = (event as ToggleEvent).newState === "open";
       bell.setAttribute("aria-expanded", String(open));
-      // Closed and opened again at once it tells only of the latter.
+      // After a close and an open in one task the browser sends only the event of the open.
       shown?.abort();
       shown = undefined;
       if (!open) {
-        // Where focus was in the panel it goes back; who has clicked on something else stays there.
+        // Focus returns to the bell only from inside the panel. A click on another control keeps the focus there.
         const left = document.activeElement === document.body || popover.matches(":focus-within");
         if (inside && left) bell.focus({ preventScroll: true });
         return;
@@ -232,9 +232,9 @@ export class TidingsInbox extends TidingsElement {
         signal,
       });
     });
-    // The size is known when it is shown, and it is placed before that frame is painted.
+    // The size is known after the popover is shown. It is placed before that frame is painted.
     popover.addEventListener("beforetoggle", (event) => {
-      // The list is asked for before the browser lays out and paints the box for it.
+      // The list is requested before the browser lays out and paints its box.
       if ((event as ToggleEvent).newState === "open") prepare(true);
       inside = popover.matches(":focus-within");
       requestAnimationFrame(place);
@@ -249,7 +249,10 @@ export class TidingsInbox extends TidingsElement {
     });
   }
 
-  /** Under the bell, its end at the bell's end; moved in where the window ends. Numbers, so any policy allows it. */
+  /**
+   * Places the popover below the bell, with their ends aligned, and inside the window. Every policy allows custom
+   * properties that a script sets.
+   */
   #place(bell: HTMLElement, popover: HTMLElement): void {
     const from = bell.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = popover;

@@ -1,4 +1,4 @@
-/** The widget: importing this defines `<tidings-inbox>` and `<tidings-toasts>`. */
+/** The widget. Importing this module defines `<tidings-inbox>` and `<tidings-toasts>`. */
 
 import type { OpenDetail } from "./element.js";
 import { TidingsInbox } from "./inbox.js";

@@ -1,12 +1,12 @@
-/** What lies over a page, for toasts to keep clear of; and what closes it. */
+/** The open layers of a page, which toasts must not cover, and the events that close a layer. */
 
 /** The bells of this page. */
 export const bells = new Set<HTMLElement>();
-/** The lists that are open on it: what a reader sees come in there needs no toast. */
+/** The open lists of this page. A notification that shows in a list needs no toast. */
 export const openLists = new Set<HTMLElement>();
 const watchers = new Set<() => void>();
 
-/** Says that a list was opened or closed. */
+/** Records that a list was opened or closed. */
 export function setOpen(list: HTMLElement, open: boolean): void {
   if (open === openLists.has(list)) return;
   if (open) openLists.add(list);
@@ -14,30 +14,30 @@ export function setOpen(list: HTMLElement, open: boolean): void {
   for (const watcher of watchers) watcher();
 }
 
-/** Calls `watcher` after a list was opened or closed, until the function that is returned is called. */
+/** Calls `watcher` after each open or close of a list. The returned function removes the watcher. */
 export function watchLists(watcher: () => void): () => void {
   watchers.add(watcher);
   return () => watchers.delete(watcher);
 }
 
-/** A close request as the platform understands it, such as a phone's way back; not in all browsers yet. */
+/** Receives the close requests of the platform, such as the back gesture of a phone. Not all browsers have it. */
 interface CloseWatcher extends EventTarget {
   destroy(): void;
 }
 
 export interface Leaving {
-  /** Whether something that happens at the end of this path happens in what is open. */
+  /** Whether an event with this path is inside the open layer. */
   isInside(path: readonly EventTarget[]): boolean;
-  /** Whether what is at the end of this path does something of its own with Escape. */
+  /** Whether the target of an event with this path handles Escape itself. */
   ownsEscape(path: readonly EventTarget[]): boolean;
   close(): void;
-  /** Ends it. */
+  /** Removes all listeners. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Calls `close` when the reader points or goes elsewhere, or asks to close: Escape closes this and nothing
- * else of the page.
+ * Calls `close` when the reader presses outside, moves focus outside, or requests a close. Escape closes only this
+ * layer, and nothing else of the page.
  */
 export function closeOnLeave({ isInside, ownsEscape, close, signal }: Leaving): void {
   const on = (name: string, run: (event: Event) => void) =>

@@ -1,8 +1,8 @@
-/** Whose inbox a page shows: nothing of it stays to be seen when that user has left. */
+/** Clears the display when the user logs out. */
 
 import type { StatusChange } from "../client/types.js";
 
-/** Whether a change of status says that nobody is logged in any more, on this tab or another. */
+/** Whether a change of status means that the user logged out, on this tab or another. */
 export function hasLeft({ status, reason, error }: StatusChange): boolean {
   return status === "stopped" && (reason === "logout" || error !== undefined);
 }

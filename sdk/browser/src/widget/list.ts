@@ -1,4 +1,4 @@
-/** The rows of a list, in a scrolling box; of more than a hundred only those in sight and their neighbours. */
+/** The rows of a list in a scrolling box. A list of more than a hundred items has only the rows in view and near it. */
 
 import type { Item } from "../client/types.js";
 import { h, OnceAFrame } from "./dom.js";
@@ -6,17 +6,17 @@ import type { Localizer } from "./element.js";
 import { Row, type RowActions } from "./row.js";
 import { instant, sameDay, TimeFormat } from "./time.js";
 
-/** Up to here every item gets its row. */
+/** Up to this number every item has a row. */
 const ALL = 100;
-/** Pixels above and below what is in sight that have rows too. */
+/** Pixels above and below the view that have rows too. */
 const MARGIN = 500;
-/** So many rows are made in one frame, more only where more are in sight. */
+/** The number of rows that one frame makes. Only rows in view can exceed it. */
 const A_FRAME = 8;
-/** How high a row is taken to be until it was measured. */
+/** The assumed height of a row that was not measured yet, in pixels. */
 const GUESS = 92;
 const AT_TOP = 8;
 
-/** A row that is to stay in its place: where it was, and the index that it has now. */
+/** The row that must not move: its old top, and its new index. */
 interface Anchor {
   readonly element: HTMLElement;
   readonly top: number;
@@ -24,7 +24,7 @@ interface Anchor {
 }
 
 export class List {
-  /** The box that scrolls; focus stays here when the row that had it is gone. */
+  /** The scrolling box. It takes the focus of a removed row if no other row can. */
   readonly scroller = h("div", { class: "scroller", tabindex: -1 });
   readonly #feed: HTMLElement;
   readonly #localizer: Localizer;
@@ -38,7 +38,7 @@ export class List {
   #rendered: unknown;
   #active: string | undefined;
   readonly #frame = new OnceAFrame(() => this.#renderOnce());
-  /** What is of a later millisecond than this id arrived while the list was looked at. */
+  /** A notification with a later millisecond than this id arrived while the list was open. */
   #since = "";
 
   constructor(localizer: Localizer, actions: RowActions) {
@@ -56,12 +56,12 @@ export class List {
     this.scroller.append(this.#feed);
   }
 
-  /** Whether the newest row is in sight. */
+  /** Whether the newest row is in view. */
   get atTop(): boolean {
     return this.scroller.scrollTop <= AT_TOP;
   }
 
-  /** Pixels between the end of the box and the end of what was loaded. */
+  /** Pixels between the end of the view and the end of the list. */
   get below(): number {
     const { scrollTop, clientHeight, scrollHeight } = this.scroller;
     return scrollHeight - scrollTop - clientHeight;
@@ -78,12 +78,12 @@ export class List {
     this.focus();
   }
 
-  /** Renders in the next frame where scrolling can bring other rows into sight. */
+  /** Renders in the next frame, if scrolling can bring further rows into view. */
   request(): void {
     if (this.#items.length > this.#rows.size) this.#frame.request();
   }
 
-  /** The items whose rows are in sight. */
+  /** The items whose rows are in view. */
   inSight(): Item[] {
     const { top, bottom } = this.scroller.getBoundingClientRect();
     return this.#items.filter(({ notification }) => {
@@ -93,14 +93,14 @@ export class List {
   }
 
   clear(): void {
-    // Where nothing is there to be scrolled, asking would only make the browser lay the panel out.
+    // An empty list has no scroll position, and access to it would only force a layout.
     if (this.#items.length) this.scroller.scrollTop = 0;
     this.#items = [];
     this.#active = undefined;
     this.render();
   }
 
-  /** Shows these items. What the reader looks at stays where it is, whatever came in above it. */
+  /** Shows these items. The rows in view do not move when items are added above them. */
   show(items: readonly Item[], more: boolean): void {
     this.#since = (this.#items[0] ?? items[0])?.notification.id ?? "";
     this.#items = items;
@@ -108,13 +108,13 @@ export class List {
     this.#renderOnce();
   }
 
-  /** Renders, or in the next frame where this one was rendered already: all in it have the same time. */
+  /** Renders once per frame: a second call in a frame, which has the same time, renders in the next one. */
   #renderOnce(): void {
     if (!document.hidden && frameTime() === this.#rendered) this.#frame.request();
     else this.render();
   }
 
-  /** Brings the rows in line with the items, the scroll position and the time. */
+  /** Makes the rows for the items, the scroll position and the time. */
   render(): void {
     this.#rendered = this.#items.length ? frameTime() : undefined;
     const anchor = !this.#rows.size || this.atTop ? undefined : this.#anchor();
@@ -130,14 +130,14 @@ export class List {
     if (focused !== undefined && !this.#rows.has(focused)) this.#refocus(lost);
   }
 
-  /** Moves focus to the row that the Tab key comes to; to the box where there is none. */
+  /** Moves focus to the row that the Tab key reaches, or to the box if there is none. */
   focus(): void {
     const row = this.#active === undefined ? undefined : this.#rows.get(this.#active);
     if (row) row.focus();
     else this.scroller.focus();
   }
 
-  /** The row that is to stay where it is: the first in sight, or the one before where that goes. */
+  /** The row that must not move: the first in view. If that was removed, the row before it. */
   #anchor(): Anchor | undefined {
     const { scrollTop } = this.scroller;
     let before: Anchor | undefined;
@@ -152,7 +152,7 @@ export class List {
     return before;
   }
 
-  /** Where each row begins, as far as heights are known, and where the last one ends. */
+  /** The top of each row, by known or assumed heights, and the bottom of the last. */
   #tops(): number[] {
     let top = 0;
     const tops = this.#items.map(({ notification }) => {
@@ -164,8 +164,8 @@ export class List {
   }
 
   /**
-   * The first index with a row, and the one after the last: what is in sight, or has focus, and around it
-   * what may be made in this frame. Where there should be more, the next frame goes on.
+   * The first index with a row, and the index after the last. This includes the rows in view, the row with focus, and
+   * as many neighbours as this frame may make. The next frame makes the rest.
    */
   #window(tops: readonly number[], focused: number, anchor?: Anchor): [from: number, to: number] {
     const items = this.#items;
@@ -238,7 +238,7 @@ export class List {
     return row;
   }
 
-  /** Remembers heights, of rows that are there. */
+  /** Stores the heights of existing rows. */
   #measure(from: number, to: number): void {
     for (const { notification } of this.#items.slice(from, to)) {
       const height = this.#rows.get(notification.id)?.element.offsetHeight;
@@ -300,7 +300,7 @@ export class List {
   }
 }
 
-/** The time that all of one frame have. A document without any, as in tests, has no two frames of one time. */
+/** The time of the current frame. A document without a timeline, as in tests, never has the same time twice. */
 function frameTime(): unknown {
   return document.timeline?.currentTime ?? Number.NaN;
 }

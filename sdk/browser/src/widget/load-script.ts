@@ -1,17 +1,17 @@
-/** In place of `load.ts` in the script: what it loads lies beside it, wherever it came from. */
+/** Replaces `load.ts` in the script. It loads modules from the address of the script itself. */
 
 import { CLOCK, within } from "../client/clock.js";
 
-/** As in `load.ts`. */
+/** Milliseconds, as in `load.ts`. */
 const LOADED_WITHIN = 20_000;
 
-/** The hashes of the modules that belong to this script; set by the build. */
+/** The hashes of the modules of this script. The build sets them. */
 declare const PARTS_VERSION: string;
 declare const STACK_VERSION: string;
 
 const source = (document.currentScript as HTMLScriptElement | null)?.src ?? location.href;
 
-/** Some browsers remember that an address failed: it is asked for under another one then. */
+/** Some browsers cache the failure of an import. So each retry has another address. */
 function beside<Module>(name: string): () => Promise<Module> {
   let failures = 0;
   return () =>

@@ -1,8 +1,8 @@
-/** Loads what a page does without at first: the panel (`parts.ts`), and toasts (`stack.ts`). */
+/** Loads the modules that a page does not need at first: the panel (`parts.ts`) and the toasts (`stack.ts`). */
 
 import { CLOCK, within } from "../client/clock.js";
 
-/** Milliseconds. Nothing ends an import, but the reader is offered another try. */
+/** Milliseconds. An import cannot be aborted, but after this time the reader can try again. */
 const LOADED_WITHIN = 20_000;
 
 const limited = <Module>(run: () => Promise<Module>) => within(CLOCK, LOADED_WITHIN, "no_answer", run);

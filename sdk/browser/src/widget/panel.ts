@@ -1,4 +1,4 @@
-/** What is in the panel: head, filters, the list, and what a reader does there. */
+/** The content of the panel: heading, filters, the list, and the actions of a reader. */
 
 import type { Item, Status } from "../client/types.js";
 import content from "./content.css";
@@ -14,12 +14,12 @@ import type { MessageKey } from "./texts-types.js";
 import { Undo } from "./undo.js";
 
 const FILTERS: readonly Filter[] = ["all", "unread", "archived"];
-/** Pixels before the end at which the next page is asked for. */
+/** Pixels before the end at which the next page is loaded. */
 const AHEAD = 900;
-/** From here down the reader has gone too far for the end of the list to be dropped. */
+/** Pixels. Below this scroll position the end of the list must not be cut. */
 const DEEP = 4_000;
 const MINUTE = 60_000;
-/** How long something is in sight before it counts as seen. */
+/** Milliseconds in view after which a notification counts as seen. */
 const SEEN_AFTER = 600;
 
 export interface PanelOptions {
@@ -28,7 +28,7 @@ export interface PanelOptions {
   /** The box that the panel fills. */
   readonly shell: HTMLElement;
   readonly open: RowActions["open"];
-  /** Closes the popover; undefined where the panel is part of the page. */
+  /** Closes the popover; undefined for a panel in place. */
   readonly close: (() => void) | undefined;
 }
 
@@ -121,7 +121,7 @@ export class Panel {
     );
   }
 
-  /** Begins to show the feed. A panel that rests costs nothing. */
+  /** Starts to show the feed. A stopped panel does no work. */
   start(): void {
     if (this.#stop) return;
     this.#stop = this.#feed.subscribe(() => this.#render());
@@ -168,7 +168,7 @@ export class Panel {
     return activeElement && this.#shell.contains(activeElement) ? activeElement : undefined;
   }
 
-  /** Focus stays in the panel when what had it is gone. */
+  /** Keeps focus in the panel when the focused element was removed or hidden. */
   #refocus(): void {
     this.#list.focus();
     if (!this.#focused || isHidden(this.#focused)) this.#shell.focus();
@@ -183,7 +183,7 @@ export class Panel {
     this.#list.clear();
   }
 
-  /** Offline or stopped: said once, above the list, quietly. */
+  /** Shows above the list that the client is offline or stopped, once per change. */
   #notice(status: Status): void {
     const stopped = status === "stopped";
     let key: MessageKey | undefined = stopped ? "stopped" : undefined;
@@ -196,7 +196,7 @@ export class Panel {
     return missed ? this.#numbered("missed", missed) : missed === null ? this.#localizer.text("missed") : "";
   }
 
-  /** A number with what it counts, in the form that the language has for it. */
+  /** The text for a number, in the plural form of the language. */
   #numbered(what: "missed" | "fresh", count: number): string {
     const { language } = this.#localizer;
     const form = `${what}_${new Intl.PluralRules(language).select(count)}` as const;
@@ -204,7 +204,7 @@ export class Panel {
     return this.#localizer.text(form, ...others).replace("{count}", count.toLocaleString(language));
   }
 
-  /** Says how many came in above what the reader looks at. */
+  /** Shows the number of new notifications above the view. */
   #arrived(items: readonly Item[], newest: Item): void {
     const count = items.findIndex(({ notification }) => notification.id <= newest.notification.id);
     if (count <= 0) return;
@@ -213,7 +213,7 @@ export class Panel {
     this.#fresh.hidden = false;
   }
 
-  /** The end of the list while there is more: a shimmer for what comes, or a button where it did not. */
+  /** The end of a list with further pages: a shimmer while one loads, or a button after a failure. */
   #finish(more: boolean, stuck: boolean): void {
     const ending = more ? (stuck ? "stuck" : "more") : "";
     if (this.#ending === ending) return;

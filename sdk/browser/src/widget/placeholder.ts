@@ -1,4 +1,4 @@
-/** What stands in the place of the list: a shimmer, what went wrong, or that there is nothing. */
+/** Replaces an empty list: by a shimmer, an error, or a message that there is nothing. */
 
 import { ALERT, ARCHIVE, BELL, button, CHECKS, h, icon } from "./dom.js";
 import type { Localizer } from "./element.js";
@@ -6,13 +6,13 @@ import type { Filter } from "./feed.js";
 
 export type Standing = Filter | "loading" | "failed" | undefined;
 
-/** Grey shapes where rows will be. */
+/** Makes grey shapes in the place of future rows. */
 export function ghosts(count: number): HTMLElement[] {
   return Array.from({ length: count }, () => h("div", { class: "ghost", "aria-hidden": "true" }));
 }
 
 export class Placeholder {
-  /** A live region: what stands here is said. */
+  /** A live region: a screen reader reads its content. */
   readonly element = h("div", { role: "status" });
   readonly #localizer: Localizer;
   readonly #retry: () => void;

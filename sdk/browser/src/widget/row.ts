@@ -7,28 +7,28 @@ import { safeImage, safeLink, shown } from "./text.js";
 import type { MessageKey } from "./texts-types.js";
 import { instant, type TimeFormat } from "./time.js";
 
-/** Somebody chose a notification, or one of its actions by id; the event is the click, perhaps on a link. */
+/** A reader chose a notification, or the action with this id. The event is the click, which may be on a link. */
 type Open = (event: MouseEvent, action?: string) => void;
 
-/** What a reader does to a row's item. */
+/** The actions of a reader on the item of a row. */
 export interface RowActions {
   open(item: Item, event: MouseEvent, action?: string): void;
   mark(item: Item, state: "read" | "unread" | "archived" | "unarchived"): void;
 }
 
-/** Where a row stands in the list. */
+/** The place of a row in the list. */
 export interface Place {
-  /** From 1. */
+  /** Counts from 1. */
   readonly position: number;
-  /** How many there are; -1 while unknown. */
+  /** The number of rows; -1 while unknown. */
   readonly size: number;
-  /** The heading over it where it is the first of its day. */
+  /** The heading, for the first row of a day. */
   readonly day: string | undefined;
-  /** The one that the Tab key comes to. */
+  /** The row that the Tab key reaches. */
   readonly active: boolean;
 }
 
-/** The picture of a notification. It has its place at once; what never loads leaves the bell there. */
+/** Makes the picture of a notification. Until an image has loaded, and if it never does, the picture is an icon. */
 export function picture(item: Item): HTMLElement {
   const { icon: address, priority } = item.notification;
   const box = h(
@@ -52,7 +52,7 @@ export function picture(item: Item): HTMLElement {
   return box;
 }
 
-/** The link or button that opens a notification, named by its title. */
+/** Makes the link or button that opens a notification. Its name is the title. */
 export function opener(item: Item, localizer: Localizer, open: Open): HTMLAnchorElement | HTMLButtonElement {
   const { title, body, category, link } = item.notification;
   const text = h(
@@ -63,7 +63,7 @@ export function opener(item: Item, localizer: Localizer, open: Open): HTMLAnchor
   return linkOrButton(safeLink(link), { class: "open" }, open, text);
 }
 
-/** A category as a reader says it: "orders.in_transit" as "Orders in transit". */
+/** A category in words: "orders.in_transit" becomes "Orders in transit". */
 function labelOf(category: string): string {
   const words = shown(category)
     .replace(/[._:-]+/g, " ")
@@ -71,13 +71,13 @@ function labelOf(category: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** The text under the title; undefined where there is none. */
+/** Makes the text below the title; undefined without a text or without a title. */
 export function bodyOf(item: Item): HTMLElement | undefined {
   const { title, body } = item.notification;
   return title && body ? h("p", { class: "body", part: "item-body", dir: "auto" }, shown(body)) : undefined;
 }
 
-/** The notification's own actions. */
+/** Makes the notification's own actions. */
 export function actionsOf(item: Item, open: Open): HTMLElement {
   return h(
     "div",
@@ -103,7 +103,7 @@ function linkOrButton(
     ? h("a", { ...attributes, href: link, rel: "noopener" }, child)
     : h("button", { ...attributes, type: "button" }, child);
   made.addEventListener("click", open as EventListener);
-  // The middle button opens a link in another tab, and is no click.
+  // The middle button opens a link in another tab, and sends no click event.
   if (link)
     made.addEventListener("auxclick", (event) => {
       if ((event as MouseEvent).button === 1) open(event as MouseEvent);
@@ -112,8 +112,8 @@ function linkOrButton(
 }
 
 /**
- * A row. What it says never changes, but its state and place do: they are put into the same elements, so
- * that focus and a finger already on the way stay where they are.
+ * A row. Its notification never changes; its state and place do. They are written into the same elements, so that
+ * focus and a press that has begun stay on them.
  */
 export class Row {
   readonly element: HTMLElement;
@@ -159,7 +159,7 @@ export class Row {
       this.#time,
       category ? h("span", { dir: "auto" }, labelOf(category)) : undefined,
     );
-    // Who walks the list by key hears of each what others see of it.
+    // A screen reader reads the text and the time with the title of each row.
     const details = [body, meta].filter((part) => part !== undefined);
     for (const [index, part] of details.entries()) part.id = `${this.#opener.id}-${index}`;
     this.#opener.setAttribute("aria-describedby", details.map(({ id }) => id).join(" "));
@@ -213,7 +213,7 @@ export class Row {
   }
 }
 
-/** A small button with an icon, whose meaning follows the state of its row. */
+/** A small button with an icon. Its action depends on the state of its row. */
 class Tool {
   readonly element: HTMLButtonElement;
   #shown: string | undefined;
@@ -230,7 +230,7 @@ class Tool {
   }
 }
 
-/** Sets a text where it differs: most frames change few. */
+/** Sets a text if it differs. Most frames change few texts. */
 function write(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }

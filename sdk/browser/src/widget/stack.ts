@@ -1,4 +1,4 @@
-/** The toasts of a page: how many there are, where, how long each stays, and what holds them. */
+/** The toasts of a page: their number, their place, how long each stays, and when they pause. */
 
 import type { Item } from "../client/types.js";
 import content from "./content.css";
@@ -7,20 +7,20 @@ import type { Localizer } from "./element.js";
 import { actionsOf, bodyOf, opener, picture, type RowActions } from "./row.js";
 import css from "./toasts.css";
 
-/** How many there are at once; of more, the oldest that is not urgent makes room. A low window has less. */
+/** The maximum number. Above it, the oldest toast that is not urgent is removed. A low window has fewer. */
 const AT_ONCE = 3;
-/** Pixels that the largest toast is high. */
+/** The height of the largest toast, in pixels. */
 const HIGHEST = 200;
-/** Pixels at the end of a list where its controls come up. */
+/** Pixels at the end of a list in which its controls appear. */
 const CONTROLS = 64;
-/** Milliseconds that a toast stays; urgent ones stay until somebody closes them. */
+/** Milliseconds that a toast stays. An urgent one stays until the reader closes it. */
 const STAYS = 7_000;
 const STAYS_HIGH = 12_000;
 
 interface Toast {
   readonly element: HTMLElement;
   readonly urgent: boolean;
-  /** Milliseconds that one that is not urgent still has, as of `since`. */
+  /** The rest of its time in milliseconds, as of `since`. An urgent toast does not use it. */
   remaining: number;
   since: number;
   timer: number;
@@ -30,22 +30,22 @@ export interface StackOptions {
   readonly box: HTMLElement;
   readonly localizer: Localizer;
   readonly open: RowActions["open"];
-  /** What no toast may cover: bells wholly, and of open lists the controls. */
+  /** The elements that no toast may cover: whole bells, and the controls of open lists. */
   readonly bells: ReadonlySet<HTMLElement>;
   readonly lists: ReadonlySet<HTMLElement>;
-  /** Whether they are wanted at the top of the window. */
+  /** Whether the toasts are at the top of the window. */
   readonly top: () => boolean;
 }
 
-/** While the pointer or focus is on a toast, or the tab is in the background, none goes away. */
+/** While the pointer or focus is on a toast, or the tab is hidden, no toast ends. */
 export class Stack {
   static readonly css: readonly string[] = [content, css];
   readonly #options: StackOptions;
   readonly #toasts = new Map<string, Toast>();
-  /** What came in since the last frame. */
+  /** The items since the last frame. */
   readonly #waiting = new Map<string, Item>();
   readonly #frame = new OnceAFrame(() => this.#flush());
-  /** Where focus was before it came here. */
+  /** The element that had focus before it moved here. */
   #from: HTMLElement | null = null;
   #held = document.hidden;
 
@@ -71,20 +71,20 @@ export class Stack {
     this.clear();
   }
 
-  /** Takes all away. */
+  /** Removes all toasts. */
   clear(): void {
     this.#frame.cancel();
     this.#waiting.clear();
     for (const id of [...this.#toasts.keys()]) this.remove(id);
   }
 
-  /** Shows an item in the next frame: of more at once than there is room for, the newest. */
+  /** Shows an item in the next frame. If a frame has more items than there is room, the newest show. */
   show(item: Item): void {
     this.#waiting.set(item.notification.id, item);
     this.#frame.request();
   }
 
-  /** Takes a toast away; nothing happens where there is none of this id. Focus goes on, or back. */
+  /** Removes the toast of this id, if there is one. Its focus moves to another toast, or back to where it was. */
   remove(id: string): void {
     this.#waiting.delete(id);
     const toast = this.#toasts.get(id);
@@ -103,7 +103,7 @@ export class Stack {
     this.#hold(document.hidden);
   }
 
-  /** Brings the toasts in line with the lists that are open: what is not urgent is to be seen there. */
+  /** Adapts the toasts to the open lists: with an open list only urgent toasts stay. */
   settle(): void {
     if (this.#options.lists.size) for (const [id, { urgent }] of this.#toasts) if (!urgent) this.remove(id);
     if (this.#toasts.size) this.#place();
@@ -144,10 +144,11 @@ export class Stack {
     if (!this.#held) this.#run(id, toast);
   }
 
-  /** Above whatever else the page has put into the top layer, and clear of what must not be covered. */
+  /** Places the toasts above all other elements of the top layer, clear of bells and controls. */
   #place(): void {
     const { box, bells, lists, top } = this.#options;
-    // Shown anew it comes to lie above; whoever is in it has it above already.
+    // Showing it again moves it to the top layer. Skip while it has focus: hiding would lose that, and it is on
+    // top already.
     if (!box.matches(":focus-within")) pop(box, false);
     pop(box, true);
     const low = !top() || lists.size > 0;

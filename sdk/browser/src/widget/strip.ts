@@ -1,21 +1,21 @@
-/** A line above the list that says what is not as it should be. */
+/** A line above the list that reports a problem. */
 
 import { h } from "./dom.js";
 
 export class Strip {
   readonly element: HTMLElement;
   readonly #control: HTMLButtonElement;
-  /** A live region, there before it speaks; the control beside it is not read with it. */
+  /** A live region: it must exist before its first text. A screen reader does not read the control with it. */
   readonly #text = h("p", { role: "status" });
 
-  /** `control` is what a reader can do about it; `name` is the part, and the id of the text. */
+  /** `control` is the reader's action for the problem. `name` is the part, and the id of the text. */
   constructor(name: string, control: HTMLButtonElement) {
     this.#control = control;
     this.#text.id = name;
     this.element = h("div", { class: "strip", part: name }, this.#text);
   }
 
-  /** Says a text, once while it stays the same; with an empty one there is nothing to be seen. */
+  /** Shows a text. An unchanged text is not announced again; with an empty text the line is hidden. */
   show(text: string, controlled: boolean): void {
     if (this.#text.textContent !== text) this.#text.textContent = text;
     this.element.classList.toggle("said", !!text);

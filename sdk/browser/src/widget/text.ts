@@ -1,24 +1,24 @@
-/** What of a notification may be shown, and how much of it. */
+/** Limits of what the widget shows of a notification. */
 
-/** More than anybody reads in a list; the application shows the rest where the notification leads. */
+/** Characters of a text in the list. The application can show the rest at the notification's link. */
 const SHOWN = 600;
 
 /**
- * A text for the list: cut to what can be shown, and without the two characters that force a direction on
- * what follows (U+202D, U+202E), which only serve to make a text look like another.
+ * A text for the list: cut to SHOWN characters, and without U+202D and U+202E. These two override the direction of
+ * the following text, which only makes a text look like another.
  */
 export function shown(text: string): string {
   const plain = text.slice(0, SHOWN + 1).replace(/[\u202d\u202e]/g, "");
   return plain.length > SHOWN ? `${plain.slice(0, SHOWN).replace(/[\ud800-\udbff]$/, "")}…` : plain;
 }
 
-/** A link that the contract allows - http, https, mailto, or a path of this site - or undefined. */
+/** Returns a link that the contract allows (http, https, mailto, or a path of this site), else undefined. */
 export function safeLink(link: string | undefined): string | undefined {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: browsers drop these from a URL, so none may pass
   return link && /^(?:https?:\/\/[^/]|mailto:.|\/(?![/\\]))[^\x00-\x20\x7f]*$/i.test(link) ? link : undefined;
 }
 
-/** An icon's address: as a link, but not mailto. */
+/** Returns the address of an icon by the rules of a link, but without mailto. */
 export function safeImage(link: string | undefined): string | undefined {
   return link?.toLowerCase().startsWith("mailto:") ? undefined : safeLink(link);
 }

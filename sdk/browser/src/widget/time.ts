@@ -1,11 +1,11 @@
-/** Times as a reader says them: "5 min. ago" today, the hour on other days, and a heading for each day. */
+/** Times in words: "5 min. ago" today, the hour on other days, and a heading for each day. */
 
 const DAY = 86_400_000;
 const RECENT_SECONDS = 45;
 
 /**
- * Formats times in one language. `Intl` objects take milliseconds to make, so each is made when it is first
- * needed, and kept.
+ * Formats times in one language. An `Intl` object takes milliseconds to make, so each is made at its first use and
+ * kept.
  */
 export class TimeFormat {
   readonly #language: string;
@@ -17,7 +17,7 @@ export class TimeFormat {
     this.#language = language;
   }
 
-  /** How long ago, when that was today; else the hour. A clock that runs behind the server's says "now". */
+  /** The time since `at` if that is today, else the hour. If the page's clock is behind the server's: "now". */
   ago(at: Date, now: Date): string {
     if (daysBetween(at, now) > 0) {
       this.#hour ??= new Intl.DateTimeFormat(this.#language, { timeStyle: "short" });
@@ -29,13 +29,13 @@ export class TimeFormat {
     return this.#relative(-Math.round(seconds / 3_600), "hour");
   }
 
-  /** Day, date and hour in full. */
+  /** The day, date and hour in full. */
   exact(at: Date): string {
     this.#exact ??= new Intl.DateTimeFormat(this.#language, { dateStyle: "full", timeStyle: "short" });
     return this.#exact.format(at);
   }
 
-  /** The heading over a day: today, yesterday, a weekday within the last week, or a date. */
+  /** The heading of a day: today, yesterday, a weekday of the last week, or a date. */
   day(at: Date, now: Date): string {
     const days = daysBetween(at, now);
     if (days < 2) return this.#sentence(this.#relative(-Math.max(0, days), "day"));
@@ -60,12 +60,12 @@ export class TimeFormat {
   }
 }
 
-/** A time of the server. What is none is 1970, so that a list shows whatever else is in it. */
+/** Parses a time of the server. An invalid time becomes 1970, so that the rest of the list still shows. */
 export function instant(text: string): Date {
   return new Date(Date.parse(text) || 0);
 }
 
-/** Midnights between two moments, by the local calendar; rounded, since a day may have 23 or 25 hours. */
+/** The number of midnights between two moments, in local time. Rounded, because a day can have 23 or 25 hours. */
 function daysBetween(from: Date, to: Date): number {
   return Math.round((midnight(to) - midnight(from)) / DAY);
 }
@@ -74,7 +74,7 @@ function midnight(at: Date): number {
   return new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
 }
 
-/** Whether two moments are of one day, by the local calendar. */
+/** Whether two moments are on the same day, in local time. */
 export function sameDay(one: Date, other: Date): boolean {
   return midnight(one) === midnight(other);
 }

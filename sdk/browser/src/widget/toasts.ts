@@ -1,4 +1,4 @@
-/** `<tidings-toasts>`: what is new, for a moment, in a corner of the window. */
+/** `<tidings-toasts>`: shows new notifications for a moment, in a corner of the window. */
 
 import type { Inbox, Item } from "../client/types.js";
 import { first, Speaker, soundFor } from "./alerts.js";
@@ -58,7 +58,7 @@ export class TidingsToasts extends TidingsElement {
           top: () => this.getAttribute("position") === "top",
         });
       });
-      // Loaded again with the next one; the inbox has what this one would have said.
+      // The next notification tries the load again. This one shows only in the inbox.
       stack.catch(() => {
         stack = undefined;
       });
@@ -78,7 +78,7 @@ export class TidingsToasts extends TidingsElement {
       stack?.then(run, () => undefined);
     };
     this.until(client.on("notification", ({ item, replayed }) => replayed || show(item)));
-    // What was read, archived or recalled elsewhere is nothing new any more.
+    // A notification that was read, archived or recalled elsewhere is not new.
     this.until(
       client.on("state", ({ items }) => {
         for (const item of items)

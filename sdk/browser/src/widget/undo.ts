@@ -1,16 +1,16 @@
-/** The offer to take the last archiving back. It waits while somebody is on it. */
+/** The offer to undo the last archiving. It stays while the pointer or focus is on it. */
 
 import { button, h, whileOn } from "./dom.js";
 
 const OFFERED = 8_000;
 
 export class Undo {
-  /** A live region: what is offered is said once. */
+  /** A live region: a screen reader reads the offer once. */
   readonly element = h("div", { role: "status" });
   readonly #left: () => void;
   #timer = 0;
 
-  /** `left` is called when the offer goes while focus is on it. */
+  /** Calls `left` when the offer is removed while it has focus. */
   constructor(left: () => void) {
     this.#left = left;
   }
