@@ -1,6 +1,5 @@
 """What is too old goes, in small steps and by its tenant's rules; what somebody missed by it is known."""
 
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -46,6 +45,14 @@ async def sweep(store: Store, days: float = 0) -> None:
     for partition in range(store.partitions):
         while bases := await store.retention.due(partition, now=now):
             await store.retention.sweep(partition, bases, now=now)
+
+
+async def server_seconds(store: Store) -> float:
+    """The processor time that the store's servers have used; a busy machine does not change it."""
+    cluster = store.core.connection.cluster
+    told = await store.redis.info("cpu", **({"target_nodes": "primaries"} if cluster else {}))
+    nodes = told.values() if cluster else (told,)
+    return float(sum(node["used_cpu_user"] + node["used_cpu_sys"] for node in nodes))
 
 
 def ana(store: Store) -> Log:
@@ -136,9 +143,9 @@ async def test_small_steps(store: Store) -> None:
     left = 10_000
     while left:
         bases = await store.retention.due(ana(store).partition, now=now)
-        before = time.monotonic()
+        before = await server_seconds(store)
         await store.retention.sweep(ana(store).partition, bases, now=now)
-        longest = max(longest, time.monotonic() - before)
+        longest = max(longest, await server_seconds(store) - before)
         length = await key_of(store, ana(store), "/log", "XLEN")
         assert 0 <= left - length <= BUDGET
         left = length
