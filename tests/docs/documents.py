@@ -71,6 +71,14 @@ def links(document: Path) -> Iterator[str]:
                 yield str(target)
 
 
+def prose(document: Path) -> Iterator[str]:
+    """Its sentences: the text of paragraphs, list items and cells, without headings and without code."""
+    for before, token in pairwise(_tokens(document)):
+        if token.type == "inline" and before.type != "heading_open":
+            parts = (child for child in token.children or () if child.type in {"text", "softbreak"})
+            yield "".join(part.content or " " for part in parts)
+
+
 def anchors(document: Path) -> set[str]:
     """The names that a fragment may have: its headings as GitHub writes them."""
     tokens = _tokens(document)
