@@ -143,12 +143,17 @@ async def test_without_a_hook_a_gap_is_logged(caplog: pytest.LogCaptureFixture) 
     async def script(peer: Peer) -> None:
         await peer.welcome(user=0)
         await peer.send("gap", log="user", **{"from": 1, "to": 4}, missed=4, reason="expired")
+        await peer.send("gap", log="all", **{"from": 0, "to": 0}, missed=None, reason="epoch")
         await peer.deliver(5)
 
     caplog.set_level(logging.WARNING, logger="tidings")
     async with Gateway.playing(script) as gateway, gateway.inbox() as inbox:
         assert await take(inbox, 1) == [5]
-    assert "positions 1 to 4" in caplog.text
+    assert caplog.messages == [
+        "missed in user: positions 1 to 4 (expired)",
+        "missed in all: whatever the store has lost, or all where it is another store (epoch). "
+        "Read the inbox again",
+    ]
 
 
 async def test_the_hook_gets_what_is_no_delivery() -> None:

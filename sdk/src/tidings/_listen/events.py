@@ -50,6 +50,16 @@ class Changed(Stated, frozen=True, tag="state", tag_field="type", omit_defaults=
         return cls(**msgspec.structs.asdict(frame), mine=mine)
 
 
+def loss_in_words(gap: Gap) -> str:
+    """What is missing, on one line. After another epoch the positions say nothing about it."""
+    if gap.reason == "epoch":
+        return (
+            f"missed in {gap.log}: whatever the store has lost, or all where it is another store (epoch). "
+            "Read the inbox again"
+        )
+    return f"missed in {gap.log}: positions {gap.from_} to {gap.to} ({gap.reason})"
+
+
 InboxChange = Changed | Recalled | Gap | CaughtUp | Joined | Left
 
 

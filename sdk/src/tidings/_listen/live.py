@@ -17,7 +17,7 @@ from tidings._listen.backoff import ReconnectPolicy
 from tidings._listen.buffer import Buffer
 from tidings._listen.changes import Changes, Readers
 from tidings._listen.delivery import Delivery
-from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
+from tidings._listen.events import Changed, Connected, Disconnected, InboxChange, loss_in_words
 from tidings._listen.marker import Marker
 from tidings._listen.session import Answered, Output, RefreshWanted, Session
 from tidings._listen.session_runner import SessionRunner
@@ -281,9 +281,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
 def warn_of_loss(event: object) -> None:
     """Nobody looks at events: that something is missing must still be said."""
     if isinstance(event, Gap):
-        _logger.warning(
-            "missed in %s: positions %d to %d (%s)", event.log, event.from_, event.to, event.reason
-        )
+        _logger.warning("%s", loss_in_words(event))
 
 
 class _Events:

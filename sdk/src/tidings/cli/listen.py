@@ -21,6 +21,7 @@ from tidings import (
     LiveInbox,
     Recalled,
 )
+from tidings._listen.events import loss_in_words
 from tidings.cli.common import Common, Owner, WrongUsageError, in_words, note, print_json
 from tidings.protocol import limits
 
@@ -109,7 +110,7 @@ def _people(*, ids: bool) -> Callable[[InboxEvent], None]:
             case Delivery():
                 printer.notification(event.log, event.notification, "replayed" if event.replayed else "")
             case Gap():
-                note(f"missed in {event.log}: positions {event.from_} to {event.to} ({event.reason})")
+                note(loss_in_words(event))
             case Recalled():
                 note(f"recalled: {event.id}")
             case Changed(mine=False):
