@@ -151,8 +151,10 @@ async def test_without_a_hook_a_gap_is_logged(caplog: pytest.LogCaptureFixture) 
         assert await take(inbox, 1) == [5]
     assert caplog.messages == [
         "missed in user: positions 1 to 4 (expired)",
-        "missed in all: whatever the store has lost, or all where it is another store (epoch). "
-        "Read the inbox again",
+        (
+            "missed in all: whatever the store has lost, or all where it is another store (epoch). "
+            "Read the inbox again"
+        ),
     ]
 
 
