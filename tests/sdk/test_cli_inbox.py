@@ -47,6 +47,29 @@ async def test_inbox_prints_items_and_counts(limit: str, shown: int) -> None:
     assert json.loads(lines.splitlines()[0])["notification"]["id"] == "n3"
 
 
+async def test_data_is_shown_as_json() -> None:
+    """Where a notification has data alone, people see it as it was sent, and can paste it."""
+    data = {"order": 4711, "paid": True, "by": None, "name": "José"}
+    shown = '{"order":4711,"paid":true,"by":null,"name":"José"}'
+    record = {name: value for name, value in RECORD.items() if name != "title"} | {"data": data}
+    item = {
+        "log": "user",
+        "position": 1,
+        "state": "unseen",
+        "notification": {**notification(1), "title": None, "data": data},
+    }
+    answers = {
+        f"GET {INBOX}": (200, PAGE | {"items": [item]}),
+        "GET /v1/notifications": (200, {"items": [record], "next": None, "previous": None}),
+        "GET /v1/notifications/n1": (200, record),
+    }
+    async with playing(answers) as api:
+        for words in (("inbox", "--user", "ana"), ("sent",), ("get", "n1")):
+            code, out, _ = await finished(*words, url=api.url)
+            assert code == 0
+            assert shown in out
+
+
 async def test_inbox_filters_and_marks_what_it_showed() -> None:
     """Options become filters, and --mark-read marks exactly the items that were printed."""
     answers = {f"GET {INBOX}": (200, PAGE), f"POST {INBOX}/mark": (200, MARKED)}

@@ -98,7 +98,10 @@ def test_what_cannot_be_valid_is_refused_before_sending(message: dict[str, Any])
         ),
         (
             {"link": "shop.example"},
-            "link: A link is http, https, mailto, or a path after one /, up to 2048 characters",
+            (
+                "link: A link begins with http://, https://, mailto: or a single /, and has no spaces and at "
+                "most 2048 characters"
+            ),
         ),
         (
             {"priority": "x", "expires_in": -1},

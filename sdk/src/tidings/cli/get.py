@@ -19,7 +19,7 @@ def get(
     if common.json:
         print_json(record)
         return 0
-    from tidings.cli.lines import clean, in_words, local  # noqa: PLC0415 - loads rich
+    from tidings.cli.lines import as_json, clean, in_words, local  # noqa: PLC0415 - loads rich
 
     to = record.to
     whom = [*(f"user {name}" for name in to.users), *(f"group {name}" for name in to.groups)]
@@ -33,7 +33,7 @@ def get(
         "category": record.category,
         "title": record.title,
         "body": record.body,
-        "data": None if record.data is None else str(record.data),
+        "data": None if record.data is None else as_json(record.data),
         "link": record.link,
         "icon": record.icon,
         "actions": ", ".join(action.label for action in record.actions) or None,

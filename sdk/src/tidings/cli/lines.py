@@ -3,8 +3,9 @@
 import os
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 from rich.console import Console
 from rich.text import Text
 
@@ -14,6 +15,11 @@ from tidings.protocol.notifications import Notification, Receipts
 
 _PRIORITY = {"low": "dim", "normal": "bold", "high": "bold yellow", "urgent": "bold red"}
 REMEMBERED: Final = 1_000
+
+
+def as_json(data: Mapping[str, Any] | None) -> str:
+    """A notification's data as it was sent."""
+    return msgspec.json.encode(data).decode()
 
 
 class Printer:
@@ -44,7 +50,7 @@ class Printer:
         if notification.body:
             line.append(f"  {clean(notification.body)}")
         if not notification.title and not notification.body:
-            line.append(f"  {clean(str(notification.data))}")
+            line.append(f"  {clean(as_json(notification.data))}")
         if notification.link:
             line.append(f"  {clean(notification.link)}", style="blue")
         if self._ids:

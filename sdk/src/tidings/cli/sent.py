@@ -30,8 +30,8 @@ def sent(
 
 
 def _print(record: SentNotification) -> None:
-    from tidings.cli.lines import clean, in_words, local  # noqa: PLC0415 - loads rich
+    from tidings.cli.lines import as_json, clean, in_words, local  # noqa: PLC0415 - loads rich
 
     told = f"  {in_words(record.receipts)}" if record.receipts else ""
-    title = clean(record.title or record.body or str(record.data))
+    title = clean(record.title or record.body or as_json(record.data))
     print(f"{local(record.accepted_at)}  {record.id}  {record.status}{told}  {title}")

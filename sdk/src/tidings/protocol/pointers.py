@@ -22,7 +22,10 @@ _TYPE: Final = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<got>[^`]+)`")
 _RULES: Final = {
     ID_PATTERN: f"an id is {ID_RULE}: {ID_CURE}",
     DEVICE_PATTERN: "a device is named by 1 to 64 characters as in ids",
-    LINK_PATTERN: f"a link is http, https, mailto, or a path after one /, up to {LINK_LENGTH} characters",
+    LINK_PATTERN: (
+        "a link begins with http://, https://, mailto: or a single /, and has no spaces and at most "
+        f"{LINK_LENGTH} characters"
+    ),
 }
 _BOUNDS: Final = {
     ">=": "must be {limit} or more",
