@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote_plus
 
+from tidings.protocol import limits
 from tidings.protocol.names import is_tenant
 from tidings.protocol.rest import GrantErrorCode
 from tidings_workers.registry import INBOX_SCOPE, Key
@@ -69,6 +70,10 @@ def client_of(authorization: Sequence[str], form: Mapping[str, str]) -> Client:
     scheme, _, credentials = authorization[0].partition(" ")
     if scheme.lower() != "basic":
         raise Refused("invalid_client", "The Authorization header must be: Basic <tenant>.<kid>:<secret>.")
+    if len(credentials) > limits.TOKEN_BYTES:
+        raise Refused(
+            "invalid_client", f"The Authorization header is longer than {limits.TOKEN_BYTES:,} bytes."
+        )
     name, secret = _basic(credentials.strip(" "))
     if form.get("client_id", name) != name:
         raise Refused("invalid_request", "client_id and the Authorization header name two clients: name one.")

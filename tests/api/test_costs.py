@@ -109,6 +109,33 @@ def test_a_body_costs_a_bounded_time_for_each_byte(value: str, place: str) -> No
     assert cost_per_byte(attempt, len(text)) < MOST_PER_BYTE
 
 
+LISTS = {
+    "members before one that is wrong": (ChangeMembers, b'{"add":[%b1]}' % (b'"user-1",' * 9_999)),
+    "members behind one that is wrong": (ChangeMembers, b'{"add":[1%b]}' % (b',"user-1"' * 9_999)),
+    "members of which many are wrong": (
+        ChangeMembers,
+        b'{"add":[%b1]}' % (b'1,"user-1","user-2","user-3",' * 2_000),
+    ),
+    "positions before one that is wrong": (
+        MarkInbox,
+        b'{"state":"read","up_to":{%b"x":-1}}' % b"".join(b'"group:%d":1,' % n for n in range(4_000)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_fault_in_a_long_list_is_found_in_a_bounded_time_for_each_byte(name: str) -> None:
+    """However many items of a list are right, the error that names the wrong ones costs no more."""
+    type_, body = LISTS[name]
+    decode = decoding(type_)
+
+    def attempt() -> None:
+        with pytest.raises(ProblemError):
+            decode(body)
+
+    assert cost_per_byte(attempt, len(body)) < MOST_PER_BYTE
+
+
 @pytest.mark.parametrize("value", VALUES)
 def test_a_notification_that_is_listed_costs_a_bounded_time_for_each_byte(value: str) -> None:
     """Whoever lists what was sent waits no longer for costly data than for any other."""

@@ -142,6 +142,13 @@ async def test_only_a_small_form_is_taken(api: httpx.AsyncClient) -> None:
     assert (large.status_code, large.json()["code"]) == (413, "too_large")
 
 
+async def test_only_short_credentials_are_decoded(api: httpx.AsyncClient) -> None:
+    """Credentials that are longer than any token are refused as they are: to decode them takes long."""
+    answer = await api.post(PATH, data=GRANT, headers=basic("demo.k1", "%61" * 8_000))
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    assert "longer than 8,192 bytes" in answer.json()["detail"]
+
+
 async def test_a_public_key_has_no_secret(api: httpx.AsyncClient, registry: Registry) -> None:
     """A key of which only the public half is here gets no token, and the text says how to make one."""
     pem = ec.generate_private_key(ec.SECP256R1()).public_key()

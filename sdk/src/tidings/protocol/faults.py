@@ -3,7 +3,8 @@
 Best effort and bounded: the body is known to be JSON and not valid; each part of it is decoded alone.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from functools import cache
 from itertools import islice
@@ -13,14 +14,15 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 import msgspec
 from msgspec import Raw, Struct
 
-from tidings.protocol import limits
 from tidings.protocol.errors import FieldError, pointer_step
 from tidings.protocol.pointers import field_error, one_of
 
 MOST_FAULTS: Final = 20
-_ITEMS: Final = limits.GROUP_CHANGES
 # A name longer than this is not a misspelt field.
 _NAME_LENGTH: Final = 40
+
+# Where in a list the first fault is.
+_INDEX: Final = re.compile(r" - at `\$\[(?P<index>\d+)\]").search
 
 
 def faults_of(
@@ -32,6 +34,11 @@ def faults_of(
 
 
 def _faults(text: bytes | Raw, type_: Any, base: str) -> Iterator[FieldError]:
+    plain = _plain(type_)
+    if _is_struct(plain) and _begins(text, b"{"):
+        # Its fields are judged one by one: to decode it as a whole before would take as long again.
+        yield from _of_object(text, plain, base)
+        return
     try:
         _decoder(type_).decode(text)
     except msgspec.ValidationError as error:
@@ -42,18 +49,43 @@ def _explained(message: str, text: bytes | Raw, type_: Any, base: str) -> Iterat
     plain = _plain(type_)
     if get_origin(plain) is Literal and "enum value" in message:
         yield FieldError(base, one_of(get_args(plain)))
-    elif isinstance(plain, type) and issubclass(plain, Struct) and _begins(text, b"{"):
+    elif _is_struct(plain) and _begins(text, b"{"):
         yield from _of_object(text, plain, base)
     elif get_origin(plain) is tuple and _begins(text, b"[") and not _is_of_the_whole(message):
-        items = _decoder(tuple[Raw, ...]).decode(text)
-        for index, item in enumerate(items[:_ITEMS]):
-            yield from _faults(item, get_args(plain)[0], f"{base}/{index}")
+        items: tuple[Raw, ...] = _decoder(tuple[Raw, ...]).decode(text)
+        yield from _of_items(message, items, range(len(items)), get_args(plain)[0], base)
     elif get_origin(plain) is dict and _begins(text, b"{") and not _is_of_the_whole(message):
-        members = _decoder(dict[str, Raw]).decode(text)
-        for name, value in islice(members.items(), _ITEMS):
-            yield from _faults(value, get_args(plain)[1], f"{base}/{pointer_step(name)}")
+        members: dict[str, Raw] = _decoder(dict[str, Raw]).decode(text)
+        # Of a member the message does not say which.
+        values = tuple(members.values())
+        yield from _of_items(_first(values, get_args(plain)[1]), values, members, get_args(plain)[1], base)
     else:
         yield field_error(message, base)
+
+
+def _of_items(
+    message: str, items: Sequence[Raw], names: Iterable[object], type_: Any, base: str
+) -> Iterator[FieldError]:
+    """From fault to fault, `message` being of the first.
+
+    What lies between two of them is decoded as a whole, which takes a tenth of the time.
+    """
+    steps = list(names)
+    begin = 0
+    while found := _INDEX(message):
+        index = begin + int(found["index"])
+        yield from _faults(items[index], type_, f"{base}/{pointer_step(str(steps[index]))}")
+        begin = index + 1
+        message = _first(items[begin:], type_)
+
+
+def _first(items: Sequence[Raw], type_: Any) -> str:
+    """What msgspec says of the first item that is not of the type; an empty text when all are."""
+    try:
+        _decoder(tuple[type_, ...]).decode(b"[%b]" % b",".join(items))
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
 
 
 def _of_object(text: bytes | Raw, type_: type[Struct], base: str) -> Iterator[FieldError]:
@@ -91,6 +123,10 @@ def _plain(type_: Any) -> Any:
         if len(kinds) == 1:
             return _plain(kinds[0])
     return type_
+
+
+def _is_struct(plain: Any) -> bool:
+    return isinstance(plain, type) and issubclass(plain, Struct)
 
 
 def _begins(text: bytes | Raw, bracket: bytes) -> bool:
