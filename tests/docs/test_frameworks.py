@@ -1,8 +1,9 @@
 """The routes that docs/python.md shows for a browser's token, served by the frameworks themselves."""
 
 import asyncio
+import html
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -89,6 +90,36 @@ async def test_the_documented_route_answers_a_page(framework: str, stack: Stack)
     assert set(body) == {"token", "expires_at", "realtime_url"}
     with Tidings(stack.api, token=body["token"]) as ana:
         assert ana.inbox().counts().unread == 0
+
+
+def of_the_browser_document() -> str:
+    """The first Python of docs/browser.md."""
+    found = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "browser.md").read_text(), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def of_the_demo_page() -> str:
+    """The code under "Into your server"."""
+    page = (ROOT / "api" / "tidings_api" / "demo" / "pages" / "index.html").read_text()
+    found = re.search(r'<code id="snippet-server">(.*?)</code>', page, re.DOTALL)
+    assert found is not None
+    return html.unescape(found[1])
+
+
+@pytest.mark.parametrize("shown_there", [of_the_browser_document, of_the_demo_page])
+async def test_what_a_page_s_author_copies_runs_as_it_is(
+    shown_there: Callable[[], str], stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the two variables and a `logged_in` of one's own, the lines are a whole application."""
+    monkeypatch.setenv("TIDINGS_URL", stack.api)
+    monkeypatch.setenv("TIDINGS_KEY", stack.key)
+    names: dict[str, Any] = {"__name__": "shop", "logged_in": lambda _: "ana"}
+    exec(shown_there(), names)  # noqa: S102 - it is what is tested
+    with names["tidings"]:
+        response = await answer("FastAPI", names)
+    assert response.status_code == 200, response.text
+    assert set(response.json()) == {"token", "expires_at", "realtime_url"}
 
 
 async def test_a_route_may_be_annotated_with_the_token(stack: Stack) -> None:
