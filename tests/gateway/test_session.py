@@ -12,7 +12,8 @@ from hypothesis import given
 from tests.support.costly import MOST_PER_BYTE, VALUES, cost_per_byte
 from tidings.protocol import closing, limits
 from tidings.protocol.frames import Connect, ErrorFrame, Expiring, Pong
-from tidings_workers.gateway.session import (
+from tidings_workers.gateway.actions import (
+    Abort,
     Acknowledge,
     Action,
     Close,
@@ -20,9 +21,8 @@ from tidings_workers.gateway.session import (
     Probe,
     RefreshToken,
     Send,
-    Session,
-    Vanish,
 )
+from tidings_workers.gateway.session import Session
 
 HEARTBEAT = 25.0
 
@@ -246,7 +246,7 @@ def test_heartbeat() -> None:
 def test_vanish() -> None:
     """A peer that answers two probes with silence is gone by the third heartbeat, without a close."""
     session = opened()
-    assert [session.tick(now) for now in (25.0, 50.0, 75.0, 100.0)] == [[Probe()], [Probe()], [Vanish()], []]
+    assert [session.tick(now) for now in (25.0, 50.0, 75.0, 100.0)] == [[Probe()], [Probe()], [Abort()], []]
 
 
 def test_stall() -> None:
@@ -328,7 +328,7 @@ def test_any_sequence(steps: list[bytes | float | str]) -> None:
         assert not endings or not any(actions)
         assert endings or session.due() >= 0
         opening |= any(isinstance(action, Open) for action in actions)
-        endings += sum(isinstance(action, Close | Vanish) for action in actions)
+        endings += sum(isinstance(action, Close | Abort) for action in actions)
         for action in actions:
             if isinstance(action, Close):
                 assert len(action.reason.encode()) <= 120

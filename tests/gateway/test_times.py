@@ -72,5 +72,5 @@ async def test_every_time_of_a_session(store: Store, realtime: Realtime, token: 
 def test_milliseconds_of_any_moment() -> None:
     """A whole second has its three zeros, and no millisecond is rounded into another."""
     for at in (0, 1_000, 1_764_370_359_001, 1_764_370_359_999, 4_102_444_799_999):
-        frame = wire.frame(Expired(1, {}, wire.moment(at), wire.moment(at)))  # type: ignore[arg-type]
+        frame = wire.WEBSOCKET.frame(Expired(1, {}, wire.moment(at), wire.moment(at)))  # type: ignore[arg-type]
         assert b'.%03dZ"' % (at % 1000) in frame

@@ -1,17 +1,15 @@
 """The gateway: holds the connections and writes the frames.
 
-`session` is the protocol as a pure state machine, `connection` a socket, `opening` and `catchup`
-lead it to the present, `topics` and `hub` hold what is followed, `gateway` is the process.
+Its modules are layers, from the process down to pure functions: see docs/adr/0008-layers-of-the-gateway.md.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
 
 from tidings_workers.config import Settings
-from tidings_workers.gateway.connection import Connection
 from tidings_workers.gateway.gateway import (
     BACKLOG,
     FLUSH_SECONDS,
@@ -20,6 +18,8 @@ from tidings_workers.gateway.gateway import (
     Gateway,
 )
 from tidings_workers.gateway.registrations import REAP_SECONDS
+from tidings_workers.gateway.stream import Transport
+from tidings_workers.gateway.websocket import WebSocket
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import StorageUnavailable
 from tidings_workers.tasks import cancelled, every, keep_running, open_store
@@ -27,8 +27,15 @@ from tidings_workers.tasks import cancelled, every, keep_running, open_store
 _log = structlog.get_logger()
 
 
-async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+async def run(
+    settings: Settings,
+    stop: asyncio.Event,
+    ready: Callable[[], None],
+    further: Sequence[Transport] = (),
+) -> None:
     """Run a gateway until `stop` is set; `ready` is called once it accepts connections.
+
+    It accepts WebSockets where the settings say, and clients of `further` transports.
 
     On stopping it accepts nothing more, closes every connection with 1012, stores what devices
     acknowledged, and gives its feeds up.
@@ -50,9 +57,13 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
 
             await keep_running("prepare", prepare)
             loop = asyncio.get_running_loop()
-            server = await loop.create_server(
-                lambda: Connection(gateway), settings.realtime_host, settings.realtime_port, backlog=BACKLOG
-            )
+            transports = [Transport(WebSocket, settings.realtime_host, settings.realtime_port), *further]
+            servers = [
+                await loop.create_server(
+                    partial(each.make, gateway, gateway.batch), each.host, each.port, backlog=BACKLOG
+                )
+                for each in transports
+            ]
             running = [
                 tasks.create_task(view.run(stop)),
                 tasks.create_task(gateway.turn_wheel()),
@@ -67,7 +78,8 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
             ]
             ready()
             await stop.wait()
-            server.close()
+            for server in servers:
+                server.close()
             await gateway.drain()
             await cancelled(running)
     finally:
@@ -76,6 +88,6 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
             await gateway.flush()
             await store.feeds.close_feeds(gateway.name)
         except StorageUnavailable:
-            _log.warning("storage is away while stopping; feeds will expire by themselves")
+            _log.warning("storage is away while stopping; feeds will expire")
         await store.close()
         _log.info("gateway stopped")

@@ -1,46 +1,40 @@
-"""Bringing one connection from where it stands to the present, with backpressure.
+"""Replays what one subscriber missed, with backpressure.
 
-While a connection catches up it is live on no topic; what comes meanwhile is read like the rest.
-It goes live in one synchronous step, when it stands at the end of every log: so there is no
-position that it could miss or get twice.
+While a subscriber catches up it is live on no topic; what is appended then is read like the rest.
 """
 
 import asyncio
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tidings.protocol.frames import CaughtUp, Expired, Left, Stated
 from tidings_workers import metrics
-from tidings_workers.gateway.hub import Hub
 from tidings_workers.gateway.states import stated
-from tidings_workers.gateway.wire import moment, notification_frame, notification_head
-from tidings_workers.store import Change
+from tidings_workers.gateway.users import Subscriber
+from tidings_workers.gateway.wire import moment
+from tidings_workers.store import Change, Store
 from tidings_workers.store.keys import milliseconds, milliseconds_of_id
 from tidings_workers.store.logs import Ended, Entry, Part, ended, id_of, read
 
-if TYPE_CHECKING:
-    from tidings_workers.gateway.connection import Connection
-
 PAGE_ENTRIES: Final = 100
 PART_BYTES: Final = 64 * 1024
-# Marks that are told one by one after a catch-up.
+# Marks that are sent one by one after a catch-up.
 HELD: Final = 200
 
 
 class CatchUp:
-    """One connection's way to the present.
+    """What one subscriber missed.
 
-    `cursors`: per log, what the connection has been sent. `replay`: what is there now is marked as
-    replayed and followed by `caught_up`, then by `states`. `departed`: logs whose end is to be told by
-    `left`.
+    `cursors`: per log, what the subscriber has been sent. `replay`: what is in the logs now is marked as
+    replayed and followed by `caught_up`, then by `states`. `departed`: logs that end with a `left` frame.
     """
 
     def __init__(
         self,
-        hub: Hub,
-        connection: "Connection",
+        store: Store,
+        subscriber: Subscriber,
         cursors: dict[str, int],
         departed: set[str],
         states: Sequence[Stated],
@@ -50,154 +44,158 @@ class CatchUp:
     ) -> None:
         self.cursors = cursors
         self.departed = departed
-        self._hub = hub
-        self._connection = connection
+        self.subscriber = subscriber
+        self._store = store
         self._replay = replay
-        # Bounds how many read at once, so that those who catch up never starve the live ones.
+        # Bounds how many read at once, so that catching up never slows live connections much.
         self._reading = reading
         self._states = states
         self._expired: list[Ended] = []
-        # What was marked meanwhile; None when that was too much.
+        # What was marked during the catch-up; None when that was too much.
         self._held: list[tuple[int, Change]] | None = []
-        # Up to here the counts of the welcome reach: it is sent in the same step.
-        self._targets = {name: connection.user.end(name) for name in cursors}
+        # The counts of the welcome include these positions: it is sent in the same step.
+        self._targets = {name: subscriber.user.log(name).end for name in cursors}
         # The version of those counts; None while nothing can have changed since.
         self._version: int | None = None
 
     @property
     def reach(self) -> dict[str, int]:
-        """Up to where counts for this connection hold each log."""
+        """Up to this position of each log, counts for this subscriber include it."""
         return {name: max(self._targets.get(name, 0), cursor) for name, cursor in self.cursors.items()}
 
-    def finish(self) -> bool:
-        """Go live if there is nothing left to send; True when that was done."""
-        connection = self._connection
-        user = connection.user
-        if any(cursor < user.end(name) for name, cursor in self.cursors.items()):
-            if self._version is None:
-                self._version = self._hub.counts(user).version
-            return False
-        self._tell_departures()
-        if self._replay:
-            self._caught_up(self.cursors)
-        connection.go_live()
-        if self._version is not None:
-            self._tell_what_changed(self._version)
-        return True
+    @property
+    def is_complete(self) -> bool:
+        """Whether every log was sent up to its end."""
+        user = self.subscriber.user
+        if all(cursor >= user.log(name).end for name, cursor in self.cursors.items()):
+            return True
+        if self._version is None:
+            self._version = user.counts(milliseconds()).version
+        return False
 
-    def _tell_what_changed(self, version: int) -> None:
-        """Tell of the marks that were held, and of counts that are not what the client has added up."""
-        connection, user = self._connection, self._connection.user
-        counts = self._hub.counts(user)
+    def conclude(self) -> None:
+        """Send what follows the last notification, before the subscriber is live."""
+        self._send_departures()
+        if self._replay:
+            self._send_caught_up(self.cursors)
+
+    def send_changes(self) -> None:
+        """Send the marks that were held, and counts if they are not what the client has added up."""
+        if self._version is None:
+            return
+        outlet, user = self.subscriber.outlet, self.subscriber.user
+        counts = user.counts(milliseconds())
         if self._held is None:
-            connection.send(Stated(counts=counts, state_version=user.state_version, changes=(), reload=True))
+            outlet.send(Stated(counts=counts, state_version=user.state_version, changes=(), reload=True))
             return
         for number, change in self._held:
-            connection.send(stated(change, number, counts))
-        if counts.version != version and not self._held:
-            # Of what was recalled or expired meanwhile it may have been told in part.
-            connection.send(Stated(counts=counts, state_version=user.state_version, changes=()))
+            outlet.send(stated(change, number, counts))
+        if counts.version != self._version and not self._held:
+            # The client was perhaps sent a part of what was recalled or expired.
+            outlet.send(Stated(counts=counts, state_version=user.state_version, changes=()))
 
     def hold(self, version: int, change: Change) -> None:
-        """Tell of a mark when the client has all that it may concern; of too many, that there were some."""
+        """Send a mark after the notifications that it concerns; of too many, only that there were some."""
         if self._held is not None:
             self._held.append((version, change))
             if len(self._held) > HELD:
                 self._held = None
 
-    async def run(self) -> None:
-        """Send what is missing, then go live."""
-        connection = self._connection
-        if self._replay:
-            starts = dict(self.cursors)
-            for name, target in self._targets.items():
-                await self._send(name, target, replayed=True)
-            await self._look_for_ended(starts)
-            if connection.closed:
-                return
-            self._tell_departures()
-            self._caught_up(self._targets)
-        while not connection.closed and not self.finish():
-            for name in list(self.cursors):
-                await self._send(name, connection.user.end(name), replayed=False)
+    async def replay(self) -> None:
+        """Send what was in the logs at the start, if that is to be marked as replayed."""
+        if not self._replay:
+            return
+        starts = dict(self.cursors)
+        for name, target in self._targets.items():
+            await self._send(name, target, replayed=True)
+        await self._find_expired(starts)
+        if not self.subscriber.outlet.closed:
+            self._send_departures()
+            self._send_caught_up(self._targets)
 
-    def _caught_up(self, names: Iterable[str]) -> None:
+    async def advance(self) -> None:
+        """Send what is in the logs now."""
+        for name in list(self.cursors):
+            await self._send(name, self.subscriber.user.log(name).end, replayed=False)
+
+    def _send_caught_up(self, names: Iterable[str]) -> None:
+        outlet = self.subscriber.outlet
         self._replay = False
-        self._connection.send(CaughtUp({name: self.cursors[name] for name in names}, self._summary()))
+        outlet.send(CaughtUp({name: self.cursors[name] for name in names}, self._summary()))
         states, self._states = self._states, ()
         for frame in states:
-            self._connection.send(frame)
+            outlet.send(frame)
 
-    async def _look_for_ended(self, starts: dict[str, int]) -> None:
-        """What ended by itself while the client was away is no longer in the logs, but noted there."""
-        user, now = self._connection.user, milliseconds()
+    async def _find_expired(self, starts: dict[str, int]) -> None:
+        """Read what expired while the client was away: it is no longer in the logs, but noted there."""
+        user, now = self.subscriber.user, milliseconds()
         for name, start in starts.items():
-            holes = user.facts(name, now).holes
+            log = user.log(name)
+            holes = log.facts(now).holes
             passed = [start, self.cursors[name]]
             if bisect_right(holes, passed[0]) == bisect_right(holes, passed[1]):
                 continue
             async with self._reading:
-                found = await ended(self._hub.store.core, self._hub.log(user, name), passed)
+                found = await ended(self._store.core, log.log, passed)
             known = {each.position for each in self._expired if each.log == name}
             self._expired += [
                 each for each in found if each.position not in known and user.may_see(name, each.position)
             ]
 
-    def _tell_departures(self) -> None:
+    def _send_departures(self) -> None:
         for name in list(self.departed):
-            end = self._connection.user.end(name)
+            end = self.subscriber.user.log(name).end
             if self.cursors.get(name, 0) >= end:
                 self.departed.discard(name)
-                self._connection.send(Left(name, end))
+                self.subscriber.outlet.send(Left(name, end))
 
     async def _send(self, name: str, target: int, *, replayed: bool) -> None:
-        """Send one log up to a position, a page at a time, no faster than the socket takes it."""
-        connection, head = self._connection, notification_head(name)
-        for start, end in connection.user.spans(name, self.cursors[name], target):
+        """Send one log up to a position, a page at a time, no faster than the outlet takes it."""
+        outlet = self.subscriber.outlet
+        for start, end in self.subscriber.user.log(name).spans(self.cursors[name], target):
             self.cursors[name] = max(self.cursors[name], start)
             while self.cursors[name] < end:
                 entries, complete = await self._page(name, end)
                 for part in _parts(entries):
-                    await connection.writable()
-                    if connection.closed:
+                    await outlet.writable()
+                    if outlet.closed:
                         return
-                    self._write(name, head, part, replayed=replayed)
+                    self._write(name, part, replayed=replayed)
                     self.cursors[name] = part[-1].position
                 if complete:
                     self.cursors[name] = end
         self.cursors[name] = max(self.cursors[name], target)
 
-    def _write(self, name: str, head: bytes, entries: Sequence[Entry], *, replayed: bool) -> None:
-        user, now = self._connection.user.name, milliseconds()
+    def _write(self, name: str, entries: Sequence[Entry], *, replayed: bool) -> None:
+        outlet, user, now = self.subscriber.outlet, self.subscriber.name, milliseconds()
         frames = []
         for entry in entries:
             if entry.visible_to(user, now):
-                frames.append(notification_frame(head, entry.position, entry.content, replayed=replayed))
+                frames.append(
+                    outlet.wire.notification(name, entry.position, entry.content, replayed=replayed)
+                )
             elif replayed and user not in entry.exclude:
                 accepted_at = milliseconds_of_id(id_of(entry.content))
                 self._expired.append(Ended(name, entry.position, accepted_at, entry.category))
         if not replayed and self._version is not None:
             self._version += len(frames)
         if frames:
-            self._connection.write(b"".join(frames))
+            outlet.write(b"".join(frames))
             metrics.DELIVERED.inc(len(frames))
 
     async def _page(self, name: str, end: int) -> tuple[list[Entry], bool]:
-        """The next entries of a log, and whether they reach its end. From memory where they are."""
-        user = self._connection.user
-        after = self.cursors[name]
-        topic = user.followed(name)
-        remembered = topic.recent(after, end) if topic is not None else None
+        """The next entries of a log, from memory if possible, and whether they reach its end."""
+        log, after = self.subscriber.user.log(name), self.cursors[name]
+        remembered = log.topic.recent(after, end) if log.topic is not None and log.is_followed else None
         if remembered is not None:
             return remembered, True
-        log = self._hub.log(user, name)
-        part = Part(log.base, [after, end], PAGE_ENTRIES)
+        part = Part(log.log.base, [after, end], PAGE_ENTRIES)
         async with self._reading:
-            (found,) = await read(self._hub.store.core, log.partition, [part])
+            (found,) = await read(self._store.core, log.log.partition, [part])
         return found.entries, len(found.entries) < PAGE_ENTRIES
 
     def _summary(self) -> Expired | None:
-        """What ended by its own expiry while the client was away."""
+        """What expired while the client was away."""
         if not self._expired:
             return None
         times = [each.accepted_at for each in self._expired]
@@ -207,7 +205,7 @@ class CatchUp:
 
 
 def _parts(entries: list[Entry]) -> Iterator[list[Entry]]:
-    """Entries in parts of no more than a write may hold without looking like a slow consumer's."""
+    """Entries in parts so small that one write does not make the client a slow consumer."""
     part: list[Entry] = []
     size = 0
     for entry in entries:

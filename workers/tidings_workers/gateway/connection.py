@@ -1,19 +1,23 @@
-"""One client: its socket, its session, and its place among the topics.
+"""One client, whatever its transport: carries out what its session says.
 
-The session says what to do with what the peer sends and with the time; the hub sends through here.
-The wheel is a connection's only clock.
+A transport is a subclass. It turns its own bytes into calls of `arrive`, `heard`, `admit_frame`, `receive`,
+`end` and `lose`, and what it is given into its own bytes. The wheel is a connection's only clock; no task,
+queue or stream belongs to an idle connection.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import time
+from abc import ABC, abstractmethod
+from typing import ClassVar, Final, Protocol
 
 from websockets.http11 import Request
 
-from tidings.protocol import frames
+from tidings.protocol import closing
+from tidings.protocol.closing import CloseCode
+from tidings.protocol.frames import Connect, Mark, Positions, ServerFrame
 from tidings_workers import metrics
-from tidings_workers.gateway import handshake, wire
-from tidings_workers.gateway.head import Refusal
-from tidings_workers.gateway.session import (
+from tidings_workers.config import Settings
+from tidings_workers.gateway.actions import (
+    Abort,
     Acknowledge,
     Action,
     ChangeState,
@@ -22,154 +26,214 @@ from tidings_workers.gateway.session import (
     Probe,
     RefreshToken,
     Send,
-    Session,
-    Vanish,
 )
-from tidings_workers.gateway.socket import Socket, clock
-from tidings_workers.identity import STORE_HEADER
+from tidings_workers.gateway.batch import Batch
+from tidings_workers.gateway.handshake import Applicant
+from tidings_workers.gateway.session import Session
+from tidings_workers.gateway.users import Subscriber
+from tidings_workers.gateway.wire import Wire
 from tidings_workers.tokens import Identity
 
-if TYPE_CHECKING:
-    from tidings_workers.gateway.catchup import CatchUp
-    from tidings_workers.gateway.gateway import Gateway
-    from tidings_workers.gateway.topics import Topic
-    from tidings_workers.gateway.users import User
+# After it was sent that its connection closes, the peer has this long to close it on its side.
+CLOSING_SECONDS: Final = 5.0
+
+clock: Final = time.monotonic
 
 
-class Connection(Socket):
-    """One client. The gateway opens its session and the hub sends to it."""
+class Host(Protocol):
+    """What a connection asks of its gateway."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the gateway."""
+
+    @property
+    def refusal_headers(self) -> tuple[tuple[str, str], ...]:
+        """Headers of every refusal of an HTTP request."""
+
+    def arrived(self, connection: "Connection") -> None:
+        """A client has connected; its session is new."""
+
+    def admit(self, applicant: Applicant, request: Request) -> None:
+        """Decide on a handshake; `decide` is called with the verdict, now or later."""
+
+    def open(self, connection: "Connection", connect: Connect) -> None:
+        """Open the session, or close the connection."""
+
+    def acknowledge(self, subscriber: Subscriber, positions: Positions) -> None:
+        """The client received everything up to these positions."""
+
+    def mark(self, subscriber: Subscriber, mark: Mark) -> None:
+        """Change the state of the user's notifications."""
+
+    def refresh(self, connection: "Connection", token: str) -> None:
+        """Take a new token of the same user."""
+
+    def connection_closing(self, connection: "Connection") -> None:
+        """The connection is closing: it is sent nothing more. Once."""
+
+    def connection_lost(self, connection: "Connection") -> None:
+        """The transport of the connection is closed. Once, after `connection_closing`."""
+
+
+class Connection(ABC):
+    """One client. The gateway opens its session, and topics send to it: see `users.Outlet`."""
 
     __slots__ = (
-        "_gateway",
+        "_batch",
+        "_host",
         "_queue",
-        "acknowledged",
-        "catching_up",
+        "abort_at",
+        "address",
+        "close_code",
+        "closed",
         "counted",
-        "device",
-        "id",
         "identity",
         "origin",
         "session",
-        "user",
+        "subscriber",
     )
 
-    user: "User"
+    wire: ClassVar[Wire]
+    """How the transport writes frames."""
 
-    def __init__(self, gateway: "Gateway") -> None:
-        super().__init__(gateway.settings.outbox_bytes)
-        self._gateway = gateway
+    def __init__(self, host: Host, batch: Batch) -> None:
+        self._host = host
+        self._batch = batch
         self._queue: list[bytes] = []
-        self.session = Session(clock(), gateway.settings.heartbeat_seconds)
-        # The logs that the client was told of, and up to where it acknowledged each, or started in it.
-        self.acknowledged: dict[str, int] = {}
-        self.catching_up: CatchUp | None = None
-        self.counted = False
-        self.device: str | None = None
-        self.id = ""
+        self.session = Session(clock(), host.settings.heartbeat_seconds)
+        self.address = ""
         self.identity: Identity | None = None
         self.origin: str | None = None
+        # Whether the gateway counts it among those that it admitted.
+        self.counted = False
+        # Set while it is attached to its user.
+        self.subscriber: Subscriber | None = None
+        self.closed = False
+        self.close_code: int | None = None
+        # When a closing connection is dropped; None while it is open.
+        self.abort_at: float | None = None
 
-    # What the socket says
+    # What a transport does
 
-    def on_arrival(self) -> None:
-        """See Socket."""
-        self._gateway.arrived(self)
+    @abstractmethod
+    def write(self, data: bytes) -> None:
+        """Write bytes, unless it is closed. A consumer that lets too much pile up is closed."""
 
-    def on_bytes(self) -> None:
-        """See Socket."""
+    @abstractmethod
+    async def writable(self) -> None:
+        """Wait until it takes bytes, or is closed. One that takes none for long is closed."""
+
+    @abstractmethod
+    def probe(self) -> None:
+        """Make the peer send something, if it is there."""
+
+    @abstractmethod
+    def write_close(self, code: CloseCode, reason: str) -> None:
+        """Send the peer why its connection closes, and begin to close it. `end` was called."""
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Close the transport at once. `end` was called."""
+
+    @property
+    def is_connecting(self) -> bool:
+        """Whether the transport is not ready for frames yet."""
+        return False
+
+    # What a transport reports
+
+    def arrive(self) -> None:
+        """A client has connected."""
+        self._host.arrived(self)
+
+    def heard(self) -> None:
+        """Bytes arrived from the peer: any of them are a sign of life."""
         self.session.heard()
 
-    def on_request(self, request: Request) -> None:
-        """See Socket."""
-        verdict = handshake.check(request, self._gateway.verifier, self._gateway.view)
-        if isinstance(verdict, Refusal) and verdict.unknown_key:
-            self._gateway.background.spawn(self._check_again(request))
-        else:
-            self._admit(request, verdict)
-
-    def refusal_headers(self) -> tuple[tuple[str, str], ...]:
-        """See Socket."""
-        return ((STORE_HEADER, self._gateway.store.identity),)
-
-    async def _check_again(self, request: Request) -> None:
-        """The key may be newer than our view of the registry."""
-        await self._gateway.view.refresh()
-        if not self.closed:
-            self._admit(request, handshake.check(request, self._gateway.verifier, self._gateway.view))
-
-    def _admit(self, request: Request, verdict: handshake.Verdict) -> None:
-        if isinstance(verdict, Refusal):
-            self.refuse(verdict)
-        else:
-            self.identity, self.origin = verdict
-            self.accept(request)
-
-    def on_frame(self) -> bool:
-        """See Socket."""
+    def admit_frame(self) -> bool:
+        """One frame arrived, of any kind; False when it is one too many and the connection was closed."""
         flood = self.session.admit(clock())
         if flood is not None:
-            self.perform(flood)
+            self._perform(flood)
         return flood is None
 
-    def on_text(self, data: bytes) -> None:
-        """See Socket."""
+    def receive(self, data: bytes) -> None:
+        """A whole message arrived, in UTF-8."""
         metrics.FRAMES_RECEIVED.inc()
         action = self.session.receive(data)
         if action is not None:
-            self.perform(action)
+            self._perform(action)
 
-    def answer_waiting(self) -> None:
-        """Take the frames that arrived before the welcome."""
-        for data in self.session.waiting():
-            action = self.session.receive(data)
-            if action is not None:
-                self.perform(action)
-
-    def on_end(self) -> None:
-        """See Socket."""
+    def end(self, code: int | None) -> None:
+        """The connection is closing, for whatever reason: it takes nothing more."""
+        if self.closed:
+            return
+        self.closed = True
+        self.close_code = code
+        self.abort_at = clock() + CLOSING_SECONDS
         self._queue.clear()
         self.session.end()
-        self._gateway.left(self)
-        if self.abort_at is not None:
-            self._gateway.wheel.add(self, self.abort_at)
+        self._host.connection_closing(self)
 
-    def on_lost(self) -> None:
-        """See Socket."""
-        self._gateway.gone(self)
+    def lose(self) -> None:
+        """The transport is closed. Once."""
+        self.end(None)
+        self._host.connection_lost(self)
 
     # Sending
 
+    @property
+    def is_open(self) -> bool:
+        """See `users.Outlet`."""
+        return self.session.is_open
+
     def queue(self, data: bytes) -> None:
-        """Have frames written with this batch."""
+        """See `users.Outlet`."""
         if not self._queue:
-            self._gateway.hub.dirty.append(self)
+            self._batch.add(self)
         self._queue.append(data)
 
     def write_queue(self) -> None:
-        """Write what is queued, as one."""
+        """See `batch.Queued`."""
         queued, self._queue = self._queue, []
         if queued:
             self.write(queued[0] if len(queued) == 1 else b"".join(queued))
 
-    def send(self, message: frames.ServerFrame) -> None:
-        """Send one frame, after what is queued."""
-        data = wire.frame(message)
+    def send(self, message: ServerFrame) -> None:
+        """See `users.Outlet`."""
+        data = self.wire.frame(message)
         if self._queue:
             self._queue.append(data)
         else:
             self.write(data)
 
-    # What the session wants
+    # Closing
 
-    @property
-    def heartbeat(self) -> int:
-        """Seconds within which the server lets itself be heard."""
-        return self._gateway.settings.heartbeat_seconds
+    def close(self, code: CloseCode, reason: str = "") -> None:
+        """Close the connection, once. `Host.connection_closing` has run when this returns."""
+        if not self.closed:
+            self.end(code.code)
+            self.write_close(code, closing.fitting(reason or code.reason))
+
+    def abort(self) -> None:
+        """Close the connection without a word to the peer."""
+        self.end(None)
+        self.drop()
+
+    # The session
+
+    def receive_waiting(self) -> None:
+        """Take the frames that arrived before the welcome."""
+        for data in self.session.waiting():
+            action = self.session.receive(data)
+            if action is not None:
+                self._perform(action)
 
     def on_time(self, now: float) -> float | None:
-        """See `Timed`."""
+        """See `wheel.Timed`."""
         if self.abort_at is not None:
-            # Ending put an entry of its own into the wheel; this may be the one from before.
+            # Ending put an entry of its own into the wheel; this may be the earlier one.
             if now >= self.abort_at:
                 self.abort()
             return None
@@ -182,91 +246,28 @@ class Connection(Socket):
     def tick(self, now: float) -> None:
         """Do what the session has due by `now`."""
         for action in self.session.tick(now):
-            self.perform(action)
+            self._perform(action)
 
-    def perform(self, action: Action) -> None:
-        """Carry out an action of the session."""
+    def _perform(self, action: Action) -> None:
         match action:
             case Send(frame):
                 self.send(frame)
             case Acknowledge(positions):
-                self._gateway.acknowledge(self, positions)
+                self._host.acknowledge(self._attached, positions)
             case Open(connect):
-                self._gateway.open(self, connect)
+                self._host.open(self, connect)
             case ChangeState(mark):
-                self._gateway.mark(self, mark)
+                self._host.mark(self._attached, mark)
             case RefreshToken(token):
-                self._gateway.refresh(self, token)
+                self._host.refresh(self, token)
             case Probe():
-                self.write(wire.PING)
+                self.probe()
             case Close(code, reason):
                 self.close(code, reason)
-            case Vanish():
+            case Abort():
                 self.abort()
 
-    # What the hub tells
-
-    def go_live(self) -> None:
-        """The connection stands at the end of every log: from now on it is sent what comes."""
-        self.catching_up = None
-        self._gateway.hub.catching_up.pop(self, None)
-        for topic in self._topics():
-            topic.live[self] = None
-
-    def start(
-        self,
-        cursors: dict[str, int],
-        departed: set[str],
-        *,
-        replay: bool,
-        states: Sequence[frames.Stated] = (),
-    ) -> None:
-        """Begin to catch up from these cursors; they name every log that the client was told of.
-
-        `states` follow the replay.
-        """
-        for topic in self._topics():
-            topic.live.pop(self, None)
-        for name, position in cursors.items():
-            self.acknowledged.setdefault(name, position)
-        self._gateway.hub.catching_up[self] = None
-        self._gateway.catch_up(self, cursors, departed, states, replay=replay)
-
-    def leave_topics(self) -> None:
-        """Be sent nothing more."""
-        self._gateway.hub.catching_up.pop(self, None)
-        for topic in self._topics():
-            topic.live.pop(self, None)
-
-    def _topics(self) -> "list[Topic]":
-        found = map(self.user.followed, self.acknowledged)
-        return [topic for topic in found if topic is not None]
-
-    def cursor(self, name: str) -> int:
-        """The last position of a log that this connection has been sent, or passed over."""
-        if self.catching_up is not None:
-            return self.catching_up.cursors.get(name, 0)
-        return self.user.end(name) if name in self.acknowledged else 0
-
-    def joined(self, name: str, position: int) -> None:
-        """The user became a member of a group: its log starts here after a position."""
-        if self.closed or not self.session.is_open:
-            return
-        self.send(frames.Joined(name, position))
-        if self.catching_up is not None:
-            # A cursor may be there from an earlier membership; what is left of that still comes.
-            self.catching_up.cursors.setdefault(name, position)
-            self.catching_up.departed.discard(name)
-            self.acknowledged.setdefault(name, position)
-        else:
-            cursors = {log: self.cursor(log) for log in self.acknowledged}
-            self.start(cursors | {name: position}, set(), replay=False)
-
-    def left(self, name: str, position: int) -> None:
-        """The user left a group: nothing after a position comes."""
-        if self.closed or not self.session.is_open or name not in self.acknowledged:
-            return
-        if self.catching_up is not None:
-            self.catching_up.departed.add(name)
-        else:
-            self.send(frames.Left(name, position))
+    @property
+    def _attached(self) -> Subscriber:
+        assert self.subscriber is not None  # noqa: S101 - a session is open while it is attached
+        return self.subscriber

@@ -1,9 +1,9 @@
-"""The opening handshake: who may come in, and what the answer is."""
+"""The opening handshake of a WebSocket: which clients may connect, and what the answer is."""
 
 import re
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from websockets.datastructures import MultipleValuesError
 from websockets.exceptions import InvalidHandshake, InvalidMethod, InvalidProtocol, InvalidUpgrade
@@ -24,6 +24,18 @@ _LISTS: Final = ("Connection", "Upgrade", "Sec-WebSocket-Protocol")
 _LIST_LENGTH: Final = 1024
 
 Verdict = Refusal | tuple[Identity | None, str | None]
+"""A refusal, or the identity of the request's token (None without one) and its origin."""
+
+
+class Applicant(Protocol):
+    """A connection whose handshake waits for an answer."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it needs no answer any more."""
+
+    def decide(self, request: Request, verdict: Verdict) -> None:
+        """Answer the handshake."""
 
 
 class _Protocol(ServerProtocol):

@@ -1,21 +1,19 @@
-"""What comes to one gateway, and for whom.
+"""Takes what the feeds report, and sends it to the connections concerned.
 
-Feed items are taken in batches. Each topic turns its part of a batch into bytes once; each
-connection concerned gets them queued, and everything queued for a socket goes out as one write.
+Feed items are taken in batches. Each topic turns its part of a batch into bytes once; each connection
+concerned gets them queued, and everything queued for a connection is one write.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from itertools import chain
+from typing import Final
 
-from tidings.protocol.frames import Counts, Recalled, ServerFrame, Stated
-from tidings_workers import metrics
-from tidings_workers.gateway.directory import Directory, Missed
-from tidings_workers.gateway.interest import Spawn
-from tidings_workers.gateway.states import stated
+from tidings.protocol.frames import Recalled
+from tidings_workers.gateway.catchups import CatchUps
+from tidings_workers.gateway.directory import Directory
 from tidings_workers.gateway.topics import Topic
-from tidings_workers.gateway.users import User
-from tidings_workers.store import Change, Store
+from tidings_workers.gateway.updates import Updates
+from tidings_workers.gateway.users import Subscriber
 from tidings_workers.store.feeds import (
     Appended,
     Departed,
@@ -29,201 +27,102 @@ from tidings_workers.store.feeds import (
     Marked,
     Removed,
 )
-from tidings_workers.store.keys import Log, milliseconds
+from tidings_workers.store.keys import Keys
 from tidings_workers.store.logs import Entry
 
-if TYPE_CHECKING:
-    from tidings_workers.gateway.connection import Connection
-
-_NOBODY: Final = frozenset[str]()
-# What differs per user is told to so many connections at a time; others wait no longer than that.
-_TOLD_AT_ONCE: Final = 200
-
-MakeFrame = Callable[["Connection", Counts], ServerFrame]
+_NONE: Final = frozenset[str]()
 
 
 class Hub:
-    """The topics of one gateway and who gets what of them.
+    """The fan-out of one gateway. `kicked` closes connections that the store says are to be closed."""
 
-    `spawn` runs a coroutine under supervision; `kicked` closes connections that the store let go of.
-    """
-
-    def __init__(self, store: Store, name: str, spawn: Spawn, kicked: Callable[[Kicked], None]) -> None:
-        self.store = store
-        self.directory = Directory(store, name, spawn, self)
-        self.interest = self.directory.interest
-        # Connections on their way to the present: live on no topic.
-        self.catching_up: dict[Connection, None] = {}
-        self.dirty: list[Connection] = []
-        self._spawn = spawn
+    def __init__(
+        self,
+        keys: Keys,
+        directory: Directory,
+        catchups: CatchUps,
+        updates: Updates,
+        kicked: Callable[[Kicked], None],
+    ) -> None:
+        self._keys = keys
+        self._directory = directory
+        self._interest = directory.interest
+        self._catchups = catchups
+        self._updates = updates
         self._kicked = kicked
-
-    # What the feeds bring
 
     def take(self, items: Iterable[FeedItem]) -> None:
         """Take a batch of feed items and queue what it makes for every connection concerned."""
-        touched: dict[Topic, None] = {}
+        touched: dict[Topic[Subscriber], None] = {}
         for item in items:
             if isinstance(item, Kicked):
                 self._kicked(item)
                 continue
-            topic = self.interest.topics.get(item.base)
+            topic = self._interest.topics.get(item.base)
             if topic is None:
                 continue
             if isinstance(item, Appended):
-                exclude = self._excluded(topic, item) if item.exclude else _NOBODY
+                exclude = self._excluded(topic, item) if item.exclude else _NONE
                 if topic.take(Entry(item.position, item.content.encode(), item.expires, exclude)):
                     touched[topic] = None
                 else:
-                    self.interest.heal_soon(topic)
+                    self._interest.heal_soon(topic)
                 continue
-            # The rest is rare, and comes after what was sent before it.
-            self._flush(touched)
+            # The rest is rare, and is sent after what was reported before it.
+            self._updates.flush(touched)
             touched.clear()
             self._take_change(topic, item)
-        self._flush(touched)
+        self._updates.flush(touched)
 
-    def _excluded(self, topic: Topic, item: Appended) -> frozenset[str]:
-        """Whom a notification is not for. Their counts leave it out at once, and not only when told so."""
+    def _excluded(self, topic: Topic[Subscriber], item: Appended) -> frozenset[str]:
+        """The users that a notification excludes. Their counts leave it out from now on."""
         names = frozenset(item.exclude.split(","))
-        tenant = topic.log.base.split("/")[1]
         for name in names:
-            user = self.directory.users.get(self.store.core.keys.user(tenant, name).base)
+            user = self._directory.users.get(self._keys.user(topic.log.tenant, name).base)
             if user is not None:
                 user.hide(item.base, item.position)
         return names
 
-    def _flush(self, topics: Iterable[Topic]) -> None:
-        now = milliseconds()
-        sent = sum(topic.flush(now) for topic in topics)
-        if sent:
-            metrics.DELIVERED.inc(sent)
-
-    def _take_change(self, topic: Topic, item: FeedItem) -> None:
+    def _take_change(self, topic: Topic[Subscriber], item: FeedItem) -> None:
         match item:
             case Departed():
-                self.directory.depart(topic, item)
+                self._directory.depart(topic, item)
             case Removed():
-                topic.heard(1, item.changes)
+                topic.count_changes(1, item.changes)
                 self._recall(topic, item.position, item.id)
             case Ended():
-                topic.heard(len(item.positions), item.changes)
-                self._end(topic, item)
+                topic.count_changes(len(item.positions), item.changes)
+                self._expire(topic, item)
             case Joined() | Left() | Hidden() | Erased() | Marked():
-                topic.heard(1, item.changes)
-                user = self.directory.users.get(item.base)
+                topic.count_changes(1, item.changes)
+                user = self._directory.users.get(item.base)
                 if user is not None:
-                    self.directory.take(user, item)
+                    self._directory.take(user, item)
 
-    def _recall(self, topic: Topic, position: int, identity: str) -> None:
-        if not topic.removed(position) or not topic.ready.done():
+    def _recall(self, topic: Topic[Subscriber], position: int, identity: str) -> None:
+        if not topic.remove(position) or not topic.ready.done():
             return
         name = topic.log.name
-        self._tell(
+        self._updates.send_each(
             list(self._concerned(topic, [position])),
             lambda _, counts: Recalled(identity, name, position, counts),
         )
 
-    def _end(self, topic: Topic, item: Ended) -> None:
-        """What has ended is told by the counts alone: who shows it knows its time."""
-        gone = [position for position in item.positions if topic.removed(position)]
-        topic.retired = max(topic.retired, item.retired)
-        topic.lifted(item.floor)
+    def _expire(self, topic: Topic[Subscriber], item: Ended) -> None:
+        """Expiry sends only new counts: clients know each notification's expiry time."""
+        removed = [position for position in item.positions if topic.remove(position)]
+        topic.retire(item.retired)
+        topic.raise_floor(item.floor)
         if topic.ready.done():
-            self._tell_counts(list(self._concerned(topic, gone)))
+            self._updates.send_counts(list(self._concerned(topic, removed)))
 
-    def _concerned(self, topic: Topic, positions: Sequence[int]) -> Iterator["Connection"]:
-        """Who was sent one of these positions, or had it before."""
+    def _concerned(self, topic: Topic[Subscriber], positions: Sequence[int]) -> Iterator[Subscriber]:
+        """The subscribers that were sent one of these positions, or had it before."""
         name = topic.log.name
-        formers = [connection for user in topic.formers or () for connection in user.connections]
-        for connection in [*topic.live, *self.catching_up, *formers]:
-            user = connection.user
-            if user.topic_of(name) is topic and any(
-                position <= connection.cursor(name) and user.may_see(name, position) for position in positions
+        formers = [each for user in self._directory.formers(topic) for each in user.subscribers]
+        for subscriber in chain(topic.live, self._catchups.running, formers):
+            user = subscriber.user
+            if user.log(name).topic is topic and any(
+                position <= subscriber.cursor(name) and user.may_see(name, position) for position in positions
             ):
-                yield connection
-
-    # What a directory found out
-
-    def healed(self, topic: Topic) -> None:
-        """See `Teller`. What healing took goes out."""
-        self._flush([topic])
-        self.write()
-
-    def changed(self, topic: Topic) -> None:
-        """See `Teller`. Nobody knows what it was."""
-        users = {connection.user for connection in topic.live} | set(topic.formers or ())
-        self._tell_counts([connection for user in users for connection in user.connections], reload=True)
-
-    def marked(self, user: User, version: int, change: Change, origin: str) -> None:
-        """See `Teller`. Who asked gets an answer of its own."""
-        others = [connection for connection in user.connections if connection.id != origin]
-        for connection in others:
-            if connection.catching_up is not None:
-                connection.catching_up.hold(version, change)
-        present = [connection for connection in others if connection.catching_up is None]
-        self._tell(present, lambda _, counts: stated(change, version, counts))
-
-    def missed(self, user: User, changes: Missed) -> None:
-        """See `Teller`."""
-        if changes is None:
-            self._tell_counts(list(user.connections), reload=True)
-        for version, change in changes or ():
-            self.marked(user, version, change, "")
-
-    def counts(self, user: User) -> Counts:
-        """How much there is in the user's inbox now."""
-        return user.counts(milliseconds())
-
-    def told(self, connection: "Connection") -> Counts:
-        """The same without what this connection gets as new when it has caught up: that it adds itself."""
-        catching_up = connection.catching_up
-        reach = catching_up.reach if catching_up is not None else None
-        return connection.user.counts(milliseconds(), reach)
-
-    def log(self, user: User, name: str) -> Log:
-        """One of the user's logs by its name."""
-        topic = user.topic_of(name)
-        if topic is not None:
-            return topic.log
-        return self.store.core.keys.group(user.tenant, name.removeprefix("group:"))
-
-    # Writing
-
-    def _tell_counts(self, connections: "list[Connection]", *, reload: bool = False) -> None:
-        self._tell(
-            connections,
-            lambda connection, counts: Stated(
-                counts=counts, state_version=connection.user.state_version, changes=(), reload=reload
-            ),
-        )
-
-    def _tell(self, connections: "list[Connection]", make: MakeFrame) -> None:
-        """Send a frame that differs per user; to many of them in parts, so that nobody waits for it."""
-        self._tell_some(connections[:_TOLD_AT_ONCE], make)
-        if len(connections) > _TOLD_AT_ONCE:
-            self._spawn(self._tell_rest(connections, make))
-
-    async def _tell_rest(self, connections: "list[Connection]", make: MakeFrame) -> None:
-        for start in range(_TOLD_AT_ONCE, len(connections), _TOLD_AT_ONCE):
-            await asyncio.sleep(0)
-            self._tell_some(connections[start : start + _TOLD_AT_ONCE], make)
-
-    def _tell_some(self, connections: "Iterable[Connection]", make: MakeFrame) -> None:
-        counts: dict[User, Counts] = {}
-        for connection in connections:
-            if connection.closed or not connection.session.is_open:
-                continue
-            user = connection.user
-            if connection.catching_up is not None:
-                connection.send(make(connection, self.told(connection)))
-                continue
-            if user not in counts:
-                counts[user] = self.counts(user)
-            connection.send(make(connection, counts[user]))
-
-    def write(self) -> None:
-        """Write everything queued, one write per socket."""
-        dirty, self.dirty = self.dirty, []
-        for connection in dirty:
-            connection.write_queue()
+                yield subscriber

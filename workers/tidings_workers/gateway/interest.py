@@ -1,7 +1,7 @@
-"""Which logs a gateway follows: holding, healing, giving up.
+"""Which logs a gateway follows: holds them, heals them, and gives them up.
 
-Interest is registered in the store before a log's head is read, so what is appended afterwards is
-in a feed, or shows as a hole that is read from the log.
+Interest is registered in the store before a log's head is read. So an entry that is appended afterwards is
+in a feed, or leaves a hole, and the hole is read from the log.
 """
 
 import asyncio
@@ -20,13 +20,14 @@ HEAL_ENTRIES: Final = 200
 SWEEP_LOGS: Final = 500
 
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
+"""Runs a coroutine under supervision."""
 
 
 class Interest:
     """The topics of one gateway.
 
-    `healed` is told of every topic that healing moved forward, `changed` of one to which more happened
-    than the feeds told.
+    `healed` is called with every topic that healing moved forward, `changed` with one to which more happened
+    than the feeds reported.
     """
 
     def __init__(
@@ -34,10 +35,10 @@ class Interest:
         store: Store,
         name: str,
         spawn: Spawn,
-        healed: Callable[[Topic], None],
-        changed: Callable[[Topic], None],
+        healed: Callable[[Topic[Any]], None],
+        changed: Callable[[Topic[Any]], None],
     ) -> None:
-        self.topics: dict[str, Topic] = {}
+        self.topics: dict[str, Topic[Any]] = {}
         self._store = store
         self._name = name
         self._spawn = spawn
@@ -45,12 +46,12 @@ class Interest:
         self._changed = changed
         self._leaving: dict[str, asyncio.Future[None]] = {}
 
-    async def hold(self, log: Log) -> Topic:
+    async def hold(self, log: Log) -> Topic[Any]:
         """The topic of a log, followed from now on; `release` gives it back."""
-        await self.gone(log)
+        await self.ended(log)
         topic = self.topics.get(log.base)
         if topic is not None:
-            topic.holders += 1
+            topic.hold()
             try:
                 await asyncio.shield(topic.ready)
             except BaseException:
@@ -66,97 +67,88 @@ class Interest:
         self.start(topic, facts)
         return topic
 
-    async def gone(self, log: Log) -> None:
-        """Wait until an earlier interest in the log has ended, if it is just ending."""
+    async def ended(self, log: Log) -> None:
+        """Wait until an earlier interest in the log has been ended, if that is under way."""
         while (leaving := self._leaving.get(log.base)) is not None:
             await asyncio.wait([leaving])
 
-    def new_topic(self, log: Log) -> Topic:
+    def new_topic(self, log: Log) -> Topic[Any]:
         """A topic with one holder, whose facts are not known yet: `start` or `give_up` follows."""
-        topic = Topic(log, asyncio.get_running_loop().create_future())
-        topic.holders = 1
+        topic: Topic[Any] = Topic(log, asyncio.get_running_loop().create_future())
         self.topics[log.base] = topic
         return topic
 
-    def start(self, topic: Topic, facts: Facts) -> None:
+    def start(self, topic: Topic[Any], facts: Facts) -> None:
         """The facts are known."""
         topic.start(facts)
-        if topic.seen > topic.position:
+        if topic.is_behind:
             self.heal_soon(topic)
 
-    def give_up(self, topic: Topic, error: BaseException) -> None:
-        """The facts can't be had: whoever waits for them gets the error."""
+    def give_up(self, topic: Topic[Any], error: BaseException) -> None:
+        """The facts cannot be read: everything that waits for them gets the error."""
         self.topics.pop(topic.log.base, None)
         if isinstance(error, Exception):
             topic.ready.set_exception(error)
-            topic.ready.exception()  # Seen, also when nobody waits.
+            topic.ready.exception()  # Retrieved here, because nothing may be waiting.
         else:
             topic.ready.cancel()
 
-    def release(self, topic: Topic) -> None:
-        """One holder less; an unused topic stays a little longer, for who comes back soon."""
-        topic.holders -= 1
-        if topic.holders == 0:
-            topic.unused_since = time.monotonic()
+    def release(self, topic: Topic[Any]) -> None:
+        """One holder less; an unused topic is kept a little longer, for a user who reconnects soon."""
+        topic.release(time.monotonic())
 
     # Healing
 
-    def heal_soon(self, topic: Topic) -> None:
+    def heal_soon(self, topic: Topic[Any]) -> None:
         """Read what a topic missed from its log."""
         if topic.ready.done() and topic.healing is None:
-            topic.healing = asyncio.get_running_loop().create_future()
+            topic.begin_healing()
             self._spawn(self._heal(topic))
 
-    async def heal(self, topic: Topic) -> None:
+    async def heal(self, topic: Topic[Any]) -> None:
         """Bring a topic to its log's end now."""
         while topic.healing is not None:
             await asyncio.wait([topic.healing])
-        topic.healing = asyncio.get_running_loop().create_future()
+        topic.begin_healing()
         await self._heal(topic)
 
-    async def _heal(self, topic: Topic) -> None:
+    async def _heal(self, topic: Topic[Any]) -> None:
         try:
             while True:
-                wanted = topic.seen
+                wanted = topic.heard_up_to
                 part = Part(topic.log.base, [topic.position, END], HEAL_ENTRIES)
                 (found,) = await read(self._store.core, topic.log.partition, [part])
-                for entry in found.entries:
-                    if entry.position > topic.position:
-                        topic.append(entry)
-                # Before anything is awaited: a position that the topic has seen is a position sent.
+                topic.take_read(found.entries)
+                # Before anything is awaited: a position that the topic has taken is a position sent.
                 self._healed(topic)
                 metrics.HEALED.inc(len(found.entries))
                 if len(found.entries) < HEAL_ENTRIES:
-                    # What is missing was taken out; what a feed lost besides is no longer found by its hole.
+                    # Entries missing from the log were removed. Changes that the feed lost leave no gap in
+                    # positions, so compare the change counters.
                     (facts,) = await self._store.feeds.watch(
                         self._name, topic.log.partition, [topic.log.base]
                     )
                     if facts.changes != topic.changes:
                         self._changed(topic)
-                    topic.position = max(topic.position, found.head)
-                    if topic.seen <= max(wanted, topic.position):
-                        # The log has the last word: what was heard of and is not there never was.
-                        topic.seen = topic.position
+                    if topic.caught_up_to(found.head, wanted):
                         return
         finally:
-            if topic.healing is not None:
-                topic.healing.set_result(None)
-            topic.healing = None
+            topic.end_healing()
 
     async def sweep(self) -> None:
         """Find quiet tails and heal them; renews interest on the way. Raises DataLost."""
-        parts: dict[int, list[Topic]] = {}
+        parts: dict[int, list[Topic[Any]]] = {}
         for topic in self.topics.values():
             if topic.ready.done() and topic.healing is None:
                 parts.setdefault(topic.log.partition, []).append(topic)
         await asyncio.gather(*(self._sweep(partition, topics) for partition, topics in parts.items()))
 
-    async def _sweep(self, partition: int, topics: list[Topic]) -> None:
+    async def _sweep(self, partition: int, topics: list[Topic[Any]]) -> None:
         for start in range(0, len(topics), SWEEP_LOGS):
             some = topics[start : start + SWEEP_LOGS]
             known = [(topic.log.base, topic.position, topic.changes) for topic in some]
             behind, changed = await self._store.feeds.unknown(self._name, partition, known)
-            # The feed may have brought it meanwhile; then looking again finds nothing.
+            # The feed may have brought it since; then looking again finds nothing.
             for index in behind:
                 self.heal_soon(some[index])
             for index in changed:
@@ -164,23 +156,21 @@ class Interest:
 
     # Giving up
 
-    def unused(self) -> list[Topic]:
-        """Take out the topics that nobody has held for a while; `end` has to follow."""
+    def unused(self) -> list[Topic[Any]]:
+        """Take out the topics that have had no holder for a while; `end` has to follow."""
         before = time.monotonic() - UNUSED_SECONDS
-        unused = [
-            topic for topic in self.topics.values() if not topic.holders and topic.unused_since < before
-        ]
+        unused = [topic for topic in self.topics.values() if topic.is_unused_since(before)]
         self.take_out(unused)
         return unused
 
-    def take_out(self, topics: Sequence[Topic]) -> None:
-        """Follow these no longer; who wants one of them waits until `end` has been there."""
+    def take_out(self, topics: Sequence[Topic[Any]]) -> None:
+        """Follow these no longer. A `hold` of one of them waits until `end` has run."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         for topic in topics:
             del self.topics[topic.log.base]
             self._leaving[topic.log.base] = done
 
-    async def end(self, topics: Sequence[Topic]) -> None:
+    async def end(self, topics: Sequence[Topic[Any]]) -> None:
         """End the store's interest in topics that were taken out."""
         parts: dict[int, list[str]] = {}
         for topic in topics:
@@ -193,10 +183,10 @@ class Interest:
                 )
             )
         finally:
-            # Should it have failed: an append to a log that nobody here follows does no harm.
+            # If this failed, feed items of these logs still arrive. They are ignored.
             self._let_in(topics)
 
-    def _let_in(self, topics: Iterable[Topic]) -> None:
+    def _let_in(self, topics: Iterable[Topic[Any]]) -> None:
         for topic in topics:
             done = self._leaving.pop(topic.log.base)
             if not done.done():

@@ -1,24 +1,22 @@
-"""One gateway's connections as the store knows them: who came is registered there, who went taken out.
+"""One gateway's connections in the store: registered when they attach, removed after they close.
 
-A connection is registered by the call that attaches it and taken out in batches. Whatever is lost on the way
-- a feed that says whom to close, a write of the store's last second - an audit finds.
+A connection is registered by the call that attaches it and removed in batches. An audit finds what was lost:
+a feed item that asks to close a connection, or a write of the store's last second.
 """
 
 import asyncio
 import itertools
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import structlog
 
 from tidings.protocol import closing
+from tidings_workers.gateway.users import Outlet
 from tidings_workers.store import StorageUnavailable, Store
 from tidings_workers.store.feeds import Kicked
 from tidings_workers.store.presence import place_of
 
-if TYPE_CHECKING:
-    from tidings_workers.gateway.connection import Connection
-
-# A gateway that is silent for twice as long as this is dead for good, and others take out what it left.
+# A gateway that is silent for twice as long as this is considered dead; others remove its registrations.
 REAP_SECONDS: Final = 60.0
 
 _log = structlog.get_logger()
@@ -30,39 +28,48 @@ class Registrations:
     def __init__(self, store: Store, name: str) -> None:
         self._store = store
         self._name = name
-        self._parts: list[dict[str, Connection]] = [{} for _ in range(store.partitions)]
-        self._ended: dict[str, str] = {}
+        self._parts: list[dict[str, Outlet]] = [{} for _ in range(store.partitions)]
+        # Connections that may not be in the store yet.
+        self._attaching: set[str] = set()
+        # Connections to remove from the store, with the bases of their users.
+        self._closed: dict[str, str] = {}
         self._storing = asyncio.Lock()
         self._turn = itertools.cycle(range(store.partitions))
         self._silent: set[str] = set()
 
-    def begin(self, connection: "Connection") -> None:
-        """A connection with an id is about to be registered; `end` follows."""
-        self._of(connection.id)[connection.id] = connection
+    def begin(self, identity: str, outlet: Outlet) -> None:
+        """A connection is about to be registered by this id; `settle` or `end` follows."""
+        self._of(identity)[identity] = outlet
+        self._attaching.add(identity)
 
-    def end(self, connection: "Connection", base: str) -> None:
-        """A connection of the user of this base is no longer there; `store` says so."""
-        if self._of(connection.id).pop(connection.id, None) is not None:
-            self._ended[connection.id] = base
+    def settle(self, identity: str) -> None:
+        """The connection is registered; `end` follows."""
+        self._attaching.discard(identity)
+
+    def end(self, identity: str, base: str) -> None:
+        """A connection of the user of this base is closed, or was not attached; `store` removes it."""
+        self._attaching.discard(identity)
+        if self._of(identity).pop(identity, None) is not None:
+            self._closed[identity] = base
 
     async def store(self) -> None:
-        """Take out what ended since the last time; all of it is out on return."""
+        """Remove what was closed since the last time; all of it is removed on return."""
         async with self._storing:
-            ended, self._ended = self._ended, {}
-            if not ended:
+            closed, self._closed = self._closed, {}
+            if not closed:
                 return
             try:
-                await self._store.sessions.leave(self._name, ended)
+                await self._store.sessions.leave(self._name, closed)
             except StorageUnavailable:
-                self._ended |= ended
+                self._closed |= closed
                 raise
 
     def close(self, item: Kicked) -> None:
-        """Close connections that the store has let go of."""
+        """Close connections that the store says are to be closed."""
         for identity in item.connections:
-            connection = self._of(identity).get(identity)
-            if connection is not None:
-                connection.close(closing.CLOSE_CODES[item.code])
+            outlet = self._of(identity).get(identity)
+            if outlet is not None:
+                outlet.close(closing.CLOSE_CODES[item.code])
 
     async def audit(self) -> None:
         """Compare a partition with the store: one that differs in number, or the next in turn."""
@@ -73,29 +80,28 @@ class Registrations:
 
     async def _audit(self, partition: int) -> None:
         part = self._parts[partition]
-        # Who is still being attached may not be in the store yet.
-        settled = [identity for identity, connection in part.items() if hasattr(connection, "user")]
+        settled = [identity for identity in part if identity not in self._attaching]
         registered, closings = await self._store.sessions.registered(self._name, partition)
         for identity, code in closings.items():
-            connection = part.get(identity)
-            if connection is not None:
-                connection.close(closing.CLOSE_CODES[code])
+            outlet = part.get(identity)
+            if outlet is not None:
+                outlet.close(closing.CLOSE_CODES[code])
             else:
-                self._ended.setdefault(identity, "")
+                self._closed.setdefault(identity, "")
         for identity, base in registered.items():
             if identity not in part:
-                self._ended[identity] = base
+                self._closed[identity] = base
         lost = [part[identity] for identity in settled if identity not in registered and identity in part]
-        for connection in lost:
-            # Taken for dead, or registered in what the store lost: it may come back and be registered.
-            connection.close(closing.REBALANCED)
+        for outlet in lost:
+            # Another gateway removed it, or the store lost it: it has to reconnect to be registered.
+            outlet.close(closing.REBALANCED)
         if lost:
             _log.warning("connections were no longer registered", count=len(lost), partition=partition)
 
     async def reap(self) -> None:
-        """Take out what dead gateways left: those silent for a minute now, and a minute ago.
+        """Remove the registrations of dead gateways: those silent for a minute now, and a minute ago.
 
-        Twice, because after an outage all have been silent.
+        Both, because after an outage all have been silent.
         """
         silent, self._silent = self._silent, set()
         dead = await self._store.sessions.dead(REAP_SECONDS)
@@ -103,6 +109,6 @@ class Registrations:
             await self._store.sessions.clear(gateway, dead[gateway])
         self._silent = dead.keys() - silent
 
-    def _of(self, identity: str) -> "dict[str, Connection]":
+    def _of(self, identity: str) -> dict[str, Outlet]:
         place = place_of(identity)
         return self._parts[place[1]] if place is not None else {}

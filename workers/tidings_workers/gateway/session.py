@@ -29,13 +29,22 @@ from tidings.protocol.frames import (
     Mark,
     Ping,
     Pong,
-    Positions,
     Ref,
     Refresh,
-    ServerFrame,
     State,
 )
 from tidings.protocol.pointers import field_error, one_of
+from tidings_workers.gateway.actions import (
+    Abort,
+    Acknowledge,
+    Action,
+    ChangeState,
+    Close,
+    Open,
+    Probe,
+    RefreshToken,
+    Send,
+)
 
 EXPIRING_SECONDS: Final = 60.0
 # A peer that lets this many probes go unanswered, a heartbeat apart, is gone. Probes are counted, not
@@ -45,54 +54,6 @@ PROBES: Final = 2
 # What a client may send between its `connect` and the `welcome`.
 WAITING_FRAMES: Final = limits.FRAMES_BURST
 WAITING_BYTES: Final = limits.FRAME_BYTES
-
-
-class Open(Struct, frozen=True):
-    """Verify the token (None: the handshake carried it), then open the session as asked."""
-
-    connect: Connect
-
-
-class Send(Struct, frozen=True):
-    """Send a frame."""
-
-    frame: ServerFrame
-
-
-class Close(Struct, frozen=True):
-    """Close with a code; `reason` is at most 120 bytes."""
-
-    code: CloseCode
-    reason: str
-
-
-class Acknowledge(Struct, frozen=True):
-    """Everything up to these positions arrived; the caller cuts them to what was sent."""
-
-    positions: Positions
-
-
-class ChangeState(Struct, frozen=True):
-    """Carry out a mark; the answer has its `ref`."""
-
-    mark: Mark
-
-
-class RefreshToken(Struct, frozen=True):
-    """Verify a new token for the same user, then call `refresh`."""
-
-    token: str
-
-
-class Probe(Struct, frozen=True):
-    """Send a WebSocket ping."""
-
-
-class Vanish(Struct, frozen=True):
-    """The peer is gone: drop the connection without a close frame."""
-
-
-Action = Open | Send | Close | Acknowledge | ChangeState | RefreshToken | Probe | Vanish
 
 
 class _State(Enum):
@@ -224,7 +185,7 @@ class Session:
             return [self._close(closing.TOKEN_EXPIRED)]
         if now >= self._probe_at and self._unanswered >= PROBES:
             self._state = _State.CLOSED
-            return [Vanish()]
+            return [Abort()]
         actions: list[Action] = []
         if not self._warned and now >= self._expires_at - EXPIRING_SECONDS:
             self._warned = True

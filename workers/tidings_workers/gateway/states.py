@@ -1,8 +1,13 @@
 """Changes of state as frames."""
 
+from collections.abc import Sequence
+
 from tidings.protocol.frames import Counts, Ref, StateChange, Stated
 from tidings_workers.gateway.wire import moment
 from tidings_workers.store import Change
+
+Missed = Sequence[tuple[int, Change]] | None
+"""Changes of state by their versions; None when they are not known one by one."""
 
 
 def stated(

@@ -1,74 +1,82 @@
-"""What a gateway holds of one log.
+"""One log on this gateway.
 
-A topic follows its log: `position` is the last position it has seen. Feed items arrive in order
-but for what a feed lost; a hole stops the topic until it has been read from the log. So a
-connection that is live on a topic has been sent exactly everything up to `topic.position`.
+A topic follows its log: `position` is the last position that it has taken. Feed items arrive in order
+except for those that a feed lost. A hole stops the topic until its log has been read. So a reader that is
+live on a topic has been sent exactly everything up to `position`. Only this class writes its fields.
 """
 
 import asyncio
 import bisect
 import heapq
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final, Generic, Protocol, TypeVar
 
-from tidings_workers.gateway.wire import notification_frame, notification_head
+from tidings_workers.gateway.wire import Built, Sink
 from tidings_workers.store.keys import Log
 from tidings_workers.store.logs import Entry, Facts
-
-if TYPE_CHECKING:
-    from tidings_workers.gateway.connection import Connection
-    from tidings_workers.gateway.users import User
 
 RECENT_ENTRIES: Final = 256
 RECENT_BYTES: Final = 256 * 1024
 
 
-class Topic:
-    """One log on this gateway, with the connections that are live on it."""
+class Live(Protocol):
+    """A reader of topics."""
+
+    @property
+    def name(self) -> str:
+        """The user's name, by which notifications exclude."""
+
+    @property
+    def outlet(self) -> Sink:
+        """Where its frames go."""
+
+
+Reader = TypeVar("Reader", bound=Live)
+
+
+class Topic(Generic[Reader]):
+    """One log on this gateway, with the readers that are live on it."""
 
     __slots__ = (
-        "_due",
+        "_expired",
         "_expiring",
+        "_holders",
         "_pending",
         "_recent",
         "_recent_bytes",
+        "_released_at",
         "changes",
         "floor",
-        "formers",
-        "head",
         "healing",
-        "holders",
+        "heard_up_to",
         "holes",
         "live",
         "log",
         "position",
         "ready",
         "retired",
-        "seen",
-        "unused_since",
     )
 
     def __init__(self, log: Log, ready: asyncio.Future[None]) -> None:
         self.log = log
+        # Done when the facts of the log are known.
         self.ready = ready
-        self.head = notification_head(log.name)
         self.position = 0
         self.floor = 0
         self.holes: list[int] = []
-        # What was heard of `Facts.changes`.
+        # `Facts.changes`, as far as they were reported.
         self.changes = 0
         self.retired = 0
-        # What will end by itself, the next first, as (ms, position); and what has, but is not told yet.
+        # What expires, the next first, as (ms, position); and what expired before the feed reported it.
         self._expiring: list[tuple[int, int]] | None = None
-        self._due: set[int] | None = None
-        # Users who have left the group: what was theirs can still be recalled.
-        self.formers: dict[User, None] | None = None
-        self.live: dict[Connection, None] = {}
-        # Connections (of a user's log) or users (of others) for which the topic is kept.
-        self.holders = 0
-        self.unused_since = 0.0
-        # The highest position heard of: above `position` when there is something to heal.
-        self.seen = 0
+        self._expired: set[int] | None = None
+        self.live: dict[Reader, None] = {}
+        # Connections (of a user's log) or users (of other logs) for which the topic is kept.
+        self._holders = 1
+        self._released_at = 0.0
+        # The highest position reported: above `position` when there is something to heal.
+        self.heard_up_to = 0
         # Done when the log has been read; None while there is nothing to heal.
         self.healing: asyncio.Future[None] | None = None
         self._pending: list[Entry] = []
@@ -79,48 +87,115 @@ class Topic:
         """The log's facts are known: follow it from here."""
         self.position = facts.head
         self.changes = max(self.changes, facts.changes)
-        # What the feeds brought before may be newer than the facts.
+        # What the feeds reported before may be newer than the facts.
         holes, floor, retired = self.holes, self.floor, self.retired
         self._take_facts(facts)
         for position in holes:
             self._remove(position)
-        self.retired = max(self.retired, retired)
-        self.lifted(floor)
+        self.retire(retired)
+        self.raise_floor(floor)
         if not self.ready.done():
             self.ready.set_result(None)
 
     def _take_facts(self, facts: Facts) -> None:
         self.holes, self.floor, self.retired = facts.holes, facts.floor, facts.retired
         self._expiring = sorted(facts.expiring) or None
-        self._due = None
+        self._expired = None
 
     def facts(self, now: int) -> Facts:
-        """The arithmetic of the log as far as this topic has seen it, at a time in ms.
+        """The arithmetic of the log as far as this topic has taken it, at a time in ms.
 
-        What has ended by itself counts as a hole and as a change from its time on, although the store may
-        take it out a moment later.
+        An expired entry counts as a hole and as a change from its time on, although the store may remove
+        it a moment later.
         """
         while self._expiring and self._expiring[0][0] <= now:
             _, position = heapq.heappop(self._expiring)
             if self._remove(position):
-                self._due = self._due or set()
-                self._due.add(position)
-        changes = self.changes + len(self._due or ())
+                self._expired = self._expired or set()
+                self._expired.add(position)
+        changes = self.changes + len(self._expired or ())
         return Facts(self.position, self.floor, self.holes, changes, (), self.retired)
 
+    # For whom it is kept
+
+    def hold(self) -> None:
+        """Keep the topic for one holder more. A new topic has one."""
+        self._holders += 1
+
+    def release(self, now: float) -> None:
+        """One holder less, at a monotonic time in seconds."""
+        self._holders -= 1
+        if not self._holders:
+            self._released_at = now
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it has a holder."""
+        return self._holders > 0
+
+    def is_unused_since(self, moment: float) -> bool:
+        """Whether it has had no holder since before a moment."""
+        return not self._holders and self._released_at < moment
+
+    def go_live(self, reader: Reader) -> None:
+        """Send a reader everything from now on. It has been sent everything up to `position`."""
+        self.live[reader] = None
+
+    def stop(self, reader: Reader) -> None:
+        """Send a reader nothing more."""
+        self.live.pop(reader, None)
+
+    # Following the log
+
     def take(self, entry: Entry) -> bool:
-        """Take the next entry; False when it can't be taken now: `heal` has to read the log first."""
+        """Take the next entry; False when that is not possible before the log has been read."""
         position = entry.position
         if position <= self.position and self.ready.done():
             return True
-        self.seen = max(self.seen, position)
+        self.heard_of(position)
         if self.healing is not None or not self.ready.done() or position != self.position + 1:
             return False
-        self.append(entry)
+        self._append(entry)
         return True
 
-    def append(self, entry: Entry) -> None:
-        """Take an entry that follows; `flush` sends it."""
+    def heard_of(self, position: int) -> None:
+        """The log is said to reach this position."""
+        self.heard_up_to = max(self.heard_up_to, position)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the log is said to reach further than what was taken."""
+        return self.heard_up_to > self.position
+
+    def begin_healing(self) -> None:
+        """The log is about to be read; `end_healing` follows."""
+        self.healing = asyncio.get_running_loop().create_future()
+
+    def take_read(self, entries: Sequence[Entry]) -> None:
+        """Take entries that were read from the log after `position`."""
+        for entry in entries:
+            if entry.position > self.position:
+                self._append(entry)
+
+    def caught_up_to(self, head: int, wanted: int) -> bool:
+        """The log has been read up to its head; True when nothing was reported since.
+
+        `wanted` is what `heard_up_to` was before it was read.
+        """
+        self.position = max(self.position, head)
+        if self.heard_up_to > max(wanted, self.position):
+            return False
+        # The log is authoritative: a position that was reported and is not in the log does not exist.
+        self.heard_up_to = self.position
+        return True
+
+    def end_healing(self) -> None:
+        """The log has been read, or could not be."""
+        healing, self.healing = self.healing, None
+        if healing is not None:
+            healing.set_result(None)
+
+    def _append(self, entry: Entry) -> None:
         self.position = entry.position
         self._pending.append(entry)
         if entry.expires:
@@ -138,15 +213,17 @@ class Topic:
             self._recent_bytes -= len(self._recent.popleft().content)
 
     def recent(self, after: int, up_to: int) -> list[Entry] | None:
-        """Entries after `after` up to `up_to` from memory; None when they are not all there."""
+        """Entries after `after` up to `up_to` from memory; None when some of them are not there."""
         if not self._recent or self._recent[0].position > after + 1:
             return None
         return [entry for entry in self._recent if after < entry.position <= up_to]
 
-    def removed(self, position: int) -> bool:
-        """A position is gone, as the store tells; False when that was known."""
-        if self._due is not None and position in self._due:
-            self._due.discard(position)
+    # What was removed
+
+    def remove(self, position: int) -> bool:
+        """The store reports that it removed a position; False when that is no news."""
+        if self._expired is not None and position in self._expired:
+            self._expired.discard(position)
             return True
         return self._remove(position)
 
@@ -161,56 +238,62 @@ class Topic:
             self._recent_bytes = sum(len(entry.content) for entry in kept)
         return True
 
-    def lifted(self, floor: int) -> None:
-        """Nothing up to the floor is there any more."""
+    def retire(self, position: int) -> None:
+        """Retention has removed entries up to this position."""
+        self.retired = max(self.retired, position)
+
+    def raise_floor(self, floor: int) -> None:
+        """Every entry up to `floor` has been removed."""
         if floor > self.floor:
             self.floor = floor
             del self.holes[: bisect.bisect_right(self.holes, floor)]
 
-    def heard(self, count: int, changes: int) -> None:
-        """So many changes came, with which the log has had `changes`.
+    def count_changes(self, count: int, changes: int) -> None:
+        """The feed reported `count` changes; `changes` is the log's total after them.
 
-        What a feed lost before them stays missing here, so that a sweep finds it.
+        Changes that a feed lost before them stay uncounted here, so that a sweep finds the difference.
         """
         if not self.ready.done() or self.changes + count >= changes:
             self.changes = max(self.changes, changes)
 
     def correct(self, facts: Facts, since: int) -> bool:
-        """Take what was read of the log, but for its entries: they come in their own order.
+        """Take the facts that were read of the log, except for its entries: those are taken in order.
 
-        `since` is what `changes` was before it was read. Answers whether a position is gone that was not
+        `since` is what `changes` was before they were read. True when a position was removed that was not
         known to be.
         """
         news = [self._remove(position) for position in facts.holes if position <= self.position]
+        # Otherwise the feeds reported something newer.
         if facts.changes >= self.changes or self.changes == since:
             self._take_facts(facts)
             self.changes = facts.changes
-        # Else the feeds brought something newer meanwhile.
         return any(news)
 
-    def flush(self, now: int) -> int:
-        """Send what was taken to every live connection; answers how many frames that made.
+    # Sending
 
-        The bytes are built once, and joined once when there are several; only a connection of an
-        excluded user gets bytes of its own.
+    def flush(self, now: int) -> int:
+        """Queue what was taken for every live reader; answers how many frames that made.
+
+        The bytes are built once for each way of writing them; only a reader whose user is excluded gets
+        bytes of its own.
         """
         entries, self._pending = self._pending, []
         entries = [entry for entry in entries if not entry.expires or entry.expires > now]
         if not entries or not self.live:
             return 0
-        frames = [notification_frame(self.head, entry.position, entry.content) for entry in entries]
-        blob = frames[0] if len(frames) == 1 else b"".join(frames)
+        built = Built(self.log.name, entries)
         excluded = frozenset().union(*(entry.exclude for entry in entries))
         if not excluded:
-            for connection in self.live:
-                connection.queue(blob)
+            for reader in self.live:
+                outlet = reader.outlet
+                outlet.queue(built[outlet.wire])
         else:
-            for connection in self.live:
-                user = connection.user.name
+            for reader in self.live:
+                outlet, user = reader.outlet, reader.name
                 if user not in excluded:
-                    connection.queue(blob)
+                    outlet.queue(built[outlet.wire])
                     continue
-                for entry, data in zip(entries, frames, strict=True):
+                for entry, data in zip(entries, built.frames(outlet.wire), strict=True):
                     if user not in entry.exclude:
-                        connection.queue(data)
-        return len(frames) * len(self.live)
+                        outlet.queue(data)
+        return len(entries) * len(self.live)

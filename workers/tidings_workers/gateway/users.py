@@ -1,47 +1,158 @@
-"""What a gateway knows of one user: memberships, hidden positions, state, and the open connections.
-
-Memberships are intervals of positions of the groups' logs. Changes of them may be told twice (a
-feed may repeat what an attach has already read), so every change says whether it was news.
-"""
+"""One user on this gateway: memberships, hidden positions, state, and the open connections."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import NamedTuple, Protocol
 
-from tidings.protocol.frames import Counts
-from tidings.protocol.names import log_of_group
+from tidings.protocol.closing import CloseCode
+from tidings.protocol.frames import Counts, ServerFrame
+from tidings.protocol.names import group_of_log, log_of_group
+from tidings_workers.gateway.memberships import Memberships
 from tidings_workers.gateway.topics import Topic
+from tidings_workers.gateway.wire import Wire
 from tidings_workers.store import intervals
 from tidings_workers.store.counting import unsettled
 from tidings_workers.store.feeds import FeedItem
 from tidings_workers.store.intervals import Bounds
+from tidings_workers.store.keys import Keys, Log
 from tidings_workers.store.logs import END, Facts
 from tidings_workers.store.marks import Change
 from tidings_workers.store.state import LogState, put
-from tidings_workers.store.view import View, spans_of
-
-if TYPE_CHECKING:
-    from tidings_workers.gateway.connection import Connection
+from tidings_workers.store.view import View
 
 _NOTHING = Facts(0, 0, [])
+
+
+class Outlet(Protocol):
+    """What a subscriber's frames go to: a connection, whatever its transport."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes nothing more."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its session was welcomed and has not ended."""
+
+    @property
+    def wire(self) -> Wire:
+        """How it writes frames."""
+
+    def queue(self, data: bytes) -> None:
+        """Write bytes with the current batch."""
+
+    def write(self, data: bytes) -> None:
+        """Write bytes now."""
+
+    def send(self, message: ServerFrame) -> None:
+        """Write one frame, after what is queued."""
+
+    async def writable(self) -> None:
+        """Wait until it takes bytes, or is closed."""
+
+    def close(self, code: CloseCode, reason: str = "") -> None:
+        """Close it, once. Its subscriber is detached from the user when this returns."""
+
+
+class Subscriber:
+    """What a connection is to the topics: which logs it follows, and how far it was sent each.
+
+    `cursors`: per log, the last position that was sent, while the subscriber catches up; None while it is
+    live, when the topics' positions are the cursors.
+    `acknowledged`: the logs that the client was sent the start of, and up to where it acknowledged each.
+    """
+
+    __slots__ = ("acknowledged", "cursors", "device", "id", "outlet", "user")
+
+    def __init__(self, user: "User", identity: str, device: str | None, outlet: Outlet) -> None:
+        self.user = user
+        self.id = identity
+        self.device = device
+        self.outlet = outlet
+        self.cursors: dict[str, int] | None = None
+        self.acknowledged: dict[str, int] = {}
+
+    @property
+    def name(self) -> str:
+        """The user's name."""
+        return self.user.name
+
+    def topics(self) -> "list[Topic[Subscriber]]":
+        """The topics of its logs, as far as they are followed."""
+        found = map(self.user.followed, self.acknowledged)
+        return [topic for topic in found if topic is not None]
+
+    def cursor(self, name: str) -> int:
+        """The last position of a log that was sent, or passed over."""
+        if self.cursors is not None:
+            return self.cursors.get(name, 0)
+        return self.user.log(name).end if name in self.acknowledged else 0
+
+    def go_live(self) -> None:
+        """It was sent every log up to its end: from now on the topics send to it."""
+        self.cursors = None
+        for topic in self.topics():
+            topic.go_live(self)
+
+    def stop(self) -> None:
+        """The topics send nothing more to it."""
+        for topic in self.topics():
+            topic.stop(self)
+
+
+class UserLog(NamedTuple):
+    """One log of a user's inbox, made when asked for.
+
+    `topic` is None while the log of a group cannot be followed, or could not be looked at yet.
+    `group` and `memberships` bound what the user may see; they are empty where that is the whole log.
+    """
+
+    log: Log
+    topic: "Topic[Subscriber] | None"
+    is_followed: bool
+    group: str | None
+    memberships: Memberships
+
+    @property
+    def name(self) -> str:
+        """The name of the log in frames."""
+        return self.log.name
+
+    @property
+    def end(self) -> int:
+        """The last position that the user may see now."""
+        if self.is_followed and self.topic is not None:
+            return self.topic.position
+        return self.memberships.end(self.group) if self.group is not None else 0
+
+    def facts(self, now: int) -> Facts:
+        """The arithmetic of the log at a time (ms)."""
+        return self.topic.facts(now) if self.topic is not None else _NOTHING
+
+    def spans(self, after: int, up_to: int) -> list[tuple[int, int]]:
+        """The parts that the user may see, `after` < position <= `up_to`, in order."""
+        if self.group is None:
+            return [(after, up_to)] if after < up_to else []
+        return self.memberships.spans(self.group, after, up_to)
+
+    def all_spans(self) -> Bounds:
+        """Every position that is the user's, now or later."""
+        return [0, END] if self.group is None else self.memberships.all_spans(self.group)
 
 
 class User:
     """One user on this gateway.
 
     `groups` are the topics of the groups that the user is in, as soon as they are followed. Until
-    then a membership does not count here: `joined` tells the connections when it begins to. `former` are
-    those of groups that the user has left, whose part still counts.
-    `departures` are the ends of memberships that the groups' feeds told of, the user's slot not yet.
-    `waiting` holds what the feeds brought before the memberships were read; None afterwards.
+    then a membership does not count here. `former` are those of groups that the user has left, whose part
+    still counts. `waiting` holds what the feeds reported while the user's slot is being read; None otherwise.
     `hidden` and `states` are by the bases of the logs, as of `state_version`.
     """
 
     __slots__ = (
+        "_keys",
         "_next",
         "all",
-        "connections",
-        "departures",
         "former",
         "groups",
         "hidden",
@@ -50,35 +161,37 @@ class User:
         "name",
         "state_version",
         "states",
+        "subscribers",
         "tenant",
         "topic",
         "waiting",
     )
 
-    all: Topic
-
-    def __init__(self, tenant: str, name: str, topic: Topic) -> None:
+    def __init__(
+        self, tenant: str, name: str, keys: Keys, topic: Topic[Subscriber], everyone: Topic[Subscriber]
+    ) -> None:
         self.tenant = tenant
         self.name = name
+        self._keys = keys
         self.topic = topic
-        self.groups: dict[str, Topic] = {}
-        self.memberships: dict[str, list[tuple[int, int]]] = {}
-        self.former: dict[str, Topic] = {}
-        self.departures: dict[str, list[int]] = {}
+        self.all = everyone
+        self.memberships = Memberships()
+        self.groups: dict[str, Topic[Subscriber]] = {}
+        self.former: dict[str, Topic[Subscriber]] = {}
         self.hidden: dict[str, Bounds] = {}
         self.states: dict[str, LogState] = {}
         self.state_version = 0
-        self.connections: dict[Connection, None] = {}
+        self.subscribers: dict[Subscriber, None] = {}
         self.waiting: list[FeedItem] | None = []
-        # Done when the user's slot has been read again; None while nobody does that.
+        # Done when the user's slot has been read again; None while it is not being read.
         self.looking: asyncio.Future[None] | None = None
-        # Marks that wait for the version that they made; None while none does.
+        # Done when the next version of the state is known; None while nothing waits for it.
         self._next: asyncio.Future[None] | None = None
 
     # State
 
-    def know(self, view: View) -> None:
-        """Take what was read of the user's slot, but for the memberships."""
+    def take_view(self, view: View) -> None:
+        """Take what was read of the user's slot, except for the memberships."""
         self.hidden = view.hidden
         # Times and receipts are the store's.
         self.states = {
@@ -133,111 +246,45 @@ class User:
             version += intervals.size_up_to(spans, facts.head) + facts.changes
         return Counts(unseen, unread, version)
 
-    def _parts(self) -> Iterator[tuple[Topic, Bounds]]:
-        """Every log that counts by now, and the spans of it that ever are the user's."""
+    def _parts(self) -> Iterator[tuple[Topic[Subscriber], Bounds]]:
+        """Every log that counts now, with all spans of it that are the user's."""
         yield self.topic, [0, END]
         yield self.all, [0, END]
-        for group, memberships in self.memberships.items():
+        for group in self.memberships:
             topic = self.groups.get(group) or self.former.get(group)
             if topic is not None:
-                yield topic, spans_of(memberships)
+                yield topic, self.memberships.all_spans(group)
 
     def may_see(self, name: str, position: int) -> bool:
         """Whether one position of a log is the user's."""
-        hidden = self.hidden.get(self.base(name))
-        return bool(self.spans(name, position - 1, position)) and not (
+        log = self.log(name)
+        hidden = self.hidden.get(log.log.base)
+        return bool(log.spans(position - 1, position)) and not (
             hidden and intervals.contains(hidden, position)
         )
 
-    # Memberships
-
-    def is_active(self, group: str) -> bool:
-        """Whether the user is a member of a group."""
-        intervals = self.memberships.get(group)
-        return intervals is not None and intervals[-1][1] < 0
-
-    def join(self, group: str, position: int) -> bool:
-        """Became a member after `position`; False when that was known."""
-        intervals = self.memberships.setdefault(group, [])
-        if intervals and (intervals[-1][1] < 0 or position < intervals[-1][1]):
-            return False
-        self.memberships[group] = self.ended(group, [*intervals, (position, -1)])
-        return True
-
-    def leave(self, group: str, position: int) -> bool:
-        """No longer a member after `position`; False when that was known."""
-        if not self.is_active(group) or position < self.memberships[group][-1][0]:
-            return False
-        start = self.memberships[group][-1][0]
-        self.memberships[group][-1] = (start, position)
-        return True
-
-    def depart(self, group: str, position: int) -> None:
-        """Some membership of a group has ended; which one, the user's slot may not have said yet."""
-        self.departures.setdefault(group, []).append(position)
-
-    def arrive(self, group: str, position: int) -> None:
-        """The user's slot knows of every end up to a position."""
-        left = [end for end in self.departures.pop(group, ()) if end > position]
-        if left:
-            self.departures[group] = left
-
-    def ended(self, group: str, intervals: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Memberships as the user's slot has them, the last one with its end if that was heard of."""
-        start, end = intervals[-1] if intervals else (0, 0)
-        heard = next((end for end in self.departures.get(group, ()) if end > start), None)
-        return [*intervals[:-1], (start, heard)] if end < 0 and heard is not None else intervals
-
     # Logs
 
-    def names(self) -> list[str]:
-        """Every log of the user that counts by now."""
-        known = (group for group in self.memberships if group in self.groups or not self.is_active(group))
-        return ["user", "all", *map(log_of_group, known)]
+    def logs(self) -> Iterator[UserLog]:
+        """Every log of the user that counts now."""
+        yield self.log("user")
+        yield self.log("all")
+        for group in list(self.memberships):
+            if group in self.groups or not self.memberships.is_active(group):
+                yield self.log(log_of_group(group))
 
-    def followed(self, name: str) -> Topic | None:
-        """The topic of a log by its name; None when it is not followed (a former group's)."""
+    def log(self, name: str) -> UserLog:
+        """One log of the user by its name in frames."""
+        followed = self.followed(name)
+        group = group_of_log(name)
+        topic = followed or (self.former.get(group) if group is not None else None)
+        log = topic.log if topic is not None else self._keys.group(self.tenant, group or "")
+        return UserLog(log, topic, followed is not None, group, self.memberships)
+
+    def followed(self, name: str) -> Topic[Subscriber] | None:
+        """The topic of a log by its name; None when the log is not followed (a former group's)."""
         if name == "user":
             return self.topic
         if name == "all":
             return self.all
-        return self.groups.get(name.removeprefix("group:"))
-
-    def topic_of(self, name: str) -> Topic | None:
-        """The topic of any log of the user; None for a group's that could not be looked at yet."""
-        return self.followed(name) or self.former.get(name.removeprefix("group:"))
-
-    def base(self, name: str) -> str:
-        """The base of a log by its name."""
-        topic = self.topic_of(name)
-        return topic.log.base if topic is not None else f"g/{self.tenant}/{name.removeprefix('group:')}"
-
-    def facts(self, name: str, now: int) -> Facts:
-        """The arithmetic of a log at a time (ms)."""
-        topic = self.topic_of(name)
-        return topic.facts(now) if topic is not None else _NOTHING
-
-    def all_spans(self, name: str) -> Bounds:
-        """Every position of a log that is, or will be, in the user's spans."""
-        if not name.startswith("group:"):
-            return [0, END]
-        return spans_of(self.memberships.get(name.removeprefix("group:"), ()))
-
-    def end(self, name: str) -> int:
-        """The last position of a log that the user may see by now."""
-        topic = self.followed(name)
-        if topic is not None:
-            return topic.position
-        intervals = self.memberships.get(name.removeprefix("group:"))
-        return max(intervals[-1]) if intervals else 0
-
-    def spans(self, name: str, after: int, up_to: int) -> list[tuple[int, int]]:
-        """The parts of a log that the user may see, `after` < position <= `up_to`, in order."""
-        if not name.startswith("group:"):
-            return [(after, up_to)] if after < up_to else []
-        parts = []
-        for start, end in self.memberships.get(name.removeprefix("group:"), ()):
-            low, high = max(start, after), min(up_to, end) if end >= 0 else up_to
-            if low < high:
-                parts.append((low, high))
-        return parts
+        return self.groups.get(group_of_log(name) or "")

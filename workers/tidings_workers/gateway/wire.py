@@ -1,17 +1,62 @@
-"""Server frames as the bytes that go onto a socket: an unmasked, unfragmented WebSocket text frame."""
+"""Server frames as the bytes that a transport writes."""
 
 import struct
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from tidings.protocol.frames import ServerFrame
 from tidings.protocol.times import timestamp
+from tidings_workers.store.logs import Entry
+
+
+class Wire(Protocol):
+    """How a transport writes frames.
+
+    All connections that write alike share one object: what many receive is built once for each object.
+    """
+
+    def frame(self, message: ServerFrame) -> bytes:
+        """Any frame of the protocol."""
+
+    def notification(self, log: str, position: int, content: bytes, *, replayed: bool = False) -> bytes:
+        """A notification frame, from the content's JSON as stored."""
+
+
+class Sink(Protocol):
+    """What takes the bytes for one reader."""
+
+    @property
+    def wire(self) -> Wire:
+        """How the sink writes frames."""
+
+    def queue(self, data: bytes) -> None:
+        """Write this with the current batch."""
+
+
+class JsonWire:
+    """Frames as JSON texts. `enclose` adds what delimits a text on its transport."""
+
+    def __init__(self, enclose: Callable[[bytes], bytes]) -> None:
+        self._enclose = enclose
+
+    def frame(self, message: ServerFrame) -> bytes:
+        """See Wire."""
+        return self._enclose(_encode(message))
+
+    def notification(self, log: str, position: int, content: bytes, *, replayed: bool = False) -> bytes:
+        """See Wire. The log's name needs no escaping."""
+        tail = b"}" if not replayed else b',"replayed":true}'
+        return self._enclose(
+            b'{"type":"notification","log":"%b","position":%d,"notification":%b%b'
+            % (log.encode(), position, content, tail)
+        )
 
 
 class _Moment(datetime):
-    """A time that goes out with three digits of milliseconds: of a plain one msgspec writes six, or none."""
+    """A time written with three digits of milliseconds: of a plain one msgspec writes six, or none."""
 
 
 def moment(at: int) -> datetime:
@@ -29,11 +74,10 @@ _encode: Final = msgspec.json.Encoder(enc_hook=_written).encode
 _SHORT: Final = 126
 _MEDIUM: Final = 65_536
 _TEXT: Final = 0x81
-PING: Final = b"\x89\x00"
 
 
 def text_frame(payload: bytes) -> bytes:
-    """A text frame (RFC 6455, section 5.2)."""
+    """An unmasked, unfragmented WebSocket text frame (RFC 6455, section 5.2)."""
     length = len(payload)
     if length < _SHORT:
         return bytes((_TEXT, length)) + payload
@@ -42,17 +86,29 @@ def text_frame(payload: bytes) -> bytes:
     return struct.pack("!BBQ", _TEXT, 127, length) + payload
 
 
-def frame(message: ServerFrame) -> bytes:
-    """Any frame of the protocol."""
-    return text_frame(_encode(message))
+WEBSOCKET: Final = JsonWire(text_frame)
+PING: Final = b"\x89\x00"
 
 
-def notification_head(log: str) -> bytes:
-    """What every notification frame of a log begins with. The log's name needs no escaping."""
-    return b'{"type":"notification","log":"%b","position":' % log.encode()
+class Built(dict[Wire, bytes]):
+    """The bytes of some entries, built when the first reader needs them in its way of writing."""
 
+    def __init__(self, log: str, entries: Sequence[Entry]) -> None:
+        super().__init__()
+        self._log = log
+        self._entries = entries
+        self._frames: dict[Wire, list[bytes]] = {}
 
-def notification_frame(head: bytes, position: int, content: bytes, *, replayed: bool = False) -> bytes:
-    """A notification frame, from the content's JSON as stored."""
-    tail = b"}" if not replayed else b',"replayed":true}'
-    return text_frame(b'%b%d,"notification":%b%b' % (head, position, content, tail))
+    def __missing__(self, wire: Wire) -> bytes:
+        frames = self.frames(wire)
+        joined = self[wire] = frames[0] if len(frames) == 1 else b"".join(frames)
+        return joined
+
+    def frames(self, wire: Wire) -> list[bytes]:
+        """One frame for each entry."""
+        found = self._frames.get(wire)
+        if found is None:
+            found = self._frames[wire] = [
+                wire.notification(self._log, entry.position, entry.content) for entry in self._entries
+            ]
+        return found

@@ -45,6 +45,11 @@ class Log(NamedTuple):
     partition: int
     name: str
 
+    @property
+    def tenant(self) -> str:
+        """The tenant that the log belongs to."""
+        return self.base.split("/")[1]
+
 
 class Keys:
     """Names logs for a store with a given number of partitions."""

@@ -58,3 +58,8 @@ Timestamp = Annotated[
 def log_of_group(group: str) -> str:
     """The name of a group's log in frames and position maps: ``group:<id>``."""
     return "group:" + group
+
+
+def group_of_log(log: str) -> str | None:
+    """The group of a log by its name in frames; None for a log that is not a group's."""
+    return log[len("group:") :] if log.startswith("group:") else None

@@ -1,0 +1,125 @@
+"""Decides which clients may connect: token, origin, scope, and the limits on connections.
+
+It answers what is to be done and never touches a connection.
+"""
+
+import time
+from collections import Counter
+from typing import NamedTuple, TypeVar
+
+from websockets.http11 import Request
+
+from tidings.protocol import closing, limits
+from tidings.protocol.closing import CloseCode
+from tidings.protocol.frames import ErrorFrame
+from tidings.protocol.names import is_id
+from tidings_workers.config import Settings
+from tidings_workers.gateway import handshake
+from tidings_workers.registry import RegistryView
+from tidings_workers.store.feeds import Arrival
+from tidings_workers.tokens import Identity, TokenError, Verifier
+
+Counted = TypeVar("Counted")
+
+
+class Rejection(NamedTuple):
+    """Close the connection with this code. With `unknown_key`, refresh the registry's view and try again."""
+
+    code: CloseCode
+    reason: str = ""
+    unknown_key: bool = False
+
+
+class Admission:
+    """The connections that one gateway admits, counted by tenant, user and address."""
+
+    def __init__(self, settings: Settings, view: RegistryView) -> None:
+        self._settings = settings
+        self._view = view
+        self._verifier = Verifier(view)
+        self._addresses: Counter[str] = Counter()
+        self._tenants: Counter[str] = Counter()
+        self._users: Counter[tuple[str, str]] = Counter()
+
+    def of_request(self, request: Request) -> handshake.Verdict:
+        """Whether a handshake may go on; a refusal for an unknown key is not final."""
+        return handshake.check(request, self._verifier, self._view)
+
+    def identify(
+        self, identity: Identity | None, token: str | None, origin: str | None
+    ) -> Identity | Rejection:
+        """The identity of a client that asks for a session: the handshake's, or that of its token."""
+        if identity is None:
+            if token is None:
+                return Rejection(closing.INVALID_TOKEN, "no token in the handshake or the connect frame")
+            try:
+                identity = self._verifier.verify(token, time.time())
+            except TokenError as error:
+                expired = error.code == "expired_token"
+                code = closing.TOKEN_EXPIRED if expired else closing.INVALID_TOKEN
+                return Rejection(code, error.detail, error.unknown_key)
+        if not handshake.origin_allowed(self._view, identity.tenant, origin):
+            return Rejection(closing.ORIGIN_REFUSED)
+        if "inbox" not in identity.scopes:
+            return Rejection(closing.NO_INBOX_SCOPE)
+        if not is_id(identity.subject):
+            return Rejection(closing.INVALID_TOKEN)
+        return identity
+
+    def enter(self, identity: Identity, address: str, connections: int) -> Rejection | None:
+        """Count one connection more, unless that is too many. `connections`: how many there are in all."""
+        settings, user = self._settings, (identity.tenant, identity.subject)
+        if (
+            connections > settings.gateway_connections
+            or self._addresses[address] >= settings.connections_per_address
+            or self._tenants[identity.tenant] >= settings.connections_per_tenant
+            or self._users[user] >= settings.connections_per_user
+        ):
+            return Rejection(closing.TOO_MANY_CONNECTIONS)
+        self._addresses[address] += 1
+        self._tenants[identity.tenant] += 1
+        self._users[user] += 1
+        return None
+
+    def leave(self, identity: Identity, address: str) -> None:
+        """Count one connection less."""
+        _discount(self._addresses, address)
+        _discount(self._tenants, identity.tenant)
+        _discount(self._users, (identity.tenant, identity.subject))
+
+    def user_limit(self, tenant: str) -> int:
+        """How many connections a user of the tenant may have on all gateways; 0 is any number."""
+        record = self._view.tenant(tenant)
+        return (record.connections_per_user or 0) if record is not None else 0
+
+    def arrival(self, connection: str, tenant: str) -> Arrival:
+        """How the store is to register a connection."""
+        record = self._view.tenant(tenant)
+        replaces = record is not None and record.sessions == "replace"
+        return Arrival(connection, self.user_limit(tenant), closing.REPLACED.code if replaces else 0)
+
+    def refreshed(self, identity: Identity, token: str) -> Identity | ErrorFrame:
+        """The identity of a new token for the same user."""
+        try:
+            new = self._verifier.verify(token, time.time())
+        except TokenError as error:
+            return ErrorFrame(error.code, error.detail)
+        if (new.tenant, new.subject) != (identity.tenant, identity.subject) or "inbox" not in new.scopes:
+            detail = "the new token has to be of the same user, with the scope inbox"
+            return ErrorFrame("invalid_token", detail)
+        return new
+
+    def is_revoked(self, identity: Identity) -> bool:
+        """Whether the key of a token is no longer valid."""
+        return self._view.key(identity.tenant, identity.kid) is None
+
+
+def deadline(identity: Identity) -> float:
+    """When a token expires, on the monotonic clock that sessions use."""
+    return time.monotonic() + identity.expires_at + limits.TOKEN_LEEWAY_SECONDS - time.time()
+
+
+def _discount(counter: Counter[Counted], key: Counted) -> None:
+    counter[key] -= 1
+    if counter[key] <= 0:
+        del counter[key]

@@ -1,0 +1,86 @@
+"""A connection over one byte stream: its transport, with a bound on what waits to be written."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, NamedTuple, cast
+
+from tidings.protocol import closing
+from tidings_workers.gateway.batch import Batch
+from tidings_workers.gateway.connection import Connection, Host
+
+# A consumer that takes nothing for this long while it catches up is a slow one.
+STALLED_SECONDS: Final = 10.0
+WRITE_HIGH_BYTES: Final = 64 * 1024
+
+
+class Stream(Connection, asyncio.Protocol):
+    """One client on a byte stream. A subclass takes `data_received`."""
+
+    __slots__ = ("_outbox_bytes", "_paused", "_transport", "_writable")
+
+    def __init__(self, host: Host, batch: Batch) -> None:
+        super().__init__(host, batch)
+        # So much may wait to be written before the peer counts as a slow consumer.
+        self._outbox_bytes = host.settings.outbox_bytes
+        self._paused = False
+        self._writable: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio.Protocol."""
+        # uvloop's transports have all of asyncio.Transport but its name.
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
+        peer = transport.get_extra_info("peername")
+        self.address = peer[0] if isinstance(peer, tuple) else ""
+        self.arrive()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio.Protocol."""
+        del exc
+        self.end(None)
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        self.lose()
+
+    def pause_writing(self) -> None:
+        """See asyncio.Protocol."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """See asyncio.Protocol."""
+        self._paused = False
+        if self._writable is not None:
+            if not self._writable.done():
+                self._writable.set_result(None)
+            self._writable = None
+
+    async def writable(self) -> None:
+        """See Connection."""
+        while self._paused and not self.closed:
+            if self._writable is None:
+                self._writable = asyncio.get_running_loop().create_future()
+            try:
+                async with asyncio.timeout(STALLED_SECONDS):
+                    await asyncio.shield(self._writable)
+            except TimeoutError:
+                self.close(closing.SLOW_CONSUMER)
+
+    def write(self, data: bytes) -> None:
+        """See Connection."""
+        if self.closed:
+            return
+        self._transport.write(data)
+        if self._paused and self._transport.get_write_buffer_size() > self._outbox_bytes:
+            self.close(closing.SLOW_CONSUMER)
+
+    def drop(self) -> None:
+        """See Connection."""
+        self._transport.abort()
+
+
+class Transport(NamedTuple):
+    """Where a gateway accepts clients, and what it makes of each."""
+
+    make: Callable[[Host, Batch], Stream]
+    host: str
+    port: int

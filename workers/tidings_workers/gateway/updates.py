@@ -1,0 +1,116 @@
+"""Sends connections what changed: notifications, counts, marks, recalls, memberships.
+
+What is the same for many is built once. What differs per user is sent in parts, so that nothing else waits.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from tidings.protocol import closing
+from tidings.protocol.frames import Counts, ServerFrame, Stated
+from tidings_workers import metrics
+from tidings_workers.gateway.batch import Batch
+from tidings_workers.gateway.catchups import CatchUps
+from tidings_workers.gateway.interest import Spawn
+from tidings_workers.gateway.states import Missed, stated
+from tidings_workers.gateway.topics import Topic
+from tidings_workers.gateway.users import Subscriber, User
+from tidings_workers.store import Change
+from tidings_workers.store.keys import milliseconds
+
+# Frames that differ per user are sent to so many connections at a time.
+_AT_ONCE: Final = 200
+
+MakeFrame = Callable[[Subscriber, Counts], ServerFrame]
+
+
+class Updates:
+    """What one gateway sends without being asked. Implements the directory's `Listener`."""
+
+    def __init__(self, catchups: CatchUps, batch: Batch, spawn: Spawn) -> None:
+        self._catchups = catchups
+        self._batch = batch
+        self._spawn = spawn
+
+    # What a directory detects
+
+    def healed(self, topic: Topic[Subscriber]) -> None:
+        """See `Listener`."""
+        self.flush([topic])
+        self._batch.write()
+
+    def changed(self, topic: Topic[Subscriber], users: Iterable[User]) -> None:
+        """See `Listener`. Entries were removed, but not which: every client reloads."""
+        concerned = {subscriber.user for subscriber in topic.live} | set(users)
+        self.send_counts([each for user in concerned for each in user.subscribers], reload=True)
+
+    def marked(self, user: User, version: int, change: Change, origin: str) -> None:
+        """See `Listener`. The connection that asked for the mark gets an answer of its own."""
+        others = [subscriber for subscriber in user.subscribers if subscriber.id != origin]
+        live = [each for each in others if not self._catchups.hold(each, version, change)]
+        self.send_each(live, lambda _, counts: stated(change, version, counts))
+
+    def missed(self, user: User, changes: Missed) -> None:
+        """See `MembershipListener`."""
+        if changes is None:
+            self.send_counts(list(user.subscribers), reload=True)
+        for version, change in changes or ():
+            self.marked(user, version, change, "")
+
+    def joined(self, user: User, log: str, position: int) -> None:
+        """See `MembershipListener`."""
+        for subscriber in list(user.subscribers):
+            self._catchups.joined(subscriber, log, position)
+
+    def left(self, user: User, topic: Topic[Subscriber], position: int) -> None:
+        """See `MembershipListener`."""
+        for subscriber in list(user.subscribers):
+            self._catchups.left(subscriber, topic, position)
+
+    def erased(self, user: User) -> None:
+        """See `Listener`."""
+        for subscriber in list(user.subscribers):
+            subscriber.outlet.close(closing.REBALANCED)
+
+    # Sending
+
+    def flush(self, topics: Iterable[Topic[Subscriber]]) -> None:
+        """Queue what topics have taken for their live subscribers."""
+        now = milliseconds()
+        sent = sum(topic.flush(now) for topic in topics)
+        if sent:
+            metrics.DELIVERED.inc(sent)
+
+    def send_counts(self, subscribers: Sequence[Subscriber], *, reload: bool = False) -> None:
+        """Send each the counts of its user's inbox; with `reload`, the client has to read it again."""
+        self.send_each(
+            subscribers,
+            lambda subscriber, counts: Stated(
+                counts=counts, state_version=subscriber.user.state_version, changes=(), reload=reload
+            ),
+        )
+
+    def send_each(self, subscribers: Sequence[Subscriber], make: MakeFrame) -> None:
+        """Send each a frame that differs per user."""
+        self._send_some(subscribers[:_AT_ONCE], make)
+        if len(subscribers) > _AT_ONCE:
+            self._spawn(self._send_rest(subscribers, make))
+
+    async def _send_rest(self, subscribers: Sequence[Subscriber], make: MakeFrame) -> None:
+        for start in range(_AT_ONCE, len(subscribers), _AT_ONCE):
+            await asyncio.sleep(0)
+            self._send_some(subscribers[start : start + _AT_ONCE], make)
+
+    def _send_some(self, subscribers: Sequence[Subscriber], make: MakeFrame) -> None:
+        counts: dict[User, Counts] = {}
+        for subscriber in subscribers:
+            if not subscriber.outlet.is_open:
+                continue
+            user = subscriber.user
+            if subscriber in self._catchups.running:
+                subscriber.outlet.send(make(subscriber, self._catchups.counts(subscriber)))
+                continue
+            if user not in counts:
+                counts[user] = user.counts(milliseconds())
+            subscriber.outlet.send(make(subscriber, counts[user]))

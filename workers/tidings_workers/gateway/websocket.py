@@ -1,0 +1,208 @@
+"""A WebSocket: bytes to messages, frames to bytes, bounds on both sides.
+
+The sans-I/O protocol does handshake, masking, fragmentation and the rules of closing. Frames for
+many are built elsewhere and written here as bytes, which is allowed because no extension is ever
+negotiated and nothing is sent in fragments.
+
+No frame is taken before the handshake is answered: what is behind the request waits, and is discarded
+with a refusal.
+"""
+
+from typing import Final
+
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import Protocol, Side, State
+
+from tidings.protocol import closing, limits
+from tidings.protocol.closing import CloseCode
+from tidings_workers import metrics
+from tidings_workers.gateway import handshake
+from tidings_workers.gateway.batch import Batch
+from tidings_workers.gateway.connection import Host
+from tidings_workers.gateway.head import Head, Refusal, refusal_bytes
+from tidings_workers.gateway.stream import Stream
+from tidings_workers.gateway.wire import PING, WEBSOCKET
+
+# Frames are taken in slices, so that a flood of small ones ends after this many bytes of it.
+SLICE_BYTES: Final = 4 * 1024
+# What a peer may still send of frames once its connection is closing.
+LATE_FRAMES: Final = limits.FRAMES_BURST
+
+
+class WebSocket(Stream):
+    """One client over a WebSocket."""
+
+    __slots__ = ("_fragments", "_head", "_late", "_protocol")
+
+    wire = WEBSOCKET
+
+    def __init__(self, host: Host, batch: Batch) -> None:
+        super().__init__(host, batch)
+        # Until the handshake is answered, and None afterwards.
+        self._head: Head | None = Head()
+        # From the accepted handshake on, until nothing more is taken.
+        self._protocol: Protocol | None = None
+        self._late = 0
+        self._fragments: list[bytes] | None = None
+
+    # The transport's side
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        self.heard()
+        if self._protocol is not None:
+            self._feed(self._protocol, data)
+        elif self._head is not None:
+            self._read_head(self._head, data)
+
+    def _read_head(self, head: Head, data: bytes) -> None:
+        if head.behind is not None:
+            head.behind += data
+            return
+        found = head.take(data)
+        if isinstance(found, Refusal):
+            self.refuse(found)
+        elif found is not None:
+            self._host.admit(self, found)
+            if self.is_connecting:
+                # What is behind the request waits in the kernel.
+                head.paused = True
+                self._transport.pause_reading()
+
+    def _feed(self, protocol: Protocol, data: bytes) -> None:
+        for start in range(0, len(data), SLICE_BYTES):
+            protocol.receive_data(data[start : start + SLICE_BYTES])
+            for event in protocol.events_received():
+                if isinstance(event, Frame):
+                    self._frame(event)
+            self._pump(protocol)
+            if self._late > LATE_FRAMES:
+                # A flood: the rest is discarded, and the peer has CLOSING_SECONDS to read why.
+                self._release()
+            if self._protocol is None or self._transport.is_closing():
+                return
+
+    def eof_received(self) -> None:
+        """See asyncio.Protocol."""
+        if self._protocol is None:
+            self._transport.close()
+        else:
+            self._protocol.receive_eof()
+            self._pump(self._protocol)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio.Protocol."""
+        super().connection_lost(exc)
+        self._release()
+
+    # The handshake
+
+    @property
+    def is_connecting(self) -> bool:
+        """Whether the handshake is not answered yet."""
+        return self._head is not None and not self.closed
+
+    def decide(self, request: Request, verdict: handshake.Verdict) -> None:
+        """See Applicant."""
+        if isinstance(verdict, Refusal):
+            self.refuse(verdict)
+        else:
+            self.identity, self.origin = verdict
+            self.accept(request)
+
+    def accept(self, request: Request) -> None:
+        """Open the WebSocket, and take what is behind the request."""
+        answer = handshake.accepted(request)
+        if isinstance(answer, Refusal):
+            self.refuse(answer)
+            return
+        head = self._answered()
+        self._transport.write(answer)
+        self._protocol = Protocol(Side.SERVER, state=State.OPEN, max_size=limits.FRAME_BYTES)
+        if head.behind:
+            self._feed(self._protocol, head.behind)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer the request with an error. What the peer still sends is read and discarded.
+
+        Closing at once would reset a peer that is still writing, and it would not see the answer.
+        """
+        head = self._answered()
+        metrics.REFUSED.labels(status=str(refusal.status)).inc()
+        self._transport.write(
+            refusal_bytes(refusal, self._host.refusal_headers, without_body=head.without_body)
+        )
+        self._transport.write_eof()
+        self.end(None)
+
+    def _answered(self) -> Head:
+        head, self._head = self._head, None
+        assert head is not None  # noqa: S101 - a request is answered once
+        if head.paused:
+            self._transport.resume_reading()
+        return head
+
+    # Sending and closing
+
+    def probe(self) -> None:
+        """See Connection."""
+        self.write(PING)
+
+    def write_close(self, code: CloseCode, reason: str) -> None:
+        """See Connection."""
+        protocol = self._protocol
+        if protocol is not None and protocol.state is State.OPEN:
+            protocol.send_close(code.code, reason)
+            self._pump(protocol)
+        else:
+            self.drop()
+
+    # What the peer sends
+
+    def _frame(self, frame: Frame) -> None:
+        if self.closed:
+            self._late += 1
+            return
+        if not self.admit_frame():
+            return
+        if frame.opcode is Opcode.TEXT:
+            if frame.fin:
+                self._text(bytes(frame.data))
+            else:
+                self._fragments = [bytes(frame.data)]
+        elif frame.opcode is Opcode.CONT and self._fragments is not None:
+            self._fragments.append(bytes(frame.data))
+            if frame.fin:
+                whole, self._fragments = b"".join(self._fragments), None
+                self._text(whole)
+        elif frame.opcode is Opcode.BINARY:
+            self.close(closing.BINARY)
+
+    def _release(self) -> None:
+        protocol, self._protocol = self._protocol, None
+        if protocol is not None:
+            # The parser is a generator, and its error has a traceback. Both refer to the protocol: it would be
+            # freed only when the collector of cycles runs.
+            protocol.parser.close()
+            protocol.parser_exc = None
+
+    def _text(self, data: bytes) -> None:
+        if not data.isascii():
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                self.close(closing.NOT_UTF8)
+                return
+        self.receive(data)
+
+    def _pump(self, protocol: Protocol) -> None:
+        """Write what the protocol wants written, and end when it says so."""
+        for data in protocol.data_to_send():
+            if data:
+                self._transport.write(data)
+            else:
+                self._transport.close()
+        if not self.closed and protocol.state in {State.CLOSING, State.CLOSED}:
+            # The peer closed, or the protocol failed the connection for what it sent.
+            self.end(protocol.close_code)
