@@ -42,10 +42,7 @@ class CatchUps:
 
         The subscriber is live on return if there is nothing to send. For the rest see `CatchUp`.
         """
-        subscriber.stop()
-        for name, position in cursors.items():
-            subscriber.acknowledged.setdefault(name, position)
-        subscriber.cursors = cursors
+        subscriber.catch_up(cursors)
         catchup = CatchUp(self._store, subscriber, cursors, departed, states, self._reading, replay=replay)
         self.running[subscriber] = catchup
         if not self._finish(catchup):

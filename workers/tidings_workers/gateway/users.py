@@ -88,6 +88,13 @@ class Subscriber:
             return self.cursors.get(name, 0)
         return self.user.log(name).end if name in self.acknowledged else 0
 
+    def catch_up(self, cursors: dict[str, int]) -> None:
+        """It is sent its logs from these cursors on: the topics send nothing to it."""
+        self.stop()
+        self.cursors = cursors
+        for name, position in cursors.items():
+            self.acknowledged.setdefault(name, position)
+
     def go_live(self) -> None:
         """It was sent every log up to its end: from now on the topics send to it."""
         self.cursors = None

@@ -182,8 +182,8 @@ class WebSocket(Stream):
     def _release(self) -> None:
         protocol, self._protocol = self._protocol, None
         if protocol is not None:
-            # The parser is a generator, and its error has a traceback. Both refer to the protocol: it would be
-            # freed only when the collector of cycles runs.
+            # The parser is a generator, and its error has a traceback. Both refer to the protocol, which
+            # otherwise is freed only when the collector of cycles runs.
             protocol.parser.close()
             protocol.parser_exc = None
 
