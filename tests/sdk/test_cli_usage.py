@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 from cyclopts import App
 
+import tidings
 from tests.sdk.gateway import KEY
 from tests.sdk.shell import finished, playing
 from tidings.cli.app import _app, run
+from tidings.cli.common import DEFAULT_URL
 
 SEND = ("send", "Hi", "--user", "ana")
 WORDS: dict[str, tuple[str, ...]] = {
@@ -358,3 +360,22 @@ async def test_a_file_that_is_accepted_whole_ends_with_0() -> None:
             "1 accepted, 0 refused\n",
             "",
         )
+
+
+def test_an_empty_url_of_the_environment_counts_as_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Shells and compose files set variables that are empty: the default holds, as for the key."""
+    asked: list[str] = []
+
+    def client(url: str, **_: Any) -> None:
+        asked.append(url)
+        raise tidings.ConfigurationError("seen")
+
+    monkeypatch.setattr(tidings, "Tidings", client)
+    monkeypatch.setenv("TIDINGS_KEY", KEY)
+    for url in ("", " "):
+        monkeypatch.setenv("TIDINGS_URL", url)
+        assert run(SEND) == 2
+    assert asked == [DEFAULT_URL, DEFAULT_URL]
+    assert "seen" in capsys.readouterr().err

@@ -51,6 +51,11 @@ class Common:
         bool, Parameter(negative="", show_default=False, help="Print one JSON object per line, for scripts.")
     ] = False
 
+    @property
+    def address(self) -> str:
+        """The API's URL; an empty TIDINGS_URL counts as none, as everywhere."""
+        return self.url.strip() or DEFAULT_URL
+
     def require_key(self) -> str:
         """The key. Raises WrongUsageError where there is none, or two."""
         if self.key and self.key_file:
@@ -67,7 +72,7 @@ class Common:
         """A client that acts for the tenant."""
         from tidings import Tidings  # noqa: PLC0415 - not for --help
 
-        return Tidings(self.url, key=self.require_key(), retries=self.retries)
+        return Tidings(self.address, key=self.require_key(), retries=self.retries)
 
 
 def _read(path: str) -> str:
@@ -95,7 +100,7 @@ class Owner:
         """A client that may work on the inbox."""
         from tidings import Tidings  # noqa: PLC0415 - as above
 
-        return Tidings(common.url, key=self.key(common), token=self.token, retries=common.retries)
+        return Tidings(common.address, key=self.key(common), token=self.token, retries=common.retries)
 
     def key(self, common: Common) -> str | None:
         """The key, where there is no token. Raises WrongUsageError where nobody is named, or by both."""

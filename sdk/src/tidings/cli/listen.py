@@ -54,7 +54,7 @@ async def listen(
         raise WrongUsageError(
             "A token does not say where to listen: give --realtime-url as well, as `tidings token` prints it"
         )
-    async with AsyncTidings(common.url, key=key, token=owner.token, retries=common.retries) as client:
+    async with AsyncTidings(common.address, key=key, token=owner.token, retries=common.retries) as client:
         live = client.listen(user=owner.user, device=device, rewind=rewind, realtime_url=realtime_url)
         _end_on_signals()
         # Cancelled by a signal only: the inbox has acknowledged and left by then.
