@@ -514,12 +514,19 @@ async def test_each_reconnect_is_logged(caplog: pytest.LogCaptureFixture) -> Non
         await peer.welcome()
         await peer.close(1012, "restart")
 
+    async def broken(peer: Peer) -> None:
+        await peer.welcome(resume="complete", user=0)
+        peer.drop()
+
     async def second(peer: Peer) -> None:
         await peer.welcome(resume="complete", user=0)
         await peer.deliver(1)
 
-    async with Gateway.playing(first, second) as gateway, gateway.inbox() as inbox:
+    async with Gateway.playing(first, broken, second) as gateway, gateway.inbox() as inbox:
         assert await take(inbox, 1) == [1]
-    (record,) = [record for record in caplog.records if record.name == "tidings"]
-    assert record.levelno == logging.INFO
-    assert record.message == "restart [1012]; the inbox connects again in 0.0 s"
+    restart, lost = [record for record in caplog.records if record.name == "tidings"]
+    assert restart.levelno == lost.levelno == logging.INFO
+    assert restart.message == "restart [1012]; the inbox connects again in 0.0 s"
+    assert lost.message.endswith("; the inbox connects again in 0.0 s")
+    assert "None" not in lost.message
+    assert "None" not in str(ConnectionClosedError(None, ""))

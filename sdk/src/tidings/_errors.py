@@ -382,7 +382,7 @@ class ConnectionClosedError(ListenError):
         known = CLOSE_CODES.get(code or 0)
         said = (reason or (known.reason if known else "") or "no reason given").rstrip(".")
         super().__init__(
-            f"The server closed the connection: {said} [{code}]. "
+            f"The server closed the connection: {said}{'' if code is None else f' [{code}]'}. "
             f"{_MEND_CLOSED.get(code or 0, 'The code means: ' + self.verdict.value)}"
         )
 

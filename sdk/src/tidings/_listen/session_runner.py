@@ -81,9 +81,9 @@ class SessionRunner:
         reason = str(ending.error) if ending.error else ending.reason
         if self.stood or self._backoff.failures < self._first_tries:
             _logger.info(
-                "%s [%s]; the inbox connects again in %.1f s",
+                "%s%s; the inbox connects again in %.1f s",
                 reason or "The connection ended",
-                ending.code,
+                "" if ending.code is None else f" [{ending.code}]",
                 plan.wait,
             )
         if self.stood:
