@@ -1,10 +1,8 @@
 /**
- * Builds what is shipped into `dist`: one module per entry of the package, and client and widget in one
- * script.
+ * Builds `dist`: one module per entry of the package, and one script with client and widget.
  *
- * The widget and the React wrapper import the client as `./tidings.mjs`, so that a page which uses
- * several of them loads it once. What the widget does without until somebody opens it is `parts.mjs`, and
- * until there is a toast `toasts.mjs`, which lie beside the others.
+ * The widget and the React wrapper import the client as `./tidings.mjs`, so that a page with several of them loads
+ * it once. `parts.mjs` loads when a reader opens the widget, and `toasts.mjs` with the first toast.
  */
 import { createHash } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
@@ -32,7 +30,7 @@ const MODULES = {
   "stack.js": "./toasts.mjs",
 };
 
-/** Imports of another entry go to the module that is built from it. */
+/** An import of another entry becomes an import of its built module. */
 const entries = {
   name: "entries",
   setup({ onResolve }) {
@@ -43,7 +41,7 @@ const entries = {
   },
 };
 
-/** A script has no address of its own to import from: it looks for the parts where it came from. */
+/** A script cannot import by relative address. It loads the other files from its own address. */
 const besideTheScript = {
   name: "beside-the-script",
   setup({ onResolve, resolve }) {
@@ -70,7 +68,7 @@ await build({
   plugins: [entries, styles, texts],
 });
 
-/** A built module's hash, as text to put into a script. */
+/** The hash of a built module, as a JavaScript string. */
 async function version(name) {
   const module = await readFile(new URL(`../dist/${name}`, import.meta.url));
   return JSON.stringify(createHash("sha256").update(module).digest("hex").slice(0, 12));

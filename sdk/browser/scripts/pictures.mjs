@@ -1,4 +1,4 @@
-/** Takes a picture of the widget in every state, or in those named: `node scripts/pictures.mjs FOLDER [NAME ...]`. */
+/** Takes pictures of the widget in all states, or in the named ones: `node scripts/pictures.mjs FOLDER [NAME ...]`. */
 import { start } from "../test/widget/harness.mjs";
 
 const DESK = { width: 760, height: 680 };

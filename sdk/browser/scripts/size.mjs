@@ -1,4 +1,4 @@
-/** Says how large the built files are, minified and gzipped, and fails above the limits. */
+/** Prints the sizes of the built files, minified and gzipped, and fails above the limits. */
 import { readFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 

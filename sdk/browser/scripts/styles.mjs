@@ -1,4 +1,4 @@
-/** Style sheets as text, minified: the widget constructs its sheets, so that no page needs inline styles. */
+/** Imports style sheets as minified text: the widget makes constructed sheets, so that no page needs inline styles. */
 import { readFile } from "node:fs/promises";
 import { transform } from "esbuild";
 

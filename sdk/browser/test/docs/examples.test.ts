@@ -19,7 +19,7 @@ const SOURCES = {
 beforeAll(() => mkdir(WORK, { recursive: true }));
 afterAll(() => rm(WORK, { recursive: true, force: true }));
 
-/** The programs of a document: a block that imports begins one, and those below it go on. */
+/** The programs of a document. A block with an import starts one, and the blocks below it continue it. */
 async function programs(document: string): Promise<{ language: string; text: string }[]> {
   const text = await readFile(new URL(document, DOCUMENTS), "utf8");
   const found: { language: string; text: string }[] = [];
@@ -31,7 +31,7 @@ async function programs(document: string): Promise<{ language: string; text: str
   return found;
 }
 
-test("Every example in TypeScript is right by the types that are shipped.", async () => {
+test("Every example in TypeScript compiles with the types of the package.", async () => {
   const files = [];
   for (const document of ["javascript.md", "browser.md"])
     for (const [index, { language, text }] of (await programs(document)).entries()) {
@@ -59,7 +59,7 @@ test("Every example in TypeScript is right by the types that are shipped.", asyn
   expect(files.length).toBeGreaterThan(2);
 }, 60_000);
 
-test("The program for Node prints what arrives, and ends by itself once it has closed.", async () => {
+test("The program for Node prints each notification, and exits after it has closed.", async () => {
   const application = new Application(inject("ready"));
   const user = application.user();
   const program = (await programs("javascript.md")).find(({ text }) => text.includes('"ws"'));

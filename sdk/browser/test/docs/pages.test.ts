@@ -1,4 +1,4 @@
-/** The documents' lines for pages, as a reader puts them into an application: served, opened, and used. */
+/** The examples for pages in the documents, served and used in an application as a reader would. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -32,14 +32,14 @@ async function blocks(document: string, language: string): Promise<string[]> {
   return found.map(([, code = ""]) => code.replaceAll("https://notify.example", ready.api));
 }
 
-/** The one block with these words. */
+/** The block that contains these words. */
 async function block(document: string, language: string, words: string): Promise<string> {
   const found = (await blocks(document, language)).filter((code) => code.includes(words));
   expect(found, words).toHaveLength(1);
   return found[0] as string;
 }
 
-/** What the shop's page holds, and who is logged in there. */
+/** The content of the shop's page, and its logged-in user. */
 let html = "";
 let session = "";
 const shop = createServer(async (request, response) => {
@@ -53,7 +53,7 @@ const shop = createServer(async (request, response) => {
   }
 });
 
-/** Listens, and gives its address; with `close` it does so no more, and others may listen there. */
+/** Listens, and returns the address. After `close` another server can listen there. */
 async function listening(server: Server, close = false): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -61,7 +61,7 @@ async function listening(server: Server, close = false): Promise<string> {
   return `http://127.0.0.1:${port}/`;
 }
 
-/** The route of docs/javascript.md, in a program of its own. */
+/** The route of docs/javascript.md as a program. */
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "tidings-docs-"));
   await mkdir(folder, { recursive: true });
@@ -92,7 +92,7 @@ afterEach(async () => {
   expect(broken.splice(0)).toEqual([]);
 });
 
-/** Opens the shop with this on its page. */
+/** Opens the shop with this content. */
 async function open(lines: string, whose = user): Promise<void> {
   html = lines;
   session = whose;
@@ -101,7 +101,7 @@ async function open(lines: string, whose = user): Promise<void> {
   await page.goto(address);
 }
 
-/** A program of the documents, bundled with the package as a reader's bundler does. */
+/** Bundles a program of the documents with the package, as a reader's bundler does. */
 async function bundled(code: string, loader: "js" | "ts" | "tsx", more = ""): Promise<string> {
   const source = (path: string) => join(PACKAGE, "src", path);
   const { outputFiles } = await build({
@@ -126,7 +126,7 @@ async function bundled(code: string, loader: "js" | "ts" | "tsx", more = ""): Pr
 const connected = () =>
   page.waitForFunction(() => document.querySelector("tidings-inbox")?.client?.status === "connected");
 
-test("the two lines are a bell with a badge, for whoever the route in Node says is logged in", async () => {
+test("the two lines show a bell with a badge, for the user that the route in Node names", async () => {
   await open(await block("browser.md", "html", "<script"));
   await connected();
   await application.send(user, "On its way");
@@ -136,13 +136,13 @@ test("the two lines are a bell with a badge, for whoever the route in Node says 
   await page.getByText("On its way").first().waitFor();
 });
 
-test("where the route says that nobody is logged in, the client stops", async () => {
+test("the client stops when the route answers that no user is logged in", async () => {
   await open(await block("browser.md", "html", "<script"), "");
 
   await page.waitForFunction(() => document.querySelector("tidings-inbox")?.client?.status === "stopped");
 });
 
-test("the lines for events, texts, look and slots do what they say", async () => {
+test("the examples for events, texts, styles and slots do what they say", async () => {
   const lines = await block("browser.md", "html", "<script");
   const slots = (await block("browser.md", "html", "slot=")).replace("…", ready.api);
   const [css, parts] = await blocks("browser.md", "css");
@@ -188,7 +188,7 @@ test("the client without a bundler keeps the page's title", async () => {
   await expect.poll(() => page.title()).toBe("(1) Orders");
 });
 
-test("the client with a bundler tells, lists and marks, by the lines of its document", async () => {
+test("the client with a bundler receives, lists and marks, by the example of its document", async () => {
   await application.sendMany(user, ["One", "Two"]);
   const program = (await blocks("javascript.md", "ts")).filter((code) => !code.includes('"ws"')).join("");
   const lines: string[] = [];

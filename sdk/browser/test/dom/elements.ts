@@ -1,4 +1,4 @@
-/** What an application's own tests do with the elements, in a document that is no browser's. */
+/** The elements in an application's own tests, in a document outside a browser. */
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { TidingsInbox, TidingsToasts } from "../../src/widget/index.js";
@@ -22,7 +22,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   document.body.replaceChildren();
-  // What was begun runs on for a moment after its element was removed.
+  // Started work continues for a moment after the removal of its element.
   await new Promise((resolve) => setTimeout(resolve, 50));
   process.off("unhandledRejection", note);
   process.off("uncaughtException", note);
@@ -47,7 +47,7 @@ export function suite(): void {
     expect(customElements.get("tidings-toasts")).toBeDefined();
   });
 
-  test("a bell shows how many are unread, has a name, and opens and closes", async () => {
+  test("a bell shows the number of unread notifications, has a name, and opens and closes", async () => {
     const element = put("tidings-inbox", { sound: "", "title-badge": "" }) as TidingsInbox;
     await vi.waitFor(() => expect(element.root.querySelector(".badge")?.textContent).toBe("2"));
 
@@ -62,7 +62,7 @@ export function suite(): void {
     await vi.waitFor(() => expect(inbox.listeners).toBe(0));
   });
 
-  test("an inbox as a page shows its rows, marks them, and has its other filters", async () => {
+  test("an inbox in place shows its rows, marks them, and has all filters", async () => {
     const element = put("tidings-inbox", { mode: "page", toasts: "" });
     await vi.waitFor(() => expect(text(element)).toContain("Two"));
 
@@ -75,7 +75,7 @@ export function suite(): void {
     await vi.waitFor(() => expect(text(element)).not.toContain("Two"));
   });
 
-  test("toasts show what comes in, and take it away", async () => {
+  test("toasts show a new notification, and remove it", async () => {
     const element = put("tidings-toasts", { position: "top", sound: "" });
     await vi.waitFor(() => expect(inbox.listeners).toBeGreaterThan(0));
     inbox.arrive(notification(0, { title: "Urgent", priority: "urgent" }));
@@ -85,7 +85,7 @@ export function suite(): void {
     await vi.waitFor(() => expect(element.root.querySelector(".toast")).toBeNull());
   });
 
-  test("an element with addresses that nobody answers is quiet", async () => {
+  test("an element with unreachable addresses throws no error", async () => {
     const element = document.createElement("tidings-inbox");
     element.setAttribute("url", "http://127.0.0.1:9");
     element.setAttribute("token-url", "http://127.0.0.1:9/token");

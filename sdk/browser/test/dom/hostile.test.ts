@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 
-/** Whatever the server, a storage or another tab hands over costs no more than its length, and breaks nothing. */
+/** Hostile data of the server, a storage or another tab costs time linear in its length, and breaks nothing. */
 
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Ledger } from "../../src/client/ledger.js";
@@ -15,9 +15,9 @@ import { safeImage, safeLink, shown } from "../../src/widget/text.js";
 import { ManualClock } from "../support/clock.js";
 import { FakeInbox, notification } from "../widget/fake.js";
 
-/** As much as a hostile server may send at once, and more than it takes to show a cost that is not linear. */
+/** The size of hostile data: enough to show a cost that is not linear. */
 const LENGTH = 1_000_000;
-/** Milliseconds of this process. Linear costs lie far below it, and quadratic ones far above. */
+/** Milliseconds of CPU time. Linear costs are far below, quadratic costs far above. */
 const BOUND = 1_500;
 
 const many = (text: string) => text.repeat(LENGTH / text.length);
@@ -56,7 +56,7 @@ const asked = (token: string) => new Tokens(async () => token, new ManualClock()
 const claims = (text: string) => `head.${Buffer.from(text).toString("base64url")}.signature`;
 const at = new Date().toISOString();
 
-describe("costs no more than its length:", () => {
+describe("costs time linear in its length:", () => {
   test.each<[string, () => unknown]>([
     ["a frame of nested lists", () => received(many("["))],
     ["a frame of nested lists that end", () => received(many("[").slice(2) + many("]").slice(2))],
@@ -114,15 +114,18 @@ describe("a widget", () => {
   afterEach(() => document.body.replaceChildren());
 
   test.each([
-    ["times that are none", { created_at: "yesterday", expires_at: "never" }],
-    ["times that are longer than any", { created_at: many("1"), expires_at: many("2026-") }],
+    ["invalid times", { created_at: "yesterday", expires_at: "never" }],
+    ["very long times", { created_at: many("1"), expires_at: many("2026-") }],
     [
-      "texts, links and names without an end",
+      "very long texts, links and names",
       { title: many("x"), body: many("\n"), link: many("h"), icon: many("/") },
     ],
-    ["a category without an end", { category: many("._:-"), title: "" }],
-    ["an action without an end", { actions: [{ id: many("x"), label: many("\u202e"), link: many("/") }] }],
-  ])("shows %s within a moment, and the next item with it", async (_, fields) => {
+    ["a very long category", { category: many("._:-"), title: "" }],
+    [
+      "an action with very long fields",
+      { actions: [{ id: many("x"), label: many("\u202e"), link: many("/") }] },
+    ],
+  ])("shows an item with %s and the next item within a moment", async (_, fields) => {
     const inbox = new FakeInbox([notification(1, fields as object), notification(2, { title: "The next" })]);
     const element = document.createElement("tidings-inbox");
     element.setAttribute("mode", "page");
@@ -135,7 +138,7 @@ describe("a widget", () => {
     expect(element.root.textContent?.length).toBeLessThan(5_000);
   });
 
-  test("takes attributes without an end", async () => {
+  test("accepts very long attributes", async () => {
     const element = document.createElement("tidings-inbox");
     for (const name of ["lang", "dir", "mode", "badge", "theme", "token-url"])
       element.setAttribute(name, many("-"));
@@ -159,19 +162,19 @@ describe("a storage", () => {
   test.each([
     ["nothing", null],
     ["a text", "e"],
-    ["an object of something else", {}],
-    ["an epoch that is no text", { ...point, epoch: 5 }],
+    ["another object", {}],
+    ["an epoch that is not a text", { ...point, epoch: 5 }],
     ["no positions", { ...point, positions: undefined }],
     ["positions that are a text", { ...point, positions: "abc" }],
     ["a position below 0", { ...point, positions: { user: -1 } }],
-    ["a position that is no whole number", { ...point, positions: { user: 1.5 } }],
-    ["a position past what is whole", { ...point, positions: { user: 1e300 } }],
+    ["a position that is not a whole number", { ...point, positions: { user: 1.5 } }],
+    ["a position above the safe integers", { ...point, positions: { user: 1e300 } }],
     ["a version that is a text", { ...point, state_version: "1" }],
-  ])("that holds %s is as one that holds none: no server turns the client away for it", (_, kept) => {
+  ])("with %s instead of a resume point counts as empty, so that no server refuses the client", (_, kept) => {
     expect(restored(kept)).toBeUndefined();
   });
 
-  test("that holds a resume point is gone on from", () => {
+  test("with a resume point is used to resume", () => {
     expect(restored(point)).toEqual(point);
   });
 });

@@ -10,7 +10,7 @@ const application = new Application(inject("ready"));
 const clients = new Clients(application);
 
 describe("notifications", () => {
-  test("arrive while connected, and count", async () => {
+  test("arrive on a connected client, and count", async () => {
     const user = application.user();
     const tidings = clients.connect(user);
     const arrivals = new Recorder(tidings, "notification");
@@ -25,7 +25,7 @@ describe("notifications", () => {
     expect(tidings.counts).toMatchObject({ unseen: 1, unread: 1 });
   });
 
-  test("that were missed come on the next visit, each once and in order", async () => {
+  test("that were missed are replayed on the next visit, each once and in order", async () => {
     const user = application.user();
     const storage = new Kept();
     const first = clients.connect(user, { storage });
@@ -44,7 +44,7 @@ describe("notifications", () => {
     expect(second.counts?.unread).toBe(5);
   });
 
-  test("that are recalled are taken away and out of the counts", async () => {
+  test("that are recalled are removed, and no longer counted", async () => {
     const user = application.user();
     const tidings = clients.connect(user);
     const recalled = new Recorder(tidings, "recalled");
@@ -59,7 +59,7 @@ describe("notifications", () => {
     expect(tidings.counts?.unread).toBe(0);
   });
 
-  test("that arrived are acknowledged", async () => {
+  test("are acknowledged after their arrival", async () => {
     const user = application.user();
     const tidings = clients.connect(user);
     await reaches(tidings, "connected");
@@ -72,7 +72,7 @@ describe("notifications", () => {
 });
 
 describe("a gap", () => {
-  test("of another epoch says that everything is to be listed again, once", async () => {
+  test("of another epoch asks for one reload of all lists", async () => {
     const user = application.user();
     await application.send(user, "1");
     const get = async () => ({ epoch: "before the fire", positions: { user: 90, all: 7 }, state_version: 3 });
@@ -94,7 +94,7 @@ describe("a gap", () => {
 });
 
 describe("pages", () => {
-  test("go on by cursor, newest first, and fit the connection without a seam", async () => {
+  test("continue by cursor, newest first, and match the connection without a hole", async () => {
     const user = application.user();
     await application.sendMany(user, ["1", "2", "3"]);
     const tidings = clients.connect(user);
@@ -109,7 +109,7 @@ describe("pages", () => {
     expect(tidings.counts).toMatchObject({ unseen: 3, unread: 3 });
   });
 
-  test("that were listed before the first connection are listed again where something came between", async () => {
+  test("from before the first connection are reloaded if a notification was sent in between", async () => {
     const user = application.user();
     const tidings = clients.make(user);
     const states = new Recorder(tidings, "state");
@@ -125,7 +125,7 @@ describe("pages", () => {
     expect((await tidings.list()).items).toHaveLength(1);
   });
 
-  test("that cannot be had say why", async () => {
+  test("that fail throw an error with the reason", async () => {
     const tidings = clients.connect(application.user());
 
     await expect(tidings.list({ cursor: "none of ours" })).rejects.toMatchObject({
@@ -136,8 +136,8 @@ describe("pages", () => {
   });
 });
 
-describe("coming back", () => {
-  test("after a restart of the server, with everything sent meanwhile", async () => {
+describe("a reconnect", () => {
+  test("after a restart of the server replays everything that was sent in between", async () => {
     const server = new Server();
     const own = new Application(await server.start());
     try {
@@ -165,7 +165,7 @@ describe("coming back", () => {
     }
   }, 60_000);
 
-  test("with another token before the old one ends, without a break", async () => {
+  test("is not needed when a token is refreshed before it expires", async () => {
     const user = application.user();
     const lives = [56, 3_600];
     const sent: string[] = [];
@@ -188,7 +188,7 @@ describe("coming back", () => {
     expect(lives).toEqual([]);
   });
 
-  test("with another token where the old one has ended while away, also by REST", async () => {
+  test("uses a new token if the old one expired while offline, also by REST", async () => {
     const user = application.user();
     const expired = () => {
       const tokens = [application.expiredToken(user)];
@@ -202,7 +202,7 @@ describe("coming back", () => {
     expect((await client(application, user, { token: expired() }).list()).items).toEqual([]);
   });
 
-  test("is not tried where the application says to stay away", async () => {
+  test("does not happen if the server refuses the user for good", async () => {
     const user = application.user();
     const tidings = clients.connect(user);
     const changes = new Recorder(tidings, "status");
@@ -214,7 +214,7 @@ describe("coming back", () => {
     await expect.poll(() => application.connections(user)).toBe(0);
   });
 
-  test("is not tried where nobody is logged in", async () => {
+  test("does not happen if no user is logged in", async () => {
     const tidings = clients.connect(application.user(), {
       token: async () => new Response(null, { status: 401 }),
     });
@@ -222,7 +222,7 @@ describe("coming back", () => {
     await reaches(tidings, "stopped");
   });
 
-  test("is tried again where the token endpoint fails", async () => {
+  test("happens after a failure of the token endpoint", async () => {
     const user = application.user();
     let calls = 0;
     const tidings = clients.connect(user, {

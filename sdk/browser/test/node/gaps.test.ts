@@ -28,11 +28,11 @@ const gap = (log: string, missed: number | null, reason: string) => ({
   reason,
 });
 
-describe("what is missing", () => {
-  test("is kept for whoever asks later, over all logs, until the reader knows it", async () => {
+describe("missed", () => {
+  test("sums up the gaps of all logs until forgetMissed()", async () => {
     gateway.serve = (peer) => {
       const gaps = [gap("user", 7, "expired"), gap("all", 2, "trimmed")];
-      peer.say(welcome({ resume: "gap" }), ...gaps, { type: "caught_up", positions: {} });
+      peer.send(welcome({ resume: "gap" }), ...gaps, { type: "caught_up", positions: {} });
     };
     tidings = gateway.client();
     expect(tidings.missed).toBeUndefined();
@@ -43,10 +43,10 @@ describe("what is missing", () => {
     expect(tidings.missed).toBeUndefined();
   });
 
-  test("is unknown where positions mean nothing any more, whatever else is missing", async () => {
+  test("is null after a gap of another epoch, whatever other gaps there are", async () => {
     gateway.serve = (peer) => {
       const gaps = [gap("user", 1, "expired"), gap("all", null, "epoch"), gap("group:g", 1, "expired")];
-      peer.say(welcome({ resume: "gap" }), ...gaps, { type: "caught_up", positions: {} });
+      peer.send(welcome({ resume: "gap" }), ...gaps, { type: "caught_up", positions: {} });
     };
     tidings = gateway.client();
     const gaps = new Recorder(tidings, "gap");
@@ -56,7 +56,7 @@ describe("what is missing", () => {
     expect(tidings.missed).toBeNull();
   });
 
-  test("does not hold what ended by its own expiry: that is told apart, with when and of what kind", async () => {
+  test("does not include expired notifications, which have their own event with times and categories", async () => {
     const user = application.user();
     const storage = new Kept();
     const first = client(application, user, { storage });

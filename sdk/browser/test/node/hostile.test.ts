@@ -21,13 +21,13 @@ afterEach(async () => {
   await gateway.stop();
 });
 
-/** Sources of a token, one for each time that one is asked for; the last one again and again. */
+/** Returns a token source that uses one of these per request, and then the last one for all further requests. */
 function tokens(...sources: (() => Promise<never | string | Response>)[]) {
   return () => (sources.length > 1 ? sources.shift() : sources[0])?.() ?? Promise.reject();
 }
 
 describe("a token source", () => {
-  test("that never answers is asked again", async () => {
+  test("that never answers is called again", async () => {
     const never = () => new Promise<never>(() => undefined);
     tidings = gateway.client({ clock: hurried(10), token: tokens(never, async () => token()) });
     const changes = new Recorder(tidings, "status");
@@ -38,7 +38,7 @@ describe("a token source", () => {
     expect(error).toMatchObject({ code: "no_token" });
   });
 
-  test("whose answer never ends is asked again", async () => {
+  test("whose answer never ends is called again", async () => {
     const endless = async () => new Response(new ReadableStream());
     tidings = gateway.client({ clock: hurried(10), token: tokens(endless, async () => token()) });
     tidings.connect();
@@ -53,7 +53,7 @@ describe("a token source", () => {
     ["a number", () => Response.json(5)],
     ["no content", () => new Response(null, { status: 204 })],
     ["a 500", () => new Response(null, { status: 500 })],
-  ])("that answers %s is asked again, and nothing is sent to the server", async (_, answer) => {
+  ])("that answers %s is called again, and nothing is sent to the server", async (_, answer) => {
     tidings = gateway.client({
       clock: hurried(10),
       token: tokens(
@@ -65,7 +65,7 @@ describe("a token source", () => {
 
     await reaches(tidings, "connected");
     expect(gateway.handshakes).toBe(1);
-    expect(gateway.peers[0]?.heard[0]?.["token"]).toMatch(/^head\./);
+    expect(gateway.peers[0]?.received[0]?.["token"]).toMatch(/^head\./);
   });
 });
 
@@ -78,7 +78,7 @@ describe("a storage", () => {
     ["never answers", () => new Promise<never>(() => undefined)],
     ["refuses", async () => refusal()],
     ["refuses at once", refusal],
-  ])("that %s keeps nobody from connecting and logging out", async (_, answer) => {
+  ])("that %s does not prevent a connection and a logout", async (_, answer) => {
     const storage: ResumeStorage = { get: answer, set: answer, delete: answer };
     tidings = gateway.client({ clock: hurried(10), storage });
     tidings.connect();
@@ -90,9 +90,9 @@ describe("a storage", () => {
 });
 
 describe("a server", () => {
-  test("that accepts and never says welcome is left, and tried again", async () => {
+  test("that accepts and never sends a welcome is dropped, and the client reconnects", async () => {
     gateway.serve = () => {
-      gateway.serve = (peer) => peer.say(welcome());
+      gateway.serve = (peer) => peer.send(welcome());
     };
     tidings = gateway.client({ clock: hurried(10) });
     tidings.connect();
@@ -103,13 +103,13 @@ describe("a server", () => {
 
   test.each([
     ["no JSON", "{"],
-    ["JSON that is no frame", "null"],
+    ["JSON that is not a frame", "null"],
     ["a binary frame", Buffer.from([1, 2, 3])],
     ["a notification of nothing", { type: "notification" }],
-  ])("that sends %s is left, and tried again", async (_, garbage) => {
+  ])("that sends %s is dropped, and the client reconnects", async (_, garbage) => {
     gateway.serve = (peer) => {
-      peer.say(welcome(), garbage);
-      gateway.serve = (next) => next.say(welcome(), delivered(1));
+      peer.send(welcome(), garbage);
+      gateway.serve = (next) => next.send(welcome(), delivered(1));
     };
     tidings = gateway.client({ clock: hurried(10) });
     const arrivals = new Recorder(tidings, "notification");
@@ -119,9 +119,9 @@ describe("a server", () => {
     expect(gateway.handshakes).toBe(2);
   });
 
-  test("of a later version is understood as far as it is known", async () => {
+  test("of a later version is understood as far as the client knows its frames", async () => {
     gateway.serve = (peer) =>
-      peer.say(
+      peer.send(
         { type: "greeting", of: "tomorrow" },
         { ...welcome(), mood: "good" },
         { type: "poke", log: "user", position: 7 },
@@ -145,7 +145,7 @@ describe("a server", () => {
   });
 
   test.each([403, 503, 404])(
-    "that answers the handshake with %i is tried ever less often",
+    "that answers the handshake with %i is retried with growing waits",
     async (status) => {
       gateway.refuse = status;
       tidings = gateway.client({ clock: { ...hurried(200), random: () => 1 } });
@@ -158,10 +158,10 @@ describe("a server", () => {
     },
   );
 
-  test.each([4001, 4002, 4007])("that ends a connection with %i sees another token, once", async (code) => {
+  test.each([4001, 4002, 4007])("that ends a connection with %i gets another token, once", async (code) => {
     let made = 0;
     gateway.serve = (peer) => {
-      peer.say(welcome());
+      peer.send(welcome());
       gateway.serve = (next) => next.close(code);
       setTimeout(() => peer.close(code), 20);
     };
@@ -169,29 +169,32 @@ describe("a server", () => {
     tidings.connect();
 
     await reaches(tidings, "stopped");
-    expect(gateway.peers.map(({ heard }) => heard[0]?.["token"])).toHaveLength(2);
+    expect(gateway.peers.map(({ received }) => received[0]?.["token"])).toHaveLength(2);
     expect(made).toBe(2);
   });
 
-  test.each([4001, 4002, 4007])("that ends one with %i does not see the same token again", async (code) => {
-    const same = token();
-    gateway.serve = (peer) => {
-      peer.say(welcome());
-      setTimeout(() => peer.close(code), 20);
-    };
-    tidings = gateway.client({ token: async () => same });
-    const changes = new Recorder(tidings, "status");
-    tidings.connect();
+  test.each([4001, 4002, 4007])(
+    "that ends a connection with %i does not get the same token again",
+    async (code) => {
+      const same = token();
+      gateway.serve = (peer) => {
+        peer.send(welcome());
+        setTimeout(() => peer.close(code), 20);
+      };
+      tidings = gateway.client({ token: async () => same });
+      const changes = new Recorder(tidings, "status");
+      tidings.connect();
 
-    expect(await changes.find(({ status }) => status === "stopped")).toMatchObject({ code });
-    expect(gateway.handshakes).toBe(1);
-  });
+      expect(await changes.find(({ status }) => status === "stopped")).toMatchObject({ code });
+      expect(gateway.handshakes).toBe(1);
+    },
+  );
 
   test.each([1000, 1003, 1007, 1009, 4000, 4003, 4004, 4005, 4006])(
-    "that ends a connection with %i is left alone",
+    "that ends a connection with %i is not retried",
     async (code) => {
       gateway.serve = (peer) => {
-        peer.say(welcome());
+        peer.send(welcome());
         setTimeout(() => peer.close(code), 20);
       };
       tidings = gateway.client();
@@ -204,12 +207,12 @@ describe("a server", () => {
   );
 });
 
-describe("somebody else who logs in", () => {
-  test("is not given the token that the one before had asked for", async () => {
+describe("another user who logs in", () => {
+  test("does not get the token that was requested for the previous user", async () => {
     let answer: (token: string) => void = () => undefined;
     const slow = () => new Promise<string>((resolve) => (answer = resolve));
     tidings = gateway.client({ token: tokens(slow, async () => token("bob")) });
-    gateway.serve = (peer) => peer.say(welcome({ user: "bob" }));
+    gateway.serve = (peer) => peer.send(welcome({ user: "bob" }));
     tidings.connect();
     await tidings.logout();
 
@@ -217,11 +220,11 @@ describe("somebody else who logs in", () => {
     answer(token("ana"));
 
     await reaches(tidings, "connected");
-    expect(gateway.peers[0]?.heard[0]).toMatchObject({ token: token("bob") });
+    expect(gateway.peers[0]?.received[0]).toMatchObject({ token: token("bob") });
   });
 });
 
-test("a page of the one before that comes late changes nothing for somebody else", async () => {
+test("a late page of the previous user changes nothing for the new user", async () => {
   let answer: () => void = () => undefined;
   const api = createServer((_, response) => {
     answer = () => response.end(JSON.stringify(page));
@@ -258,12 +261,12 @@ test("a page of the one before that comes late changes nothing for somebody else
   api.close();
 });
 
-describe("an API that takes a request and never answers", () => {
+describe("a request that the API never answers", () => {
   let api: HttpServer;
   let given: Promise<unknown>;
   const begin = async (clock: Clock) => {
     api = createServer((request, response) => {
-      // Headers, and then nothing: an answer is not one before its end.
+      // Headers without an end of the body are not an answer.
       if (request.url?.includes("limit=2")) response.writeHead(200).flushHeaders();
     });
     await once(api.listen(0, "127.0.0.1"), "listening");
@@ -276,24 +279,21 @@ describe("an API that takes a request and never answers", () => {
     api.close();
   });
 
-  test.each([1, 2])(
-    "is given up after a while: the request for a list (limit %i) is ended",
-    async (limit) => {
-      await begin(hurried(100));
+  test.each([1, 2])("times out: a request for a list (limit %i) is aborted", async (limit) => {
+    await begin(hurried(100));
 
-      await expect(tidings.list({ limit })).rejects.toMatchObject({ code: "no_answer" });
-      await given;
-    },
-  );
+    await expect(tidings.list({ limit })).rejects.toMatchObject({ code: "no_answer" });
+    await given;
+  });
 
-  test("is given up after a while: so is a mark", async () => {
+  test("times out: a mark fails", async () => {
     await begin(hurried(400));
 
     await expect(tidings.markRead("n1")).rejects.toMatchObject({ code: "no_answer" });
     await given;
   });
 
-  test.each([1, 2])("is given up at once where the application does (limit %i)", async (limit) => {
+  test.each([1, 2])("is aborted at once by the application's signal (limit %i)", async (limit) => {
     await begin(CLOCK);
     const stop = new AbortController();
     const listing = expect(tidings.list({ limit, signal: stop.signal })).rejects.toBe("enough");
@@ -306,7 +306,7 @@ describe("an API that takes a request and never answers", () => {
   });
 });
 
-test("what was listed before the first connection is known on it", async () => {
+test("a list from before the first connection is used by the connection", async () => {
   const item = {
     ...{ log: "user", position: 1, state: "unseen", seen_at: null, read_at: null, archived_at: null },
     notification: { id: "n1", priority: "normal", created_at: "2026-11-22T07:00:00.000Z" },
@@ -315,7 +315,7 @@ test("what was listed before the first connection is known on it", async () => {
   const page = { items: [item], next: null, previous: null, counts, epoch: "e1", positions: { user: 1 } };
   const api = createServer((_, response) => response.end(JSON.stringify({ ...page, state_version: 0 })));
   await once(api.listen(0, "127.0.0.1"), "listening");
-  gateway.serve = (peer) => peer.say(welcome({ positions: { user: 1, all: 0 }, counts }));
+  gateway.serve = (peer) => peer.send(welcome({ positions: { user: 1, all: 0 }, counts }));
   tidings = gateway.client({ url: `http://127.0.0.1:${(api.address() as AddressInfo).port}` });
   await tidings.list();
   tidings.connect();
@@ -328,8 +328,8 @@ test("what was listed before the first connection is known on it", async () => {
   api.close();
 });
 
-test("what a mark throws is an error with a code", async () => {
-  gateway.serve = (peer) => peer.say(welcome());
+test("a failed mark throws an error with a code", async () => {
+  gateway.serve = (peer) => peer.send(welcome());
   tidings = gateway.client();
   tidings.connect();
   await reaches(tidings, "connected");

@@ -6,7 +6,7 @@ const application = new Application(inject("ready"));
 const clients = new Clients(application);
 
 describe("marks", () => {
-  test("show at once, hold, and reach another device", async () => {
+  test("show at once, stay, and reach another device", async () => {
     const user = application.user();
     const [here, there] = [clients.connect(user), clients.connect(user)];
     const elsewhere = new Recorder(there, "state");
@@ -26,7 +26,7 @@ describe("marks", () => {
     expect(there.counts?.unread).toBe(0);
   });
 
-  test("of everything empty the counts, and later arrivals count again", async () => {
+  test("of all reset the counts, and later arrivals count", async () => {
     const user = application.user();
     await application.sendMany(user, ["1", "2", "3"]);
     const tidings = clients.connect(user);
@@ -57,7 +57,7 @@ describe("marks", () => {
     expect(states.all.map(({ items }) => items[0]?.state)).toEqual(["read", "unseen"]);
   });
 
-  test("of more ids than one may have are refused, and those that no frame can hold go by REST", async () => {
+  test("with too many ids are refused, and those above the size of a frame are sent by REST", async () => {
     const user = application.user();
     const tidings = clients.connect(user);
     const changes = new Recorder(tidings, "status");
@@ -72,7 +72,7 @@ describe("marks", () => {
     expect(changes.all.map(({ status }) => status)).toEqual(["connected"]);
   });
 
-  test("of two devices and REST that meet never show a count that was not so", async () => {
+  test("of two devices and REST at the same time never show a wrong count", async () => {
     const user = application.user();
     const [here, there] = [clients.connect(user), clients.connect(user)];
     await Promise.all([reaches(here, "connected"), reaches(there, "connected")]);
@@ -96,7 +96,7 @@ describe("marks", () => {
     expect(shown.at(-1)).toBe(10);
   });
 
-  test("are made by REST while there is no connection", async () => {
+  test("are sent by REST while there is no connection", async () => {
     const user = application.user();
     const id = await application.send(user, "Read on the train");
     const tidings = client(application, user);

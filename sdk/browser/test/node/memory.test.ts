@@ -3,14 +3,14 @@ import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { delivered, Gateway, welcome } from "../support/gateway.js";
 
-/** Ten a second for an hour. */
+/** Ten per second for an hour. */
 const COUNT = 36_000;
 const AT_ONCE = 100;
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
-/** Megabytes that are in use after what is not was collected. */
+/** Megabytes in use after a garbage collection. */
 async function heap(): Promise<number> {
   for (let n = 0; n < 3; n++) {
     collect();
@@ -19,19 +19,19 @@ async function heap(): Promise<number> {
   return process.memoryUsage().heapUsed / 2 ** 20;
 }
 
-test("memory is steady over an hour of ten a second, every tenth of which is marked", async () => {
+test("memory is steady over an hour of ten notifications per second, of which every tenth is marked", async () => {
   const gateway = new Gateway();
   await gateway.start();
   const counts = { unseen: 0, unread: 0, version: 0 };
   let stateVersion = 0;
   gateway.serve = (peer) => {
-    peer.say(welcome());
-    peer.hear = ({ type, ids, ref }) => {
+    peer.send(welcome());
+    peer.receive = ({ type, ids, ref }) => {
       if (type !== "mark") return;
       const changes = (ids as string[]).map((id) => ({ id, state: "read", at: "2026-11-22T07:00:00.000Z" }));
       counts.version += 1;
       stateVersion += 1;
-      peer.say({ type: "state", ref, changes, counts, state_version: stateVersion });
+      peer.send({ type: "state", ref, changes, counts, state_version: stateVersion });
     };
   };
   const tidings = gateway.client();
@@ -57,7 +57,7 @@ test("memory is steady over an hour of ten a second, every tenth of which is mar
     });
     const frames = Array.from({ length: AT_ONCE }, () => delivered(++position));
     counts.unread = counts.unseen = counts.version += AT_ONCE;
-    gateway.peers[0]?.say(...frames);
+    gateway.peers[0]?.send(...frames);
     await all;
     await tidings.markRead(...ids);
     ids = [];

@@ -1,4 +1,4 @@
-/** The package in an application of somebody else, installed as docs/browser.md says. */
+/** The package in another application, installed as docs/browser.md says. */
 
 import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
@@ -27,7 +27,7 @@ async function documented(): Promise<string[]> {
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "tidings-package-"));
   shop = join(folder, "shop");
-  // A checkout of its own, so that nobody's `dist` is built anew under them.
+  // A separate checkout, so that this build does not replace a `dist` in use.
   const checkout = join(folder, "tidings/sdk/browser");
   await mkdir(checkout, { recursive: true });
   for (const name of ["package.json", "tsconfig.json", "README.md", "LICENSE", "src", "scripts"])
@@ -58,7 +58,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test("there is one React, and what needs a browser renders on a server as what is not there yet", async () => {
+test("there is one React, and components render on a server as if still loading", async () => {
   await writeFile(
     join(shop, "page.mjs"),
     `import { createElement as e } from "react";
@@ -89,7 +89,7 @@ test("The package has its custom elements manifest, and the module that the mani
 });
 
 describe.each(["jsdom", "happy-dom"])("an application's own tests in %s", (environment) => {
-  test("render the inbox, open it, and end without an error that nobody caught", async () => {
+  test("render the inbox, open it, and end without an unhandled error", async () => {
     await writeFile(
       join(shop, `${environment}.test.jsx`),
       `// @vitest-environment ${environment}

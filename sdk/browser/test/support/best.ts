@@ -1,2 +1,2 @@
-/** Options of a test: of three times the best counts, since what else the machine does only makes it slower. */
+/** Options of a test with a time limit: the best of three runs counts, since other load only makes a run slower. */
 export const BEST = { retry: 2 };

@@ -53,7 +53,7 @@ export class Site {
     this.#root = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** `sandboxed`: without site data and locks; `seconds`: how long tokens hold. */
+  /** `sandboxed`: without site data and locks. `seconds`: the lifetime of tokens. */
   address(user: string, how: { readonly sandboxed?: true; readonly seconds?: number } = {}): string {
     const asked = Object.entries(how).map(([name, value]) => `&${name}=${value}`);
     return `${this.#root}/?user=${user}${asked.join("")}`;
@@ -68,7 +68,7 @@ export class Site {
 /**
  * Chromium with an empty profile; its pages share storage, locks and channels as tabs do.
  *
- * Not launched by Playwright, which would keep every tab in sight and out of the back/forward cache.
+ * Playwright does not launch it: it would keep each tab visible and out of the back/forward cache.
  */
 export class Chromium {
   readonly #profile = mkdtempSync(join(tmpdir(), "chromium-"));
@@ -110,7 +110,7 @@ export class Chromium {
       child.kill();
       await ended;
     }
-    // Its helpers end a moment later, and may still write there.
+    // The browser's helper processes end a moment later, and may still write there.
     await rm(this.#profile, { recursive: true, force: true, maxRetries: 10 });
   }
 }

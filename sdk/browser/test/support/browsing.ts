@@ -9,7 +9,7 @@ export class Browsing {
   readonly site: Site;
   readonly #pages: Page[] = [];
 
-  /** To be made where tests are: it is started before them, and what they opened is closed after each. */
+  /** Create it at the top of a test file. It starts before the tests, and closes their pages after each test. */
   constructor(application: Application) {
     this.site = new Site(application);
     beforeAll(async () => {
@@ -31,7 +31,7 @@ export class Browsing {
     return page;
   }
 
-  /** Two tabs of a user: the one that leads, and the one that follows. */
+  /** Two tabs of a user: the leader and the following tab. */
   async pair(user: string, how: Parameters<Site["address"]>[1] = {}): Promise<[Page, Page]> {
     const pages = [await this.tab(user, how), await this.tab(user, how)];
     return (await leaderFirst(pages)) as [Page, Page];
@@ -44,12 +44,12 @@ export class Browsing {
   }
 }
 
-/** Asks again and again: a page out of sight paints no frames to wait for. */
+/** Polls, because a hidden page paints no frames to wait for. */
 export async function until(page: Page, holds: () => boolean): Promise<void> {
   await expect.poll(() => page.evaluate(holds), { interval: 20, timeout: 5_000 }).toBe(true);
 }
 
-/** The one page that leads, then the others. On a busy machine it need not be the first to have come. */
+/** The leader, then the other pages. On a busy machine the first page need not be the leader. */
 export async function leaderFirst(pages: readonly Page[]): Promise<Page[]> {
   let led: boolean[] = [];
   await expect

@@ -3,7 +3,7 @@ import { WebSocket } from "ws";
 import { type Events, type SocketConstructor, Tidings, type TidingsOptions } from "../../src/client/index.js";
 import type { Application } from "./server.js";
 
-/** A client in Node, connected as a user of an application. */
+/** Makes a client in Node, connected as a user of an application. */
 export function client(
   application: Application,
   user: string,
@@ -17,7 +17,7 @@ export function client(
   });
 }
 
-/** The clients of the tests of a file, each closed after the test that made it. */
+/** The clients of the tests of a file. Each is closed after its test. */
 export class Clients {
   readonly #application: Application;
   readonly #open = new Set<Tidings>();
@@ -45,7 +45,7 @@ export class Clients {
   }
 }
 
-/** All values of an event, and waiting for what comes. */
+/** Records all values of an event, and waits for further ones. */
 export class Recorder<Name extends keyof Events> {
   readonly all: Events[Name][] = [];
   #woken: (() => void)[] = [];
@@ -57,7 +57,7 @@ export class Recorder<Name extends keyof Events> {
     });
   }
 
-  /** The first value that is like this, past or to come. */
+  /** Resolves with the first value that matches, recorded or future. */
   async find(matches: (value: Events[Name]) => boolean): Promise<Events[Name]> {
     for (;;) {
       const found = this.all.find(matches);

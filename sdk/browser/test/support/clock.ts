@@ -1,6 +1,6 @@
 import type { Clock } from "../../src/client/index.js";
 
-/** Time that passes when told to. */
+/** A clock that only the test advances. */
 export class ManualClock implements Clock {
   #now = Date.parse("2026-11-22T07:00:00.000Z");
   #timers = new Map<number, { readonly at: number; readonly run: () => void }>();
@@ -10,7 +10,7 @@ export class ManualClock implements Clock {
     return this.#now;
   }
 
-  /** Full jitter at its longest. */
+  /** The upper bound of full jitter. */
   random(): number {
     return 1;
   }
@@ -24,7 +24,7 @@ export class ManualClock implements Clock {
     this.#timers.delete(timer as number);
   }
 
-  /** Lets so much time pass; what is due runs in order, each followed by what it resolved. */
+  /** Advances the time. Due timers run in order, each followed by its microtasks. */
   async pass(milliseconds: number): Promise<void> {
     const until = this.#now + milliseconds;
     for (;;) {
@@ -39,7 +39,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** The machine's own time, so many times as fast. */
+/** The clock of the machine, faster by a factor. */
 export function hurried(times: number): Clock {
   const start = performance.now();
   return {

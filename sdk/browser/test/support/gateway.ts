@@ -1,4 +1,4 @@
-/** A gateway whose behaviour is the test's, on a real socket. */
+/** A gateway on a real socket whose behavior the test defines. */
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
@@ -6,25 +6,25 @@ import type { AddressInfo } from "node:net";
 import { WebSocket as NodeSocket, type WebSocket, WebSocketServer } from "ws";
 import { type SocketConstructor, Tidings, type TidingsOptions } from "../../src/client/index.js";
 
-export interface Heard {
+export interface Received {
   readonly type: string;
   readonly [field: string]: unknown;
 }
 
-/** One connection of a client, from the server's side. */
+/** The server's side of one connection. */
 export class Peer {
-  readonly heard: Heard[] = [];
-  /** What is done with a frame, unless it is to be kept. */
-  hear: (frame: Heard) => void = (frame) => this.heard.push(frame);
+  readonly received: Received[] = [];
+  /** Handles a frame. Default: the frame is kept. */
+  receive: (frame: Received) => void = (frame) => this.received.push(frame);
   readonly #socket: WebSocket;
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.on("error", () => undefined);
-    socket.on("message", (data) => this.hear(JSON.parse(String(data))));
+    socket.on("message", (data) => this.receive(JSON.parse(String(data))));
   }
 
-  say(...frames: (object | string | Buffer)[]): void {
+  send(...frames: (object | string | Buffer)[]): void {
     for (const frame of frames) {
       const raw = typeof frame === "string" || Buffer.isBuffer(frame);
       this.#socket.send(raw ? frame : JSON.stringify(frame));
@@ -35,17 +35,17 @@ export class Peer {
     this.#socket.close(code, reason);
   }
 
-  /** Without a word, as where a machine dies. */
+  /** Drops the connection without a close frame, as a crashed machine does. */
   cut(): void {
     this.#socket.terminate();
   }
 }
 
-/** Listens on a port of its own; every connection that comes is handed to `serve`. */
+/** Listens on its own port, and passes each connection to `serve`. */
 export class Gateway {
   readonly peers: Peer[] = [];
-  /** What is done with a connection: unless told otherwise it is welcomed. */
-  serve: (peer: Peer) => void = (peer) => peer.say(welcome());
+  /** Handles a connection. Default: it sends a welcome. */
+  serve: (peer: Peer) => void = (peer) => peer.send(welcome());
   /** Answers a handshake with this status instead. */
   refuse: number | undefined;
   handshakes = 0;
@@ -55,7 +55,7 @@ export class Gateway {
   async start(): Promise<void> {
     this.#http.on("upgrade", (request: IncomingMessage, socket, head) => {
       this.handshakes++;
-      // Clients may go without a word.
+      // Clients may drop the connection without a close frame.
       socket.on("error", () => undefined);
       if (this.refuse !== undefined) {
         socket.end(`HTTP/1.1 ${this.refuse} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
@@ -82,7 +82,7 @@ export class Gateway {
     return `ws://127.0.0.1:${(this.#http.address() as AddressInfo).port}/v1/realtime`;
   }
 
-  /** A client of this gateway; there is no API behind it. */
+  /** Makes a client of this gateway. There is no API. */
   client(options: Partial<TidingsOptions> = {}): Tidings {
     return new Tidings({
       url: "http://127.0.0.1:9",
@@ -94,7 +94,7 @@ export class Gateway {
   }
 }
 
-/** A token as the client reads it: nobody checks it here. */
+/** A token that the client can read. This gateway does not verify it. */
 export function token(sub = "ana", seconds = 3_600): string {
   const claims = { iss: "demo", sub, exp: Math.floor(Date.now() / 1_000) + seconds };
   return `head.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.signature`;

@@ -7,7 +7,7 @@ declare module "vitest" {
   }
 }
 
-/** One server for all tests that leave it running; each has users of its own. */
+/** One server for all tests that do not stop it. Each test has its own users. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = new Server();
   project.provide("ready", await server.start());

@@ -1,4 +1,4 @@
-/** What runs in the pages of `Site`: a client for the user in the address, and what it told. */
+/** The script of the pages of `Site`: a client for the user in the address, and a record of its events. */
 
 import { Tidings } from "../../src/client/index.js";
 
@@ -17,7 +17,7 @@ globalThis.reloads = 0;
 globalThis.broken = false;
 globalThis.tidings = new Tidings({
   url: API,
-  // What an application throws is its own affair: not every error, and not everything can be told to tabs.
+  // An application may throw any value. Not every value can be posted to other tabs.
   token: () => (broken ? Promise.reject(new Response()) : fetch(`/token${location.search}`)),
 });
 tidings.on("notification", ({ item }) => titles.push(item.notification.title ?? ""));

@@ -1,4 +1,4 @@
-/** A real server for tests, and what an application does with it. */
+/** A real server for tests, and an application that uses it. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHmac, randomUUID } from "node:crypto";
@@ -15,14 +15,14 @@ const COMMAND = new URL("../../../../.venv/bin/tidings-server", import.meta.url)
 
 const SCOPE = "send read groups users tokens tenant";
 
-/** What the server prints when it is ready. */
+/** The line that the server prints when it is ready. */
 export interface Ready {
   readonly api: string;
   readonly realtime: string;
   readonly key: string;
 }
 
-/** `tidings-server dev` on ports of its own; it keeps them and its data over `kill` and `start`. */
+/** `tidings-server dev` on its own ports. It keeps the ports and its data over `kill` and `start`. */
 export class Server {
   ready: Ready | undefined;
   #process: ChildProcess | undefined;
@@ -48,7 +48,7 @@ export class Server {
     throw new Error("the server did not come up");
   }
 
-  /** An operator's command on its store, such as `tenants update`. */
+  /** Runs an operator's command on its store, such as `tenants update`. */
   async operate(...command: string[]): Promise<void> {
     const child = spawn(COMMAND, [...command, "--data", this.#data], { stdio: "ignore" });
     const [code] = await once(child, "exit");
@@ -70,7 +70,7 @@ export class Server {
   }
 }
 
-/** An application that holds a tenant's key. */
+/** An application with the key of a tenant. */
 export class Application {
   readonly #ready: Ready;
 
@@ -82,7 +82,7 @@ export class Application {
     return this.#ready.api;
   }
 
-  /** A user of its own for a test. */
+  /** Returns a new user for a test. */
   user(): string {
     return `user-${randomUUID().slice(0, 8)}`;
   }
@@ -91,12 +91,12 @@ export class Application {
     return (await this.request("POST", "/v1/tokens", { user, expires_in: expiresIn })) as UserToken;
   }
 
-  /** A user's token that has ended. */
+  /** Returns an expired token of a user. */
   expiredToken(user: string): string {
     return this.#sign(user, "inbox", -60);
   }
 
-  /** Sends to one user, and resolves when it is in the inbox: its id. */
+  /** Sends to one user. Resolves with the id when the notification is in the inbox. */
   async send(user: string, title: string, more: object = {}): Promise<string> {
     const sent = await this.request("POST", "/v1/notifications", { to: { users: [user] }, title, ...more });
     return (sent as { id: string }).id;

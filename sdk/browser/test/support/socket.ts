@@ -1,6 +1,6 @@
 import type { Socket } from "../../src/client/index.js";
 
-/** A socket whose server is the test. */
+/** A socket whose server side the test plays. */
 export class TestSocket implements Socket {
   readyState = 0;
   onopen: ((event: never) => void) | null = null;
@@ -28,7 +28,7 @@ export class TestSocket implements Socket {
     this.onopen?.({} as never);
   }
 
-  say(frame: object): void {
+  receive(frame: object): void {
     this.onmessage?.({ data: JSON.stringify(frame) } as never);
   }
 

@@ -1,6 +1,6 @@
 import type { ResumePoint, ResumeStorage } from "../../src/client/index.js";
 
-/** What a browser keeps between visits, for several clients in turn. */
+/** The storage of a browser, for several clients one after the other. */
 export class Kept implements ResumeStorage {
   readonly points = new Map<string, ResumePoint>();
 

@@ -5,25 +5,22 @@ import { Application } from "../support/server.js";
 const application = new Application(inject("ready"));
 const browsing = new Browsing(application);
 
-test.each(["leads", "follows"])(
-  "what is marked on a tab that %s as its page is left is carried out",
-  async (role) => {
-    const user = application.user();
-    const [leads, follows] = await browsing.pair(user);
-    const pages = { leads, follows };
-    const id = await application.send(user, "Opened");
-    for (const page of Object.values(pages)) await expect.poll(() => titles(page)).toEqual(["Opened"]);
+test.each(["leads", "follows"])("a mark on a tab that %s is sent while its page closes", async (role) => {
+  const user = application.user();
+  const [leads, follows] = await browsing.pair(user);
+  const pages = { leads, follows };
+  const id = await application.send(user, "Opened");
+  for (const page of Object.values(pages)) await expect.poll(() => titles(page)).toEqual(["Opened"]);
 
-    await pages[role as keyof typeof pages].evaluate((marked) => {
-      void tidings.markRead(marked);
-      location.href = "about:blank";
-    }, id);
+  await pages[role as keyof typeof pages].evaluate((marked) => {
+    void tidings.markRead(marked);
+    location.href = "about:blank";
+  }, id);
 
-    await expect
-      .poll(() => application.request("GET", `/v1/users/${user}/notifications`))
-      .toMatchObject({ counts: { unread: 0 } });
-  },
-);
+  await expect
+    .poll(() => application.request("GET", `/v1/users/${user}/notifications`))
+    .toMatchObject({ counts: { unread: 0 } });
+});
 
 test("a page without locks and site data has a connection of its own", async () => {
   const user = application.user();
@@ -40,10 +37,10 @@ test("a page without locks and site data has a connection of its own", async () 
   }
 });
 
-test("a page that is refused a channel to other tabs connects by itself", async () => {
+test("a page without access to channels has a connection of its own", async () => {
   const user = application.user();
   const page = await browsing.empty();
-  // As Firefox does in frames of another site where the reader allows no cookies.
+  // Firefox does this in frames of another site if the reader allows no cookies.
   await page.addInitScript(() => {
     globalThis.BroadcastChannel = class {
       constructor() {
@@ -56,7 +53,7 @@ test("a page that is refused a channel to other tabs connects by itself", async 
   await until(page, () => tidings.status === "connected" && tidings.leads);
 });
 
-test("a page that is visited again resumes where it was", async () => {
+test("a second visit of a page resumes where the first ended", async () => {
   const user = application.user();
   const page = await browsing.tab(user);
   await application.send(user, "before");
@@ -70,7 +67,7 @@ test("a page that is visited again resumes where it was", async () => {
   expect(await unread(page)).toBe(2);
 });
 
-test("a page whose site data is deleted goes on, and is resumed where it then was", async () => {
+test("a page whose site data is deleted stays connected, and a later visit resumes where it ended", async () => {
   const user = application.user();
   const page = await browsing.tab(user);
   await application.send(user, "before");
@@ -106,10 +103,10 @@ test("a page whose site data is deleted goes on, and is resumed where it then wa
   await expect.poll(() => titles(page)).toEqual(["while away"]);
 });
 
-test("a page whose database nobody can open connects all the same", async () => {
+test("a page whose database cannot be opened connects without it", async () => {
   const user = application.user();
   const blocker = await browsing.tab(application.user());
-  // Holds the database and asks for its deletion: whoever opens it waits for both.
+  // Keeps the database open and requests its deletion: each further open waits for both.
   await blocker.evaluate(
     () =>
       new Promise<void>((resolve) => {
@@ -127,10 +124,10 @@ test("a page whose database nobody can open connects all the same", async () => 
   await expect.poll(() => titles(page)).toEqual(["1"]);
 });
 
-test("a page that comes out of the back/forward cache goes on", async () => {
+test("a page from the back/forward cache reconnects", async () => {
   const user = application.user();
   const page = await browsing.tab(user);
-  // Playwright does not follow a page into the cache and back, so it is asked by the protocol itself.
+  // Playwright does not follow a page into the cache and back, so this uses the DevTools protocol.
   const session = await browsing.chromium.context.newCDPSession(page);
   const evaluate = async (expression: string) => {
     const { result } = await session.send("Runtime.evaluate", { expression, returnByValue: true });
@@ -149,7 +146,7 @@ test("a page that comes out of the back/forward cache goes on", async () => {
   expect(await evaluate("globalThis.mark")).toBe("the same page");
 });
 
-test("a page that was frozen, as on a laptop asleep, comes back with what it missed", async () => {
+test("a page that was frozen, as on a sleeping laptop, reconnects and gets all that it missed", async () => {
   const user = application.user();
   const page = await browsing.tab(user);
   const session = await browsing.chromium.context.newCDPSession(page);
@@ -165,7 +162,7 @@ test("a page that was frozen, as on a laptop asleep, comes back with what it mis
   await expect.poll(() => titles(page)).toEqual(["1", "2"]);
 });
 
-test("a page that was offline comes back with what it missed", async () => {
+test("a page that was offline reconnects and gets all that it missed", async () => {
   const user = application.user();
   const page = await browsing.tab(user);
   await browsing.chromium.context.setOffline(true);

@@ -23,7 +23,7 @@ afterAll(async () => {
   await Promise.all([chromium.stop(), site.stop(), server.remove()]);
 });
 
-test("where a user may have one connection, a leader that hung follows, and stops nobody", async () => {
+test("with a limit of one connection per user, a leader that hung follows, and stops no other tab", async () => {
   const user = application.user();
   const pages = [await chromium.tab(site.address(user)), await chromium.tab(site.address(user))] as const;
   const [leader, follower] = (await leaderFirst(pages)) as [Page, Page];
@@ -36,7 +36,7 @@ test("where a user may have one connection, a leader that hung follows, and stop
     const end = Date.now() + 2_000;
     while (Date.now() < end);
   });
-  // Where the test fails before it waits for this, the page is closed under it.
+  // If the test fails before it awaits this, the page closes and this rejects.
   hanging.catch(() => undefined);
   await expect.poll(() => status(follower), { timeout: 5_000 }).toEqual(["connected", true]);
   await hanging;

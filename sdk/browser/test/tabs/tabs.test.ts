@@ -7,7 +7,7 @@ import { Application } from "../support/server.js";
 const application = new Application(inject("ready"));
 const browsing = new Browsing(application);
 
-test("ten tabs have one connection, the same notifications, the same badge and one to play the sound", async () => {
+test("ten tabs have one connection, the same notifications, the same badge, and one leader that plays sounds", async () => {
   const user = application.user();
   const pages = [];
   for (let n = 0; n < 10; n++) pages.push(await browsing.tab(user));
@@ -22,10 +22,10 @@ test("ten tabs have one connection, the same notifications, the same badge and o
   await leaderFirst(pages);
 });
 
-test("a tab that is opened long after the first one follows it", async () => {
+test("a tab that opens long after the first one follows it", async () => {
   const user = application.user();
   const leader = await browsing.tab(user);
-  // Nobody answered the first one's roll call by then.
+  // No tab answered the roll call of the first one by then.
   await leader.evaluate(() => new Promise((resolve) => setTimeout(resolve, 1_100)));
   await application.send(user, "1");
   const follower = await browsing.tab(user);
@@ -37,7 +37,7 @@ test("a tab that is opened long after the first one follows it", async () => {
   expect(await follower.evaluate(() => tidings.leads)).toBe(false);
 });
 
-test("a mark on a tab that follows reaches the others", async () => {
+test("a mark on a following tab reaches the others", async () => {
   const user = application.user();
   const [leader, follower] = await browsing.pair(user);
   await application.sendMany(user, ["1", "2"]);
@@ -69,7 +69,7 @@ test(
 );
 
 test(
-  "another tab takes over within a second when the leader is frozen, which follows when it thaws",
+  "another tab takes over within a second when the leader is frozen, and the old leader follows after it resumes",
   BEST,
   async () => {
     const user = application.user();
@@ -94,36 +94,40 @@ test(
   },
 );
 
-test("another tab takes over within a second when the leader hangs, which misses nothing", BEST, async () => {
-  const user = application.user();
-  const [leader, follower] = await browsing.pair(user);
-  await follower.bringToFront();
+test(
+  "another tab takes over within a second when the leader hangs, and the old leader misses nothing",
+  BEST,
+  async () => {
+    const user = application.user();
+    const [leader, follower] = await browsing.pair(user);
+    await follower.bringToFront();
 
-  // Busy for three seconds, without a turn of its event loop.
-  const hanging = leader.evaluate(() => {
-    const end = Date.now() + 3_000;
-    while (Date.now() < end);
-  });
-  // Where the test fails before it waits for this, the page is closed under it.
-  hanging.catch(() => undefined);
-  const hung = Date.now();
-  await until(follower, () => tidings.leads && tidings.status === "connected");
-  expect(Date.now() - hung).toBeLessThan(1_000);
-  await application.send(user, "while hanging");
-  await expect.poll(() => titles(follower)).toEqual(["while hanging"]);
+    // Busy for three seconds in one task.
+    const hanging = leader.evaluate(() => {
+      const end = Date.now() + 3_000;
+      while (Date.now() < end);
+    });
+    // If the test fails before it awaits this, the page closes and this rejects.
+    hanging.catch(() => undefined);
+    const hung = Date.now();
+    await until(follower, () => tidings.leads && tidings.status === "connected");
+    expect(Date.now() - hung).toBeLessThan(1_000);
+    await application.send(user, "while hanging");
+    await expect.poll(() => titles(follower)).toEqual(["while hanging"]);
 
-  await hanging;
-  await until(leader, () => !tidings.leads);
-  // What was said meanwhile waited for it, or it is told to list again.
-  await until(leader, () => globalThis.titles.includes("while hanging") || reloads === 1);
-  expect(await unread(leader)).toBe(1);
-  await application.send(user, "after");
-  await expect.poll(() => titles(leader)).toContain("after");
-  await expect.poll(() => application.connections(user)).toBe(1);
-});
+    await hanging;
+    await until(leader, () => !tidings.leads);
+    // The messages were queued for it, or it gets a request to reload its list.
+    await until(leader, () => globalThis.titles.includes("while hanging") || reloads === 1);
+    expect(await unread(leader)).toBe(1);
+    await application.send(user, "after");
+    await expect.poll(() => titles(leader)).toContain("after");
+    await expect.poll(() => application.connections(user)).toBe(1);
+  },
+);
 
 test(
-  "another tab takes over within a second when the leader crashes, and carries out what was marked",
+  "another tab takes over within a second when the leader crashes, and sends the pending mark",
   BEST,
   async () => {
     const user = application.user();
@@ -135,7 +139,7 @@ test(
     await expect.poll(() => titles(follower)).toEqual(["1", "2"]);
     const session = await browsing.chromium.context.newCDPSession(leader);
 
-    // It is not there to answer.
+    // The crashed page does not answer.
     session.send("Page.crash").catch(() => undefined);
     const crashed = Date.now();
     const marked = await follower.evaluate(() => tidings.mark("read", { all: true }));
@@ -166,7 +170,7 @@ test("two copies of the client in one page share a connection", async () => {
   expect(await application.connections(user)).toBe(1);
 });
 
-test("an application that throws what no other tab can be told keeps no tab from coming back", async () => {
+test("an error of the application that cannot be posted to other tabs does not prevent a reconnect", async () => {
   const user = application.user();
   const [leader, follower] = await browsing.pair(user, { seconds: 1 });
   await leader.evaluate(() => {
@@ -182,7 +186,7 @@ test("an application that throws what no other tab can be told keeps no tab from
   for (const page of [leader, follower]) await until(page, () => tidings.status === "connected");
 });
 
-test("what another script says on the same channel breaks nothing", async () => {
+test("messages of another script on the same channel have no effect", async () => {
   const user = application.user();
   const pages = await browsing.pair(user);
   const broken: string[] = [];
@@ -204,7 +208,7 @@ test("what another script says on the same channel breaks nothing", async () => 
   expect(broken).toEqual([]);
 });
 
-test("logging out stops all tabs of that user, and of no other", async () => {
+test("a logout stops all tabs of that user, and of no other user", async () => {
   const [user, other] = [application.user(), application.user()];
   const [one, two, apart] = [
     await browsing.tab(user),

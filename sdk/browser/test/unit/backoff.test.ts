@@ -20,37 +20,37 @@ describe("a verdict", () => {
     [4299, "now"],
     [4999, "later"],
     [undefined, "later"],
-  ])("of %s, which is not known, is %s by its range", (code, verdict) => {
+  ])("of the unknown code %s is %s by its range", (code, verdict) => {
     expect(verdictOf(code)).toBe(verdict);
   });
 });
 
-describe("coming back", () => {
-  test("takes a random time up to a bound that doubles, up to a quarter of a minute", () => {
+describe("a reconnect", () => {
+  test("waits a random time up to a bound that doubles, up to 15 seconds", () => {
     const backoff = always(1);
     const waits = Array.from({ length: 8 }, () => backoff.after(broke)?.wait);
     expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
     expect(always(0.5).after(broke)?.wait).toBe(250);
   });
 
-  test("begins anew after a connection that held for a while", () => {
+  test("has the first bound again after a stable connection", () => {
     const backoff = always(1);
     backoff.after(broke);
     backoff.after(broke);
     expect(backoff.after({ ...broke, lived: 10_000 })?.wait).toBe(500);
   });
 
-  test("is spread wider where the server asked to come later", () => {
+  test("has a higher bound if the server asked for a later reconnect", () => {
     expect(always(1).after({ ...broke, code: 1012 })?.wait).toBe(2_000);
   });
 
-  test("happens at once where the server says so, but never in a tight loop", () => {
+  test("is immediate if the server says so, but never in a tight loop", () => {
     const backoff = always(1);
     expect(backoff.after({ ...broke, code: 4201 })?.wait).toBe(0);
     expect(backoff.after({ ...broke, code: 4201 })?.wait).toBe(1_000);
   });
 
-  test("is not put off by the time that the server could not be reached", () => {
+  test("is immediate also after many failed attempts", () => {
     const backoff = always(1);
     for (let tries = 0; tries < 9; tries++) backoff.after(broke);
     expect(backoff.after({ ...broke, code: 4001, fresh: false })?.wait).toBe(0);
@@ -58,14 +58,17 @@ describe("coming back", () => {
     expect(backoff.after(broke)?.wait).toBe(15_000);
   });
 
-  test("takes another token where the old one has ended", () => {
+  test("uses a new token if the old one has expired", () => {
     expect(always(1).after({ ...broke, code: 4200 })).toEqual({ wait: 0, renew: true, another: false });
   });
 
-  test.each([4001, 4002, 4007])("after %i takes another token where the old one did once", (code) => {
-    const another = { wait: 0, renew: true, another: true };
-    expect(always(1).after({ code, lived: 0, fresh: false })).toEqual(another);
-    expect(always(1).after({ code, lived: 1, fresh: true })).toEqual(another);
-    expect(always(1).after({ code, lived: 0, fresh: true })).toBeUndefined();
-  });
+  test.each([4001, 4002, 4007])(
+    "after %i uses another token if the server accepted the old one before",
+    (code) => {
+      const another = { wait: 0, renew: true, another: true };
+      expect(always(1).after({ code, lived: 0, fresh: false })).toEqual(another);
+      expect(always(1).after({ code, lived: 1, fresh: true })).toEqual(another);
+      expect(always(1).after({ code, lived: 0, fresh: true })).toBeUndefined();
+    },
+  );
 });

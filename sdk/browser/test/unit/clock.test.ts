@@ -6,7 +6,7 @@ afterEach(() => {
   Date.now = now;
 });
 
-test("time goes on where the machine's clock is set back, so that nothing waits for the hours to come again", async () => {
+test("the clock keeps running forward when the system time is set back", async () => {
   let back = 0;
   Date.now = () => now() - back;
   vi.resetModules();

@@ -30,7 +30,7 @@ function welcomed(): void {
 }
 
 describe("a connection", () => {
-  test("is given up where no welcome comes", async () => {
+  test("is dropped without a welcome", async () => {
     socket.open();
     expect(socket.types).toEqual(["connect"]);
     await clock.pass(10_000);
@@ -38,7 +38,7 @@ describe("a connection", () => {
     expect(socket.closed).toBe(true);
   });
 
-  test("that is silent for two heartbeats asks, and ends where no answer comes", async () => {
+  test("sends a ping after two silent heartbeats, and ends without an answer", async () => {
     welcomed();
     await clock.pass(50_000);
     expect(socket.types).toEqual(["connect", "ping"]);
@@ -46,31 +46,31 @@ describe("a connection", () => {
     expect(endings).toEqual([{ lived: 55_000 }]);
   });
 
-  test("that is answered goes on", async () => {
+  test("continues after an answer to its ping", async () => {
     welcomed();
     await clock.pass(50_000);
-    socket.say({ type: "pong" });
+    socket.receive({ type: "pong" });
     await clock.pass(49_000);
     expect(endings).toEqual([]);
   });
 
-  test("that hears something now and then asks nothing", async () => {
+  test("sends no ping while frames arrive", async () => {
     welcomed();
     for (let n = 0; n < 5; n++) {
       await clock.pass(40_000);
-      socket.say({ type: "notification" });
+      socket.receive({ type: "notification" });
     }
     expect(socket.types).toEqual(["connect"]);
   });
 
-  test("is found dead soon where the page was asleep", async () => {
+  test("detects its loss early after the page was asleep", async () => {
     welcomed();
     connection.probe();
     await clock.pass(2_000);
     expect(endings).toHaveLength(1);
   });
 
-  test("ends where the server sends what is no frame", () => {
+  test("ends when the server sends a text that is not a frame", () => {
     welcomed();
     socket.onmessage?.({ data: "no JSON" } as never);
     expect(endings[0]?.error).toBeInstanceOf(SyntaxError);
@@ -88,17 +88,14 @@ describe("a connection", () => {
   test.each([
     [5_000, undefined],
     [4_000, 4006],
-  ])(
-    "of a page that came to its first frame after %i ms ends on 4006 with the code %s",
-    async (busy, told) => {
-      await clock.pass(busy);
-      socket.open();
-      socket.end(4006);
-      expect(endings.map((ending) => ending.code)).toEqual([told]);
-    },
-  );
+  ])("of a page that sent its first frame after %i ms ends on 4006 with the code %s", async (busy, told) => {
+    await clock.pass(busy);
+    socket.open();
+    socket.end(4006);
+    expect(endings.map((ending) => ending.code)).toEqual([told]);
+  });
 
-  test("that is dropped says how long it stood", async () => {
+  test("reports its lifetime when it is dropped", async () => {
     welcomed();
     await clock.pass(12_000);
     connection.drop();
@@ -106,7 +103,7 @@ describe("a connection", () => {
     expect(socket.closed).toBe(true);
   });
 
-  test("says once that it ended, and nothing where it was left", async () => {
+  test("reports its end once, and not after close()", async () => {
     welcomed();
     const left = connection.close();
     socket.end(1000);
@@ -115,7 +112,7 @@ describe("a connection", () => {
     expect(endings).toEqual([]);
   });
 
-  test("sends no faster than the server allows", async () => {
+  test("sends frames no faster than the server allows", async () => {
     welcomed();
     for (let n = 0; n < 300; n++) connection.send("{}");
     const atOnce = socket.sent.length;

@@ -33,16 +33,16 @@ beforeEach(() => {
   });
 });
 
-/** Connects, and stays for so long. */
+/** Connects, and stays connected for some milliseconds. */
 async function stands(milliseconds: number): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
   sockets.at(-1)?.open();
-  sockets.at(-1)?.say({ type: "welcome" });
+  sockets.at(-1)?.receive({ type: "welcome" });
   await clock.pass(milliseconds);
 }
 
-describe("a connection that the browser says is lost", () => {
-  test("is tried again as soon as any other, however often that was so before", async () => {
+describe("a connection that the browser reports as lost", () => {
+  test("is retried as early as any other, for any number of earlier losses", async () => {
     void connector.start();
     for (let n = 0; n < 8; n++) {
       await stands(20_000);
@@ -55,7 +55,7 @@ describe("a connection that the browser says is lost", () => {
 });
 
 describe("waking up", () => {
-  test("does not hurry where the server asked to come later", async () => {
+  test("does not shorten the wait that the server asked for", async () => {
     void connector.start();
     await stands(20_000);
     sockets[0]?.end(4102);
@@ -67,7 +67,7 @@ describe("waking up", () => {
     expect(sockets).toHaveLength(2);
   });
 
-  test("tries at once, and once", async () => {
+  test("reconnects immediately, and only once", async () => {
     void connector.start();
     await stands(20_000);
     sockets[0]?.end(1006);

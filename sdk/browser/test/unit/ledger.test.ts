@@ -41,26 +41,26 @@ describe("a mark", () => {
     expect(marked(item(1), mark, AT).state).toBe(state);
   });
 
-  test("read implies seen, unread takes back read only, unseen both", () => {
+  test("read implies seen, unread resets only read, unseen resets both", () => {
     const read = marked(item(1), "read", AT);
     expect(read.seen_at).toBe(AT);
     expect(marked(read, "unread", LATER).state).toBe("seen");
     expect(marked(read, "unseen", LATER).state).toBe("unseen");
   });
 
-  test("archived stands apart: taken back, the item is what it was", () => {
+  test("archived is independent: unarchived restores the former state", () => {
     const archived = marked(marked(item(1), "read", AT), "archived", LATER);
     expect(archived.state).toBe("archived");
     expect(marked(archived, "unarchived", LATER).state).toBe("read");
   });
 
-  test("keeps the first time of a state", () => {
+  test("does not change the time of a state that is set already", () => {
     expect(marked(marked(item(1), "read", AT), "read", LATER).read_at).toBe(AT);
   });
 });
 
 describe("an optimistic mark", () => {
-  test("shows at once, and its confirmation changes nothing more", () => {
+  test("shows at once, and its answer changes nothing more", () => {
     const ledger = listing(item(1), item(2));
     expect(states(ledger.begin("r", { state: "read", ids: ["n1"] }, AT, COUNTS))).toEqual([["n1", "read"]]);
     expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 4, unread: 4 });
@@ -71,28 +71,28 @@ describe("an optimistic mark", () => {
     expect(ledger.counts(after)).toMatchObject({ unseen: 4, unread: 4 });
   });
 
-  test("that is refused is taken back whole", () => {
+  test("that is refused is taken back completely", () => {
     const ledger = listing(item(1));
     ledger.begin("r", { state: "archived", ids: ["n1"] }, AT, COUNTS);
     expect(states(ledger.cancel("r"))).toEqual([["n1", "unseen"]]);
     expect(ledger.counts(COUNTS)).toEqual(COUNTS);
   });
 
-  test("that is refused leaves one made after it in place", () => {
+  test("that is refused does not affect a later mark", () => {
     const ledger = listing(item(1));
     ledger.begin("first", { state: "read", ids: ["n1"] }, AT, COUNTS);
     ledger.begin("second", { state: "archived", ids: ["n1"] }, AT, COUNTS);
     expect(ledger.cancel("first")).toMatchObject([{ state: "archived", read_at: null }]);
   });
 
-  test("counts once what two marks concern", () => {
+  test("counts an item once that two marks concern", () => {
     const ledger = listing(item(1));
     ledger.begin("first", { state: "read", ids: ["n1"] }, AT, COUNTS);
     ledger.begin("second", { state: "archived", ids: ["n1"] }, AT, COUNTS);
     expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 4, unread: 4 });
   });
 
-  test("counts once what another device marks before it is answered", () => {
+  test("counts an item once that another device marks before the answer", () => {
     const ledger = listing(item(1), item(2));
     ledger.begin("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
 
@@ -104,7 +104,7 @@ describe("an optimistic mark", () => {
     expect(ledger.counts(after)).toMatchObject({ unseen: 4, unread: 4 });
   });
 
-  test("does not count what is recalled before it is answered, or listed as marked already", () => {
+  test("does not count an item that is recalled before the answer, or that a page lists as marked", () => {
     const ledger = listing(item(1), item(2));
     ledger.begin("r", { state: "archived", ids: ["n1", "n2"] }, AT, COUNTS);
     ledger.remove("n1");
@@ -113,7 +113,7 @@ describe("an optimistic mark", () => {
     expect(ledger.counts({ unseen: 3, unread: 3, version: 11 })).toMatchObject({ unseen: 3, unread: 3 });
   });
 
-  test("of all counts the items of this tab and the others once, whoever else marks them", () => {
+  test("of all counts each item once, known or unknown to this tab, also if another device marks it", () => {
     const ledger = listing(item(1), item(2));
     ledger.begin("r", { state: "read", all: true }, AT, COUNTS);
     const after = { unseen: 4, unread: 4, version: 10 };
@@ -121,7 +121,7 @@ describe("an optimistic mark", () => {
     expect(ledger.counts(after)).toMatchObject({ unseen: 0, unread: 0 });
   });
 
-  test("leaves no trace in the counts of an item that was forgotten meanwhile", () => {
+  test("has no effect on the counts for an item that was dropped before the answer", () => {
     const ledger = listing(item(1));
     ledger.begin("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
     ledger.clear();
@@ -129,14 +129,14 @@ describe("an optimistic mark", () => {
     expect(ledger.counts(COUNTS)).toEqual(COUNTS);
   });
 
-  test("of all empties the counts, also of what was never listed; what arrives then counts", () => {
+  test("of all resets the counts, also for items that were never listed; later arrivals count", () => {
     const ledger = listing(item(1));
     ledger.begin("r", { state: "read", all: true }, AT, COUNTS);
     expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 0, unread: 0 });
     expect(ledger.counts({ unseen: 6, unread: 6, version: 10 })).toMatchObject({ unseen: 1, unread: 1 });
   });
 
-  test("up to a position concerns what is listed up to there", () => {
+  test("up to a position concerns the listed items up to it", () => {
     const ledger = listing(item(1), item(2), item(3));
     const items = ledger.begin("r", { state: "seen", up_to: { user: 2 } }, AT, COUNTS);
     expect(states(items)).toEqual([
@@ -146,7 +146,7 @@ describe("an optimistic mark", () => {
     expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 3, unread: 5 });
   });
 
-  test("of a category concerns those of it, and by a prefix those that begin so", () => {
+  test("of a category concerns its items, and with a final dot the items of all categories below it", () => {
     const ledger = listing(item(1, "orders.new"), item(2, "orders"), item(3));
     const begin = (ref: string, category: string) =>
       states(ledger.begin(ref, { state: "read", all: true, category }, AT, COUNTS));
@@ -154,13 +154,13 @@ describe("an optimistic mark", () => {
     expect(begin("prefix", "orders.")).toEqual([["n1", "read"]]);
   });
 
-  test("shows on a page that is listed meanwhile", () => {
+  test("shows on a page that is listed before the answer", () => {
     const ledger = listing(item(1));
     ledger.begin("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
     expect(states(ledger.list([item(1)]))).toEqual([["n1", "read"]]);
   });
 
-  test("that was carried out by REST stays", () => {
+  test("that REST answered stays", () => {
     const ledger = listing(item(1));
     ledger.begin("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
     expect(ledger.confirm("r")).toEqual([]);
@@ -172,7 +172,7 @@ describe("a mark of all, or up to a position,", () => {
   const archived = marked(item(1), "archived", AT);
   const whole = [{ all: true }, { up_to: { user: 2 } }] as const;
 
-  test.each(whole)("leaves what is archived alone: %o", (what) => {
+  test.each(whole)("does not change archived items: %o", (what) => {
     const ledger = listing(archived, item(2));
     expect(states(ledger.begin("r", { state: "read", ...what }, AT, COUNTS))).toEqual([["n2", "read"]]);
     const told = stated({ ref: "r", up_to: { user: 2 }, state: "read", at: LATER });
@@ -181,7 +181,7 @@ describe("a mark of all, or up to a position,", () => {
     expect(ledger.arrive(item(1))).toMatchObject({ state: "archived", read_at: null });
   });
 
-  test.each(whole)("brings what is archived back where it says so: %o", (what) => {
+  test.each(whole)("changes archived items if it is unarchived: %o", (what) => {
     const ledger = listing(archived, item(2));
     expect(states(ledger.begin("r", { state: "unarchived", ...what }, AT, COUNTS))).toEqual([
       ["n1", "unseen"],
@@ -190,16 +190,16 @@ describe("a mark of all, or up to a position,", () => {
     expect(ledger.arrive(item(1)).state).toBe("unseen");
   });
 
-  test("leaves alone what is being archived, and no answer came yet", () => {
+  test("does not change an item whose archiving has no answer yet", () => {
     const ledger = listing(item(1));
     ledger.begin("first", { state: "archived", ids: ["n1"] }, AT, COUNTS);
     ledger.begin("second", { state: "read", all: true }, LATER, COUNTS);
     expect(ledger.arrive(item(1)).read_at).toBeNull();
   });
 
-  test("that a page holds already is not applied to it again", () => {
+  test("is not applied to the items of a page that includes it", () => {
     const ledger = new Ledger();
-    // Archived while all was marked, and taken back before it was listed.
+    // Archived during the mark of all, and unarchived before the page was listed.
     ledger.list([item(1)], 3);
     const told = stated({ state_version: 2, up_to: { user: 1 }, state: "read", at: AT });
     expect(ledger.apply(told)).toEqual([]);
@@ -207,18 +207,18 @@ describe("a mark of all, or up to a position,", () => {
   });
 });
 
-describe("what the server tells", () => {
-  test("of everything up to a position concerns the logs it names, and no later arrivals", () => {
+describe("a state frame of the server", () => {
+  test("for all items up to a position concerns the logs that it names, and no later items", () => {
     const ledger = listing(item(1), item(2));
     const told = stated({ all: true, up_to: { user: 1 }, state: "read", at: AT });
     expect(states(ledger.apply(told))).toEqual([["n1", "read"]]);
   });
 
-  test("changes no item that is not known", () => {
+  test("does not add unknown items", () => {
     expect(listing().apply(stated({ changes: [{ id: "n9", state: "read", at: AT }] }))).toEqual([]);
   });
 
-  test("is kept of ten thousand items, so memory is bounded", () => {
+  test("is applied to ten thousand items at most, so that memory is bounded", () => {
     const ledger = new Ledger();
     for (let position = 1; position <= 10_001; position++) ledger.arrive(item(position));
     const told = stated({ up_to: { user: 20_000 }, state: "read", at: AT });

@@ -22,7 +22,7 @@ function marking(connected = true) {
 const stated = (more: object) => ({ type: "state" as const, counts: COUNTS, state_version: 1, ...more });
 
 describe("a mark", () => {
-  test("is answered by the state with its ref, and by no other", async () => {
+  test("is answered only by the state frame with its ref", async () => {
     const { marker, sent } = marking();
     const marked = marker.mark("r1", READ, 1);
     expect(JSON.parse(sent[0] ?? "")).toEqual({ type: "mark", ...READ, ref: "r1" });
@@ -32,7 +32,7 @@ describe("a mark", () => {
     expect(await marked).toEqual({ changed: 1, counts: COUNTS, unknown: ["n9"] });
   });
 
-  test("is sent again on a new connection, until it is answered", async () => {
+  test("is sent again on a new connection until it is answered", async () => {
     const { marker, sent } = marking();
     const marked = marker.mark("r1", READ, 1);
     marker.resend();
@@ -42,14 +42,14 @@ describe("a mark", () => {
     await marked;
   });
 
-  test("that is not answered in ten seconds fails", async () => {
+  test("fails without an answer in ten seconds", async () => {
     const { marker, clock } = marking();
     const marked = expect(marker.mark("r1", READ, 1)).rejects.toMatchObject({ code: "unanswered" });
     await clock.pass(10_000);
     await marked;
   });
 
-  test("that is refused for now is made again, and one that is refused for good is not", async () => {
+  test("is sent again after a retryable error, and not after another error", async () => {
     const { marker, clock, sent } = marking();
     const marked = expect(marker.mark("r1", READ, 1)).rejects.toMatchObject({ code: "invalid_request" });
     marker.refuse({ type: "error", ref: "r1", code: "storage_unavailable", detail: "" });
@@ -60,7 +60,7 @@ describe("a mark", () => {
     await marked;
   });
 
-  test("by REST is made again a few times where no answer comes", async () => {
+  test("by REST is sent again a few times without an answer", async () => {
     const { marker, clock, answers } = marking(false);
     const fail = () => Promise.reject(new TidingsError("no_answer", ""));
     answers.push(fail, fail, fail, fail);

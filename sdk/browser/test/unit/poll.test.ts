@@ -18,7 +18,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** How often it is asked in each of these spans. */
+/** The number of polls in each of these spans. */
 async function counts(...spans: number[]): Promise<number[]> {
   const found = [];
   for (const span of spans) {
@@ -30,14 +30,14 @@ async function counts(...spans: number[]): Promise<number[]> {
 }
 
 describe("without a connection", () => {
-  test("the inbox is asked for after a moment, then less and less often", async () => {
+  test("the inbox is polled after a moment, then with growing waits", async () => {
     turn(true);
     expect(await counts(3_999, 1, 9_999, 1, 19_999, 1, 39_999, 1, 60_000, 60_000)).toEqual([
       0, 1, 0, 1, 0, 1, 0, 1, 1, 1,
     ]);
   });
 
-  test("nothing is asked once it is back, and the waits begin anew", async () => {
+  test("polling stops with the connection, and later starts with the first wait again", async () => {
     turn(true);
     await clock.pass(14_000);
     turn(false);
@@ -47,7 +47,7 @@ describe("without a connection", () => {
     expect(await counts(4_000, 10_000, 19_999)).toEqual([1, 1, 0]);
   });
 
-  test("a page out of sight asks nothing, and soon where it is in sight again", async () => {
+  test("a hidden page does not poll, and a visible one polls soon", async () => {
     vi.stubGlobal("document", { hidden: true });
     turn(true);
     expect(await counts(600_000)).toEqual([0]);

@@ -44,7 +44,7 @@ function welcomed(): Session {
 }
 
 describe("a session", () => {
-  test("starts without a resume, and goes on from all that it was told", () => {
+  test("starts without a resume, and then resumes after all received frames", () => {
     const session = new Session();
     expect(connect(session)).not.toHaveProperty("resume");
 
@@ -57,7 +57,7 @@ describe("a session", () => {
     });
   });
 
-  test("tells each position once", () => {
+  test("returns each position once", () => {
     const session = welcomed();
     const told = receive(session, delivered(4), delivered(4), delivered(3), delivered(6), delivered(5));
     expect(told.map((frame) => frame?.type)).toEqual([
@@ -69,7 +69,7 @@ describe("a session", () => {
     ]);
   });
 
-  test("counts what arrives, and not what was missed: that is in the welcome's counts", () => {
+  test("counts new notifications, but not replayed ones, which the welcome's counts include", () => {
     const session = welcomed();
     receive(session, delivered(4, { replayed: true }));
     expect(session.counts).toEqual(counts(3, 3));
@@ -77,7 +77,7 @@ describe("a session", () => {
     expect(session.counts).toEqual(counts(4, 4));
   });
 
-  test("does not count twice what a page of the inbox counted before it arrived", () => {
+  test("does not count a notification that the counts of a page include already", () => {
     const session = welcomed();
     session.listed({ epoch: "e1", counts: counts(4, 4), positions: { user: 4 }, state_version: 5 } as never);
     receive(session, delivered(4));
@@ -86,13 +86,13 @@ describe("a session", () => {
     expect(session.counts?.unread).toBe(5);
   });
 
-  test("believes of two counts the ones of the higher version", () => {
+  test("keeps the counts with the higher version", () => {
     const session = welcomed();
     receive(session, stated(9, { counts: counts(1, 9) }), stated(8, { counts: counts(7, 8) }));
     expect(session.counts).toEqual(counts(1, 9));
   });
 
-  test("says of a page that it is older than what was told since", () => {
+  test("reports a page that is older than a state frame", () => {
     const session = welcomed();
     const page = {
       epoch: "e1",
@@ -105,7 +105,7 @@ describe("a session", () => {
     expect(session.listed(page)).toBe(false);
   });
 
-  test("resumes behind what it missed of state, though a mark was answered before it caught up", () => {
+  test("resumes before the missed changes of state, also if a mark was answered before caught_up", () => {
     const session = welcomed();
     connect(session);
     receive(session, welcome({ resume: "complete", state_version: 9 }), stated(10));
@@ -114,7 +114,7 @@ describe("a session", () => {
     expect(connect(session).resume?.state_version).toBe(10);
   });
 
-  test("begins anew in another epoch", () => {
+  test("drops its positions and counts in another epoch", () => {
     const session = welcomed();
     receive(
       session,
@@ -126,13 +126,13 @@ describe("a session", () => {
     expect(connect(session).resume).toEqual({ epoch: "e2", positions: { user: 2 }, state_version: 0 });
   });
 
-  test("goes on behind a gap", () => {
+  test("continues after a gap", () => {
     const session = welcomed();
     receive(session, { type: "gap", log: "user", from: 4, to: 9, missed: 6, reason: "expired" });
     expect(connect(session).resume?.positions).toMatchObject({ user: 9 });
   });
 
-  test("acknowledges cumulatively, and on a new connection again", () => {
+  test("acknowledges each position once per connection", () => {
     const session = welcomed();
     session.acks();
     receive(session, delivered(4), delivered(5));
@@ -142,7 +142,7 @@ describe("a session", () => {
     expect(session.acks()).toHaveLength(1);
   });
 
-  test("acknowledges any number of logs, in frames that the server takes", () => {
+  test("acknowledges any number of logs, in frames within the server's limit", () => {
     const session = new Session();
     const name = (n: number) => `group:${"g".repeat(120)}${n}`;
     const logs = Object.fromEntries(Array.from({ length: 450 }, (_, n) => [name(n), n + 1]));
@@ -153,7 +153,7 @@ describe("a session", () => {
     expect(session.acks()).toEqual([]);
   });
 
-  test("leaves out logs with the least to replay where a frame cannot name them all", () => {
+  test("leaves out the logs with the least to replay if the frame has no room for all", () => {
     const session = new Session();
     const logs = Object.fromEntries(
       Array.from({ length: 1_000 }, (_, n) => [`group:${"g".repeat(120)}${n}`, n]),
@@ -166,15 +166,15 @@ describe("a session", () => {
     expect(named.length).toBeGreaterThan(300);
   });
 
-  test("refuses what is no frame, and passes over types that it does not know", () => {
+  test("throws for a text that is not a frame, and accepts unknown types", () => {
     const session = welcomed();
     expect(() => session.receive("no JSON")).toThrow();
     expect(receive(session, { type: "of tomorrow" })).toHaveLength(1);
   });
 });
 
-describe("a tab that follows", () => {
-  test("goes on where the leader is, and says whether it missed something", () => {
+describe("a following tab", () => {
+  test("takes the leader's state, and reports whether it missed frames", () => {
     const leader = welcomed();
     const follower = new Session();
     const snapshot = () => JSON.parse(JSON.stringify(leader.snapshot()));
@@ -186,7 +186,7 @@ describe("a tab that follows", () => {
     expect(connect(follower).resume).toEqual(connect(leader).resume);
   });
 
-  test("that takes over before the leader had caught up still asks for what was marked meanwhile", () => {
+  test("that takes the lead before the leader has caught up still requests the missed marks", () => {
     const [leader, follower] = [new Session(), new Session()];
     leader.restore({ epoch: "e1", positions: { user: 1 }, state_version: 2 });
     follower.follow(JSON.parse(JSON.stringify(leader.snapshot())));
@@ -196,7 +196,7 @@ describe("a tab that follows", () => {
     expect(follower.point()).toMatchObject({ positions: { user: 2 }, state_version: 2 });
   });
 
-  test("knows whose inbox it is also where the leader has not been welcomed yet", () => {
+  test("keeps its user if the leader has no welcome yet", () => {
     const [leader, follower] = [new Session(), welcomed()];
     leader.restore({ epoch: "e1", positions: { user: 3 }, state_version: 5 });
     follower.follow(JSON.parse(JSON.stringify(leader.snapshot())));
@@ -204,7 +204,7 @@ describe("a tab that follows", () => {
     expect(follower.counts).toEqual(counts(3, 3));
   });
 
-  test("agrees with the leader on what was told while it catches up", () => {
+  test("has the leader's state version while the leader catches up", () => {
     const [leader, follower] = [welcomed(), new Session()];
     follower.follow(leader.snapshot() ?? ({} as never));
     connect(leader);

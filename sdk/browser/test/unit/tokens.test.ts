@@ -8,7 +8,7 @@ function token(clock: ManualClock, seconds: number, sub = "ana"): string {
 }
 
 describe("a token", () => {
-  test("is kept until a minute before it ends", async () => {
+  test("is kept until a minute before its expiry", async () => {
     const clock = new ManualClock();
     let asked = 0;
     const tokens = new Tokens(async () => token(clock, 3_600 + asked++), clock);
@@ -21,7 +21,7 @@ describe("a token", () => {
     expect(asked).toBe(2);
   });
 
-  test("is asked for once by all who need one", async () => {
+  test("is requested once for all simultaneous callers", async () => {
     const clock = new ManualClock();
     let asked = 0;
     const tokens = new Tokens(async () => token(clock, 3_600 + asked++), clock);
@@ -45,12 +45,12 @@ describe("a token", () => {
     ["nothing", null],
     ["a 401", new Response(null, { status: 401 })],
     ["a 403", new Response(null, { status: 403 })],
-  ])("is none where the application answers %s: nobody is logged in", async (_, answer) => {
+  ])("is refused with logged_out if the application answers %s", async (_, answer) => {
     const tokens = new Tokens(async () => answer, new ManualClock());
     await expect(tokens.get()).rejects.toMatchObject({ code: "logged_out" });
   });
 
-  test("of somebody else is refused, until it is expected", async () => {
+  test("of another user is refused until forget() was called", async () => {
     const clock = new ManualClock();
     const users = ["ana", "bob", "bob"];
     const tokens = new Tokens(async () => token(clock, 3_600, users.shift()), clock);
@@ -60,7 +60,7 @@ describe("a token", () => {
     expect((await tokens.get()).identity).toBe("demo/bob");
   });
 
-  test("that looks ended by the page's own clock is used: the server knows better", async () => {
+  test("that is expired by the page's clock is used, because only the server's clock decides", async () => {
     const clock = new ManualClock();
     let asked = 0;
     const tokens = new Tokens(async () => token(clock, -1_000 - asked++), clock);
@@ -69,7 +69,7 @@ describe("a token", () => {
     expect(asked).toBe(1);
   });
 
-  test("that was asked for in vain is given up, and asked for anew", async () => {
+  test("request without an answer times out, and the next call requests again", async () => {
     const clock = new ManualClock();
     const signals: AbortSignal[] = [];
     const tokens = new Tokens((signal) => {

@@ -1,4 +1,4 @@
-/** WCAG 2.2 AA, as far as axe sees it, in every state, light and dark; each run is a state of the harness. */
+/** The axe rules of WCAG 2.2 AA in every state of the harness, light and dark. */
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -53,10 +53,10 @@ const SCENES: readonly [name: string, query: string][] = [
   ["an Arabic page", "state=arabic&lang=ar&mode=page"],
 ];
 
-/** What a reader or a sender does before axe looks, by name; on a phone as on a desk. */
+/** The actions of a reader or a sender before axe runs, by name; on a phone and on a desktop. */
 const MOMENTS: readonly [name: string, query: string, happens: (page: Page) => Promise<void>][] = [
   [
-    "what is missing, offline",
+    "missed notifications, offline",
     "",
     (page) =>
       page.evaluate(() => {
@@ -65,7 +65,7 @@ const MOMENTS: readonly [name: string, query: string, happens: (page: Page) => P
       }),
   ],
   [
-    "what is missing, right to left",
+    "missed notifications, right to left",
     "state=arabic&lang=ar",
     (page) =>
       page.evaluate(() => {
@@ -98,7 +98,7 @@ const MOMENTS: readonly [name: string, query: string, happens: (page: Page) => P
     },
   ],
   [
-    "news above what is read",
+    "new notifications above the view",
     "state=many",
     async (page) => {
       await page.locator(".scroller").evaluate((each) => each.scrollTo(0, 1_500));

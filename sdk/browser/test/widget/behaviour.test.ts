@@ -1,4 +1,4 @@
-/** What a reader does, by hand and by key, and what the widget does with whatever comes in. */
+/** The actions of a reader by pointer and by key, and the reactions of the widget to new notifications. */
 
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
@@ -15,7 +15,7 @@ const open = async (query = "") => {
   page = await look(query);
 };
 
-test("under a policy without inline styles and scripts nothing is refused", async () => {
+test("a policy without inline styles and scripts refuses nothing", async () => {
   await open("state=usual&toasts");
   await page.evaluate(() =>
     window.inbox.arrive(window.notification(0, { title: "New", priority: "urgent" })),
@@ -24,7 +24,7 @@ test("under a policy without inline styles and scripts nothing is refused", asyn
   expect(complaints).toEqual([]);
 });
 
-test("the bell opens the panel, Escape closes it, and focus goes in and comes back", async () => {
+test("the bell opens the panel, Escape closes it, and focus moves in and back", async () => {
   await visit();
   const bell = page.locator(".bell");
   await bell.focus();
@@ -45,7 +45,7 @@ test("the bell opens the panel, Escape closes it, and focus goes in and comes ba
     .toBe("bell");
 });
 
-test("arrows walk the list, and Tab goes through the controls of one row only", async () => {
+test("arrow keys move through the list, and Tab through the controls of one row only", async () => {
   await open();
   await page.locator(".item").first().waitFor();
   await page.keyboard.press("ArrowDown");
@@ -69,7 +69,7 @@ test("arrows walk the list, and Tab goes through the controls of one row only", 
   expect(await focused(page)).toContain("ana mentioned");
 });
 
-test("the filters are tabs: arrows choose, and choosing lists", async () => {
+test("the filters are tabs: arrow keys choose one, and its list loads", async () => {
   await open();
   await page.locator(".item").nth(6).waitFor();
   await page.locator(".tab").first().focus();
@@ -81,7 +81,7 @@ test("the filters are tabs: arrows choose, and choosing lists", async () => {
   expect(await page.locator("[part=empty]").textContent()).toBe("Nothing archived");
 });
 
-test("opening marks as read and tells the page, which may keep the link from being followed", async () => {
+test("opening marks as read and sends the page an event, which can be canceled to keep the link from being followed", async () => {
   await open();
   await page.evaluate(() => {
     document.addEventListener("tidings-open", (event) => {
@@ -101,7 +101,7 @@ test("opening marks as read and tells the page, which may keep the link from bei
   );
 });
 
-test("archiving can be undone, and focus goes on to the next row and back", async () => {
+test("archiving can be undone, and focus moves to the next row and back", async () => {
   await open();
   await page.locator(".item").nth(6).waitFor();
   await page.keyboard.press("ArrowDown");
@@ -115,7 +115,7 @@ test("archiving can be undone, and focus goes on to the next row and back", asyn
   expect(await page.locator(".title").first().textContent()).toContain("ana mentioned");
 });
 
-test("what is in sight is seen, and all can be marked as read", async () => {
+test("notifications in view become seen, and all can be marked as read", async () => {
   await open();
   await expect
     .poll(() => page.evaluate(() => window.inbox.marks.map(({ state }) => state)))
@@ -128,7 +128,7 @@ test("what is in sight is seen, and all can be marked as read", async () => {
   });
 });
 
-test("hostile content stays text: no markup, no script, no link beyond the contract's", async () => {
+test("hostile content stays text: no markup, no script, no link outside the contract", async () => {
   await open("state=hostile");
   await page.locator(".item").nth(8).waitFor();
   expect(await page.locator(".item script, .item b, .item [onerror]").count()).toBe(0);
@@ -161,7 +161,7 @@ test("a burst of a thousand changes the list once a frame, by a handful of rows"
   });
   const { changes, rows } = await most();
   expect(changes).toBe(1);
-  // Those in sight, and eight.
+  // The rows in view, and eight.
   expect(rows).toBeLessThanOrEqual(16);
   expect(await page.locator(".title").first().textContent()).toContain("Number 1019");
   expect(await page.locator(".item").count()).toBeLessThan(60);
@@ -185,38 +185,34 @@ test("of ten thousand items rows stay few while scrolling down", async () => {
   expect(await focused(page)).toContain("Notification 10000");
 });
 
-test.each([5, 100])(
-  "who reads further down is not moved by %i that arrive, and is told of it",
-  async (many) => {
-    await open("state=many");
-    const scroller = page.locator(".scroller");
-    await page.locator(".item").nth(40).waitFor();
-    await scroller.evaluate((each) => each.scrollTo(0, 1_500));
-    const top = () =>
-      page.evaluate(() => {
-        const rows = document.querySelector("tidings-inbox")?.shadowRoot?.querySelectorAll(".item") ?? [];
-        return [...rows]
-          .find((row) => row.textContent?.includes("Notification 9980"))
-          ?.getBoundingClientRect().top;
-      });
-    const before = await top();
-    await page.evaluate((many) => {
-      for (let n = 1; n <= many; n++) window.inbox.arrive(window.notification(0, { title: `New ${n}` }));
-    }, many);
-    const fresh = page.locator(".fresh");
-    await expect.poll(() => fresh.textContent()).toBe(`${many} new notifications`);
-    expect(Math.abs(((await top()) ?? 0) - (before ?? 0))).toBeLessThan(2);
-    await fresh.click();
-    expect(await page.locator(".title").first().textContent()).toContain(`New ${many}`);
-  },
-);
-
-test("where the uppermost row in sight goes, those below it come up", async () => {
+test.each([5, 100])("%i arrivals above the view do not move it, and their number shows", async (many) => {
   await open("state=many");
   const scroller = page.locator(".scroller");
   await page.locator(".item").nth(40).waitFor();
   await scroller.evaluate((each) => each.scrollTo(0, 1_500));
-  /** The numbers of the rows from the one before the uppermost in sight on, and where each begins. */
+  const top = () =>
+    page.evaluate(() => {
+      const rows = document.querySelector("tidings-inbox")?.shadowRoot?.querySelectorAll(".item") ?? [];
+      return [...rows].find((row) => row.textContent?.includes("Notification 9980"))?.getBoundingClientRect()
+        .top;
+    });
+  const before = await top();
+  await page.evaluate((many) => {
+    for (let n = 1; n <= many; n++) window.inbox.arrive(window.notification(0, { title: `New ${n}` }));
+  }, many);
+  const fresh = page.locator(".fresh");
+  await expect.poll(() => fresh.textContent()).toBe(`${many} new notifications`);
+  expect(Math.abs(((await top()) ?? 0) - (before ?? 0))).toBeLessThan(2);
+  await fresh.click();
+  expect(await page.locator(".title").first().textContent()).toContain(`New ${many}`);
+});
+
+test("when the topmost row in view is removed, the rows below it move up", async () => {
+  await open("state=many");
+  const scroller = page.locator(".scroller");
+  await page.locator(".item").nth(40).waitFor();
+  await scroller.evaluate((each) => each.scrollTo(0, 1_500));
+  /** The numbers and tops of the rows, from the one before the topmost in view on. */
   const rows = () =>
     scroller.evaluate((each) => {
       const { top } = each.getBoundingClientRect();
@@ -240,7 +236,7 @@ test("where the uppermost row in sight goes, those below it come up", async () =
   expect(after.get(before?.number as number) ?? before?.top).toBe(before?.top);
 });
 
-test("of a stream that never ends the list keeps a bounded part, and pages the rest in again", async () => {
+test("the list keeps a bounded part of an endless stream, and loads the rest again", async () => {
   await open("state=usual");
   await page.evaluate(async () => {
     for (let n = 0; n < 3_000; n++) {
@@ -255,14 +251,14 @@ test("of a stream that never ends the list keeps a bounded part, and pages the r
   await expect.poll(() => page.evaluate(() => window.inbox.lists.at(-1)?.before)).toBeTruthy();
 });
 
-test("the title of the page carries the count, and is given back", async () => {
+test("the title of the page has the count, and is restored", async () => {
   await visit("title-badge");
   await expect.poll(() => page.title()).toBe("(3) Acme");
   await page.evaluate(() => window.inbox.mark("read", { all: true }));
   await expect.poll(() => page.title()).toBe("Acme");
 });
 
-test("what can't be loaded can be tried again, and comes by itself with the connection", async () => {
+test("a failed list can be loaded again, and loads automatically after a reconnect", async () => {
   await open("state=failed");
   await page.locator(".retry").waitFor();
   await page.evaluate(() => {
@@ -273,7 +269,7 @@ test("what can't be loaded can be tried again, and comes by itself with the conn
   await page.locator(".item").waitFor();
 });
 
-test("offline and back is said quietly above the list", async () => {
+test("a lost connection and its return show above the list", async () => {
   await open();
   await page.evaluate(() => window.inbox.become("offline"));
   await expect.poll(() => page.locator("[part=strip]").textContent()).toBe("Reconnecting…");
@@ -281,7 +277,7 @@ test("offline and back is said quietly above the list", async () => {
   await page.locator("[part=strip]").waitFor({ state: "hidden" });
 });
 
-test("when the user logs out nothing of the inbox stays, and the next user sees the own one", async () => {
+test("a logout clears the inbox, and the next user sees only their own", async () => {
   await open("title-badge");
   await page.locator(".item").first().waitFor();
   await page.evaluate(() => window.inbox.become("stopped", "logout"));

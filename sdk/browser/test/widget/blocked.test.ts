@@ -1,4 +1,4 @@
-/** The widget where a network keeps something from it: the socket, or the application's tokens. */
+/** The widget in a network that blocks the socket or the application's tokens. */
 
 import type { AddressInfo } from "node:net";
 import { connect, createServer, type Socket } from "node:net";
@@ -24,7 +24,7 @@ afterEach(async () => {
   for (const context of browser.contexts()) await context.close();
 });
 
-/** What lies between the page and the gateway: it lets nothing pass until it is `open`. */
+/** A proxy between the page and the gateway. It passes no data until it is `open`. */
 class Firewall {
   open = false;
   readonly #sockets = new Set<Socket>();
@@ -57,7 +57,7 @@ class Firewall {
 const status = (page: Page) => page.evaluate(() => document.querySelector("tidings-inbox")?.client?.status);
 const badge = (page: Page) => page.locator(".badge").textContent();
 
-test("without a socket the badge shows, what comes in shows, and the socket is used when it works", async () => {
+test("without a socket the badge and new notifications show, and the socket is used when it works", async () => {
   const firewall = new Firewall();
   const realtime = await firewall.start();
   const user = application.user();
@@ -65,7 +65,7 @@ test("without a socket the badge shows, what comes in shows, and the socket is u
   const page = await browser.newPage();
   await page.goto(site.address(user, ready.api, realtime));
 
-  // Nobody has opened the panel.
+  // The panel was never opened.
   await expect.poll(() => badge(page), { timeout: 8_000 }).toBe("1");
   await page.locator(".bell").click();
   await expect.poll(() => page.locator(".strip").first().textContent()).toContain("Reconnecting");
@@ -82,7 +82,7 @@ test("without a socket the badge shows, what comes in shows, and the socket is u
   firewall.stop();
 }, 60_000);
 
-test("a request for a token that hangs is ended, and the next one is answered at once", async () => {
+test("a hanging request for a token is aborted, and the next one is answered at once", async () => {
   const { answer } = site;
   let ended = 0;
   site.answer = (response, user) => {
@@ -92,13 +92,13 @@ test("a request for a token that hangs is ended, and the next one is answered at
   const page = await browser.newPage();
   await page.goto(site.address(application.user(), ready.api, ready.realtime));
 
-  // Ten seconds, a moment of chance, and the connection itself.
+  // Ten seconds, a random wait, and the connection itself.
   await expect.poll(() => status(page), { timeout: 14_000 }).toBe("connected");
   expect(ended).toBe(1);
   site.answer = answer;
 }, 30_000);
 
-test("a panel that hangs while it loads is offered again, and comes with the next try", async () => {
+test("a panel that does not load in time offers a retry, which loads it", async () => {
   const page = await browser.newPage();
   await page.clock.install();
   const asked: string[] = [];
@@ -122,6 +122,6 @@ test("a panel that hangs while it loads is offered again, and comes with the nex
   await page.locator(".retry").click();
 
   await page.locator(".tab").first().waitFor();
-  // Under another address: the browser still waits for the first.
+  // The retry has another address, since the browser still waits for the first.
   expect(asked[1]).toBe(`${asked[0]}&try=1`);
 });

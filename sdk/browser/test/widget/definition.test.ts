@@ -55,7 +55,7 @@ test("A scoped registry has an inbox under a tag that the page does not know.", 
   expect(known).toEqual([undefined, true]);
 });
 
-test("A tag that is no name of an element is refused in the words of the browser.", async () => {
+test("An invalid tag throws the browser's error.", async () => {
   const page = await visit();
   const defining = page.evaluate(() => {
     (customElements.get("tidings-inbox") as Defines).define("inbox");

@@ -1,4 +1,4 @@
-/** An inbox in memory, for looking at the widget in states that a server is seldom in. */
+/** An inbox in memory, for states of the widget that a server seldom has. */
 
 import type {
   Counts,
@@ -18,7 +18,7 @@ type Handlers = { [Name in keyof Events]: Set<(value: Events[Name]) => void> };
 
 let made = 0;
 
-/** A notification made so many minutes ago; ids rise with time, as the server's do. */
+/** Makes a notification with an age in minutes. Its id increases with time, as the server's do. */
 export function notification(minutes: number, fields: Partial<Notification>): Item {
   const at = new Date(Date.now() - minutes * 60_000);
   made += 1;
@@ -39,7 +39,7 @@ export class FakeInbox implements Inbox {
   user = "ana";
   missed: number | null | undefined;
   leads = true;
-  /** What `list` does instead of answering. */
+  /** The behavior of `list`. */
   mode: "answers" | "hangs" | "fails" = "answers";
   items: Item[];
   marks: { state: State; what: Marking }[] = [];
@@ -70,7 +70,7 @@ export class FakeInbox implements Inbox {
     };
   }
 
-  /** How many handlers there are, of all events. */
+  /** The number of handlers of all events. */
   get listeners(): number {
     return Object.values(this.#handlers).reduce((count, handlers) => count + handlers.size, 0);
   }

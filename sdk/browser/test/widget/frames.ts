@@ -1,4 +1,4 @@
-/** How often the open list of a page changes within one frame, and by how many rows. */
+/** Counts the changes of an open list within one frame, and their rows. */
 
 import type { Page } from "playwright-core";
 
@@ -9,12 +9,12 @@ interface Frame {
 
 declare global {
   interface Window {
-    /** By their time, which all that happens in a frame shares. */
+    /** By the time of the frame, which all its changes share. */
     changed: Map<unknown, Frame>;
   }
 }
 
-/** Watches from now on; gives back what tells the most that fell into one frame. */
+/** Starts to watch. The returned function returns the maximum of one frame. */
 export async function watchFrames(page: Page): Promise<() => Promise<Frame>> {
   await page.evaluate(() => {
     const feed = document.querySelector("tidings-inbox")?.shadowRoot?.querySelector("[role=feed]");

@@ -8,7 +8,7 @@ import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { styles } from "../../scripts/styles.mjs";
 
-/** How every Chromium of the tests is started. */
+/** The arguments of every Chromium of the tests. */
 const ARGUMENTS = JSON.parse(readFileSync(new URL("../support/chromium.json", import.meta.url), "utf8"));
 
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'";
@@ -53,7 +53,7 @@ export function launch() {
   });
 }
 
-/** The address of the page, the browser, and what ends both. */
+/** Returns the address of the page, the browser, and a function that stops both. */
 export async function start() {
   const root = new URL("../..", import.meta.url).pathname;
   const { outputFiles } = await build({

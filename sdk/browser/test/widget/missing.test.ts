@@ -1,4 +1,4 @@
-/** What is missing: said with its number, also to who looks later, until the reader has taken note. */
+/** Missed notifications: shown with their number, also in a panel that opens later, until the reader dismisses it. */
 
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
@@ -6,7 +6,7 @@ import { focused, visits } from "./visits.js";
 
 const { visit, open } = visits();
 
-/** Lets the client tell of a gap, as the real one does: counted before it is told. */
+/** Emits a gap as the real client does: it counts before it emits. */
 const lose = (page: Page, missed: number | null) =>
   page.evaluate((lost) => {
     window.inbox.missed = lost;
@@ -38,13 +38,13 @@ test.each([
   await expect.poll(() => said(page)).toBe(text);
 });
 
-test("Where nobody knows how many, it is said without a number.", async () => {
+test("An unknown number is shown as a text without a number.", async () => {
   const page = await open();
   await lose(page, null);
   await expect.poll(() => said(page)).toBe("Some older notifications are no longer available");
 });
 
-test("It is said to who opens the panel later, until it is dismissed by key, and focus stays inside.", async () => {
+test("A panel that opens later shows it until it is dismissed by key, and focus stays inside.", async () => {
   const page = await visit();
   await lose(page, 3);
   await page.locator(".bell").click();
@@ -68,7 +68,7 @@ test("It is said to who opens the panel later, until it is dismissed by key, and
   expect(await said(page)).toBe("");
 });
 
-test("It is announced once, whatever the connection does meanwhile.", async () => {
+test("It is announced once, at any change of the connection.", async () => {
   const page = await open();
   await page.evaluate(() => {
     const region = document.querySelector("tidings-inbox")?.shadowRoot?.getElementById("missed");
@@ -85,7 +85,7 @@ test("It is announced once, whatever the connection does meanwhile.", async () =
   expect(await page.evaluate(() => (window as unknown as { changes: number }).changes)).toBe(1);
 });
 
-test("Texts of one's own have plural forms by their keys, and one form serves all.", async () => {
+test("The page's own texts have plural forms by their keys, and one form is enough.", async () => {
   const page = await open("lang=nl");
   await page.evaluate(() => {
     const element = document.querySelector("tidings-inbox");
@@ -105,7 +105,7 @@ test("Texts of one's own have plural forms by their keys, and one form serves al
   await expect.poll(() => said(page)).toBe("Iets is weg");
 });
 
-test("Another store is listed anew once, however many logs it has gaps in.", async () => {
+test("After gaps of another epoch the list is loaded again once, for any number of logs.", async () => {
   const page = await open();
   await page.locator(".item").first().waitFor();
   const lists = await page.evaluate(() => window.inbox.lists.length);
@@ -114,7 +114,7 @@ test("Another store is listed anew once, however many logs it has gaps in.", asy
   await expect.poll(() => page.evaluate(() => window.inbox.lists.length)).toBe(lists + 1);
 });
 
-test("What ends by its own expiry leaves the list by itself; what had ended when it came stays.", async () => {
+test("An expired notification leaves the list, and one that was listed after its expiry stays.", async () => {
   const page = await visit("state=empty");
   await page.evaluate(() => {
     const ends = (seconds: number) => new Date(Date.now() + seconds * 1_000).toISOString();

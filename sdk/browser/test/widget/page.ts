@@ -1,4 +1,4 @@
-/** The page that shows the widget in one state, as its address asks: `?state=usual&mode=page&lang=ar`. */
+/** The page that shows the widget in the state of its address, such as `?state=usual&mode=page&lang=ar`. */
 
 import "../../src/widget/index.js";
 import { FakeInbox, notification } from "./fake.js";

@@ -1,4 +1,4 @@
-/** A React application with the inbox as a hook, as a component, and as the element that it is. */
+/** A React application with the inbox as a hook, as a component, and as an element. */
 
 import { useState } from "react";
 import { Inbox, TidingsProvider, useInbox } from "../../src/react/index.js";
@@ -30,7 +30,7 @@ function Titles() {
   );
 }
 
-/** The clients are those of two users; a button goes from one to the other. */
+/** The clients of two users. A button switches between them. */
 export function Application({ clients }: { readonly clients: readonly [FakeInbox, FakeInbox] }) {
   const [lang, setLang] = useState("en");
   const [opened, setOpened] = useState("");

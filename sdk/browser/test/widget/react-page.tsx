@@ -1,4 +1,4 @@
-/** The page of the React application: made here, or brought to life where a server has made it. */
+/** The page of the React application: rendered here, or hydrated if a server has rendered it. */
 
 import { StrictMode } from "react";
 import { createRoot, hydrateRoot } from "react-dom/client";

@@ -1,4 +1,4 @@
-/** The React wrapper, with React 19 in strict mode, made in the browser and on a server. */
+/** The React wrapper, with React 19 in strict mode, rendered in the browser and on a server. */
 
 import { StrictMode } from "react";
 import { renderToString } from "react-dom/server";
@@ -21,7 +21,7 @@ async function come() {
   return page;
 }
 
-test("The hook is live: counts and items follow, and a thousand arrivals render a few times.", async () => {
+test("The hook is live: counts and items update, and a thousand arrivals render a few times.", async () => {
   const page = await come();
   const count = () => page.locator("output").textContent();
   expect(await count()).toBe("3");
@@ -37,16 +37,16 @@ test("The hook is live: counts and items follow, and a thousand arrivals render 
   expect((await renders()) - before).toBeLessThanOrEqual(8);
 });
 
-test("The hook begins with its filter, asking once, and turns to another.", async () => {
+test("The hook starts with its filter and one request, and changes to another filter.", async () => {
   const page = await come();
   const asked = () => page.evaluate(() => window.inbox.lists.map(({ state }) => state ?? "all"));
-  // Strict mode comes twice.
+  // Strict mode mounts twice.
   expect(new Set(await asked())).toEqual(new Set(["unread"]));
   await page.getByText("Turn").click();
   await expect.poll(() => page.locator("li").count()).toBe(7);
 });
 
-test("The hook tells what is missing, until it is told that the reader knows.", async () => {
+test("The hook returns the number of missed notifications until it is dismissed.", async () => {
   const page = await come();
   await page.evaluate(() => {
     window.inbox.missed = 4;
@@ -56,7 +56,7 @@ test("The hook tells what is missing, until it is told that the reader knows.", 
   await page.getByText("Missed").waitFor({ state: "detached" });
 });
 
-test("The component has the provider's client, takes texts and language, and reports what was opened.", async () => {
+test("The component uses the provider's client, accepts texts and a language, and reports opened notifications.", async () => {
   const page = await come();
   const bell = page.locator("tidings-inbox .bell");
   await expect.poll(() => bell.getAttribute("aria-label")).toBe("Post, Unread: 3");
@@ -67,13 +67,13 @@ test("The component has the provider's client, takes texts and language, and rep
   const opener = page.locator("tidings-inbox .open");
   await opener.nth(4).click();
   await expect.poll(() => page.locator("#opened").textContent()).toBe("bob joined team-7");
-  // Rendering anew, with equal texts, leaves the panel open.
+  // Another render with equal texts leaves the panel open.
   expect(await page.locator("tidings-inbox .panel:popover-open").count()).toBe(1);
   await opener.first().click();
   await expect.poll(() => page.locator("#opened").textContent()).toBe("ana mentioned you");
 });
 
-test("With another client everything is that user's, and nothing listens to the first one any more.", async () => {
+test("With another client all content is of its user, and the first client has no handlers.", async () => {
   const page = await come();
   expect(await page.evaluate(() => window.inbox.listeners)).toBeGreaterThan(0);
   await page.getByText("Another user").click();
@@ -82,7 +82,7 @@ test("With another client everything is that user's, and nothing listens to the 
   await expect.poll(() => page.evaluate(() => window.inbox.listeners)).toBe(0);
 });
 
-test("What comes and goes leaves no listener and no title behind, and is the same when it comes again.", async () => {
+test("An unmounted component leaves no handler and no title behind, and works when it is mounted again.", async () => {
   const page = await come();
   const listeners = () => page.evaluate(() => window.inbox.listeners);
   const before = await listeners();
@@ -95,7 +95,7 @@ test("What comes and goes leaves no listener and no title behind, and is the sam
   expect(await listeners()).toBe(before);
 });
 
-test("The elements themselves are written as TSX, with their properties and events.", async () => {
+test("The elements themselves work in TSX, with their properties and events.", async () => {
   const page = await come();
   await page.evaluate(() =>
     window.inbox.arrive(window.notification(0, { title: "By toast", priority: "urgent" })),
@@ -104,7 +104,7 @@ test("The elements themselves are written as TSX, with their properties and even
   await expect.poll(() => page.locator("#opened").textContent()).toBe("By toast");
 });
 
-test("Made on a server it comes to life as it was made, whatever the client knows by then.", async () => {
+test("A page from a server hydrates without a difference, in any state of the client.", async () => {
   Object.assign(globalThis, { renders: 0 });
   const clients = [new FakeInbox([]), new FakeInbox([])] as const;
   const made = renderToString(

@@ -1,4 +1,4 @@
-/** Links, marks and focus: what a reader presses, and where that leaves them. */
+/** Links, marks and focus: the controls that a reader presses, and where the focus is afterwards. */
 
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
@@ -6,7 +6,7 @@ import { focused, visits } from "./visits.js";
 
 const { visit, open } = visits();
 
-/** Opens the first notification, a link, in a way; says what the page was told and what was marked. */
+/** Opens the first notification, a link, in one way. Returns the events of the page and the marks. */
 async function follow(page: Page, press: Parameters<ReturnType<Page["locator"]>["click"]>[0]) {
   await page.locator(".item").first().waitFor();
   await page.evaluate(() => {
@@ -27,7 +27,7 @@ test.each([
   ["the middle button", { button: "middle" as const }],
   ["Control", { modifiers: ["Control" as const] }],
 ])(
-  "A link opened with %s opens beside the page, is read, and leaves the panel open.",
+  "A link opened with %s opens another tab, marks as read, and leaves the panel open.",
   async (_way, press) => {
     const page = await open();
     const opened = page.context().waitForEvent("page");
@@ -39,13 +39,13 @@ test.each([
   },
 );
 
-test("A link opened by a plain click is the page's to follow, and closes the panel.", async () => {
+test("A link opened by a plain click sends the page an event, and closes the panel.", async () => {
   const page = await open();
   expect(await follow(page, {})).toEqual({ asked: 1, read: 1 });
   await page.locator(".panel:popover-open").waitFor({ state: "detached" });
 });
 
-test("All are marked as read by key, the button goes, and Escape still leads back to the bell.", async () => {
+test("After all are marked as read by key the button disappears, and Escape still returns to the bell.", async () => {
   const page = await open();
   await page.locator(".mark-all").focus();
   await page.keyboard.press("Enter");
@@ -55,7 +55,7 @@ test("All are marked as read by key, the button goes, and Escape still leads bac
   await expect.poll(() => focused(page)).toBe("Notifications");
 });
 
-test("When the last row is archived by key focus stays in the panel, on the offer's way.", async () => {
+test("After the last row is archived by key focus stays in the panel, before the offer to undo.", async () => {
   const page = await visit("state=empty");
   await page.evaluate(() => {
     window.inbox.items = [window.notification(1, { title: "The only one" })];
@@ -77,7 +77,7 @@ test("When the last row is archived by key focus stays in the panel, on the offe
   await expect.poll(() => focused(page)).toBe("Notifications");
 });
 
-test("Focus that goes on to the page is never under the panel: it closes, and focus stays where it went.", async () => {
+test("When focus moves to the page the panel closes, and the focus stays on the page.", async () => {
   const page = await open();
   await page.locator(".item").nth(6).waitFor();
   await page.locator(".item .tool").last().focus();
@@ -87,7 +87,7 @@ test("Focus that goes on to the page is never under the panel: it closes, and fo
   expect(await focused(page)).toBe("After it");
 });
 
-test("A click elsewhere closes the panel, one on the bell too, and one in the panel does not.", async () => {
+test("A click outside or on the bell closes the panel, and a click inside does not.", async () => {
   const page = await open();
   const panel = page.locator(".panel:popover-open");
   await page.locator(".day").first().click();
@@ -101,7 +101,7 @@ test("A click elsewhere closes the panel, one on the bell too, and one in the pa
 });
 
 test.each(["", "state=many&toasts", "mode=page&width=280"])(
-  "Everything that can be pressed is at least 24 pixels wide and high: %j.",
+  "Each control is at least 24 pixels wide and high: %j.",
   async (query) => {
     const page = await visit(query);
     if (!query.includes("page")) await page.locator(".bell").click();
@@ -116,7 +116,7 @@ test.each(["", "state=many&toasts", "mode=page&width=280"])(
       return roots
         .flatMap((root) => [...(root?.querySelectorAll("a,button") ?? [])])
         .filter((each) => {
-          // What opens a row is as large as the row.
+          // The control that opens a row is as large as the row.
           const box = (each.closest(".open") ? each.closest(".row,.toast") : each) ?? each;
           const { width, height } = box.getBoundingClientRect();
           return each.checkVisibility() && Math.min(width, height) < 24;
@@ -127,7 +127,7 @@ test.each(["", "state=many&toasts", "mode=page&width=280"])(
   },
 );
 
-test("A category is said as words, and stands in for a title that is missing.", async () => {
+test("A category shows as words, and replaces a missing title.", async () => {
   const page = await visit("state=empty");
   await page.evaluate(() => {
     const { inbox, notification } = window;
@@ -142,7 +142,7 @@ test("A category is said as words, and stands in for a title that is missing.", 
   expect(await page.locator(".title").nth(1).textContent()).toBe("Billing");
 });
 
-test("Who was disconnected for good can connect again from the panel.", async () => {
+test("After a final disconnect the panel offers to connect again.", async () => {
   const page = await open("state=stopped");
   await page.evaluate(() => {
     window.inbox.connect = () => window.inbox.become("connected");
@@ -151,7 +151,7 @@ test("Who was disconnected for good can connect again from the panel.", async ()
   await page.locator("[part=strip]").waitFor({ state: "hidden" });
 });
 
-test("Who walks the list by key hears title, text, urgency, time and category of each.", async () => {
+test("A screen reader reads title, text, urgency, time and category of each row.", async () => {
   const page = await open();
   await page.locator(".item").nth(2).waitFor();
   const session = await page.context().newCDPSession(page);
@@ -163,7 +163,7 @@ test("Who walks the list by key hears title, text, urgency, time and category of
   );
 });
 
-test("What stands in the place of a list is said when a filter finds nothing.", async () => {
+test("The message of an empty list is announced when a filter finds nothing.", async () => {
   const page = await open();
   await page.locator(".item").nth(6).waitFor();
   const region = page.locator("[role=status]", { has: page.locator("[part=empty]") });
@@ -171,7 +171,7 @@ test("What stands in the place of a list is said when a filter finds nothing.", 
   await expect.poll(() => region.textContent()).toBe("Nothing archived");
 });
 
-test("The time tells day and hour to a pointer, and pressing it opens like the rest of the row.", async () => {
+test("The time has the day and hour as a tooltip, and a press on it opens the row.", async () => {
   const page = await open("lang=en-GB");
   const time = page.locator("time").first();
   await time.hover();
@@ -183,7 +183,7 @@ test("The time tells day and hour to a pointer, and pressing it opens like the r
   );
 });
 
-test("Who logs out leaves no offer to take something back.", async () => {
+test("A logout removes the offer to undo.", async () => {
   const page = await open();
   await page.locator(".item").nth(6).waitFor();
   await page.keyboard.press("ArrowDown");
@@ -193,7 +193,7 @@ test("Who logs out leaves no offer to take something back.", async () => {
   await page.locator(".undo").waitFor({ state: "detached" });
 });
 
-test("Closed and opened again at once the panel leaves nothing behind that takes the page's keys.", async () => {
+test("After a close and an open in one task, and a close, the panel handles no keys of the page.", async () => {
   const page = await open();
   await page.evaluate(() => {
     const inbox = document.querySelector("tidings-inbox");
@@ -213,12 +213,12 @@ test("Closed and opened again at once the panel leaves nothing behind that takes
   expect(await page.evaluate(() => (window as unknown as { escapes: number }).escapes)).toBe(1);
 });
 
-test("A badge of what was not seen is not called unread.", async () => {
+test("A badge with the number of unseen notifications is not named unread.", async () => {
   const page = await visit("badge=unseen");
   await expect.poll(() => page.locator(".bell").getAttribute("aria-label")).toBe("Notifications: 3");
 });
 
-test("A phone's way back closes the panel, and is the page's again afterwards.", async () => {
+test("The back gesture of a phone closes the panel, and works for the page afterwards.", async () => {
   const page = await visit("", {}, (empty) =>
     empty.addInitScript(() => {
       const known = window as unknown as { CloseWatcher: new () => EventTarget; watchers: EventTarget[] };
@@ -247,7 +247,7 @@ test("A phone's way back closes the panel, and is the page's again afterwards.",
   await page.locator(".panel:popover-open").waitFor({ state: "detached" });
 });
 
-test("Who walks the list by key never stands under what lies over it.", async () => {
+test("A row that the keyboard reaches is never covered.", async () => {
   const page = await open("state=many");
   await page.locator(".item").nth(40).waitFor();
   await page.keyboard.press("ArrowDown");
@@ -262,7 +262,7 @@ test("Who walks the list by key never stands under what lies over it.", async ()
         const root = document.querySelector("tidings-inbox")?.shadowRoot;
         const title = root?.activeElement?.querySelector(".title");
         const { left, top, height } = title?.getBoundingClientRect() ?? new DOMRect();
-        // Where the offer to undo and what is new lie: in the middle.
+        // The offer to undo and the button for new notifications are in the middle.
         const middle = root?.querySelector(".stage")?.getBoundingClientRect() ?? new DOMRect();
         const hit = root?.elementFromPoint(middle.left + middle.width / 2, top + height / 2);
         return left && root?.activeElement?.contains(hit ?? null) ? "" : title?.textContent;
@@ -277,7 +277,7 @@ test("Who walks the list by key never stands under what lies over it.", async ()
   expect(await covered("ArrowUp", 10)).toEqual([]);
 });
 
-test("A size of text given to the element is that of all text in it, and at twice its size nothing is cut off.", async () => {
+test("The font size of the element applies to all text in it, and at twice the size nothing is cut off.", async () => {
   const page = await visit("mode=page", { viewport: { width: 390, height: 780 } });
   await page.locator(".item").nth(6).waitFor();
   const sizes = () =>

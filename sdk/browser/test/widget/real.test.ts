@@ -1,5 +1,5 @@
 /**
- * The widget with the real client on a real server: two tabs and another browser of one user, on an
+ * The widget with the real client and a real server: two tabs and another browser of one user, on an
  * application's page whose policy allows no inline style or script.
  */
 
@@ -26,7 +26,7 @@ beforeEach(() => {
   user = application.user();
 });
 
-/** A page of the user's; each call without a tab of the same browser is another browser. */
+/** Opens a page of the user: in the browser of a given tab, or else in another browser. */
 async function visit(beside?: Page, ready = inject("ready")): Promise<Page> {
   const context = beside?.context() ?? (await browser.newContext());
   const page = await context.newPage();
@@ -43,7 +43,7 @@ async function open(page: Page): Promise<void> {
 const titles = (page: Page) => page.locator(".item .title").allTextContents();
 const badge = (page: Page) => page.locator(".badge").textContent();
 
-test("what is sent shows in the list and badge of two tabs and another browser; read in one, read in all", async () => {
+test("a notification shows in the list and badge of two tabs and another browser, and a read mark shows in all", async () => {
   const first = await visit();
   const pages = [first, await visit(first), await visit()];
   for (const page of pages) {
@@ -64,7 +64,7 @@ test("what is sent shows in the list and badge of two tabs and another browser; 
   for (const page of pages) await page.context().close();
 });
 
-test("send by REST to shown in the list takes less than 300 ms", async () => {
+test("a notification shows in the list less than 300 ms after its send by REST", async () => {
   const page = await visit();
   await open(page);
   await page.locator("[part=empty]").waitFor();
@@ -100,7 +100,7 @@ test("a burst of a thousand changes the list once a frame, and ends in order", a
   await page.context().close();
 });
 
-test("archived here, gone there, and back with undo; recalled is gone everywhere", async () => {
+test("an archived notification leaves all lists and returns with undo, and a recalled one leaves all lists", async () => {
   const id = await application.send(user, "Stays");
   await application.send(user, "Goes");
   const [here, there] = [await visit(), await visit()];
@@ -118,7 +118,7 @@ test("archived here, gone there, and back with undo; recalled is gone everywhere
   for (const page of [here, there]) await page.context().close();
 });
 
-test("what ends by its own expiry leaves the list of every tab by itself, and the badge with it", async () => {
+test("an expired notification leaves the list and the badge of every tab", async () => {
   const here = await visit();
   const pages = [here, await visit(here)];
   for (const page of pages) {
@@ -139,7 +139,7 @@ test("what ends by its own expiry leaves the list of every tab by itself, and th
   await here.context().close();
 });
 
-test("of several tabs one chimes, and when that is closed another does", async () => {
+test("one of several tabs plays the sound, and another one after that tab closes", async () => {
   const first = await visit();
   const second = await visit(first);
   const tabs = [first, second];
@@ -158,7 +158,7 @@ test("of several tabs one chimes, and when that is closed another does", async (
   const notes = (tab: Page) => tab.evaluate(() => (window as unknown as { notes: number }).notes);
   await application.send(user, "One");
   for (const tab of tabs) await expect.poll(() => badge(tab)).toBe("1");
-  // A chime is two notes.
+  // A sound is two notes.
   await expect.poll(async () => (await Promise.all(tabs.map(notes))).sort()).toEqual([0, 2]);
   const leads = (tab: Page) => tab.evaluate(() => document.querySelector("tidings-inbox")?.client?.leads);
   const [leader, other] = (await leads(first)) ? [first, second] : [second, first];
@@ -172,7 +172,7 @@ test("of several tabs one chimes, and when that is closed another does", async (
   await other.context().close();
 });
 
-test("a long inbox pages in on the way down, in order, each once", async () => {
+test("a long inbox loads page by page while scrolling, in order, each item once", async () => {
   const all = Array.from({ length: 230 }, (_, n) => `Number ${n}`);
   await application.sendMany(user, all);
   const page = await visit();
@@ -194,7 +194,7 @@ test("a long inbox pages in on the way down, in order, each once", async () => {
   await page.context().close();
 });
 
-test("when the server stops the panel says so quietly, and what was sent meanwhile comes by itself, once", async () => {
+test("while the server is down the panel reports it, and later shows each missed notification once", async () => {
   const server = new Server();
   const ready = await server.start();
   const own = new Application(ready);
@@ -211,7 +211,7 @@ test("when the server stops the panel says so quietly, and what was sent meanwhi
     await expect.poll(() => page.locator("[part=strip]").textContent()).toBe("Reconnecting…");
     await server.start();
     await own.sendMany(user, ["One", "Two", "Three"]);
-    // The waits between tries grow, by chance.
+    // The random waits between attempts grow.
     await expect.poll(() => titles(page), { timeout: 40_000 }).toEqual(["Three", "Two", "One", "Before"]);
     await page.locator("[part=strip]").waitFor({ state: "hidden" });
   } finally {

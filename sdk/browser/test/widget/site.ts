@@ -1,4 +1,4 @@
-/** A page of an application that embeds the widget by attributes alone, and the application's tokens. */
+/** A page of an application that embeds the widget by attributes only, and the application's tokens. */
 
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -6,9 +6,9 @@ import { build } from "esbuild";
 import { styles } from "../../scripts/styles.mjs";
 import type { Application } from "../support/server.js";
 
-/** Serves under a policy that allows no inline style or script; attributes are those of the page's address. */
+/** Serves with a policy that allows no inline style or script. The page's address has the element's attributes. */
 export class WidgetSite {
-  /** What is done with a request for a token. */
+  /** Answers a request for a token. */
   answer: (response: ServerResponse, user: string) => void = (response, user) =>
     void this.#token(response, user);
   readonly #application: Application;

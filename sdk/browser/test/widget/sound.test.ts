@@ -1,4 +1,4 @@
-/** The sound: heard once for what is new, on the tab that leads, and never before the reader touched the page. */
+/** The sound: played once per new notification, on the leading tab, and never before a gesture of the reader. */
 
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
@@ -6,7 +6,7 @@ import { visits } from "./visits.js";
 
 const { visit } = visits();
 
-/** Counts the notes that the page plays, each with its pitch, without keeping any from being played. */
+/** Counts the notes that the page plays, by pitch, and plays them. */
 async function listen(page: Page): Promise<() => Promise<number[]>> {
   await page.evaluate(() => {
     const notes: number[] = [];
@@ -20,7 +20,7 @@ async function listen(page: Page): Promise<() => Promise<number[]>> {
   return () => page.evaluate(() => (window as unknown as { notes: number[] }).notes);
 }
 
-/** Lets something come in and the time of a sound pass: an urgent one is heard at last. */
+/** Emits a notification. A test emits an urgent one last: after its sound no earlier one can follow. */
 async function arrive(page: Page, priority: string, replayed = false): Promise<void> {
   await page.evaluate(
     ([kind, late]) => {
@@ -33,7 +33,7 @@ async function arrive(page: Page, priority: string, replayed = false): Promise<v
 
 const CHIME = [660, 880];
 
-test("Two elements of a page chime once for what comes in, after a touch.", async () => {
+test("Two elements of a page play one sound for a new notification, after a gesture.", async () => {
   const page = await visit("state=empty&sound&toasts-beside");
   await page.evaluate(() => document.querySelector("tidings-toasts")?.setAttribute("sound", ""));
   const notes = await listen(page);
@@ -44,7 +44,7 @@ test("Two elements of a page chime once for what comes in, after a touch.", asyn
   await expect.poll(notes).toEqual([...CHIME, ...CHIME]);
 });
 
-test("What comes late, what is of low priority, and a tab that does not lead are not heard.", async () => {
+test("Replayed notifications, those of low priority, and following tabs play no sound.", async () => {
   const page = await visit("state=empty&sound");
   const notes = await listen(page);
   await page.locator("#after").click();
@@ -61,8 +61,8 @@ test("What comes late, what is of low priority, and a tab that does not lead are
   await expect.poll(notes).toEqual(CHIME);
 });
 
-test("Before the reader has touched the page nothing is played, and what came then stays unheard.", async () => {
-  // Asking a page anything counts as a touch: it tells by itself, and is asked afterwards.
+test("Before a gesture of the reader no sound is played, and none is played later for that time.", async () => {
+  // An evaluation in the page counts as a gesture, so the page reports by itself.
   let told: Promise<unknown> = Promise.resolve();
   const page = await visit("state=empty&sound", {}, async (empty) => {
     told = empty.waitForEvent("console", (message) => message.text() === "came");
@@ -78,7 +78,7 @@ test("Before the reader has touched the page nothing is played, and what came th
       addEventListener("load", () => {
         const item = window.notification(0, { title: "Untouched", priority: "urgent" });
         window.inbox.emit("notification", { item, replayed: false });
-        // biome-ignore lint/suspicious/noConsole: the one way to tell that is not asked for
+        // biome-ignore lint/suspicious/noConsole: the only way to report without an evaluation
         console.log("came");
       });
     });

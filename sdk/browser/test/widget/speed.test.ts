@@ -1,6 +1,5 @@
 /**
- * What the widget costs the page, in time on the page's own thread: what others do on this machine meanwhile
- * counts for nothing.
+ * The cost of the widget for the page, in time of the page's own thread. Other load of the machine does not count.
  */
 
 import type { Page } from "playwright-core";
@@ -11,12 +10,12 @@ import { visits } from "./visits.js";
 
 const { visit, open } = visits();
 
-/** A frame at 60 a second, in milliseconds. */
+/** The duration of a frame at 60 per second, in milliseconds. */
 const FRAME = 1_000 / 60;
 
 const SPENT = ["ScriptDuration", "RecalcStyleDuration", "LayoutDuration"];
 
-/** Milliseconds that the page's thread runs scripts, styles and layout for something. */
+/** Milliseconds that the page's thread runs scripts, styles and layout for an action. */
 async function cost(page: Page, run: () => Promise<unknown>): Promise<number> {
   const session = await page.context().newCDPSession(page);
   await session.send("Performance.enable", { timeDomain: "threadTicks" });
@@ -47,7 +46,7 @@ test("Of ten thousand items the first paint of the list takes less than 100 ms."
 });
 
 test(
-  "While a thousand come in over a second a frame takes less than it has, and changes the list once.",
+  "While a thousand notifications arrive in a second each frame is in time, and changes the list once.",
   BEST,
   async () => {
     const page = await open();
@@ -67,7 +66,7 @@ test(
   },
 );
 
-test("A thousand at once cost the page a few frames, not a second.", BEST, async () => {
+test("A thousand notifications at once cost the page a few frames, not a second.", BEST, async () => {
   const page = await open();
   await page.locator(".item").nth(6).waitFor();
   const took = await cost(page, async () => {

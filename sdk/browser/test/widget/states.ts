@@ -1,4 +1,4 @@
-/** The states that the widget is looked at in: what is in the inbox and how it stands, by name. */
+/** The states for tests of the widget, by name: the content of the inbox and its status. */
 
 import type { Item } from "../../src/client/types.js";
 import { FakeInbox, notification } from "./fake.js";

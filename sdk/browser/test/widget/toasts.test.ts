@@ -1,4 +1,4 @@
-/** Toasts beside everything else: speech, an open panel, bells, focus and keys. */
+/** Toasts together with announcements, an open panel, bells, focus and keys. */
 
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
@@ -7,7 +7,7 @@ import { focused, visits } from "./visits.js";
 const { visit, open } = visits();
 const PHONE = { viewport: { width: 390, height: 700 } };
 
-/** Lets a notification come in for each title, the urgent ones marked by an exclamation mark. */
+/** Sends one notification per title. A title with an exclamation mark is urgent. */
 const arrive = (page: Page, ...titles: string[]) =>
   page.evaluate((all) => {
     for (const title of all)
@@ -17,7 +17,7 @@ const arrive = (page: Page, ...titles: string[]) =>
   }, titles);
 const shown = (page: Page) => page.locator(".toast .title").allTextContents();
 
-/** The classes of what lies at the middle of an element, through shadow roots: what a finger would hit. */
+/** Whether a press at the middle of an element hits it, through shadow roots. */
 const hit = (page: Page, selector: string) =>
   page.locator(selector).evaluate((element) => {
     const { x, y, width, height } = element.getBoundingClientRect();
@@ -27,7 +27,7 @@ const hit = (page: Page, selector: string) =>
     return element.contains(found);
   });
 
-test("A screen reader is told once, and of several the number.", async () => {
+test("A screen reader announces each notification once, and only the number of several.", async () => {
   const page = await visit("state=empty&toasts");
   await page.evaluate(() => {
     const said: string[] = [];
@@ -47,7 +47,7 @@ test("A screen reader is told once, and of several the number.", async () => {
   await expect.poll(said).toEqual(["One. Text", "Notifications: 5"]);
 });
 
-test("The urgent one stays, there are three at most, and what was read elsewhere goes.", async () => {
+test("An urgent toast stays, there are three at most, and one that was read elsewhere is removed.", async () => {
   const page = await visit("state=empty&toasts");
   await page.evaluate(() => {
     const { inbox, notification } = window;
@@ -66,7 +66,7 @@ test("The urgent one stays, there are three at most, and what was read elsewhere
   await expect.poll(titles).toEqual([]);
 });
 
-test("A burst of a thousand is three toasts, and one change of the page.", async () => {
+test("A burst of a thousand makes three toasts and one change of the page.", async () => {
   const page = await visit("state=empty&toasts");
   await arrive(page, "First");
   await expect.poll(() => shown(page)).toEqual(["First"]);
@@ -84,7 +84,7 @@ test("A burst of a thousand is three toasts, and one change of the page.", async
   expect(await shown(page)).toEqual(["Number 999", "Number 998", "Number 997"]);
 });
 
-test("Opening the panel takes down what is in its list; what is urgent stays, above it and to be pressed.", async () => {
+test("An open panel removes all toasts except urgent ones, which stay above it and can be pressed.", async () => {
   const page = await visit("toasts", PHONE);
   await arrive(page, "Calm", "Urgent!");
   await expect.poll(() => shown(page)).toEqual(["Urgent!", "Calm"]);
@@ -95,7 +95,7 @@ test("Opening the panel takes down what is in its list; what is urgent stays, ab
   await arrive(page, "Calm too", "More urgent!");
   await expect.poll(() => shown(page)).toEqual(["More urgent!", "Urgent!"]);
   expect(await hit(page, ".toast >> nth=0")).toBe(true);
-  // Closing one by hand leaves the panel as it is.
+  // Closing a toast does not change the panel.
   await page.locator(".toast .close").first().click();
   await expect.poll(() => shown(page)).toEqual(["Urgent!"]);
   expect(await page.locator(".panel:popover-open").count()).toBe(1);
@@ -128,7 +128,7 @@ test.each(["top", "bottom"] as const)("At the %s of the window no toast covers t
   expect(await hit(page, ".bell")).toBe(true);
 });
 
-test("Closing toasts by key walks on to the next one, and then back to where focus was.", async () => {
+test("Closing toasts by key moves focus to the next one, and at last back to where it was.", async () => {
   const page = await visit("toasts");
   await page.locator("#after").focus();
   await arrive(page, "One!", "Two!");
@@ -142,7 +142,7 @@ test("Closing toasts by key walks on to the next one, and then back to where foc
   expect(await focused(page)).toBe("After it");
 });
 
-test("Escape closes the panel and nothing else of the page, and in a toast that toast alone.", async () => {
+test("Escape closes the panel and nothing else of the page, and in a toast only that toast.", async () => {
   const page = await open("toasts");
   await page.evaluate(() => {
     Object.assign(window, { escapes: 0 });

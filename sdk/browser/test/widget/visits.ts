@@ -1,11 +1,11 @@
-/** Visits of pages with the widget in one of its states, for the tests of a file. */
+/** Pages with the widget in one of its states, for the tests of a file. */
 
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { start } from "./harness.mjs";
 
 export interface Visits {
-  /** Opens the page of a state, such as `state=many&lang=ar`, after `before` had the empty page; it is closed after the test. */
+  /** Opens the page of a state, such as `state=many&lang=ar`. `before` gets the empty page first. Each test closes its pages. */
   visit(
     query?: string,
     options?: BrowserContextOptions,
@@ -13,7 +13,7 @@ export interface Visits {
   ): Promise<Page>;
   /** The same with the panel open. */
   open(query?: string, options?: BrowserContextOptions): Promise<Page>;
-  /** What went wrong on the page, refusals by its policy included. */
+  /** The errors of the page, including refusals by its policy. */
   readonly complaints: string[];
 }
 
@@ -56,7 +56,7 @@ export function visits(path = ""): Visits {
   return { visit, open, complaints };
 }
 
-/** The text or class of what has focus, inside the widget or out of it. */
+/** The text or class of the focused element, inside or outside the widget. */
 export function focused(page: Page): Promise<string | undefined> {
   return page.evaluate(() => {
     let element = document.activeElement;

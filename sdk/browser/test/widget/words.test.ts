@@ -1,4 +1,4 @@
-/** Texts, times and links: what needs no browser. */
+/** Texts, times and links: tests without a browser. */
 
 import { build } from "esbuild";
 import { describe, expect, test } from "vitest";
@@ -53,10 +53,10 @@ test.each(Object.entries(LANGUAGES))(
 );
 
 test.each(["en", "de", "es", "fr", "ar", "zh", "ja"])(
-  "every text is there in %s, and none is left over",
+  "every text exists in %s, and no other one",
   (language) => {
     const keys: readonly MessageKey[] = [...bell.keys, ...panel.keys];
-    // French and Spanish have a form for millions, which is that of other numbers; none of nothing is told.
+    // French and Spanish have a form for millions, which equals that of other numbers. Zero is never shown.
     const forms = new Intl.PluralRules(language)
       .resolvedOptions()
       .pluralCategories.filter((form) => form !== "zero" && (form !== "many" || language === "ar"));
