@@ -29,8 +29,8 @@ export class Connection {
   readonly #pace = pace();
   #timer: unknown;
   #silence = 0;
-  #asked = false;
-  #heardAt: number;
+  #pinged = false;
+  #receivedAt: number;
   #welcomedAt: number | undefined;
   #late = false;
   #ended = false;
@@ -39,9 +39,9 @@ export class Connection {
     this.#socket = socket;
     this.#hooks = hooks;
     this.#clock = clock;
-    this.#heardAt = clock.now();
+    this.#receivedAt = clock.now();
     socket.onopen = () => {
-      this.#late = clock.now() - this.#heardAt >= CONNECT_SECONDS * 1_000;
+      this.#late = clock.now() - this.#receivedAt >= CONNECT_SECONDS * 1_000;
       socket.send(hooks.connect());
     };
     socket.onmessage = ({ data }: MessageEvent<unknown>) => this.#receive(data);
@@ -77,7 +77,7 @@ export class Connection {
 
   /** Sends a ping with a short timeout, to detect a lost connection early. */
   probe(): void {
-    if (this.isOpen && !this.#asked) this.#ask(PROBE_WITHIN);
+    if (this.isOpen && !this.#pinged) this.#ping(PROBE_WITHIN);
   }
 
   /** Drops the socket, and calls `ended`. */
@@ -99,8 +99,8 @@ export class Connection {
 
   #receive(data: unknown): void {
     if (this.#ended) return;
-    this.#heardAt = this.#clock.now();
-    this.#asked = false;
+    this.#receivedAt = this.#clock.now();
+    this.#pinged = false;
     try {
       this.#hooks.receive(data as string);
     } catch (error) {
@@ -112,8 +112,8 @@ export class Connection {
     if (this.#socket.readyState === 1) this.#socket.send(text);
   }
 
-  #ask(within: number): void {
-    this.#asked = true;
+  #ping(within: number): void {
+    this.#pinged = true;
     this.#send(PING);
     this.#watch(within);
   }
@@ -122,8 +122,8 @@ export class Connection {
   #watch(milliseconds: number): void {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = this.#clock.setTimeout(() => {
-      const rest = this.#heardAt + this.#silence - this.#clock.now();
-      if (this.isOpen && !this.#asked) return rest > 0 ? this.#watch(rest) : this.#ask(ANSWER_WITHIN);
+      const rest = this.#receivedAt + this.#silence - this.#clock.now();
+      if (this.isOpen && !this.#pinged) return rest > 0 ? this.#watch(rest) : this.#ping(ANSWER_WITHIN);
       this.drop();
     }, milliseconds);
   }

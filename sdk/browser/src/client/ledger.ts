@@ -67,16 +67,16 @@ export class Ledger {
   /** Applies a `state` frame, and ends the pending mark of its `ref`. Returns the views that changed. */
   apply(change: Stated): Item[] {
     const { state, at, up_to, category, state_version } = change;
-    const told = new Map<string, readonly [State, string]>(
+    const changes = new Map<string, readonly [State, string]>(
       (change.changes ?? []).map((each) => [each.id, [each.state, each.at]]),
     );
     if (state && at && up_to) {
       for (const [id, item] of this.#items) {
         const isNew = state_version > (this.#held.get(id) ?? 0);
-        if (isNew && reaches(item, state, up_to, category)) told.set(id, [state, at]);
+        if (isNew && reaches(item, state, up_to, category)) changes.set(id, [state, at]);
       }
     }
-    return this.#told(String(change.ref), told);
+    return this.#settle(String(change.ref), changes);
   }
 
   /** Begins a mark: its effect shows before the answer. Returns the views that changed. */
@@ -102,12 +102,12 @@ export class Ledger {
   /** Ends a mark that the server answered by REST. Returns the views that changed: usually none. */
   confirm(ref: string): Item[] {
     const { ids = [], state = "seen", at = "" } = this.#pending.get(ref) ?? {};
-    return this.#told(ref, new Map([...ids].map((id) => [id, [state, at]])));
+    return this.#settle(ref, new Map([...ids].map((id) => [id, [state, at]])));
   }
 
   /** Takes a refused mark back. Returns the views that changed. */
   cancel(ref: string): Item[] {
-    return this.#told(ref, new Map());
+    return this.#settle(ref, new Map());
   }
 
   /** The counts with the pending marks. */
@@ -134,10 +134,10 @@ export class Ledger {
   }
 
   /** Ends a pending mark, and sets the states of items. Returns the views that changed. */
-  #told(ref: string, told: ReadonlyMap<string, readonly [State, string]>): Item[] {
-    return this.#changing(new Set([...told.keys(), ...(this.#pending.get(ref)?.ids ?? [])]), () => {
+  #settle(ref: string, changes: ReadonlyMap<string, readonly [State, string]>): Item[] {
+    return this.#changing(new Set([...changes.keys(), ...(this.#pending.get(ref)?.ids ?? [])]), () => {
       this.#pending.delete(ref);
-      for (const [id, [state, at]] of told) {
+      for (const [id, [state, at]] of changes) {
         const item = this.#items.get(id);
         if (item) this.#items.set(id, marked(item, state, at));
       }

@@ -38,7 +38,7 @@ export class Session {
   #positions: Record<string, number> = {};
   #acked: Record<string, number> = {};
   /** The state version of the last `state` frame. */
-  #told: number | undefined;
+  #stateVersion: number | undefined;
   /** True until a resumed connection has caught up. Until then, answers to marks may arrive before missed changes. */
   #missed = false;
   /** Positions that `counts` include already, from a page of the inbox. Their frames may still arrive. */
@@ -58,7 +58,7 @@ export class Session {
     const resume = this.#epoch && {
       epoch: this.#epoch,
       positions: Object.fromEntries(named),
-      state_version: this.#told,
+      state_version: this.#stateVersion,
     };
     // JSON leaves out undefined values.
     return JSON.stringify({ type: "connect", token, client, device, resume } as Connect);
@@ -99,16 +99,16 @@ export class Session {
         break;
       case "state":
         this.count(frame.counts);
-        if (!this.#missed) this.#told = Math.max(this.#told ?? 0, frame.state_version);
+        if (!this.#missed) this.#stateVersion = Math.max(this.#stateVersion ?? 0, frame.state_version);
         break;
     }
     return frame;
   }
 
   #welcome(frame: Welcome): void {
-    const anew = frame.epoch !== this.#epoch;
+    const newEpoch = frame.epoch !== this.#epoch;
     this.user = frame.user;
-    if (anew) {
+    if (newEpoch) {
       // Positions and versions of another epoch are void. The server reports the loss with `gap` frames.
       this.#epoch = frame.epoch;
       this.#positions = { ...frame.positions };
@@ -117,8 +117,8 @@ export class Session {
     } else {
       advance(this.#positions, frame.positions);
     }
-    this.#missed = !anew && this.#told !== undefined && frame.resume !== "none";
-    if (anew || this.#told === undefined) this.#told = frame.state_version;
+    this.#missed = !newEpoch && this.#stateVersion !== undefined && frame.resume !== "none";
+    if (newEpoch || this.#stateVersion === undefined) this.#stateVersion = frame.state_version;
     this.count(frame.counts);
   }
 
@@ -133,7 +133,7 @@ export class Session {
   listed(page: InboxPage): boolean {
     if (this.#epoch === undefined || page.epoch === this.#epoch) {
       if (this.count(page.counts)) this.#counted = page.positions;
-      return page.state_version >= (this.#told ?? 0);
+      return page.state_version >= (this.#stateVersion ?? 0);
     }
     return true;
   }
@@ -156,7 +156,7 @@ export class Session {
   point(): ResumePoint | undefined {
     return this.#epoch === undefined
       ? undefined
-      : { epoch: this.#epoch, positions: { ...this.#positions }, state_version: this.#told ?? 0 };
+      : { epoch: this.#epoch, positions: { ...this.#positions }, state_version: this.#stateVersion ?? 0 };
   }
 
   /** Resumes an earlier visit. After a first welcome it does nothing. */
@@ -167,7 +167,7 @@ export class Session {
   #goOn({ epoch, positions, state_version }: ResumePoint): void {
     this.#epoch = epoch;
     this.#positions = { ...positions };
-    this.#told = state_version;
+    this.#stateVersion = state_version;
   }
 
   /** The state for following tabs; undefined before the first welcome. */
@@ -178,11 +178,13 @@ export class Session {
 
   /** Takes the state of the leading tab. Returns whether this tab missed frames since it last followed. */
   follow({ point, user, counts, missed }: Snapshot): boolean {
-    const anew = point.epoch !== this.#epoch;
+    const newEpoch = point.epoch !== this.#epoch;
     const behind =
       this.user !== undefined &&
-      (anew || point.state_version > (this.#told ?? 0) || isAhead(point.positions, this.#positions));
-    if (anew) this.counts = undefined;
+      (newEpoch ||
+        point.state_version > (this.#stateVersion ?? 0) ||
+        isAhead(point.positions, this.#positions));
+    if (newEpoch) this.counts = undefined;
     if (counts) this.count(counts);
     this.user = user ?? this.user;
     this.#missed = missed;

@@ -132,7 +132,7 @@ export class SharedConnection {
       {
         lead: () => void this.#lead(turn),
         follow: () => this.#follow(),
-        receive: (message) => this.#hear(message),
+        receive: (message) => this.#receiveMessage(message),
       },
       this.#clock,
     );
@@ -152,7 +152,7 @@ export class SharedConnection {
       device: this.#options.device,
       webSocket: this.#options.webSocket ?? (globalThis.WebSocket as unknown as SocketConstructor),
       address: (access) => this.#options.realtimeUrl ?? access.realtimeUrl ?? beside(this.#options.url),
-      receive: (text) => this.#receive(text),
+      receive: (text) => this.#receiveFrame(text),
       changed: (change) => {
         if (change.status === "stopped") return void this.stop(change);
         this.#changed(change);
@@ -211,7 +211,7 @@ export class SharedConnection {
   }
 
   /** Handles a message of another tab. */
-  #hear(message: Message): void {
+  #receiveMessage(message: Message): void {
     switch (message.kind) {
       case "hello":
         this.#tabs?.post({ kind: "snapshot", snapshot: this.session.snapshot(), change: this.#change });
@@ -226,7 +226,7 @@ export class SharedConnection {
         break;
       }
       case "frame":
-        this.#receive(message.text);
+        this.#receiveFrame(message.text);
         break;
       case "status":
         this.#changed(message.change);
@@ -239,7 +239,7 @@ export class SharedConnection {
   }
 
   /** Handles a frame of the server, on the leader and on following tabs. */
-  #receive(text: string): void {
+  #receiveFrame(text: string): void {
     const frame = this.session.receive(text);
     if (!frame) return;
     if (this.leads) this.#tabs?.post({ kind: "frame", text });

@@ -31,7 +31,7 @@ export interface TabsHooks {
 }
 
 /** Milliseconds. A hanging leader is replaced in less than a second, also in the worst case. */
-const ASK_EVERY = 150;
+const PING_EVERY = 150;
 const ANSWER_WITHIN = 380;
 /** Milliseconds in which following tabs answer a new leader. A later one says hello. */
 const ROLL_CALL = 1_000;
@@ -50,8 +50,8 @@ export class Tabs {
   #followed = true;
   #answered = false;
   #timer: unknown;
-  #heardAt = 0;
-  #askedAt = 0;
+  #receivedAt = 0;
+  #pingedAt = 0;
 
   /** `name` is the name of the shared connection; undefined if this tab does not share. */
   constructor(name: string | undefined, hooks: TabsHooks, clock: Clock) {
@@ -78,7 +78,7 @@ export class Tabs {
         // A message in another format: of another version of this script, or of another script.
       }
     };
-    this.#heardAt = this.#clock.now();
+    this.#receivedAt = this.#clock.now();
     this.#watch();
     this.#queue(false);
     this.post({ kind: "hello" });
@@ -153,26 +153,26 @@ export class Tabs {
     // The old leader may send messages until it learns of the new one. Only the newest leader is followed.
     if (kind === "lead" || (kind === "snapshot" && !this.#leader)) this.#leader = from;
     if (this.leads || from !== this.#leader) return;
-    this.#heardAt = this.#clock.now();
-    this.#askedAt = 0;
+    this.#receivedAt = this.#clock.now();
+    this.#pingedAt = 0;
     if (kind === "lead") this.post({ kind: "hello" });
     else this.#hooks.receive(message);
   }
 
   /** Sends a `ping` to a silent leader, and takes the lead if no answer arrives. */
-  #watch(within = ASK_EVERY): void {
+  #watch(within = PING_EVERY): void {
     const due = this.#clock.now() + within;
     this.#timer = this.#clock.setTimeout(() => {
       const now = this.#clock.now();
       // This tab was late itself: the answer may be queued behind this timer. The next, short timer runs after it.
-      if (now - due > ASK_EVERY) return this.#watch(ASK_EVERY / 5);
+      if (now - due > PING_EVERY) return this.#watch(PING_EVERY / 5);
       if (document.hidden) {
-        this.#askedAt = 0;
-      } else if (this.#askedAt && now - this.#askedAt >= ANSWER_WITHIN) {
-        this.#askedAt = 0;
+        this.#pingedAt = 0;
+      } else if (this.#pingedAt && now - this.#pingedAt >= ANSWER_WITHIN) {
+        this.#pingedAt = 0;
         this.#queue(true);
-      } else if (!this.#askedAt && now - this.#heardAt >= ASK_EVERY) {
-        this.#askedAt = now;
+      } else if (!this.#pingedAt && now - this.#receivedAt >= PING_EVERY) {
+        this.#pingedAt = now;
         this.post({ kind: "ping" });
       }
       this.#watch();

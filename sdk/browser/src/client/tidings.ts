@@ -33,11 +33,11 @@ export class Tidings implements Inbox {
   readonly #poll: (on: boolean) => void;
   #marks = 0;
   #status: Status = "idle";
-  #shown: Counts | undefined;
+  #emitted: Counts | undefined;
   /** The page that was listed last without a cursor. */
   #listed: Page | undefined;
   /** A gap of another epoch was received: all lists are out of date. */
-  #lost = false;
+  #epochChanged = false;
   #missed: number | null | undefined;
 
   constructor(options: TidingsOptions) {
@@ -47,22 +47,22 @@ export class Tidings implements Inbox {
     this.#rest = new Rest(url, tokens, clock);
     this.#poll = poll(clock, async () => {
       // Without a token the connection requests one itself.
-      if (tokens.kept) await this.#ask();
+      if (tokens.kept) await this.#pollOnce();
     });
     this.#prefix = `${clock.random().toString(36).slice(2)}-`;
     this.#connection = new SharedConnection({ ...options, url }, tokens, clock, {
       receive: (frame) => {
         this.#receive(frame);
-        this.#show();
+        this.#emitCounts();
       },
       changed: (change) => this.#changed(change),
       followed: (first, missed) => {
-        this.#show();
+        this.#emitCounts();
         if (missed || (first && this.#isStale(this.#session.point()?.positions ?? {}))) this.#reload();
       },
       another: () => {
         this.#ledger = new Ledger();
-        this.#missed = this.#listed = this.#shown = undefined;
+        this.#missed = this.#listed = this.#emitted = undefined;
       },
     });
     this.#marker = new Marker({
@@ -140,7 +140,7 @@ export class Tidings implements Inbox {
     if (!session.listed(page)) page = await this.#rest.list(query);
     if (!query.cursor && ledger === this.#ledger) this.#listed = page;
     const items = ledger.list(page.items, page.state_version);
-    this.#show();
+    this.#emitCounts();
     return { ...page, items, counts: ledger.counts(page.counts) };
   }
 
@@ -155,14 +155,14 @@ export class Tidings implements Inbox {
     const mark = { state, up_to, ...how } as MarkInbox;
     const ref = this.#prefix + ++this.#marks;
     const items = ledger.begin(ref, mark, new Date().toISOString(), session.counts);
-    this.#tell(items, true);
+    this.#emitState(items, true);
     try {
       const marked = await this.#marker.mark(ref, mark, items.length);
       session.count(marked.counts);
-      this.#tell(ledger.confirm(ref));
+      this.#emitState(ledger.confirm(ref));
       return marked;
     } catch (error) {
-      this.#tell(ledger.cancel(ref));
+      this.#emitState(ledger.cancel(ref));
       throw error;
     }
   }
@@ -210,13 +210,13 @@ export class Tidings implements Inbox {
         this.#events.emit("gap", frame);
         if (frame.reason === "epoch") {
           this.#ledger.clear();
-          this.#lost = true;
+          this.#epochChanged = true;
         }
         break;
       case "caught_up":
         // The gaps of all logs precede this frame, so one reload is enough for them.
-        if (this.#lost) this.#reload();
-        this.#lost = false;
+        if (this.#epochChanged) this.#reload();
+        this.#epochChanged = false;
         if (frame.expired) this.#events.emit("expired", frame.expired);
         break;
       case "recalled":
@@ -224,7 +224,7 @@ export class Tidings implements Inbox {
         this.#events.emit("recalled", frame);
         break;
       case "state":
-        this.#tell(this.#ledger.apply(frame), false, frame.reload);
+        this.#emitState(this.#ledger.apply(frame), false, frame.reload);
         this.#marker.answer(frame);
         break;
       case "error":
@@ -248,31 +248,31 @@ export class Tidings implements Inbox {
   }
 
   /** Polls by REST for what a connection would send: the counts, and that lists are out of date. */
-  async #ask(): Promise<void> {
+  async #pollOnce(): Promise<void> {
     const session = this.#session;
     const page = await this.#rest.list({ limit: 1 });
     session.listed(page);
-    this.#show();
+    this.#emitCounts();
     if (session !== this.#session || page.counts.version <= (this.#listed?.counts.version ?? 0)) return;
     this.#listed = page;
     this.#reload();
   }
 
-  #tell(items: readonly Item[], optimistic = false, reload = false): void {
+  #emitState(items: readonly Item[], optimistic = false, reload = false): void {
     if (items.length || reload) this.#events.emit("state", { items, reload, optimistic });
-    this.#show();
+    this.#emitCounts();
   }
 
   #reload(): void {
-    this.#tell([], false, true);
+    this.#emitState([], false, true);
   }
 
   /** Emits the counts if they changed. */
-  #show(): void {
+  #emitCounts(): void {
     const { counts } = this;
-    const shown = this.#shown;
+    const shown = this.#emitted;
     if (!counts || (counts.unseen === shown?.unseen && counts.unread === shown.unread)) return;
-    this.#shown = counts;
+    this.#emitted = counts;
     this.#events.emit("counts", counts);
   }
 }

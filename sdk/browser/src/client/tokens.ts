@@ -24,7 +24,7 @@ export class Tokens {
   readonly #clock: Clock;
   /** The latest token. */
   kept: Access | undefined;
-  #asking: Promise<Access> | undefined;
+  #request: Promise<Access> | undefined;
   #identity: string | undefined;
 
   constructor(source: TokenSource, clock: Clock) {
@@ -40,20 +40,20 @@ export class Tokens {
    */
   async get(renew = false): Promise<Access> {
     if (!renew && this.kept && this.kept.until > this.#clock.now()) return this.kept;
-    this.#asking ??= this.#ask();
-    return this.#asking;
+    this.#request ??= this.#requestToken();
+    return this.#request;
   }
 
   /** Drops the token and the user. The answer of a running request is not kept, since another user may log in. */
   forget(): void {
-    this.kept = this.#identity = this.#asking = undefined;
+    this.kept = this.#identity = this.#request = undefined;
   }
 
-  #ask(): Promise<Access> {
+  #requestToken(): Promise<Access> {
     const asking = within(this.#clock, ANSWER_WITHIN, "no_token", (signal) => read(this.#source, signal))
       .then((answer) => {
         const access = accessOf(answer, this.#clock.now());
-        if (asking !== this.#asking) return access;
+        if (asking !== this.#request) return access;
         this.#identity ??= access.identity;
         if (this.#identity !== access.identity) {
           throw new TidingsError("logged_out", "Somebody else is");
@@ -62,7 +62,7 @@ export class Tokens {
         return access;
       })
       .finally(() => {
-        if (asking === this.#asking) this.#asking = undefined;
+        if (asking === this.#request) this.#request = undefined;
       });
     return asking;
   }

@@ -7,16 +7,16 @@ import { hasLeft } from "./leaving.js";
 import { shown } from "./text.js";
 
 /** Announced ids: several elements of a page receive the same notification. */
-const told = new Set<string>();
-const TOLD_AT_MOST = 500;
+const announced = new Set<string>();
+const ANNOUNCED_AT_MOST = 500;
 
 /** Returns true for the first call with this purpose and id. */
 export function first(purpose: string, id: string): boolean {
   const key = `${purpose}:${id}`;
-  if (told.has(key)) return false;
-  told.add(key);
-  const [oldest] = told;
-  if (told.size > TOLD_AT_MOST && oldest) told.delete(oldest);
+  if (announced.has(key)) return false;
+  announced.add(key);
+  const [oldest] = announced;
+  if (announced.size > ANNOUNCED_AT_MOST && oldest) announced.delete(oldest);
   return true;
 }
 
@@ -40,7 +40,7 @@ export class Speaker {
     this.element = h("div", { class: "spoken" }, this.#calm, this.#urgent);
   }
 
-  tell(item: Item): void {
+  announce(item: Item): void {
     if (!first("speech", item.notification.id)) return;
     this.#waiting.push(item);
     this.#timer ||= window.setTimeout(() => this.#speak(), GATHER);

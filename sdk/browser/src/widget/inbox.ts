@@ -272,7 +272,7 @@ export class TidingsInbox extends TidingsElement {
     this.root.append(speaker.element);
     this.until(() => speaker.cancel());
     this.until(client.on("status", (change) => hasLeft(change) && speaker.cancel()));
-    this.until(client.on("notification", ({ item, replayed }) => replayed || speaker.tell(item)));
+    this.until(client.on("notification", ({ item, replayed }) => replayed || speaker.announce(item)));
     if (this.hasAttribute("sound")) this.until(soundFor(client));
     if (this.hasAttribute("title-badge")) this.until(titleFor(client));
     if (!this.hasAttribute("toasts")) return;

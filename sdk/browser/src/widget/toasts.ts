@@ -67,14 +67,14 @@ export class TidingsToasts extends TidingsElement {
     const show = (item: Item) => {
       const { priority, id } = item.notification;
       if (priority === "low" || !first("toast", id)) return;
-      speaker.tell(item);
+      speaker.announce(item);
       if (openLists.size && priority !== "urgent") return;
       ready().then(
         (made) => box.isConnected && made.show(item),
         () => undefined,
       );
     };
-    const tell = (run: (made: Stack) => void) => {
+    const update = (run: (made: Stack) => void) => {
       stack?.then(run, () => undefined);
     };
     this.until(client.on("notification", ({ item, replayed }) => replayed || show(item)));
@@ -83,19 +83,19 @@ export class TidingsToasts extends TidingsElement {
       client.on("state", ({ items }) => {
         for (const item of items)
           if (item.read_at !== null || item.archived_at !== null)
-            tell((made) => made.remove(item.notification.id));
+            update((made) => made.remove(item.notification.id));
       }),
     );
-    this.until(client.on("recalled", ({ id }) => tell((made) => made.remove(id))));
+    this.until(client.on("recalled", ({ id }) => update((made) => made.remove(id))));
     this.until(
       client.on("status", (change) => {
         if (!hasLeft(change)) return;
         speaker.cancel();
-        tell((made) => made.clear());
+        update((made) => made.clear());
       }),
     );
-    this.until(watchLists(() => tell((made) => made.settle())));
-    this.until(() => tell((made) => made.end()));
+    this.until(watchLists(() => update((made) => made.settle())));
+    this.until(() => update((made) => made.end()));
     if (this.hasAttribute("sound")) this.until(soundFor(client));
   }
 }
