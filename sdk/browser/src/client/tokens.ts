@@ -4,7 +4,7 @@ import { within } from "./clock.js";
 import { TidingsError } from "./errors.js";
 import type { Clock, TokenSource, UserToken } from "./types.js";
 
-/** What a connection or request needs. */
+/** The values that a connection or a request needs. */
 export interface Access {
   readonly token: string;
   readonly realtimeUrl: string | undefined;

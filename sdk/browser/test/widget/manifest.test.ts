@@ -27,7 +27,7 @@ beforeAll(async () => {
   guide = await readFile(join(PACKAGE, "../../docs/browser.md"), "utf8");
 });
 
-/** What an element was seen to use, over all states that a test puts it into. */
+/** The names that an element used in all states of a test. */
 interface Seen {
   readonly parts: Set<string>;
   readonly slots: Set<string>;

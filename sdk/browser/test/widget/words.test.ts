@@ -14,7 +14,7 @@ import { TimeFormat } from "../../src/widget/time.js";
 
 learn(panel);
 
-/** What the build makes of a module that packs texts. */
+/** Builds a module that packs texts. Returns its code and its value. */
 async function built(name: string): Promise<{ readonly texts: PackedTexts; readonly code: string }> {
   const { outputFiles } = await build({
     entryPoints: [new URL(`../../src/widget/texts/${name}.ts`, import.meta.url).pathname],
