@@ -65,7 +65,7 @@ describe("a token source", () => {
 
     await reaches(tidings, "connected");
     expect(gateway.handshakes).toBe(1);
-    expect(gateway.peers[0]?.received[0]?.["token"]).toMatch(/^head\./);
+    await expect.poll(() => gateway.peers[0]?.received[0]?.["token"]).toMatch(/^head\./);
   });
 });
 
@@ -220,7 +220,7 @@ describe("another user who logs in", () => {
     answer(token("ana"));
 
     await reaches(tidings, "connected");
-    expect(gateway.peers[0]?.received[0]).toMatchObject({ token: token("bob") });
+    await expect.poll(() => gateway.peers[0]?.received[0]).toMatchObject({ token: token("bob") });
   });
 });
 
