@@ -5,6 +5,8 @@ import logging
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosedError as ConnectionClosedWithError
+from websockets.frames import Close
 
 from tests.sdk.gateway import KEY, SOON, Gateway, Peer, counts
 from tidings import (
@@ -25,6 +27,7 @@ from tidings import (
     Recalled,
     Resume,
 )
+from tidings._listen.link import broken_off
 
 
 async def take(inbox: LiveInbox, number: int) -> list[int]:
@@ -527,6 +530,18 @@ async def test_each_reconnect_is_logged(caplog: pytest.LogCaptureFixture) -> Non
     restart, lost = [record for record in caplog.records if record.name == "tidings"]
     assert restart.levelno == lost.levelno == logging.INFO
     assert restart.message == "restart [1012]; the inbox connects again in 0.0 s"
-    assert lost.message.endswith("; the inbox connects again in 0.0 s")
-    assert "None" not in lost.message
+    assert lost.message == "The connection broke off; the inbox connects again in 0.0 s"
     assert "None" not in str(ConnectionClosedError(None, ""))
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        (None, "The connection broke off"),
+        (Close(1011, "keepalive ping timeout"), "The server did not answer in time"),
+        (Close(1000, ""), "The connection broke off"),
+    ],
+)
+def test_an_end_without_a_code_is_said_in_words(sent: Close | None, says: str) -> None:
+    """Where no close frame came, the reason is ours and not the library's."""
+    assert broken_off(ConnectionClosedWithError(None, sent, None)) == says

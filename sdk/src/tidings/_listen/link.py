@@ -9,6 +9,7 @@ from typing import Final
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 
 from tidings._errors import RequestInfo, TimedOutError
 from tidings._listen.access import AccessSource
@@ -98,7 +99,7 @@ class Link:
                     await self._room()
         except ConnectionClosed as closed:
             if closed.rcvd is None:
-                return Ending(reason=str(closed), lived=self._lived())
+                return Ending(reason=broken_off(closed), lived=self._lived())
             return Ending(code=closed.rcvd.code, reason=closed.rcvd.reason, lived=self._lived())
         except MalformedFrameError as error:
             _logger.warning("%s; connecting again", error)
@@ -146,3 +147,10 @@ class Link:
 
     def _lived(self) -> float:
         return 0.0 if self._welcomed_at is None else time.monotonic() - self._welcomed_at
+
+
+def broken_off(closed: ConnectionClosed) -> str:
+    """Why a connection ended on which the server said no code."""
+    if closed.sent is not None and closed.sent.code == CloseCode.INTERNAL_ERROR:  # its pings had no answer
+        return "The server did not answer in time"
+    return "The connection broke off"
