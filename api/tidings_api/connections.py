@@ -9,11 +9,13 @@ apart and costs requests nothing. A look takes 4 us a connection, measured with 
 
 import asyncio
 import os
+import resource
 import socket
 import stat
 import struct
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from tidings_workers import metrics
@@ -25,6 +27,7 @@ HEAD_SECONDS: Final = 5
 # An answer of which the client has read nothing for as long.
 UNREAD_SECONDS: Final = 30
 LOOK_SECONDS: Final = 1.0
+_MOST_DESCRIPTORS: Final = 65_536
 # Connections per turn of the event loop: about a millisecond.
 _SLICE: Final = 200
 
@@ -94,12 +97,19 @@ class Connections:
         self._port = port
         self._active = active
         self._watched: dict[_Peer, Watched] = {}
+        # Looks go on when the process has no descriptor left: `_hand` takes a copy of one after the other.
+        self._nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._hand = os.dup(self._nothing)
+
+    def close(self) -> None:
+        """Give the descriptors back. No look follows."""
+        os.close(self._hand)
+        os.close(self._nothing)
 
     async def look(self) -> None:
         """Look at every connection once, and close those that are overdue."""
         before, self._watched = self._watched, {}
-        with os.scandir("/proc/self/fd") as entries:
-            descriptors = [int(entry.name) for entry in entries]
+        descriptors = _open_descriptors()
         for start in range(0, len(descriptors), _SLICE):
             for descriptor in descriptors[start : start + _SLICE]:
                 self._look_at(descriptor, before)
@@ -111,22 +121,30 @@ class Connections:
                 return
             # Granian may close the connection, and the system use its number again, at any time: look at a
             # descriptor of our own.
-            copy = os.dup(descriptor)
+            os.dup2(descriptor, self._hand, inheritable=False)
         except OSError:
             return
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=copy) as connection:
-            try:
-                info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
-                if connection.getsockname()[1] != self._port:
-                    return
-                host, port = connection.getpeername()[:2]
-            except OSError:
-                # Another kind of socket, a listener, or a connection that has just closed.
+        # Addresses of IPv4 fit into those of IPv6, not the other way round.
+        connection = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 0, fileno=self._hand)
+        try:
+            self._judge(connection, before)
+        finally:
+            connection.detach()
+            os.dup2(self._nothing, self._hand, inheritable=False)
+
+    def _judge(self, connection: socket.socket, before: dict[_Peer, Watched]) -> None:
+        try:
+            info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
+            if connection.getsockname()[1] != self._port:
                 return
-            watched = self._watched[host, port] = before.get((host, port)) or Watched()
-            reason = watched.overdue(_counters(info), active=str(port) in self._active)
-            if reason is not None:
-                _close(connection, reason)
+            host, port = connection.getpeername()[:2]
+        except OSError:
+            # Another kind of socket, a listener, or a connection that has just closed.
+            return
+        watched = self._watched[host, port] = before.get((host, port)) or Watched()
+        reason = watched.overdue(_counters(info), active=str(port) in self._active)
+        if reason is not None:
+            _close(connection, reason)
 
 
 def is_supported() -> bool:
@@ -146,6 +164,16 @@ def is_supported() -> bool:
     except OSError:
         return False
     return len(info) == _INFO_BYTES and _counters(info).acknowledged > 0
+
+
+def _open_descriptors() -> Sequence[int]:
+    """The descriptors of this process, perhaps with some that are not open."""
+    try:
+        with os.scandir("/proc/self/fd") as entries:
+            return [int(entry.name) for entry in entries]
+    except OSError:
+        # To list them takes one more. All that the process may have are open.
+        return range(min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _MOST_DESCRIPTORS))
 
 
 def _counters(info: bytes) -> Counters:

@@ -79,7 +79,10 @@ async def run(
 
 async def _watch(connections: Connections) -> None:
     if is_supported():
-        await every(LOOK_SECONDS, "connections", connections.look)
+        try:
+            await every(LOOK_SECONDS, "connections", connections.look)
+        finally:
+            connections.close()
     else:
         _log.warning(
             "slow clients are not closed early",

@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 import errno
+import os
+import resource
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -96,6 +99,51 @@ async def test_a_connection_without_a_request_is_closed(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     assert await seconds_until_closed(reader) < 10 * HEAD_SECONDS * LOOK
     writer.close()
+
+
+@contextlib.contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """This process cannot open anything more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.dup(0)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 50, hard))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in taken:
+            os.close(descriptor)
+
+
+async def test_silent_connections_are_closed_when_they_hold_all_descriptors(port: int) -> None:
+    """A flood of connections that takes the last descriptor of the process does not outlast a head's time."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    with no_descriptor_left():
+        assert await seconds_until_closed(reader) < 10 * HEAD_SECONDS * LOOK
+    writer.close()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+async def test_clients_with_one_port_number_are_told_apart_on_an_address_of_ipv6() -> None:
+    """Two clients of IPv4 with the same port number count one by one, also on a socket of IPv6."""
+    listener = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    port = listener.getsockname()[1]
+    first = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
+    own_port = first[1].get_extra_info("sockname")[1]
+    second = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.3", own_port))
+    served = [listener.accept()[0] for _ in range(2)]
+    watching = connections.Connections(port, Counter())
+    for _ in range(HEAD_SECONDS):
+        await watching.look()
+    assert not any(reader.at_eof() for reader in (first[0], second[0]))
+    watching.close()
+    for _, writer in (first, second):
+        writer.close()
+    for connection in (*served, listener):
+        connection.close()
 
 
 async def test_a_slow_body_has_its_own_limit(port: int, bearer: Bearer, registry: Registry) -> None:
