@@ -47,8 +47,8 @@ from tidings_workers.gateway.actions import (
 )
 
 EXPIRING_SECONDS: Final = 60.0
-# A peer that lets this many probes go unanswered, a heartbeat apart, is gone. Probes are counted, not
-# seconds, so that a stall of our own drops nobody.
+# A peer that leaves this many probes unanswered, a heartbeat apart, is dropped. Probes are counted, not
+# seconds, so that a stall of this process drops no connection.
 PROBES: Final = 2
 
 # What a client may send between its `connect` and the `welcome`.
