@@ -1,6 +1,7 @@
 """The connections that have something to write when the current batch of feed items has been taken."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Final, Protocol
 
 
 class Queued(Protocol):
@@ -11,19 +12,20 @@ class Queued(Protocol):
 
 
 class Batch:
-    """The connections with something queued, each once."""
+    """The connections with something queued, each once.
 
-    __slots__ = ("_queued",)
+    `add` has a connection write its queue with this batch. It is called for every receiver of a notification.
+    """
+
+    __slots__ = ("_queued", "add")
 
     def __init__(self) -> None:
         self._queued: list[Queued] = []
-
-    def add(self, connection: Queued) -> None:
-        """Have the connection write its queue with this batch."""
-        self._queued.append(connection)
+        self.add: Final[Callable[[Queued], None]] = self._queued.append
 
     def write(self) -> None:
         """Write everything that is queued, one write per connection."""
-        queued, self._queued = self._queued, []
+        queued = self._queued.copy()
+        self._queued.clear()
         for connection in queued:
             connection.write_queue()

@@ -114,7 +114,7 @@ class Topic(Generic[Reader]):
                 self._expired = self._expired or set()
                 self._expired.add(position)
         changes = self.changes + len(self._expired or ())
-        return Facts(self.position, self.floor, self.holes, changes, (), self.retired)
+        return Facts(self.position, self.floor, self.holes, changes, retired=self.retired)
 
     # For whom it is kept
 
@@ -205,8 +205,7 @@ class Topic(Generic[Reader]):
             self._remember(entry)
 
     def _remember(self, entry: Entry) -> None:
-        if self._recent is None:
-            self._recent = deque()
+        self._recent = self._recent or deque()
         self._recent.append(entry)
         self._recent_bytes += len(entry.content)
         while len(self._recent) > RECENT_ENTRIES or self._recent_bytes > RECENT_BYTES:
@@ -263,8 +262,7 @@ class Topic(Generic[Reader]):
         known to be.
         """
         news = [self._remove(position) for position in facts.holes if position <= self.position]
-        # Otherwise the feeds reported something newer.
-        if facts.changes >= self.changes or self.changes == since:
+        if facts.changes >= self.changes or self.changes == since:  # else the feeds reported more
             self._take_facts(facts)
             self.changes = facts.changes
         return any(news)
@@ -284,9 +282,12 @@ class Topic(Generic[Reader]):
         built = Built(self.log.name, entries)
         excluded = frozenset().union(*(entry.exclude for entry in entries))
         if not excluded:
+            wire, data = None, b""
             for reader in self.live:
                 outlet = reader.outlet
-                outlet.queue(built[outlet.wire])
+                if outlet.wire is not wire:
+                    data = built[wire := outlet.wire]
+                outlet.queue(data)
         else:
             for reader in self.live:
                 outlet, user = reader.outlet, reader.name
