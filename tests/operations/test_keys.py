@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,3 +100,12 @@ def test_deleting_at_a_terminal_asks_for_the_name(
     assert ended.returncode == code
     left = json.loads(tidings_server("tenants", "list", "--json", cwd=tmp_path, environment=store).stdout)
     assert [each["id"] for each in left["tenants"]] == ([] if code == 0 else ["acme"])
+
+
+def test_times_in_json_are_those_of_the_api(tmp_path: Path, store: dict[str, str]) -> None:
+    """Operators' JSON has times in UTC with three digits of milliseconds, as REST and frames have."""
+    for words in (("keys", "list", "--tenant", "acme"), ("tenants", "list")):
+        text = tidings_server(*words, "--json", cwd=tmp_path, environment=store).stdout
+        times = re.findall(r'_at":"([^"]+)"', text)
+        assert times
+        assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time) for time in times), text

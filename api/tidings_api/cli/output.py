@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
 
+from tidings.protocol.times import timestamp
 from tidings_api.cli.errors import CommandFailed
 
 JsonOption = Annotated[bool, Parameter(name="--json", negative="", help="Answer with one line of JSON.")]
@@ -28,11 +30,24 @@ def answer(value: object, text: str, *, as_json: bool) -> None:
     Raises CommandFailed when stdout can't take it, and BrokenPipeError when its reader has ended.
     """
     try:
-        print(msgspec.json.encode(value).decode() if as_json else text)
+        print(_json(value) if as_json else text)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise CommandFailed(f"the answer can't be written: {error.strerror}") from error
+
+
+def _json(value: object) -> str:
+    """One line, with times as the API writes them."""
+    return msgspec.json.encode(_plain(msgspec.to_builtins(value, builtin_types=(datetime,)))).decode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return timestamp(int(value.timestamp() * 1000))
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
 def note(text: str) -> None:
