@@ -48,11 +48,14 @@ $(NODE_MODULES): $(BROWSER)/package.json $(BROWSER)/package-lock.json
 run: .venv/.installed ## Everything on this machine, ready to send to; ARGS="--port 9000" passes options on
 	@TIDINGS_MAKE=1 exec $(BIN)/tidings-server dev $(ARGS)
 
+# Most tests wait more than they compute, so two workers take files in turn.
+TOGETHER := --numprocesses=2 --dist=loadfile
+
 # Both suites run and report, whichever fails.
 test: .venv/.developed ## All tests; ARGS="tests/store -x" narrows them to some of Python's
 	@status=0; \
 	if [ -z "$(ARGS)" ]; then $(MAKE) test-browser || status=$$?; fi; \
-	$(BIN)/python -m pytest $(ARGS) || status=$$?; \
+	$(BIN)/python -m pytest $(or $(ARGS),$(TOGETHER)) || status=$$?; \
 	exit $$status
 
 .PHONY: test-browser

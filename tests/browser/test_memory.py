@@ -13,7 +13,7 @@ from tests.support.stack import Stack
 REMEMBERED = 10_000
 BATCH = 1_000
 PER_SECOND = 100
-SECONDS = 4
+SECONDS = 6
 # Bytes for each that came in between the first look and the last. One that is kept takes some hundreds.
 GROWTH = 60
 NODES = 2_000
@@ -47,10 +47,16 @@ async def test_a_stream_that_does_not_end(device: NewDevice, dev: Stack) -> None
 
 
 async def heap(tab: Tab, session: CDPSession, unread: int) -> float:
-    """Bytes of the page's heap, once all has arrived and what is not needed was collected."""
+    """Bytes of the page's heap, once all has arrived and what is not needed was collected.
+
+    The least of three looks: the browser keeps some code and buffers for a moment after it used them.
+    """
     await tab.until(f"{CLIENT}.counts.unread === {unread}")
-    await session.send("HeapProfiler.collectGarbage")
-    return await metric(session, "JSHeapUsedSize")
+    sizes = []
+    for _ in range(3):
+        await session.send("HeapProfiler.collectGarbage")
+        sizes.append(await metric(session, "JSHeapUsedSize"))
+    return min(sizes)
 
 
 async def metric(session: CDPSession, name: str) -> float:

@@ -176,7 +176,7 @@ async def test_what_cannot_get_better_is_raised_at_once(ask: Ask, code: str) -> 
     assert server.waits == []
 
 
-@pytest.mark.parametrize("value", ["7", formatdate(None, usegmt=True)])
+@pytest.mark.parametrize("value", ["7", formatdate(None, usegmt=True)], ids=["seconds", "date"])
 async def test_retry_after_is_obeyed(ask: Ask, value: str) -> None:
     """The server's own wait is kept, in seconds or as a date."""
     server = Server(refusal("rate_limited", Retry_After=value), answer(204))
