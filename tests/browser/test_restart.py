@@ -1,5 +1,6 @@
 """A server that dies, is stopped, or loses what it had, and the page that comes back by itself."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -108,5 +109,7 @@ def killed(dev: Stack) -> None:
     """SIGKILL of all processes, the supervisor first so that it starts none of them anew."""
     parts = dev.pids().values()
     for pid in (dev.process.pid, *parts):
-        os.kill(pid, signal.SIGKILL)
+        # A part may have ended already, because its supervisor has.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     dev.wait()

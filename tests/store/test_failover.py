@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.support.valkey import Valkey, free_port, running, wait_until
 from tidings_workers.config import Settings
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.store import StorageUnavailable, Store
+from tidings_workers.store.clients import COMMAND_SECONDS
 
 SECONDS = 5.0
 
@@ -159,3 +161,20 @@ async def test_blocking_reads_leave_the_replica(
         await eventually(read, ["{p0}/stream"])
     finally:
         await reader.close()
+
+
+async def test_a_timeout_ends_all_that_is_under_way(valkey: Valkey) -> None:
+    """A command that was sent before another one timed out does not wait for a second timeout."""
+    store = await Store.open(Settings(redis_url=valkey.url), name="test")
+    valkey.pause()
+    try:
+        began = time.monotonic()
+        first = store.core.connection.call("PING")
+        await asyncio.sleep(0.5)
+        second = store.core.connection.call("PING")
+        failures = await asyncio.gather(first, second, return_exceptions=True)
+        assert time.monotonic() - began < 2 * COMMAND_SECONDS
+        assert [type(failure) for failure in failures] == [StorageUnavailable] * 2
+    finally:
+        valkey.unpause()
+        await store.close()

@@ -141,7 +141,7 @@ class Connection:
         self.generation = 0
         self._outage = outage or Outage()
         self._pending: list[_Call] = []
-        self._flights: set[asyncio.Task[None]] = set()
+        self._flights: dict[asyncio.Task[None], list[_Call]] = {}
         self._scheduled = False
         self._closing = False
         self._failure: StorageUnavailable | None = None
@@ -202,6 +202,11 @@ class Connection:
         self._outage.failed(failure)
         self._failure = failure
         waiting, self._pending = self._pending, []
+        # Other flights lose their connections, and would wait for a second timeout on new ones.
+        here = asyncio.current_task()
+        for flight, calls in self._flights.items():
+            if flight is not here:
+                waiting += calls
         for call in waiting:
             call.fail(failure)
         self._drop()
@@ -230,11 +235,11 @@ class Connection:
 
     def _begin(self, calls: list[_Call], *, asking: bool = False) -> None:
         flight = asyncio.get_running_loop().create_task(self._fly(calls, asking=asking))
-        self._flights.add(flight)
+        self._flights[flight] = calls
         flight.add_done_callback(self._landed)
 
     def _landed(self, flight: asyncio.Task[None]) -> None:
-        self._flights.discard(flight)
+        self._flights.pop(flight, None)
         if self._pending and not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._launch)
