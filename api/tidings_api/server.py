@@ -61,7 +61,7 @@ async def run(
         serving = tasks.create_task(_serve(server, stop))
         await listening.wait()
         engine = tasks.create_task(_engine(services, stop, ready))
-        watching = tasks.create_task(_watch(Connections(settings.port, edge.active)))
+        watching = tasks.create_task(_watch(settings.port, edge))
         await stop.wait()
         _log.info("draining")
         # Granian closes kept connections at once, also when the next request is already on its way.
@@ -77,8 +77,9 @@ async def run(
         watching.cancel()
 
 
-async def _watch(connections: Connections) -> None:
+async def _watch(port: int, edge: Edge) -> None:
     if is_supported():
+        connections = Connections(port, edge.active)
         try:
             await every(LOOK_SECONDS, "connections", connections.look)
         finally:
