@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 from tidings_workers.store.core import Core, text
@@ -18,20 +18,12 @@ async def all_applied(core: Core, partitions: Iterable[int]) -> None:
 
     Raises StorageUnavailable when that takes more than five seconds: no dispatcher works there.
     """
-    call, parts = core.connection.call, list(partitions)
-    last = await asyncio.gather(*(call("HGET", f"{tag(part)}/partition", "ingress") for part in parts))
-    waiting = {part: text(entry) for part, entry in zip(parts, last, strict=True) if entry is not None}
-
-    async def done() -> bool:
-        left = await asyncio.gather(
-            *(call("XRANGE", ingress(part), "-", entry, "COUNT", 1) for part, entry in waiting.items())
-        )
-        for part, entries in zip(list(waiting), left, strict=True):
-            if not entries:
-                del waiting[part]
-        return not waiting
-
-    await until(done, "no dispatcher does what was accepted")
+    await _none_left(
+        core,
+        partitions,
+        lambda part, number: ("XRANGE", ingress(part), "-", number, "COUNT", 1),
+        "no dispatcher does what was accepted",
+    )
 
 
 async def all_finished(core: Core, partitions: Iterable[int]) -> None:
@@ -39,20 +31,33 @@ async def all_finished(core: Core, partitions: Iterable[int]) -> None:
 
     Raises StorageUnavailable when that takes more than five seconds: no dispatcher works there.
     """
+    await _none_left(
+        core,
+        partitions,
+        lambda part, number: ("ZCOUNT", unfinished(part), "-inf", number),
+        "no dispatcher finishes what was begun",
+    )
+
+
+async def _none_left(
+    core: Core,
+    partitions: Iterable[int],
+    question: Callable[[int, str], Sequence[str | int]],
+    otherwise: str,
+) -> None:
+    """Wait until `question`, asked of each partition with its last number, finds nothing any more."""
     call, parts = core.connection.call, list(partitions)
     last = await asyncio.gather(*(call("HGET", f"{tag(part)}/partition", "ingress") for part in parts))
     waiting = {part: text(number) for part, number in zip(parts, last, strict=True) if number is not None}
 
     async def done() -> bool:
-        left = await asyncio.gather(
-            *(call("ZCOUNT", unfinished(part), "-inf", number) for part, number in waiting.items())
-        )
-        for part, count in zip(list(waiting), left, strict=True):
-            if not count:
+        left = await asyncio.gather(*(call(*question(part, number)) for part, number in waiting.items()))
+        for part, found in zip(list(waiting), left, strict=True):
+            if not found:
                 del waiting[part]
         return not waiting
 
-    await until(done, "no dispatcher finishes what was begun")
+    await until(done, otherwise)
 
 
 async def until(look: Callable[[], Awaitable[bool]], otherwise: str) -> None:
