@@ -1,0 +1,65 @@
+"""Comments and docstrings follow the rules for English of CONTRIBUTING.md."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.house.sources import paragraphs
+from tests.support.tree import ROOT, tracked
+from tests.support.wording import violations
+
+# Directories whose comments do not follow the rules yet.
+UNREVISED = ("api/", "bench/", "sdk/", "tests/", "tools/", "workers/")
+
+
+def test_no_words_of_a_story_in_sources() -> None:
+    """No comment or docstring uses a word that hides the condition or the event, or a clause as a subject."""
+    found = [
+        f"{name}: {match}"
+        for name in tracked()
+        if name.endswith((".py", ".lua")) and not name.startswith(UNREVISED)
+        for paragraph in paragraphs(ROOT / name)
+        for match in violations(paragraph)
+    ]
+    assert found == []
+
+
+PYTHON = '''"""What has ended is gone."""
+
+STEP = 1
+"""The step. It begins `anew`."""
+
+
+def go() -> None:
+    """Go on.
+
+    Steps that are
+    told to stop.
+    """
+    # The next step
+    # comes by itself.
+    return  # nobody waits
+'''
+LUA = """--[[ Who asked
+first. ]]
+local a = 1 -- mended
+-- made
+-- anew
+"""
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text", "expected"),
+    [
+        (".py", PYTHON, ["What has ended is gone.", "are told", "by itself", "nobody"]),
+        (".lua", LUA, ["Who asked first.", "mended", "anew"]),
+    ],
+    ids=["python", "lua"],
+)
+def test_every_kind_of_comment_is_checked(
+    suffix: str, text: str, expected: list[str], tmp_path: Path
+) -> None:
+    """The rules see each docstring and comment of Python and Lua, across lines, but no code in backticks."""
+    source = tmp_path / f"source{suffix}"
+    source.write_text(text)
+    assert [match for paragraph in paragraphs(source) for match in violations(paragraph)] == expected
