@@ -135,9 +135,9 @@ async def _engine(services: Services, stop: asyncio.Event, ready: Callable[[], N
 
 async def _probe(services: Services, store: Store, idle: Outage) -> None:
     """Keeps readiness true, and what answers say of the store's epoch and durability."""
-    await store.observe()
+    await store.refresh()
     try:
-        await store.probe()
+        await store.ingress.probe()
     except StorageUnavailable as error:
         if error.reason != "no-dispatcher":
             raise

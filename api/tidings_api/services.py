@@ -21,7 +21,7 @@ class Services:
 
     def opened(self, store: Store, view: RegistryView) -> None:
         """Puts the parts in place; `view` has been loaded."""
-        store.core.policies.follow(view.tenant)
+        store.follow_policies(view.tenant)
         self._opened = (store, view, Verifier(view))
 
     @property

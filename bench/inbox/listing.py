@@ -38,7 +38,7 @@ async def lists(
         if expected.get(what, found) != found:
             raise Unexpected(f"a list{what} of {expected[what]:,} items had {found:,}")
         for name, at in ((FIRST, None), (LAST, cursor)):
-            call = partial(store.inbox, running.tenant, user, query, at)
+            call = partial(store.inbox.page, running.tenant, user, query, at)
             measured.append(await timed(name + what, running, [call] * calls, items=found))
     return measured
 
@@ -49,7 +49,7 @@ async def _last(store: Store, tenant: str, user: str, query: InboxQuery) -> tupl
     cursor: bytes | None = None
     last, found = cursor, 0
     while True:
-        page = await store.inbox(tenant, user, walking, cursor)
+        page = await store.inbox.page(tenant, user, walking, cursor)
         found += len(page.items)
         if len(page.items) >= _LIMIT:
             last = cursor

@@ -35,7 +35,7 @@ def read(*ids: str) -> MarkInbox:
 
 async def mark(store: Store, tenant: str, user: str, mark: MarkInbox, changes: int) -> None:
     """Mark, and raise Unexpected unless that changed as many as it should."""
-    marked = await store.mark(tenant, user, mark)
+    marked = await store.marks.mark(tenant, user, mark)
     if marked.changed != changes:
         raise Unexpected(f"a mark of {user} changed {marked.changed:,} instead of {changes:,}")
 

@@ -84,7 +84,7 @@ async def _notifications(running: Server, count: int) -> list[Measurement]:
             for start in range(0, count, _PER_SEND):
                 some = targets[start : start + _PER_SEND]
                 content = {**CONTENT, "category": category}
-                await store.send(running.tenant, [CreateNotification(to=to, **content) for to in some])
+                await store.sends.send(running.tenant, [CreateNotification(to=to, **content) for to in some])
 
         # What a user's first notification makes, a log above all, is not the next one's.
         newcomers = [Target(users=(f"user-{index}",)) for index in range(count)]
@@ -110,7 +110,7 @@ async def _marks(running: Server, users: int, marks: int) -> list[Measurement]:
 
         async def everything() -> None:
             for index in range(_MANY * users):
-                await store.mark(tenant, f"all-{index}", marking.ALL_READ)
+                await store.marks.mark(tenant, f"all-{index}", marking.ALL_READ)
 
         return [
             await _growth(store, SINGLE_MARKS, users, one_by_one),

@@ -92,7 +92,7 @@ async def _calls(bench: Bench, running: Server, world: _World) -> tuple[list[Mea
             await marking.every_second(store, tenant, user, to_all[: 2 * scale.gaps])
         measured += await _counts_and_pages(store, running, scale, world)
         measured.append(await marking.one_by_one(store, running, marking.ONE_OF_GAPS, skimmer, between))
-        rest = (await store.inbox_counts(tenant, others[0])).unread
+        rest = (await store.inbox.counts(tenant, others[0])).unread
         clearing = [(tenant, user) for user in others]
         measured.append(
             await marking.everything(store, running, marking.ALL_OF_GAPS, clearing, marking.ALL_READ, rest)
@@ -120,7 +120,7 @@ async def _marks(
     full = [(running.tenant, user) for user in world.clearers]
     ten = [(_OTHER_TENANT, user) for user in world.clearers]
     sorters = [(running.tenant, user) for user in world.sorters]
-    by_category = (await store.inbox_counts(*sorters[0], by_category=True)).categories or {}
+    by_category = (await store.inbox.counts(*sorters[0], by_category=True)).categories or {}
     common = by_category[COMMON].unread
     return [
         await marking.one_by_one(store, running, marking.ONE, _READER, to_all[: 2 * scale.calls : 2]),
@@ -133,11 +133,11 @@ async def _marks(
 async def _counts_and_pages(store: Store, running: Server, scale: Scale, world: _World) -> list[Measurement]:
     tenant, page, grouped = running.tenant, InboxQuery(limit=50), world.in_many[0]
     calls: dict[str, Callable[[], Awaitable[object]]] = {
-        COUNTS: partial(store.inbox_counts, tenant, _READER),
-        COUNTS_BY_CATEGORY: partial(store.inbox_counts, tenant, _READER, by_category=True),
-        COUNTS_OF_GAPS: partial(store.inbox_counts, tenant, world.skimmers[0]),
-        PAGE_OF_GAPS: partial(store.inbox, tenant, world.skimmers[0], page),
-        COUNTS_OF_GROUPS: partial(store.inbox_counts, tenant, grouped),
-        PAGE_OF_GROUPS: partial(store.inbox, tenant, grouped, page),
+        COUNTS: partial(store.inbox.counts, tenant, _READER),
+        COUNTS_BY_CATEGORY: partial(store.inbox.counts, tenant, _READER, by_category=True),
+        COUNTS_OF_GAPS: partial(store.inbox.counts, tenant, world.skimmers[0]),
+        PAGE_OF_GAPS: partial(store.inbox.page, tenant, world.skimmers[0], page),
+        COUNTS_OF_GROUPS: partial(store.inbox.counts, tenant, grouped),
+        PAGE_OF_GROUPS: partial(store.inbox.page, tenant, grouped, page),
     }
     return [await timed(name, running, [call] * scale.calls) for name, call in calls.items()]

@@ -26,14 +26,14 @@ TO_ALL: Final = Target(all=True)
 async def join(store: Store, tenant: str, memberships: Mapping[str, Sequence[str]]) -> None:
     """Make groups with these members; returns when every member's slot knows."""
     for group, members in memberships.items():
-        await store.change_members(tenant, group, members, [])
+        await store.groups.change(tenant, group, members, [])
     expected: dict[str, int] = {}
     for members in memberships.values():
         for user in members:
             expected[user] = expected.get(user, 0) + 1
     deadline = time.monotonic() + _PATIENCE_SECONDS
     for user, count in expected.items():
-        log = store.core.keys.user(tenant, user)
+        log = store.keys.user(tenant, user)
         while len((await read_view(store.core, log)).memberships) < count:
             if time.monotonic() > deadline:
                 raise Stalled(f"{user} was not in {count} groups within {_PATIENCE_SECONDS:g} s")
@@ -56,7 +56,7 @@ async def fill(
         first = start * _PER_SEND
         accepted = await asyncio.gather(
             *(
-                store.send(tenant, _notifications(batch, first + index * _PER_SEND))
+                store.sends.send(tenant, _notifications(batch, first + index * _PER_SEND))
                 for index, batch in enumerate(some)
             )
         )

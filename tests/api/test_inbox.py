@@ -239,7 +239,7 @@ async def test_a_cursor_ends_with_the_data_it_was_made_for(store: Store) -> None
     """A cursor from before data was lost is an invalid_cursor."""
     cursor = Cursors(store, "demo", "inbox", "ana", None).write(b"where")
     assert Cursors(store, "demo", "inbox", "ana", None).read(cursor) == b"where"
-    await store.renew_epoch()
+    await store.start_new_epoch()
     with pytest.raises(ProblemError) as refused:
         Cursors(store, "demo", "inbox", "ana", None).read(cursor)
     assert refused.value.code == "invalid_cursor"

@@ -62,7 +62,7 @@ async def take_out_what_is_too_old(dev: Stack) -> None:
     async with _store(dev) as store:
         view = RegistryView(store.redis)
         await view.load()
-        store.core.policies.follow(view.tenant)
+        store.follow_policies(view.tenant)
         soon = milliseconds() + int(timedelta(hours=2) / timedelta(milliseconds=1))
         for partition in range(store.partitions):
             for base in await store.retention.due(partition, now=soon):

@@ -27,10 +27,10 @@ on_both = pytest.mark.parametrize("settings", ["node", "cluster"], indirect=True
 
 async def send_large(store: Store) -> str:
     """Send the compound notification; its id."""
-    await store.change_members("demo", "first", FIRST, [])
-    await store.change_members("demo", "second", SECOND, [])
+    await store.groups.change("demo", "first", FIRST, [])
+    await store.groups.change("demo", "second", SECOND, [])
     sent = notification("x", users=NAMED, groups=["first", "second"], exclude=EXCLUDED)
-    return (await store.send("demo", [sent])).ids[0]
+    return (await store.sends.send("demo", [sent])).ids[0]
 
 
 async def progress(store: Store, identity: str) -> int:
@@ -42,7 +42,7 @@ async def hold_once(store: Store, identity: str) -> None:
     """Everybody has one copy, the excluded none, and nothing is left to do."""
 
     async def status() -> tuple[str, int | None]:
-        record = await store.notification("demo", identity)
+        record = await store.sends.notification("demo", identity)
         assert record is not None
         return record.status, record.recipients
 
@@ -91,8 +91,8 @@ async def test_cancelled_anywhere(store: Store) -> None:
 async def test_two_make_one_plan(store: Store) -> None:
     """Two dispatchers that plan the same notification at once agree on one plan, without repeats."""
     sent = notification("x", users=["ana"], groups=["first"])
-    await store.change_members("demo", "first", FIRST, [])
-    identity = (await store.send("demo", [sent])).ids[0]
+    await store.groups.change("demo", "first", FIRST, [])
+    identity = (await store.sends.send("demo", [sent])).ids[0]
     partition = int(identity[-3:], 16)
     batch = [Work(1, [Compound("demo", identity)])]
 
@@ -112,13 +112,13 @@ async def test_two_make_one_plan(store: Store) -> None:
 
 async def test_members_leaving_meanwhile(store: Store) -> None:
     """Somebody who leaves a group while it is read takes nobody else out of a notification."""
-    await store.change_members("demo", "first", FIRST, [])
-    log = store.core.keys.group("demo", "first")
+    await store.groups.change("demo", "first", FIRST, [])
+    log = store.keys.group("demo", "first")
     expansion = Expansion(store, log.partition)
     seen: list[str] = []
     async for users in expansion._members(log.partition, f"{log.base}/members", 1_000):
         seen += users
-        await store.change_members("demo", "first", [], seen[:10])
+        await store.groups.change("demo", "first", [], seen[:10])
     assert seen == FIRST
 
 
@@ -130,7 +130,7 @@ def steps_of(users: Sequence[str], store: Store, chance: random.Random) -> list[
             operations: dict[int, list[list[object]]] = {}
             identity = f"{entry}.{number}"
             for user in chance.sample(users, 10):
-                log = store.core.keys.user("demo", user)
+                log = store.keys.user("demo", user)
                 row: list[object] = ["n", [log.base], identity, f'{{"id":"{identity}"}}', 0, ""]
                 operations.setdefault(log.partition, []).append(row)
             steps.append(Step(entry, number, operations))
@@ -141,7 +141,7 @@ async def logs_of(users: Sequence[str], store: Store) -> list[list[bytes]]:
     """The contents of the users' logs, oldest first."""
     found = []
     for user in users:
-        log = store.core.keys.user("demo", user)
+        log = store.keys.user("demo", user)
         key = f"{{p{log.partition}}}/{log.base}/log"
         entries = await store.core.connection.call("XRANGE", key, "-", "+")
         found.append([fields[b"n"] if isinstance(fields, dict) else fields[1] for _, fields in entries])
@@ -155,7 +155,7 @@ async def test_steps_applied_again(store: Store, seed: int) -> None:
     chance = random.Random(seed)
     users = [f"u{number}" for number in range(25)]
     steps = steps_of(users, store, chance)
-    expected: dict[str, list[bytes]] = {store.core.keys.user("demo", user).base: [] for user in users}
+    expected: dict[str, list[bytes]] = {store.keys.user("demo", user).base: [] for user in users}
     for step in steps:
         for rows in step.operations.values():
             for row in rows:
@@ -181,10 +181,10 @@ async def test_recalled_in_the_middle(store: Store) -> None:
     await running.beat()
     while await progress(store, identity) < 1_000:
         pass
-    assert await store.recall("demo", identity)
+    assert await store.sends.recall("demo", identity)
     await eventually(lambda: waiting(store), 0)
     await running.close()
-    record = await store.notification("demo", identity)
+    record = await store.sends.notification("demo", identity)
     assert record is not None
     assert record.status == "recalled"
     assert {length for length, _ in await copies(store, [*FIRST, *SECOND])} == {0}

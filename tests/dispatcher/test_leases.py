@@ -84,7 +84,7 @@ async def test_killed(settings: Settings, store: Store) -> None:
             process.send_signal(signal.SIGKILL)
             process.wait()
             killed = time.monotonic()
-            await store.send("demo", [notification(str(n), users=["ana", f"b{n}"]) for n in range(50)])
+            await store.sends.send("demo", [notification(str(n), users=["ana", f"b{n}"]) for n in range(50)])
             await eventually(lambda: shares(store), [16])
             await eventually(lambda: waiting(store), 0)
             assert time.monotonic() - killed < TAKEOVER_SECONDS

@@ -17,7 +17,7 @@ async def test_unreadable_entries(store: Store) -> None:
             await call("XADD", f"{tag(partition)}/ingress", f"{number + 1}-0", "o", entry)
         await call("XADD", f"{tag(partition)}/ingress", "10-0", "unknown", b"")
     sent = [notification(str(number), users=["ana", f"b{number}"], groups=["none"]) for number in range(30)]
-    await store.send("demo", sent)
+    await store.sends.send("demo", sent)
     running = Dispatcher(store)
     await running.beat()
     await eventually(lambda: waiting(store), 0)
@@ -31,7 +31,7 @@ async def test_unreadable_entries(store: Store) -> None:
 async def test_unreadable_record(store: Store) -> None:
     """A compound notification whose record is broken does not hold up the others of its partition."""
     sent = [notification(str(number), users=["ana", "bob"], groups=["none"]) for number in range(40)]
-    accepted = await store.send("demo", sent)
+    accepted = await store.sends.send("demo", sent)
     broken = accepted.ids[0]
     partition = partition_of_id(broken)
     assert partition is not None

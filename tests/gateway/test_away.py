@@ -36,7 +36,7 @@ async def everything(client: Client) -> tuple[dict[str, list[str]], dict[str, An
 
 async def receipts(store: Store, identity: str) -> tuple[int, int, int]:
     """Delivered, seen, read."""
-    found = await store.notification("demo", identity)
+    found = await store.sends.notification("demo", identity)
     assert found is not None
     return found.delivered, found.seen, found.read
 
@@ -44,9 +44,9 @@ async def receipts(store: Store, identity: str) -> tuple[int, int, int]:
 async def test_a_thousand_away(store: Store, realtime: Realtime, working: None) -> None:
     """After a thousand sends, some recalled and some ended, a device gets exactly the rest, once."""
     chance = random.Random(4711)
-    await store.change_members("demo", "team", ["ana", "bob", "eve"], [])
+    await store.groups.change("demo", "team", ["ana", "bob", "eve"], [])
     async with realtime.user("ana", device="phone") as ana:
-        await store.send("demo", [notification("seen before", users=["ana"])])
+        await store.sends.send("demo", [notification("seen before", users=["ana"])])
         await ana.until("notification")
         await ana.send("ack", positions={"user": 1})
         await ana.settle()
@@ -68,11 +68,11 @@ async def test_a_thousand_away(store: Store, realtime: Realtime, working: None) 
     ids: list[str] = []
     for start in range(0, 1_000, 100):
         part = [request for _, request in requests[start : start + 100]]
-        ids += (await store.send("demo", part)).ids
+        ids += (await store.sends.send("demo", part)).ids
     sent = dict(zip(ids, requests, strict=True))
     recalled = {identity for n, identity in enumerate(ids) if n in taken_back}
     for identity in recalled:
-        await store.recall("demo", identity)
+        await store.sends.recall("demo", identity)
     ended = {identity for identity, (_, request) in sent.items() if request.expires_in} - recalled
     mine = [identity for identity, (target, _) in sent.items() if target not in TARGETS[4:]]
     expected = [identity for identity in mine if identity not in recalled | ended]
@@ -92,7 +92,7 @@ async def test_a_thousand_away(store: Store, realtime: Realtime, working: None) 
         assert datetime.fromisoformat(summary["oldest"]) <= datetime.fromisoformat(summary["newest"])
         await ana.send("ack", positions=caught_up["positions"])
         read = [i for i in expected if (sent[i][1].category or "").startswith("orders.")]
-        await store.mark("demo", "ana", MarkInbox(state="read", all=True, category="orders."))
+        await store.marks.mark("demo", "ana", MarkInbox(state="read", all=True, category="orders."))
         assert (await ana.until("state"))[-1]["counts"]["unread"] == len(expected) + 1 - len(read)
 
     listed = [
@@ -106,4 +106,4 @@ async def test_a_thousand_away(store: Store, realtime: Realtime, working: None) 
 
 
 async def _unread(store: Store) -> int:
-    return (await store.inbox_counts("demo", "ana")).unread
+    return (await store.inbox.counts("demo", "ana")).unread

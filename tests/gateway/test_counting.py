@@ -29,21 +29,23 @@ class Badge:
 
 
 async def _unread(store: Store) -> int:
-    return (await store.inbox_counts("demo", "ana")).unread
+    return (await store.inbox.counts("demo", "ana")).unread
 
 
 async def test_what_came_and_was_marked_while_catching_up(store: Store, realtime: Realtime) -> None:
     """Sent, marked and recalled during a long replay: it is counted once, however it was told of."""
     old = [notification("old", users=["ana"], body=LARGE) for _ in range(OLD)]
-    ids = (await store.send("demo", old)).ids
+    ids = (await store.sends.send("demo", old)).ids
     resume = {"epoch": store.epoch, "positions": {"user": 0, "all": 0}}
     async with realtime.lazy("ana", resume=resume) as wire, realtime.user("ana") as other:
-        new = (await store.send("demo", [notification(f"new {n}", users=["ana"]) for n in range(3)])).ids
+        new = (
+            await store.sends.send("demo", [notification(f"new {n}", users=["ana"]) for n in range(3)])
+        ).ids
         await other.titles(3)
         marked = (ids[0], ids[-2], new[0])
-        await store.mark("demo", "ana", MarkInbox(state="read", ids=marked))
+        await store.marks.mark("demo", "ana", MarkInbox(state="read", ids=marked))
         await other.expect("state")
-        await store.recall("demo", ids[-1])
+        await store.sends.recall("demo", ids[-1])
         await other.expect("recalled")
         await eventually(lambda: _unread(store), OLD + 3 - 4)
 
@@ -62,7 +64,7 @@ async def test_what_came_and_was_marked_while_catching_up(store: Store, realtime
 
 async def test_what_comes_between_the_welcome_and_the_replay(store: Store, realtime: Realtime) -> None:
     """Many come back while notifications keep coming in: each has the badge right."""
-    await store.send("demo", [notification("old", users=["ana"]) for _ in range(OLD)])
+    await store.sends.send("demo", [notification("old", users=["ana"]) for _ in range(OLD)])
     resume = {"epoch": store.epoch, "positions": {"user": 0, "all": 0}}
 
     async def come_back() -> bool:
@@ -81,8 +83,8 @@ async def test_what_comes_between_the_welcome_and_the_replay(store: Store, realt
 
     async def keep_sending() -> None:
         for _ in range(200):
-            await store.send("demo", [notification("new", users=["ana"])])
-        await store.send("demo", [notification("last", users=["ana"])])
+            await store.sends.send("demo", [notification("new", users=["ana"])])
+        await store.sends.send("demo", [notification("last", users=["ana"])])
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(keep_sending())

@@ -16,16 +16,16 @@ pytestmark = pytest.mark.usefixtures("working")
 
 async def send(store: Store, title: str) -> str:
     """A notification to the group; its id."""
-    return (await store.send("demo", [notification(title, groups=["team"])])).ids[0]
+    return (await store.sends.send("demo", [notification(title, groups=["team"])])).ids[0]
 
 
 async def test_joined(store: Store, realtime: Realtime) -> None:
     """Who becomes a member is told on every connection, and gets what is sent after the answer."""
-    await store.change_members("demo", "team", ["bob"], [])
+    await store.groups.change("demo", "team", ["bob"], [])
     await send(store, "before")
     async with realtime.user("ana") as phone, realtime.user("ana", device="tv") as tv:
         await tv.expect("caught_up")
-        await store.change_members("demo", "team", ["ana"], [])
+        await store.groups.change("demo", "team", ["ana"], [])
         await send(store, "after")
         for client in (phone, tv):
             assert await client.expect("joined") == {"type": "joined", "log": TEAM, "position": 1}
@@ -38,7 +38,7 @@ async def test_joined_after_coming_back(store: Store, realtime: Realtime) -> Non
     async with realtime.user("ana"):
         pass
     async with realtime.user("ana") as ana:
-        await store.change_members("demo", "team", ["ana"], [])
+        await store.groups.change("demo", "team", ["ana"], [])
         await ana.expect("joined")
         await send(store, "hello")
         assert await ana.titles(1) == ["hello"]
@@ -47,13 +47,13 @@ async def test_joined_after_coming_back(store: Store, realtime: Realtime) -> Non
 async def test_left(store: Store, realtime: Realtime) -> None:
     """Nothing that is sent after a removal's answer reaches the removed member; the others get it."""
     async with realtime.user("ana") as ana, realtime.user("bob") as bob:
-        await store.change_members("demo", "team", ["bob"], [])
+        await store.groups.change("demo", "team", ["bob"], [])
         await bob.expect("joined")
         for turn in range(20):
-            await store.change_members("demo", "team", ["ana"], [])
+            await store.groups.change("demo", "team", ["ana"], [])
             assert (await ana.expect("joined"))["position"] == 2 * turn
             await send(store, "for both")
-            await store.change_members("demo", "team", [], ["ana"])
+            await store.groups.change("demo", "team", [], ["ana"])
             await send(store, "for bob")
             assert await ana.titles(1) == ["for both"]
             assert await ana.expect("left") == {"type": "left", "log": TEAM, "position": 2 * turn + 1}
@@ -63,27 +63,27 @@ async def test_left(store: Store, realtime: Realtime) -> None:
 
 async def test_disbanded(store: Store, realtime: Realtime) -> None:
     """Deleting a group is a leaving for all its members."""
-    await store.change_members("demo", "team", ["ana", "bob"], [])
+    await store.groups.change("demo", "team", ["ana", "bob"], [])
     async with realtime.user("ana") as ana, realtime.user("bob") as bob:
         # They may have connected before or after their side of the membership was written.
         await send(store, "hello")
         for client in (ana, bob):
             await client.until("notification")
-        await store.delete_group("demo", "team")
+        await store.groups.delete("demo", "team")
         for client in (ana, bob):
             assert await client.expect("left") == {"type": "left", "log": TEAM, "position": 1}
 
 
 async def test_churn(store: Store, realtime: Realtime) -> None:
     """However fast one member comes and goes, another misses nothing and gets nothing twice."""
-    await store.change_members("demo", "team", ["bob"], [])
+    await store.groups.change("demo", "team", ["bob"], [])
     async with realtime.user("bob", device="tv") as bob, realtime.user("ana") as ana:
         await bob.until("caught_up")
 
         async def churn() -> None:
             for _ in range(60):
-                await store.change_members("demo", "team", ["ana"], [])
-                await store.change_members("demo", "team", [], ["ana"])
+                await store.groups.change("demo", "team", ["ana"], [])
+                await store.groups.change("demo", "team", [], ["ana"])
 
         async def speak() -> None:
             for number in range(60):
@@ -94,7 +94,7 @@ async def test_churn(store: Store, realtime: Realtime) -> None:
         while not frames or frames[-1]["position"] < 60:
             frames += [frame for frame in [await bob.next()] if frame["type"] == "notification"]
         assert delivered(frames) == [(TEAM, number) for number in range(1, 61)]
-        await store.change_members("demo", "team", ["ana"], [])
+        await store.groups.change("demo", "team", ["ana"], [])
         await send(store, "last")
         titles: list[str] = []
         while titles[-1:] != ["last"]:
@@ -108,9 +108,9 @@ async def test_churn(store: Store, realtime: Realtime) -> None:
 
 async def test_left_and_joined_in_a_replay(store: Store, realtime: Realtime) -> None:
     """Who leaves and comes back while still being replayed gets both memberships whole, and stays in."""
-    await store.change_members("demo", "team", ["ana", "bob"], [])
+    await store.groups.change("demo", "team", ["ana", "bob"], [])
     await send(store, "first")
-    await store.send("demo", [notification("large", users=["ana"], body="x" * 30_000)] * 250)
+    await store.sends.send("demo", [notification("large", users=["ana"], body="x" * 30_000)] * 250)
     async with realtime.user("ana") as other:
         if TEAM not in other.frames[0]["positions"]:
             await other.expect("joined")
@@ -118,7 +118,7 @@ async def test_left_and_joined_in_a_replay(store: Store, realtime: Realtime) -> 
         async with realtime.lazy("ana", resume=resume) as wire:
             # The replay of her own log waits for her; meanwhile the group goes on.
             for title, add, remove in (("missed", [], ["ana"]), ("second", ["ana"], [])):
-                await store.change_members("demo", "team", add, remove)
+                await store.groups.change("demo", "team", add, remove)
                 await other.until("left" if remove else "joined")
                 await send(store, title)
             frames: list[Frame] = []
@@ -131,7 +131,7 @@ async def test_left_and_joined_in_a_replay(store: Store, realtime: Realtime) -> 
 
 async def test_recalled(store: Store, realtime: Realtime) -> None:
     """A recall reaches every open client that had it, with the counts after it, and no other."""
-    await store.change_members("demo", "team", ["ana", "bob"], [])
+    await store.groups.change("demo", "team", ["ana", "bob"], [])
     async with (
         realtime.user("ana", rewind=0) as phone,
         realtime.user("ana", rewind=0) as tv,
@@ -139,15 +139,15 @@ async def test_recalled(store: Store, realtime: Realtime) -> None:
     ):
         for client in (phone, tv, bob):
             await client.until("caught_up")
-        to_ana = await store.send(
+        to_ana = await store.sends.send(
             "demo", [notification("oops", users=["ana"]), notification("ok", users=["ana"])]
         )
-        to_all = await store.send("demo", [notification("all", to_all=True, exclude=["bob"])])
+        to_all = await store.sends.send("demo", [notification("all", to_all=True, exclude=["bob"])])
         for client in (phone, tv):
             while len(delivered(client.frames)) < 3:
                 await client.next()
-        await store.recall("demo", to_ana.ids[0])
-        await store.recall("demo", to_all.ids[0])
+        await store.sends.recall("demo", to_ana.ids[0])
+        await store.sends.recall("demo", to_all.ids[0])
         for client in (phone, tv):
             seen = sorted(
                 [(await client.expect("recalled")) for _ in range(2)],
@@ -161,7 +161,7 @@ async def test_recalled(store: Store, realtime: Realtime) -> None:
             assert {"unseen": 1, "unread": 1} in [
                 {name: frame["counts"][name] for name in ("unseen", "unread")} for frame in seen
             ]
-        await store.recall("demo", to_ana.ids[0])
+        await store.sends.recall("demo", to_ana.ids[0])
         assert [frame["type"] for frame in await phone.settle()] == []
         assert [frame["type"] for frame in await bob.settle()] == []
 
@@ -169,9 +169,9 @@ async def test_recalled(store: Store, realtime: Realtime) -> None:
 async def test_tenants_apart(store: Store, realtime: Realtime) -> None:
     """The same user id of another tenant gets nothing: no send, no joining."""
     async with realtime.user("ana", tenant="other") as stranger, realtime.user("ana") as ana:
-        await store.change_members("demo", "team", ["ana"], [])
+        await store.groups.change("demo", "team", ["ana"], [])
         await ana.expect("joined")
         await send(store, "team")
-        await store.send("demo", [notification("all", to_all=True), notification("ana", users=["ana"])])
+        await store.sends.send("demo", [notification("all", to_all=True), notification("ana", users=["ana"])])
         assert sorted(await ana.titles(3)) == ["all", "ana", "team"]
         assert await stranger.settle() == []

@@ -36,23 +36,25 @@ async def lose_feeds(store: Store) -> None:
 async def test_lost_interest(store: Store, realtime: Realtime) -> None:
     """A gateway whose interest was lost behind its back still brings the last message."""
     async with realtime.user("ana") as ana:
-        await store.redis.delete(interest(store.core.keys.user("demo", "ana")))
-        await store.redis.delete(interest(store.core.keys.all("demo")))
+        await store.redis.delete(interest(store.keys.user("demo", "ana")))
+        await store.redis.delete(interest(store.keys.all("demo")))
         began = time.monotonic()
-        await store.send("demo", [notification("one", users=["ana"]), notification("all", to_all=True)])
+        await store.sends.send("demo", [notification("one", users=["ana"]), notification("all", to_all=True)])
         assert sorted(await ana.titles(2)) == ["all", "one"]
         assert time.monotonic() - began < HEALED_SECONDS
 
 
 async def test_hole(store: Store, realtime: Realtime) -> None:
     """A hole in a feed is filled from the log at once, before what comes after it."""
-    log = store.core.keys.user("demo", "ana")
+    log = store.keys.user("demo", "ana")
     async with realtime.user("ana") as ana:
         gateways = await store.redis.smembers(interest(log))
         await store.redis.delete(interest(log))
-        await store.send("demo", [notification("one", users=["ana"]), notification("two", users=["ana"])])
+        await store.sends.send(
+            "demo", [notification("one", users=["ana"]), notification("two", users=["ana"])]
+        )
         await store.redis.sadd(interest(log), *gateways)
-        await store.send("demo", [notification("three", users=["ana"])])
+        await store.sends.send("demo", [notification("three", users=["ana"])])
         assert await ana.titles(3) == ["one", "two", "three"]
         assert delivered(ana.frames) == [("user", 1), ("user", 2), ("user", 3)]
 
@@ -63,7 +65,9 @@ async def test_lost_feeds(store: Store, realtime: Realtime) -> None:
         for turn in range(2):
             await lose_feeds(store)
             began = time.monotonic()
-            await store.send("demo", [notification(f"{turn}.{number}", to_all=True) for number in range(3)])
+            await store.sends.send(
+                "demo", [notification(f"{turn}.{number}", to_all=True) for number in range(3)]
+            )
             for client in (ana, bob):
                 assert await client.titles(3) == [f"{turn}.{number}" for number in range(3)]
             assert time.monotonic() - began < HEALED_SECONDS
@@ -72,12 +76,14 @@ async def test_lost_feeds(store: Store, realtime: Realtime) -> None:
 
 async def test_long_hole(store: Store, realtime: Realtime) -> None:
     """A hole of many pages is healed in order, while new messages go on coming."""
-    log = store.core.keys.user("demo", "ana")
+    log = store.keys.user("demo", "ana")
     async with realtime.user("ana") as ana:
         await store.redis.delete(interest(log))
-        await store.send("demo", [notification(str(number), users=["ana"]) for number in range(1, 1001)])
+        await store.sends.send(
+            "demo", [notification(str(number), users=["ana"]) for number in range(1, 1001)]
+        )
         for number in range(1001, 1051):
-            await store.send("demo", [notification(str(number), users=["ana"])])
+            await store.sends.send("demo", [notification(str(number), users=["ana"])])
             await asyncio.sleep(0)
         assert await ana.titles(1050) == [str(number) for number in range(1, 1051)]
 
@@ -88,12 +94,12 @@ async def test_lost_membership(store: Store, realtime: Realtime) -> None:
     async with realtime.user("ana") as ana:
         await lose_feeds(store)
         began = time.monotonic()
-        await store.change_members("demo", "team", ["ana"], [])
+        await store.groups.change("demo", "team", ["ana"], [])
         assert (await ana.expect("joined"))["log"] == log_of_group("team")
         assert time.monotonic() - began < HEALED_SECONDS
         await lose_feeds(store)
         began = time.monotonic()
-        await store.change_members("demo", "team", [], ["ana"])
+        await store.groups.change("demo", "team", [], ["ana"])
         assert (await ana.expect("left"))["position"] == 0
         assert time.monotonic() - began < HEALED_SECONDS
 
@@ -114,7 +120,9 @@ async def test_standstill(store: Store, settings: Settings, token: TokenMaker) -
             async with Realtime(port, token).user("ana") as ana:
                 process.send_signal(signal.SIGSTOP)
                 await lose_feeds(store)
-                await store.send("demo", [notification(str(number), users=["ana"]) for number in range(300)])
+                await store.sends.send(
+                    "demo", [notification(str(number), users=["ana"]) for number in range(300)]
+                )
                 process.send_signal(signal.SIGCONT)
                 assert await ana.titles(300) == [str(number) for number in range(300)]
         finally:
@@ -138,8 +146,8 @@ async def test_several_gateways(store: Store, realtime: Realtime, settings: Sett
     async with running_gateway(replace(settings, realtime_port=other)):
         second = Realtime(other, realtime.token)
         async with realtime.user("ana") as here, second.user("ana") as there:
-            await store.send("demo", [notification(str(number), users=["ana"]) for number in range(50)])
-            await store.send("demo", [notification("all", to_all=True)])
+            await store.sends.send("demo", [notification(str(number), users=["ana"]) for number in range(50)])
+            await store.sends.send("demo", [notification("all", to_all=True)])
             for client in (here, there):
                 while len(delivered(client.frames)) < 51:
                     await client.next()

@@ -132,7 +132,7 @@ class TestOutage:
         """Sockets stay open while the store is away, and everything goes on by itself afterwards."""
         async with realtime.user("ana", device="tv") as ana, realtime.user("bob") as bob:
             await ana.expect("caught_up")
-            await store.send("demo", [notification("before", to_all=True)])
+            await store.sends.send("demo", [notification("before", to_all=True)])
             assert await ana.titles(1) == await bob.titles(1) == ["before"]
             if crash:
                 valkey.kill()
@@ -158,14 +158,14 @@ class TestOutage:
 
 async def _sent(store: Store) -> bool:
     try:
-        await store.send("demo", [notification("after", to_all=True)])
+        await store.sends.send("demo", [notification("after", to_all=True)])
     except StorageUnavailable:
         return False
     return True
 
 
 async def _acknowledged(store: Store) -> Any:
-    log = store.core.keys.user("demo", "ana")
+    log = store.keys.user("demo", "ana")
     device = (await store.feeds.attach("test", log, "tv")).device
     return device and device.positions["all"]
 
@@ -181,7 +181,7 @@ async def test_shutdown(settings: Settings, store: Store, token: TokenMaker) -> 
             ana = await stack.enter_async_context(realtime.user("ana", device="tv"))
             silent = await stack.enter_async_context(realtime.socket())
             await ana.expect("caught_up")
-            await store.send("demo", [notification("one", to_all=True)])
+            await store.sends.send("demo", [notification("one", to_all=True)])
             await ana.expect("notification")
             await ana.send("ack", positions={"all": 1})
             await ana.settle()

@@ -48,7 +48,7 @@ async def afar(settings: Settings, proxy: FaultProxy, token: TokenMaker) -> Asyn
 
 async def send(store: Store, *titles: str, **target: Any) -> list[str]:
     """Accept notifications; their ids."""
-    return (await store.send("demo", [notification(title, **target) for title in titles])).ids
+    return (await store.sends.send("demo", [notification(title, **target) for title in titles])).ids
 
 
 async def told(device: Client) -> Frame | None:
@@ -60,7 +60,7 @@ async def told(device: Client) -> Frame | None:
 
 async def converge(store: Store, *devices: Client) -> None:
     """Every device is told the counts of the store, in time."""
-    counts = msgspec.to_builtins(await store.inbox_counts("demo", "ana"))
+    counts = msgspec.to_builtins(await store.inbox.counts("demo", "ana"))
     began = time.monotonic()
     for device in devices:
         await eventually(partial(told, device), counts)
@@ -77,7 +77,7 @@ async def marked(device: Client, **fields: Any) -> Frame:
 
 async def ended(store: Store) -> bool:
     """Whether the user's slot knows that the membership has ended."""
-    view = await read_view(store.core, store.core.keys.user("demo", "ana"))
+    view = await read_view(store.core, store.keys.user("demo", "ana"))
     return "team" in view.memberships and view.memberships["team"][-1][1] >= 0
 
 
@@ -92,7 +92,7 @@ async def test_feeds_lost_among_marks(store: Store, realtime: Realtime, elsewher
         for turn in range(0, 12, 4):
             await lose_feeds(store)
             mark = MarkInbox(state="read", ids=(ids[turn],))
-            await store.mark("demo", "ana", mark)
+            await store.marks.mark("demo", "ana", mark)
             answer = await marked(phone, state="seen", ids=[ids[turn + 1]])
             await lose_feeds(store)
             assert (await marked(laptop, state="archived", ids=[ids[turn + 2]]))["type"] == "state"
@@ -108,20 +108,20 @@ async def test_feeds_lost_among_marks(store: Store, realtime: Realtime, elsewher
 
 async def test_a_mark_lost_with_a_message(store: Store, realtime: Realtime) -> None:
     """A mark that a feed lost is found as well when a later message shows the hole."""
-    log = store.core.keys.user("demo", "ana")
+    log = store.keys.user("demo", "ana")
     (zero,) = await send(store, "zero", users=["ana"])
     async with realtime.user("ana") as phone:
         gateways = await store.redis.smembers(interest(log))
         await store.redis.delete(interest(log))
         await send(store, "one", users=["ana"])
-        await store.mark("demo", "ana", MarkInbox(state="read", ids=(zero,)))
+        await store.marks.mark("demo", "ana", MarkInbox(state="read", ids=(zero,)))
         await store.redis.sadd(interest(log), *gateways)
         await send(store, "two", users=["ana"])
 
         async def counts() -> Any:
             return (await marked(phone, state="seen", ids=["none"]))["counts"]
 
-        await eventually(counts, msgspec.to_builtins(await store.inbox_counts("demo", "ana")))
+        await eventually(counts, msgspec.to_builtins(await store.inbox.counts("demo", "ana")))
         assert delivered(phone.frames) == [("user", 2), ("user", 3)]
         (change,) = [change for frame in phone.frames for change in frame.get("changes", ())]
         assert (change["id"], change["state"]) == (zero, "read")
@@ -132,7 +132,7 @@ async def test_a_lost_recall(store: Store, realtime: Realtime, elsewhere: Realti
     (one, _) = await send(store, "one", "two", users=["ana"])
     async with realtime.user("ana") as phone, elsewhere.user("ana") as laptop:
         await lose_feeds(store)
-        await store.recall("demo", one)
+        await store.sends.recall("demo", one)
         await converge(store, phone, laptop)
         for device in (phone, laptop):
             assert any(frame.get("reload") for frame in device.frames)
@@ -144,7 +144,9 @@ async def test_more_marks_than_the_journal_has(store: Store, realtime: Realtime,
     async with realtime.user("ana") as phone, elsewhere.user("ana") as laptop:
         await lose_feeds(store)
         for turn in range(121):
-            await store.mark("demo", "ana", MarkInbox(state="unread" if turn % 2 else "read", ids=(one,)))
+            await store.marks.mark(
+                "demo", "ana", MarkInbox(state="unread" if turn % 2 else "read", ids=(one,))
+            )
         await converge(store, phone, laptop)
         for device in (phone, laptop):
             assert any(frame.get("reload") for frame in device.frames)
@@ -155,18 +157,18 @@ async def test_a_membership_that_nobody_heard_of(store: Store, realtime: Realtim
     """What came in a membership that began and ended unheard counts, and the devices ask for it."""
     async with realtime.user("ana") as phone:
         await lose_feeds(store)
-        await store.change_members("demo", "team", ["ana"], [])
+        await store.groups.change("demo", "team", ["ana"], [])
         await send(store, "one", "two", groups=["team"])
-        await store.change_members("demo", "team", [], ["ana"])
+        await store.groups.change("demo", "team", [], ["ana"])
         await eventually(lambda: ended(store), True)
 
         async def asked() -> Any:
             return (await marked(phone, state="seen", ids=["none"]))["counts"]
 
-        await eventually(asked, msgspec.to_builtins(await store.inbox_counts("demo", "ana")))
+        await eventually(asked, msgspec.to_builtins(await store.inbox.counts("demo", "ana")))
         # Unless the feeds were back in time for the device to hear of the membership.
         assert any(frame.get("reload") or frame["type"] == "joined" for frame in phone.frames)
-        assert (await store.inbox_counts("demo", "ana")).unread == 2
+        assert (await store.inbox.counts("demo", "ana")).unread == 2
 
 
 @pytest.mark.usefixtures("working")
@@ -174,18 +176,18 @@ async def test_memberships_of_a_moment(store: Store, realtime: Realtime) -> None
     """However short memberships are, what came in them counts on the gateway as it does in the store."""
     async with realtime.user("ana") as phone:
         for turn in range(20):
-            await store.change_members("demo", f"team-{turn}", ["ana"], [])
+            await store.groups.change("demo", f"team-{turn}", ["ana"], [])
             await send(store, "one", groups=[f"team-{turn}"])
-            await store.change_members("demo", f"team-{turn}", [], ["ana"])
+            await store.groups.change("demo", f"team-{turn}", [], ["ana"])
 
         async def asked() -> Any:
             return (await marked(phone, state="seen", ids=["none"]))["counts"]
 
         async def unread() -> int:
-            return (await store.inbox_counts("demo", "ana")).unread
+            return (await store.inbox.counts("demo", "ana")).unread
 
         await eventually(unread, 20)
-        await eventually(asked, msgspec.to_builtins(await store.inbox_counts("demo", "ana")))
+        await eventually(asked, msgspec.to_builtins(await store.inbox.counts("demo", "ana")))
 
 
 async def test_recalled_while_opening(store: Store, proxy: FaultProxy, afar: Realtime) -> None:
@@ -195,13 +197,13 @@ async def test_recalled_while_opening(store: Store, proxy: FaultProxy, afar: Rea
         await send(store, "zero", users=["bob"])
         await bob.titles(1)
     (one, _) = await send(store, "one", "two", users=["ana"])
-    log = store.core.keys.user("demo", "ana")
+    log = store.keys.user("demo", "ana")
     proxy.latency = 0.1
     opening = asyncio.ensure_future(_counted(afar, store))
     await eventually(lambda: store.redis.scard(interest(log)), 1)
     # The answer is on its way, slowly; what the feed brings overtakes it.
     proxy.latency = 0
-    await store.recall("demo", one)
+    await store.sends.recall("demo", one)
     assert await opening == 1
 
 
@@ -232,4 +234,4 @@ async def test_marks_while_the_storage_is_away(store: Store, proxy: FaultProxy, 
 
         await eventually(answered, "state")
         await converge(store, phone)
-        assert (await store.inbox_counts("demo", "ana")).unread == 0
+        assert (await store.inbox.counts("demo", "ana")).unread == 0

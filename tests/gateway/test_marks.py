@@ -29,7 +29,7 @@ async def elsewhere(settings: Settings, token: TokenMaker) -> AsyncIterator[Real
 
 async def send(store: Store, *titles: str, **target: Any) -> list[str]:
     """Accept notifications; their ids."""
-    return (await store.send("demo", [notification(title, **target) for title in titles])).ids
+    return (await store.sends.send("demo", [notification(title, **target) for title in titles])).ids
 
 
 async def state(client: Client) -> Frame:
@@ -71,12 +71,12 @@ async def test_by_rest(store: Store, realtime: Realtime, working: None) -> None:
         one, *_ = await send(store, "one", "two", "three", users=["ana"])
         await send(store, "to all", to_all=True)
         await ana.titles(4)
-        await store.mark("demo", "ana", MarkInbox(state="seen", ids=(one,)))
+        await store.marks.mark("demo", "ana", MarkInbox(state="seen", ids=(one,)))
         assert [change["id"] for change in (await state(ana))["changes"]] == [one]
-        await store.mark("demo", "ana", MarkInbox(state="read", up_to={"user": 2}))
+        await store.marks.mark("demo", "ana", MarkInbox(state="read", up_to={"user": 2}))
         told = await state(ana)
         assert (told["up_to"], told["state"], counted(told)) == ({"user": 2}, "read", (2, 2))
-        await store.mark("demo", "ana", MarkInbox(state="archived", all=True))
+        await store.marks.mark("demo", "ana", MarkInbox(state="archived", all=True))
         told = await state(ana)
         assert (told["all"], told["up_to"], counted(told)) == (True, {"user": 3, "all": 1}, (0, 0))
 
@@ -141,7 +141,7 @@ async def test_past_the_end(store: Store, realtime: Realtime) -> None:
         assert (answer["up_to"], counted(answer)) == ({"user": 1}, (0, 0))
         await send(store, "two", users=["ana"])
         await ana.titles(1)
-        assert (await store.inbox_counts("demo", "ana")).unread == 1
+        assert (await store.inbox.counts("demo", "ana")).unread == 1
 
 
 async def test_overlapping_marks(store: Store, realtime: Realtime, elsewhere: Realtime) -> None:
@@ -157,7 +157,7 @@ async def test_overlapping_marks(store: Store, realtime: Realtime, elsewhere: Re
                 frame = await state(device)
                 refs += [frame["ref"]] if "ref" in frame else []
             assert refs == list(range(0, 30, 2))
-        counts = await store.inbox_counts("demo", "ana")
+        counts = await store.inbox.counts("demo", "ana")
         assert (counts.unseen, counts.unread) == (2, 40 - 34)
         for device in (phone, laptop):
             await device.settle()
@@ -172,8 +172,8 @@ async def test_state_while_away(store: Store, realtime: Realtime) -> None:
         await ana.titles(2)
         known = ana.frames[0]["state_version"]
         epoch = ana.frames[0]["epoch"]
-    await store.mark("demo", "ana", MarkInbox(state="read", ids=(one,)))
-    await store.mark("demo", "ana", MarkInbox(state="archived", ids=(two,)))
+    await store.marks.mark("demo", "ana", MarkInbox(state="read", ids=(one,)))
+    await store.marks.mark("demo", "ana", MarkInbox(state="archived", ids=(two,)))
     await send(store, "three", users=["ana"])
     resume = {"epoch": epoch, "positions": {"user": 2}, "state_version": known}
     async with realtime.user("ana", resume=resume) as ana:
@@ -194,7 +194,7 @@ async def test_too_long_away(store: Store, realtime: Realtime) -> None:
     async with realtime.user("ana") as ana:
         epoch = ana.frames[0]["epoch"]
     for turn in range(120):
-        await store.mark("demo", "ana", Mark(state="unread" if turn % 2 else "read", ids=(one,)))
+        await store.marks.mark("demo", "ana", Mark(state="unread" if turn % 2 else "read", ids=(one,)))
     resume = {"epoch": epoch, "positions": {"user": 1}, "state_version": 0}
     async with realtime.user("ana", resume=resume) as ana:
         await ana.until("caught_up")
@@ -209,30 +209,30 @@ async def test_too_long_away(store: Store, realtime: Realtime) -> None:
 async def test_expiry_while_connected(store: Store, realtime: Realtime, working: None) -> None:
     """What ends by itself leaves the counts of an open connection, which is told so."""
     async with realtime.user("ana") as ana:
-        await store.send("demo", [notification("brief", users=["ana"], expires_in=1)])
-        await store.send("demo", [notification("lasting", to_all=True)])
+        await store.sends.send("demo", [notification("brief", users=["ana"], expires_in=1)])
+        await store.sends.send("demo", [notification("lasting", to_all=True)])
         await ana.titles(2)
         async with asyncio.timeout(5):
             told = await state(ana)
         assert (told["changes"], counted(told)) == ([], (1, 1))
-        assert (await store.inbox_counts("demo", "ana")).version == told["counts"]["version"]
+        assert (await store.inbox.counts("demo", "ana")).version == told["counts"]["version"]
 
 
 async def test_recall_of_what_was_marked(store: Store, realtime: Realtime, working: None) -> None:
     """A recall takes a notification out of the counts once, whatever state it had, also of a group left."""
-    await store.change_members("demo", "team", ["ana"], [])
+    await store.groups.change("demo", "team", ["ana"], [])
     ids = await send(store, "one", "two", "three", groups=["team"])
     await eventually(lambda: _length(store, "ana"), 3)
-    await store.mark("demo", "ana", MarkInbox(state="read", ids=(ids[0],)))
+    await store.marks.mark("demo", "ana", MarkInbox(state="read", ids=(ids[0],)))
     async with realtime.user("ana") as ana:
         assert counted(ana.frames[0]) == (2, 2)
-        await store.recall("demo", ids[0])
+        await store.sends.recall("demo", ids[0])
         assert counted(await ana.expect("recalled")) == (2, 2)
-        await store.recall("demo", ids[1])
+        await store.sends.recall("demo", ids[1])
         assert counted(await ana.expect("recalled")) == (1, 1)
-        await store.change_members("demo", "team", [], ["ana"])
+        await store.groups.change("demo", "team", [], ["ana"])
         await ana.expect("left")
-        await store.recall("demo", ids[2])
+        await store.sends.recall("demo", ids[2])
         recalled = await ana.expect("recalled")
         assert (recalled["id"], counted(recalled)) == (ids[2], (0, 0))
     assert await _length(store, "ana") == 0
@@ -240,7 +240,7 @@ async def test_recall_of_what_was_marked(store: Store, realtime: Realtime, worki
 
 async def test_counts_of_both_sides(store: Store, realtime: Realtime, working: None) -> None:
     """A welcome's counts and version are those of REST, with groups, excludes, archive and undo."""
-    await store.change_members("demo", "team", ["ana", "bob"], [])
+    await store.groups.change("demo", "team", ["ana", "bob"], [])
     ids = await send(store, "a", "b", "c", groups=["team"])
     await send(store, "not for ana", to_all=True, exclude=["ana"])
     await send(store, "for all", to_all=True)
@@ -253,13 +253,13 @@ async def test_counts_of_both_sides(store: Store, realtime: Realtime, working: N
         MarkInbox(state="unseen", ids=(direct[1],)),
         MarkInbox(state="archived", ids=(ids[1], ids[2])),
     ):
-        answer = (await store.mark("demo", "ana", mark)).counts
-        assert await store.inbox_counts("demo", "ana") == answer
-    counts = await store.inbox_counts("demo", "ana")
+        answer = (await store.marks.mark("demo", "ana", mark)).counts
+        assert await store.inbox.counts("demo", "ana") == answer
+    counts = await store.inbox.counts("demo", "ana")
     assert (counts.unseen, counts.unread) == (1, 2)
     async with realtime.user("ana") as ana:
         assert ana.frames[0]["counts"] == msgspec.to_builtins(counts)
 
 
 async def _length(store: Store, user: str) -> int:
-    return len((await store.inbox("demo", user, InboxQuery(limit=50))).items)
+    return len((await store.inbox.page("demo", user, InboxQuery(limit=50))).items)

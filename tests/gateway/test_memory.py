@@ -53,7 +53,7 @@ async def test_a_connection_that_closes_during_a_catch_up_leaves_no_cycles(
 ) -> None:
     """A connection that is lost while it catches up is freed like any other."""
     for _ in range(BIG // 10):
-        await store.send("demo", [notification("big", users=["ana"], body=BODY)] * 10)
+        await store.sends.send("demo", [notification("big", users=["ana"], body=BODY)] * 10)
     with no_collector():
         async with realtime.lazy("ana", resume={"epoch": store.epoch, "positions": {"user": 0}}):
             assert await catching_up()

@@ -35,7 +35,7 @@ def online(store: Store, user: str = "ana") -> Callable[[], Coroutine[Any, Any, 
     """Looks at the ids of a user's connections."""
 
     async def look() -> set[str]:
-        return {row.id for row in (await store.presence("demo", user)).connections}
+        return {row.id for row in (await store.sessions.presence("demo", user)).connections}
 
     return look
 
@@ -46,21 +46,21 @@ def now_ms() -> int:
 
 async def test_devices_on_two_gateways(store: Store, realtime: Realtime, second: Realtime) -> None:
     """Every open connection is listed with its device and since when; who leaves was seen last."""
-    nobody = await store.presence("demo", "ana")
+    nobody = await store.sessions.presence("demo", "ana")
     assert (nobody.connections, nobody.seen_at) == ([], None)
     began = now_ms()
     async with realtime.user("ana", device="phone") as phone:
         async with second.user("ana") as tab:
-            found = (await store.presence("demo", "ana")).connections
+            found = (await store.sessions.presence("demo", "ana")).connections
             assert [(row.id, row.device) for row in found] == [
                 (phone.frames[0]["connection"], "phone"),
                 (tab.frames[0]["connection"], None),
             ]
             assert all(began <= row.connected_at <= now_ms() for row in found)
-            assert (await store.presence("other", "ana")).connections == []
+            assert (await store.sessions.presence("other", "ana")).connections == []
         await eventually(online(store), {phone.frames[0]["connection"]})
     await eventually(online(store), set())
-    seen_at = (await store.presence("demo", "ana")).seen_at
+    seen_at = (await store.sessions.presence("demo", "ana")).seen_at
     assert seen_at is not None
     assert began < seen_at <= now_ms()
 
@@ -91,7 +91,7 @@ async def test_killed_gateway(store: Store, settings: Settings, realtime: Realti
             for user in ("ana", "bob"):
                 await stack.enter_async_context(elsewhere.user(user))
             assert len(await online(store)()) == 2
-            (bob,) = (await store.presence("demo", "bob")).connections
+            (bob,) = (await store.sessions.presence("demo", "bob")).connections
             await asyncio.to_thread(process.kill)
             feeds = [key async for key in store.redis.scan_iter(f"*/feed/{bob.gateway}")]
             for key in feeds:
@@ -100,7 +100,7 @@ async def test_killed_gateway(store: Store, settings: Settings, realtime: Realti
                 await store.redis.pexpire(key, 1)
             await eventually(online(store), {here.frames[0]["connection"]})
             beat = await store.redis.zscore(GATEWAYS, bob.gateway)
-            gone = await store.presence("demo", "bob")
+            gone = await store.sessions.presence("demo", "bob")
             assert (gone.connections, gone.seen_at) == ([], max(int(beat or 0), bob.connected_at))
     finally:
         process.end()
@@ -118,7 +118,7 @@ async def test_left_by_the_dead(store: Store, realtime: Realtime) -> None:
             # It makes its feeds anew whenever it finds them lost.
             await lose_feeds(store)
             await store.sessions.clear(gateway, beat)
-            return (await store.presence("demo", "ana")).seen_at
+            return (await store.sessions.presence("demo", "ana")).seen_at
 
         await eventually(clear, beat)
 
@@ -145,7 +145,7 @@ async def test_disconnected_without_a_word(store: Store, realtime: Realtime) -> 
     """A gateway whose feed was lost closes whom it was told to close, with the right code."""
     async with realtime.user("ana") as ana:
         await lose_feeds(store)
-        await store.disconnect("demo", "ana", closing.DISCONNECTED)
+        await store.sessions.disconnect("demo", "ana", closing.DISCONNECTED)
         assert await ana.closed() == 4005
         assert await online(store)() == set()
 

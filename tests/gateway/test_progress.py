@@ -15,12 +15,12 @@ pytestmark = pytest.mark.usefixtures("working")
 
 async def send(store: Store, title: str, **target: Any) -> str:
     """Accept a notification; its id."""
-    return (await store.send("demo", [notification(title, **target)])).ids[0]
+    return (await store.sends.send("demo", [notification(title, **target)])).ids[0]
 
 
 async def receipts(store: Store, identity: str) -> tuple[int, int, int]:
     """Delivered, seen, read."""
-    found = await store.notification("demo", identity)
+    found = await store.sends.notification("demo", identity)
     assert found is not None
     return found.delivered, found.seen, found.read
 
@@ -30,7 +30,7 @@ async def per_user(store: Store, identity: str) -> dict[str, tuple[bool, bool, b
     found: dict[str, tuple[bool, bool, bool]] = {}
     cursor: bytes | None = None
     while True:
-        page = await store.receipts("demo", identity, 2, cursor)
+        page = await store.receipts.of("demo", identity, 2, cursor)
         assert page is not None
         found |= {item.user: (item.delivered, item.seen, item.read) for item in page.items}
         cursor = page.next
@@ -40,7 +40,7 @@ async def per_user(store: Store, identity: str) -> dict[str, tuple[bool, bool, b
 
 async def mark(store: Store, user: str, state: Any, **which: Any) -> None:
     """Mark by REST."""
-    await store.mark("demo", user, MarkInbox(state=state, **which))
+    await store.marks.mark("demo", user, MarkInbox(state=state, **which))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ async def mark(store: Store, user: str, state: Any, **which: Any) -> None:
 )
 async def test_read_implies_the_rest(store: Store, realtime: Realtime, target: Any) -> None:
     """Read implies seen, seen implies delivered; a device that gets it later counts nobody again."""
-    await store.change_members("demo", "team", ["ana", "bob"], [])
+    await store.groups.change("demo", "team", ["ana", "bob"], [])
     identity = await send(store, "hello", **target)
     await eventually(lambda: _status(store, identity), "stored")
     await mark(store, "ana", "read", all=True)
@@ -69,8 +69,8 @@ async def test_read_implies_the_rest(store: Store, realtime: Realtime, target: A
 
 async def test_a_long_log(store: Store) -> None:
     """Everybody's marks over many positions of a group's log count at each of them, and only there."""
-    await store.change_members("demo", "team", [f"u{n}" for n in range(10)], [])
-    sent = (await store.send("demo", [notification(str(n), groups=["team"]) for n in range(1_500)])).ids
+    await store.groups.change("demo", "team", [f"u{n}" for n in range(10)], [])
+    sent = (await store.sends.send("demo", [notification(str(n), groups=["team"]) for n in range(1_500)])).ids
     for n in range(10):
         await mark(store, f"u{n}", "read", up_to={"group:team": 150 * (n + 1)})
         await mark(store, f"u{n}", "unread", up_to={"group:team": 100})
@@ -83,7 +83,7 @@ async def test_a_long_log(store: Store) -> None:
 
 async def test_excluded(store: Store) -> None:
     """An excluded user's marks do not count on what the user never saw."""
-    await store.change_members("demo", "team", ["ana", "bob"], [])
+    await store.groups.change("demo", "team", ["ana", "bob"], [])
     ids = [await send(store, "1", groups=["team"]), await send(store, "2", groups=["team"], exclude=["ana"])]
     ids.append(await send(store, "3", groups=["team"]))
     for user in ("ana", "bob"):
@@ -94,11 +94,11 @@ async def test_excluded(store: Store) -> None:
 
 async def test_what_came_before_or_after(store: Store) -> None:
     """A member's marks count only for what was sent while a member."""
-    await store.change_members("demo", "team", ["ana", "bob"], [])
+    await store.groups.change("demo", "team", ["ana", "bob"], [])
     before = await send(store, "before", groups=["team"])
-    await store.change_members("demo", "team", ["eve"], [])
+    await store.groups.change("demo", "team", ["eve"], [])
     during = await send(store, "during", groups=["team"])
-    await store.change_members("demo", "team", [], ["eve"])
+    await store.groups.change("demo", "team", [], ["eve"])
     after = await send(store, "after", groups=["team"])
     await eventually(lambda: _unread(store, "eve"), 1)
     await mark(store, "eve", "read", all=True)
@@ -108,7 +108,7 @@ async def test_what_came_before_or_after(store: Store) -> None:
 
 async def test_recalled_keeps_its_receipts(store: Store, realtime: Realtime) -> None:
     """What was recalled keeps what came about until then, also when devices acknowledge past it."""
-    await store.change_members("demo", "team", ["ana", "bob"], [])
+    await store.groups.change("demo", "team", ["ana", "bob"], [])
     targets: list[Any] = [
         {"users": ["ana"]},
         {"groups": ["team"]},
@@ -123,7 +123,7 @@ async def test_recalled_keeps_its_receipts(store: Store, realtime: Realtime) -> 
         await mark(store, "ana", "read", ids=(read,))
         await eventually(partial(receipts, store, read), (1, 1, 1))
         for identity in (read, unread):
-            await store.recall("demo", identity)
+            await store.sends.recall("demo", identity)
             await eventually(partial(_in_inbox, store, identity), False)
         async with realtime.user("ana", rewind=1) as ana:
             frame = await ana.expect("notification")
@@ -138,7 +138,7 @@ async def test_recalled_keeps_its_receipts(store: Store, realtime: Realtime) -> 
 
 async def test_per_user(store: Store, realtime: Realtime) -> None:
     """Who got a compound notification is listed in order; of a group only counts are kept."""
-    await store.change_members("demo", "team", ["eve", "fay"], [])
+    await store.groups.change("demo", "team", ["eve", "fay"], [])
     identity = await send(store, "hello", users=["ana", "bob"], groups=["team"], exclude=["fay"])
     await eventually(lambda: _status(store, identity), "stored")
     async with realtime.user("bob", rewind=1) as bob:
@@ -152,30 +152,30 @@ async def test_per_user(store: Store, realtime: Realtime) -> None:
         ("bob", (True, False, False)),
         ("eve", (False, False, False)),
     ]
-    page = await store.receipts("demo", identity, 2, None)
+    page = await store.receipts.of("demo", identity, 2, None)
     assert page is not None
     assert page.items[0].seen_at is not None
     assert page.items[0].read_at is None
-    page = await store.receipts("demo", identity, 2, page.next)
+    page = await store.receipts.of("demo", identity, 2, page.next)
     assert page is not None
-    page = await store.receipts("demo", identity, 2, page.previous)
+    page = await store.receipts.of("demo", identity, 2, page.previous)
     assert page is not None
     assert ([item.user for item in page.items], page.previous) == (["ana", "bob"], None)
     with pytest.raises(NoUserReceipts):
-        await store.receipts("demo", await send(store, "group", groups=["team"]), 9, None)
-    assert await store.receipts("other", identity, 9, None) is None
+        await store.receipts.of("demo", await send(store, "group", groups=["team"]), 9, None)
+    assert await store.receipts.of("other", identity, 9, None) is None
 
 
 async def _status(store: Store, identity: str) -> str:
-    found = await store.notification("demo", identity)
+    found = await store.sends.notification("demo", identity)
     assert found is not None
     return found.status
 
 
 async def _unread(store: Store, user: str) -> int:
-    return (await store.inbox_counts("demo", user)).unread
+    return (await store.inbox.counts("demo", user)).unread
 
 
 async def _in_inbox(store: Store, identity: str) -> bool:
-    result = await store.mark("demo", "ana", MarkInbox(state="unarchived", ids=(identity,)))
+    result = await store.marks.mark("demo", "ana", MarkInbox(state="unarchived", ids=(identity,)))
     return not result.unknown

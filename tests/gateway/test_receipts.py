@@ -8,7 +8,7 @@ from tidings_workers.store import Store
 
 
 async def delivered(store: Store, identity: str) -> int:
-    stored = await store.notification("demo", identity)
+    stored = await store.sends.notification("demo", identity)
     assert stored is not None
     return stored.delivered
 
@@ -30,12 +30,12 @@ async def test_each_user_counts_once(store: Store, realtime: Realtime, working: 
         realtime.user("bob") as bob,
         realtime.user("eve"),
     ):
-        accepted = await store.send("demo", [notification("hi", to_all=True, exclude=["fay"])])
+        accepted = await store.sends.send("demo", [notification("hi", to_all=True, exclude=["fay"])])
         await receive(phone, 1)
         await eventually(lambda: delivered(store, accepted.ids[0]), 1)
         await receive(laptop, 1)
         await receive(bob, 1)
-        later = await store.send("demo", [notification("later", users=["bob"])])
+        later = await store.sends.send("demo", [notification("later", users=["bob"])])
         await receive(bob, 1)
         await eventually(lambda: delivered(store, later.ids[0]), 1)
         assert await delivered(store, accepted.ids[0]) == 2
@@ -43,11 +43,11 @@ async def test_each_user_counts_once(store: Store, realtime: Realtime, working: 
 
 async def test_every_kind_of_target(store: Store, realtime: Realtime, working: None) -> None:
     """Direct, group and compound sends count alike; what came before the user's time does not."""
-    await store.change_members("demo", "team", ["bob"], [])
-    before = await store.send("demo", [notification("before", groups=["team"])])
-    await store.change_members("demo", "team", ["ana"], [])
+    await store.groups.change("demo", "team", ["bob"], [])
+    before = await store.sends.send("demo", [notification("before", groups=["team"])])
+    await store.groups.change("demo", "team", ["ana"], [])
     async with realtime.user("ana", device="phone") as ana:
-        accepted = await store.send(
+        accepted = await store.sends.send(
             "demo",
             [
                 notification("direct", users=["ana"]),
@@ -65,11 +65,11 @@ async def test_an_ack_beyond_what_was_sent_counts_nothing(
     store: Store, realtime: Realtime, working: None
 ) -> None:
     """Only what the connection was sent can be acknowledged, and nothing before its start."""
-    old = await store.send("demo", [notification("old", users=["ana"])])
+    old = await store.sends.send("demo", [notification("old", users=["ana"])])
     async with realtime.user("ana") as ana:
         await ana.send("ack", positions={"user": 10, "all": 10, "group:none": 3})
         await ana.settle()
-        new = await store.send("demo", [notification("new", users=["ana"])])
+        new = await store.sends.send("demo", [notification("new", users=["ana"])])
         await receive(ana, 1)
         await eventually(lambda: delivered(store, new.ids[0]), 1)
     assert await delivered(store, old.ids[0]) == 0

@@ -18,7 +18,7 @@ TEAM = log_of_group("team")
 
 async def send(store: Store, *titles: str, **target: Any) -> list[str]:
     """Notifications with these titles, to `ana` unless told otherwise; their ids."""
-    accepted = await store.send(
+    accepted = await store.sends.send(
         "demo", [notification(each, **(target or {"users": ["ana"]})) for each in titles]
     )
     return accepted.ids
@@ -37,7 +37,7 @@ async def resumed(
 
 
 async def device_positions(store: Store, device: str) -> Any:
-    log = store.core.keys.user("demo", "ana")
+    log = store.keys.user("demo", "ana")
     known = (await store.feeds.attach("test", log, device)).device
     return known and known.positions
 
@@ -80,9 +80,9 @@ async def test_resume(store: Store, realtime: Realtime) -> None:
 
 async def test_unnamed_logs(store: Store, realtime: Realtime, working: None) -> None:
     """A log that `resume` does not name counts as 0: everything in it that the user may see."""
-    await store.change_members("demo", "team", ["bob"], [])
+    await store.groups.change("demo", "team", ["bob"], [])
     await send(store, "before", groups=["team"])
-    await store.change_members("demo", "team", ["ana"], [])
+    await store.groups.change("demo", "team", ["ana"], [])
     await send(store, "in the team", groups=["team"])
     await send(store, "to all", to_all=True)
     await send(store, "direct")
@@ -123,7 +123,7 @@ async def test_device_of_another_epoch(store: Store, realtime: Realtime) -> None
     await send(store, "one", "two")
     async with realtime.user("ana", device="tv") as ana:
         await ana.until("caught_up")
-        await store.renew_epoch()
+        await store.start_new_epoch()
         assert await ana.closed() == 1012
     for gaps in (["all", "user"], []):
         async with realtime.user("ana", device="tv") as ana:
@@ -210,7 +210,7 @@ async def test_unknown_logs(store: Store, realtime: Realtime) -> None:
 async def test_trimmed(store: Store, realtime: Realtime) -> None:
     """What is no longer there is named by `gap`, exactly and first; the rest is replayed."""
     await send(store, *(f"n{number}" for number in range(1, 9)))
-    key = f"{tag(store.core.keys.user('demo', 'ana').partition)}/u/demo/ana"
+    key = f"{tag(store.keys.user('demo', 'ana').partition)}/u/demo/ana"
     await store.redis.xtrim(f"{key}/log", minid="6-0", approximate=False)
     await store.redis.hset(key, "floor", "5")
     frames = await resumed(realtime, store.epoch, {"user": 2})
@@ -226,9 +226,9 @@ async def test_trimmed(store: Store, realtime: Realtime) -> None:
 
 async def test_left_while_away(store: Store, realtime: Realtime, working: None) -> None:
     """A group left while away is replayed up to the leaving, then `left`; nothing after it comes."""
-    await store.change_members("demo", "team", ["ana", "bob"], [])
+    await store.groups.change("demo", "team", ["ana", "bob"], [])
     await send(store, "one", "two", groups=["team"])
-    await store.change_members("demo", "team", [], ["ana"])
+    await store.groups.change("demo", "team", [], ["ana"])
     await send(store, "three", groups=["team"])
     await eventually(lambda: total(store, "ana"), 2)
     frames = await resumed(realtime, store.epoch, {TEAM: 1})
@@ -241,9 +241,9 @@ async def test_left_while_away(store: Store, realtime: Realtime, working: None) 
 
 async def test_left_and_joined_again(store: Store, realtime: Realtime, working: None) -> None:
     """Leaving and joining again keeps both intervals, and only what came in between is missing."""
-    await store.change_members("demo", "team", ["bob"], [])
+    await store.groups.change("demo", "team", ["bob"], [])
     for title, add, remove in (("1", ["ana"], []), ("2", [], ["ana"]), ("3", ["ana"], []), ("4", [], [])):
-        await store.change_members("demo", "team", add, remove)
+        await store.groups.change("demo", "team", add, remove)
         await send(store, title, groups=["team"])
     await eventually(lambda: total(store, "ana"), 3)
     frames = await resumed(realtime, store.epoch, {TEAM: 0})
@@ -257,7 +257,7 @@ async def test_passed_over(store: Store, realtime: Realtime, working: None) -> N
     recalled = await send(store, "oops")
     await send(store, "three")
     await send(store, "not for ana", to_all=True, exclude=["ana"])
-    await store.recall("demo", recalled[0])
+    await store.sends.recall("demo", recalled[0])
     await eventually(lambda: total(store, "ana"), 2)
     frames = await resumed(realtime, store.epoch, {})
     assert frames[0]["counts"]["unread"] == 2
@@ -269,12 +269,14 @@ async def test_expired_while_away(store: Store, realtime: Realtime) -> None:
     """What ended by its own expiry while the client was away is summed up in `caught_up`."""
     titles = [("a", "orders"), ("b", "orders"), ("c", "chat")]
     sent = [notification(title, users=["ana"], category=of, expires_in=1) for title, of in titles]
-    await store.send("demo", [*sent, notification("stays", users=["ana"], category="chat", expires_in=60)])
-    oldest = (await store.inbox("demo", "ana", InboxQuery(limit=1))).positions["user"]
+    await store.sends.send(
+        "demo", [*sent, notification("stays", users=["ana"], category="chat", expires_in=60)]
+    )
+    oldest = (await store.inbox.page("demo", "ana", InboxQuery(limit=1))).positions["user"]
     assert oldest == 4
 
     async def visible() -> int:
-        return len((await store.inbox("demo", "ana", InboxQuery(limit=9))).items)
+        return len((await store.inbox.page("demo", "ana", InboxQuery(limit=9))).items)
 
     await eventually(visible, 1)
     frames = await resumed(realtime, store.epoch, {})
@@ -288,7 +290,7 @@ async def test_expired_while_away(store: Store, realtime: Realtime) -> None:
 async def test_large_replay(store: Store, realtime: Realtime) -> None:
     """A replay larger than the outbox goes at the client's pace, on one connection."""
     for _ in range(5):
-        await store.send("demo", [notification("big", users=["ana"], body="x" * 30_000)] * 20)
+        await store.sends.send("demo", [notification("big", users=["ana"], body="x" * 30_000)] * 20)
     frames = await resumed(realtime, store.epoch, {"user": 0})
     assert delivered(frames) == [("user", number) for number in range(1, 101)]
 
@@ -296,7 +298,7 @@ async def test_large_replay(store: Store, realtime: Realtime) -> None:
 async def test_hammer(store: Store, realtime: Realtime, working: None) -> None:
     """While sends go on, clients that drop and resume at random see each position once and in order."""
     users = [f"u{number}" for number in range(10)]
-    await store.change_members("demo", "team", users, [])
+    await store.groups.change("demo", "team", users, [])
     done = asyncio.Event()
     views: dict[int, list[tuple[str, int]]] = {}
 
@@ -359,4 +361,4 @@ async def read_on(
 
 
 async def total(store: Store, user: str) -> int:
-    return (await store.inbox_counts("demo", user)).unseen
+    return (await store.inbox.counts("demo", user)).unseen

@@ -28,7 +28,7 @@ async def keep(store: Store, registry: Registry, **rules: int) -> None:
     await registry.update_tenant("demo", category_retention=rules)
     view = RegistryView(store.redis)
     await view.load()
-    store.core.policies.follow(view.tenant)
+    store.follow_policies(view.tenant)
 
 
 async def sweep(store: Store, *, days: float = 0) -> None:
@@ -56,9 +56,9 @@ async def test_gaps_name_what_is_gone(
 ) -> None:
     """A client that resumes gets a gap per log that lost something, exact, before what is left of it."""
     await keep(store, registry, chat=7)
-    await store.change_members("demo", "team", ["bob"], [])
+    await store.groups.change("demo", "team", ["bob"], [])
     await send(store, "chat", "chat", groups=["team"], days_ago=8)
-    await store.change_members("demo", "team", ["ana"], [])
+    await store.groups.change("demo", "team", ["ana"], [])
     await send(store, "chat", groups=["team"], exclude=["ana"], days_ago=8)
     await send(store, "chat", None, "chat", groups=["team"], days_ago=8)
     await send(store, "chat", None, "chat", days_ago=8)

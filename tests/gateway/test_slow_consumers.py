@@ -33,12 +33,12 @@ async def measure(store: Store, clients: list[Client]) -> float:
 
     async def load() -> None:
         for _ in range(BIG // 10):
-            await store.send("demo", [notification("big", users=["slow"], body=BODY)] * 10)
+            await store.sends.send("demo", [notification("big", users=["slow"], body=BODY)] * 10)
 
     loading = asyncio.create_task(load())
     for _ in range(20):
         began = time.monotonic()
-        await store.send("demo", [notification("small", to_all=True)])
+        await store.sends.send("demo", [notification("small", to_all=True)])
         await asyncio.gather(*(arrive(client, began) for client in clients))
     await loading
     return sorted(seen)[int(len(seen) * 0.99)]

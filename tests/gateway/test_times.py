@@ -31,7 +31,7 @@ async def test_every_time_of_a_session(store: Store, realtime: Realtime, token: 
     """Every time in every frame of a session is RFC 3339 in UTC with three digits of milliseconds."""
     async with realtime.user("ana") as ana:
         lasting, _ = (
-            await store.send(
+            await store.sends.send(
                 "demo",
                 [
                     notification("lasting", users=["ana"], expires_in=3600),
@@ -44,7 +44,7 @@ async def test_every_time_of_a_session(store: Store, realtime: Realtime, token: 
         await ana.until("state")
         await ana.send("mark", all=True, state="seen", ref=2)
         await ana.until("state")
-        await store.mark("demo", "ana", Mark(state="unread", up_to={"user": 1}))
+        await store.marks.mark("demo", "ana", Mark(state="unread", up_to={"user": 1}))
         await ana.until("state")
         await ana.send("refresh", token=token("ana"))
         await ana.until("refreshed")

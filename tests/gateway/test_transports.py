@@ -111,7 +111,7 @@ async def test_a_session_over_lines(store: Store, realtime: Realtime, port: int)
     ):
         await phone.expect("welcome")
         await phone.expect("caught_up")
-        (identity,) = (await store.send("demo", [notification("one", users=["ana"])])).ids
+        (identity,) = (await store.sends.send("demo", [notification("one", users=["ana"])])).ids
         received = await phone.expect("notification")
         assert received == await ana.expect("notification")
         phone.send("ack", positions={"user": received["position"]})
@@ -122,7 +122,7 @@ async def test_a_session_over_lines(store: Store, realtime: Realtime, port: int)
         phone.send("ping", ref=1)
         await phone.expect("pong")
     # The device is sent the second one alone: the first was acknowledged.
-    await store.send("demo", [notification("two", users=["ana"])])
+    await store.sends.send("demo", [notification("two", users=["ana"])])
     async with lines(port, token=realtime.token("ana"), device="phone") as phone:
         await phone.expect("welcome")
         assert (await phone.expect("notification"))["position"] == received["position"] + 1
@@ -136,7 +136,7 @@ async def test_closing_over_lines(store: Store, registry: Registry, realtime: Re
         assert await client.at_end()
     async with lines(port, token=realtime.token("ana")) as client:
         welcome = await client.expect("welcome")
-        await store.disconnect("demo", "ana", closing.DISCONNECTED)
+        await store.sessions.disconnect("demo", "ana", closing.DISCONNECTED)
         assert (await client.expect("close"))["code"] == closing.DISCONNECTED.code
         assert await client.at_end()
     assert welcome["user"] == "ana"
@@ -146,7 +146,7 @@ async def test_a_client_that_goes_away(store: Store, realtime: Realtime, port: i
     """A client of another transport that hangs up is no longer online."""
 
     async def online() -> bool:
-        return bool((await store.presence("demo", "ana")).connections)
+        return bool((await store.sessions.presence("demo", "ana")).connections)
 
     async with lines(port, token=realtime.token("ana")) as client:
         await client.expect("welcome")

@@ -113,8 +113,8 @@ async def test_less_is_said_where_less_can_be_seen(server: Valkey, rules: list[s
         store = await Store.open(Settings(redis_url=url_of(server, rules)), name="test")
         try:
             assert store.durability == durability
-            await store.observe()
-            await store.observe()
+            await store.refresh()
+            await store.refresh()
         finally:
             await store.close()
     warnings = [line for line in logs if line["log_level"] == "warning"]

@@ -40,7 +40,7 @@ async def send(store: Store, title: str) -> None:
     async with asyncio.timeout(FAILOVER_SECONDS):
         while True:
             try:
-                await store.send("demo", sent, idempotency=Idempotency(title, b"digest"))
+                await store.sends.send("demo", sent, idempotency=Idempotency(title, b"digest"))
             except StorageUnavailable:
                 await asyncio.sleep(0.05)
             else:
@@ -62,7 +62,7 @@ async def test_the_named_node_dies(nodes: list[Valkey], caplog: pytest.LogCaptur
         await asyncio.to_thread(nodes[0].kill)
         await send(store, "after")
         await eventually(lambda: _count(store, "after"), 20)
-        reader = store.core.connection.reader("new")
+        reader = store.reader("new")
         assert await reader.read({"{p0}/nothing": "0"}, 1) == {}
         await reader.close()
     finally:
@@ -94,7 +94,7 @@ async def test_several_nodes_may_be_named(session_cluster: list[Valkey], cluster
     assert cluster_url
     away = [free_port(), free_port()]
     store = await Store.open(settings_for(*away, session_cluster[1].port), name="test")
-    await store.send("demo", [notification("hello", users=["ana"])])
+    await store.sends.send("demo", [notification("hello", users=["ana"])])
     assert await titles(store, "ana") == ["hello"]
     await store.close()
 

@@ -30,19 +30,19 @@ async def carry_out(store: Store) -> None:
 
 async def send(store: Store, title: str, groups: Sequence[str], users: Sequence[str] = ()) -> str:
     """Send to `demo`; the id."""
-    return (await store.send("demo", [notification(title, groups=groups, users=users)])).ids[0]
+    return (await store.sends.send("demo", [notification(title, groups=groups, users=users)])).ids[0]
 
 
 async def reached(store: Store, identity: str) -> list[str]:
     """Whom a notification reached, by its receipts."""
-    page = await store.receipts("demo", identity, 200, None)
+    page = await store.receipts.of("demo", identity, 200, None)
     assert page is not None
     return sorted(progress.user for progress in page.items)
 
 
 def key_of(store: Store, group: str) -> str:
     """The key of a group of `demo`."""
-    log = store.core.keys.group("demo", group)
+    log = store.keys.group("demo", group)
     return f"{tag(log.partition)}/{log.base}"
 
 
@@ -53,10 +53,10 @@ async def call(store: Store, *arguments: Any) -> Any:
 
 async def test_leaving_and_joining_after_it(store: Store) -> None:
     """Who leaves after a send was accepted has it, who joins after it does not."""
-    await store.change_members("demo", "team", ["old"], [])
-    await store.change_members("demo", "board", ["chair"], [])
+    await store.groups.change("demo", "team", ["old"], [])
+    await store.groups.change("demo", "board", ["chair"], [])
     identity = await send(store, "to both", ["team", "board"])
-    await store.change_members("demo", "team", ["new"], ["old"])
+    await store.groups.change("demo", "team", ["new"], ["old"])
     await carry_out(store)
     assert await reached(store, identity) == ["chair", "old"]
     assert [await titles(store, user) for user in ("old", "new", "chair")] == [["to both"], [], ["to both"]]
@@ -65,16 +65,16 @@ async def test_leaving_and_joining_after_it(store: Store) -> None:
 async def test_group_deleted_after_it(store: Store) -> None:
     """Who is in a group at a send's 202 has it, also when the group is deleted at once and made again."""
     members = [f"m{number}" for number in range(1_200)]
-    await store.change_members("demo", "project", members, [])
+    await store.groups.change("demo", "project", members, [])
     first = await send(store, "project closes", ["project"], ["owner"])
-    await store.delete_group("demo", "project")
+    await store.groups.delete("demo", "project")
     empty = await send(store, "to nobody left", ["project"], ["owner"])
-    await store.change_members("demo", "project", ["m7", "other"], [])
+    await store.groups.change("demo", "project", ["m7", "other"], [])
     last = await send(store, "begun again", ["project"], ["owner"])
-    await store.delete_group("demo", "project")
+    await store.groups.delete("demo", "project")
     await carry_out(store)
     for identity, count in ((first, 1_201), (empty, 1), (last, 3)):
-        record = await store.notification("demo", identity)
+        record = await store.sends.notification("demo", identity)
         assert record is not None
         assert (record.status, record.recipients) == ("stored", count)
     assert sorted(await titles(store, "m7")) == ["begun again", "project closes"]
@@ -93,16 +93,16 @@ async def test_any_changes_after_it(store: Store) -> None:
         some = chance.sample(users, chance.randint(1, 4))
         match chance.choice(["join", "join", "leave", "leave", "both", "delete", "send", "send"]):
             case "join":
-                await store.change_members("demo", group, some, [])
+                await store.groups.change("demo", group, some, [])
                 members[group].update(some)
             case "leave":
-                await store.change_members("demo", group, [], some)
+                await store.groups.change("demo", group, [], some)
                 members[group].difference_update(some)
             case "both":
-                await store.change_members("demo", group, some, some[1:])
+                await store.groups.change("demo", group, some, some[1:])
                 members[group] = (members[group] | set(some)) - set(some[1:])
             case "delete":
-                await store.delete_group("demo", group)
+                await store.groups.delete("demo", group)
                 members[group] = set()
             case "send":
                 named = chance.sample(groups, 2)
@@ -114,15 +114,15 @@ async def test_any_changes_after_it(store: Store) -> None:
 
 async def test_at_the_same_time(store: Store) -> None:
     """A send that is accepted after a joining was answered sees it, under changes that never end."""
-    await store.change_members("demo", "board", ["chair"], [])
+    await store.groups.change("demo", "board", ["chair"], [])
     expected: dict[str, list[str]] = {}
 
     async def member(name: str) -> None:
         for number in range(10):
-            await store.change_members("demo", "team", [name], [])
+            await store.groups.change("demo", "team", [name], [])
             identity = await send(store, f"{name} {number}", ["team", "board"])
             expected.setdefault(name, []).append(identity)
-            await store.change_members("demo", "team", [], [name])
+            await store.groups.change("demo", "team", [], [name])
 
     await asyncio.gather(*(member(f"u{number}") for number in range(8)))
     await carry_out(store)
@@ -134,20 +134,20 @@ async def test_at_the_same_time(store: Store) -> None:
 async def test_retried_after_changes(store: Store) -> None:
     """A retry with the same idempotency key keeps the members of the first acceptance."""
     key = Idempotency("k", b"digest")
-    await store.change_members("demo", "team", ["old"], [])
+    await store.groups.change("demo", "team", ["old"], [])
     sent = [notification("x", groups=["team", "board"])]
-    first = await store.send("demo", sent, idempotency=key)
-    await store.change_members("demo", "team", ["new"], ["old"])
-    assert (await store.send("demo", sent, idempotency=key)).ids == first.ids
+    first = await store.sends.send("demo", sent, idempotency=key)
+    await store.groups.change("demo", "team", ["new"], ["old"])
+    assert (await store.sends.send("demo", sent, idempotency=key)).ids == first.ids
     await carry_out(store)
     assert await reached(store, first.ids[0]) == ["old"]
 
 
 async def test_of_an_earlier_version(store: Store) -> None:
     """An entry of an earlier version, without the clocks, reaches the members of when it is carried out."""
-    await store.change_members("demo", "team", ["old"], [])
+    await store.groups.change("demo", "team", ["old"], [])
     identity = await send(store, "x", ["team", "board"])
-    await store.change_members("demo", "team", ["new"], ["old"])
+    await store.groups.change("demo", "team", ["new"], ["old"])
     key = ingress(int(identity[-3:], 16))
     entries = await call(store, "XRANGE", key, "-", "+")
     await call(store, "DEL", key)
@@ -169,17 +169,17 @@ async def test_keeps_little(store: Store) -> None:
 
     async def flap() -> None:
         for _ in range(1_000):
-            await store.change_members("demo", "team", ["ana"], [])
-            await store.change_members("demo", "team", [], ["ana"])
+            await store.groups.change("demo", "team", ["ana"], [])
+            await store.groups.change("demo", "team", [], ["ana"])
 
     await flap()
-    await store.delete_group("demo", "team")
+    await store.groups.delete("demo", "team")
     assert await call(store, "EXISTS", f"{key}/left", f"{key}/stays", f"{key}/deleted") == 0
-    await store.change_members("demo", "team", ["bob"], [])
+    await store.groups.change("demo", "team", ["bob"], [])
     for _ in range(60):
-        await store.change_members("demo", "team", ["ana"], [])
+        await store.groups.change("demo", "team", ["ana"], [])
         await send(store, "x", ["team", "board"])
-        await store.change_members("demo", "team", [], ["ana"])
+        await store.groups.change("demo", "team", [], ["ana"])
     await flap()
     assert await call(store, "ZCARD", f"{key}/left") == 1
     assert await call(store, "HSTRLEN", f"{key}/stays", "ana") < 2_000
@@ -189,15 +189,15 @@ async def test_keeps_little(store: Store) -> None:
 async def test_kept_for_a_day(store: Store) -> None:
     """Who left, and the list of a deleted group, are kept for a day and no longer."""
     day = 24 * 3600 * 1_000_000
-    key, log = key_of(store, "team"), store.core.keys.group("demo", "team")
-    await store.change_members("demo", "team", ["ana", "bob", "carl", "dora"], [])
+    key, log = key_of(store, "team"), store.keys.group("demo", "team")
+    await store.groups.change("demo", "team", ["ana", "bob", "carl", "dora"], [])
     cut = (await cuts(store.core, "demo", ["team"]))["team"]
-    await store.change_members("demo", "team", [], ["ana", "bob"])
+    await store.groups.change("demo", "team", [], ["ana", "bob"])
     await call(store, "ZADD", f"{key}/left", (await call(store, "ZSCORE", f"{key}/left", "ana")) - day, "ana")
-    await store.change_members("demo", "team", [], ["carl"])
+    await store.groups.change("demo", "team", [], ["carl"])
     assert sorted(await call(store, "ZRANGE", f"{key}/left", 0, -1)) == [b"bob", b"carl"]
     assert sorted(await call(store, "HKEYS", f"{key}/stays")) == [b"bob", b"carl"]
-    await store.delete_group("demo", "team")
+    await store.groups.delete("demo", "team")
     await carry_out(store)
     found = set(await rosters(store.core, "demo", {"team": cut}))
     assert found == {"bob", "carl", "dora"}
@@ -212,25 +212,25 @@ async def test_kept_for_a_day(store: Store) -> None:
     for each in lists:
         assert 0 < await call(store, "PTTL", each) <= day / 1_000
     # A read of the clock that is more than a day old keeps nobody.
-    await store.change_members("demo", "team", ["eve", "fay"], [])
+    await store.groups.change("demo", "team", ["eve", "fay"], [])
     await cuts(store.core, "demo", ["team"])
     await call(store, "HINCRBY", key, "cut_at", -2 * day)
-    await store.change_members("demo", "team", [], ["eve"])
-    await store.delete_group("demo", "team")
+    await store.groups.change("demo", "team", [], ["eve"])
+    await store.groups.delete("demo", "team")
     assert await call(store, "HEXISTS", f"{key}/stays", "eve") == 0
     assert await call(store, "ZCARD", f"{key}/deleted") == 1
 
 
 async def test_erased_after_it(store: Store) -> None:
     """An erased user is not reached as somebody who left, and the name is on no list of those."""
-    await store.change_members("demo", "team", ["ana", "bob"], [])
-    await store.change_members("demo", "club", ["ana", "bob"], [])
+    await store.groups.change("demo", "team", ["ana", "bob"], [])
+    await store.groups.change("demo", "club", ["ana", "bob"], [])
     moment = await cuts(store.core, "demo", ["team", "club"])
-    await store.delete_group("demo", "club")
+    await store.groups.delete("demo", "club")
     running = Dispatcher(store)
     await running.beat()
     await eventually(lambda: waiting(store), 0)
-    await store.erase("demo", "ana")
+    await store.erasure.erase("demo", "ana")
     await running.close()
     for group, cut in moment.items():
         assert set(await rosters(store.core, "demo", {group: cut})) == {"bob"}
@@ -240,15 +240,15 @@ async def test_erased_after_it(store: Store) -> None:
 async def test_while_it_is_read(store: Store) -> None:
     """Who leaves while the members are read, or whose group is deleted then, is among them."""
     members = [f"m{number}" for number in range(25_000)]
-    await store.change_members("demo", "team", members, [])
-    log = store.core.keys.group("demo", "team")
+    await store.groups.change("demo", "team", members, [])
+    log = store.keys.group("demo", "team")
     cut = (await cuts(store.core, "demo", ["team"]))["team"]
     found: list[str] = []
     async for users in members_at(store.core, log, cut):
         if not found:
-            await store.change_members("demo", "team", ["late"], members[8_000:24_000:7])
-        elif "m15000" in found and await store.group("demo", "team") is not None:
-            await store.delete_group("demo", "team")
-            await store.change_members("demo", "team", ["m3", "later"], [])
+            await store.groups.change("demo", "team", ["late"], members[8_000:24_000:7])
+        elif "m15000" in found and await store.groups.get("demo", "team") is not None:
+            await store.groups.delete("demo", "team")
+            await store.groups.change("demo", "team", ["m3", "later"], [])
         found += users
     assert set(found) == set(members)

@@ -35,7 +35,7 @@ async def named(url: str, durability: Durability) -> str:
     """What a store that is to be this durable says it is, once a send went through."""
     store = await Store.open(settings_for(url, durability), name="test")
     try:
-        await store.send("demo", [notification("x", users=["ana"])])
+        await store.sends.send("demo", [notification("x", users=["ana"])])
         return store.durability
     finally:
         await store.close()
@@ -81,14 +81,14 @@ async def test_always_waits_for_the_disk(server: Valkey) -> None:
     store = await Store.open(settings_for(server.url, "always"), name="test")
     try:
         before = await _calls(store, "waitaof")
-        await store.send("demo", [notification("x", users=["dora"])])
+        await store.sends.send("demo", [notification("x", users=["dora"])])
         assert await _calls(store, "waitaof") == before + 1
         await titles(store, "dora")
         assert await _calls(store, "waitaof") == before + 1, "reading waits for nothing"
         with server.client() as client:
             client.config_set("appendfsync", "no")
         with pytest.raises(StorageUnavailable):
-            await store.send("demo", [notification("unconfirmed", users=["dora"])])
+            await store.sends.send("demo", [notification("unconfirmed", users=["dora"])])
     finally:
         await store.close()
 

@@ -23,22 +23,22 @@ for a day, so that no call that was delayed makes one again."""
 
 async def keys_of(store: Store, user: str = "ana") -> set[str]:
     """What is left of a user in the store, by the end of each key."""
-    prefix = f"{tag(store.core.keys.user('demo', user).partition)}/u/demo/{user}"
+    prefix = f"{tag(store.keys.user('demo', user).partition)}/u/demo/{user}"
     return {key.decode().removeprefix(prefix) async for key in store.redis.scan_iter(f"{prefix}*")}
 
 
 async def listed(store: Store, user: str = "ana") -> list[str]:
     """The logs of what is in an inbox, in order of their names."""
-    page = await store.inbox("demo", user, InboxQuery(limit=200))
+    page = await store.inbox.page("demo", user, InboxQuery(limit=200))
     return sorted(item.log for item in page.items)
 
 
 async def lively(store: Store, user: str = "ana") -> tuple[str, ...]:
     """Something of everything for a user; the ids of three direct notifications and a compound one."""
-    log = store.core.keys.user("demo", user)
-    await store.change_members("demo", "team", [user, "bob"], [])
-    await store.change_members("demo", "club", [user], [])
-    sent = await store.send(
+    log = store.keys.user("demo", user)
+    await store.groups.change("demo", "team", [user, "bob"], [])
+    await store.groups.change("demo", "club", [user], [])
+    sent = await store.sends.send(
         "demo",
         [
             notification("one", users=[user], category="orders"),
@@ -55,16 +55,16 @@ async def lively(store: Store, user: str = "ana") -> tuple[str, ...]:
     async def own() -> list[str]:
         return [log for log in await listed(store, user) if log != "all"]
 
-    await store.recall("demo", sent.ids[-1])
+    await store.sends.recall("demo", sent.ids[-1])
     await eventually(own, ["group:team", "user", "user", "user"])
-    await store.mark("demo", user, MarkInbox(state="read", all=True))
+    await store.marks.mark("demo", user, MarkInbox(state="read", all=True))
     await store.feeds.acknowledge([Acknowledgement(log, "phone", {"user": 1}, anew=True)])
     return sent.ids[0], sent.ids[1], sent.ids[7], sent.ids[2]
 
 
 async def connected(store: Store, gateway: str) -> str:
     """A connection of ana, at a gateway that lives; its id."""
-    log = store.core.keys.user("demo", "ana")
+    log = store.keys.user("demo", "ana")
     connection = new_connection_id(gateway, log.partition)
     await store.feeds.attach(gateway, log, None, Arrival(connection, 0, 0))
     return connection
@@ -73,39 +73,39 @@ async def connected(store: Store, gateway: str) -> str:
 async def test_everything_is_gone(store: Store, dispatcher: Dispatcher) -> None:
     """The answer says what was erased; only versions and positions go on, and others keep what is theirs."""
     *direct, both = await lively(store)
-    before = await store.inbox_counts("demo", "ana")
-    assert await store.erase("demo", "ana") == ErasedUser(3, 5, 2, 1, 0)
+    before = await store.inbox.counts("demo", "ana")
+    assert await store.erasure.erase("demo", "ana") == ErasedUser(3, 5, 2, 1, 0)
     assert await keys_of(store) <= KEPT
     assert await listed(store) == ["all"]
     for identity in direct:
-        assert await store.notification("demo", identity) is None
-    assert await store.notification("demo", both) is not None
+        assert await store.sends.notification("demo", identity) is None
+    assert await store.sends.notification("demo", both) is not None
     assert await listed(store, "bob") == ["all", "all", "group:team", "group:team", "user"]
     for group, left in (("team", ["bob"]), ("club", [])):
-        members = await store.members("demo", group, 50, None)
+        members = await store.groups.members("demo", group, 50, None)
         assert [user for user, _ in members.items] == left
-    assert (await store.groups_of("demo", "ana", 50, None)).items == []
-    after = await store.inbox_counts("demo", "ana")
+    assert (await store.groups.of_user("demo", "ana", 50, None)).items == []
+    after = await store.inbox.counts("demo", "ana")
     assert (after.unseen, after.unread) == (1, 1)
     assert after.version > before.version
-    assert await store.erase("demo", "ana") == NOTHING
-    assert (await store.inbox_counts("demo", "ana")).version > after.version
-    await store.send("demo", [notification("anew", users=["ana"])])
-    page = await store.inbox("demo", "ana", InboxQuery(limit=1))
+    assert await store.erasure.erase("demo", "ana") == NOTHING
+    assert (await store.inbox.counts("demo", "ana")).version > after.version
+    await store.sends.send("demo", [notification("anew", users=["ana"])])
+    page = await store.inbox.page("demo", "ana", InboxQuery(limit=1))
     assert [(item.log, item.position, item.state) for item in page.items] == [("user", 5, "unseen")]
 
 
 async def test_who_never_was(store: Store, dispatcher: Dispatcher) -> None:
     """Of a user whom nobody has named nothing is erased."""
-    assert await store.erase("demo", "nobody") == NOTHING
+    assert await store.erasure.erase("demo", "nobody") == NOTHING
 
 
 async def test_a_thousand_groups(store: Store, dispatcher: Dispatcher) -> None:
     """Memberships are ended on both sides, however many there are."""
     names = [f"g{number}" for number in range(1_000)]
-    await asyncio.gather(*(store.change_members("demo", name, ["ana"], []) for name in names))
-    assert (await store.erase("demo", "ana")).memberships == 1_000
-    members = await asyncio.gather(*(store.members("demo", name, 1, None) for name in names))
+    await asyncio.gather(*(store.groups.change("demo", name, ["ana"], []) for name in names))
+    assert (await store.erasure.erase("demo", "ana")).memberships == 1_000
+    members = await asyncio.gather(*(store.groups.members("demo", name, 1, None) for name in names))
     assert not any(page.items for page in members)
     assert await keys_of(store) <= KEPT
 
@@ -114,21 +114,23 @@ async def test_a_long_log(store: Store, dispatcher: Dispatcher, monkeypatch: pyt
     """A log is taken away in steps; what is sent meanwhile is erased whole, or there behind it."""
     monkeypatch.setattr(erasure, "STEP", 7)
     for _ in range(4):
-        await store.send("demo", [notification("x", users=["ana"], category="c")] * 50)
+        await store.sends.send("demo", [notification("x", users=["ana"], category="c")] * 50)
 
     async def send() -> list[str]:
         return [
             identity
             for _ in range(30)
-            for identity in (await store.send("demo", [notification("new", users=["ana"], category="c")])).ids
+            for identity in (
+                await store.sends.send("demo", [notification("new", users=["ana"], category="c")])
+            ).ids
         ]
 
-    erased, sent = await asyncio.gather(store.erase("demo", "ana"), send())
-    page = await store.inbox("demo", "ana", InboxQuery(limit=200, by_category=True))
+    erased, sent = await asyncio.gather(store.erasure.erase("demo", "ana"), send())
+    page = await store.inbox.page("demo", "ana", InboxQuery(limit=200, by_category=True))
     kept = [item.position for item in page.items]
     assert kept == list(range(230, 230 - len(kept), -1))
     assert erased.notifications == 230 - len(kept)
-    records = [await store.notification("demo", identity) for identity in sent]
+    records = [await store.sends.notification("demo", identity) for identity in sent]
     assert sum(record is not None for record in records) == len(kept)
     assert page.counts.unseen == len(kept)
     assert {name: counts.unseen for name, counts in (page.counts.categories or {}).items()} == (
@@ -138,9 +140,9 @@ async def test_a_long_log(store: Store, dispatcher: Dispatcher, monkeypatch: pyt
 
 async def test_accepted_before(store: Store, settings: Settings) -> None:
     """What was accepted before is erased as well, as soon as somebody has carried it out."""
-    await store.change_members("demo", "team", ["ana"], [])
-    await store.send("demo", [notification("both", users=["ana", "bob"])])
-    erasing = asyncio.create_task(store.erase("demo", "ana"))
+    await store.groups.change("demo", "team", ["ana"], [])
+    await store.sends.send("demo", [notification("both", users=["ana", "bob"])])
+    erasing = asyncio.create_task(store.erasure.erase("demo", "ana"))
     await asyncio.wait([erasing], timeout=0.1)
     assert not erasing.done()
     running = Dispatcher(store)
@@ -156,13 +158,13 @@ async def test_nobody_carries_it_out(store: Store, monkeypatch: pytest.MonkeyPat
     await store.feeds.open_feeds("w1-00000000", range(store.partitions))
     connection = await connected(store, "w1-00000000")
     with pytest.raises(StorageUnavailable, match="gateway"):
-        await store.erase("demo", "ana")
-    log = store.core.keys.user("demo", "ana")
+        await store.erasure.erase("demo", "ana")
+    log = store.keys.user("demo", "ana")
     await store.sessions.leave("w1-00000000", {connection: log.base})
-    assert await store.erase("demo", "ana") == NOTHING
-    await store.change_members("demo", "team", ["ana"], [])
+    assert await store.erasure.erase("demo", "ana") == NOTHING
+    await store.groups.change("demo", "team", ["ana"], [])
     with pytest.raises(StorageUnavailable, match="dispatcher"):
-        await store.erase("demo", "ana")
+        await store.erasure.erase("demo", "ana")
 
 
 async def test_broken_off_anywhere(
@@ -188,9 +190,9 @@ async def test_broken_off_anywhere(
         await lively(store, user)
         allowed = steps
         try:
-            await breaking.erase("demo", user)
+            await breaking.erasure.erase("demo", user)
         except StorageUnavailable:
-            await store.erase("demo", user)
+            await store.erasure.erase("demo", user)
         else:
             finished = True
         assert await keys_of(store, user) <= KEPT
@@ -205,7 +207,7 @@ async def test_disconnected(store: Store, dispatcher: Dispatcher) -> None:
     """Connections that were open are closed and counted, and the user was never seen."""
     await store.feeds.open_feeds("w1-00000000", range(store.partitions))
     connection = await connected(store, "w1-00000000")
-    log = store.core.keys.user("demo", "ana")
+    log = store.keys.user("demo", "ana")
 
     async def gateway() -> None:
         async def told() -> dict[str, int]:
@@ -214,7 +216,7 @@ async def test_disconnected(store: Store, dispatcher: Dispatcher) -> None:
         await eventually(told, {connection: closing.DISCONNECTED.code})
         await store.sessions.leave("w1-00000000", {connection: log.base})
 
-    erased, _ = await asyncio.gather(store.erase("demo", "ana"), gateway())
+    erased, _ = await asyncio.gather(store.erasure.erase("demo", "ana"), gateway())
     assert erased == ErasedUser(0, 0, 0, 0, 1)
-    presence = await store.presence("demo", "ana")
+    presence = await store.sessions.presence("demo", "ana")
     assert (presence.connections, presence.seen_at) == ([], None)

@@ -72,7 +72,7 @@ async def send(store: Store, title: str, *users: str) -> None:
     async with asyncio.timeout(SECONDS):
         while True:
             try:
-                await store.send("demo", [notification(title, users=list(users))])
+                await store.sends.send("demo", [notification(title, users=list(users))])
             except StorageUnavailable:
                 await asyncio.sleep(0.02)
             else:
@@ -103,7 +103,7 @@ async def test_the_replica_is_named_while_the_address_leads_to_it(
     await send(store, "before", "ana")
     await asyncio.to_thread(fail_over, *pair)
     with pytest.raises(StorageUnavailable, match="is a replica") as refused:
-        await store.send("demo", [notification("lost", users=["ana"])])
+        await store.sends.send("demo", [notification("lost", users=["ana"])])
     assert refused.value.reason == "readonly"
     with pytest.raises(StorageUnavailable):
         await titles(store, "ana")
@@ -128,7 +128,7 @@ async def test_reads_do_not_stay_with_the_replica(
     await other.close()
     assert await titles(store, "ana") == ["before"]
     with pytest.raises(StorageUnavailable):
-        await store.observe()
+        await store.refresh()
 
     async def seen() -> list[str]:
         try:
@@ -143,12 +143,12 @@ async def test_blocking_reads_leave_the_replica(
     pair: tuple[Valkey, Valkey], proxy: FaultProxy, store: Store
 ) -> None:
     """A reader that the replica answers moves to the new primary once a write was refused."""
-    reader = store.core.connection.reader("test")
+    reader = store.reader("test")
     try:
         assert await reader.read({"{p0}/stream": "0"}, 1) == {}
         await asyncio.to_thread(fail_over, *pair)
         with pytest.raises(StorageUnavailable):
-            await store.observe()
+            await store.refresh()
         with pair[0].client() as client:
             client.execute_command("REPLICAOF", "127.0.0.1", str(free_port()))
         proxy.lead_to(pair[1].url)

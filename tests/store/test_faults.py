@@ -54,7 +54,7 @@ async def send_until_answered(store: Store, key: str, user: str) -> list[str]:
     sent = [notification(key, users=[user]), notification(key, users=[user, "both"])]
     while True:
         try:
-            accepted = await store.send("demo", sent, idempotency=Idempotency(key, b"digest"))
+            accepted = await store.sends.send("demo", sent, idempotency=Idempotency(key, b"digest"))
         except StorageUnavailable:
             await asyncio.sleep(0.02)
         else:
@@ -112,15 +112,15 @@ async def test_lost_replies_make_no_second_notification(
 async def test_dispatcher_without_its_replies(proxy: FaultProxy, store: Store, direct: Store) -> None:
     """A dispatcher whose replies get lost writes nobody a second copy and leaves nobody out."""
     members = [f"m{number}" for number in range(6_000)]
-    await direct.change_members("demo", "big", members, [])
+    await direct.groups.change("demo", "big", members, [])
     sent = [notification(str(number), users=["ana", f"m{number}"], groups=["big"]) for number in range(4)]
-    accepted = await direct.send("demo", sent)
+    accepted = await direct.sends.send("demo", sent)
     dispatcher = Dispatcher(store)
     await dispatcher.beat()
     proxy.lose_replies = 0.05
 
     async def stored() -> set[tuple[str, int | None]]:
-        records = [await direct.notification("demo", identity) for identity in accepted.ids]
+        records = [await direct.sends.notification("demo", identity) for identity in accepted.ids]
         return {(record.status, record.recipients) for record in records if record is not None}
 
     await eventually(stored, {("stored", 6_001)})
@@ -142,7 +142,7 @@ async def test_black_hole_is_refused_quickly(proxy: FaultProxy, store: Store) ->
     """While nothing comes through, a call is refused in time, later ones at once; then all goes on."""
 
     def send() -> Awaitable[object]:
-        return store.send("demo", [notification("x", users=["ana"])])
+        return store.sends.send("demo", [notification("x", users=["ana"])])
 
     proxy.black_hole = True
     assert await timed_refusal(send) < QUICK_SECONDS
@@ -158,7 +158,7 @@ async def test_black_hole_is_refused_quickly(proxy: FaultProxy, store: Store) ->
     began = time.monotonic()
     while True:
         try:
-            await store.send("demo", [notification("after", users=["bob"])])
+            await store.sends.send("demo", [notification("after", users=["bob"])])
             break
         except StorageUnavailable:
             assert time.monotonic() - began < 5
@@ -170,7 +170,7 @@ async def test_refused_connections(proxy: FaultProxy, store: Store) -> None:
     """A server that refuses connections is noticed at once, and so is its return."""
     proxy.refuse = True
     proxy.reset()
-    assert await timed_refusal(lambda: store.send("demo", [notification("x", users=["ana"])])) < 1
+    assert await timed_refusal(lambda: store.sends.send("demo", [notification("x", users=["ana"])])) < 1
     proxy.refuse = False
     await send_until_answered(store, "k0", "ana")
     assert "k0" in await titles(store, "ana")
@@ -195,7 +195,7 @@ async def test_dropped_connections(proxy: FaultProxy, store: Store, fault: str) 
 async def test_slow_and_sliced(proxy: FaultProxy, store: Store) -> None:
     """A slow line that tears every reply into pieces only costs time."""
     proxy.latency, proxy.slice_bytes = 0.002, 7
-    ids = (await store.send("demo", [notification(str(n), users=["ana"]) for n in range(20)])).ids
+    ids = (await store.sends.send("demo", [notification(str(n), users=["ana"]) for n in range(20)])).ids
     assert sorted(await _ids(store, "ana")) == sorted(ids)
 
 
@@ -259,7 +259,7 @@ async def test_stopped_for_three_seconds(own: Store, valkey: Valkey) -> None:
     try:
         began = time.monotonic()
         while time.monotonic() < began + 3:
-            took = await timed_refusal(lambda: own.send("demo", [notification("lost?", users=["ana"])]))
+            took = await timed_refusal(lambda: own.sends.send("demo", [notification("lost?", users=["ana"])]))
             assert took < QUICK_SECONDS
             await asyncio.sleep(0.05)
     finally:
@@ -300,12 +300,15 @@ async def test_primary_hangs_while_copies_are_made(short_directory: Path) -> Non
         try:
             nodes[2].pause()
             key = Idempotency("k", b"digest")
-            assert await timed_refusal(lambda: store.send("demo", sent, idempotency=key)) < 2 * QUICK_SECONDS
+            assert (
+                await timed_refusal(lambda: store.sends.send("demo", sent, idempotency=key))
+                < 2 * QUICK_SECONDS
+            )
             nodes[2].unpause()
 
             async def answered() -> bool:
                 try:
-                    await store.send("demo", sent, idempotency=key)
+                    await store.sends.send("demo", sent, idempotency=key)
                 except StorageUnavailable:
                     return False
                 return True

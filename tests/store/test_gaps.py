@@ -13,7 +13,7 @@ SENT = 600
 async def test_receipts(store: Store, dispatcher: Dispatcher) -> None:
     """A broadcast was seen by exactly those who marked it, with gaps, without, and with some excluded."""
     excluding = [number % 7 == 3 for number in range(SENT)]
-    accepted = await store.send(
+    accepted = await store.sends.send(
         "demo",
         [
             notification(f"t{number}", to_all=True, exclude=["ana"] if excluding[number] else [])
@@ -22,18 +22,20 @@ async def test_receipts(store: Store, dispatcher: Dispatcher) -> None:
     )
 
     async def hidden() -> int:
-        return (await store.inbox_counts("demo", "ana")).unseen
+        return (await store.inbox.counts("demo", "ana")).unseen
 
     await eventually(hidden, SENT - sum(excluding))
     second, third = accepted.ids[::2], accepted.ids[::3]
     for user, ids in (("ana", second), ("bob", third)):
-        await store.mark("demo", user, MarkInbox(state="seen", ids=tuple(ids)))
+        await store.marks.mark("demo", user, MarkInbox(state="seen", ids=tuple(ids)))
     # Ana has a gap at every second position now, and closes them all at once.
     for user in ("ana", "cleo"):
-        await store.mark("demo", user, MarkInbox(state="seen", all=True))
+        await store.marks.mark("demo", user, MarkInbox(state="seen", all=True))
 
     async def seen() -> list[int]:
-        found = await asyncio.gather(*(store.notification("demo", identity) for identity in accepted.ids))
+        found = await asyncio.gather(
+            *(store.sends.notification("demo", identity) for identity in accepted.ids)
+        )
         return [one.seen if one is not None else -1 for one in found]
 
     await eventually(seen, [2 + (number % 3 == 0) - excluding[number] for number in range(SENT)])

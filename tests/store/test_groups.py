@@ -57,36 +57,38 @@ async def test_random_sequences(store: Store, dispatcher: Dispatcher, seed: int)
                 chance.sample(USERS, chance.randint(0, 3)),
                 chance.sample(USERS, chance.randint(0, 2)),
             )
-            assert await store.change_members("demo", group, add, remove) == model.change(group, add, remove)
+            assert await store.groups.change("demo", group, add, remove) == model.change(group, add, remove)
             if not set(add) & set(remove) and chance.random() < 0.3:
-                assert await store.change_members("demo", group, add, remove) == (0, 0)
+                assert await store.groups.change("demo", group, add, remove) == (0, 0)
         elif action < 0.97:
             exclude = chance.sample(USERS, chance.choice((0, 0, 1, 8)))
-            accepted = await store.send("demo", [notification(str(number), groups=[group], exclude=exclude)])
-            record = await store.notification("demo", accepted.ids[0])
+            accepted = await store.sends.send(
+                "demo", [notification(str(number), groups=[group], exclude=exclude)]
+            )
+            record = await store.sends.notification("demo", accepted.ids[0])
             assert record is not None
             assert record.recipients == model.send(group, str(number), exclude)
         else:
-            await store.delete_group("demo", group)
-            assert await store.group("demo", group) is None
+            await store.groups.delete("demo", group)
+            assert await store.groups.get("demo", group) is None
             model.members[group].clear()
 
     await eventually(lambda: waiting(store), 0)
     for user in USERS:
         found = [(item.log, title) for item, title in await every_item(store, user)]
         assert sorted(found) == sorted(model.received[user])
-        assert (await store.inbox_counts("demo", user)).unseen == len(found)
+        assert (await store.inbox.counts("demo", user)).unseen == len(found)
         in_groups = [name for name in sorted(GROUPS) if user in model.members[name]]
         assert await _groups_of(store, user) == in_groups
     for group in GROUPS:
-        page = await store.members("demo", group, 50, None)
+        page = await store.groups.members("demo", group, 50, None)
         assert [user for user, _ in page.items] == list(model.members[group])
-        info = await store.group("demo", group)
+        info = await store.groups.get("demo", group)
         assert (info.members if info else 0) == len(model.members[group])
 
 
 async def _groups_of(store: Store, user: str) -> list[str]:
-    return [info.id for info in (await store.groups_of("demo", user, 50, None)).items]
+    return [info.id for info in (await store.groups.of_user("demo", user, 50, None)).items]
 
 
 async def test_order_within_a_log(store: Store, dispatcher: Dispatcher) -> None:
@@ -94,9 +96,9 @@ async def test_order_within_a_log(store: Store, dispatcher: Dispatcher) -> None:
     expected = []
     for number in range(40):
         inside = number % 3 != 0
-        await store.change_members("demo", "team", ["ana"] if inside else [], [] if inside else ["ana"])
-        await store.change_members("demo", "team", ["bob"], [])
-        await store.send("demo", [notification(str(number), groups=["team"])])
+        await store.groups.change("demo", "team", ["ana"] if inside else [], [] if inside else ["ana"])
+        await store.groups.change("demo", "team", ["bob"], [])
+        await store.sends.send("demo", [notification(str(number), groups=["team"])])
         if inside:
             expected.append((number + 1, str(number)))
 
@@ -109,15 +111,17 @@ async def test_order_within_a_log(store: Store, dispatcher: Dispatcher) -> None:
 async def test_ten_thousand_in_one_call(store: Store, dispatcher: Dispatcher) -> None:
     """Ten thousand members join and leave in one call each, counted exactly; repeats change nothing."""
     members = [f"m{number}" for number in range(10_000)]
-    assert await store.change_members("demo", "big", members, []) == (10_000, 0)
-    assert await store.change_members("demo", "big", members, []) == (0, 0)
-    info = await store.group("demo", "big")
+    assert await store.groups.change("demo", "big", members, []) == (10_000, 0)
+    assert await store.groups.change("demo", "big", members, []) == (0, 0)
+    info = await store.groups.get("demo", "big")
     assert info is not None
     assert info.members == 10_000
     others = [f"o{number}" for number in range(3_000)]
-    assert await store.change_members("demo", "big", others, members[:7_000]) == (3_000, 7_000)
-    assert await store.change_members("demo", "big", others, members[:7_000]) == (0, 0)
-    found = [user for user, _ in await walk(lambda limit, at: store.members("demo", "big", limit, at), 200)]
+    assert await store.groups.change("demo", "big", others, members[:7_000]) == (3_000, 7_000)
+    assert await store.groups.change("demo", "big", others, members[:7_000]) == (0, 0)
+    found = [
+        user for user, _ in await walk(lambda limit, at: store.groups.members("demo", "big", limit, at), 200)
+    ]
     assert found == members[7_000:] + others
     await eventually(lambda: _groups_of(store, members[9_999]), ["big"])
     await eventually(lambda: _groups_of(store, members[0]), [])
@@ -143,16 +147,16 @@ async def walk(read: Read[T], limit: int) -> list[T]:
 async def test_lists_both_ways(store: Store, dispatcher: Dispatcher, limit: int) -> None:
     """Members, groups and a user's groups are whole and in order at any page size, both ways."""
     names = [f"g{number:02}" for number in range(45)]
-    await asyncio.gather(*(store.change_members("demo", name, ["ana", name], []) for name in names))
-    await store.change_members("other", "elsewhere", ["ana"], [])
-    await store.change_members("demo", "team", names, [])
+    await asyncio.gather(*(store.groups.change("demo", name, ["ana", name], []) for name in names))
+    await store.groups.change("other", "elsewhere", ["ana"], [])
+    await store.groups.change("demo", "team", names, [])
     await eventually(lambda: _groups_of(store, "ana"), names)
 
-    found = await walk(lambda size, at: store.groups("demo", size, at), limit)
+    found = await walk(lambda size, at: store.groups.page("demo", size, at), limit)
     assert [(info.id, info.members) for info in found] == [*((name, 2) for name in names), ("team", 45)]
-    found = await walk(lambda size, at: store.groups_of("demo", "ana", size, at), limit)
+    found = await walk(lambda size, at: store.groups.of_user("demo", "ana", size, at), limit)
     assert [(info.id, info.members) for info in found] == [(name, 2) for name in names]
-    members = await walk(lambda size, at: store.members("demo", "team", size, at), limit)
+    members = await walk(lambda size, at: store.groups.members("demo", "team", size, at), limit)
     assert [user for user, _ in members] == names
     assert [joined for _, joined in members] == sorted(joined for _, joined in members)
 
@@ -162,27 +166,27 @@ async def test_members_change_while_read(store: Store) -> None:
     steady = [f"s{number}" for number in range(60)]
     passing = [f"p{number}" for number in range(60)]
     mixed = [user for pair in zip(steady, passing, strict=True) for user in pair]
-    await store.change_members("demo", "team", mixed, [])
+    await store.groups.change("demo", "team", mixed, [])
     seen: list[str] = []
     cursor: bytes | None = None
     for turn in range(1_000):
-        page = await store.members("demo", "team", 5, cursor)
+        page = await store.groups.members("demo", "team", 5, cursor)
         seen += [user for user, _ in page.items]
         if page.next is None:
             break
         cursor = page.next
         coming = [f"new{turn}"] if turn < 10 else []
-        await store.change_members("demo", "team", coming, passing[turn * 2 : turn * 2 + 2])
+        await store.groups.change("demo", "team", coming, passing[turn * 2 : turn * 2 + 2])
     assert [user for user in seen if user in steady] == steady
     assert len(seen) == len(set(seen))
 
 
 async def test_empty_lists(store: Store) -> None:
     """What nobody has used yet is an empty page, and deleting it is nothing."""
-    assert await store.members("demo", "team", 50, None) == Page([], None, None)
-    assert await store.groups("demo", 50, None) == Page([], None, None)
-    assert await store.groups_of("demo", "ana", 50, None) == Page([], None, None)
-    assert await store.group("demo", "team") is None
-    await store.delete_group("demo", "team")
-    assert await store.change_members("demo", "team", [], ["ana"]) == (0, 0)
-    assert await store.group("demo", "team") is None
+    assert await store.groups.members("demo", "team", 50, None) == Page([], None, None)
+    assert await store.groups.page("demo", 50, None) == Page([], None, None)
+    assert await store.groups.of_user("demo", "ana", 50, None) == Page([], None, None)
+    assert await store.groups.get("demo", "team") is None
+    await store.groups.delete("demo", "team")
+    assert await store.groups.change("demo", "team", [], ["ana"]) == (0, 0)
+    assert await store.groups.get("demo", "team") is None

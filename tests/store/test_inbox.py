@@ -26,13 +26,13 @@ def accepted_at(item: InboxItem) -> str:
 async def fill(store: Store, seed: int, items: int) -> dict[str, str]:
     """Send `items` that ana should see and some that she should not, over five logs; id -> title."""
     chance = random.Random(seed)
-    await store.change_members("demo", "team", ["ana", "bob"], [])
-    await store.change_members("demo", "club", ["ana"], [])
-    await store.change_members("demo", "left", ["ana"], [])
+    await store.groups.change("demo", "team", ["ana", "bob"], [])
+    await store.groups.change("demo", "club", ["ana"], [])
+    await store.groups.change("demo", "left", ["ana"], [])
     visible: dict[str, str] = {}
     for number in range(items):
         if number == items // 2:
-            await store.change_members("demo", "left", ["bob"], ["ana"])
+            await store.groups.change("demo", "left", ["bob"], ["ana"])
         targets: list[dict[str, Any]] = [
             {"users": ["ana"]},
             {"to_all": True},
@@ -42,7 +42,7 @@ async def fill(store: Store, seed: int, items: int) -> dict[str, str]:
         if number < items // 2:
             targets.append({"groups": ["left"]})
         title, category = f"t{number}", chance.choice(("orders", "news", None))
-        accepted = await store.send(
+        accepted = await store.sends.send(
             "demo", [notification(title, **chance.choice(targets), category=category)]
         )
         visible[accepted.ids[0]] = title
@@ -54,24 +54,24 @@ async def fill(store: Store, seed: int, items: int) -> dict[str, str]:
                 notification("x", groups=["left"] if number > items // 2 else ["other"]),
                 notification("x", users=["bob"]),
             ]
-            await store.send("demo", unseen)
+            await store.sends.send("demo", unseen)
     return visible
 
 
 async def total(store: Store, user: str = "ana") -> int:
-    return (await store.inbox_counts("demo", user)).unseen
+    return (await store.inbox.counts("demo", user)).unseen
 
 
 async def test_pages_both_ways(store: Store, dispatcher: Dispatcher) -> None:
     """Every item is on one page, newest first, and the way back shows the same pages, while more arrive."""
     visible = await fill(store, 1, ITEMS)
     await eventually(lambda: total(store), len(visible))
-    pages = [await store.inbox("demo", "ana", InboxQuery(limit=37))]
+    pages = [await store.inbox.page("demo", "ana", InboxQuery(limit=37))]
     latest: list[str] = []
     while (cursor := pages[-1].next) is not None:
         latest.append(f"new{len(pages)}")
-        await store.send("demo", [notification(latest[-1], users=["ana"])])
-        pages.append(await store.inbox("demo", "ana", InboxQuery(limit=37), cursor))
+        await store.sends.send("demo", [notification(latest[-1], users=["ana"])])
+        pages.append(await store.inbox.page("demo", "ana", InboxQuery(limit=37), cursor))
     assert pages[0].previous is None
     items = [item for page in pages for item in page.items]
     assert {msgspec.json.decode(item.content)["id"] for item in items} == visible.keys()
@@ -83,31 +83,37 @@ async def test_pages_both_ways(store: Store, dispatcher: Dispatcher) -> None:
     back = pages[-1]
     for page in pages[-2::-1]:
         assert back.previous is not None
-        back = await store.inbox("demo", "ana", InboxQuery(limit=37), back.previous)
+        back = await store.inbox.page("demo", "ana", InboxQuery(limit=37), back.previous)
         assert places(back) == places(page)
         assert back.next is not None
     assert back.previous is not None, "more has arrived on top since"
-    newest = await store.inbox("demo", "ana", InboxQuery(limit=37), back.previous)
+    newest = await store.inbox.page("demo", "ana", InboxQuery(limit=37), back.previous)
     assert [msgspec.json.decode(item.content)["title"] for item in newest.items] == latest[::-1]
     assert newest.previous is None
 
 
 async def test_late_copies_are_not_passed_over(store: Store) -> None:
     """A copy that was accepted early and stored late has its place, on the way back too."""
-    early = await store.send("demo", [notification("early", users=["ana", "bob"])])
-    await store.send("demo", [notification("later", users=["ana"]), notification("last", users=["ana"])])
+    early = await store.sends.send("demo", [notification("early", users=["ana", "bob"])])
+    await store.sends.send(
+        "demo", [notification("later", users=["ana"]), notification("last", users=["ana"])]
+    )
     running = Dispatcher(store)
     await running.beat()
     await eventually(lambda: total(store), 3)
     await running.close()
     assert early.ids
-    first = await store.inbox("demo", "ana", InboxQuery(limit=1))
-    second = await store.inbox("demo", "ana", InboxQuery(limit=1), first.next)
-    third = await store.inbox("demo", "ana", InboxQuery(limit=1), second.next)
+    first = await store.inbox.page("demo", "ana", InboxQuery(limit=1))
+    second = await store.inbox.page("demo", "ana", InboxQuery(limit=1), first.next)
+    third = await store.inbox.page("demo", "ana", InboxQuery(limit=1), second.next)
     assert places(first) + places(second) + places(third) == [("user", 3), ("user", 2), ("user", 1)]
-    assert places(await store.inbox("demo", "ana", InboxQuery(limit=1), third.previous)) == places(second)
-    assert places(await store.inbox("demo", "ana", InboxQuery(limit=1), second.previous)) == places(first)
-    assert places(await store.inbox("demo", "ana", InboxQuery(limit=5), third.previous)) == [
+    assert places(await store.inbox.page("demo", "ana", InboxQuery(limit=1), third.previous)) == places(
+        second
+    )
+    assert places(await store.inbox.page("demo", "ana", InboxQuery(limit=1), second.previous)) == places(
+        first
+    )
+    assert places(await store.inbox.page("demo", "ana", InboxQuery(limit=5), third.previous)) == [
         ("user", 3),
         ("user", 2),
     ]
@@ -115,17 +121,17 @@ async def test_late_copies_are_not_passed_over(store: Store) -> None:
 
 async def test_group_joined_between_pages(store: Store, dispatcher: Dispatcher) -> None:
     """What a group brings that was joined while reading is found on top, not in the middle."""
-    await store.send("demo", [notification(str(number), users=["ana"]) for number in range(6)])
-    first = await store.inbox("demo", "ana", InboxQuery(limit=2))
-    second = await store.inbox("demo", "ana", InboxQuery(limit=2), first.next)
-    await store.change_members("demo", "team", ["ana"], [])
-    await store.send("demo", [notification("joined", groups=["team"])])
+    await store.sends.send("demo", [notification(str(number), users=["ana"]) for number in range(6)])
+    first = await store.inbox.page("demo", "ana", InboxQuery(limit=2))
+    second = await store.inbox.page("demo", "ana", InboxQuery(limit=2), first.next)
+    await store.groups.change("demo", "team", ["ana"], [])
+    await store.sends.send("demo", [notification("joined", groups=["team"])])
     await eventually(lambda: total(store), 7)
-    assert places(await store.inbox("demo", "ana", InboxQuery(limit=2), second.next)) == [
+    assert places(await store.inbox.page("demo", "ana", InboxQuery(limit=2), second.next)) == [
         ("user", 2),
         ("user", 1),
     ]
-    assert places(await store.inbox("demo", "ana", InboxQuery(limit=9), second.previous)) == [
+    assert places(await store.inbox.page("demo", "ana", InboxQuery(limit=9), second.previous)) == [
         ("group:team", 1),
         ("user", 6),
         ("user", 5),
@@ -151,7 +157,7 @@ async def test_category(store: Store, dispatcher: Dispatcher) -> None:
 async def test_totals_equal_listings(store: Store, dispatcher: Dispatcher) -> None:
     """Totals by arithmetic are what a full listing shows: with excludes, recalls, expiry, and all at once."""
     chance = random.Random(3)
-    await store.change_members("demo", "team", ["ana", "bob", "carl"], [])
+    await store.groups.change("demo", "team", ["ana", "bob", "carl"], [])
     ids = []
     for number in range(200):
         target: dict[str, Any] = chance.choice(
@@ -161,9 +167,9 @@ async def test_totals_equal_listings(store: Store, dispatcher: Dispatcher) -> No
         seconds = chance.choice((0, 0, 1, 3_600))
         data, expires = {"seconds": seconds}, seconds or None
         sent = notification(str(number), **target, exclude=exclude, data=data, expires_in=expires)
-        ids += (await store.send("demo", [sent])).ids
+        ids += (await store.sends.send("demo", [sent])).ids
     for identity in chance.sample(ids, 60):
-        assert await store.recall("demo", identity)
+        assert await store.sends.recall("demo", identity)
 
     everybody = ("ana", "bob", "carl", "dora")
 
@@ -181,26 +187,26 @@ async def test_totals_equal_listings(store: Store, dispatcher: Dispatcher) -> No
 
 async def test_positions_are_where_to_resume(store: Store, dispatcher: Dispatcher) -> None:
     """A page's positions are the ends of the user's logs, those of groups that were left included."""
-    await store.change_members("demo", "team", ["ana"], [])
-    await store.send("demo", [notification("1", groups=["team"]), notification("2", users=["ana"])])
-    await store.change_members("demo", "team", ["bob"], ["ana"])
-    await store.send("demo", [notification("3", groups=["team"])])
+    await store.groups.change("demo", "team", ["ana"], [])
+    await store.sends.send("demo", [notification("1", groups=["team"]), notification("2", users=["ana"])])
+    await store.groups.change("demo", "team", ["bob"], ["ana"])
+    await store.sends.send("demo", [notification("3", groups=["team"])])
     await eventually(lambda: titles(store, "bob"), ["3"])
 
     async def positions() -> dict[str, int]:
-        return (await store.inbox("demo", "ana", InboxQuery(limit=1))).positions
+        return (await store.inbox.page("demo", "ana", InboxQuery(limit=1))).positions
 
     await eventually(positions, {"user": 1, "all": 0, "group:team": 1})
 
 
 async def test_many_end_at_once(store: Store) -> None:
     """Counts and their version are exact in the moment that a thousand end by themselves."""
-    await store.send("demo", [notification(str(n), users=["ana"], expires_in=1) for n in range(1_000)])
-    await store.send("demo", [notification("lasting", users=["ana"])])
+    await store.sends.send("demo", [notification(str(n), users=["ana"], expires_in=1) for n in range(1_000)])
+    await store.sends.send("demo", [notification("lasting", users=["ana"])])
     await eventually(lambda: _unread(store, "ana"), 1)
     # One for each that came and one for each that expired, some of them perhaps before the first look.
-    assert (await store.inbox_counts("demo", "ana")).version == 1_001 + 1_000
+    assert (await store.inbox.counts("demo", "ana")).version == 1_001 + 1_000
 
 
 async def _unread(store: Store, user: str) -> int:
-    return (await store.inbox_counts("demo", user)).unread
+    return (await store.inbox.counts("demo", user)).unread

@@ -58,16 +58,16 @@ async def send(store: Store, *titles: str, to_all: bool = False, **target: Seque
     """Accept notifications; their ids."""
     users, groups = target.get("users", ()), target.get("groups", ())
     sent = [notification(title, users=users, groups=groups, to_all=to_all) for title in titles]
-    return (await store.send("demo", sent)).ids
+    return (await store.sends.send("demo", sent)).ids
 
 
 async def join(store: Store, user: str, *groups: str) -> None:
     """Make a user a member of groups, and wait until the inbox knows."""
     for group in groups:
-        await store.change_members("demo", group, [user], [])
+        await store.groups.change("demo", group, [user], [])
 
     async def known() -> set[str]:
-        view = await read_view(store.core, store.core.keys.user("demo", user))
+        view = await read_view(store.core, store.keys.user("demo", user))
         return set(groups) & {group for group, spans in view.memberships.items() if spans[-1][1] < 0}
 
     await eventually(known, set(groups))
@@ -78,7 +78,7 @@ async def listed(store: Store, user: str, state: StateFilter) -> list[str]:
     found: list[str] = []
     cursor: bytes | None = None
     while True:
-        page = await store.inbox("demo", user, InboxQuery(limit=100, state=state), cursor)
+        page = await store.inbox.page("demo", user, InboxQuery(limit=100, state=state), cursor)
         found += [id_of(item.content) for item in page.items]
         if page.next is None:
             return found
@@ -87,7 +87,7 @@ async def listed(store: Store, user: str, state: StateFilter) -> list[str]:
 
 async def receipts(store: Store, identity: str) -> Receipts:
     """Delivered, seen, read."""
-    stored = await store.notification("demo", identity)
+    stored = await store.sends.notification("demo", identity)
     assert stored is not None
     return stored.delivered, stored.seen, stored.read
 
@@ -106,17 +106,17 @@ async def test_many_processes(settings: Settings, store: Store) -> None:
     ids = await send(store, *map(str, range(50)), users=["ana"])
     async with opened(settings, 10) as stores:
         marks = [
-            stores[number % 10].mark("demo", "ana", MarkInbox(state="read", ids=(identity,)))
+            stores[number % 10].marks.mark("demo", "ana", MarkInbox(state="read", ids=(identity,)))
             for number, identity in enumerate(ids)
         ]
         results = await asyncio.gather(*marks)
     assert [(result.changed, result.unknown) for result in results] == [(1, ())] * 50
     assert sorted(result.state_version for result in results) == list(range(1, 51))
     assert sorted(result.counts.unread for result in results) == list(range(50))
-    assert await store.inbox_counts("demo", "ana") == max(
+    assert await store.inbox.counts("demo", "ana") == max(
         (result.counts for result in results), key=lambda counts: counts.version
     )
-    journal = await store.feeds.journal(store.core.keys.user("demo", "ana"), 0)
+    journal = await store.feeds.journal(store.keys.user("demo", "ana"), 0)
     assert journal is not None
     assert sorted(ids) == sorted(identity for _, change in journal for identity in change.ids or ())
 
@@ -126,7 +126,9 @@ async def test_marks_of_one_notification(settings: Settings, store: Store) -> No
     ids = await send(store, "one", "two", users=["ana"])
     async with opened(settings, 4) as stores:
         mark = MarkInbox(state="read", ids=(ids[0],))
-        results = await asyncio.gather(*(each.mark("demo", "ana", mark) for each in stores for _ in range(5)))
+        results = await asyncio.gather(
+            *(each.marks.mark("demo", "ana", mark) for each in stores for _ in range(5))
+        )
     assert sum(result.changed for result in results) == 1
     assert {(result.counts.unread, result.state_version) for result in results} == {(1, 1)}
 
@@ -134,20 +136,22 @@ async def test_marks_of_one_notification(settings: Settings, store: Store) -> No
 async def test_groups_in_other_slots(store: Store, dispatcher: Dispatcher) -> None:
     """One mark reaches the groups of a user in whatever slots, and each of them counts the reader once."""
     groups = [f"group-{number}" for number in range(8)]
-    slots = {store.core.keys.group("demo", group).partition for group in groups}
+    slots = {store.keys.group("demo", group).partition for group in groups}
     assert len(slots) > 3
     await join(store, "ana", *groups)
-    await store.change_members("demo", groups[0], ["bob"], [])
+    await store.groups.change("demo", groups[0], ["bob"], [])
     ids = [identity for group in groups for identity in await send(store, "a", "b", groups=[group])]
     ids += await send(store, "to all", to_all=True)
-    assert (await store.inbox_counts("demo", "ana")).unread == 17
+    assert (await store.inbox.counts("demo", "ana")).unread == 17
     for _ in range(2):
-        result = await store.mark("demo", "ana", MarkInbox(state="read", all=True))
+        result = await store.marks.mark("demo", "ana", MarkInbox(state="read", all=True))
         assert (result.counts.unseen, result.counts.unread) == (0, 0)
-    undone = await store.mark("demo", "ana", MarkInbox(state="unseen", ids=tuple(ids[::2])))
+    undone = await store.marks.mark("demo", "ana", MarkInbox(state="unseen", ids=tuple(ids[::2])))
     assert (undone.changed, undone.counts.unseen, undone.counts.unread) == (9, 9, 9)
     assert sorted(await listed(store, "ana", "unread")) == sorted(ids[::2])
-    await store.mark("demo", "ana", MarkInbox(state="read", up_to={f"group:{group}": 9 for group in groups}))
+    await store.marks.mark(
+        "demo", "ana", MarkInbox(state="read", up_to={f"group:{group}": 9 for group in groups})
+    )
     assert await listed(store, "ana", "unread") == ids[-1:]
 
     async def counted() -> set[Receipts]:
@@ -171,13 +175,13 @@ class Trouble:
 
     async def _mark(self) -> None:
         some = tuple(self._chance.sample(self._ids, 5))
-        await self._store.mark("demo", "ana", MarkInbox(state=self._chance.choice(SINGLE), ids=some))
+        await self._store.marks.mark("demo", "ana", MarkInbox(state=self._chance.choice(SINGLE), ids=some))
 
     async def _mark_all(self) -> None:
-        await self._store.mark("demo", "ana", MarkInbox(state=self._chance.choice(WHOLE), all=True))
+        await self._store.marks.mark("demo", "ana", MarkInbox(state=self._chance.choice(WHOLE), all=True))
 
     async def _brief(self) -> None:
-        sent = await self._store.send("demo", [notification("brief", to_all=True, expires_in=1)])
+        sent = await self._store.sends.send("demo", [notification("brief", to_all=True, expires_in=1)])
         self._ids.extend(sent.ids)
 
     async def _direct(self) -> None:
@@ -187,13 +191,13 @@ class Trouble:
         self._ids.extend(await send(self._store, "x", groups=["team"]))
 
     async def _recall(self) -> None:
-        await self._store.recall("demo", self._chance.choice(self._ids))
+        await self._store.sends.recall("demo", self._chance.choice(self._ids))
 
     async def _come(self) -> None:
-        await self._store.change_members("demo", "team", ["ana"], [])
+        await self._store.groups.change("demo", "team", ["ana"], [])
 
     async def _go(self) -> None:
-        await self._store.change_members("demo", "team", [], ["ana"])
+        await self._store.groups.change("demo", "team", [], ["ana"])
 
 
 async def test_while_everything_happens(settings: Settings, store: Store, dispatcher: Dispatcher) -> None:
@@ -203,7 +207,7 @@ async def test_while_everything_happens(settings: Settings, store: Store, dispat
 
     async def watch() -> None:
         while True:
-            versions.append((await store.inbox_counts("demo", "ana")).version)
+            versions.append((await store.inbox.counts("demo", "ana")).version)
 
     async with opened(settings, 3) as stores:
         watching = asyncio.ensure_future(watch())
@@ -212,7 +216,7 @@ async def test_while_everything_happens(settings: Settings, store: Store, dispat
     assert versions == sorted(versions)
 
     async def differences() -> tuple[int, int]:
-        counts = await store.inbox_counts("demo", "ana")
+        counts = await store.inbox.counts("demo", "ana")
         unseen, unread = await listed(store, "ana", "unseen"), await listed(store, "ana", "unread")
         return counts.unseen - len(unseen), counts.unread - len(unread)
 
@@ -226,7 +230,7 @@ async def test_one_partition(settings: Settings) -> None:
         await join(store, "ana", "team")
         ids = await send(store, "one", groups=["team"]) + await send(store, "two", users=["ana", "bob"])
         await eventually(lambda: waiting(store), 0)
-        result = await store.mark("demo", "ana", MarkInbox(state="read", ids=tuple(ids)))
+        result = await store.marks.mark("demo", "ana", MarkInbox(state="read", ids=tuple(ids)))
         assert (result.changed, result.counts.unread) == (2, 0)
         await eventually(lambda: waiting(store), 0)
         assert [await receipts(store, identity) for identity in ids] == [(1, 1, 1)] * 2
@@ -235,19 +239,19 @@ async def test_one_partition(settings: Settings) -> None:
 async def test_a_swap_is_known_again(store: Store) -> None:
     """A swap whose reply was lost is known when it is repeated, also after others have followed."""
     (one,) = await send(store, "one", users=["ana"])
-    own = store.core.keys.user("demo", "ana")
+    own = store.keys.user("demo", "ana")
     change = '{"state":"read","at":1,"ids":[]}'
     request = pack([own.base, "demo", "ana", 0, "token", 1, [], [], [], [], change, ""])
     stands, version, _ = await store.core.run("mark", own.partition, request)
     assert (stands, version) == (1, 1)
     for state in ("read", "unread", "seen"):
-        await store.mark("demo", "ana", Mark(state="read" if state == "read" else "unread", ids=(one,)))
-    before = await store.inbox_counts("demo", "ana")
+        await store.marks.mark("demo", "ana", Mark(state="read" if state == "read" else "unread", ids=(one,)))
+    before = await store.inbox.counts("demo", "ana")
     stands, version, _ = await store.core.run("mark", own.partition, request)
     assert (stands, version) == (1, 1)
     other = request.replace(b"token", b"other")
     assert (await store.core.run("mark", own.partition, other))[0] == 0
-    assert await store.inbox_counts("demo", "ana") == before
+    assert await store.inbox.counts("demo", "ana") == before
 
 
 async def test_receipts_of_what_is_gone(store: Store) -> None:
@@ -258,10 +262,10 @@ async def test_receipts_of_what_is_gone(store: Store) -> None:
         await eventually(lambda: waiting(store), 0)
     place = partition_of_id(one)
     assert place is not None
-    reader = next(user for user in users if store.core.keys.user("demo", user).partition != place)
-    await store.mark("demo", reader, MarkInbox(state="read", ids=(one,)))
+    reader = next(user for user in users if store.keys.user("demo", user).partition != place)
+    await store.marks.mark("demo", reader, MarkInbox(state="read", ids=(one,)))
     # First the recall alone.
-    recalling = asyncio.ensure_future(store.recall("demo", one))
+    recalling = asyncio.ensure_future(store.sends.recall("demo", one))
     working = asyncio.ensure_future(PartitionWorker(store, place).run())
     await eventually(lambda: titles(store, reader), [])
     await recalling
@@ -269,10 +273,10 @@ async def test_receipts_of_what_is_gone(store: Store) -> None:
     async with dispatching(store):
         await eventually(lambda: waiting(store), 0)
         for user in users:
-            await store.mark("demo", user, MarkInbox(state="read", all=True))
+            await store.marks.mark("demo", user, MarkInbox(state="read", all=True))
         await eventually(lambda: waiting(store), 0)
     assert await receipts(store, one) == (1, 1, 1)
-    page = await store.receipts("demo", one, 10, None)
+    page = await store.receipts.of("demo", one, 10, None)
     assert page is not None
     assert {row.user for row in page.items if row.delivered or row.seen or row.read} == {reader}
 
@@ -303,7 +307,7 @@ async def test_lost_replies_count_nothing_twice(proxy: FaultProxy, redis_url: st
                     MarkInbox(state="read", ids=tuple(ids[start : start + 5])),
                     MarkInbox(state="unseen", ids=(ids[start],)),
                 ):
-                    await until_answered(partial(own.mark, "demo", user, mark))
+                    await until_answered(partial(own.marks.mark, "demo", user, mark))
 
         proxy.lose_replies = 0.15
         await asyncio.gather(
@@ -320,4 +324,4 @@ async def test_lost_replies_count_nothing_twice(proxy: FaultProxy, redis_url: st
         assert [await receipts(store, identity) for identity in ids] == [(3, 3, 3)] * 30
         for user in users:
             assert sorted(await listed(store, user, "unseen")) == sorted(ids[::5])
-            assert (await store.inbox_counts("demo", user)).unread == 6
+            assert (await store.inbox.counts("demo", user)).unread == 6

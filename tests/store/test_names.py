@@ -125,11 +125,11 @@ async def test_ids_find_their_records(store: Store) -> None:
     ]
     before = time.time_ns() // 1_000_000
     for idempotency in (None, Idempotency("key", b"digest")):
-        accepted = await store.send("demo", sent, idempotency=idempotency)
+        accepted = await store.sends.send("demo", sent, idempotency=idempotency)
         for identity in accepted.ids:
-            record = await store.notification("demo", identity)
+            record = await store.sends.notification("demo", identity)
             assert record is not None
             assert record.accepted_at == accepted.accepted_at == milliseconds_of_id(identity) >= before
-    assert await store.notification("demo", new_id(1, 4095)) is None
-    assert await store.notification("demo", "../../meta") is None
-    assert await store.recall("demo", new_id(1, 3)) is False
+    assert await store.sends.notification("demo", new_id(1, 4095)) is None
+    assert await store.sends.notification("demo", "../../meta") is None
+    assert await store.sends.recall("demo", new_id(1, 3)) is False

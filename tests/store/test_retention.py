@@ -36,7 +36,7 @@ def rule(
         category_retention=dict(categories or {}),
         all_lookback=lookback,
     )
-    store.core.policies.follow({"demo": tenant}.get)
+    store.follow_policies({"demo": tenant}.get)
 
 
 async def sweep(store: Store, days: float = 0) -> None:
@@ -49,19 +49,19 @@ async def sweep(store: Store, days: float = 0) -> None:
 
 async def server_seconds(store: Store) -> float:
     """The processor time that the store's servers have used; a busy machine does not change it."""
-    cluster = store.core.connection.cluster
+    cluster = store.is_cluster
     told = await store.redis.info("cpu", **({"target_nodes": "primaries"} if cluster else {}))
     nodes = told.values() if cluster else (told,)
     return float(sum(node["used_cpu_user"] + node["used_cpu_sys"] for node in nodes))
 
 
 def ana(store: Store) -> Log:
-    return store.core.keys.user("demo", "ana")
+    return store.keys.user("demo", "ana")
 
 
 async def titles(store: Store, user: str) -> list[str]:
     """The titles in somebody's inbox, newest first."""
-    page = await store.inbox("demo", user, InboxQuery(limit=200))
+    page = await store.inbox.page("demo", user, InboxQuery(limit=200))
     return [msgspec.json.decode(item.content)["title"] for item in page.items]
 
 
@@ -81,7 +81,7 @@ async def send(store: Store, *categories: str | None, **target: Any) -> list[str
         notification(str(number), **(target or {"users": ["ana"]}), category=category)
         for number, category in enumerate(categories, 1)
     ]
-    return (await store.send("demo", sent)).ids
+    return (await store.sends.send("demo", sent)).ids
 
 
 async def test_each_category_for_its_own_time(store: Store) -> None:
@@ -105,14 +105,14 @@ async def test_each_category_for_its_own_time(store: Store) -> None:
 
 async def test_every_log(store: Store, dispatcher: Dispatcher) -> None:
     """The logs of users, of groups and of all are swept alike, copies of compound targets too."""
-    await store.change_members("demo", "team", ["ana", "bob"], [])
+    await store.groups.change("demo", "team", ["ana", "bob"], [])
     await send(store, None)
     await send(store, None, groups=["team"])
     await send(store, None, to_all=True)
     await send(store, None, users=["ana", "bob"])
     await eventually(lambda: fact(store, ana(store), "head"), 2)
     await sweep(store, 89)
-    keys = store.core.keys
+    keys = store.keys
     for log in (ana(store), keys.group("demo", "team"), keys.all("demo"), keys.user("demo", "bob")):
         assert await key_of(store, log, "/log", "XLEN") > 0
     await sweep(store, 91)
@@ -194,15 +194,15 @@ async def test_receipts_of_what_is_kept_for_ever(store: Store, dispatcher: Dispa
     await eventually(lambda: fact(store, ana(store), "head"), 1)
 
     async def seen() -> int:
-        found = await store.notification("demo", identity)
+        found = await store.sends.notification("demo", identity)
         assert found is not None
         return found.seen
 
-    await store.mark("demo", "ana", MarkInbox(all=True, state="seen"))
+    await store.marks.mark("demo", "ana", MarkInbox(all=True, state="seen"))
     await eventually(seen, 1)
     rule(store, 30)
     await sweep(store, 1 / 23)
-    await store.mark("demo", "bob", MarkInbox(all=True, state="seen"))
+    await store.marks.mark("demo", "bob", MarkInbox(all=True, state="seen"))
     await eventually(seen, 2)
     partition = int(identity[-3:], 16)
     for part in ("", "/plan", "/receipts"):
@@ -225,8 +225,8 @@ async def test_gaps_are_exact(store: Store) -> None:
     """What retention took is missed, and nothing else: not what was recalled, ended by itself, or hidden."""
     rule(store, 90, {"chat": 7})
     ids = await send(store, "chat", "chat", None, "chat", "chat", "chat", None, "chat")
-    await store.recall("demo", ids[1])
-    await store.recall("demo", ids[4])
+    await store.sends.recall("demo", ids[1])
+    await store.sends.recall("demo", ids[4])
     log = ana(store)
     assert await store.retention.lost(log, [0, 8]) is None
     await sweep(store, 8)
@@ -238,7 +238,7 @@ async def test_gaps_are_exact(store: Store) -> None:
     await sweep(store, 91)
     assert await store.retention.lost(log, [0, 8]) == Lost(1, 8, 6, erased=False)
     assert await store.retention.lost(log, [1, 2, 3, 5]) == Lost(4, 4, 1, erased=False)
-    await store.recall("demo", (await send(store, None))[0])
+    await store.sends.recall("demo", (await send(store, None))[0])
     await sweep(store, 91)
     assert await store.retention.lost(log, [8, 9]) is None
 
@@ -246,12 +246,12 @@ async def test_gaps_are_exact(store: Store) -> None:
 async def test_what_a_user_keeps_of_the_past(store: Store) -> None:
     """A user's marks on what is long gone go as well, once a week."""
     await send(store, None, None, to_all=True)
-    base, log = store.core.keys.all("demo").base, ana(store)
+    base, log = store.keys.all("demo").base, ana(store)
     await send(store, None)
     await key_of(store, log, "/state", "HSET", base, "{}")
     await key_of(store, log, f"/times/{base}", "HSET", "s1", 5, "r2", 5, "a3", 5)
     await key_of(store, log, "/hidden", "ZADD", 5, f"{base}/5", 15_000, f"{base}/15000")
-    await key_of(store, store.core.keys.all("demo"), "", "HSET", "floor", 20_000)
+    await key_of(store, store.keys.all("demo"), "", "HSET", "floor", 20_000)
     await sweep(store)
     await sweep(store, 6)
     assert await key_of(store, log, f"/times/{base}", "HLEN") == 3

@@ -15,10 +15,10 @@ from tidings_workers.store import Idempotency, IdempotencyMismatch, InboxQuery, 
 
 async def test_one_user(store: Store) -> None:
     """A send to one user is in that inbox when it is answered, and nowhere else."""
-    accepted = await store.send("demo", [notification("hello", users=["ana"])])
+    accepted = await store.sends.send("demo", [notification("hello", users=["ana"])])
     assert await titles(store, "ana") == ["hello"]
     assert await titles(store, "bob") == []
-    stored = await store.notification("demo", accepted.ids[0])
+    stored = await store.sends.notification("demo", accepted.ids[0])
     assert stored is not None
     assert (stored.status, stored.recipients) == ("stored", 1)
     assert msgspec.json.decode(stored.to) == {"users": ["ana"]}
@@ -26,56 +26,56 @@ async def test_one_user(store: Store) -> None:
 
 async def test_another_tenant(store: Store) -> None:
     """A tenant sees nothing of another tenant's, by user or by id."""
-    accepted = await store.send("demo", [notification("hello", users=["ana"])])
-    assert await store.notification("other", accepted.ids[0]) is None
-    assert not await store.recall("other", accepted.ids[0])
-    assert (await store.inbox("other", "ana", InboxQuery(limit=50))).items == []
+    accepted = await store.sends.send("demo", [notification("hello", users=["ana"])])
+    assert await store.sends.notification("other", accepted.ids[0]) is None
+    assert not await store.sends.recall("other", accepted.ids[0])
+    assert (await store.inbox.page("other", "ana", InboxQuery(limit=50))).items == []
 
 
 async def test_order(store: Store) -> None:
     """Sends that follow one another to one log keep their order, with dense positions."""
     for index in range(20):
-        await store.send("demo", [notification(str(index), users=["ana"])])
-    page = await store.inbox("demo", "ana", InboxQuery(limit=50))
+        await store.sends.send("demo", [notification(str(index), users=["ana"])])
+    page = await store.inbox.page("demo", "ana", InboxQuery(limit=50))
     assert [item.position for item in page.items] == list(range(20, 0, -1))
     assert await titles(store, "ana") == [str(index) for index in range(19, -1, -1)]
 
 
 async def test_group_members_only(store: Store, dispatcher: Dispatcher) -> None:
     """A member sees what came while a member, also after leaving and coming back."""
-    await store.send("demo", [notification("before", groups=["team"])])
-    await store.change_members("demo", "team", ["ana", "bob"], [])
-    await store.send("demo", [notification("one", groups=["team"])])
-    await store.change_members("demo", "team", [], ["ana"])
-    await store.send("demo", [notification("two", groups=["team"])])
-    await store.change_members("demo", "team", ["ana"], [])
-    last = await store.send("demo", [notification("three", groups=["team"])])
+    await store.sends.send("demo", [notification("before", groups=["team"])])
+    await store.groups.change("demo", "team", ["ana", "bob"], [])
+    await store.sends.send("demo", [notification("one", groups=["team"])])
+    await store.groups.change("demo", "team", [], ["ana"])
+    await store.sends.send("demo", [notification("two", groups=["team"])])
+    await store.groups.change("demo", "team", ["ana"], [])
+    last = await store.sends.send("demo", [notification("three", groups=["team"])])
     await eventually(lambda: titles(store, "ana"), ["three", "one"])
     await eventually(lambda: titles(store, "bob"), ["three", "two", "one"])
-    stored = await store.notification("demo", last.ids[0])
+    stored = await store.sends.notification("demo", last.ids[0])
     assert stored is not None
     assert stored.recipients == 2
 
 
 async def test_all(store: Store) -> None:
     """A send to all is one entry that every user sees, excluded ones excepted."""
-    await store.send("demo", [notification("hi", to_all=True, exclude=["bob"])])
+    await store.sends.send("demo", [notification("hi", to_all=True, exclude=["bob"])])
     assert await titles(store, "ana") == ["hi"]
     assert await titles(store, "bob") == []
 
 
 async def test_excluded_do_not_count(store: Store, dispatcher: Dispatcher) -> None:
     """What an exclude hides is not in the excluded user's total, and is in everybody else's."""
-    await store.send("demo", [notification("hi", to_all=True, exclude=["bob"])])
+    await store.sends.send("demo", [notification("hi", to_all=True, exclude=["bob"])])
     await eventually(lambda: _total(store, "bob"), 0)
     assert await _total(store, "ana") == 1
 
 
 async def test_compound_once(store: Store, dispatcher: Dispatcher) -> None:
     """A user reached by several targets gets one copy, an excluded one none."""
-    await store.change_members("demo", "team", ["ana", "bob", "carl"], [])
-    await store.change_members("demo", "club", ["bob", "dora", "eve"], [])
-    accepted = await store.send(
+    await store.groups.change("demo", "team", ["ana", "bob", "carl"], [])
+    await store.groups.change("demo", "club", ["bob", "dora", "eve"], [])
+    accepted = await store.sends.send(
         "demo", [notification("x", users=["ana", "fay"], groups=["team", "club", "nobody"], exclude=["eve"])]
     )
     await eventually(lambda: _status(store, accepted.ids[0]), ("stored", 5))
@@ -87,8 +87,8 @@ async def test_compound_once(store: Store, dispatcher: Dispatcher) -> None:
 async def test_compound_larger_than_a_step(store: Store, dispatcher: Dispatcher) -> None:
     """A compound target of thousands reaches each of them once."""
     members = [f"u{index}" for index in range(6_100)]
-    assert await store.change_members("demo", "big", members, []) == (6_100, 0)
-    accepted = await store.send("demo", [notification("x", users=["extra"], groups=["big"])])
+    assert await store.groups.change("demo", "big", members, []) == (6_100, 0)
+    accepted = await store.sends.send("demo", [notification("x", users=["extra"], groups=["big"])])
     await eventually(lambda: _status(store, accepted.ids[0]), ("stored", 6_101))
     totals = await asyncio.gather(*(_total(store, user) for user in [*members[::100], "extra"]))
     assert set(totals) == {1}
@@ -101,7 +101,7 @@ async def test_nobody(store: Store, dispatcher: Dispatcher) -> None:
         notification("b", groups=["unknown"]),
         notification("c", groups=["unknown", "neither"]),
     ]
-    accepted = await store.send("demo", notifications)
+    accepted = await store.sends.send("demo", notifications)
     for identity in accepted.ids:
         await eventually(partial(_status, store, identity), ("stored", 0))
     assert await titles(store, "ana") == []
@@ -110,24 +110,26 @@ async def test_nobody(store: Store, dispatcher: Dispatcher) -> None:
 async def test_idempotency(store: Store) -> None:
     """The same key and body never make two notifications; the ids and the time are the same."""
     many = [notification(str(index), users=[f"u{index % 3}"]) for index in range(30)]
-    first = await store.send("demo", many, idempotency=Idempotency("k", b"digest"))
-    again = await store.send("demo", many, idempotency=Idempotency("k", b"digest"))
+    first = await store.sends.send("demo", many, idempotency=Idempotency("k", b"digest"))
+    again = await store.sends.send("demo", many, idempotency=Idempotency("k", b"digest"))
     assert (again.ids, again.accepted_at) == (first.ids, first.accepted_at)
     assert (first.replayed, again.replayed) == (False, True)
     assert [await _total(store, f"u{index}") for index in range(3)] == [10, 10, 10]
     with pytest.raises(IdempotencyMismatch):
-        await store.send("demo", many[:1], idempotency=Idempotency("k", b"other"))
-    other = await store.send("other", many, idempotency=Idempotency("k", b"digest"))
+        await store.sends.send("demo", many[:1], idempotency=Idempotency("k", b"other"))
+    other = await store.sends.send("other", many, idempotency=Idempotency("k", b"digest"))
     assert not other.replayed
 
 
 @pytest.mark.parametrize("target", [{"users": ["ana"]}, {"to_all": True}, {"users": ["ana", "bob"]}])
 async def test_recall(store: Store, dispatcher: Dispatcher, target: dict[str, Any]) -> None:
     """A recalled notification leaves inboxes and totals; recalling again changes nothing."""
-    accepted = await store.send("demo", [notification("oops", **target), notification("good", users=["ana"])])
+    accepted = await store.sends.send(
+        "demo", [notification("oops", **target), notification("good", users=["ana"])]
+    )
     await eventually(lambda: _total(store, "ana"), 2)
-    assert await store.recall("demo", accepted.ids[0])
-    assert await store.recall("demo", accepted.ids[0])
+    assert await store.sends.recall("demo", accepted.ids[0])
+    assert await store.sends.recall("demo", accepted.ids[0])
     await eventually(lambda: titles(store, "ana"), ["good"])
     assert await _total(store, "ana") == 1
     assert (await _status(store, accepted.ids[0]))[0] == "recalled"
@@ -135,11 +137,11 @@ async def test_recall(store: Store, dispatcher: Dispatcher, target: dict[str, An
 
 async def test_recall_before_stored(store: Store) -> None:
     """A recall answered before the notification was stored wins: it never reaches anybody."""
-    accepted = await store.send("demo", [notification("oops", users=["ana", "bob"], groups=["none"])])
-    assert await store.recall("demo", accepted.ids[0])
+    accepted = await store.sends.send("demo", [notification("oops", users=["ana", "bob"], groups=["none"])])
+    assert await store.sends.recall("demo", accepted.ids[0])
     running = Dispatcher(store)
     await running.beat()
-    later = await store.send("demo", [notification("later", users=["ana", "bob"], groups=["none"])])
+    later = await store.sends.send("demo", [notification("later", users=["ana", "bob"], groups=["none"])])
     await eventually(lambda: _status(store, later.ids[0]), ("stored", 2))
     await running.close()
     assert (await _status(store, accepted.ids[0]))[0] == "cancelled"
@@ -149,12 +151,12 @@ async def test_recall_before_stored(store: Store) -> None:
 async def test_deleted_group(store: Store, dispatcher: Dispatcher) -> None:
     """Deleting a group ends every membership; members keep what they got, also when it is made anew."""
     members = [f"u{index}" for index in range(1_200)]
-    await store.change_members("demo", "team", members, [])
-    await store.send("demo", [notification("old", groups=["team"])])
-    await store.delete_group("demo", "team")
-    assert await store.group("demo", "team") is None
-    await store.change_members("demo", "team", ["u7"], [])
-    await store.send("demo", [notification("new", groups=["team"])])
+    await store.groups.change("demo", "team", members, [])
+    await store.sends.send("demo", [notification("old", groups=["team"])])
+    await store.groups.delete("demo", "team")
+    assert await store.groups.get("demo", "team") is None
+    await store.groups.change("demo", "team", ["u7"], [])
+    await store.sends.send("demo", [notification("new", groups=["team"])])
     await eventually(lambda: titles(store, "u7"), ["new", "old"])
     await eventually(lambda: titles(store, "u1199"), ["old"])
 
@@ -166,7 +168,7 @@ async def test_content_is_kept(store: Store) -> None:
         b'"link":"/x","actions":[{"id":"go","label":"Go"}],"priority":"high","expires_in":60}',
         type=CreateNotification,
     )
-    await store.send("demo", [sent])
+    await store.sends.send("demo", [sent])
     (content,) = await contents(store, "ana")
     assert content.pop("id")
     created, expires = content.pop("created_at"), content.pop("expires_at")
@@ -182,30 +184,30 @@ async def test_content_is_kept(store: Store) -> None:
 
 
 async def _status(store: Store, identity: str) -> tuple[str, int | None]:
-    stored = await store.notification("demo", identity)
+    stored = await store.sends.notification("demo", identity)
     assert stored is not None
     return stored.status, stored.recipients
 
 
 async def _total(store: Store, user: str) -> int:
-    return (await store.inbox_counts("demo", user)).unseen
+    return (await store.inbox.counts("demo", user)).unseen
 
 
 async def test_recall_has_happened(store: Store, dispatcher: Dispatcher) -> None:
     """When a recall is answered all copies are gone from inboxes and counts."""
     users = [f"u{n}" for n in range(50)]
     for _ in range(10):
-        identity = (await store.send("demo", [notification("gone", users=users)])).ids[0]
+        identity = (await store.sends.send("demo", [notification("gone", users=users)])).ids[0]
         await eventually(partial(_status, store, identity), ("stored", 50))
-        await store.recall("demo", identity)
-        assert [(await store.inbox_counts("demo", user)).unseen for user in users] == [0] * len(users)
+        await store.sends.recall("demo", identity)
+        assert [(await store.inbox.counts("demo", user)).unseen for user in users] == [0] * len(users)
 
 
 async def test_stored_means_hidden(store: Store, dispatcher: Dispatcher) -> None:
     """When a notification is stored it is out of the counts of whom it excludes."""
     users = [f"u{n}" for n in range(50)]
     for turn in range(10):
-        accepted = await store.send("demo", [notification("not for them", to_all=True, exclude=users)])
+        accepted = await store.sends.send("demo", [notification("not for them", to_all=True, exclude=users)])
         await eventually(partial(_status, store, accepted.ids[0]), ("stored", None))
-        assert [(await store.inbox_counts("demo", user)).unseen for user in users] == [0] * len(users)
-        assert (await store.inbox_counts("demo", "else")).unseen == turn + 1
+        assert [(await store.inbox.counts("demo", user)).unseen for user in users] == [0] * len(users)
+        assert (await store.inbox.counts("demo", "else")).unseen == turn + 1

@@ -27,7 +27,7 @@ USERS = [f"u{number}" for number in range(40)]
 
 async def status(store: Store, identity: str) -> tuple[str, int | None]:
     """The status of a notification, and how many it is for."""
-    record = await store.notification("demo", identity)
+    record = await store.sends.notification("demo", identity)
     assert record is not None
     return record.status, record.recipients
 
@@ -59,18 +59,18 @@ async def dispatching(store: Store) -> AsyncIterator[Dispatcher]:
 
 async def test_stored_when_answered(store: Store) -> None:
     """No dispatcher is needed: when the send is answered it is stored, and nothing is left to be done."""
-    sent = await store.send("demo", [notification("x", users=[*USERS, "u0"], exclude=["u7"])])
+    sent = await store.sends.send("demo", [notification("x", users=[*USERS, "u0"], exclude=["u7"])])
     assert await status(store, sent.ids[0]) == ("stored", 39)
     assert await copies(store, USERS) == [(0, 0) if user == "u7" else (1, 1) for user in USERS]
     assert await left(store) == 0
-    receipts = await store.receipts("demo", sent.ids[0], 100, None)
+    receipts = await store.receipts.of("demo", sent.ids[0], 100, None)
     assert receipts is not None
     assert [progress.user for progress in receipts.items] == [user for user in USERS if user != "u7"]
 
 
 async def test_before_a_direct_one(store: Store) -> None:
     """Of a batch to two users and then to one of them, the one sees the first one first."""
-    await store.send(
+    await store.sends.send(
         "demo", [notification("1 placed", users=["cy", "dan"]), notification("2 shipped", users=["cy"])]
     )
     items = await every_item(store, "cy")
@@ -89,7 +89,7 @@ async def test_order_of_a_batch(store: Store) -> None:
         sent.append(notification(str(number), users=named, body=body))
         for user in named:
             expected[user].append(str(number))
-    await store.send("demo", sent)
+    await store.sends.send("demo", sent)
     for user in users:
         in_log = sorted((item.position, title) for item, title in await every_item(store, user))
         assert [title for _, title in in_log] == expected[user]
@@ -98,7 +98,7 @@ async def test_order_of_a_batch(store: Store) -> None:
 
 async def test_list_is_newest_first(store: Store) -> None:
     """A list merges a copy where it was sent, above what was sent before and below what was sent after."""
-    await store.change_members("demo", "team", ["ana"], [])
+    await store.groups.change("demo", "team", ["ana"], [])
     for number in range(8):
         targets: list[dict[str, Any]] = [
             {"users": ["ana", "bob"]},
@@ -106,7 +106,7 @@ async def test_list_is_newest_first(store: Store) -> None:
             {"users": ["ana"]},
             {"to_all": True},
         ]
-        await store.send("demo", [notification(str(number), **targets[number % 4])])
+        await store.sends.send("demo", [notification(str(number), **targets[number % 4])])
         await asyncio.sleep(0.002)  # Within a millisecond only each log has an order.
     async with dispatching(store):
         await eventually(lambda: titles(store, "ana"), [str(number) for number in range(7, -1, -1)])
@@ -132,7 +132,7 @@ async def test_repeated_after_a_kill(settings: Settings, store: Store, script: s
     """A retry with the same key finishes what a killed process began, without a dispatcher, in order."""
     sent = [notification("1", users=USERS), notification("2", users=["u0"])]
     await asyncio.to_thread(killed_sending, settings, sent, script=script, answered=answered)
-    accepted = await store.send("demo", sent, idempotency=KEY)
+    accepted = await store.sends.send("demo", sent, idempotency=KEY)
     assert accepted.replayed
     assert [await status(store, identity) for identity in accepted.ids] == [("stored", 40), ("stored", 1)]
     assert await copies(store, USERS[1:]) == [(1, 1)] * (len(USERS) - 1)
@@ -155,7 +155,7 @@ async def test_accepted_although_the_end_is_lost(store: Store, monkeypatch: pyte
 
     with monkeypatch.context() as patched:
         patched.setattr(store.core, "run", fails)
-        (identity,) = (await store.send("demo", [notification("x", users=USERS)])).ids
+        (identity,) = (await store.sends.send("demo", [notification("x", users=USERS)])).ids
     assert await copies(store, USERS) == [(1, 1)] * len(USERS)
     assert await status(store, identity) == ("accepted", len(USERS))
     async with dispatching(store):
@@ -168,10 +168,10 @@ async def test_recalled_before_the_copies(store: Store) -> None:
     """A recall between the record and the copies wins: copies that are written later reach nobody."""
     other = await Store.open(store.core.settings, name="other")
     async with dispatching(other), held_calls(store, "accept") as held:
-        sending = asyncio.ensure_future(store.send("demo", [notification("x", users=USERS)]))
+        sending = asyncio.ensure_future(store.sends.send("demo", [notification("x", users=USERS)]))
         await held.reached.wait()
-        (listed,) = (await other.sent("demo", None, 10, None)).items
-        assert await other.recall("demo", listed.id)
+        (listed,) = (await other.receipts.sent("demo", None, 10, None)).items
+        assert await other.sends.recall("demo", listed.id)
         held.release.set()
         assert (await sending).ids == [listed.id]
         assert await copies(other, USERS) == [(0, 0)] * len(USERS)
@@ -186,9 +186,9 @@ async def test_recall_waits_for_the_copies(settings: Settings, store: Store) -> 
     await asyncio.to_thread(
         killed_sending, settings, [notification("x", users=USERS)], script="accept", answered=5
     )
-    (listed,) = (await store.sent("demo", None, 10, None)).items
+    (listed,) = (await store.receipts.sent("demo", None, 10, None)).items
     async with dispatching(store):
-        assert await store.recall("demo", listed.id)
+        assert await store.sends.recall("demo", listed.id)
         assert {length for length, _ in await copies(store, USERS)} == {0}
         await eventually(lambda: left(store), 0)
     assert {length for length, _ in await copies(store, USERS)} == {0}
@@ -202,7 +202,7 @@ async def test_expired_before_the_repeat(settings: Settings, store: Store) -> No
     identity = await the_one_of(store, "u0")
 
     async def totals() -> set[int]:
-        return {(await store.inbox_counts("demo", user)).unseen for user in USERS}
+        return {(await store.inbox.counts("demo", user)).unseen for user in USERS}
 
     await eventually(totals, {0})
     async with dispatching(store):
@@ -230,10 +230,10 @@ async def test_delayed_past_an_erasure(store: Store) -> None:
     other = await Store.open(store.core.settings, name="other")
     sent = [notification("x", users=["ana", "bob"])]
     async with dispatching(other), held_calls(store, "accept") as held:
-        delayed = asyncio.ensure_future(store.send("demo", sent, idempotency=KEY))
+        delayed = asyncio.ensure_future(store.sends.send("demo", sent, idempotency=KEY))
         await held.reached.wait()
-        await other.send("demo", sent, idempotency=KEY)
-        erased = await other.erase("demo", "ana")
+        await other.sends.send("demo", sent, idempotency=KEY)
+        erased = await other.erasure.erase("demo", "ana")
         assert erased.notifications == 1
         held.release.set()
         await delayed
@@ -248,7 +248,7 @@ async def test_erased_while_unfinished(settings: Settings, store: Store) -> None
         killed_sending, settings, [notification("x", users=USERS)], script="accept", answered=1
     )
     async with dispatching(store):
-        await store.erase("demo", "u3")
+        await store.erasure.erase("demo", "u3")
         assert await left(store) == 0
         assert await titles(store, "u3") == []
         assert partition_of_id(await the_one_of(store, "u4")) is not None

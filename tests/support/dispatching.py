@@ -59,7 +59,7 @@ async def copies(store: Store, users: Sequence[str]) -> list[tuple[int, int]]:
     """Per user of `demo`: how many entries the own log has, and its head."""
 
     def commands(user: str) -> list[Any]:
-        log = store.core.keys.user("demo", user)
+        log = store.keys.user("demo", user)
         key, call = f"{tag(log.partition)}/{log.base}", store.core.connection.call
         return [call("XLEN", f"{key}/log"), call("HGET", key, "head")]
 

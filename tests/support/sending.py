@@ -29,7 +29,7 @@ def notification(
 
 async def contents(store: Store, user: str) -> list[dict[str, Any]]:
     """What is in the inbox of a user of `demo`, newest first."""
-    page = await store.inbox("demo", user, InboxQuery(limit=200))
+    page = await store.inbox.page("demo", user, InboxQuery(limit=200))
     return [msgspec.json.decode(item.content) for item in page.items]
 
 
@@ -54,7 +54,7 @@ async def every_item(
     found: list[tuple[InboxItem, str]] = []
     cursor: bytes | None = None
     while True:
-        page = await store.inbox("demo", user, InboxQuery(limit=limit, category=category), cursor)
+        page = await store.inbox.page("demo", user, InboxQuery(limit=limit, category=category), cursor)
         found += [(item, msgspec.json.decode(item.content)["title"]) for item in page.items]
         if page.next is None:
             return found

@@ -51,7 +51,7 @@ async def _run(settings: Settings, progress: Progress) -> None:
             try:
                 if directory is not None and valkey is not None and valkey.data_may_be_lost:
                     _log.warning("the machine stopped without warning: clients are told of a possible loss")
-                    await store.renew_epoch()
+                    await store.start_new_epoch()
                     directory.settle()
                 if valkey is None:
                     await warn_of_server(settings)

@@ -22,6 +22,6 @@ async def _renew(data: Path | None) -> str:
     async with store_settings(data) as settings:
         store = await Store.open(settings, name="restored")
         try:
-            return await store.renew_epoch()
+            return await store.start_new_epoch()
         finally:
             await store.close()

@@ -25,13 +25,13 @@ async def list_groups(
 ) -> GroupPage:
     """The tenant's groups by id."""
     cursors = Cursors(store, identity.tenant, "groups")
-    return _group_page(await store.groups(identity.tenant, limit, cursors.read(cursor)), cursors)
+    return _group_page(await store.groups.page(identity.tenant, limit, cursors.read(cursor)), cursors)
 
 
 @get("/v1/groups/{group:str}", opt=needs("read"), summary="Get a group")
 async def get_group(group: GroupPath, identity: Caller, store: OpenStore) -> Group:
     """A group, with how many members it has."""
-    found = await store.group(identity.tenant, group)
+    found = await store.groups.get(identity.tenant, group)
     if found is None:
         raise ProblemError("not_found", f"There is no group {group!r}.")
     return _group(found)
@@ -40,7 +40,7 @@ async def get_group(group: GroupPath, identity: Caller, store: OpenStore) -> Gro
 @delete("/v1/groups/{group:str}", opt=needs("groups"), summary="Delete a group")
 async def delete_group(group: GroupPath, identity: Caller, store: OpenStore) -> None:
     """Ends all memberships of the group. Members keep what they got; idempotent."""
-    await store.delete_group(identity.tenant, group)
+    await store.groups.delete(identity.tenant, group)
 
 
 @get("/v1/groups/{group:str}/members", opt=needs("read"), summary="List the members of a group")
@@ -53,7 +53,7 @@ async def list_members(
 ) -> MemberPage:
     """The members in the order of joining; an empty page for a group that nobody made."""
     cursors = Cursors(store, identity.tenant, "members", group)
-    page = await store.members(identity.tenant, group, limit, cursors.read(cursor))
+    page = await store.groups.members(identity.tenant, group, limit, cursors.read(cursor))
     return MemberPage(
         [Member(user, timestamp(joined_at)) for user, joined_at in page.items],
         cursors.write(page.next),
@@ -77,7 +77,7 @@ async def change_members(
             "The body is not valid: see errors.",
             (FieldError("#", f"add and remove name more than {limits.GROUP_CHANGES:,} users together."),),
         )
-    return MembersChanged(*await store.change_members(identity.tenant, group, data.add, data.remove))
+    return MembersChanged(*await store.groups.change(identity.tenant, group, data.add, data.remove))
 
 
 @put(
@@ -88,7 +88,7 @@ async def change_members(
 )
 async def add_member(group: GroupPath, user: UserPath, identity: Caller, store: OpenStore) -> None:
     """The user gets what is sent to the group from now on. Idempotent."""
-    await store.change_members(identity.tenant, group, [user], [])
+    await store.groups.change(identity.tenant, group, [user], [])
 
 
 @delete(
@@ -96,7 +96,7 @@ async def add_member(group: GroupPath, user: UserPath, identity: Caller, store: 
 )
 async def remove_member(group: GroupPath, user: UserPath, identity: Caller, store: OpenStore) -> None:
     """The user keeps what was sent to the group so far, and gets nothing after it. Idempotent."""
-    await store.change_members(identity.tenant, group, [], [user])
+    await store.groups.change(identity.tenant, group, [], [user])
 
 
 @get("/v1/users/{user:str}/groups", opt=needs("read"), summary="List the groups of a user")
@@ -109,7 +109,9 @@ async def list_groups_of_user(
 ) -> GroupPage:
     """The groups that the user is in, by id; an empty page for a user that nobody has named yet."""
     cursors = Cursors(store, identity.tenant, "groups-of", user)
-    return _group_page(await store.groups_of(identity.tenant, user, limit, cursors.read(cursor)), cursors)
+    return _group_page(
+        await store.groups.of_user(identity.tenant, user, limit, cursors.read(cursor)), cursors
+    )
 
 
 routes: Final = Router(

@@ -152,10 +152,10 @@ async def _page(
 
     if condition.given:
         # The counts cost a fraction of the page.
-        current = tag((await store.inbox_counts(tenant, user)).version)
+        current = tag((await store.inbox.counts(tenant, user)).version)
         if not condition.holds(current):
             return not_modified(current)
-    page = await store.inbox(tenant, user, selection, packed)
+    page = await store.inbox.page(tenant, user, selection, packed)
     content = InboxPage(
         items=[_item(item) for item in page.items],
         next=cursors.write(page.next),
@@ -184,7 +184,7 @@ async def _mark(store: Store, tenant: str, user: str, mark: MarkInbox) -> Marked
     wrong = faults(mark)
     if wrong:
         raise ProblemError("invalid_request", "The body is not valid: see errors.", wrong)
-    result = await store.mark(tenant, user, mark)
+    result = await store.marks.mark(tenant, user, mark)
     return Marked(result.changed, result.counts, result.unknown)
 
 

@@ -48,7 +48,7 @@ async def send(
     """
     _check(data, "#")
     claim = await idempotency(idempotency_key, "notifications", (data,))
-    acceptance = await store.send(identity.tenant, (data,), idempotency=claim)
+    acceptance = await store.sends.send(identity.tenant, (data,), idempotency=claim)
     metrics.ACCEPTED.inc()
     identity_of_it = acceptance.ids[0]
     return Response(
@@ -85,7 +85,7 @@ async def send_batch(
             for item, raw in zip(items, data.notifications, strict=True)
         ]
         claim = await idempotency(idempotency_key, "batch", parts)
-    acceptance = await store.send(identity.tenant, good, idempotency=claim)
+    acceptance = await store.sends.send(identity.tenant, good, idempotency=claim)
     metrics.ACCEPTED.inc(len(good))
     ids = iter(acceptance.ids)
     results = [
@@ -98,7 +98,7 @@ async def send_batch(
 @delete("/v1/notifications/{notification:str}", opt=needs("send"), summary="Recall a notification")
 async def recall(notification: NotificationPath, identity: Caller, store: OpenStore) -> None:
     """Takes the notification out of every inbox, count and replay, and from open clients. Idempotent."""
-    if not await store.recall(identity.tenant, notification):
+    if not await store.sends.recall(identity.tenant, notification):
         raise no_such(notification)
 
 

@@ -41,7 +41,7 @@ async def list_sent(
 ) -> SentPage:
     """The tenant's notifications, newest first, each with its status and receipts."""
     cursors = Cursors(store, identity.tenant, "sent", category)
-    page = await store.sent(identity.tenant, category, limit, cursors.read(cursor))
+    page = await store.receipts.sent(identity.tenant, category, limit, cursors.read(cursor))
     return SentPage(
         [_as_sent(stored) for stored in page.items], cursors.write(page.next), cursors.write(page.previous)
     )
@@ -52,7 +52,7 @@ async def get_notification(
     notification: NotificationPath, identity: Caller, store: OpenStore
 ) -> SentNotification:
     """The notification as it was sent, how far it came, and how many users it reached."""
-    stored = await store.notification(identity.tenant, notification)
+    stored = await store.sends.notification(identity.tenant, notification)
     if stored is None:
         raise no_such(notification)
     return _as_sent(stored)
@@ -77,7 +77,7 @@ async def list_receipts(
     cursors = Cursors(store, identity.tenant, "receipts", notification)
     packed = cursors.read(cursor)
     try:
-        page = await store.receipts(identity.tenant, notification, limit, packed)
+        page = await store.receipts.of(identity.tenant, notification, limit, packed)
     except NoUserReceipts:
         raise ProblemError(
             "invalid_request",

@@ -26,7 +26,7 @@ async def get_presence(user: UserPath, identity: Caller, store: OpenStore) -> Pr
 
     A gateway that was killed is noticed within 15 s.
     """
-    found = await store.presence(identity.tenant, user)
+    found = await store.sessions.presence(identity.tenant, user)
     seen_at = milliseconds() if found.connections else found.seen_at
     return Presence(
         online=bool(found.connections),
@@ -43,7 +43,7 @@ async def disconnect_user(user: UserPath, identity: Caller, store: OpenStore) ->
 
     It bars nobody: who has a token may connect again.
     """
-    await store.disconnect(identity.tenant, user, closing.DISCONNECTED)
+    await store.sessions.disconnect(identity.tenant, user, closing.DISCONNECTED)
 
 
 @delete(
@@ -51,7 +51,7 @@ async def disconnect_user(user: UserPath, identity: Caller, store: OpenStore) ->
 )
 async def disconnect_connection(connection_id: ConnectionPath, identity: Caller, store: OpenStore) -> None:
     """Closes one connection with 4005; `not_found` for one that is not open."""
-    if not await store.disconnect_one(identity.tenant, connection_id, closing.DISCONNECTED):
+    if not await store.sessions.disconnect_one(identity.tenant, connection_id, closing.DISCONNECTED):
         raise ProblemError("not_found", f"There is no open connection {connection_id!r}.")
 
 
@@ -64,7 +64,7 @@ async def erase_user(user: UserPath, identity: Caller, store: OpenStore) -> Eras
     `gap`. A 503 means that it was not finished: repeat it. Notifications that were sent to others as well
     are theirs and stay, with the list of whom they were sent to.
     """
-    erased = await store.erase(identity.tenant, user)
+    erased = await store.erasure.erase(identity.tenant, user)
     return Erased(
         user=user,
         notifications=erased.notifications,

@@ -88,7 +88,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
     if store is None:
         return
     view = RegistryView(store.redis)
-    store.core.policies.follow(view.tenant)
+    store.follow_policies(view.tenant)
     dispatcher = Dispatcher(store)
     told = False
 

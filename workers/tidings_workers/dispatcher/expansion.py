@@ -68,7 +68,7 @@ class Expansion:
 
     def __init__(self, store: Store, partition: int) -> None:
         self._core = store.core
-        self._keys = store.core.keys
+        self._keys = store.keys
         self._ingress = store.ingress
         self._partition = partition
 

@@ -27,7 +27,7 @@ class PartitionWorker:
 
     async def run(self) -> None:
         """Work until cancelled. Raises StorageUnavailable; starting again is always safe."""
-        reader = self._store.core.connection.reader(f"ingress-{self._partition}")
+        reader = self._store.reader(f"ingress-{self._partition}")
         # From the start: what had not been trimmed may not have been done.
         after = "0"
         try:

@@ -47,7 +47,7 @@ async def run(
     gateway = Gateway(settings, store, view)
     partitions = list(range(store.partitions))
     # On one node a single read serves all feeds; a cluster refuses keys of several slots in one.
-    groups = [[partition] for partition in partitions] if store.core.connection.cluster else [partitions]
+    groups = [[partition] for partition in partitions] if store.is_cluster else [partitions]
     try:
         async with asyncio.TaskGroup() as tasks:
 

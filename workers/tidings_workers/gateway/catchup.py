@@ -16,7 +16,7 @@ from tidings_workers.gateway.users import Subscriber
 from tidings_workers.gateway.wire import moment
 from tidings_workers.store import Change, Store
 from tidings_workers.store.keys import milliseconds, milliseconds_of_id
-from tidings_workers.store.logs import Ended, Entry, Part, ended, id_of, read
+from tidings_workers.store.logs import Entry, ExpiredEntry, id_of
 
 PAGE_ENTRIES: Final = 100
 PART_BYTES: Final = 64 * 1024
@@ -50,7 +50,7 @@ class CatchUp:
         # Bounds how many read at once, so that catching up never slows live connections much.
         self._reading = reading
         self._states = states
-        self._expired: list[Ended] = []
+        self._expired: list[ExpiredEntry] = []
         # What was marked during the catch-up; None when that was too much.
         self._held: list[tuple[int, Change]] | None = []
         # The counts of the welcome include these positions: it is sent in the same step.
@@ -132,11 +132,11 @@ class CatchUp:
         for name, start in starts.items():
             log = user.log(name)
             holes = log.facts(now).holes
-            passed = [start, self.cursors[name]]
-            if bisect_right(holes, passed[0]) == bisect_right(holes, passed[1]):
+            end = self.cursors[name]
+            if bisect_right(holes, start) == bisect_right(holes, end):
                 continue
             async with self._reading:
-                found = await ended(self._store.core, log.log, passed)
+                found = await self._store.logs.expired(log.log, start, end)
             known = {each.position for each in self._expired if each.log == name}
             self._expired += [
                 each for each in found if each.position not in known and user.may_see(name, each.position)
@@ -176,7 +176,7 @@ class CatchUp:
                 )
             elif replayed and user not in entry.exclude:
                 accepted_at = milliseconds_of_id(id_of(entry.content))
-                self._expired.append(Ended(name, entry.position, accepted_at, entry.category))
+                self._expired.append(ExpiredEntry(name, entry.position, accepted_at, entry.category))
         if not replayed and self._version is not None:
             self._version += len(frames)
         if frames:
@@ -189,9 +189,8 @@ class CatchUp:
         remembered = log.topic.recent(after, end) if log.topic is not None and log.is_followed else None
         if remembered is not None:
             return remembered, True
-        part = Part(log.log.base, [after, end], PAGE_ENTRIES)
         async with self._reading:
-            (found,) = await read(self._store.core, log.log.partition, [part])
+            found = await self._store.logs.read(log.log, after, end, PAGE_ENTRIES)
         return found.entries, len(found.entries) < PAGE_ENTRIES
 
     def _summary(self) -> Expired | None:

@@ -64,7 +64,7 @@ class Directory:
             store, name, spawn, listener.healed, lambda topic: spawn(self.look_again(topic))
         )
         self._store = store
-        self._keys = store.core.keys
+        self._keys = store.keys
         self._name = name
         self._spawn = spawn
         self._listener = listener

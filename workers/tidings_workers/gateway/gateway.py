@@ -71,7 +71,7 @@ class Gateway:
         self._catchups = CatchUps(store, spawn)
         self._updates = Updates(self._catchups, self.batch, spawn)
         self._directory = Directory(store, self.name, spawn, self._updates)
-        self._hub = Hub(store.core.keys, self._directory, self._catchups, self._updates, self._kicked)
+        self._hub = Hub(store.keys, self._directory, self._catchups, self._updates, self._kicked)
         self._opening = Opening(store, self._directory, self._catchups, settings.heartbeat_seconds)
         self._marking = Marking(store, self._directory, self._catchups, spawn)
         view.on_change(self._registry_changed)
@@ -128,7 +128,7 @@ class Gateway:
             self.open(connection, connect, again=True)
 
     async def _open(self, connection: Connection, identity: Identity, connect: Connect) -> None:
-        user = self._store.core.keys.user(identity.tenant, identity.subject)
+        user = self._store.keys.user(identity.tenant, identity.subject)
         name = new_connection_id(self.name, user.partition)
         self.registrations.begin(name, connection)
         try:
@@ -217,7 +217,7 @@ class Gateway:
 
     async def read_feeds(self, partitions: Sequence[int]) -> None:
         """Take what the feeds of these partitions report, in batches, until cancelled."""
-        reader = self._store.core.connection.reader(f"feed-{partitions[0]}")
+        reader = self._store.reader(f"feed-{partitions[0]}")
         keys = {feed(partition, self.name): partition for partition in partitions}
         try:
             while True:
@@ -241,14 +241,14 @@ class Gateway:
 
     async def sweep(self) -> None:
         """Look for what the feeds did not report, and whether the data is still the same."""
-        if await self._store.observe():
+        if await self._store.refresh():
             await self._start_over()
         await self.registrations.audit()
         try:
             await self._directory.sweep()
         except DataLost as error:
             _log.error("data was lost: the store gets a new epoch", reason=str(error))
-            await self._store.renew_epoch()
+            await self._store.start_new_epoch()
             await self._start_over()
 
     async def _start_over(self) -> None:

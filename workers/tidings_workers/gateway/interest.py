@@ -13,7 +13,7 @@ from tidings_workers import metrics
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.store import Store
 from tidings_workers.store.keys import Log
-from tidings_workers.store.logs import END, Facts, Part, read
+from tidings_workers.store.logs import END, Facts
 
 UNUSED_SECONDS: Final = 10.0
 HEAL_ENTRIES: Final = 200
@@ -116,8 +116,7 @@ class Interest:
         try:
             while True:
                 wanted = topic.heard_up_to
-                part = Part(topic.log.base, [topic.position, END], HEAL_ENTRIES)
-                (found,) = await read(self._store.core, topic.log.partition, [part])
+                found = await self._store.logs.read(topic.log, topic.position, END, HEAL_ENTRIES)
                 topic.take_read(found.entries)
                 # Before anything is awaited: a position that the topic has taken is a position sent.
                 self._healed(topic)

@@ -58,7 +58,7 @@ class Marking:
     async def _mark(self, subscriber: Subscriber, mark: Mark) -> None:
         user, outlet = subscriber.user, subscriber.outlet
         try:
-            result = await self._store.mark(user.tenant, user.name, mark, subscriber.id)
+            result = await self._store.marks.mark(user.tenant, user.name, mark, subscriber.id)
             if result.change is not None and not outlet.closed:
                 # The counts are then those that the other connections are sent with this version.
                 await self._directory.reach(user, result.state_version)

@@ -178,7 +178,7 @@ class Opening:
         """Start before the last `count` that the user may see, over all logs."""
         start.positions = {log.name: log.end for log in user.logs()}
         if count:
-            page = await self._store.inbox(user.tenant, user.name, InboxQuery(limit=count))
+            page = await self._store.inbox.page(user.tenant, user.name, InboxQuery(limit=count))
             for item in page.items:
                 before = min(start.positions.get(item.log, item.position), item.position - 1)
                 start.positions[item.log] = before

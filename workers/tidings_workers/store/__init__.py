@@ -1,9 +1,10 @@
-"""The store: Redis streams and scripts behind one face.
+"""The store: Redis streams and scripts, as rooms of one object.
 
-Every method that reaches Redis raises StorageUnavailable when it is away, and may then be
+Every method that reaches Redis raises StorageUnavailable when Redis does not answer. The call may then be
 repeated. Positions are whole numbers, dense per log; times are milliseconds since the epoch.
 """
 
+from collections.abc import Callable
 from typing import Self
 
 from redis.asyncio import Redis
@@ -27,13 +28,17 @@ from tidings_workers.store.feeds import Feeds
 from tidings_workers.store.groups import GroupInfo, Groups, Page
 from tidings_workers.store.inbox import Inbox, InboxItem, InboxPage, InboxQuery
 from tidings_workers.store.ingress import Ingress
+from tidings_workers.store.keys import Keys
+from tidings_workers.store.logs import Logs
 from tidings_workers.store.marks import Change, MarkResult, Marks
 from tidings_workers.store.outage import Outage
 from tidings_workers.store.presence import OpenConnection, Sessions, UserPresence
+from tidings_workers.store.reader import Reader
 from tidings_workers.store.receipts import Receipts, UserProgress
 from tidings_workers.store.records import StoredNotification
 from tidings_workers.store.retention import Lost, Retention
 from tidings_workers.store.sends import Acceptance, Idempotency, Sends
+from tidings_workers.tenants import Tenant
 
 __all__ = [
     "Acceptance",
@@ -65,50 +70,33 @@ __all__ = [
 
 
 class Store:
-    """An open store.
+    """An open store. Each attribute is a room: one subject with its methods.
 
-    The methods of `Sends`, `Groups`, `Inbox`, `Marks` and `Receipts`, which the API needs, stand here
-    directly; `feeds` is for a gateway and `ingress` for a dispatcher.
+    The API uses `sends`, `groups`, `inbox`, `marks`, `receipts`, `sessions` and `erasure`. A gateway uses
+    `feeds`, `logs` and `sessions` too, a dispatcher `ingress` and `retention`.
     """
 
     def __init__(self, core: Core) -> None:
         self.core = core
-        sends, groups, inbox = Sends(core), Groups(core), Inbox(core)
-        marks, receipts = Marks(core), Receipts(core)
-        self.send = sends.send
-        self.notification = sends.notification
-        self.recall = sends.recall
-        self.change_members = groups.change_members
-        self.group = groups.group
-        self.delete_group = groups.delete_group
-        self.members = groups.members
-        self.groups = groups.groups
-        self.groups_of = groups.groups_of
-        self.inbox = inbox.inbox
-        self.inbox_counts = inbox.counts
-        self.mark = marks.mark
-        self.receipts = receipts.receipts
-        self.sent = receipts.sent
+        self.sends = Sends(core)
+        self.groups = Groups(core)
+        self.inbox = Inbox(core)
+        self.marks = Marks(core)
+        self.receipts = Receipts(core)
         self.sessions = Sessions(core)
-        self.erase = Erasure(core, groups, self.sessions).erase
-        self.presence = self.sessions.presence
-        self.disconnect = self.sessions.disconnect
-        self.disconnect_one = self.sessions.disconnect_one
+        self.erasure = Erasure(core, self.groups, self.sessions)
+        self.logs = Logs(core)
         self.feeds = Feeds(core)
         self.ingress = Ingress(core)
         self.retention = Retention(core)
-        self.ping = core.ping
-        self.renew_epoch = core.renew_epoch
-        self.observe = core.observe
-        self.probe = self.ingress.probe
 
     @classmethod
     async def open(cls, settings: Settings, *, name: str, outage: Outage | None = None) -> Self:
-        """Open the store that `settings.redis_url` names, making it when it is new.
+        """Open the store that `settings.redis_url` names. A new store is created.
 
-        `outage` is told when the store is away, and when it is back.
+        Failures and recoveries are reported to `outage`.
 
-        Raises StorageUnavailable, or StoreMismatch when the data there is of another layout.
+        Raises StorageUnavailable, or StoreMismatch when the data there has another layout.
         """
         if settings.redis_url is None:
             message = "REDIS_URL is not set"
@@ -122,12 +110,45 @@ class Store:
         return cls(core)
 
     async def close(self) -> None:
-        """Finish what is under way and close the connections."""
+        """Wait for running commands, then close the connections."""
         await self.core.connection.close()
+
+    async def ping(self) -> None:
+        """Return when Redis answers."""
+        await self.core.ping()
+
+    async def refresh(self) -> bool:
+        """Read epoch and durability again. Returns whether the epoch changed.
+
+        A store that was emptied gets a new epoch here.
+        """
+        return await self.core.refresh()
+
+    async def start_new_epoch(self) -> str:
+        """Give the data a new epoch after a loss, and return it. Every client then gets a notice."""
+        return await self.core.start_new_epoch()
+
+    def reader(self, name: str) -> Reader:
+        """A connection of its own for blocking reads; `name` is shown in `CLIENT LIST`."""
+        return self.core.connection.reader(name)
+
+    def follow_policies(self, tenant: Callable[[str], Tenant | None]) -> None:
+        """Use each tenant's own rules of retention, looked up by its name. Until then the default applies."""
+        self.core.policies.follow(tenant)
+
+    @property
+    def keys(self) -> Keys:
+        """The names of this store's logs."""
+        return self.core.keys
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether the store is a Redis cluster: one command then reaches one slot only."""
+        return self.core.connection.cluster
 
     @property
     def epoch(self) -> str:
-        """The name of the data; a new one only when some was lost."""
+        """The name of the data. It changes only when data was lost."""
         return self.core.epoch
 
     @property
@@ -137,7 +158,7 @@ class Store:
 
     @property
     def durability(self) -> str:
-        """What an answered send truly has: `memory`, `everysec` or `always`."""
+        """The durability of an answered send: `memory`, `everysec` or `always`."""
         return self.core.durability
 
     @property
@@ -147,7 +168,7 @@ class Store:
 
     @property
     def identity(self) -> str:
-        """A public name of this store, by which `doctor` sees whether parts work on the same one."""
+        """A public name of this store. `doctor` compares it to see whether two parts use the same store."""
         return self.core.identity
 
     @property

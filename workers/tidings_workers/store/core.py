@@ -113,7 +113,7 @@ class Core:
         self.secret = bytes.fromhex(text(meta[b"secret"]))
         self.identity = identity_of(self.secret)
 
-    async def renew_epoch(self) -> str:
+    async def start_new_epoch(self) -> str:
         """Name the data anew, because some of it was lost: every client will be told."""
         self.epoch = secrets.token_hex(8)
         try:
@@ -122,7 +122,7 @@ class Core:
             raise self.connection.note(error) from error
         return self.epoch
 
-    async def observe(self) -> bool:
+    async def refresh(self) -> bool:
         """Look at the facts of the store again; True when its epoch is another than before.
 
         A store that was emptied gets its facts, and with them a new epoch, here.

@@ -88,7 +88,7 @@ class Erasure:
         for start in range(0, len(active), _GROUPS_AT_ONCE):
             answers = await asyncio.gather(
                 *(
-                    self._groups.change_members(tenant, group, (), (user,))
+                    self._groups.change(tenant, group, (), (user,))
                     for group in active[start : start + _GROUPS_AT_ONCE]
                 )
             )

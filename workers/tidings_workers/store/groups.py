@@ -72,7 +72,7 @@ class Groups:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def change_members(
+    async def change(
         self, tenant: str, group: str, add: Sequence[str], remove: Sequence[str]
     ) -> tuple[int, int]:
         """Add, then remove members; the group is made with its first one.
@@ -93,7 +93,7 @@ class Groups:
             added, removed = added + joined, removed + gone
         return added, removed
 
-    async def group(self, tenant: str, group: str) -> GroupInfo | None:
+    async def get(self, tenant: str, group: str) -> GroupInfo | None:
         """A group, or None when nobody made it."""
         log = self._core.keys.group(tenant, group)
         key = f"{tag(log.partition)}/{log.base}"
@@ -103,7 +103,7 @@ class Groups:
         )
         return GroupInfo(group, members, int(created)) if created is not None else None
 
-    async def delete_group(self, tenant: str, group: str) -> None:
+    async def delete(self, tenant: str, group: str) -> None:
         """End a group and every membership in it; idempotent. Members keep what they got."""
         log = self._core.keys.group(tenant, group)
         await self._core.run("disband", log.partition, log.base, tenant, group, durable=True)
@@ -128,7 +128,7 @@ class Groups:
             [(user, joined // 1000) for user, joined in rows], [str(joined) for _, joined in rows], at, limit
         )
 
-    async def groups(self, tenant: str, limit: int, cursor: bytes | None) -> Page[GroupInfo]:
+    async def page(self, tenant: str, limit: int, cursor: bytes | None) -> Page[GroupInfo]:
         """All groups of a tenant, by id."""
         at = read_cursor(cursor)
         forward = at is None or at.forward
@@ -145,7 +145,7 @@ class Groups:
         names = sorted((text(name) for part in parts for name in part), reverse=not forward)[: limit + 1]
         return page_of(await self._describe(tenant, names), names, at, limit)
 
-    async def groups_of(self, tenant: str, user: str, limit: int, cursor: bytes | None) -> Page[GroupInfo]:
+    async def of_user(self, tenant: str, user: str, limit: int, cursor: bytes | None) -> Page[GroupInfo]:
         """The groups that a user is in, by id."""
         log = self._core.keys.user(tenant, user)
         raw = await self._core.connection.call("HGETALL", f"{tag(log.partition)}/{log.base}/groups")
@@ -161,7 +161,7 @@ class Groups:
         return page_of(await self._describe(tenant, names), names, at, limit)
 
     async def _describe(self, tenant: str, names: Sequence[str]) -> list[GroupInfo]:
-        found = await asyncio.gather(*(self.group(tenant, name) for name in names))
+        found = await asyncio.gather(*(self.get(tenant, name) for name in names))
         # A group deleted a moment ago is listed without members rather than not at all.
         return [info or GroupInfo(name, 0, 0) for name, info in zip(names, found, strict=True)]
 

@@ -93,9 +93,7 @@ class Inbox:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def inbox(
-        self, tenant: str, user: str, query: InboxQuery, cursor: bytes | None = None
-    ) -> InboxPage:
+    async def page(self, tenant: str, user: str, query: InboxQuery, cursor: bytes | None = None) -> InboxPage:
         """A page of what the user may see now, as the query narrows it."""
         core = self._core
         own = core.keys.user(tenant, user)

@@ -148,8 +148,8 @@ async def read(core: Core, partition: int, parts: Sequence[Part]) -> list[Range]
     ]
 
 
-class Ended(NamedTuple):
-    """One that ended by itself: log, position, when it was accepted (ms), and its category or ''."""
+class ExpiredEntry(NamedTuple):
+    """An entry that expired: log, position, when it was accepted (ms), and its category or ''."""
 
     log: str
     position: int
@@ -157,10 +157,21 @@ class Ended(NamedTuple):
     category: str
 
 
-async def ended(core: Core, log: Log, positions: Bounds) -> list[Ended]:
-    """What has ended by itself at these positions."""
-    found = []
-    for member in await core.run("ended", log.partition, pack([log.base, positions])):
-        position, at, category = text(member).split("|", 2)
-        found.append(Ended(log.name, int(position), int(at), category))
-    return found
+class Logs:
+    """Reading logs."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def read(self, log: Log, after: int, up_to: int, limit: int) -> Range:
+        """The first `limit` entries with `after` < position <= `up_to`, in order."""
+        (found,) = await read(self._core, log.partition, [Part(log.base, [after, up_to], limit)])
+        return found
+
+    async def expired(self, log: Log, after: int, up_to: int) -> list[ExpiredEntry]:
+        """The entries with `after` < position <= `up_to` that expired, in order."""
+        found = []
+        for member in await self._core.run("ended", log.partition, pack([log.base, [after, up_to]])):
+            position, at, category = text(member).split("|", 2)
+            found.append(ExpiredEntry(log.name, int(position), int(at), category))
+        return found

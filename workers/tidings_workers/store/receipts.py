@@ -54,7 +54,7 @@ class Receipts:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def receipts(
+    async def of(
         self, tenant: str, identity: str, limit: int, cursor: bytes | None
     ) -> Page[UserProgress] | None:
         """The users that a notification was for, in the order of its plan; None when there is none such.
