@@ -17,7 +17,8 @@ from tidings import (
     Tidings,
     TimedOutError,
 )
-from tidings._errors import BY_CODE, RequestInfo
+from tidings._api_errors import BY_CODE
+from tidings._errors import RequestInfo
 from tidings._problems import LaxProblem, error_of, error_of_answer
 from tidings._reasons import reason_of
 from tidings.protocol.errors import ERRORS, Problem
@@ -41,7 +42,7 @@ def test_a_class_sits_below_that_of_its_status(code: str) -> None:
 
 
 def test_an_error_carries_everything_and_says_it_on_one_line() -> None:
-    """Code, status, fields, mend and request id are in the attributes and in the text."""
+    """Code, status, fields, hint and request id are in the attributes and in the text."""
     problem = Problem(
         type="/problems/invalid_request",
         title="The request is not valid",
@@ -54,6 +55,7 @@ def test_an_error_carries_everything_and_says_it_on_one_line() -> None:
     error = error_of(problem, 422, request=REQUEST)
     assert (error.code, error.status, error.request_id) == ("invalid_request", 422, "req-7")
     assert error.errors == problem.errors
+    assert error.hint == error.mend == "Correct the fields named"
     assert error.request == REQUEST
     assert str(error) == (
         "Two fields are wrong [invalid_request, HTTP 422]: #/to/users/3: is not an id; "

@@ -27,29 +27,19 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tidings._async_client import AsyncTidings
-    from tidings._async_resources import AsyncGroups, AsyncInbox, AsyncTokens, AsyncUsers
-    from tidings._client import Tidings
-    from tidings._errors import (
+    from tidings._api_errors import (
         APIError,
         AuthenticationError,
         BadRequestError,
         BodyTimeoutError,
-        ClientClosedError,
-        ConfigurationError,
-        ConnectionClosedError,
-        ConnectionFailedError,
         ExpiredTokenError,
-        FrameRefusedError,
         IdempotencyInProgressError,
         IdempotencyMismatchError,
         InsufficientScopeError,
         InternalError,
-        InvalidArgumentError,
         InvalidCursorError,
         InvalidRequestError,
         InvalidTokenError,
-        ListenError,
         MalformedJSONError,
         MalformedRequestError,
         MethodNotAllowedError,
@@ -61,24 +51,33 @@ if TYPE_CHECKING:
         QuotaExceededError,
         RateLimitedError,
         RedirectedError,
-        RequestInfo,
         ServerError,
         StorageUnavailableError,
-        TidingsError,
-        TimedOutError,
         TooLargeError,
         TooManyRequestsError,
-        UnansweredError,
         UnknownTypeError,
         UnprocessableError,
-        UnreadableAnswerError,
         UnsupportedMediaTypeError,
+    )
+    from tidings._async_client import AsyncTidings
+    from tidings._async_resources import AsyncGroups, AsyncInbox, AsyncTokens, AsyncUsers
+    from tidings._client import Tidings
+    from tidings._errors import (
+        ClientClosedError,
+        ConfigurationError,
+        ConnectionFailedError,
+        InvalidArgumentError,
+        RequestInfo,
+        TidingsError,
+        TimedOutError,
+        UnreadableAnswerError,
     )
     from tidings._listen.arguments import ListenOptions
     from tidings._listen.backoff import ReconnectPolicy
     from tidings._listen.blocking import BlockingDelivery, BlockingEvent, BlockingInbox
     from tidings._listen.changes import Changes
     from tidings._listen.delivery import Delivery
+    from tidings._listen.errors import ConnectionClosedError, FrameRefusedError, ListenError, UnansweredError
     from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
     from tidings._listen.live import InboxEvent, LiveInbox
     from tidings._messages import Message
@@ -120,25 +119,28 @@ if TYPE_CHECKING:
 
 # Kept equal to the imports above by a test.
 _HOMES = {
+    "tidings._api_errors": (
+        "APIError AuthenticationError BadRequestError BodyTimeoutError ExpiredTokenError "
+        "IdempotencyInProgressError IdempotencyMismatchError InsufficientScopeError InternalError "
+        "InvalidCursorError InvalidRequestError InvalidTokenError MalformedJSONError "
+        "MalformedRequestError MethodNotAllowedError MissingTokenError NotFoundError OriginRefusedError "
+        "OverloadedError PermissionDeniedError QuotaExceededError RateLimitedError RedirectedError "
+        "ServerError StorageUnavailableError TooLargeError TooManyRequestsError UnknownTypeError "
+        "UnprocessableError UnsupportedMediaTypeError"
+    ),
     "tidings._async_client": "AsyncTidings",
     "tidings._async_resources": "AsyncGroups AsyncInbox AsyncTokens AsyncUsers",
     "tidings._client": "Tidings",
     "tidings._errors": (
-        "APIError AuthenticationError BadRequestError BodyTimeoutError ClientClosedError ConfigurationError "
-        "ConnectionClosedError ConnectionFailedError ExpiredTokenError FrameRefusedError "
-        "IdempotencyInProgressError IdempotencyMismatchError InsufficientScopeError InternalError "
-        "InvalidArgumentError InvalidCursorError InvalidRequestError InvalidTokenError ListenError "
-        "MalformedJSONError MalformedRequestError MethodNotAllowedError MissingTokenError "
-        "NotFoundError OriginRefusedError OverloadedError PermissionDeniedError QuotaExceededError "
-        "RateLimitedError RedirectedError RequestInfo ServerError StorageUnavailableError TidingsError "
-        "TimedOutError TooLargeError TooManyRequestsError UnansweredError UnknownTypeError "
-        "UnprocessableError UnreadableAnswerError UnsupportedMediaTypeError"
+        "ClientClosedError ConfigurationError ConnectionFailedError InvalidArgumentError RequestInfo "
+        "TidingsError TimedOutError UnreadableAnswerError"
     ),
     "tidings._listen.arguments": "ListenOptions",
     "tidings._listen.backoff": "ReconnectPolicy",
     "tidings._listen.blocking": "BlockingDelivery BlockingEvent BlockingInbox",
     "tidings._listen.changes": "Changes",
     "tidings._listen.delivery": "Delivery",
+    "tidings._listen.errors": "ConnectionClosedError FrameRefusedError ListenError UnansweredError",
     "tidings._listen.events": "Changed Connected Disconnected InboxChange",
     "tidings._listen.live": "InboxEvent LiveInbox",
     "tidings._messages": "Message",

@@ -9,15 +9,9 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from tidings._api_errors import APIError, ExpiredTokenError
 from tidings._calls.call import Answer, Call
-from tidings._errors import (
-    APIError,
-    ConnectionFailedError,
-    ExpiredTokenError,
-    RequestInfo,
-    TimedOutError,
-    UnreadableAnswerError,
-)
+from tidings._errors import ConnectionFailedError, RequestInfo, TimedOutError, UnreadableAnswerError
 from tidings._problems import error_of_answer
 from tidings._reasons import Reason
 from tidings._retries import RetryPolicy, is_retryable, parse_retry_after

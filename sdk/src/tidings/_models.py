@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeVar
 from msgspec import field
 
 from tidings import _publish
-from tidings._errors import APIError, InvalidArgumentError
+from tidings._api_errors import APIError
+from tidings._errors import InvalidArgumentError
 from tidings.protocol.frames import Counts, Resume
 from tidings.protocol.notifications import Notification, Receipts, ReceivedAction
 from tidings.protocol.plain import Plain

@@ -5,7 +5,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import msgspec
 
-from tidings._errors import (
+from tidings._api_errors import (
     BY_CODE,
     APIError,
     AuthenticationError,
@@ -15,13 +15,13 @@ from tidings._errors import (
     NotFoundError,
     PermissionDeniedError,
     RedirectedError,
-    RequestInfo,
     ServerError,
     TooLargeError,
     TooManyRequestsError,
     UnprocessableError,
     UnsupportedMediaTypeError,
 )
+from tidings._errors import RequestInfo
 from tidings.protocol.errors import FieldError, Problem
 
 _BY_STATUS: Final[dict[int, type[APIError]]] = {
@@ -62,7 +62,7 @@ def error_of(
     request: RequestInfo | None = None,
     request_id: str | None = None,
     retry_after: float | None = None,
-    mend: str | None = None,
+    hint: str | None = None,
 ) -> APIError:
     """The exception for a problem: by its `code`, else by the HTTP status."""
     fallback = ServerError if status >= 500 else APIError  # noqa: PLR2004
@@ -75,7 +75,7 @@ def error_of(
         request_id=problem.request_id or request_id,
         retry_after=retry_after,
         request=request,
-        mend=mend,
+        hint=hint,
     )
 
 
@@ -96,9 +96,9 @@ def error_of_answer(
     if _REDIRECTS.start <= status < _REDIRECTS.stop and location:
         return _redirected(status, urljoin(request.url, location), request, request_id)
     # Refusals of the API have a code: this one is of something else at that URL.
-    mend = _NOT_THE_API if not problem.code and status in _STRANGE else None
+    hint = _NOT_THE_API if not problem.code and status in _STRANGE else None
     return error_of(
-        problem, status, request=request, request_id=request_id, retry_after=retry_after, mend=mend
+        problem, status, request=request, request_id=request_id, retry_after=retry_after, hint=hint
     )
 
 
@@ -107,15 +107,15 @@ def _redirected(status: int, address: str, request: RequestInfo, request_id: str
     # The part of the path that is the call's own begins with the version of the API.
     own = path[path.rindex("/v1/") :] if "/v1/" in path else path
     found = urlsplit(address)
-    mend = "Use the URL that leads there"
+    hint = "Use the URL that leads there"
     if found.path.endswith(own):
         base = urlunsplit((found.scheme, found.netloc, found.path.removesuffix(own), "", ""))
-        mend = f"Use {base} as the URL"
+        hint = f"Use {base} as the URL"
     return RedirectedError(
         f"The server redirects to {address}, and nothing was sent there",
         code=f"http_{status}",
         status=status,
         request_id=request_id,
         request=request,
-        mend=mend,
+        hint=hint,
     )

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 import msgspec
 
+from tidings._api_errors import APIError
 from tidings._calls.call import Answer, Call, decoded, idempotency
-from tidings._errors import APIError, InvalidArgumentError
+from tidings._errors import InvalidArgumentError
 from tidings._messages import Message, compose
 from tidings._models import BatchResult
 from tidings._problems import error_of

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import msgspec
 
 from tidings import _publish
-from tidings._errors import APIError, ConnectionClosedError, ConnectionFailedError
+from tidings._api_errors import APIError
+from tidings._errors import ConnectionFailedError
+from tidings._listen.errors import ConnectionClosedError
 from tidings._retries import is_retryable
 from tidings.protocol.closing import INVALID_TOKEN, NO_INBOX_SCOPE, REVOKED, Verdict, verdict_of
 

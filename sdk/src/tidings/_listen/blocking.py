@@ -12,10 +12,10 @@ from typing import Any, Final, NoReturn, Protocol, Self, TypeVar
 from anyio.from_thread import start_blocking_portal
 
 from tidings import _publish
-from tidings._errors import ListenError
 from tidings._keywords import explained
 from tidings._listen.changes import Changes
 from tidings._listen.delivery import Delivery
+from tidings._listen.errors import ListenError
 from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
 from tidings._listen.live import OTHER_PROCESS, InboxEvent, LiveInbox, warn_of_loss
 from tidings._marking import Items, Marks, MarksOne

@@ -10,13 +10,13 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from tidings import _publish
-from tidings._errors import ListenError
 from tidings._keywords import explained
 from tidings._listen.access import AccessSource
 from tidings._listen.backoff import ReconnectPolicy
 from tidings._listen.buffer import Buffer
 from tidings._listen.changes import Changes, Readers
 from tidings._listen.delivery import Delivery
+from tidings._listen.errors import ListenError
 from tidings._listen.events import Changed, Connected, Disconnected, InboxChange, loss_in_words
 from tidings._listen.marker import Marker
 from tidings._listen.session import Answered, Output, RefreshWanted, Session

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from tidings._errors import FrameRefusedError, UnansweredError
+from tidings._listen.errors import FrameRefusedError, UnansweredError
 from tidings._listen.events import Changed
 from tidings._listen.link import Link
 from tidings._listen.session import Answered, Session

@@ -13,7 +13,8 @@ from typing import Final
 
 import msgspec
 
-from tidings._errors import FrameRefusedError, InvalidArgumentError, ListenError
+from tidings._errors import InvalidArgumentError
+from tidings._listen.errors import FrameRefusedError, ListenError
 from tidings._listen.events import Changed, Connected
 from tidings._listen.marks import Pending
 from tidings._listen.standing import Standing

@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from tidings._errors import ConnectionClosedError, TidingsError
+from tidings._errors import TidingsError
 from tidings._listen.access import AccessSource
 from tidings._listen.backoff import Backoff, Ending, ReconnectPolicy, Return
+from tidings._listen.errors import ConnectionClosedError
 from tidings._listen.events import Connected, Disconnected
 from tidings._listen.link import Link
 from tidings._listen.session import Output, Session

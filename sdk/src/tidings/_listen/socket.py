@@ -6,12 +6,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 from websockets.typing import Subprotocol
 
-from tidings._errors import (
-    ConfigurationError,
-    ConnectionFailedError,
-    RequestInfo,
-    TimedOutError,
-)
+from tidings._errors import ConfigurationError, ConnectionFailedError, RequestInfo, TimedOutError
 from tidings._listen.access import Access
 from tidings._problems import error_of_answer
 from tidings._reasons import reason_of, timed_out
