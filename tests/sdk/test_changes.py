@@ -23,7 +23,7 @@ from tidings import (
     Recalled,
     UnansweredError,
 )
-from tidings._listen.live import CHANGES
+from tidings._listen.event_queue import CHANGES
 
 READ = {"changes": [{"id": "n1", "state": "read", "at": "2026-11-22T07:00:00Z"}]}
 

@@ -335,7 +335,7 @@ async def test_a_slow_application_stops_the_reading() -> None:
         async for delivery in inbox:
             taken.append(delivery.position)
             await asyncio.sleep(0)
-            assert len(inbox._buffer._items) <= 4
+            assert len(inbox._queue._buffer._items) <= 4
             if len(taken) == 500:
                 break
     assert taken == list(range(1, 501))

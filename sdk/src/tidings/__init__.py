@@ -78,8 +78,9 @@ if TYPE_CHECKING:
     from tidings._listen.changes import Changes
     from tidings._listen.delivery import Delivery
     from tidings._listen.errors import ConnectionClosedError, FrameRefusedError, ListenError, UnansweredError
+    from tidings._listen.event_queue import InboxEvent
     from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
-    from tidings._listen.live import InboxEvent, LiveInbox
+    from tidings._listen.live import LiveInbox
     from tidings._messages import Message
     from tidings._models import (
         BatchResult,
@@ -141,8 +142,9 @@ _HOMES = {
     "tidings._listen.changes": "Changes",
     "tidings._listen.delivery": "Delivery",
     "tidings._listen.errors": "ConnectionClosedError FrameRefusedError ListenError UnansweredError",
+    "tidings._listen.event_queue": "InboxEvent",
     "tidings._listen.events": "Changed Connected Disconnected InboxChange",
-    "tidings._listen.live": "InboxEvent LiveInbox",
+    "tidings._listen.live": "LiveInbox",
     "tidings._messages": "Message",
     "tidings._models": (
         "BatchResult Erased Group InboxItem InboxPage Member OpenConnection Page Presence Sent "

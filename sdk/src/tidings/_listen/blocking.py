@@ -16,8 +16,9 @@ from tidings._keywords import explained
 from tidings._listen.changes import Changes
 from tidings._listen.delivery import Delivery
 from tidings._listen.errors import ListenError
+from tidings._listen.event_queue import InboxEvent
 from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
-from tidings._listen.live import OTHER_PROCESS, InboxEvent, LiveInbox, warn_of_loss
+from tidings._listen.live import OTHER_PROCESS, LiveInbox, warn_of_loss
 from tidings._marking import Items, Marks, MarksOne
 from tidings.protocol.frames import Counts, Delivered, ErrorFrame, Resume, State
 from tidings.protocol.notifications import Notification

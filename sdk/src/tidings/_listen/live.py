@@ -11,33 +11,26 @@ from typing import Any, Final, Self
 
 from tidings import _publish
 from tidings._keywords import explained
-from tidings._listen.access import AccessSource
-from tidings._listen.backoff import ReconnectPolicy
-from tidings._listen.buffer import Buffer
-from tidings._listen.changes import Changes, Readers
+from tidings._listen.changes import Changes
 from tidings._listen.delivery import Delivery
 from tidings._listen.errors import ListenError
-from tidings._listen.events import Changed, Connected, Disconnected, InboxChange, loss_in_words
+from tidings._listen.event_queue import EventQueue, InboxEvent
+from tidings._listen.events import Changed, Connected, Disconnected, loss_in_words
 from tidings._listen.marker import Marker
 from tidings._listen.session import Answered, Output, RefreshWanted, Session
-from tidings._listen.session_runner import SessionRunner
+from tidings._listen.session_runner import ConnectOptions, SessionRunner
 from tidings._listen.socket import CLOSE_SECONDS
 from tidings._marking import Items, Marks, compose_mark
-from tidings._wire import Wire
 from tidings.protocol.frames import (
     Counts,
     Delivered,
-    ErrorFrame,
     Gap,
-    Recalled,
     Resume,
     State,
 )
 
-InboxEvent = Delivery | InboxChange | ErrorFrame | Connected | Disconnected
 EventHook = Callable[[InboxEvent], Awaitable[None] | None]
 
-CHANGES: Final = 256
 _NOT_OPEN: Final = "The inbox is not open. Enter it with `async with`"
 _CLOSED: Final = "The inbox is closed. Call listen() again and enter what it gives with `async with`"
 
@@ -67,35 +60,21 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
 
     def __init__(
         self,
-        access: AccessSource,
         session: Session,
+        options: ConnectOptions,
         *,
-        policy: ReconnectPolicy,
-        wire: Wire,
-        first_tries: int,
         buffer: int,
         on_event: EventHook | None,
     ) -> None:
         self._session = session
         self._on_event = on_event
-        self._buffer: Buffer[tuple[InboxEvent, str | None]] = Buffer(buffer)
-        self._taken: tuple[InboxEvent, str | None] | None = None
-        self._warned = False
-        self._readers = Readers(CHANGES)
+        self._queue = EventQueue(session, limit=buffer, reload=self._reload)
         self._decided = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
         self._closed = False
         self._process = os.getpid()
-        self._session_runner = SessionRunner(
-            access,
-            session,
-            policy=policy,
-            wire=wire,
-            first_tries=first_tries,
-            room=self._buffer.room,
-            emit=self._emit,
-        )
-        self._marker = Marker(session, timeout=wire.timeout, link=lambda: self._session_runner.link)
+        self._session_runner = SessionRunner(session, options, room=self._queue.room, emit=self._emit)
+        self._marker = Marker(session, timeout=options.wire.timeout, link=lambda: self._session_runner.link)
 
     async def __aenter__(self) -> Self:
         if self._runner is not None:
@@ -106,7 +85,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         try:
             await self._decided.wait()
             if not self._session_runner.stood:
-                await self._buffer.get()
+                await self._queue.take()
         except BaseException:
             await self.aclose()
             raise
@@ -125,7 +104,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         self._closed = True
         self._end(None)
         # Read on, or the close frame would wait behind what nobody takes any more.
-        self._buffer.override(+1)
+        self._queue.override(+1)
         if self._runner is None:
             return
         try:
@@ -166,21 +145,17 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
             raise ListenError(OTHER_PROCESS)
         if self._runner is None:
             raise ListenError(_CLOSED if self._closed else _NOT_OPEN)
-        if self._taken is not None:
-            self._done_with(*self._taken)
-            self._taken = None
-        self._taken = await self._buffer.get()
-        return self._taken[0]
+        self._acknowledge_taken()
+        return await self._queue.take()
 
-    def _done_with(self, event: InboxEvent, epoch: str | None) -> None:
-        due = self._session.took(event.frame if isinstance(event, Delivery) else event, epoch)
-        if due and (link := self._session_runner.link) is not None:
+    def _acknowledge_taken(self) -> None:
+        if self._queue.handled() and (link := self._session_runner.link) is not None:
             link.ack_soon()
 
     def acknowledge(self, delivery: Delivery) -> None:
         """Count the delivery taken last as handled, without taking another. As `Delivery.ack`."""
-        if self._taken is not None and self._taken[0] is delivery:
-            self._done_with(*self._taken)
+        if self._queue.is_taken(delivery):
+            self._acknowledge_taken()
 
     def resume_point(self) -> Resume | None:
         """What to give to `listen(resume=...)` later, to go on after all that was handled."""
@@ -204,7 +179,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         iterate the inbox as well: while its buffer is full, nothing is read, changes neither.
         """
         self._check_open()
-        return self._readers.add()
+        return self._queue.changes()
 
     @explained
     async def mark(
@@ -230,11 +205,11 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         if self._runner is None or self._runner.done():
             raise ListenError(_NOT_OPEN)
         # The answer has to be read, though it comes behind a full buffer.
-        self._buffer.override(+1)
+        self._queue.override(+1)
         try:
             return await self._marker.mark(mark)
         finally:
-            self._buffer.override(-1)
+            self._queue.override(-1)
 
     async def _run(self) -> None:
         try:
@@ -250,30 +225,19 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
             case RefreshWanted():
                 return
             case Delivered():
-                self._put(Delivery(output, self))
+                self._queue.put(Delivery(output, self))
                 return
-            case Recalled():
-                self._buffer.drop(lambda item: _is_of(item[0], output.id))
             case Connected():
                 self._decided.set()
             case _:
                 pass
-        self._put(output)
-        if isinstance(output, InboxChange):
-            self._readers.put(output, self._reload)
-
-    def _put(self, event: InboxEvent) -> None:
-        self._buffer.put((event, self._session.epoch))
-        if self._buffer.full and self._readers and self._taken is None and not self._warned:
-            self._warned = True
-            _logger.warning("changes() stands still until somebody takes the deliveries that wait")
+        self._queue.put(output)
 
     def _reload(self) -> Changed:
         return Changed(counts=self.counts, state_version=self._session.state_version, reload=True)
 
     def _end(self, error: Exception | None) -> None:
-        self._buffer.end(error)
-        self._readers.end(error)
+        self._queue.end(error)
         self._decided.set()
         self._marker.end(error)
 
@@ -295,10 +259,6 @@ class _Events:
 
     async def __anext__(self) -> InboxEvent:
         return await self._take()
-
-
-def _is_of(event: InboxEvent, notification: str) -> bool:
-    return isinstance(event, Delivery) and event.notification.id == notification
 
 
 _publish(globals())

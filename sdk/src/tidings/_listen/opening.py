@@ -9,6 +9,7 @@ from tidings._listen.arguments import BUFFER
 from tidings._listen.backoff import ReconnectPolicy
 from tidings._listen.live import EventHook, LiveInbox
 from tidings._listen.session import Session
+from tidings._listen.session_runner import ConnectOptions
 from tidings._wire import Wire, user_agent
 from tidings.protocol.frames import Resume
 from tidings.protocol.names import DEVICE_RULE, is_device
@@ -41,11 +42,13 @@ def opener(
         if device is not None and not is_device(device):
             raise InvalidArgumentError(f"{device!r} cannot name a device: it is {DEVICE_RULE}")
         return LiveInbox(
-            _access(create, credential, user, token, realtime_url),
             Session(device=device, resume=resume, rewind=rewind, client=user_agent()),
-            policy=reconnect or ReconnectPolicy(),
-            wire=wire,
-            first_tries=first_tries,
+            ConnectOptions(
+                access=_access(create, credential, user, token, realtime_url),
+                wire=wire,
+                policy=reconnect or ReconnectPolicy(),
+                first_tries=first_tries,
+            ),
             buffer=buffer,
             on_event=on_event,
         )

@@ -24,29 +24,39 @@ from tidings._wire import Wire
 _logger = logging.getLogger("tidings")
 
 
-class SessionRunner:
-    """Opens one connection at a time, and comes back by `policy` where that can help.
+class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How the connections of one live inbox are made.
 
-    `emit` gets what the session gives, and a `Disconnected` for each end that is not the last. The next
-    connection waits for `room`. The timeout of `wire` is for opening and for the welcome.
+    The timeout of `wire` limits opening a connection, and the wait for its welcome. `first_tries` limits the
+    tries until the first welcome; after that `policy` alone decides.
+    """
+
+    access: AccessSource
+    wire: Wire
+    policy: ReconnectPolicy
+    first_tries: int
+
+
+class SessionRunner:
+    """Opens one connection at a time, and reconnects by the policy of `options` where that can help.
+
+    `emit` gets each output of the session, and a `Disconnected` for each end that is not the last. The next
+    connection waits for `room`.
     """
 
     def __init__(
         self,
-        access: AccessSource,
         session: Session,
+        options: ConnectOptions,
         *,
-        policy: ReconnectPolicy,
-        wire: Wire,
-        first_tries: int,
         room: Callable[[], Awaitable[None]],
         emit: Callable[[Output | Disconnected], None],
     ) -> None:
-        self._access = access
         self._session = session
-        self._backoff = Backoff(policy, random.random)
-        self._wire = wire
-        self._first_tries = first_tries
+        self._access = options.access
+        self._wire = options.wire
+        self._backoff = Backoff(options.policy, random.random)
+        self._first_tries = options.first_tries
         self._room = room
         self._emit_outside = emit
         self._link: Link | None = None
