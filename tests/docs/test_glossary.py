@@ -21,9 +21,9 @@ def entries() -> list[tuple[str, str]]:
 def exists(name: str) -> bool:
     """Whether a script, a part of a Redis key, or a module, class or attribute has this name."""
     if name.endswith(".lua"):
-        return (STORE / "scripts" / name).is_file()
+        return any(STORE.glob(f"scripts/**/{name}"))
     if name.startswith("/"):
-        sources = [*STORE.glob("*.py"), *STORE.glob("scripts/*.lua")]
+        sources = [*STORE.glob("*.py"), *STORE.glob("scripts/**/*.lua")]
         return any(re.search(rf"[/'\"]{name[1:]}\b", source.read_text()) for source in sources)
     return _is_python("tidings" if name.startswith("protocol.") else "tidings_workers", name.split("."))
 

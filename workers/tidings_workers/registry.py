@@ -8,8 +8,6 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files
 from itertools import chain
 from typing import Any, Final, Literal, TypeAlias, Unpack
 
@@ -22,6 +20,7 @@ from tidings.protocol.names import TENANT_RULE, is_tenant
 from tidings_workers.origins import is_listed
 from tidings_workers.public_keys import InvalidPublicKey, normalise_public_key
 from tidings_workers.store.errors import UNREACHABLE, StorageUnavailable
+from tidings_workers.store.lua import SCRIPTS
 from tidings_workers.store.reasons import unavailable
 from tidings_workers.tenants import InvalidValue, RegistryError, Tenant, TenantSettings, changed
 
@@ -105,7 +104,7 @@ class Registry:
         record = changed(Tenant(id=tenant, created_at=_now()), settings)
         keys = (_TENANTS, _COUNTERS, _VERSION)
         outcome = await self._redis.eval(
-            _script("create_tenant"), len(keys), *keys, tenant, msgspec.json.encode(record)
+            SCRIPTS["registry_create_tenant"], len(keys), *keys, tenant, msgspec.json.encode(record)
         )
         if outcome == b"exists":
             raise TenantExists(f"there is a tenant {tenant!r} already")
@@ -135,7 +134,7 @@ class Registry:
         Its data stay in the store, so its id can't be given to a new tenant: see `create_tenant`.
         """
         keys = (_TENANTS, _keys_of(tenant), _VERSION)
-        if not await self._redis.eval(_script("delete_tenant"), len(keys), *keys, tenant):
+        if not await self._redis.eval(SCRIPTS["registry_delete_tenant"], len(keys), *keys, tenant):
             raise _no_tenant(tenant)
 
     async def create_key(
@@ -156,7 +155,7 @@ class Registry:
         keys = (_TENANTS, _keys_of(tenant), _COUNTERS, _VERSION)
         kid = (
             await self._redis.eval(
-                _script("create_key"), len(keys), *keys, tenant, msgspec.json.encode(record)
+                SCRIPTS["registry_create_key"], len(keys), *keys, tenant, msgspec.json.encode(record)
             )
         ).decode()
         if not kid:
@@ -210,7 +209,7 @@ class Registry:
         )
 
     async def _swap(self, key: str, field: str, before: bytes, after: bytes) -> bool:
-        return bool(await self._redis.eval(_script("swap"), 2, key, _VERSION, field, before, after))
+        return bool(await self._redis.eval(SCRIPTS["registry_swap"], 2, key, _VERSION, field, before, after))
 
 
 class RegistryView:
@@ -318,11 +317,6 @@ class RegistryView:
                     await stop.wait()
             except TimeoutError:
                 continue
-
-
-@cache
-def _script(name: str) -> str:
-    return (files("tidings_workers") / "store" / "scripts" / f"registry_{name}.lua").read_text()
 
 
 def _keys_of(tenant: str) -> str:

@@ -6,10 +6,8 @@ and while one is under way the next one fills up. Under load this is a group com
 """
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Awaitable, Sequence
-from importlib.resources import files
 from typing import Any, Final, cast
 
 from redis.exceptions import NoScriptError
@@ -20,6 +18,7 @@ from tidings_workers.store import clients
 from tidings_workers.store.clients import COMMAND_SECONDS
 from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.keys import META, tag
+from tidings_workers.store.lua import DIGESTS, SCRIPTS
 from tidings_workers.store.outage import Outage
 from tidings_workers.store.reader import Reader
 from tidings_workers.store.reasons import WRONG_SERVER, is_wrong_server, unavailable
@@ -30,64 +29,6 @@ PIPELINES_IN_FLIGHT: Final = 2
 PIPELINE_COMMANDS: Final = 2_000
 # How long after a failure the storage is asked again whether it answers.
 PAUSE_SECONDS: Final = 0.2
-
-
-def _script(name: str, *parts: str) -> tuple[str, str]:
-    folder = files("tidings_workers.store") / "scripts"
-    text = "\n".join((folder / f"{part}.lua").read_text() for part in (*parts, name))
-    return name, text
-
-
-SCRIPTS: Final = dict(
-    (
-        _script("accept", "append", "copies", "records"),
-        _script("begin", "append", "records"),
-        _script("adopt", "append"),
-        _script("apply", "append", "taking", "copies"),
-        _script("recall", "append", "taking"),
-        _script("plan", "append"),
-        _script("stored", "append"),
-        _script("members", "append", "leavers"),
-        _script("disband", "append", "leavers"),
-        _script("probe", "append"),
-        _script("delivered", "append", "taking"),
-        _script("watch", "append", "taking", "facts"),
-        _script("attach", "append", "taking", "facts", "view", "sessions"),
-        _script("leave", "append", "sessions"),
-        _script("kick", "append", "sessions"),
-        _script("presence", "append", "sessions"),
-        _script("erase", "append"),
-        _script("erase_log", "append", "taking"),
-        _script("mark", "append", "taking"),
-        _script("survey", "append", "taking"),
-        _script("receipts", "append", "taking"),
-        _script("progress", "append", "taking"),
-        _script("sweep", "append", "taking"),
-        _script("read_view", "view"),
-        _script("read", "categories"),
-        _script("positions", "categories"),
-        *map(_script, ("due", "lost", "writable")),
-        *map(
-            _script,
-            (
-                "claim",
-                "cuts",
-                "forget",
-                "unlist",
-                "unwatch",
-                "acknowledge",
-                "heads",
-                "lease",
-                "release",
-                "roster",
-                "seek",
-                "locate",
-                "ended",
-            ),
-        ),
-    )
-)
-DIGESTS: Final = {name: hashlib.sha1(text.encode()).hexdigest() for name, text in SCRIPTS.items()}  # noqa: S324 - Redis names scripts so
 
 
 class _Call:

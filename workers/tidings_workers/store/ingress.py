@@ -232,7 +232,7 @@ class Ingress:
     async def record(
         self, partition: int, tenant: str, identity: str
     ) -> tuple[str, StoredNotification] | None:
-        """A notification's record with its inner status letter (see append.lua)."""
+        """A notification's record with its inner status letter (see record_header.lua)."""
         raw = await self._core.connection.call("GET", record_key(partition, tenant, identity))
         return (text(raw[:1]), parse_record(identity, raw)) if raw is not None else None
 

@@ -51,7 +51,7 @@ async def read_notification(core: Core, tenant: str, identity: str) -> StoredNot
 
 
 def parse_record(identity: str, raw: bytes) -> StoredNotification:
-    """A record as stored, its receipts 0; its form is described in append.lua."""
+    """A record as stored, its receipts 0; its form is described in record_header.lua."""
     to, content = raw[_HEAD:].split(b"\n", 1)
     stored, position, recipients = int(raw[14:27]), int(raw[27:43]), int(raw[43:53])
     return StoredNotification(

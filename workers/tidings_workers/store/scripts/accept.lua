@@ -7,6 +7,14 @@
 -- for copies of a notification to several users that has begun (see begin.lua).
 -- A record, and a user's copy, is made once only: a retry with the same id does nothing.
 
+--- @include "tag"
+--- @include "now_ms"
+--- @include "append"
+--- @include "append_copy"
+--- @include "add_to_ingress"
+--- @include "record_header"
+--- @include "store_record"
+
 local items = cmsgpack.unpack(ARGV[1])
 local operations = {}
 local now = now_ms()
@@ -40,18 +48,18 @@ local function accept(item)
       end
     end
   end
-  local head = header(status, accepted, stored, position, recipients)
-  keep_record(tenant, id, head .. item[5] .. '\n' .. item[6], category, item[13])
+  local head = record_header(status, accepted, stored, position, recipients)
+  store_record(tenant, id, head .. item[5] .. '\n' .. item[6], category, item[13])
 end
 
 for _, item in ipairs(items) do
   if item[1] == 'k' then
-    for _, base in ipairs(item[2]) do copy(base, item[3], item[4], item[5], item[6]) end
+    for _, base in ipairs(item[2]) do append_copy(base, item[3], item[4], item[5], item[6]) end
   else
     accept(item)
   end
 end
 
-ingest(operations)
-flush()
+add_to_ingress(operations)
+write_feeds()
 return #items

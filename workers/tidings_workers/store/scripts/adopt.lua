@@ -1,5 +1,9 @@
 -- Give to the dispatcher what was begun and not finished. ARGV: age in microseconds, limit. Answers how many
 -- were looked at: as many as the limit means that there may be more.
+
+--- @include "tag"
+--- @include "add_to_ingress"
+
 local time = redis.call('TIME')
 local before = string.format('%.0f', time[1] * 1000000 + time[2] - ARGV[1])
 local unfinished = tag .. '/unfinished'
@@ -12,5 +16,5 @@ for _, name in ipairs(found) do
   end
 end
 if #found > 0 then redis.call('ZREM', unfinished, unpack(found)) end
-ingest(operations)
+add_to_ingress(operations)
 return #found

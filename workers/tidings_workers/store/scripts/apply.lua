@@ -10,6 +10,14 @@
 --   {'t', base, kind, positions, count, {{position, count}}}  so many more users of a set of a log's positions,
 --                                              but for those whom some of them excluded
 
+--- @include "tag"
+--- @include "append_copy"
+--- @include "publish_change"
+--- @include "recall_entry"
+--- @include "keep_former_position"
+--- @include "expire"
+--- @include "tree_add"
+
 local request = cmsgpack.unpack(ARGV[1])
 local source = request[1]
 local applied = tag .. '/applied'
@@ -35,16 +43,16 @@ local function membership(base, group, joined, position)
     if last[2] == last[1] and #intervals > 1 then intervals[#intervals] = nil end
   end
   redis.call('HSET', key, group, cmsgpack.pack(intervals))
-  change(base, { joined and 'j' or 'l', base, position, group })
+  publish_change(base, { joined and 'j' or 'l', base, position, group })
 end
 
 -- `late`: a call that makes the copy may still arrive. It will find that the copy was taken back.
 local function take_back(base, id, late)
   local position = redis.call('ZSCORE', tag .. '/' .. base .. '/copies', id)
   if position then
-    remove(base, tonumber(position), id)
+    recall_entry(base, tonumber(position), id)
   elseif late and not redis.call('ZSCORE', tag .. '/' .. base .. '/parted', id) then
-    part(base, 0, id)
+    keep_former_position(base, 0, id)
   end
 end
 
@@ -55,13 +63,13 @@ for _, step in ipairs(request[2]) do
     for _, operation in ipairs(step[3]) do
       local kind, base = operation[1], operation[2]
       if kind == 'n' then
-        for _, user in ipairs(base) do copy(user, operation[3], operation[4], operation[5], operation[6]) end
+        for _, user in ipairs(base) do append_copy(user, operation[3], operation[4], operation[5], operation[6]) end
       elseif kind == 'm' then
         membership(base, operation[3], operation[4], operation[5])
       elseif kind == 'h' then
         local position = string.format('%.0f', operation[4])
         redis.call('ZADD', tag .. '/' .. base .. '/hidden', position, operation[3] .. '/' .. position)
-        change(base, { 'h', base, operation[4], operation[3] })
+        publish_change(base, { 'h', base, operation[4], operation[3] })
       elseif kind == 'r' then
         take_back(base, operation[3], operation[4])
       elseif kind == 'p' then
@@ -75,7 +83,7 @@ for _, step in ipairs(request[2]) do
         end
       elseif kind == 't' then
         -- What has ended by now keeps the receipts that it had.
-        expire_due(base, 200)
+        expire(base, 200)
         tree_add(base, operation[3], operation[4], operation[5], operation[6])
       end
       count = count + 1
@@ -84,5 +92,5 @@ for _, step in ipairs(request[2]) do
   end
 end
 redis.call('HSET', applied, source, string.format('%.0f:%.0f', done_id, done_step))
-flush()
+write_feeds()
 return count

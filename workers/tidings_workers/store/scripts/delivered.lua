@@ -1,13 +1,18 @@
 -- Devices acknowledged what they were sent. ARGV[1]: packed {{user's base, tenant, user, {{log's base,
 -- {{after, up to}, ...}}, ...}}, ...}. A position is delivered to a user once, however many devices there
 -- are; what was new goes to the dispatcher, which knows where it is counted.
+
+--- @include "add_delivered"
+--- @include "is_counted"
+--- @include "add_to_ingress"
+
 local moves, known = {}, {}
 for _, item in ipairs(cmsgpack.unpack(ARGV[1])) do
   local user = item[1]
   for _, part in ipairs(item[4]) do
     local log = part[1]
-    for _, fresh in ipairs(deliver(user, log, part[2])) do
-      if counts_somewhere(user, log, fresh) then
+    for _, fresh in ipairs(add_delivered(user, log, part[2])) do
+      if is_counted(user, log, fresh) then
         local name = string.format('%s %.0f %.0f', log, fresh[1], fresh[2])
         if not known[name] then
           known[name] = { item[2], log, 'delivered', fresh[1], fresh[2], {} }
@@ -19,5 +24,5 @@ for _, item in ipairs(cmsgpack.unpack(ARGV[1])) do
     end
   end
 end
-if #moves > 0 then ingest({ { 'v', moves } }) end
+if #moves > 0 then add_to_ingress({ { 'v', moves } }) end
 return #moves

@@ -1,6 +1,10 @@
 -- Erase what a user's slot knows, but for what `erase_log` takes away bit by bit: from now on nobody sees any
 -- of it. ARGV[1]: packed {user's base, how much more has changed}. Positions go on behind the head, and so
 -- do the versions. Answers {1, devices}, or {0} when the last erasure is not at its end yet.
+
+--- @include "tag"
+--- @include "publish_change"
+
 local request = cmsgpack.unpack(ARGV[1])
 local base = request[1]
 local key = tag .. '/' .. base
@@ -18,6 +22,6 @@ redis.call('HDEL', key, 'seen', 'marked')
 for _, part in ipairs({ 'state', 'marks', 'delivered', 'devices', 'groups' }) do
   redis.call('UNLINK', key .. '/' .. part)
 end
-change(base, { 'e', base, tonumber(head) })
-flush()
+publish_change(base, { 'e', base, tonumber(head) })
+write_feeds()
 return { 1, devices }

@@ -1,5 +1,9 @@
 -- Take away some of what `erase` put aside. ARGV[1]: packed {user's base, tenant, how many}. What was sent to
 -- this user alone goes with its record. Answers {notifications, more to do: 1 or 0}.
+
+--- @include "tag"
+--- @include "keep_former_position"
+
 local request = cmsgpack.unpack(ARGV[1])
 local base, tenant, limit = request[1], request[2], request[3]
 local key = tag .. '/' .. base
@@ -11,7 +15,7 @@ for _, entry in ipairs(entries) do
   local id = string.sub(fields[2], 8, 43)
   if redis.call('ZREM', key .. '/copies', id) == 1 then
     -- A call that makes the copy may still arrive.
-    part(base, position, id)
+    keep_former_position(base, position, id)
   else
     local record = tag .. '/n/' .. tenant .. '/' .. id
     redis.call('UNLINK', record, record .. '/receipts')

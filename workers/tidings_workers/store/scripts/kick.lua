@@ -1,6 +1,12 @@
 -- Close connections of a user. ARGV[1]: packed {user's base, code, ids (none: all), when gateways that have
 -- died were last heard of: {gateway, ms, ...}}. The connections are gone for everybody when this returns;
 -- their gateways are told. Answers {gateway, id} of each that was open.
+
+--- @include "now_ms"
+--- @include "connections"
+--- @include "close_connection"
+--- @include "set_last_seen"
+
 local request = cmsgpack.unpack(ARGV[1])
 local base, code = request[1], request[2]
 local wanted, beats = {}, {}
@@ -10,17 +16,17 @@ local closed = {}
 local open, lost = connections(base)
 for _, row in ipairs(open) do
   if #request[3] == 0 or wanted[row[1]] then
-    close(base, row, code)
-    was_seen(base, now_ms())
+    close_connection(base, row, code)
+    set_last_seen(base, now_ms())
     closed[#closed + 1] = { row[4], row[1] }
   end
 end
 -- A gateway that only stood still will find them here when it goes on.
 for _, row in ipairs(lost) do
   if #request[3] == 0 or wanted[row[1]] then
-    close(base, row, code)
-    was_seen(base, math.max(beats[row[4]] or 0, row[3]))
+    close_connection(base, row, code)
+    set_last_seen(base, math.max(beats[row[4]] or 0, row[3]))
   end
 end
-flush()
+write_feeds()
 return closed

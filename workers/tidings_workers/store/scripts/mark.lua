@@ -3,6 +3,13 @@
 -- {{log, kind, spans}, ...}, change, origin}: new states, times to keep, times to drop, what was never seen
 -- or read before, and the change as the gateways get it. Answers {1, state version, changes} when it stands,
 -- also when it already did (the token in the journal tells), {0} when the state has moved on.
+
+--- @include "tag"
+--- @include "add_delivered"
+--- @include "is_counted"
+--- @include "add_to_ingress"
+--- @include "publish_change"
+
 local request = cmsgpack.unpack(ARGV[1])
 local base, token = request[1], request[5]
 local key = tag .. '/' .. base
@@ -28,7 +35,7 @@ end
 local moves = {}
 local function count(log, kind, spans)
   for _, span in ipairs(spans) do
-    if counts_somewhere(base, log, span) then
+    if is_counted(base, log, span) then
       moves[#moves + 1] = { request[2], log, kind, span[1], span[2], { request[3] } }
     end
   end
@@ -36,14 +43,14 @@ end
 for _, move in ipairs(request[10]) do
   local log, kind, spans = move[1], move[2], move[3]
   -- What was seen has been delivered, whether a device said so or not.
-  if kind == 'seen' then count(log, 'delivered', deliver(base, log, spans)) end
+  if kind == 'seen' then count(log, 'delivered', add_delivered(base, log, spans)) end
   count(log, kind, spans)
 end
-if #moves > 0 then ingest({ { 'v', moves } }) end
+if #moves > 0 then add_to_ingress({ { 'v', moves } }) end
 
 -- A list: a stream would take its first block of 4 KB for a single mark.
 redis.call('RPUSH', key .. '/marks', number .. ' ' .. token .. ' ' .. request[11])
 redis.call('LTRIM', key .. '/marks', -100, -1)
-change(base, { 's', base, version, request[11], request[12] })
-flush()
+publish_change(base, { 's', base, version, request[11], request[12] })
+write_feeds()
 return { 1, version, redis.call('HGET', key, 'changes') }

@@ -1,6 +1,10 @@
 -- How far a notification came with users of this partition. ARGV[1]: packed {id, {{base, position}, ...}};
 -- a position of 0 is that of the user's copy. Answers per user {delivered, seen, read, seen since or '', read
 -- since or '', position, state or ''}.
+
+--- @include "tag"
+--- @include "own_receipts"
+
 local request = cmsgpack.unpack(ARGV[1])
 local id = request[1]
 local answer = {}

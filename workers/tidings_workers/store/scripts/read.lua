@@ -1,5 +1,9 @@
 -- Read parts of logs. ARGV[1]: packed {{base, positions, limit, newest first, category or ''}}; positions
 -- are boundaries as in intervals.py. Answers per part {head, floor, entries}.
+
+--- @include "decimal"
+--- @include "categories"
+
 local answer = {}
 for i, part in ipairs(cmsgpack.unpack(ARGV[1])) do
   local key = KEYS[1] .. '/' .. part[1]

@@ -1,6 +1,10 @@
 -- The receipts of notifications. ARGV[1]: packed {{record, log's base or '', position}, ...}; the base of a
 -- compound one is ''. Answers per notification {delivered, seen, read}. Those of one that was taken out of its
 -- log are what they were then.
+
+--- @include "tag"
+--- @include "receipts"
+
 local answer = {}
 for i, item in ipairs(cmsgpack.unpack(ARGV[1])) do
   local kept = redis.call('HMGET', tag .. '/' .. item[1] .. '/receipts', 'delivered', 'seen', 'read')

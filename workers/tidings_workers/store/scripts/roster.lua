@@ -1,4 +1,4 @@
--- Who was in groups at a cut of each one's clock (see leavers.lua). ARGV[1]: packed {limit, {{base, cut}, ...}}.
+-- Who was in groups at a cut of each one's clock (see last_cut.lua). ARGV[1]: packed {limit, {{base, cut}, ...}}.
 -- Answers per group the users, some of them twice perhaps, or 0 where one of its lists is longer than the limit.
 local request = cmsgpack.unpack(ARGV[1])
 local limit = request[1]

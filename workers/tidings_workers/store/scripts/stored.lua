@@ -1,4 +1,8 @@
 -- Notifications are stored for everybody. ARGV[1]: packed {{tenant, id}, ...}. A recall meanwhile wins.
+
+--- @include "tag"
+--- @include "now_ms"
+
 local now = string.format('%013.0f', now_ms())
 for _, item in ipairs(cmsgpack.unpack(ARGV[1])) do
   local name = item[1] .. '/' .. item[2]

@@ -1,9 +1,14 @@
 -- Count in logs. ARGV[1]: packed {{base, queries, by category}, ...}; a query is a set of positions (see
--- append.lua), which may reach past the log's ends. Answers per log
+-- contains.lua), which may reach past the log's ends. Answers per log
 -- {head, floor, changes, retired, live positions per query, {category, live positions per query, ...}}.
 -- What has ended by itself is taken out first, so that holes are all that is missing. Of very much at once
 -- some is left for the next time: it does not count, and counts as a change, but by category it is still there.
 -- Where there are many intervals and few members, holes mostly, going by the members is cheaper.
+
+--- @include "tag"
+--- @include "contains"
+--- @include "expire_before_counting"
+
 local MANY = 8
 
 local function by_members(key, bounds, low, high)
@@ -46,14 +51,14 @@ local answer = {}
 for i, part in ipairs(cmsgpack.unpack(ARGV[1])) do
   local base, queries = part[1], part[2]
   local key = tag .. '/' .. base
-  local due = expire_some(base)
+  local due = expire_before_counting(base)
   local known = redis.call('HMGET', key, 'head', 'floor', 'changes', 'retired')
   local head, floor = tonumber(known[1] or '0'), tonumber(known[2] or '0')
   local live, categories = {}, {}
   for j, bounds in ipairs(queries) do
     live[j] = length(bounds, floor, head) - count(key .. '/holes', bounds, floor, head)
     for _, entry in ipairs(due) do
-      if inside(bounds, tonumber(entry)) then live[j] = live[j] - 1 end
+      if contains(bounds, tonumber(entry)) then live[j] = live[j] - 1 end
     end
   end
   if part[3] then
@@ -66,5 +71,5 @@ for i, part in ipairs(cmsgpack.unpack(ARGV[1])) do
   end
   answer[i] = { head, floor, tonumber(known[3] or '0') + #due, known[4] or 0, live, categories }
 end
-flush()
+write_feeds()
 return answer

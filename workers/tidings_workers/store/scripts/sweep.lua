@@ -8,6 +8,12 @@
 -- What retention took above the floor is in `<log>/retired`: a hole for the counts, a gap for who comes
 -- back. The floor moves over it as soon as nothing live lies below.
 
+--- @include "tag"
+--- @include "now_ms"
+--- @include "expire"
+--- @include "publish"
+--- @include "remove_entry"
+
 -- Rules may change: every log is looked at once an hour.
 local HOUR = 3600000
 local WEEK = 7 * 24 * HOUR
@@ -69,7 +75,7 @@ local function retire(base, rule, keep, cursor, gone)
       if keep_of(rule, category_of(entry[2])) == keep then
         local due = time_of(entry[2][2]) + keep
         if due > now then return cursor, due end
-        take_out(base, position)
+        remove_entry(base, position)
         -- The record of a copy goes with it, so nobody will ask for the receipts.
         redis.call('HDEL', key .. '/ended', string.sub(entry[2][2], 8, 43))
         gone[#gone + 1] = position
@@ -155,14 +161,14 @@ end
 -- Answers when the log is due again, or nothing when there is more to do now.
 local function sweep(base, rule)
   local key = tag .. '/' .. base
-  local ended = expire_due(base, budget)
+  local ended = expire(base, budget)
   budget = budget - ended
   if budget <= 0 then return nil end
   local gone = {}
   local due = retire_all(base, rule, gone)
   local changes = note(base, gone)
   local floor, more = lift(base)
-  if #gone > 0 then route(base, { 'x', base, gone, changes, floor, gone[#gone] }) end
+  if #gone > 0 then publish(base, { 'x', base, gone, changes, floor, gone[#gone] }) end
   if trim_holes(base, floor) or more or not due then return nil end
   local expiring = redis.call('ZRANGE', key .. '/expiring', 0, 0, 'WITHSCORES')[2]
   return math.min(due, tonumber(expiring or due))
@@ -235,5 +241,5 @@ for _, rule in ipairs(request[4]) do
   if due and is_untidy(rule[1]) then untidy[#untidy + 1] = rule[1] end
   if budget <= 0 then break end
 end
-flush()
+write_feeds()
 return untidy

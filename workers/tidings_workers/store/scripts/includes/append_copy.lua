@@ -1,6 +1,8 @@
--- Append a user's own copy of a notification, once: also where the copy has left the log, or was taken back
--- before it was made.
-local function copy(base, id, content, expires, category)
+--- @include "append"
+
+-- Append a user's copy of a compound notification, once. A copy that was removed, or recalled before it was made, is
+-- not made again.
+local function append_copy(base, id, content, expires, category)
   local key = tag .. '/' .. base
   if redis.call('ZSCORE', key .. '/copies', id) then return end
   if redis.call('HEXISTS', key .. '/ended', id) == 1 or redis.call('ZSCORE', key .. '/parted', id) then return end

@@ -1,9 +1,12 @@
--- Shared by the scripts that give a gateway a log's facts: {head, floor, holes, changes, expiring, retired}.
--- `expiring`: position and time in turn, of what ends by itself next, or has ended just now. A thousand at most: of
--- what ends later a gateway hears when it is taken out.
+--- @include "tag"
+--- @include "expire_before_counting"
+
+-- The facts of a log as a gateway needs them: {head, floor, holes, changes, expiring, retired}.
+--   expiring  alternating position and expiry time (ms) of the next 1,000 entries to expire; feeds report later ones
+--             when they are removed
 local function facts(base)
   local key = tag .. '/' .. base
-  expire_some(base)
+  expire_before_counting(base)
   local known = redis.call('HMGET', key, 'head', 'floor', 'changes', 'retired')
   return {
     known[1] or 0, known[2] or 0,

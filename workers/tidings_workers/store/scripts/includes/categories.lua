@@ -1,12 +1,14 @@
--- Shared: the categories of a log that a filter means, an exact name or a prefix that ends in a dot.
-local function categories_of(key, category)
-  if string.sub(category, -1) ~= '.' then return { category } end
-  return redis.call('ZRANGE', key .. '/categories', '[' .. category, '(' .. string.sub(category, 1, -2) .. '/', 'BYLEX')
+--- @include "decimal"
+
+-- The categories of a log that a filter selects: an exact name, or a prefix that ends in a dot.
+local function categories_of(key, filter)
+  if string.sub(filter, -1) ~= '.' then return { filter } end
+  return redis.call('ZRANGE', key .. '/categories', '[' .. filter, '(' .. string.sub(filter, 1, -2) .. '/', 'BYLEX')
 end
 
--- Positions of these categories within an interval, in order, `limit` at most.
+-- The positions after < p <= up_to of these categories, in order, at most `limit`.
 local function positions_in(key, categories, after, up_to, limit, newest_first)
-  local low, high = '(' .. string.format('%.0f', after), string.format('%.0f', up_to)
+  local low, high = '(' .. decimal(after), decimal(up_to)
   local positions = {}
   for _, category in ipairs(categories) do
     local found

@@ -1,7 +1,8 @@
--- Shared: what only the user's slot knows of an inbox.
--- {groups, hidden, state version, time of the last mark, state, changes}
+--- @include "tag"
+
+-- The view of a user: {groups, hidden, state version, time of the last mark, state, changes}.
 local function view(base)
-  local key = KEYS[1] .. '/' .. base
+  local key = tag .. '/' .. base
   local known = redis.call('HMGET', key, 'marks', 'marked', 'changes')
   return {
     redis.call('HGETALL', key .. '/groups'), redis.call('ZRANGE', key .. '/hidden', 0, -1),

@@ -1,0 +1,58 @@
+"""The Lua scripts, with the includes that they name.
+
+A line `--- @include "name"` stands for the text of `scripts/includes/name.lua`. Each script gets an include
+once, at the first line that names it, after the includes that the include itself names.
+"""
+
+import hashlib
+import re
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Final
+
+_INCLUDE: Final = re.compile(r'^--- @include "(.*)"\n', re.MULTILINE)
+
+
+class IncludeError(Exception):
+    """A script names an include that does not exist or that includes itself."""
+
+
+def load(folder: Traversable) -> dict[str, str]:
+    """The text of every script of a folder by its name, without `.lua`. Raises IncludeError."""
+    scripts = sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".lua")), key=lambda file: file.name
+    )
+    return {file.name.removesuffix(".lua"): _Includes(folder / "includes").resolve(file) for file in scripts}
+
+
+class _Includes:
+    """Resolves the includes of one script."""
+
+    def __init__(self, folder: Traversable) -> None:
+        self._folder = folder
+        self._pasted: set[str] = set()
+        self._open: list[str] = []
+
+    def resolve(self, file: Traversable) -> str:
+        return _INCLUDE.sub(lambda line: self._include(line[1], file.name), file.read_text())
+
+    def _include(self, name: str, includer: str) -> str:
+        if name in self._open:
+            cycle = " -> ".join([*self._open[self._open.index(name) :], name])
+            raise IncludeError(f"Circular include in the Lua scripts: {cycle}. Remove one of these lines.")
+        if name in self._pasted:
+            return ""
+        self._pasted.add(name)
+        file = self._folder / f"{name}.lua"
+        if not file.is_file():
+            raise IncludeError(
+                f'{includer} includes "{name}", but includes/{name}.lua does not exist. Add it.'
+            )
+        self._open.append(name)
+        text = self.resolve(file)
+        self._open.pop()
+        return text
+
+
+SCRIPTS: Final = load(files("tidings_workers.store") / "scripts")
+DIGESTS: Final = {name: hashlib.sha1(text.encode()).hexdigest() for name, text in SCRIPTS.items()}  # noqa: S324 - Redis names scripts so

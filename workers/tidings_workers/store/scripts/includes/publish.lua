@@ -1,0 +1,14 @@
+--- @include "tag"
+--- @include "feeds"
+
+local gateways_of = {}
+
+-- Add an item to the feed of every gateway that has interest in the log. `write_feeds` must follow.
+local function publish(base, item)
+  local gateways = gateways_of[base]
+  if not gateways then
+    gateways = redis.call('SMEMBERS', tag .. '/' .. base .. '/gateways')
+    gateways_of[base] = gateways
+  end
+  for i = 1, #gateways do add_feed_item(gateways[i], item) end
+end

@@ -1,0 +1,10 @@
+--- @include "own_receipts"
+--- @include "tree_sum"
+
+-- The receipts {delivered, seen, read} of one position of a log, as numbers of users.
+local function receipts(base, position)
+  if string.sub(base, 1, 2) == 'u/' then return own_receipts(base, position) end
+  return {
+    tree_sum(base, 'delivered', position), tree_sum(base, 'seen', position), tree_sum(base, 'read', position),
+  }
+end

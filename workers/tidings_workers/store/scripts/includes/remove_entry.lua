@@ -1,0 +1,52 @@
+--- @include "tag"
+--- @include "decimal"
+--- @include "keep_former_position"
+--- @include "receipts"
+
+-- Remove one entry from its log, from its indexes and from the counts; its receipts are kept. The hole of an expired
+-- entry keeps time and category ("position|ms|category") for clients that resume later.
+-- Returns false when the entry was removed before. The caller publishes the removal.
+local function remove_entry(base, position, expired)
+  local key = tag .. '/' .. base
+  local entry = decimal(position)
+  redis.call('ZREM', key .. '/expiring', entry)
+  local found = redis.call('XRANGE', key .. '/log', entry, entry)[1]
+  if not found then return false end
+  local fields = found[2]
+  local id = string.sub(fields[2], 8, 43)
+  local tenant = string.match(base, '^./([^/]+)')
+  local record = tag .. '/n/' .. tenant .. '/' .. id
+  local counts = receipts(base, position)
+  local life = redis.call('PTTL', record)
+  local own = string.sub(base, 1, 2) == 'u/'
+  -- For the receipts of a copy, and for an erasure, which removes the records of notifications to this user alone.
+  if own then redis.call('HSET', key .. '/ended', id, cjson.encode(counts)) end
+  if own and redis.call('ZREM', key .. '/copies', id) == 1 then
+    -- Marks of its user may still be on their way to the record.
+    keep_former_position(base, entry, id)
+  elseif life ~= -2 then
+    redis.call('HSET', record .. '/receipts', 'delivered', counts[1], 'seen', counts[2], 'read', counts[3])
+    if life > 0 then redis.call('PEXPIRE', record .. '/receipts', life) end
+  end
+  local category = ''
+  for i = 3, #fields, 2 do
+    if fields[i] == 'c' then
+      category = fields[i + 1]
+      redis.call('ZREM', key .. '/in/' .. category, entry)
+      if redis.call('EXISTS', key .. '/in/' .. category) == 0 then
+        redis.call('ZREM', key .. '/categories', category)
+      end
+    elseif fields[i] == 'e' then
+      redis.call('ZREM', key .. '/excludes', entry)
+    end
+  end
+  redis.call('XDEL', key .. '/log', entry .. '-0')
+  if expired then
+    -- An id begins with its time (RFC 9562).
+    local at = tonumber(string.sub(id, 1, 8) .. string.sub(id, 10, 13), 16) or 0
+    redis.call('ZADD', key .. '/holes', entry, string.format('%s|%.0f|%s', entry, at, category))
+  else
+    redis.call('ZADD', key .. '/holes', entry, entry)
+  end
+  return true
+end
