@@ -70,7 +70,7 @@ def render() -> str:
 
 def _closing() -> Iterable[str]:
     verdicts = _literal([verdict.name.lower() for verdict in closing.Verdict])
-    yield _doc("What a client does after a close.") + f"export type Verdict = {verdicts};"
+    yield _doc("The reaction of a client to a close.") + f"export type Verdict = {verdicts};"
     for name, entry in vars(closing).items():
         if isinstance(entry, closing.CloseCode) and entry.reason:
             yield _doc(entry.reason) + _constant(name, entry.code)
@@ -81,7 +81,9 @@ def _closing() -> Iterable[str]:
         if entry.verdict is not by_range.get(code // 100, closing.Verdict.LATER)
     }
     yield (
-        _doc("Of codes whose range does not say it: 40xx stay away, 42xx come now, all others come later.")
+        _doc(
+            "Verdicts of the codes whose range does not give it: 40xx stay away, 42xx now, all others later."
+        )
         + f"export const VERDICTS: Readonly<Record<number, Verdict>> = {json.dumps(table)};"
     )
 

@@ -18,7 +18,7 @@ export interface ReceivedAction {
 /**
  * A notification as its receivers see it. Fields that the sender left out are absent.
  *
- * `id` is a UUIDv7; `created_at` is when the server accepted it; it is gone after `expires_at`.
+ * `id` is a UUIDv7. `created_at` is the time when the server accepted it; it is removed at `expires_at`.
  */
 export interface Notification {
   readonly id: string;
@@ -34,17 +34,17 @@ export interface Notification {
   readonly expires_at?: string;
 }
 
-/** The part of an inbox's counts that one category has. */
+/** The counts of one category of an inbox. */
 export interface CategoryCounts {
   readonly unseen: number;
   readonly unread: number;
 }
 
 /**
- * Absolute counts of an inbox, the archived not counted. A higher `version` is newer.
+ * Absolute counts of an inbox, without archived items. A higher `version` is newer.
  *
- * `categories`, where it was asked for: those that have something unseen or unread; what has no
- * category is under the empty text.
+ * `categories` is present when the request asked for it. It has the categories with unseen or unread items;
+ * items without a category count under the empty string.
  */
 export interface Counts {
   readonly unseen: number;
@@ -53,14 +53,14 @@ export interface Counts {
   readonly categories?: Readonly<Record<string, CategoryCounts>>;
 }
 
-/** One notification that a mark changed; `state` is that mark, not the state that it led to. */
+/** One notification that a mark changed. `state` is the mark that was made, not the resulting state. */
 export interface StateChange {
   readonly id: string;
   readonly state: State;
   readonly at: string;
 }
 
-/** What ended by its own expiry while this client was away. */
+/** The notifications that expired while this client was not connected: how many, and their times. */
 export interface Expired {
   readonly count: number;
   readonly categories: Positions;
@@ -69,9 +69,10 @@ export interface Expired {
 }
 
 /**
- * Where a client stands: everything up to these positions arrived, in this epoch.
+ * The progress of a client: everything up to these positions arrived, in this epoch.
  *
- * With `state_version`, the last one it was told, it is also told what was marked since.
+ * With `state_version`, the last version that the client received, the server also sends the marks made
+ * since.
  */
 export interface Resume {
   readonly epoch: string;
@@ -80,9 +81,10 @@ export interface Resume {
 }
 
 /**
- * The first frame. `token` unless the handshake carried it; `rewind` not with `resume`.
+ * The first frame of a client.
  *
- * `client` names the program, for people; it is cut at 200 characters.
+ * `token` is required unless the handshake carried it. `rewind` starts with the last N notifications and
+ * cannot be used with `resume`. `client` names the program, for people; it is cut at 200 characters.
  */
 export interface Connect {
   readonly type: "connect";
@@ -100,10 +102,10 @@ export interface Ack {
 }
 
 /**
- * A change of state: of `ids`, of everything `up_to` a position per log, or of `all`.
+ * Changes the state of `ids`, of everything `up_to` a position per log, or of `all`.
  *
- * Exactly one of the three; `category` narrows `all`. `up_to` and `all` leave archived items alone, unless
- * they are `unarchived`. Answered by `state` with the same `ref`.
+ * Give exactly one of the three. `category` narrows `all`. `up_to` and `all` change archived items only when
+ * `state` is `unarchived`. The server answers with `state` and the same `ref`.
  */
 export interface Mark {
   readonly type: "mark";
@@ -115,22 +117,23 @@ export interface Mark {
   readonly ref?: string | number;
 }
 
-/** A new token for the same user. */
+/** A new token for the same user. The server answers with `refreshed`. */
 export interface Refresh {
   readonly type: "refresh";
   readonly token: string;
 }
 
-/** Answered by `pong` with the same `ref`. */
+/** The server answers with `pong` and the same `ref`. */
 export interface Ping {
   readonly type: "ping";
   readonly ref?: string | number;
 }
 
 /**
- * The connection stands. `positions` says where it starts in every log of the user.
+ * The connection is open. `positions` is the position where it starts, for every log of the user.
  *
- * `state_version` is the last change of state that `counts` hold; give it to the next `resume`.
+ * `heartbeat` is in seconds: the server sends something at least this often. `state_version` is the version
+ * of the state that `counts` include; give it to the next `resume`.
  */
 export interface Welcome {
   readonly type: "welcome";
@@ -145,7 +148,7 @@ export interface Welcome {
   readonly state_version: number;
 }
 
-/** One notification of one log. `replayed` while catching up. */
+/** One notification of one log. `replayed` is true while the connection catches up. */
 export interface Delivered {
   readonly type: "notification";
   readonly log: string;
@@ -154,14 +157,18 @@ export interface Delivered {
   readonly replayed?: boolean;
 }
 
-/** The replay ended here; what follows is new. */
+/** The replay is complete; notifications after this frame are new. */
 export interface CaughtUp {
   readonly type: "caught_up";
   readonly positions: Positions;
   readonly expired?: Expired;
 }
 
-/** Positions `from` to `to` of a log cannot be had; `missed` of them were notifications. */
+/**
+ * Positions `from` to `to` of a log are no longer available.
+ *
+ * `missed` of them were notifications; null where that number is not known.
+ */
 export interface Gap {
   readonly type: "gap";
   readonly log: string;
@@ -171,14 +178,14 @@ export interface Gap {
   readonly reason: "epoch" | "expired" | "trimmed";
 }
 
-/** The user became a member; the log starts for this user after `position`. */
+/** The user joined a group; its log starts for this user after `position`. */
 export interface Joined {
   readonly type: "joined";
   readonly log: string;
   readonly position: number;
 }
 
-/** The user is no longer a member; nothing after `position` comes. */
+/** The user left a group; the user receives no entry of its log after `position`. */
 export interface Left {
   readonly type: "left";
   readonly log: string;
@@ -186,15 +193,17 @@ export interface Left {
 }
 
 /**
- * What this or another device marked, and the counts after it.
+ * A mark that this or another device made, and the counts after it.
  *
- * `changes` names single notifications; empty when nothing but the counts changed (something expired)
- * or nothing at all (the answer to a mark that changed nothing). `up_to`, or `all` with the positions
- * that it reached in `up_to` and perhaps a `category`, say the same of everything up to there that was
- * not archived, or of everything where `state` is `unarchived`. A notification that had the state already
- * keeps its time. `reload`: changes were missed that can't be
- * told one by one; ask for the inbox again. `unknown`: ids and logs of the mark with this `ref` that
- * are not the user's. `state_version` rises with each change of state.
+ * `changes` names single notifications; it is empty when only the counts changed (a notification expired) or
+ * nothing did (the answer to a mark without effect). `up_to` alone: everything up to these positions was
+ * marked. `all`: the whole inbox, or one `category`, was marked, up to the positions in `up_to`. The last
+ * two exclude archived notifications, unless `state` is `unarchived`. A notification that had the state
+ * already keeps its time.
+ *
+ * `reload`: the server cannot name each change that the client missed; read the inbox again. `unknown`: ids
+ * and logs of the mark with this `ref` that do not belong to the user. `state_version` rises with each
+ * change of state.
  */
 export interface Stated {
   readonly type: "state";
@@ -211,7 +220,7 @@ export interface Stated {
   readonly ref?: string | number;
 }
 
-/** The sender took a notification back. */
+/** The sender recalled a notification. */
 export interface Recalled {
   readonly type: "recalled";
   readonly id: string;
@@ -220,19 +229,19 @@ export interface Recalled {
   readonly counts: Counts;
 }
 
-/** The token ends `in` seconds from now: send `refresh`. */
+/** The token expires in `in` seconds: send `refresh`. */
 export interface Expiring {
   readonly type: "expiring";
   readonly in: number;
 }
 
-/** The new token holds. */
+/** The server accepted the new token, which expires at `expires_at`. */
 export interface Refreshed {
   readonly type: "refreshed";
   readonly expires_at: string;
 }
 
-/** Something was wrong with a frame; the connection stays. */
+/** The server refused a frame; the connection stays open. */
 export interface ErrorFrame {
   readonly type: "error";
   readonly code: string;
@@ -247,9 +256,10 @@ export interface Pong {
 }
 
 /**
- * One notification of an inbox with its state; a time is null until it came to that.
+ * One notification of an inbox with its state.
  *
- * `notification` is the JSON of a `Notification`, as stored.
+ * The time of a state is null until the item is in that state. `notification` is the JSON of a
+ * `Notification`, as stored.
  */
 export interface InboxItem {
   readonly log: string;
@@ -264,8 +274,8 @@ export interface InboxItem {
 /**
  * A page of an inbox, newest first.
  *
- * `epoch`, `positions` and `state_version` are what to give to `resume`, so that nothing between this
- * page and the connection is missed, sent or marked.
+ * Give `epoch`, `positions` and `state_version` to `resume`, so that the connection starts with the
+ * notifications and marks that followed this page.
  */
 export interface InboxPage {
   readonly items: readonly InboxItem[];
@@ -278,12 +288,12 @@ export interface InboxPage {
 }
 
 /**
- * A change of state: of `ids`, of everything `up_to` a position per log, or of `all`.
+ * Changes the state of `ids`, of everything `up_to` a position per log, or of `all`.
  *
- * Exactly one of the three; `category` narrows `all`. Read implies seen; unread takes back read only,
- * unseen both; archived stands apart from them. Idempotent, and the first time of a state is kept.
- * A position past the end of its log is cut to it. `up_to` and `all` leave archived items alone, unless
- * they are `unarchived`.
+ * Give exactly one of the three. `category` narrows `all`. `read` implies `seen`; `unread` takes back `read`
+ * only, `unseen` takes back both; `archived` is independent of them. A mark is idempotent, and the first
+ * time of a state is kept. A position past the end of its log counts as the end. `up_to` and `all` change
+ * archived items only when `state` is `unarchived`.
  */
 export interface MarkInbox {
   readonly state: State;
@@ -294,9 +304,9 @@ export interface MarkInbox {
 }
 
 /**
- * How many notifications changed their state, and the counts now.
+ * The number of notifications whose state changed, and the counts after the mark.
  *
- * `unknown`: ids and logs that are not of this inbox, or no longer.
+ * `unknown`: ids and logs that are not in this inbox, or no longer.
  */
 export interface Marked {
   readonly changed: number;
@@ -304,14 +314,14 @@ export interface Marked {
   readonly unknown?: readonly string[];
 }
 
-/** A user's token, and where to connect with it. */
+/** A token of a user, and the URL to connect to with it. */
 export interface UserToken {
   readonly token: string;
   readonly expires_at: string;
   readonly realtime_url: string;
 }
 
-/** One thing wrong with a body: a JSON pointer as a URI fragment, and what to do about it. */
+/** One fault of a body: its place, as a JSON pointer in a URI fragment, and the rule that it breaks. */
 export interface FieldError {
   readonly pointer: string;
   readonly detail: string;
@@ -406,7 +416,7 @@ export const HEARTBEAT_SECONDS = 25;
 
 export const RETENTION_SECONDS = 7776000;
 
-/** What a client does after a close. */
+/** The reaction of a client to a close. */
 export type Verdict = "stay_away" | "later" | "refresh" | "now";
 
 /** protocol error */
@@ -463,7 +473,7 @@ export const TOO_BIG = 1009;
 /** restart */
 export const RESTART = 1012;
 
-/** Of codes whose range does not say it: 40xx stay away, 42xx come now, all others come later. */
+/** Verdicts of the codes whose range does not give it: 40xx stay away, 42xx now, all others later. */
 export const VERDICTS: Readonly<Record<number, Verdict>> = {"4200": "refresh", "1000": "stay_away", "1003": "stay_away", "1007": "stay_away", "1009": "stay_away"};
 
 /** Codes of errors after which the same request may succeed later, unchanged. */

@@ -1,7 +1,8 @@
-"""Why a connection ends, and whether and how the client comes back.
+"""Close codes: why a connection closes, and whether and when the client reconnects.
 
-The range of a code is its verdict (RFC 6455, section 7.4.2 leaves 4000-4999 to applications), so a
-client needs no table to act on a code it does not know: 40xx stay away, 41xx later, 42xx now.
+The range of a code is its verdict (RFC 6455, section 7.4.2 leaves 4000-4999 to applications), so a client
+can act on a code that it does not know: after 40xx it stays away, after 41xx it reconnects later, after
+42xx now.
 """
 
 from enum import Enum
@@ -11,7 +12,7 @@ from msgspec import Struct
 
 
 class Verdict(Enum):
-    """What a client does after a close."""
+    """The reaction of a client to a close."""
 
     STAY_AWAY = "stay away, or come back with another token"
     LATER = "come back later, with jitter"
@@ -20,7 +21,7 @@ class Verdict(Enum):
 
 
 class CloseCode(Struct, frozen=True):
-    """One close code with its verdict. `reason` is the text that goes into the close frame."""
+    """One close code with its verdict. `reason` is the text in the close frame."""
 
     code: int
     reason: str
@@ -57,12 +58,12 @@ REASON_BYTES: Final = 120
 
 
 def fitting(reason: str) -> str:
-    """As much of a reason as fits into a close frame, in whole characters."""
+    """A reason, cut to the whole characters that fit into a close frame (120 bytes of UTF-8)."""
     return reason.encode(errors="replace")[:REASON_BYTES].decode(errors="ignore")
 
 
 def verdict_of(code: int | None) -> Verdict:
-    """The verdict of any close code, known or not; None is a connection that just broke."""
+    """The verdict of any close code, known or not. None means that no close frame arrived."""
     known = CLOSE_CODES.get(code or 0)
     if known is not None:
         return known.verdict

@@ -1,7 +1,7 @@
-"""The one table of error codes: HTTP status, title, and whether trying again can help.
+"""The one table of error codes: HTTP status, title, and whether a retry can succeed.
 
-A code never changes its meaning and is never reused. The API answers with them as problem+json
-(RFC 9457), the gateway puts them in `error` frames, and the SDK raises one exception class each.
+A code never changes its meaning and is never reused. The API answers with problem+json (RFC 9457), the
+gateway sends `error` frames, and the SDK has one exception class per code.
 """
 
 from typing import Final
@@ -24,13 +24,13 @@ class ErrorCode(Struct, frozen=True):
 _TABLE: Final = (
     ErrorCode("malformed_json", 400, "The body is not valid JSON"),
     ErrorCode("malformed_request", 400, "The request could not be read"),
-    ErrorCode("invalid_cursor", 400, "The cursor is not one of this list"),
+    ErrorCode("invalid_cursor", 400, "The cursor does not belong to this list"),
     ErrorCode("missing_token", 401, "A bearer token is required"),
     ErrorCode("invalid_token", 401, "The token is not valid"),
     ErrorCode("expired_token", 401, "The token has expired"),
     ErrorCode("insufficient_scope", 403, "The token does not allow this"),
     ErrorCode("origin_refused", 403, "This origin is not allowed"),
-    ErrorCode("not_found", 404, "There is no such thing"),
+    ErrorCode("not_found", 404, "The resource does not exist"),
     ErrorCode("method_not_allowed", 405, "The method is not allowed here"),
     ErrorCode("body_timeout", 408, "The body did not arrive in time", retryable=True),
     ErrorCode(
@@ -42,10 +42,10 @@ _TABLE: Final = (
     ErrorCode("idempotency_mismatch", 422, "The idempotency key was used for another body"),
     ErrorCode("rate_limited", 429, "Too many requests", retryable=True),
     ErrorCode("quota_exceeded", 429, "The quota is used up", retryable=True),
-    ErrorCode("internal_error", 500, "Something went wrong on the server", retryable=True),
-    ErrorCode("storage_unavailable", 503, "The storage is away", retryable=True),
+    ErrorCode("internal_error", 500, "The server had an internal error", retryable=True),
+    ErrorCode("storage_unavailable", 503, "The storage is not available", retryable=True),
     ErrorCode("overloaded", 503, "The server is overloaded", retryable=True),
-    # Only in `error` frames; the status is what HTTP would say.
+    # Only in `error` frames; HTTP would answer with this status.
     ErrorCode("unknown_type", 400, "The frame's type is not known"),
 )
 
@@ -53,7 +53,7 @@ ERRORS: Final[dict[str, ErrorCode]] = {entry.code: entry for entry in _TABLE}
 
 
 class FieldError(Plain, frozen=True):
-    """One thing wrong with a body: a JSON pointer as a URI fragment, and what to do about it."""
+    """One fault of a body: its place, as a JSON pointer in a URI fragment, and the rule that it breaks."""
 
     pointer: str
     detail: str
@@ -74,7 +74,7 @@ class Problem(Struct, frozen=True, omit_defaults=True, kw_only=True):
 def problem(
     code: str, detail: str, request_id: str | None = None, errors: tuple[FieldError, ...] = ()
 ) -> Problem:
-    """The problem document of a code of the table."""
+    """The problem document for a code of the table."""
     entry = ERRORS[code]
     return Problem(
         type=f"/problems/{code}",

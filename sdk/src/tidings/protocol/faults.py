@@ -1,6 +1,7 @@
-"""Everything that is wrong with a body: msgspec raises at the first fault, and a caller wants to see all.
+"""Every fault of a body. msgspec raises at the first fault, and a caller wants to see all of them.
 
-Best effort and bounded: the body is known to be JSON and not valid; each part of it is decoded alone.
+The body must be JSON, and msgspec must have refused it. Each part of it is decoded alone, until 20 faults are
+found.
 """
 
 import re
@@ -21,14 +22,14 @@ MOST_FAULTS: Final = 20
 # A name longer than this is not a misspelt field.
 _NAME_LENGTH: Final = 40
 
-# Where in a list the first fault is.
+# The index of the first fault in a list.
 _INDEX: Final = re.compile(r" - at `\$\[(?P<index>\d+)\]").search
 
 
 def faults_of(
     body: bytes | Raw, type_: Any, error: msgspec.ValidationError, base: str
 ) -> tuple[FieldError, ...]:
-    """Up to 20 faults of a body that raised this error, each with its pointer below `base`."""
+    """Up to 20 faults of a body whose decoding raised `error`, each with its pointer below `base`."""
     found = tuple(islice(_explained(str(error), bytes(body), type_, base), MOST_FAULTS))
     return found or (field_error(str(error), base),)
 
@@ -36,7 +37,7 @@ def faults_of(
 def _faults(text: bytes | Raw, type_: Any, base: str) -> Iterator[FieldError]:
     plain = _plain(type_)
     if _is_struct(plain) and _begins(text, b"{"):
-        # Its fields are judged one by one: to decode it as a whole before would take as long again.
+        # Decoding the object as a whole first would double the time: its fields are decoded one by one.
         yield from _of_object(text, plain, base)
         return
     try:
@@ -51,12 +52,12 @@ def _explained(message: str, text: bytes | Raw, type_: Any, base: str) -> Iterat
         yield FieldError(base, one_of(get_args(plain)))
     elif _is_struct(plain) and _begins(text, b"{"):
         yield from _of_object(text, plain, base)
-    elif get_origin(plain) is tuple and _begins(text, b"[") and not _is_of_the_whole(message):
+    elif get_origin(plain) is tuple and _begins(text, b"[") and not _concerns_the_whole(message):
         items: tuple[Raw, ...] = _decoder(tuple[Raw, ...]).decode(text)
         yield from _of_items(message, items, range(len(items)), get_args(plain)[0], base)
-    elif get_origin(plain) is dict and _begins(text, b"{") and not _is_of_the_whole(message):
+    elif get_origin(plain) is dict and _begins(text, b"{") and not _concerns_the_whole(message):
         members: dict[str, Raw] = _decoder(dict[str, Raw]).decode(text)
-        # Of a member the message does not say which.
+        # The message does not name the member.
         values = tuple(members.values())
         yield from _of_items(_first(values, get_args(plain)[1]), values, members, get_args(plain)[1], base)
     else:
@@ -66,9 +67,9 @@ def _explained(message: str, text: bytes | Raw, type_: Any, base: str) -> Iterat
 def _of_items(
     message: str, items: Sequence[Raw], names: Iterable[object], type_: Any, base: str
 ) -> Iterator[FieldError]:
-    """From fault to fault, `message` being of the first.
+    """The faults of all items. `message` describes the first fault.
 
-    What lies between two of them is decoded as a whole, which takes a tenth of the time.
+    The items between two faults are decoded in one call, which takes a tenth of the time.
     """
     steps = list(names)
     begin = 0
@@ -80,7 +81,7 @@ def _of_items(
 
 
 def _first(items: Sequence[Raw], type_: Any) -> str:
-    """What msgspec says of the first item that is not of the type; an empty text when all are."""
+    """The message of msgspec about the first item that is not of the type; an empty text when all are."""
     try:
         _decoder(tuple[type_, ...]).decode(b"[%b]" % b",".join(items))
     except msgspec.ValidationError as error:
@@ -133,8 +134,8 @@ def _begins(text: bytes | Raw, bracket: bytes) -> bool:
     return bytes(text).lstrip(b" \t\r\n").startswith(bracket)
 
 
-def _is_of_the_whole(message: str) -> bool:
-    """Whether a fault is in no part of the value, such as a list that is too long."""
+def _concerns_the_whole(message: str) -> bool:
+    """Whether the fault is one of the whole value, such as a list that is too long."""
     return " - at `" not in message or " - at `$`" in message
 
 

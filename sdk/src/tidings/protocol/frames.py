@@ -1,8 +1,8 @@
 """The frames of the realtime protocol, version 1: one JSON object per text frame, field `type`.
 
-Client frames are decoded by the gateway, server frames by clients. Order and meaning are in
-`docs/realtime.md`; the short of it: `positions` map the name of a log (``user``, ``all``,
-``group:<id>``) to a whole number; they rise per log and are never delivered twice on a connection.
+The gateway decodes client frames, clients decode server frames. `docs/realtime.md` defines their order and
+meaning. In short: `positions` maps the name of a log (``user``, ``all``, ``group:<id>``) to a whole number.
+Positions rise per log, and none is delivered twice on one connection.
 """
 
 from datetime import datetime
@@ -24,9 +24,10 @@ Ref = Annotated[str, Meta(max_length=128)] | int
 
 
 class Resume(Plain, frozen=True, omit_defaults=True):
-    """Where a client stands: everything up to these positions arrived, in this epoch.
+    """The progress of a client: everything up to these positions arrived, in this epoch.
 
-    With `state_version`, the last one it was told, it is also told what was marked since.
+    With `state_version`, the last version that the client received, the server also sends the marks made
+    since.
     """
 
     epoch: str
@@ -35,9 +36,10 @@ class Resume(Plain, frozen=True, omit_defaults=True):
 
 
 class Connect(Struct, frozen=True, tag="connect", tag_field="type", omit_defaults=True):
-    """The first frame. `token` unless the handshake carried it; `rewind` not with `resume`.
+    """The first frame of a client.
 
-    `client` names the program, for people; it is cut at 200 characters.
+    `token` is required unless the handshake carried it. `rewind` starts with the last N notifications and
+    cannot be used with `resume`. `client` names the program, for people; it is cut at 200 characters.
     """
 
     token: str | None = None
@@ -54,10 +56,10 @@ class Ack(Struct, frozen=True, tag="ack", tag_field="type"):
 
 
 class Mark(Struct, frozen=True, tag="mark", tag_field="type", omit_defaults=True):
-    """A change of state: of `ids`, of everything `up_to` a position per log, or of `all`.
+    """Changes the state of `ids`, of everything `up_to` a position per log, or of `all`.
 
-    Exactly one of the three; `category` narrows `all`. `up_to` and `all` leave archived items alone, unless
-    they are `unarchived`. Answered by `state` with the same `ref`.
+    Give exactly one of the three. `category` narrows `all`. `up_to` and `all` change archived items only when
+    `state` is `unarchived`. The server answers with `state` and the same `ref`.
     """
 
     state: State
@@ -69,13 +71,13 @@ class Mark(Struct, frozen=True, tag="mark", tag_field="type", omit_defaults=True
 
 
 class Refresh(Struct, frozen=True, tag="refresh", tag_field="type"):
-    """A new token for the same user."""
+    """A new token for the same user. The server answers with `refreshed`."""
 
     token: str
 
 
 class Ping(Struct, frozen=True, tag="ping", tag_field="type", omit_defaults=True):
-    """Answered by `pong` with the same `ref`."""
+    """The server answers with `pong` and the same `ref`."""
 
     ref: Ref | None = None
 
@@ -85,17 +87,17 @@ CLIENT_FRAMES: Final = (Connect, Ack, Mark, Refresh, Ping)
 
 
 class CategoryCounts(Plain, frozen=True):
-    """The part of an inbox's counts that one category has."""
+    """The counts of one category of an inbox."""
 
     unseen: int
     unread: int
 
 
 class Counts(Plain, frozen=True, omit_defaults=True):
-    """Absolute counts of an inbox, the archived not counted. A higher `version` is newer.
+    """Absolute counts of an inbox, without archived items. A higher `version` is newer.
 
-    `categories`, where it was asked for: those that have something unseen or unread; what has no
-    category is under the empty text.
+    `categories` is present when the request asked for it. It has the categories with unseen or unread items;
+    items without a category count under the empty string.
     """
 
     unseen: int
@@ -105,9 +107,10 @@ class Counts(Plain, frozen=True, omit_defaults=True):
 
 
 class Welcome(Struct, frozen=True, tag="welcome", tag_field="type"):
-    """The connection stands. `positions` says where it starts in every log of the user.
+    """The connection is open. `positions` is the position where it starts, for every log of the user.
 
-    `state_version` is the last change of state that `counts` hold; give it to the next `resume`.
+    `heartbeat` is in seconds: the server sends something at least this often. `state_version` is the version
+    of the state that `counts` include; give it to the next `resume`.
     """
 
     connection: str
@@ -122,7 +125,7 @@ class Welcome(Struct, frozen=True, tag="welcome", tag_field="type"):
 
 
 class Delivered(Plain, frozen=True, tag="notification", tag_field="type", omit_defaults=True):
-    """One notification of one log. `replayed` while catching up."""
+    """One notification of one log. `replayed` is true while the connection catches up."""
 
     log: str
     position: int
@@ -131,7 +134,7 @@ class Delivered(Plain, frozen=True, tag="notification", tag_field="type", omit_d
 
 
 class Expired(Plain, frozen=True):
-    """What ended by its own expiry while this client was away."""
+    """The notifications that expired while this client was not connected: how many, and their times."""
 
     count: int
     categories: dict[str, int]
@@ -140,14 +143,17 @@ class Expired(Plain, frozen=True):
 
 
 class CaughtUp(Plain, frozen=True, tag="caught_up", tag_field="type", omit_defaults=True):
-    """The replay ended here; what follows is new."""
+    """The replay is complete; notifications after this frame are new."""
 
     positions: Positions
     expired: Expired | None = None
 
 
 class Gap(Plain, frozen=True, tag="gap", tag_field="type"):
-    """Positions `from_` to `to` of a log cannot be had; `missed` of them were notifications."""
+    """Positions `from` to `to` of a log are no longer available.
+
+    `missed` of them were notifications; null where that number is not known.
+    """
 
     log: str
     from_: int = msgspec.field(name="from")
@@ -157,21 +163,21 @@ class Gap(Plain, frozen=True, tag="gap", tag_field="type"):
 
 
 class Joined(Plain, frozen=True, tag="joined", tag_field="type"):
-    """The user became a member; the log starts for this user after `position`."""
+    """The user joined a group; its log starts for this user after `position`."""
 
     log: str
     position: int
 
 
 class Left(Plain, frozen=True, tag="left", tag_field="type"):
-    """The user is no longer a member; nothing after `position` comes."""
+    """The user left a group; the user receives no entry of its log after `position`."""
 
     log: str
     position: int
 
 
 class StateChange(Plain, frozen=True):
-    """One notification that a mark changed; `state` is that mark, not the state that it led to."""
+    """One notification that a mark changed. `state` is the mark that was made, not the resulting state."""
 
     id: str
     state: State
@@ -179,15 +185,17 @@ class StateChange(Plain, frozen=True):
 
 
 class Stated(Plain, frozen=True, tag="state", tag_field="type", omit_defaults=True, kw_only=True):
-    """What this or another device marked, and the counts after it.
+    """A mark that this or another device made, and the counts after it.
 
-    `changes` names single notifications; empty when nothing but the counts changed (something expired)
-    or nothing at all (the answer to a mark that changed nothing). `up_to`, or `all` with the positions
-    that it reached in `up_to` and perhaps a `category`, say the same of everything up to there that was
-    not archived, or of everything where `state` is `unarchived`. A notification that had the state already
-    keeps its time. `reload`: changes were missed that can't be
-    told one by one; ask for the inbox again. `unknown`: ids and logs of the mark with this `ref` that
-    are not the user's. `state_version` rises with each change of state.
+    `changes` names single notifications; it is empty when only the counts changed (a notification expired) or
+    nothing did (the answer to a mark without effect). `up_to` alone: everything up to these positions was
+    marked. `all`: the whole inbox, or one `category`, was marked, up to the positions in `up_to`. The last
+    two exclude archived notifications, unless `state` is `unarchived`. A notification that had the state
+    already keeps its time.
+
+    `reload`: the server cannot name each change that the client missed; read the inbox again. `unknown`: ids
+    and logs of the mark with this `ref` that do not belong to the user. `state_version` rises with each
+    change of state.
     """
 
     counts: Counts
@@ -204,7 +212,7 @@ class Stated(Plain, frozen=True, tag="state", tag_field="type", omit_defaults=Tr
 
 
 class Recalled(Plain, frozen=True, tag="recalled", tag_field="type"):
-    """The sender took a notification back."""
+    """The sender recalled a notification."""
 
     id: str
     log: str
@@ -213,19 +221,19 @@ class Recalled(Plain, frozen=True, tag="recalled", tag_field="type"):
 
 
 class Expiring(Struct, frozen=True, tag="expiring", tag_field="type"):
-    """The token ends `in_` seconds from now: send `refresh`."""
+    """The token expires in `in` seconds: send `refresh`."""
 
     in_: int = msgspec.field(name="in")
 
 
 class Refreshed(Struct, frozen=True, tag="refreshed", tag_field="type"):
-    """The new token holds."""
+    """The server accepted the new token, which expires at `expires_at`."""
 
     expires_at: datetime
 
 
 class ErrorFrame(Plain, frozen=True, tag="error", tag_field="type", omit_defaults=True):
-    """Something was wrong with a frame; the connection stays."""
+    """The server refused a frame; the connection stays open."""
 
     code: str
     detail: str

@@ -1,15 +1,15 @@
 """Every limit of the public contract, in one place.
 
-Sizes are bytes, times are seconds and lengths are characters unless a name says otherwise. The
-server enforces them, the SDK checks what it can before sending, and the generated schemas quote
-them, so a limit is changed here and nowhere else.
+Sizes are in bytes, times in seconds and lengths in characters, unless the name has another unit. The server
+enforces them, the SDK checks some of them before it sends, and the generated schemas quote them. So a limit
+is changed here and nowhere else.
 """
 
 from typing import Final
 
 # Sending
 NOTIFICATION_BYTES: Final = 32 * 1024
-NESTING: Final = 100  # of arrays and objects in a body: what any client's JSON parser can read back
+NESTING: Final = 100  # levels of arrays and objects in a body: JSON parsers of all clients can read that many
 BATCH_BYTES: Final = 4 * 1024 * 1024
 BATCH_NOTIFICATIONS: Final = 1_000
 BODY_TIMEOUT_SECONDS: Final = 10

@@ -1,4 +1,4 @@
-"""What the types of a mark can't say: how its fields go together."""
+"""The rules of a mark that its type cannot express: which fields may be combined."""
 
 from tidings.protocol.errors import FieldError, pointer_step
 from tidings.protocol.frames import Mark
@@ -7,7 +7,7 @@ from tidings.protocol.rest import MarkInbox
 
 
 def faults(mark: MarkInbox | Mark) -> tuple[FieldError, ...]:
-    """What is wrong with a mark that has the right types; nothing when it may be done."""
+    """The faults of a mark whose fields have the right types; empty for a valid mark."""
     found = []
     if sum(way is not None for way in (mark.ids, mark.up_to, mark.all)) != 1:
         found.append(FieldError("#", "Give exactly one of ids, up_to and all: true."))

@@ -1,7 +1,7 @@
 r"""The alphabets of the names that cross the wire, as patterns and as annotated types.
 
-The patterns are valid both for Python's `re` and for ECMA-262, so that JSON Schema can carry them
-unchanged. They end in ``$(?!\n)`` because Python's ``$`` also matches before a trailing newline.
+The patterns are valid both for Python's `re` and for ECMA-262, so that JSON Schema has them unchanged. They
+end in ``$(?!\n)`` because Python's ``$`` also matches before a trailing newline.
 """
 
 import re
@@ -61,5 +61,5 @@ def log_of_group(group: str) -> str:
 
 
 def group_of_log(log: str) -> str | None:
-    """The group of a log by its name in frames; None for a log that is not a group's."""
+    """The group of a log, from its name in frames; None for the log of a user or of all."""
     return log[len("group:") :] if log.startswith("group:") else None

@@ -1,7 +1,7 @@
-"""What is sent and what is received.
+"""A notification as its sender and as its receivers see it.
 
-Request structs refuse unknown fields; everything that a receiver reads ignores them, so that the
-server may add fields without breaking a client (`tidings` SDKs and others alike).
+The structs of requests refuse unknown fields. The structs that a receiver decodes ignore them, so that the
+server may add fields without breaking a client.
 """
 
 from datetime import datetime
@@ -20,7 +20,7 @@ Category = Annotated[str, Meta(min_length=1, max_length=limits.CATEGORY_LENGTH)]
 
 
 class Action(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One button of a notification. Without a `link` the application reacts to the `id` alone."""
+    """One button of a notification. Without a `link` the application handles the `id` itself."""
 
     id: Annotated[str, Meta(min_length=1, max_length=64)]
     label: Annotated[str, Meta(min_length=1, max_length=limits.LABEL_LENGTH)]
@@ -28,7 +28,10 @@ class Action(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
 
 
 class Target(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Who gets a notification: the union of all that is named, minus `exclude`; one copy each."""
+    """The recipients of a notification: everyone named by `users`, `groups` and `all`, except `exclude`.
+
+    A user who is named more than once receives one copy.
+    """
 
     users: Annotated[tuple[UserId, ...], Meta(max_length=limits.TARGET_USERS)] = ()
     groups: Annotated[tuple[GroupId, ...], Meta(max_length=limits.TARGET_GROUPS)] = ()
@@ -37,7 +40,10 @@ class Target(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
 
 
 class CreateNotification(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
-    """A notification to send. `to` needs a target; one of `title`, `body`, `data` is required."""
+    """A notification to send. `to` names at least one target; one of `title`, `body`, `data` is required.
+
+    `expires_in` is in seconds, at most a year. The whole body has at most 32 KB.
+    """
 
     to: Target
     category: Category | None = None
@@ -62,7 +68,7 @@ class ReceivedAction(Plain, frozen=True, omit_defaults=True):
 class Notification(Plain, frozen=True, omit_defaults=True, kw_only=True):
     """A notification as its receivers see it. Fields that the sender left out are absent.
 
-    `id` is a UUIDv7; `created_at` is when the server accepted it; it is gone after `expires_at`.
+    `id` is a UUIDv7. `created_at` is the time when the server accepted it; it is removed at `expires_at`.
     """
 
     id: str
@@ -79,11 +85,11 @@ class Notification(Plain, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Receipts(Plain, frozen=True):
-    """How far a notification came, counted in users, not devices.
+    """The numbers of users to whom a notification was delivered, who have seen it, and who have read it.
 
-    `recipients` is null for a target of all, where it is not known. `delivered` counts users of
-    whom a device acknowledged it. Read implies seen, seen implies delivered, and none of them goes
-    down when a user takes a mark back.
+    They count users, not devices. `recipients` is null for a target of all, where it is not known.
+    `delivered` counts the users with a device that acknowledged it. Read implies seen, and seen implies
+    delivered. No number decreases when a user takes a mark back.
     """
 
     recipients: int | None
@@ -93,7 +99,7 @@ class Receipts(Plain, frozen=True):
 
 
 class Sent(Struct, frozen=True, omit_defaults=True):
-    """The answer to a send. `durability` says what held when it was given."""
+    """The answer to a send. `durability` is the durability of the store at that time."""
 
     id: str
     status: str

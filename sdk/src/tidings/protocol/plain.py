@@ -1,4 +1,4 @@
-"""Structs as plain JSON values: what `to_dict()` gives and the commands print."""
+"""Structs as plain JSON values, for `to_dict()` and for the output of the commands."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,10 +7,10 @@ import msgspec
 
 
 class Plain(msgspec.Struct, frozen=True):
-    """A struct that an application may put into an answer of its own."""
+    """A struct that an application can put into its own JSON answers."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as a dict for `json.dumps`, in the shape of the API: absent fields are left out.
+        """A dict for `json.dumps`, in the shape of the API, without absent fields.
 
         Times are RFC 3339 in UTC with milliseconds.
         """
@@ -19,12 +19,12 @@ class Plain(msgspec.Struct, frozen=True):
 
 
 def to_plain(value: Any) -> Any:
-    """Structs as dicts, times as text; everything else as it is in JSON."""
+    """The value as JSON has it: structs as dicts, times as text."""
     return _times(msgspec.to_builtins(value, builtin_types=(datetime,)))
 
 
 def timestamp(time: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds."""
+    """A time as RFC 3339 in UTC with milliseconds."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""msgspec's messages in the words of the contract: where the fault is, and the rule it breaks."""
+"""msgspec's messages in the words of the API: the place of a fault, and the rule that it breaks."""
 
 import re
 from collections.abc import Iterable
@@ -44,7 +44,7 @@ _JSON_NAMES: Final = {
 
 
 def field_error(message: str, base: str = "#") -> FieldError:
-    """What msgspec said of a body as a pointer below `base` (a URI fragment) and a sentence."""
+    """The message of msgspec about a body as a pointer below `base` (a URI fragment) and a sentence."""
     where = _WHERE.search(message)
     fault = message[: where.start()] if where else message
     pointer = base + (_pointer(where["path"]) if where else "")
@@ -55,7 +55,7 @@ def field_error(message: str, base: str = "#") -> FieldError:
 
 
 def listing(faults: Iterable[FieldError]) -> str:
-    """All faults in one line, as the end of a sentence, without a full stop."""
+    """All faults on one line, as the end of a sentence, without a full stop."""
     return "; ".join(
         fault.detail.rstrip(".") if fault.pointer == "#" else f"{fault.pointer}: {fault.detail.rstrip('.')}"
         for fault in faults
@@ -63,18 +63,16 @@ def listing(faults: Iterable[FieldError]) -> str:
 
 
 def one_of(values: Iterable[object]) -> str:
-    """The rule of a field that takes only these values."""
+    """The rule of a field that accepts only these values."""
     names = [str(value) for value in values]
     return f"This must be {'one of ' if len(names) > 1 else ''}{', '.join(names)}."
 
 
 def in_words(fault: str) -> str:
-    """One of msgspec's messages as a sentence, with rules for patterns and without the place."""
+    """One of msgspec's messages as a sentence: without the place, and with a rule in place of a pattern."""
     fault = _WHERE.sub("", fault)
     if found := _PATTERN.match(fault):
-        rule = _RULES.get(
-            found["pattern"].replace("\\\\", "\\"), "it does not have the form that is asked for"
-        )
+        rule = _RULES.get(found["pattern"].replace("\\\\", "\\"), "it does not have the required form")
         return _sentence(rule)
     if found := _UNKNOWN.fullmatch(fault):
         return "There is no such field here."
@@ -100,7 +98,7 @@ def _pointer(path: str) -> str:
     steps = []
     for step in _STEP.finditer(path):
         if step["name"] is None and step["index"] is None:
-            break  # a value of a dict: msgspec does not say which
+            break  # a value of a dict: msgspec does not name its key
         steps.append(pointer_step(step["name"] or step["index"]))
     return "".join("/" + step for step in steps)
 

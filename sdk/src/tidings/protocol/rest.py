@@ -1,7 +1,7 @@
-"""The bodies and answers of the REST API, besides the notification itself.
+"""The bodies and answers of the REST API, except the notification itself.
 
-Requests refuse unknown fields. Answers may gain fields: a reader ignores what it does not know.
-Lists give `next` and `previous` as opaque cursors, null at an end.
+Requests refuse unknown fields. Later versions may add fields to answers, and a reader must ignore them.
+Lists have `next` and `previous`, opaque cursors that are null at the ends.
 """
 
 from typing import Annotated, Literal
@@ -22,16 +22,16 @@ _Changes = Annotated[tuple[UserId, ...], Meta(max_length=limits.GROUP_CHANGES)]
 
 
 class CreateBatch(Struct, frozen=True, forbid_unknown_fields=True):
-    """Up to 1,000 notifications, each judged alone: a bad one does not stop the others.
+    """Up to 1,000 notifications, each checked alone: the server accepts the others when it refuses one.
 
-    The items are left undecoded here; each is the JSON of a `CreateNotification`.
+    Each item is the JSON of a `CreateNotification`, not decoded yet.
     """
 
     notifications: Annotated[tuple[Raw, ...], Meta(max_length=limits.BATCH_NOTIFICATIONS)]
 
 
 class BatchResult(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What became of one notification of a batch: `id` and `status`, or `error`."""
+    """The result for one notification of a batch: `id` and `status`, or `error`."""
 
     id: str | None = None
     status: str | None = None
@@ -45,7 +45,7 @@ class BatchAnswer(Struct, frozen=True):
 
 
 class SentTarget(Plain, frozen=True, omit_defaults=True):
-    """Who a notification was sent to."""
+    """The target of a notification, as it was sent."""
 
     users: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class SentTarget(Plain, frozen=True, omit_defaults=True):
 class SentNotification(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A notification as its sender sees it: content, status and receipts.
 
-    `stored_at` is null until it is stored for every recipient.
+    `stored_at` is null until the notification is stored for every recipient.
     """
 
     id: str
@@ -79,21 +79,24 @@ class SentNotification(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class ChangeMembers(Struct, frozen=True, forbid_unknown_fields=True):
-    """Users to add to a group and to remove from it, up to 10,000 together. Who is in both ends up out."""
+    """Users to add to a group and to remove from it, up to 10,000 in all. A user in both lists is removed."""
 
     add: _Changes = ()
     remove: _Changes = ()
 
 
 class MembersChanged(Plain, frozen=True):
-    """How many users were really added and removed."""
+    """The numbers of users that joined and left the group.
+
+    An added user who was a member already, or a removed user who was none, does not count.
+    """
 
     added: int
     removed: int
 
 
 class Group(Struct, frozen=True):
-    """A group and how many members it has."""
+    """A group and the number of its members."""
 
     id: GroupId
     members: int
@@ -108,7 +111,7 @@ class Member(Struct, frozen=True):
 
 
 class GroupPage(Struct, frozen=True):
-    """Groups by id."""
+    """A page of groups, sorted by id."""
 
     items: list[Group]
     next: str | None
@@ -116,7 +119,7 @@ class GroupPage(Struct, frozen=True):
 
 
 class MemberPage(Struct, frozen=True):
-    """Members of a group in the order of joining."""
+    """A page of the members of a group, in the order of joining."""
 
     items: list[Member]
     next: str | None
@@ -124,9 +127,10 @@ class MemberPage(Struct, frozen=True):
 
 
 class InboxItem(Struct, frozen=True, kw_only=True):
-    """One notification of an inbox with its state; a time is null until it came to that.
+    """One notification of an inbox with its state.
 
-    `notification` is the JSON of a `Notification`, as stored.
+    The time of a state is null until the item is in that state. `notification` is the JSON of a
+    `Notification`, as stored.
     """
 
     log: str
@@ -141,8 +145,8 @@ class InboxItem(Struct, frozen=True, kw_only=True):
 class InboxPage(Struct, frozen=True, kw_only=True):
     """A page of an inbox, newest first.
 
-    `epoch`, `positions` and `state_version` are what to give to `resume`, so that nothing between this
-    page and the connection is missed, sent or marked.
+    Give `epoch`, `positions` and `state_version` to `resume`, so that the connection starts with the
+    notifications and marks that followed this page.
     """
 
     items: list[InboxItem]
@@ -155,12 +159,12 @@ class InboxPage(Struct, frozen=True, kw_only=True):
 
 
 class MarkInbox(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """A change of state: of `ids`, of everything `up_to` a position per log, or of `all`.
+    """Changes the state of `ids`, of everything `up_to` a position per log, or of `all`.
 
-    Exactly one of the three; `category` narrows `all`. Read implies seen; unread takes back read only,
-    unseen both; archived stands apart from them. Idempotent, and the first time of a state is kept.
-    A position past the end of its log is cut to it. `up_to` and `all` leave archived items alone, unless
-    they are `unarchived`.
+    Give exactly one of the three. `category` narrows `all`. `read` implies `seen`; `unread` takes back `read`
+    only, `unseen` takes back both; `archived` is independent of them. A mark is idempotent, and the first
+    time of a state is kept. A position past the end of its log counts as the end. `up_to` and `all` change
+    archived items only when `state` is `unarchived`.
     """
 
     state: State
@@ -171,9 +175,9 @@ class MarkInbox(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
 
 
 class Marked(Plain, frozen=True, omit_defaults=True):
-    """How many notifications changed their state, and the counts now.
+    """The number of notifications whose state changed, and the counts after the mark.
 
-    `unknown`: ids and logs that are not of this inbox, or no longer.
+    `unknown`: ids and logs that are not in this inbox, or no longer.
     """
 
     changed: int
@@ -182,9 +186,10 @@ class Marked(Plain, frozen=True, omit_defaults=True):
 
 
 class UserReceipt(Struct, frozen=True, kw_only=True):
-    """How far a notification came with one user.
+    """The receipts of one user for a notification.
 
-    What came about stays true when the user takes a mark back; the times are those of the inbox now.
+    `delivered`, `seen` and `read` stay true when the user takes a mark back. The times are those of the inbox
+    now.
     """
 
     user: UserId
@@ -196,7 +201,7 @@ class UserReceipt(Struct, frozen=True, kw_only=True):
 
 
 class ReceiptPage(Struct, frozen=True):
-    """The recipients of a notification, each with how far it came."""
+    """A page of the recipients of a notification, each with its receipts."""
 
     items: list[UserReceipt]
     next: str | None
@@ -204,7 +209,7 @@ class ReceiptPage(Struct, frozen=True):
 
 
 class SentPage(Struct, frozen=True):
-    """What was sent, newest first."""
+    """A page of sent notifications, newest first."""
 
     items: list[SentNotification]
     next: str | None
@@ -212,7 +217,7 @@ class SentPage(Struct, frozen=True):
 
 
 class OpenConnection(Struct, frozen=True):
-    """One connection that is open now; `device` is null when it named none."""
+    """One open connection; `device` is null when its client named none."""
 
     connection: str
     device: str | None
@@ -220,10 +225,10 @@ class OpenConnection(Struct, frozen=True):
 
 
 class Presence(Struct, frozen=True):
-    """Whether a user is online, and since when on which devices.
+    """The presence of a user: online or not, and the open connections.
 
-    `last_seen_at` is now while online, else when the last connection ended; null for a user who never
-    came.
+    `last_seen_at` is the current time while the user is online, else the time when the last connection
+    closed; null for a user who never connected.
     """
 
     online: bool
@@ -232,7 +237,7 @@ class Presence(Struct, frozen=True):
 
 
 class Erased(Struct, frozen=True):
-    """What was erased of a user: how many of each."""
+    """The data of a user that were erased: the number of each kind."""
 
     user: UserId
     notifications: int
@@ -244,7 +249,10 @@ class Erased(Struct, frozen=True):
 
 
 class CreateToken(Struct, frozen=True, forbid_unknown_fields=True):
-    """A token for a user's browser or app; it grants the user's own inbox and nothing else."""
+    """A token for a user's browser or app. It grants the user's own inbox and nothing else.
+
+    `expires_in` is in seconds, at most 24 hours.
+    """
 
     user: UserId
     expires_in: Annotated[int, Meta(ge=1, le=limits.TOKEN_SECONDS)] = 3600
@@ -252,7 +260,7 @@ class CreateToken(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UserToken(Struct, frozen=True):
-    """A user's token, and where to connect with it."""
+    """A token of a user, and the URL to connect to with it."""
 
     token: str
     expires_at: Timestamp
@@ -272,7 +280,7 @@ GrantErrorCode = Literal["invalid_request", "invalid_client", "unsupported_grant
 
 
 class GrantError(Problem, frozen=True, kw_only=True, omit_defaults=True):
-    """Why there is no access token (RFC 6749, section 5.2), with the fields of a problem beside it."""
+    """The reason for a refused access token (RFC 6749, section 5.2), with the fields of a problem as well."""
 
     error: GrantErrorCode
     error_description: str

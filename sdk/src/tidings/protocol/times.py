@@ -1,4 +1,4 @@
-"""Moments as text: RFC 3339 in UTC with three digits of milliseconds, in answers and in frames."""
+"""Times as text: RFC 3339 in UTC with three digits of milliseconds, in answers and in frames."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -10,7 +10,7 @@ def timestamp(at: int) -> str:
 
 
 def timestamp_or_none(at: int | None) -> str | None:
-    """The same, or None where there is no moment."""
+    """The same, or None for None."""
     return None if at is None else timestamp(at)
 
 
