@@ -52,7 +52,7 @@ async def send(dev: Stack, sent: Sequence[Sent]) -> list[str]:
         for index, each in sorted(enumerate(sent), key=lambda item: item[1].ago, reverse=True):
             at = milliseconds() - int(each.ago / timedelta(milliseconds=1))
             wanted = msgspec.convert(each.notification, CreateNotification)
-            accepted = await Sends(store.core)._accept("demo", [wanted], at, None, replayed=False)
+            accepted = await Sends(store._core)._accept("demo", [wanted], at, None, replayed=False)
             (ids[index],) = accepted.ids
     return [ids[index] for index in range(len(sent))]
 

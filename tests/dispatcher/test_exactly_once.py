@@ -106,7 +106,7 @@ async def test_two_make_one_plan(store: Store) -> None:
     assert first == second == third
     assert sum(len(bases) for step in first for _, bases in step) == 12_001
     plan = f"{{p{partition}}}/n/demo/{identity}/plan"
-    members = await store.core.connection.call("LRANGE", plan, 0, -1)
+    members = await store.redis.execute_command("LRANGE", plan, 0, -1)
     assert len(members) == len(set(members)) == 12_001
 
 
@@ -143,7 +143,7 @@ async def logs_of(users: Sequence[str], store: Store) -> list[list[bytes]]:
     for user in users:
         log = store.keys.user("demo", user)
         key = f"{{p{log.partition}}}/{log.base}/log"
-        entries = await store.core.connection.call("XRANGE", key, "-", "+")
+        entries = await store.redis.execute_command("XRANGE", key, "-", "+")
         found.append([fields[b"n"] if isinstance(fields, dict) else fields[1] for _, fields in entries])
     return found
 

@@ -10,7 +10,7 @@ from tidings_workers.store.records import record_key
 
 async def test_unreadable_entries(store: Store) -> None:
     """Entries that can't be read are kept for an operator, and those behind them are carried out."""
-    call = store.core.connection.call
+    call = store.redis.execute_command
     garbage = [b"\xc1", b"", b"\x91\x92\xa1c\x01", b"\x91\xa2\xff\xfe", b"\x91" * 5_000]
     for partition in range(store.partitions):
         for number, entry in enumerate(garbage):
@@ -36,10 +36,10 @@ async def test_unreadable_record(store: Store) -> None:
     partition = partition_of_id(broken)
     assert partition is not None
     key = record_key(partition, "demo", broken)
-    await store.core.connection.call("SETRANGE", key, 53, b"\xff{")
+    await store.redis.execute_command("SETRANGE", key, 53, b"\xff{")
     running = Dispatcher(store)
     await running.beat()
     await eventually(lambda: waiting(store), 0)
     await running.close()
     assert sorted(await titles(store, "bob"), key=int) == [str(number) for number in range(1, 40)]
-    assert await store.core.connection.call("HLEN", f"{tag(partition)}/poisoned") == 1
+    assert await store.redis.execute_command("HLEN", f"{tag(partition)}/poisoned") == 1

@@ -77,7 +77,7 @@ async def marked(device: Client, **fields: Any) -> Frame:
 
 async def ended(store: Store) -> bool:
     """Whether the user's slot knows that the membership has ended."""
-    view = await read_view(store.core, store.keys.user("demo", "ana"))
+    view = await read_view(store._core, store.keys.user("demo", "ana"))
     return "team" in view.memberships and view.memberships["team"][-1][1] >= 0
 
 

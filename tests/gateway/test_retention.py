@@ -20,7 +20,7 @@ async def send(store: Store, *categories: str | None, days_ago: float = 0, **tar
         for category in categories
     ]
     at = milliseconds() - int(days_ago * DAY)
-    await Sends(store.core)._accept("demo", sent, at, None, replayed=False)
+    await Sends(store._core)._accept("demo", sent, at, None, replayed=False)
 
 
 async def keep(store: Store, registry: Registry, **rules: int) -> None:

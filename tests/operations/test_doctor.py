@@ -23,7 +23,7 @@ from tidings_api.cli.store_diagnosis import examine_store
 from tidings_workers.config import Settings
 from tidings_workers.operator import Health, operator_port
 from tidings_workers.store import Store
-from tidings_workers.store.core import LAYOUT
+from tidings_workers.store.keys import LAYOUT
 
 Spoil = Callable[[Valkey], str | None]
 Levels = dict[str, Literal["ok", "warning", "wrong"]]

@@ -48,7 +48,7 @@ def key_of(store: Store, group: str) -> str:
 
 async def call(store: Store, *arguments: Any) -> Any:
     """One command."""
-    return await store.core.connection.call(*arguments)
+    return await store.redis.execute_command(*arguments)
 
 
 async def test_leaving_and_joining_after_it(store: Store) -> None:
@@ -191,7 +191,7 @@ async def test_kept_for_a_day(store: Store) -> None:
     day = 24 * 3600 * 1_000_000
     key, log = key_of(store, "team"), store.keys.group("demo", "team")
     await store.groups.change("demo", "team", ["ana", "bob", "carl", "dora"], [])
-    cut = (await cuts(store.core, "demo", ["team"]))["team"]
+    cut = (await cuts(store._core, "demo", ["team"]))["team"]
     await store.groups.change("demo", "team", [], ["ana", "bob"])
     await call(store, "ZADD", f"{key}/left", (await call(store, "ZSCORE", f"{key}/left", "ana")) - day, "ana")
     await store.groups.change("demo", "team", [], ["carl"])
@@ -199,7 +199,7 @@ async def test_kept_for_a_day(store: Store) -> None:
     assert sorted(await call(store, "HKEYS", f"{key}/stays")) == [b"bob", b"carl"]
     await store.groups.delete("demo", "team")
     await carry_out(store)
-    found = set(await rosters(store.core, "demo", {"team": cut}))
+    found = set(await rosters(store._core, "demo", {"team": cut}))
     assert found == {"bob", "carl", "dora"}
     gone = [found.decode() for found in await call(store, "ZRANGE", f"{key}/deleted", 0, -1)]
     lists = [
@@ -213,7 +213,7 @@ async def test_kept_for_a_day(store: Store) -> None:
         assert 0 < await call(store, "PTTL", each) <= day / 1_000
     # A read of the clock that is more than a day old keeps nobody.
     await store.groups.change("demo", "team", ["eve", "fay"], [])
-    await cuts(store.core, "demo", ["team"])
+    await cuts(store._core, "demo", ["team"])
     await call(store, "HINCRBY", key, "cut_at", -2 * day)
     await store.groups.change("demo", "team", [], ["eve"])
     await store.groups.delete("demo", "team")
@@ -225,7 +225,7 @@ async def test_erased_after_it(store: Store) -> None:
     """An erased user is not reached as somebody who left, and the name is on no list of those."""
     await store.groups.change("demo", "team", ["ana", "bob"], [])
     await store.groups.change("demo", "club", ["ana", "bob"], [])
-    moment = await cuts(store.core, "demo", ["team", "club"])
+    moment = await cuts(store._core, "demo", ["team", "club"])
     await store.groups.delete("demo", "club")
     running = Dispatcher(store)
     await running.beat()
@@ -233,7 +233,7 @@ async def test_erased_after_it(store: Store) -> None:
     await store.erasure.erase("demo", "ana")
     await running.close()
     for group, cut in moment.items():
-        assert set(await rosters(store.core, "demo", {group: cut})) == {"bob"}
+        assert set(await rosters(store._core, "demo", {group: cut})) == {"bob"}
 
 
 @on_node
@@ -242,9 +242,9 @@ async def test_while_it_is_read(store: Store) -> None:
     members = [f"m{number}" for number in range(25_000)]
     await store.groups.change("demo", "team", members, [])
     log = store.keys.group("demo", "team")
-    cut = (await cuts(store.core, "demo", ["team"]))["team"]
+    cut = (await cuts(store._core, "demo", ["team"]))["team"]
     found: list[str] = []
-    async for users in members_at(store.core, log, cut):
+    async for users in members_at(store._core, log, cut):
         if not found:
             await store.groups.change("demo", "team", ["late"], members[8_000:24_000:7])
         elif "m15000" in found and await store.groups.get("demo", "team") is not None:

@@ -173,7 +173,7 @@ async def test_broken_off_anywhere(
     """Broken off at any step and repeated, it ends in the same."""
     monkeypatch.setattr(erasure, "STEP", 2)
     breaking = await Store.open(settings, name="breaking")
-    call = breaking.core.connection.call
+    call = breaking._core.connection.call
     allowed = 0
 
     def failing(*arguments: Any, **options: Any) -> Any:
@@ -183,7 +183,7 @@ async def test_broken_off_anywhere(
             raise StorageUnavailable("broken off")
         return call(*arguments, **options)
 
-    monkeypatch.setattr(breaking.core.connection, "call", failing)
+    monkeypatch.setattr(breaking._core.connection, "call", failing)
     finished = False
     for steps in range(0, 500, 4):
         user = f"u{steps}"

@@ -123,7 +123,7 @@ async def test_reads_do_not_stay_with_the_replica(
     with pair[0].client() as client:
         client.execute_command("REPLICAOF", "127.0.0.1", str(free_port()))
     proxy.lead_to(pair[1].url)
-    other = await Store.open(store.core.settings, name="other")
+    other = await Store.open(store._core.settings, name="other")
     await send(other, "after", "ana")
     await other.close()
     assert await titles(store, "ana") == ["before"]
@@ -169,9 +169,9 @@ async def test_a_timeout_ends_all_that_is_under_way(valkey: Valkey) -> None:
     valkey.pause()
     try:
         began = time.monotonic()
-        first = store.core.connection.call("PING")
+        first = store._core.connection.call("PING")
         await asyncio.sleep(0.5)
-        second = store.core.connection.call("PING")
+        second = store._core.connection.call("PING")
         failures = await asyncio.gather(first, second, return_exceptions=True)
         assert time.monotonic() - began < 2 * COMMAND_SECONDS
         assert [type(failure) for failure in failures] == [StorageUnavailable] * 2

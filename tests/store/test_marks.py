@@ -19,9 +19,9 @@ from tidings_workers.config import Settings
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.dispatcher.partition import PartitionWorker
 from tidings_workers.store import InboxQuery, StorageUnavailable, Store
-from tidings_workers.store.core import pack
 from tidings_workers.store.keys import partition_of_id
 from tidings_workers.store.logs import id_of
+from tidings_workers.store.packing import pack
 from tidings_workers.store.view import read_view
 
 Receipts = tuple[int, int, int]
@@ -67,7 +67,7 @@ async def join(store: Store, user: str, *groups: str) -> None:
         await store.groups.change("demo", group, [user], [])
 
     async def known() -> set[str]:
-        view = await read_view(store.core, store.keys.user("demo", user))
+        view = await read_view(store._core, store.keys.user("demo", user))
         return set(groups) & {group for group, spans in view.memberships.items() if spans[-1][1] < 0}
 
     await eventually(known, set(groups))
@@ -242,15 +242,15 @@ async def test_a_swap_is_known_again(store: Store) -> None:
     own = store.keys.user("demo", "ana")
     change = '{"state":"read","at":1,"ids":[]}'
     request = pack([own.base, "demo", "ana", 0, "token", 1, [], [], [], [], change, ""])
-    stands, version, _ = await store.core.run("mark", own.partition, request)
+    stands, version, _ = await store._core.run("mark", own.partition, request)
     assert (stands, version) == (1, 1)
     for state in ("read", "unread", "seen"):
         await store.marks.mark("demo", "ana", Mark(state="read" if state == "read" else "unread", ids=(one,)))
     before = await store.inbox.counts("demo", "ana")
-    stands, version, _ = await store.core.run("mark", own.partition, request)
+    stands, version, _ = await store._core.run("mark", own.partition, request)
     assert (stands, version) == (1, 1)
     other = request.replace(b"token", b"other")
-    assert (await store.core.run("mark", own.partition, other))[0] == 0
+    assert (await store._core.run("mark", own.partition, other))[0] == 0
     assert await store.inbox.counts("demo", "ana") == before
 
 

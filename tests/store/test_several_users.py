@@ -35,7 +35,10 @@ async def status(store: Store, identity: str) -> tuple[str, int | None]:
 async def left(store: Store) -> int:
     """How much is left for a dispatcher to do, now or later."""
     counts = await asyncio.gather(
-        *(store.core.connection.call("ZCARD", unfinished(partition)) for partition in range(store.partitions))
+        *(
+            store.redis.execute_command("ZCARD", unfinished(partition))
+            for partition in range(store.partitions)
+        )
     )
     return sum(map(int, counts)) + await waiting(store)
 
@@ -144,7 +147,7 @@ async def test_repeated_after_a_kill(settings: Settings, store: Store, script: s
 
 async def test_accepted_although_the_end_is_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the copies are there the send is accepted, also when its status can't be set; that follows."""
-    run = store.core.run
+    run = store._core.run
 
     def fails(name: str, *arguments: Any, **options: Any) -> asyncio.Future[Any]:
         if name != "stored":
@@ -154,7 +157,7 @@ async def test_accepted_although_the_end_is_lost(store: Store, monkeypatch: pyte
         return future
 
     with monkeypatch.context() as patched:
-        patched.setattr(store.core, "run", fails)
+        patched.setattr(store._core, "run", fails)
         (identity,) = (await store.sends.send("demo", [notification("x", users=USERS)])).ids
     assert await copies(store, USERS) == [(1, 1)] * len(USERS)
     assert await status(store, identity) == ("accepted", len(USERS))
@@ -166,7 +169,7 @@ async def test_accepted_although_the_end_is_lost(store: Store, monkeypatch: pyte
 
 async def test_recalled_before_the_copies(store: Store) -> None:
     """A recall between the record and the copies wins: copies that are written later reach nobody."""
-    other = await Store.open(store.core.settings, name="other")
+    other = await Store.open(store._core.settings, name="other")
     async with dispatching(other), held_calls(store, "accept") as held:
         sending = asyncio.ensure_future(store.sends.send("demo", [notification("x", users=USERS)]))
         await held.reached.wait()
@@ -216,7 +219,7 @@ async def test_retired_before_the_repeat(settings: Settings, store: Store) -> No
     """A copy that is past its retention is not made again by who finishes the send."""
     await asyncio.to_thread(killed_sending, settings, [notification("x", users=USERS)], script="stored")
     identity = await the_one_of(store, "u0")
-    later = milliseconds() + store.core.retention_ms + 1_000
+    later = milliseconds() + store._core.retention_ms + 1_000
     for partition in range(store.partitions):
         await store.retention.sweep(partition, await store.retention.due(partition, now=later), now=later)
     assert {length for length, _ in await copies(store, USERS)} == {0}
@@ -227,7 +230,7 @@ async def test_retired_before_the_repeat(settings: Settings, store: Store) -> No
 
 async def test_delayed_past_an_erasure(store: Store) -> None:
     """A call that was delayed until its user was erased does not bring anything of the user back."""
-    other = await Store.open(store.core.settings, name="other")
+    other = await Store.open(store._core.settings, name="other")
     sent = [notification("x", users=["ana", "bob"])]
     async with dispatching(other), held_calls(store, "accept") as held:
         delayed = asyncio.ensure_future(store.sends.send("demo", sent, idempotency=KEY))

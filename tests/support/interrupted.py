@@ -27,7 +27,7 @@ sent = msgspec.json.decode(sys.argv[4], type=list[CreateNotification])
 
 async def main():
     store = await Store.open(Settings.from_environment(), name="doomed")
-    run, calls = store.core.run, []
+    run, calls = store._core.run, []
 
     def die(_=None):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -44,8 +44,8 @@ async def main():
             die()
         return asyncio.get_running_loop().create_future()
 
-    store.core.run = doomed
-    await store.send("demo", sent, idempotency=Idempotency(key, b"digest"))
+    store._core.run = doomed
+    await store.sends.send("demo", sent, idempotency=Idempotency(key, b"digest"))
 
 asyncio.run(main())
 """
@@ -78,7 +78,7 @@ class Held:
 @asynccontextmanager
 async def held_calls(store: Store, script: str) -> AsyncIterator[Held]:
     """Hold the calls that a store makes of a script, as a network does that delivers late."""
-    held, run = Held(), store.core.run
+    held, run = Held(), store._core.run
 
     async def later(arguments: Any, options: Any) -> Any:
         held.reached.set()
@@ -90,9 +90,9 @@ async def held_calls(store: Store, script: str) -> AsyncIterator[Held]:
             return asyncio.ensure_future(later(arguments, options))
         return run(name, *arguments, **options)
 
-    store.core.run = hold  # type: ignore[method-assign, assignment]
+    store._core.run = hold  # type: ignore[method-assign, assignment]
     try:
         yield held
     finally:
         held.release.set()
-        store.core.run = run  # type: ignore[method-assign]
+        store._core.run = run  # type: ignore[method-assign]

@@ -13,10 +13,11 @@ from tidings_workers.config import Settings, masked
 from tidings_workers.identity import identity_of
 from tidings_workers.store import StorageUnavailable
 from tidings_workers.store.connection import Connection
-from tidings_workers.store.core import LAYOUT, Core, text
 from tidings_workers.store.errors import UNREACHABLE
-from tidings_workers.store.keys import GATEWAYS, META, lease
+from tidings_workers.store.keys import GATEWAYS, LAYOUT, META, lease
+from tidings_workers.store.packing import text
 from tidings_workers.store.reasons import unavailable
+from tidings_workers.store.server import Durability, check_mode
 
 _log = structlog.get_logger(__name__)
 
@@ -49,7 +50,7 @@ async def examine_store(settings: Settings, *, embedded: bool) -> StoreReport:
     findings = []
     try:
         try:
-            await Core(connection, settings).check_mode()
+            await check_mode(connection)
             await connection.writable()
         except (*UNREACHABLE, StorageUnavailable) as error:
             failure = unavailable(error, url)
@@ -206,12 +207,11 @@ def _partitions(found: int, settings: Settings) -> Finding:
 
 
 async def _durability(connection: Connection, settings: Settings) -> list[Finding]:
-    core = Core(connection, settings)
-    await core.observe_durability()
-    if core.durability == settings.durability:
-        return [ok("durability", core.durability)]
-    settle = f"or settle for TIDINGS_DURABILITY={core.durability}"
-    if core.durability == "memory":
+    durability = await Durability(connection, settings.durability).read()
+    if durability == settings.durability:
+        return [ok("durability", durability)]
+    settle = f"or settle for TIDINGS_DURABILITY={durability}"
+    if durability == "memory":
         cure = (
             "switch its append-only file on (CONFIG SET appendonly yes, then CONFIG REWRITE; without CONFIG, "
             f"appendonly yes in its configuration) with appendfsync everysec or always, {settle}"
@@ -221,7 +221,7 @@ async def _durability(connection: Connection, settings: Settings) -> list[Findin
     return [
         wrong(
             "durability",
-            f"TIDINGS_DURABILITY is {settings.durability}, but the store gives {core.durability}",
+            f"TIDINGS_DURABILITY is {settings.durability}, but the store gives {durability}",
             cure,
         )
     ]

@@ -32,7 +32,7 @@ from tidings_workers.store.ingress import (
 )
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log, partition_of_id
-from tidings_workers.store.rosters import NOW, rosters
+from tidings_workers.store.rosters import NOW
 
 STEP_USERS: Final = 500
 # How many spans of a log that many read are counted in one step.
@@ -67,7 +67,7 @@ class Expansion:
     """Makes the steps of one source partition's work."""
 
     def __init__(self, store: Store, partition: int) -> None:
-        self._core = store.core
+        self._groups = store.groups
         self._keys = store.keys
         self._ingress = store.ingress
         self._partition = partition
@@ -140,7 +140,7 @@ class Expansion:
         union = dict.fromkeys(target.users)
         moments = {group: known.get(group, NOW) for group in groups}
         if moments:
-            union.update(dict.fromkeys(await rosters(self._core, tenant, moments)))
+            union.update(dict.fromkeys(await self._groups.members_at(tenant, moments)))
         for user in target.exclude:
             union.pop(user, None)
         return list(union)

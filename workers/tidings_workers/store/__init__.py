@@ -77,7 +77,7 @@ class Store:
     """
 
     def __init__(self, core: Core) -> None:
-        self.core = core
+        self._core = core
         self.sends = Sends(core)
         self.groups = Groups(core)
         self.inbox = Inbox(core)
@@ -111,67 +111,67 @@ class Store:
 
     async def close(self) -> None:
         """Wait for running commands, then close the connections."""
-        await self.core.connection.close()
+        await self._core.connection.close()
 
     async def ping(self) -> None:
         """Return when Redis answers."""
-        await self.core.ping()
+        await self._core.ping()
 
     async def refresh(self) -> bool:
         """Read epoch and durability again. Returns whether the epoch changed.
 
         A store that was emptied gets a new epoch here.
         """
-        return await self.core.refresh()
+        return await self._core.refresh()
 
     async def start_new_epoch(self) -> str:
         """Give the data a new epoch after a loss, and return it. Every client then gets a notice."""
-        return await self.core.start_new_epoch()
+        return await self._core.start_new_epoch()
 
     def reader(self, name: str) -> Reader:
         """A connection of its own for blocking reads; `name` is shown in `CLIENT LIST`."""
-        return self.core.connection.reader(name)
+        return self._core.connection.reader(name)
 
     def follow_policies(self, tenant: Callable[[str], Tenant | None]) -> None:
         """Use each tenant's own rules of retention, looked up by its name. Until then the default applies."""
-        self.core.policies.follow(tenant)
+        self._core.policies.follow(tenant)
 
     @property
     def keys(self) -> Keys:
         """The names of this store's logs."""
-        return self.core.keys
+        return self._core.keys
 
     @property
     def is_cluster(self) -> bool:
         """Whether the store is a Redis cluster: one command then reaches one slot only."""
-        return self.core.connection.cluster
+        return self._core.connection.cluster
 
     @property
     def epoch(self) -> str:
         """The name of the data. It changes only when data was lost."""
-        return self.core.epoch
+        return self._core.epoch
 
     @property
     def partitions(self) -> int:
         """How many partitions the store has."""
-        return self.core.partitions
+        return self._core.partitions
 
     @property
     def durability(self) -> str:
         """The durability of an answered send: `memory`, `everysec` or `always`."""
-        return self.core.durability
+        return self._core.durability
 
     @property
     def secret(self) -> bytes:
         """A secret of this store, for signing cursors."""
-        return self.core.secret
+        return self._core.secret
 
     @property
     def identity(self) -> str:
         """A public name of this store. `doctor` compares it to see whether two parts use the same store."""
-        return self.core.identity
+        return self._core.identity
 
     @property
     def redis(self) -> Redis | RedisCluster:
         """The client for commands; replies are bytes."""
-        return self.core.connection.client
+        return self._core.connection.client

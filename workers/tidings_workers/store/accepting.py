@@ -10,8 +10,9 @@ import contextlib
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from tidings_workers.store.core import Core, pack
+from tidings_workers.store.core import Core
 from tidings_workers.store.errors import StorageUnavailable
+from tidings_workers.store.packing import pack
 
 # One script call stays short: other work of the partition waits for it.
 CALL_BYTES: Final = 256 * 1024

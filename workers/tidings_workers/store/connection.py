@@ -129,8 +129,11 @@ class Connection:
         """Return when the storage takes writes; raises StorageUnavailable. Writes nothing."""
         await self.call("EVALSHA", DIGESTS["writable"], 1, META)
 
-    def note(self, error: BaseException) -> StorageUnavailable:
-        """Say in words what failed on `client` or a reader; a server that is no primary is left."""
+    def report_failure(self, error: BaseException) -> StorageUnavailable:
+        """Count a failure of `client` or a reader, and return it in words.
+
+        When the server is no primary, every connection is dropped.
+        """
         failure = unavailable(error, self.url)
         self._outage.failed(failure)
         if failure.reason in WRONG_SERVER and self._failure is None and not self.cluster:

@@ -13,9 +13,10 @@ import msgspec
 
 from tidings.protocol.frames import CategoryCounts, Counts
 from tidings_workers.store import intervals
-from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.core import Core
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log
+from tidings_workers.store.packing import pack, text
 from tidings_workers.store.state import LogState
 from tidings_workers.store.view import View, read_view
 

@@ -12,10 +12,11 @@ from msgspec import Struct
 
 from tidings.protocol import closing
 from tidings_workers.store import intervals
-from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.core import Core
 from tidings_workers.store.counting import survey
 from tidings_workers.store.groups import Groups
 from tidings_workers.store.keys import Log, tag
+from tidings_workers.store.packing import pack, text
 from tidings_workers.store.presence import Sessions
 from tidings_workers.store.rosters import unlist
 from tidings_workers.store.settling import all_applied, all_finished, until

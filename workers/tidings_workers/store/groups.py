@@ -6,14 +6,16 @@ half of it can be lost.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.core import Core
 from tidings_workers.store.keys import tag
+from tidings_workers.store.packing import pack, text
+from tidings_workers.store.rosters import rosters
 
 T = TypeVar("T")
 
@@ -127,6 +129,13 @@ class Groups:
         return page_of(
             [(user, joined // 1000) for user, joined in rows], [str(joined) for _, joined in rows], at, limit
         )
+
+    async def members_at(self, tenant: str, clocks: Mapping[str, int]) -> list[str]:
+        """The users who were members of groups at a time of each group's clock, in the order of the groups.
+
+        A user may be listed twice. Exact for a day; later, users who left since are missing.
+        """
+        return await rosters(self._core, tenant, clocks)
 
     async def page(self, tenant: str, limit: int, cursor: bytes | None) -> Page[GroupInfo]:
         """All groups of a tenant, by id."""

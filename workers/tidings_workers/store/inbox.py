@@ -15,12 +15,13 @@ from msgspec import Struct
 from tidings.protocol.frames import Counts
 from tidings.protocol.rest import InboxState, StateFilter
 from tidings_workers.store import intervals
-from tidings_workers.store.core import Core, pack
+from tidings_workers.store.core import Core
 from tidings_workers.store.counting import inbox_counts, look
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log, milliseconds, tag
 from tidings_workers.store.logs import END, Entry, id_of
 from tidings_workers.store.merging import Walk, merge
+from tidings_workers.store.packing import pack
 from tidings_workers.store.state import KINDS, LogState, field
 from tidings_workers.store.view import View
 

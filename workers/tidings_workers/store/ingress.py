@@ -17,10 +17,11 @@ import structlog
 from msgspec import Struct
 
 from tidings_workers import metrics
-from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.core import Core
 from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.keys import DISPATCHERS, Log, ingress, milliseconds, tag
 from tidings_workers.store.logs import Entry, Part, read
+from tidings_workers.store.packing import pack, text
 from tidings_workers.store.reader import Reader
 from tidings_workers.store.records import StoredNotification, parse_record, record_key
 

@@ -20,6 +20,9 @@ from zlib import crc32
 
 from tidings.protocol.names import log_of_group
 
+LAYOUT: Final = "2"
+"""The version of all keys and their values, in `META`. Another version of Tidings refuses to use it."""
+
 PARTITIONS_MAXIMUM: Final = 4096
 
 META: Final = "{tidings}/meta"

@@ -8,9 +8,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.core import Core
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log
+from tidings_workers.store.packing import pack, text
 
 END: Final = 2**53 - 1
 """No log has a higher position."""

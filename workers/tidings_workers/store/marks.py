@@ -19,11 +19,12 @@ from tidings.protocol import limits
 from tidings.protocol.frames import Counts, Mark, State
 from tidings.protocol.rest import MarkInbox
 from tidings_workers.store import intervals
-from tidings_workers.store.core import Core, pack
+from tidings_workers.store.core import Core
 from tidings_workers.store.counting import counts_of, inbox_counts, queries_of, survey
 from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log, milliseconds
+from tidings_workers.store.packing import pack
 from tidings_workers.store.state import Applied, LogState, apply
 from tidings_workers.store.view import View, read_view
 from tidings_workers.store.wanted import locate, narrow, wanted_by

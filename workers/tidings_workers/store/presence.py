@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from tidings.protocol.closing import CloseCode
-from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.core import Core
 from tidings_workers.store.keys import GATEWAYS, Log, closings, index, milliseconds
+from tidings_workers.store.packing import pack, text
 
 KEPT_SECONDS: Final = 3600
 """How long what a gateway left behind is kept for others to take it out."""

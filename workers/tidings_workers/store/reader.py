@@ -19,8 +19,8 @@ class Source(Protocol):
     def generation(self) -> int:
         """Another number whenever connections made before may lead to the wrong server."""
 
-    def note(self, error: BaseException) -> StorageUnavailable:
-        """Say in words what failed, and act on it."""
+    def report_failure(self, error: BaseException) -> StorageUnavailable:
+        """Count a failure and return it in words."""
 
 
 class Reader:
@@ -47,7 +47,7 @@ class Reader:
                 positions, count=count, block=int(BLOCK_SECONDS * 1000)
             )
         except UNREACHABLE as error:
-            raise self._source.note(error) from error
+            raise self._source.report_failure(error) from error
         # RESP3 wraps the entries of a stream in one more list.
         return {
             key.decode(): entries[0] if entries and isinstance(entries[0], list) else entries

@@ -13,11 +13,12 @@ import msgspec
 from msgspec import Struct
 
 from tidings.protocol.notifications import Target
-from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.core import Core
 from tidings_workers.store.errors import NoUserReceipts
 from tidings_workers.store.groups import Cursor, Page, read_cursor
 from tidings_workers.store.inbox import category_matches
 from tidings_workers.store.keys import partition_of_id, tag
+from tidings_workers.store.packing import pack, text
 from tidings_workers.store.records import StoredNotification, parse_record, read_notification, record_key
 from tidings_workers.store.state import Kind, LogState
 from tidings_workers.store.targets import is_compound, log_of

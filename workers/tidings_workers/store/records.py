@@ -6,8 +6,9 @@ import msgspec
 from msgspec import Struct
 
 from tidings.protocol.notifications import Target
-from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.core import Core
 from tidings_workers.store.keys import partition_of_id, tag
+from tidings_workers.store.packing import pack, text
 from tidings_workers.store.targets import log_of
 
 _STATUS: Final = {"a": "accepted", "x": "accepted", "s": "stored", "c": "cancelled", "r": "recalled"}

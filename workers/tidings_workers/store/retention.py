@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from tidings_workers.store.core import LEAST_RECORD_MS, Core, pack, text
+from tidings_workers.store.core import LEAST_RECORD_MS, Core
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log, milliseconds, milliseconds_of_id, tag
+from tidings_workers.store.packing import pack, text
 
 # Measured with Valkey 9.1 on one busy core: taking out an entry costs 25 us, so a call 2.5 ms.
 BUDGET: Final = 100

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
-from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.core import Core
 from tidings_workers.store.keys import Log, tag
+from tidings_workers.store.packing import pack, text
 
 # A cut above every clock.
 NOW: Final = 2**53 - 1

@@ -20,7 +20,7 @@ from tidings.protocol.notifications import CreateNotification, ReceivedAction, T
 from tidings.protocol.times import timestamp
 from tidings_workers.store.accepting import Copies, Row, carry_out
 from tidings_workers.store.content import Content, data_of
-from tidings_workers.store.core import Core, pack
+from tidings_workers.store.core import Core
 from tidings_workers.store.errors import IdempotencyInProgress, IdempotencyMismatch
 from tidings_workers.store.keys import (
     Log,
@@ -29,6 +29,7 @@ from tidings_workers.store.keys import (
     new_id,
     partition_of_id,
 )
+from tidings_workers.store.packing import pack
 from tidings_workers.store.records import StoredNotification, read_notification
 from tidings_workers.store.rosters import cuts
 from tidings_workers.store.settling import all_applied

@@ -5,9 +5,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
-from tidings_workers.store.core import Core, text
+from tidings_workers.store.core import Core
 from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.keys import ingress, tag, unfinished
+from tidings_workers.store.packing import text
 
 WAIT_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.005

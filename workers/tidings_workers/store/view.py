@@ -7,11 +7,12 @@ import msgspec
 from msgspec import Struct
 
 from tidings_workers.store import intervals
-from tidings_workers.store.core import Core, text
+from tidings_workers.store.core import Core
 from tidings_workers.store.groups import read_memberships
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Keys, Log
 from tidings_workers.store.logs import END
+from tidings_workers.store.packing import text
 from tidings_workers.store.state import LogState
 
 Memberships = dict[str, list[tuple[int, int]]]

@@ -15,9 +15,10 @@ from tidings.protocol.frames import Mark
 from tidings.protocol.notifications import Target
 from tidings.protocol.rest import MarkInbox
 from tidings_workers.store import intervals
-from tidings_workers.store.core import Core, pack, text
+from tidings_workers.store.core import Core
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log, milliseconds, partition_of_id, tag
+from tidings_workers.store.packing import pack, text
 from tidings_workers.store.targets import log_of
 from tidings_workers.store.view import View
 
