@@ -16,7 +16,7 @@ from tests.support.costly import MOST_PER_BYTE, cost_per_byte
 from tests.support.realtime import Realtime, Wire, handshake, masked
 from tests.support.sending import eventually
 from tidings.protocol import limits
-from tidings_workers.gateway.handshake import accepted, check
+from tidings_workers.gateway.handshake import accept, check
 from tidings_workers.gateway.head import HEAD_BYTES, Head
 from tidings_workers.registry import Registry, RegistryView
 from tidings_workers.store import Store
@@ -149,7 +149,7 @@ async def test_what_is_no_websocket(
         return
     told = json.loads(content)
     assert told["status"] == status
-    assert {404: "realtime port", 426: "WebSockets alone", 414: "address"}[status] in told["detail"]
+    assert {404: "realtime port", 426: "only WebSockets", 414: "address"}[status] in told["detail"]
 
 
 async def test_listed_origins(realtime: Realtime, registry: Registry) -> None:
@@ -232,16 +232,16 @@ def test_a_costly_query_is_judged_cheaply(query: str, verifier: Verifier, view: 
 
 def judged_cost(head: bytes, verifier: Verifier, view: RegistryView) -> float:
     def judge() -> None:
-        found = Head().take(head)
+        found = Head().feed(head)
         if isinstance(found, Request):
             check(found, verifier, view)
-            accepted(found)
+            accept(found)
 
     # A head in pieces is searched once, and not again from its start.
     def dribble() -> None:
         reader = Head()
         for start in range(0, len(head), 512):
-            if reader.take(head[start : start + 512]) is not None:
+            if reader.feed(head[start : start + 512]) is not None:
                 return
 
     return max(cost_per_byte(judge, len(head)), cost_per_byte(dribble, len(head)))

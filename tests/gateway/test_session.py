@@ -50,7 +50,7 @@ def alive(session: Session, until: float, since: float = 0.0) -> list[tuple[floa
         for action in session.tick(now):
             seen.append((now, action))
             if isinstance(action, Probe):
-                session.heard()
+                session.bytes_arrived()
     return seen
 
 
@@ -151,10 +151,10 @@ def test_frames_before_the_welcome_wait() -> None:
     sent = [frame("ping", ref=1), frame("ack", positions={"user": 3}), frame("mark", state="read", all=True)]
     assert [session.receive(data) for data in sent] == [None, None, None]
     session.welcome(3600.0)
-    waiting = session.waiting()
+    waiting = session.take_waiting()
     assert waiting == sent
     assert [session.receive(data) for data in waiting][:2] == [Send(Pong(1)), Acknowledge({"user": 3})]
-    assert session.waiting() == []
+    assert session.take_waiting() == []
 
 
 @pytest.mark.parametrize(("data", "count"), [(b"{}", limits.FRAMES_BURST), (b" " * 1000, 65)])
@@ -166,7 +166,7 @@ def test_what_waits_is_bounded(data: bytes, count: int) -> None:
     action = session.receive(data)
     assert isinstance(action, Close)
     assert action.code == closing.RATE_LIMITED
-    assert session.waiting() == []
+    assert session.take_waiting() == []
 
 
 def received(make: Callable[[], Session], body: bytes) -> Action | None:
@@ -325,7 +325,7 @@ def test_any_sequence(steps: list[bytes | float | str]) -> None:
             now += step
             actions = [*session.tick(now)]
         elif step == "heard":
-            session.heard()
+            session.bytes_arrived()
         elif step == "welcome" and opening and not endings:
             session.welcome(now + 300)
         elif step == "refresh" and session.is_open:

@@ -36,7 +36,7 @@ class Lines(Stream):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
-        self.heard()
+        self.bytes_arrived()
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             if not self.closed and self.admit_frame():

@@ -1,4 +1,4 @@
-"""The gateway: holds the connections and writes the frames.
+"""The gateway: accepts client connections and sends them notifications and changes of state.
 
 Its modules are layers, from the process down to pure functions: see docs/adr/0008-layers-of-the-gateway.md.
 """
@@ -35,10 +35,11 @@ async def run(
 ) -> None:
     """Run a gateway until `stop` is set; `ready` is called once it accepts connections.
 
-    It accepts WebSockets where the settings say, and clients of `further` transports.
+    It accepts WebSockets on `realtime_host` and `realtime_port` of the settings, and clients of `further`
+    transports on their addresses.
 
-    On stopping it accepts nothing more, closes every connection with 1012, stores what devices
-    acknowledged, and gives its feeds up.
+    When `stop` is set, it accepts no new connection, closes every connection with 1012, stores the
+    acknowledged positions and the closed connections, and removes its feeds.
     """
     store = await open_store(settings, "gateway", stop)
     if store is None:
@@ -46,7 +47,7 @@ async def run(
     view = RegistryView(store.redis)
     gateway = Gateway(settings, store, view)
     partitions = list(range(store.partitions))
-    # On one node a single read serves all feeds; a cluster refuses keys of several slots in one.
+    # On one node one read serves all feeds. A cluster refuses a read of keys in several slots.
     groups = [[partition] for partition in partitions] if store.is_cluster else [partitions]
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -88,6 +89,6 @@ async def run(
             await gateway.flush()
             await store.feeds.close_feeds(gateway.name)
         except StorageUnavailable:
-            _log.warning("storage is away while stopping; feeds will expire")
+            _log.warning("storage is unavailable while stopping; the feeds will expire")
         await store.close()
         _log.info("gateway stopped")

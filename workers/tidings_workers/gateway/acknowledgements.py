@@ -1,7 +1,7 @@
-"""What clients acknowledged, kept for a moment and stored in one call.
+"""Collects the acknowledgements of clients and stores them in batches.
 
-Storing it moves a device's positions forward, and counts the user as one that the notifications reached. It
-may be repeated: positions and counts only move forward.
+Storing moves the positions of devices forward and counts the user in the notifications' `delivered`. It may
+be repeated: positions and counts only move forward.
 """
 
 import asyncio
@@ -21,12 +21,12 @@ class Acknowledgements:
         self._deliveries: list[Delivery] = []
         self._storing = asyncio.Lock()
 
-    def waits_for(self, subscriber: Subscriber) -> bool:
+    def has_pending(self, subscriber: Subscriber) -> bool:
         """Whether an acknowledgement of the connection's device is not stored yet."""
         return (subscriber.user.topic.log.base, subscriber.device) in self._devices
 
     def add(self, subscriber: Subscriber, positions: Positions) -> None:
-        """Everything up to these positions was received; cut to what the connection was sent."""
+        """The client received everything up to these positions. Positions above what it was sent are cut."""
         user = subscriber.user
         own = user.topic.log
         cut: dict[str, int] = {}
@@ -49,8 +49,11 @@ class Acknowledgements:
                 cut[name] = max(position, cut.get(name, 0))
         self._devices[key] = Acknowledgement(own, subscriber.device, cut, anew=False)
 
-    async def store(self) -> None:
-        """Store what was added since the last time; all of it is stored on return."""
+    async def flush(self) -> None:
+        """Store the acknowledgements that were added. All of them are stored on return.
+
+        On StorageUnavailable they are kept for the next call.
+        """
         async with self._storing:
             devices, self._devices = self._devices, {}
             deliveries, self._deliveries = self._deliveries, []
@@ -60,7 +63,7 @@ class Acknowledgements:
                 if deliveries:
                     await self._feeds.deliver(deliveries)
             except StorageUnavailable:
-                # Keep them for the next time; newer positions win.
+                # Newer positions replace older ones.
                 self._devices = devices | self._devices
                 self._deliveries = deliveries + self._deliveries
                 raise

@@ -1,4 +1,4 @@
-"""What a session asks of its connection, as data."""
+"""The actions that a session returns and its connection carries out."""
 
 from msgspec import Struct
 
@@ -7,7 +7,7 @@ from tidings.protocol.frames import Connect, Mark, Positions, ServerFrame
 
 
 class Open(Struct, frozen=True):
-    """Verify the token (None: the handshake carried it), then open the session as asked."""
+    """Verify the token (None: the handshake had it), then open the session."""
 
     connect: Connect
 
@@ -19,20 +19,20 @@ class Send(Struct, frozen=True):
 
 
 class Close(Struct, frozen=True):
-    """Close with a code; `reason` is at most 120 bytes."""
+    """Close with a code; `reason` has at most 120 bytes."""
 
     code: CloseCode
     reason: str
 
 
 class Acknowledge(Struct, frozen=True):
-    """Everything up to these positions arrived; the caller cuts them to what was sent."""
+    """The client received everything up to these positions; the caller cuts them to what it was sent."""
 
     positions: Positions
 
 
 class ChangeState(Struct, frozen=True):
-    """Carry out a mark; the answer has its `ref`."""
+    """Carry out a mark; the answer repeats its `ref`."""
 
     mark: Mark
 
@@ -44,11 +44,11 @@ class RefreshToken(Struct, frozen=True):
 
 
 class Probe(Struct, frozen=True):
-    """Make the peer send something: over a WebSocket, by a ping."""
+    """Make the peer send something: a WebSocket sends a ping."""
 
 
 class Abort(Struct, frozen=True):
-    """The peer does not answer: drop the connection without a close frame."""
+    """The peer does not answer: drop the transport without a close frame."""
 
 
 Action = Open | Send | Close | Acknowledge | ChangeState | RefreshToken | Probe | Abort

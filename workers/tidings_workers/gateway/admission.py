@@ -1,6 +1,6 @@
-"""Decides which clients may connect: token, origin, scope, and the limits on connections.
+"""Decides which clients may connect, by token, origin, scope, and the limits on connections.
 
-It answers what is to be done and never touches a connection.
+It returns verdicts and never touches a connection.
 """
 
 import time
@@ -23,7 +23,10 @@ Counted = TypeVar("Counted")
 
 
 class Rejection(NamedTuple):
-    """Close the connection with this code. With `unknown_key`, refresh the registry's view and try again."""
+    """A verdict: close the connection with this code.
+
+    With `unknown_key`, refresh the view of the registry and try once more first: the key may be new.
+    """
 
     code: CloseCode
     reason: str = ""
@@ -41,14 +44,14 @@ class Admission:
         self._tenants: Counter[str] = Counter()
         self._users: Counter[tuple[str, str]] = Counter()
 
-    def of_request(self, request: Request) -> handshake.Verdict:
-        """Whether a handshake may go on; a refusal for an unknown key is not final."""
+    def check_request(self, request: Request) -> handshake.Verdict:
+        """The verdict on a handshake. A refusal with `unknown_key` is not final: see `Rejection`."""
         return handshake.check(request, self._verifier, self._view)
 
     def identify(
         self, identity: Identity | None, token: str | None, origin: str | None
     ) -> Identity | Rejection:
-        """The identity of a client that asks for a session: the handshake's, or that of its token."""
+        """The identity of a client that sent `connect`: that of the handshake, or of the frame's token."""
         if identity is None:
             if token is None:
                 return Rejection(closing.INVALID_TOKEN, "no token in the handshake or the connect frame")
@@ -66,8 +69,11 @@ class Admission:
             return Rejection(closing.INVALID_TOKEN)
         return identity
 
-    def enter(self, identity: Identity, address: str, connections: int) -> Rejection | None:
-        """Count one connection more, unless that is too many. `connections`: how many there are in all."""
+    def reserve(self, identity: Identity, address: str, connections: int) -> Rejection | None:
+        """Count a connection by address, tenant and user, or reject it when a limit is reached.
+
+        `connections` is the number of connections of this gateway, with this one.
+        """
         settings, user = self._settings, (identity.tenant, identity.subject)
         if (
             connections > settings.gateway_connections
@@ -81,41 +87,41 @@ class Admission:
         self._users[user] += 1
         return None
 
-    def leave(self, identity: Identity, address: str) -> None:
-        """Count one connection less."""
+    def release(self, identity: Identity, address: str) -> None:
+        """Undo one `reserve`."""
         _discount(self._addresses, address)
         _discount(self._tenants, identity.tenant)
         _discount(self._users, (identity.tenant, identity.subject))
 
     def user_limit(self, tenant: str) -> int:
-        """How many connections a user of the tenant may have on all gateways; 0 is any number."""
+        """How many connections a user of the tenant may have on all gateways; 0 means no limit."""
         record = self._view.tenant(tenant)
         return (record.connections_per_user or 0) if record is not None else 0
 
     def arrival(self, connection: str, tenant: str) -> Arrival:
-        """How the store is to register a connection."""
+        """The parameters with which the store registers a connection."""
         record = self._view.tenant(tenant)
         replaces = record is not None and record.sessions == "replace"
         return Arrival(connection, self.user_limit(tenant), closing.REPLACED.code if replaces else 0)
 
-    def refreshed(self, identity: Identity, token: str) -> Identity | ErrorFrame:
-        """The identity of a new token for the same user."""
+    def verify_refresh(self, identity: Identity, token: str) -> Identity | ErrorFrame:
+        """The identity of a new token, which must be for the same user; or the error to send."""
         try:
             new = self._verifier.verify(token, time.time())
         except TokenError as error:
             return ErrorFrame(error.code, error.detail)
         if (new.tenant, new.subject) != (identity.tenant, identity.subject) or "inbox" not in new.scopes:
-            detail = "the new token has to be of the same user, with the scope inbox"
+            detail = "the new token must be for the same user and have the scope inbox"
             return ErrorFrame("invalid_token", detail)
         return new
 
     def is_revoked(self, identity: Identity) -> bool:
-        """Whether the key of a token is no longer valid."""
+        """Whether the key that signed the token was revoked."""
         return self._view.key(identity.tenant, identity.kid) is None
 
 
 def deadline(identity: Identity) -> float:
-    """When a token expires, on the monotonic clock that sessions use."""
+    """When a token expires, leeway included, in seconds of the monotonic clock that sessions use."""
     return time.monotonic() + identity.expires_at + limits.TOKEN_LEEWAY_SECONDS - time.time()
 
 

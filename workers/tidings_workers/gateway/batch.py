@@ -1,20 +1,20 @@
-"""The connections that have something to write when the current batch of feed items has been taken."""
+"""The connections that write their queues after the current batch of feed items."""
 
 from collections.abc import Callable
 from typing import Final, Protocol
 
 
 class Queued(Protocol):
-    """A connection with a queue of its own."""
+    """A connection with a queue of bytes."""
 
     def write_queue(self) -> None:
-        """Write what is queued, as one."""
+        """Write the queue in one write."""
 
 
 class Batch:
     """The connections with something queued, each once.
 
-    `add` has a connection write its queue with this batch. It is called for every receiver of a notification.
+    `add` registers a connection whose queue was empty.
     """
 
     __slots__ = ("_queued", "add")
@@ -24,7 +24,7 @@ class Batch:
         self.add: Final[Callable[[Queued], None]] = self._queued.append
 
     def write(self) -> None:
-        """Write everything that is queued, one write per connection."""
+        """Write every queue, one write per connection."""
         queued = self._queued.copy()
         self._queued.clear()
         for connection in queued:

@@ -1,6 +1,6 @@
-"""Replays what one subscriber missed, with backpressure.
+"""Replays to one subscriber the entries that it missed, with backpressure.
 
-While a subscriber catches up it is live on no topic; what is appended then is read like the rest.
+While a subscriber catches up, it is live on no topic. Entries appended during the catch-up are read as well.
 """
 
 import asyncio
@@ -20,15 +20,16 @@ from tidings_workers.store.logs import Entry, ExpiredEntry, id_of
 
 PAGE_ENTRIES: Final = 100
 PART_BYTES: Final = 64 * 1024
-# Marks that are sent one by one after a catch-up.
-HELD: Final = 200
+# Marks that are sent one by one after a catch-up; when there are more, the client reloads.
+DEFERRED: Final = 200
 
 
 class CatchUp:
-    """What one subscriber missed.
+    """The catch-up of one subscriber.
 
-    `cursors`: per log, what the subscriber has been sent. `replay`: what is in the logs now is marked as
-    replayed and followed by `caught_up`, then by `states`. `departed`: logs that end with a `left` frame.
+    `cursors`: the last position that the subscriber was sent, per log. `replay`: the entries that are in the
+    logs at the start are sent as `replayed`, followed by `caught_up` and `states`. `departed`: logs whose
+    part ends with a `left` frame.
     """
 
     def __init__(
@@ -47,62 +48,62 @@ class CatchUp:
         self.subscriber = subscriber
         self._store = store
         self._replay = replay
-        # Bounds how many read at once, so that catching up never slows live connections much.
+        # Limits concurrent reads, so that catch-ups do not slow live connections much.
         self._reading = reading
         self._states = states
         self._expired: list[ExpiredEntry] = []
-        # What was marked during the catch-up; None when that was too much.
-        self._held: list[tuple[int, Change]] | None = []
-        # The counts of the welcome include these positions: it is sent in the same step.
+        # Marks during the catch-up; None after more than DEFERRED.
+        self._deferred: list[tuple[int, Change]] | None = []
+        # The counts in the welcome include these positions: it is sent in the same step.
         self._targets = {name: subscriber.user.log(name).end for name in cursors}
-        # The version of those counts; None while nothing can have changed since.
-        self._version: int | None = None
+        # The version of those counts; None until the first check found more to send.
+        self._counts_version: int | None = None
 
     @property
-    def reach(self) -> dict[str, int]:
-        """Up to this position of each log, counts for this subscriber include it."""
+    def counted_up_to(self) -> dict[str, int]:
+        """The position of each log up to which counts for this subscriber include it."""
         return {name: max(self._targets.get(name, 0), cursor) for name, cursor in self.cursors.items()}
 
     @property
     def is_complete(self) -> bool:
-        """Whether every log was sent up to its end."""
+        """Whether the subscriber was sent every log up to its end."""
         user = self.subscriber.user
         if all(cursor >= user.log(name).end for name, cursor in self.cursors.items()):
             return True
-        if self._version is None:
-            self._version = user.counts(milliseconds()).version
+        if self._counts_version is None:
+            self._counts_version = user.counts(milliseconds()).version
         return False
 
     def conclude(self) -> None:
-        """Send what follows the last notification, before the subscriber is live."""
+        """Send the frames that end the catch-up, before the subscriber becomes live."""
         self._send_departures()
         if self._replay:
             self._send_caught_up(self.cursors)
 
     def send_changes(self) -> None:
-        """Send the marks that were held, and counts if they are not what the client has added up."""
-        if self._version is None:
+        """Send the deferred marks, and counts if they differ from what the client has added up."""
+        if self._counts_version is None:
             return
         outlet, user = self.subscriber.outlet, self.subscriber.user
         counts = user.counts(milliseconds())
-        if self._held is None:
+        if self._deferred is None:
             outlet.send(Stated(counts=counts, state_version=user.state_version, changes=(), reload=True))
             return
-        for number, change in self._held:
+        for number, change in self._deferred:
             outlet.send(stated(change, number, counts))
-        if counts.version != self._version and not self._held:
-            # The client was perhaps sent a part of what was recalled or expired.
+        if counts.version != self._counts_version and not self._deferred:
+            # An entry was recalled or expired during the catch-up; the client may have received it.
             outlet.send(Stated(counts=counts, state_version=user.state_version, changes=()))
 
-    def hold(self, version: int, change: Change) -> None:
-        """Send a mark after the notifications that it concerns; of too many, only that there were some."""
-        if self._held is not None:
-            self._held.append((version, change))
-            if len(self._held) > HELD:
-                self._held = None
+    def defer(self, version: int, change: Change) -> None:
+        """Keep a mark until the notifications that it concerns were sent. If there are too many, reload."""
+        if self._deferred is not None:
+            self._deferred.append((version, change))
+            if len(self._deferred) > DEFERRED:
+                self._deferred = None
 
     async def replay(self) -> None:
-        """Send what was in the logs at the start, if that is to be marked as replayed."""
+        """Send the entries that were in the logs at the start, if this is a replay."""
         if not self._replay:
             return
         starts = dict(self.cursors)
@@ -114,7 +115,7 @@ class CatchUp:
             self._send_caught_up(self._targets)
 
     async def advance(self) -> None:
-        """Send what is in the logs now."""
+        """Send the entries that are in the logs now."""
         for name in list(self.cursors):
             await self._send(name, self.subscriber.user.log(name).end, replayed=False)
 
@@ -127,7 +128,7 @@ class CatchUp:
             outlet.send(frame)
 
     async def _find_expired(self, starts: dict[str, int]) -> None:
-        """Read what expired while the client was away: it is no longer in the logs, but noted there."""
+        """Read which entries expired while the client was away. The store keeps a note of each."""
         user, now = self.subscriber.user, milliseconds()
         for name, start in starts.items():
             log = user.log(name)
@@ -150,7 +151,7 @@ class CatchUp:
                 self.subscriber.outlet.send(Left(name, end))
 
     async def _send(self, name: str, target: int, *, replayed: bool) -> None:
-        """Send one log up to a position, a page at a time, no faster than the outlet takes it."""
+        """Send one log up to a position, a page at a time, no faster than the outlet accepts it."""
         outlet = self.subscriber.outlet
         for start, end in self.subscriber.user.log(name).spans(self.cursors[name], target):
             self.cursors[name] = max(self.cursors[name], start)
@@ -177,24 +178,24 @@ class CatchUp:
             elif replayed and user not in entry.exclude:
                 accepted_at = milliseconds_of_id(id_of(entry.content))
                 self._expired.append(ExpiredEntry(name, entry.position, accepted_at, entry.category))
-        if not replayed and self._version is not None:
-            self._version += len(frames)
+        if not replayed and self._counts_version is not None:
+            self._counts_version += len(frames)
         if frames:
             outlet.write(b"".join(frames))
             metrics.DELIVERED.inc(len(frames))
 
     async def _page(self, name: str, end: int) -> tuple[list[Entry], bool]:
-        """The next entries of a log, from memory if possible, and whether they reach its end."""
+        """The next entries of a log, from memory if possible, and whether they reach `end`."""
         log, after = self.subscriber.user.log(name), self.cursors[name]
-        remembered = log.topic.recent(after, end) if log.topic is not None and log.is_followed else None
-        if remembered is not None:
-            return remembered, True
+        cached = log.topic.recent(after, end) if log.topic is not None and log.is_followed else None
+        if cached is not None:
+            return cached, True
         async with self._reading:
             found = await self._store.logs.read(log.log, after, end, PAGE_ENTRIES)
         return found.entries, len(found.entries) < PAGE_ENTRIES
 
     def _summary(self) -> Expired | None:
-        """What expired while the client was away."""
+        """The summary of the entries that expired while the client was away; None without any."""
         if not self._expired:
             return None
         times = [each.accepted_at for each in self._expired]
@@ -204,7 +205,7 @@ class CatchUp:
 
 
 def _parts(entries: list[Entry]) -> Iterator[list[Entry]]:
-    """Entries in parts so small that one write does not make the client a slow consumer."""
+    """Entries in parts of about PART_BYTES, so that one write does not make the client a slow consumer."""
     part: list[Entry] = []
     size = 0
     for entry in entries:

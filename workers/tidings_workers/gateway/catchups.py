@@ -1,7 +1,7 @@
-"""Brings subscribers to the ends of their logs, and makes them live there.
+"""Starts catch-ups and makes their subscribers live.
 
-A subscriber becomes live in one synchronous step, when it has been sent every log up to its end. So there
-is no position that it misses or receives twice.
+A subscriber becomes live in one synchronous step, when it was sent every log up to its end. So it misses no
+position and receives none twice.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from tidings_workers.gateway.users import Subscriber
 from tidings_workers.store import Change, StorageUnavailable, Store
 from tidings_workers.store.keys import milliseconds
 
-# Catch-ups that read from the store at once.
+# How many catch-ups read from the store at once.
 READERS: Final = 64
 
 
 class CatchUps:
-    """The subscribers of one gateway that are catching up, so that no topic sends to them."""
+    """The subscribers of one gateway that are catching up. No topic sends to them."""
 
     def __init__(self, store: Store, spawn: Spawn) -> None:
         self.running: dict[Subscriber, CatchUp] = {}
@@ -38,9 +38,9 @@ class CatchUps:
         replay: bool,
         states: Sequence[frames.Stated] = (),
     ) -> None:
-        """Begin at these cursors, which name every log that the client was sent the start of.
+        """Start after these cursors, which name every log that the subscriber follows.
 
-        The subscriber is live on return if there is nothing to send. For the rest see `CatchUp`.
+        The subscriber is live on return if there is nothing to send. `CatchUp` describes the other arguments.
         """
         subscriber.catch_up(cursors)
         catchup = CatchUp(self._store, subscriber, cursors, departed, states, self._reading, replay=replay)
@@ -49,18 +49,18 @@ class CatchUps:
             self._spawn(self._run(catchup))
 
     def stop(self, subscriber: Subscriber) -> None:
-        """The subscriber's connection is closing: nothing more is sent to it."""
+        """Send nothing more to a subscriber, because its connection closes."""
         self.running.pop(subscriber, None)
         subscriber.stop()
 
     def joined(self, subscriber: Subscriber, name: str, position: int) -> None:
-        """The user became a member of a group: its log starts here after a position."""
+        """The user joined a group: send its log after a position."""
         if not subscriber.outlet.is_open:
             return
         subscriber.outlet.send(frames.Joined(name, position))
         catchup = self.running.get(subscriber)
         if catchup is not None:
-            # A cursor may be left from an earlier membership, whose rest is still to be sent.
+            # A cursor of an earlier membership stays: the rest of that membership is still to be sent.
             catchup.cursors.setdefault(name, position)
             catchup.departed.discard(name)
             subscriber.acknowledged.setdefault(name, position)
@@ -69,7 +69,7 @@ class CatchUps:
             self.start(subscriber, cursors | {name: position}, set(), replay=False)
 
     def left(self, subscriber: Subscriber, topic: Topic[Subscriber], position: int) -> None:
-        """The user left a group: nothing after a position is sent."""
+        """The user left a group: send nothing of its log after a position."""
         topic.stop(subscriber)
         name = topic.log.name
         if not subscriber.outlet.is_open or name not in subscriber.acknowledged:
@@ -81,27 +81,27 @@ class CatchUps:
             subscriber.outlet.send(frames.Left(name, position))
 
     def counts(self, subscriber: Subscriber) -> frames.Counts:
-        """The counts of the user's inbox, as far as the subscriber was sent it.
+        """The counts of the user's inbox, without entries that the subscriber was not sent yet.
 
-        The client adds what it receives until it has caught up.
+        The client adds each notification of the catch-up to them.
         """
         catchup = self.running.get(subscriber)
-        return subscriber.user.counts(milliseconds(), catchup.reach if catchup is not None else None)
+        return subscriber.user.counts(milliseconds(), catchup.counted_up_to if catchup is not None else None)
 
-    def hold(self, subscriber: Subscriber, version: int, change: Change) -> bool:
-        """Send a mark when the subscriber has caught up; False when it has."""
+    def defer(self, subscriber: Subscriber, version: int, change: Change) -> bool:
+        """Defer a mark until the subscriber has caught up; False when it has already."""
         catchup = self.running.get(subscriber)
         if catchup is None:
             return False
-        catchup.hold(version, change)
+        catchup.defer(version, change)
         return True
 
     def _finish(self, catchup: CatchUp) -> bool:
-        """Make the subscriber live if there is nothing left to send; True when there is nothing to do."""
+        """Make the subscriber live if it was sent everything; True when the catch-up is finished."""
         if not catchup.is_complete:
             return False
         catchup.conclude()
-        # A slow consumer may have been closed by what was sent.
+        # The last frames may have closed a slow consumer.
         if self.running.pop(catchup.subscriber, None) is not None:
             catchup.subscriber.go_live()
             catchup.send_changes()
@@ -114,7 +114,7 @@ class CatchUps:
             while not outlet.closed and not self._finish(catchup):
                 await catchup.advance()
         except StorageUnavailable:
-            outlet.close(closing.OVERLOADED, "the storage is away")
+            outlet.close(closing.OVERLOADED, "the storage is unavailable")
         except BaseException:
             outlet.close(closing.OVERLOADED)
             raise

@@ -1,8 +1,8 @@
-"""One client, whatever its transport: carries out what its session says.
+"""One client, whatever its transport: carries out the actions of its session.
 
-A transport is a subclass. It turns its own bytes into calls of `arrive`, `heard`, `admit_frame`, `receive`,
-`end` and `lose`, and what it is given into its own bytes. The wheel is a connection's only clock; no task,
-queue or stream belongs to an idle connection.
+A transport is a subclass. It turns received bytes into calls of `transport_opened`, `bytes_arrived`,
+`admit_frame`, `receive`, `start_closing` and `transport_closed`, and it turns frames into bytes. The wheel is
+the only timer of a connection: an idle connection has no task, queue or stream.
 """
 
 import time
@@ -34,14 +34,14 @@ from tidings_workers.gateway.users import Subscriber
 from tidings_workers.gateway.wire import Wire
 from tidings_workers.tokens import Identity
 
-# After it was sent that its connection closes, the peer has this long to close it on its side.
+# How long a peer has to close the transport after we sent the close frame.
 CLOSING_SECONDS: Final = 5.0
 
 clock: Final = time.monotonic
 
 
 class Host(Protocol):
-    """What a connection asks of its gateway."""
+    """The calls of a connection to its gateway."""
 
     @property
     def settings(self) -> Settings:
@@ -49,13 +49,13 @@ class Host(Protocol):
 
     @property
     def refusal_headers(self) -> tuple[tuple[str, str], ...]:
-        """Headers of every refusal of an HTTP request."""
+        """Headers of every HTTP response that refuses a request."""
 
-    def arrived(self, connection: "Connection") -> None:
+    def connection_made(self, connection: "Connection") -> None:
         """A client has connected; its session is new."""
 
     def admit(self, applicant: Applicant, request: Request) -> None:
-        """Decide on a handshake; `decide` is called with the verdict, now or later."""
+        """Decide on a handshake: call `applicant.decide` with the verdict, now or later."""
 
     def open(self, connection: "Connection", connect: Connect) -> None:
         """Open the session, or close the connection."""
@@ -67,17 +67,17 @@ class Host(Protocol):
         """Change the state of the user's notifications."""
 
     def refresh(self, connection: "Connection", token: str) -> None:
-        """Take a new token of the same user."""
+        """Replace the session's token by a new one for the same user."""
 
     def connection_closing(self, connection: "Connection") -> None:
-        """The connection is closing: it is sent nothing more. Once."""
+        """The connection is closing: send nothing more. Called once."""
 
     def connection_lost(self, connection: "Connection") -> None:
-        """The transport of the connection is closed. Once, after `connection_closing`."""
+        """The transport is closed. Called once, after `connection_closing`."""
 
 
 class Connection(ABC):
-    """One client. The gateway opens its session, and topics send to it: see `users.Outlet`."""
+    """One client. The gateway opens its session, and topics send to it: it is a `users.Outlet`."""
 
     __slots__ = (
         "_batch",
@@ -105,36 +105,36 @@ class Connection(ABC):
         self.address = ""
         self.identity: Identity | None = None
         self.origin: str | None = None
-        # Whether the gateway counts it among those that it admitted.
+        # Whether the gateway has counted it in its limits.
         self.counted = False
-        # Set while it is attached to its user.
+        # None while no user is attached.
         self.subscriber: Subscriber | None = None
         self.closed = False
         self.close_code: int | None = None
-        # When a closing connection is dropped; None while it is open.
+        # When the closing connection is dropped, in seconds of `clock`; None while it is open.
         self.abort_at: float | None = None
 
-    # What a transport does
+    # What a transport implements
 
     @abstractmethod
     def write(self, data: bytes) -> None:
-        """Write bytes, unless it is closed. A consumer that lets too much pile up is closed."""
+        """Write bytes, unless closed. Closes the connection when too many bytes wait to be sent."""
 
     @abstractmethod
     async def writable(self) -> None:
-        """Wait until it takes bytes, or is closed. One that takes none for long is closed."""
+        """Wait until there is room to write, or the connection is closed. Closes it after a long wait."""
 
     @abstractmethod
     def probe(self) -> None:
-        """Make the peer send something, if it is there."""
+        """Make the peer send something, if it is alive."""
 
     @abstractmethod
     def write_close(self, code: CloseCode, reason: str) -> None:
-        """Send the peer why its connection closes, and begin to close it. `end` was called."""
+        """Send the close code and reason and start to close the transport. `start_closing` has run."""
 
     @abstractmethod
     def drop(self) -> None:
-        """Close the transport at once. `end` was called."""
+        """Close the transport at once. `start_closing` has run."""
 
     @property
     def is_connecting(self) -> bool:
@@ -143,42 +143,42 @@ class Connection(ABC):
 
     # What a transport reports
 
-    def arrive(self) -> None:
+    def transport_opened(self) -> None:
         """A client has connected."""
-        self._host.arrived(self)
+        self._host.connection_made(self)
 
-    def heard(self) -> None:
-        """Bytes arrived from the peer: any of them are a sign of life."""
-        self.session.heard()
+    def bytes_arrived(self) -> None:
+        """Bytes arrived from the peer: any traffic is a sign of life."""
+        self.session.bytes_arrived()
 
     def admit_frame(self) -> bool:
-        """One frame arrived, of any kind; False when it is one too many and the connection was closed."""
+        """Count a received frame of any kind; False when it was one too many and closed the connection."""
         flood = self.session.admit(clock())
         if flood is not None:
             self._perform(flood)
         return flood is None
 
     def receive(self, data: bytes) -> None:
-        """A whole message arrived, in UTF-8."""
+        """A complete message arrived, in UTF-8."""
         metrics.FRAMES_RECEIVED.inc()
         action = self.session.receive(data)
         if action is not None:
             self._perform(action)
 
-    def end(self, code: int | None) -> None:
-        """The connection is closing, for whatever reason: it takes nothing more."""
+    def start_closing(self, code: int | None) -> None:
+        """Mark the connection as closing, with its close code if there is one. It accepts nothing more."""
         if self.closed:
             return
         self.closed = True
         self.close_code = code
         self.abort_at = clock() + CLOSING_SECONDS
         self._queue.clear()
-        self.session.end()
+        self.session.close()
         self._host.connection_closing(self)
 
-    def lose(self) -> None:
-        """The transport is closed. Once."""
-        self.end(None)
+    def transport_closed(self) -> None:
+        """The transport is closed. Called once."""
+        self.start_closing(None)
         self._host.connection_lost(self)
 
     # Sending
@@ -211,21 +211,21 @@ class Connection(ABC):
     # Closing
 
     def close(self, code: CloseCode, reason: str = "") -> None:
-        """Close the connection, once. `Host.connection_closing` has run when this returns."""
+        """Close the connection, once. `Host.connection_closing` has run on return."""
         if not self.closed:
-            self.end(code.code)
+            self.start_closing(code.code)
             self.write_close(code, closing.fitting(reason or code.reason))
 
     def abort(self) -> None:
-        """Close the connection without a word to the peer."""
-        self.end(None)
+        """Drop the connection without a close frame."""
+        self.start_closing(None)
         self.drop()
 
     # The session
 
     def receive_waiting(self) -> None:
-        """Take the frames that arrived before the welcome."""
-        for data in self.session.waiting():
+        """Process the frames that arrived before the welcome."""
+        for data in self.session.take_waiting():
             action = self.session.receive(data)
             if action is not None:
                 self._perform(action)
@@ -233,7 +233,7 @@ class Connection(ABC):
     def on_time(self, now: float) -> float | None:
         """See `wheel.Timed`."""
         if self.abort_at is not None:
-            # Ending put an entry of its own into the wheel; this may be the earlier one.
+            # `start_closing` added an entry with its own time to the wheel; this may be the older entry.
             if now >= self.abort_at:
                 self.abort()
             return None
@@ -244,7 +244,7 @@ class Connection(ABC):
         return None if self.closed else self.session.due()
 
     def tick(self, now: float) -> None:
-        """Do what the session has due by `now`."""
+        """Carry out the actions that the session has due at `now`."""
         for action in self.session.tick(now):
             self._perform(action)
 

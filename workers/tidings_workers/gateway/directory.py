@@ -1,7 +1,7 @@
-"""The users that a gateway has, each as the user's slot in the store says.
+"""The users of a gateway, each with the state that the user's slot in the store has.
 
-A user is attached with the first connection and kept a little after the last. The feeds report what
-changes in the user's slot; the slot is read again after a feed lost something.
+The first connection of a user attaches the user; some time after the last has closed the user is dropped.
+Feeds report changes of the user's slot. When a feed lost items, the slot is read again.
 """
 
 import asyncio
@@ -31,27 +31,27 @@ from tidings_workers.store.feeds import (
 from tidings_workers.store.keys import Log
 from tidings_workers.store.marks import decode_change
 
-# What is written to a feed is read a moment later.
+# How long to wait for a feed item before the slot is read. Feeds are usually read within milliseconds.
 _FEED_SECONDS: Final = 0.25
-_LOOKS: Final = 2
+_REREADS: Final = 2
 
 
 class Listener(MembershipListener, Protocol):
     """Receives the changes that a directory detects."""
 
     def healed(self, topic: Topic[Subscriber]) -> None:
-        """A topic took entries from its log."""
+        """Healing appended entries to a topic."""
 
     def changed(self, topic: Topic[Subscriber], users: Iterable[User]) -> None:
-        """A log that many read lost entries, and no feed reported which; `users` had left its group."""
+        """Entries of a shared log were removed and no feed reported which. `users` had left its group."""
 
     def marked(self, user: User, version: int, change: Change, origin: str) -> None:
-        """The user's state changed; `origin` is the id of the connection that asked for it, or empty."""
+        """The user's state changed; `origin` is the id of the connection that sent the mark, or empty."""
 
     def erased(self, user: User) -> None:
-        """Everything of the user was erased: close the connections.
+        """The user was erased: close the user's connections.
 
-        The directory relies on this: when it returns, each of them has called `release`.
+        Contract: when this returns, each connection has called `Directory.release`.
         """
 
 
@@ -60,9 +60,7 @@ class Directory:
 
     def __init__(self, store: Store, name: str, spawn: Spawn, listener: Listener) -> None:
         self.users: dict[str, User] = {}
-        self.interest = Interest(
-            store, name, spawn, listener.healed, lambda topic: spawn(self.look_again(topic))
-        )
+        self.interest = Interest(store, name, spawn, listener.healed, lambda topic: spawn(self.reread(topic)))
         self._store = store
         self._keys = store.keys
         self._name = name
@@ -75,17 +73,17 @@ class Directory:
     async def attach(
         self, tenant: str, name: str, device: str | None, arrival: Arrival
     ) -> tuple[User, Resume | None]:
-        """The user, held for one more connection, and the device's positions if it has any.
+        """Attach a connection: the user, and the positions of the device if the store has any.
 
-        `release` gives the user back. Raises SessionRefused when the tenant allows the user no further
-        connection.
+        `release` undoes it. Raises SessionRefused when the tenant allows the user no further connection, and
+        StorageUnavailable.
         """
         log = self._keys.user(tenant, name)
-        await self.interest.ended(log)
+        await self.interest.wait_unwatched(log)
         topic = self.interest.topics.get(log.base)
         if topic is None:
             return await self._attach_first(log, tenant, name, device, arrival)
-        topic.hold()
+        topic.acquire()
         try:
             attached = await self._store.feeds.attach(self._name, log, device, arrival)
             await asyncio.shield(topic.ready)
@@ -94,7 +92,7 @@ class Directory:
             raise
         self._admit(topic, attached)
         if attached.facts.head > topic.position:
-            topic.heard_of(attached.facts.head)
+            topic.report_head(attached.facts.head)
             self.interest.heal_soon(topic)
         return self.users[log.base], attached.device
 
@@ -104,13 +102,13 @@ class Directory:
         topic = self.interest.new_topic(log)
         user: User | None = None
         try:
-            everyone = await self.interest.hold(self._keys.all(tenant))
-            # Known before the slot is read, so that no change of it is missed.
+            everyone = await self.interest.acquire(self._keys.all(tenant))
+            # Add the user before the slot is read, so that no change of it is missed.
             user = self.users[log.base] = User(tenant, name, self._keys, topic, everyone)
             attached = await self._store.feeds.attach(self._name, log, device, arrival)
             user.memberships.replace_all(attached.view.memberships)
-            user.take_view(attached.view)
-            waiting, user.waiting = user.waiting or (), None
+            user.apply_view(attached.view)
+            waiting, user.deferred_items = user.deferred_items or (), None
             for item in waiting:
                 self._apply(user, item, attaching=True)
             await self._following.follow_all(user)
@@ -119,7 +117,7 @@ class Directory:
                 self._following.release_all(user)
                 if self.users.get(log.base) is user:
                     del self.users[log.base]
-            self.interest.give_up(topic, error)
+            self.interest.fail(topic, error)
             raise
         self.interest.start(topic, attached.facts)
         self._admit(topic, attached)
@@ -131,17 +129,20 @@ class Directory:
             raise SessionRefused
 
     def release(self, user: User) -> None:
-        """One connection less. The user is kept a little longer, and dropped by `sweep`."""
+        """Undo one `attach`. `sweep` drops the user later, if no connection follows."""
         self.interest.release(user.topic)
 
     async def sweep(self) -> None:
-        """Heal quiet tails, renew interest, and drop what has been unused for a while."""
+        """Heal topics that are behind, renew interest, and drop unused topics and users.
+
+        Raises DataLost when a log is shorter than its topic, and StorageUnavailable.
+        """
         self._following.retry(self._is_known)
         await self.interest.sweep()
-        unused = self.interest.unused()
+        unused = self.interest.remove_unused()
         for topic in unused:
             self._drop(topic)
-        await self.interest.end(unused)
+        await self.interest.unwatch(unused)
 
     def _is_known(self, user: User) -> bool:
         return self.users.get(user.topic.log.base) is user
@@ -151,20 +152,20 @@ class Directory:
         if user is not None:
             self._following.release_all(user)
 
-    def forget_all(self) -> None:
-        """Drop everything: the data that it belonged to was lost. The connections are closed already."""
+    def clear(self) -> None:
+        """Drop all users and topics, because the epoch changed. Their connections are closed already."""
         self.interest.topics.clear()
         self.users.clear()
-        self._following.forget_all()
+        self._following.clear()
 
-    def formers(self, topic: Topic[Subscriber]) -> Iterable[User]:
+    def former_members(self, topic: Topic[Subscriber]) -> Iterable[User]:
         """The users who have left the group of a topic."""
-        return self._following.formers(topic)
+        return self._following.former_members(topic)
 
-    # What the feeds report
+    # Feed items
 
     def depart(self, topic: Topic[Subscriber], item: Departed) -> None:
-        """Members of the topic's group left."""
+        """Members left the group of a topic."""
         group = group_of_log(topic.log.name) or ""
         self._following.depart(self._departed(topic, group, item.users), group, item.position)
 
@@ -176,15 +177,15 @@ class Directory:
             if user is not None:
                 yield user
 
-    def take(self, user: User, item: FeedItem) -> None:
-        """Take a change of the user's slot, or keep it while the slot is being read."""
-        if user.waiting is not None:
-            user.waiting.append(item)
+    def process(self, user: User, item: FeedItem) -> None:
+        """Apply a change of the user's slot, or keep it until the slot was read."""
+        if user.deferred_items is not None:
+            user.deferred_items.append(item)
         else:
             self._apply(user, item)
 
     def _apply(self, user: User, item: FeedItem, *, attaching: bool = False) -> None:
-        """Apply a change of the user's slot. `attaching`: the logs of all groups are followed afterwards."""
+        """Apply a change of the user's slot. `attaching`: the caller follows the groups' logs afterwards."""
         match item:
             case Joined() if attaching:
                 user.memberships.join(item.group, item.position)
@@ -204,80 +205,80 @@ class Directory:
         if item.version <= user.state_version:
             return
         change = decode_change(item.change)
-        if user.take_change(item.version, change):
+        if user.apply_change(item.version, change):
             self._listener.marked(user, item.version, change, item.origin)
         else:
-            self._spawn(self.look_again(user.topic))
+            self._spawn(self.reread(user.topic))
 
     def _erase(self, user: User) -> None:
-        """Everything of the user was erased: nothing known of it here is valid."""
-        # A client that reconnected during the erasure has to reconnect once more.
+        """The user was erased: close the connections and drop what this gateway has of the user."""
+        # A client that reconnected during the erasure reconnects once more.
         self._listener.erased(user)
-        if user.topic.is_held:
+        if user.topic.is_in_use:
             # A connection is being attached.
-            self._spawn(self.look_again(user.topic))
+            self._spawn(self.reread(user.topic))
             return
-        self.interest.take_out([user.topic])
+        self.interest.remove([user.topic])
         self._drop(user.topic)
-        self._spawn(self.interest.end([user.topic]))
+        self._spawn(self.interest.unwatch([user.topic]))
 
-    # What the feeds lost
+    # Lost feed items
 
-    async def look_again(self, topic: Topic[Subscriber]) -> None:
-        """Read from the store what a log, or a user's slot, has become."""
+    async def reread(self, topic: Topic[Subscriber]) -> None:
+        """Read the facts of a log, or the whole slot of a user, from the store."""
         user = self.users.get(topic.log.base)
         if user is None:
             since = topic.changes
             (facts,) = await self._store.feeds.watch(self._name, topic.log.partition, [topic.log.base])
             if topic.correct(facts, since):
-                self._listener.changed(topic, self.formers(topic))
-        elif user.looking is not None:
-            await asyncio.wait([user.looking])
-        elif user.waiting is None:
-            user.looking = asyncio.get_running_loop().create_future()
+                self._listener.changed(topic, self.former_members(topic))
+        elif user.rereading is not None:
+            await asyncio.wait([user.rereading])
+        elif user.deferred_items is None:
+            user.rereading = asyncio.get_running_loop().create_future()
             try:
-                await self._look_at(user)
+                await self._reread_user(user)
             finally:
-                user.looking.set_result(None)
-                user.looking = None
+                user.rereading.set_result(None)
+                user.rereading = None
 
-    async def _look_at(self, user: User) -> None:
-        # What the feeds report while the slot is read may be newer than what is read.
-        user.waiting = []
+    async def _reread_user(self, user: User) -> None:
+        # Changes that the feeds report from here on may be newer than the slot that is read.
+        user.deferred_items = []
         try:
             since = user.topic.changes
             attached = await self._store.feeds.attach(self._name, user.topic.log, None)
             if attached.facts.head > user.topic.position and user.topic.ready.done():
-                # A mark follows the notification that it marks.
-                user.topic.heard_of(attached.facts.head)
+                # A client receives a notification before a mark of it.
+                user.topic.report_head(attached.facts.head)
                 await self.interest.heal(user.topic)
             missed: Missed = ()
             if attached.view.version > user.state_version:
                 missed = await self.journal(user, user.state_version, attached.view.version)
             if user.topic.correct(attached.facts, since):
-                # It is not known which notification was recalled.
+                # Which notification was recalled is unknown, so clients reload.
                 missed = None
-            user.take_view(attached.view)
+            user.apply_view(attached.view)
             self._listener.missed(user, missed)
             for group, intervals in attached.view.memberships.items():
                 self._following.correct(user, group, user.memberships.completed(group, intervals))
             for group in set(user.memberships) - attached.view.memberships.keys():
                 self._following.correct(user, group, [])
         finally:
-            waiting, user.waiting = user.waiting, None
+            waiting, user.deferred_items = user.deferred_items, None
             for item in waiting:
-                self.take(user, item)
+                self.process(user, item)
 
-    async def reach(self, user: User, version: int) -> None:
-        """Wait until the feeds have reported a version of the user's state; look for it if they do not."""
+    async def wait_for_version(self, user: User, version: int) -> None:
+        """Wait until the user's state has a version: first for the feeds, then read the slot."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FEED_SECONDS):
                 while user.state_version < version:
-                    await asyncio.wait([user.next_state()])
-        # A look that was under way may have read the slot before that version.
-        for _ in range(_LOOKS):
+                    await asyncio.wait([user.next_version()])
+        # A read that was in progress may have seen the slot before that version.
+        for _ in range(_REREADS):
             if user.state_version < version:
-                await self.look_again(user.topic)
+                await self.reread(user.topic)
 
     async def journal(self, user: User, after: int, up_to: int) -> Missed:
         """The changes of a user's state with `after` < version <= `up_to`."""

@@ -1,7 +1,7 @@
-"""The groups' logs that a gateway follows for its users.
+"""The logs of groups that a gateway follows for its users.
 
-A membership counts here as soon as the group's log is followed. After its end the log is kept: the part of
-it that was the user's still counts, and may be recalled.
+A membership counts as soon as the group's log is followed. After the user has left, the log stays followed:
+the entries of the membership still count, and may be recalled.
 """
 
 import asyncio
@@ -19,37 +19,37 @@ from tidings_workers.store.logs import END
 
 
 class MembershipListener(Protocol):
-    """Receives what changed in the memberships of a user."""
+    """Receives changes of a user's memberships."""
 
     def joined(self, user: User, log: str, position: int) -> None:
-        """The log of a group is followed for a new member: it starts after a position."""
+        """The log of a group is followed for a new member; the user sees entries after `position`."""
 
     def left(self, user: User, topic: Topic[Subscriber], position: int) -> None:
-        """The user's membership of a group ended at a position: nothing after it is sent."""
+        """The user left a group: send nothing of its log after `position`."""
 
     def missed(self, user: User, changes: Missed) -> None:
-        """Changes that the feeds did not report: these of the state, or others when None."""
+        """The feeds lost changes of the user: these marks, or unknown changes when None."""
 
 
 class Following:
-    """The memberships of one gateway's users, with the topics that are held for them."""
+    """Keeps the memberships of a gateway's users current, and their groups' topics acquired."""
 
     def __init__(self, keys: Keys, interest: Interest, spawn: Spawn, listener: MembershipListener) -> None:
         self._keys = keys
         self._interest = interest
         self._spawn = spawn
         self._listener = listener
-        # Users who have left a group, by its topic.
-        self._formers: dict[Topic[Subscriber], dict[User, None]] = {}
-        # Groups that could not be followed because the storage was away.
+        # By topic of a group: users who have left it.
+        self._former_members: dict[Topic[Subscriber], dict[User, None]] = {}
+        # Groups that could not be followed because the storage was unavailable.
         self._unfollowed: dict[tuple[User, str], None] = {}
 
-    def formers(self, topic: Topic[Subscriber]) -> Iterable[User]:
+    def former_members(self, topic: Topic[Subscriber]) -> Iterable[User]:
         """The users who have left the group of a topic."""
-        return self._formers.get(topic, ())
+        return self._former_members.get(topic, ())
 
     async def follow_all(self, user: User) -> None:
-        """Follow the logs of all groups of a user. After a failure `release_all` has to follow."""
+        """Follow the logs of all groups of a user. After an error the caller calls `release_all`."""
         results = await asyncio.gather(
             *(self._follow(user, group) for group in list(user.memberships)), return_exceptions=True
         )
@@ -58,34 +58,34 @@ class Following:
                 raise result
 
     def release_all(self, user: User) -> None:
-        """Follow no log of a user any longer, except for the user's own."""
+        """Release every topic of a user, except for the user's own."""
         self._interest.release(user.all)
         for topic in user.groups.values():
             self._interest.release(topic)
-        for topic in user.former.values():
-            self._forget(user, topic)
+        for topic in user.former_groups.values():
+            self._remove_former(user, topic)
         user.groups.clear()
-        user.former.clear()
+        user.former_groups.clear()
 
     def join(self, user: User, group: str, position: int) -> None:
-        """The user became a member after a position."""
+        """The user joined a group after `position`."""
         if user.memberships.join(group, position):
             self._spawn(self._join(user, group))
 
     def leave(self, user: User, group: str, position: int) -> None:
-        """The user's membership ended at a position."""
+        """The user left a group at `position`."""
         if not user.memberships.leave(group, position):
             return
         topic = user.groups.pop(group, None)
         if topic is not None:
-            self._remember(user, group, topic)
+            self._add_former(user, group, topic)
             self._listener.left(user, topic, position)
 
     def depart(self, users: Iterable[User], group: str, position: int) -> None:
-        """The group's feed reports that members left: at once, so that nothing sent later reaches them."""
+        """The group's feed reports that users left. Apply it at once, so that no later send reaches them."""
         for user in users:
             user.memberships.note_departure(group, position)
-            # At the same position it may be older than a new joining; then the user's own feed decides.
+            # At the same position a newer join is possible; then the user's own feed decides.
             if user.memberships.is_active(group) and user.memberships.start(group) < position:
                 self.leave(user, group, position)
 
@@ -102,19 +102,21 @@ class Following:
         if not intervals:
             return
         user.memberships.replace(group, intervals)
-        if group not in user.groups and (user.memberships.is_active(group) or group not in user.former):
+        if group not in user.groups and (
+            user.memberships.is_active(group) or group not in user.former_groups
+        ):
             self._spawn(self._join(user, group))
 
     def retry(self, is_known: Callable[[User], bool]) -> None:
-        """Follow what could not be followed before, for the users that are still known."""
+        """Follow the groups that could not be followed before, for users that are still attached."""
         unfollowed, self._unfollowed = self._unfollowed, {}
         for user, group in unfollowed:
             if is_known(user):
                 self._spawn(self._join(user, group))
 
-    def forget_all(self) -> None:
-        """Drop everything: the data that it belonged to was lost."""
-        self._formers.clear()
+    def clear(self) -> None:
+        """Drop everything, because the epoch changed."""
+        self._former_members.clear()
         self._unfollowed.clear()
 
     async def _join(self, user: User, group: str) -> None:
@@ -124,33 +126,33 @@ class Following:
             self._unfollowed[user, group] = None
 
     async def _follow(self, user: User, group: str) -> None:
-        """Follow the log of a group. If the user has left it by then, its part still counts."""
-        topic = await self._interest.hold(self._keys.group(user.tenant, group))
+        """Follow the log of a group, also when the user has left it since: its entries still count."""
+        topic = await self._interest.acquire(self._keys.group(user.tenant, group))
         active = user.memberships.is_active(group)
-        if group in (user.groups if active else user.former):
-            # Another call was faster.
+        if group in (user.groups if active else user.former_groups):
+            # Another call has followed it already.
             self._interest.release(topic)
             return
         if not active:
-            self._remember(user, group, topic)
+            self._add_former(user, group, topic)
             if user.memberships.spans(group, 0, END):
-                # The client saw neither the join nor the notifications of that membership.
+                # The client saw neither the join nor the notifications of that membership: it reloads.
                 self._listener.missed(user, None)
             return
         user.groups[group] = topic
-        former = user.former.pop(group, None)
+        former = user.former_groups.pop(group, None)
         if former is not None:
-            self._forget(user, former)
+            self._remove_former(user, former)
         self._listener.joined(user, topic.log.name, user.memberships.start(group))
 
-    def _remember(self, user: User, group: str, topic: Topic[Subscriber]) -> None:
-        user.former[group] = topic
-        self._formers.setdefault(topic, {})[user] = None
+    def _add_former(self, user: User, group: str, topic: Topic[Subscriber]) -> None:
+        user.former_groups[group] = topic
+        self._former_members.setdefault(topic, {})[user] = None
 
-    def _forget(self, user: User, topic: Topic[Subscriber]) -> None:
-        users = self._formers.get(topic)
+    def _remove_former(self, user: User, topic: Topic[Subscriber]) -> None:
+        users = self._former_members.get(topic)
         if users is not None:
             users.pop(user, None)
             if not users:
-                del self._formers[topic]
+                del self._former_members[topic]
         self._interest.release(topic)

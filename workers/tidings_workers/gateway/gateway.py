@@ -1,4 +1,4 @@
-"""One gateway: composes its services, and answers what its connections ask."""
+"""One gateway: composes its services and answers the calls of its connections."""
 
 import asyncio
 import contextlib
@@ -54,7 +54,7 @@ class Gateway:
 
     def __init__(self, settings: Settings, store: Store, view: RegistryView) -> None:
         self.settings = settings
-        # Part of every connection's id, so it says nothing of the process.
+        # A random name: it is a part of every connection's id, which clients see.
         self.name = f"w{secrets.token_hex(8)}"
         self.background = Background("gateway")
         self.batch = Batch()
@@ -64,7 +64,7 @@ class Gateway:
         self._wheel = Wheel(time.monotonic())
         self._connections: dict[Connection, None] = {}
         self._positions = dict.fromkeys(range(store.partitions), "0")
-        self._emptied: asyncio.Event | None = None
+        self._all_closed: asyncio.Event | None = None
         spawn = self.background.spawn
         self._admission = Admission(settings, view)
         self._acknowledgements = Acknowledgements(store.feeds)
@@ -76,21 +76,21 @@ class Gateway:
         self._marking = Marking(store, self._directory, self._catchups, spawn)
         view.on_change(self._registry_changed)
 
-    # What connections ask: see Host
+    # Calls of connections, see Host
 
     @property
     def refusal_headers(self) -> tuple[tuple[str, str], ...]:
         """See Host."""
         return ((STORE_HEADER, self._store.identity),)
 
-    def arrived(self, connection: Connection) -> None:
+    def connection_made(self, connection: Connection) -> None:
         """See Host."""
         self._connections[connection] = None
         self._wheel.add(connection, connection.session.due())
 
     def admit(self, applicant: Applicant, request: Request) -> None:
         """See Host."""
-        verdict = self._admission.of_request(request)
+        verdict = self._admission.check_request(request)
         if isinstance(verdict, Refusal) and verdict.unknown_key:
             self.background.spawn(self._admit_again(applicant, request))
         else:
@@ -100,7 +100,7 @@ class Gateway:
         """The key may be newer than our view of the registry."""
         await self._view.refresh()
         if not applicant.closed:
-            applicant.decide(request, self._admission.of_request(request))
+            applicant.decide(request, self._admission.check_request(request))
 
     def open(self, connection: Connection, connect: Connect, *, again: bool = False) -> None:
         """See Host. Verifies the token, then opens the session in the background."""
@@ -111,10 +111,10 @@ class Gateway:
             else:
                 connection.close(identity.code, identity.reason)
             return
-        # Counted now, not when the session is open: many may be opening at the same time.
-        crowded = self._admission.enter(identity, connection.address, len(self._connections))
-        if crowded is not None:
-            connection.close(crowded.code)
+        # Count it now and not when the session is open: many may be opening at the same time.
+        rejection = self._admission.reserve(identity, connection.address, len(self._connections))
+        if rejection is not None:
+            connection.close(rejection.code)
             return
         connection.identity = identity
         connection.counted = True
@@ -130,30 +130,31 @@ class Gateway:
     async def _open(self, connection: Connection, identity: Identity, connect: Connect) -> None:
         user = self._store.keys.user(identity.tenant, identity.subject)
         name = new_connection_id(self.name, user.partition)
-        self.registrations.begin(name, connection)
+        self.registrations.add(name, connection)
         try:
             if connect.device is not None or self._admission.user_limit(identity.tenant):
-                # The device continues after what it acknowledged on its last connection, which may have
-                # closed a moment ago, and no longer counts.
+                # Store acknowledgements and closed connections first: the device may have closed its last
+                # connection just now, continues after the position acknowledged there, and that connection
+                # must not count.
                 await self.flush()
             arrival = self._admission.arrival(name, identity.tenant)
             await self._opening.open(connection, identity, connect, arrival)
         except SessionRefused:
             connection.close(closing.TOO_MANY_CONNECTIONS)
         except StorageUnavailable:
-            connection.close(closing.OVERLOADED, "the storage is away")
+            connection.close(closing.OVERLOADED, "the storage is unavailable")
         except BaseException:
             connection.close(closing.OVERLOADED)
             raise
         finally:
             if connection.subscriber is None:
-                # Refused, or closed: the store may have registered it without our receiving the answer.
-                self.registrations.end(name, user.base)
+                # Refused or closed: the store may have registered it although we received no answer.
+                self.registrations.remove(name, user.base)
             else:
-                self.registrations.settle(name)
+                self.registrations.confirm(name)
 
     def acknowledge(self, subscriber: Subscriber, positions: Positions) -> None:
-        """See Host. Cut to what was sent."""
+        """See Host. Positions are cut to those sent."""
         self._acknowledgements.add(subscriber, positions)
 
     def mark(self, subscriber: Subscriber, mark: Mark) -> None:
@@ -163,7 +164,7 @@ class Gateway:
     def refresh(self, connection: Connection, token: str) -> None:
         """See Host."""
         assert connection.identity is not None  # noqa: S101 - only an open session refreshes
-        new = self._admission.refreshed(connection.identity, token)
+        new = self._admission.verify_refresh(connection.identity, token)
         if isinstance(new, ErrorFrame):
             connection.send(new)
             return
@@ -179,7 +180,7 @@ class Gateway:
             connection.counted = False
             metrics.CONNECTIONS.dec()
             assert connection.identity is not None  # noqa: S101 - it was counted by its identity
-            self._admission.leave(connection.identity, connection.address)
+            self._admission.release(connection.identity, connection.address)
         subscriber, connection.subscriber = connection.subscriber, None
         if subscriber is not None:
             self._detach(subscriber)
@@ -189,22 +190,22 @@ class Gateway:
         del user.subscribers[subscriber]
         self._catchups.stop(subscriber)
         self._directory.release(user)
-        self.registrations.end(subscriber.id, user.topic.log.base)
-        if self._acknowledgements.waits_for(subscriber) or self._admission.user_limit(user.tenant):
-            # The device may reconnect at once, to another gateway.
+        self.registrations.remove(subscriber.id, user.topic.log.base)
+        if self._acknowledgements.has_pending(subscriber) or self._admission.user_limit(user.tenant):
+            # The device may reconnect to another gateway at once.
             self.background.spawn(self.flush())
 
     def connection_lost(self, connection: Connection) -> None:
         """See Host."""
         del self._connections[connection]
-        if self._emptied is not None and not self._connections:
-            self._emptied.set()
+        if self._all_closed is not None and not self._connections:
+            self._all_closed.set()
         metrics.CLOSED.labels(code=metrics.close_label(connection.close_code)).inc()
 
-    # What the store reports
+    # Reports of the store
 
     def _kicked(self, item: Kicked) -> None:
-        """The store says that connections are to be closed; a request may be waiting until they are."""
+        """Close connections that the store no longer registers; a request may wait until they are closed."""
         self.registrations.close(item)
         self.background.spawn(self.flush())
 
@@ -216,7 +217,7 @@ class Gateway:
     # Long tasks
 
     async def read_feeds(self, partitions: Sequence[int]) -> None:
-        """Take what the feeds of these partitions report, in batches, until cancelled."""
+        """Process the feed items of these partitions, in batches, until cancelled."""
         reader = self._store.reader(f"feed-{partitions[0]}")
         keys = {feed(partition, self.name): partition for partition in partitions}
         try:
@@ -225,61 +226,64 @@ class Gateway:
                 streams = await reader.read(wanted, FEED_ENTRIES)
                 for key, entries in streams.items():
                     for _, fields in entries:
-                        self._hub.take(decode_feed(fields[b"f"]))
+                        self._hub.process(decode_feed(fields[b"f"]))
                     self._positions[keys[key]] = entries[-1][0].decode()
                 self.batch.write()
         finally:
             await reader.close()
 
     async def renew(self) -> None:
-        """Keep the feeds alive; after one was lost, everything in its partition is looked at again."""
+        """Renew the feeds before they expire. When a feed was lost, create it again and sweep."""
         lost = await self._store.feeds.renew_feeds(self.name, self._positions)
         if lost:
-            _log.warning("feeds were lost and are made again", partitions=lost)
+            _log.warning("feeds were lost and are created again", partitions=lost)
             await self.open_feeds(lost)
             await self.sweep()
 
     async def sweep(self) -> None:
-        """Look for what the feeds did not report, and whether the data is still the same."""
+        """Find what the feeds did not report, and a change of the epoch."""
         if await self._store.refresh():
-            await self._start_over()
+            await self._on_new_epoch()
         await self.registrations.audit()
         try:
             await self._directory.sweep()
         except DataLost as error:
             _log.error("data was lost: the store gets a new epoch", reason=str(error))
             await self._store.start_new_epoch()
-            await self._start_over()
+            await self._on_new_epoch()
 
-    async def _start_over(self) -> None:
-        """The epoch has changed: every client reconnects, and is sent what is missing."""
+    async def _on_new_epoch(self) -> None:
+        """The epoch changed: close every connection, so that clients reconnect and get a `gap`."""
         _log.warning("the epoch has changed", epoch=self._store.epoch)
         for connection in list(self._connections):
             connection.close(closing.RESTART)
-        self._directory.forget_all()
+        self._directory.clear()
         await self.open_feeds(list(self._positions))
 
     async def open_feeds(self, partitions: Sequence[int]) -> None:
-        """Make feeds, to be read from their start."""
+        """Create the feeds of these partitions; they are read from their start."""
         await self._store.feeds.open_feeds(self.name, partitions)
         for partition in partitions:
             self._positions[partition] = "0"
 
     async def flush(self) -> None:
-        """Store what was acknowledged, and which connections closed; all of it is stored on return."""
-        await self._acknowledgements.store()
-        await self.registrations.store()
+        """Store acknowledgements and closed connections. All of them are stored on return."""
+        await self._acknowledgements.flush()
+        await self.registrations.flush()
 
     async def turn_wheel(self) -> None:
-        """Call what is due, twice a second."""
+        """Turn the wheel, twice a second."""
         while True:
             await asyncio.sleep(SLOT_SECONDS)
             self._wheel.turn(time.monotonic())
 
-    # The end
+    # Stopping
 
     async def drain(self) -> None:
-        """Close every connection with 1012, spread out a little, and wait until they are closed."""
+        """Close every connection with 1012, spread over up to RESTART_SECONDS.
+
+        Then wait up to RESTART_SECONDS until they are closed, and drop the rest.
+        """
         leaving = list(self._connections)
         batch = max(100, len(leaving) // 20)
         for start in range(0, len(leaving), batch):
@@ -287,8 +291,8 @@ class Gateway:
                 connection.close(closing.RESTART)
             await asyncio.sleep(RESTART_SECONDS / 20 if start + batch < len(leaving) else 0)
         if self._connections:
-            self._emptied = asyncio.Event()
+            self._all_closed = asyncio.Event()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._emptied.wait(), RESTART_SECONDS)
+                await asyncio.wait_for(self._all_closed.wait(), RESTART_SECONDS)
         for connection in list(self._connections):
             connection.abort()

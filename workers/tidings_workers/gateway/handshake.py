@@ -1,4 +1,4 @@
-"""The opening handshake of a WebSocket: which clients may connect, and what the answer is."""
+"""The opening handshake of a WebSocket: which clients may connect, and the response."""
 
 import re
 import time
@@ -19,29 +19,29 @@ from tidings_workers.tokens import Identity, TokenError, Verifier, bearer_token
 _TOKEN_PARAMETER: Final = re.compile(
     r"(?:^|&)(?:token|access_token|auth|authorization|jwt|key|bearer)(?:[=&]|$)", re.IGNORECASE
 ).search
-# These are lists that the protocol parses item by item; a WebSocket client needs a few words in each.
+# The protocol parses these lists item by item. A WebSocket client needs a few words in each.
 _LISTS: Final = ("Connection", "Upgrade", "Sec-WebSocket-Protocol")
 _LIST_LENGTH: Final = 1024
 
 Verdict = Refusal | tuple[Identity | None, str | None]
-"""A refusal, or the identity of the request's token (None without one) and its origin."""
+"""A refusal, or the identity in the request's token (None without a token) and its origin."""
 
 
 class Applicant(Protocol):
-    """A connection whose handshake waits for an answer."""
+    """A connection whose handshake waits for a response."""
 
     @property
     def closed(self) -> bool:
-        """Whether it needs no answer any more."""
+        """Whether it closed, so that it needs no response."""
 
     def decide(self, request: Request, verdict: Verdict) -> None:
-        """Answer the handshake."""
+        """Respond to the handshake."""
 
 
 class _Protocol(ServerProtocol):
-    """The rules of RFC 6455 for a handshake. Nothing of a connection is kept in it.
+    """The rules of RFC 6455 for a handshake. It keeps nothing of a connection.
 
-    `tidings.v1` is chosen where it is offered; a client that offers nothing, or others, is fine.
+    It chooses `tidings.v1` if the client offers it. A client may also offer nothing, or only others.
     """
 
     def select_subprotocol(self, subprotocols: Sequence[Subprotocol] | None) -> Subprotocol | None:
@@ -53,13 +53,13 @@ _PROTOCOL: Final = _Protocol()
 
 
 def check(request: Request, verifier: Verifier, view: RegistryView) -> Verdict:
-    """The identity of the handshake's token (None without one) and the origin, or a refusal."""
+    """The identity in the handshake's token (None without a token) and the origin, or a refusal."""
     path, _, query = request.path.partition("?")
     if path != PATH:
         return Refusal(404, "not_found", f"WebSockets are served at {PATH}.")
     if query and _TOKEN_PARAMETER(query):
         detail = (
-            "A token does not belong into a URL: send it as Authorization header or in the connect frame."
+            "A URL must not contain a token. Send it in the Authorization header or in the connect frame."
         )
         return Refusal(401, "invalid_token", detail)
     try:
@@ -79,12 +79,12 @@ def check(request: Request, verifier: Verifier, view: RegistryView) -> Verdict:
 
 
 def origin_allowed(view: RegistryView, tenant: str, origin: str | None) -> bool:
-    """Whether a page of this origin may connect; without a list, and outside browsers, all may."""
+    """Whether a page of this origin may connect. Without a list, and outside browsers, every client may."""
     return origin is None or view.admits(origin, tenant)
 
 
-def accepted(request: Request) -> bytes | Refusal:
-    """The answer that opens the WebSocket, or a refusal when the request breaks the rules of RFC 6455."""
+def accept(request: Request) -> bytes | Refusal:
+    """The response that opens the WebSocket, or a refusal when the request breaks RFC 6455."""
     if any(sum(map(len, request.headers.get_all(name))) > _LIST_LENGTH for name in _LISTS):
         return Refusal(400, "malformed_request", f"{', '.join(_LISTS)}: one of these headers is too long.")
     try:
@@ -95,9 +95,9 @@ def accepted(request: Request) -> bytes | Refusal:
         detail = f"A WebSocket is opened with GET, not with {request.method}."
         return Refusal(405, "malformed_request", detail, headers=(("Allow", "GET"),))
     except InvalidProtocol:
-        return Refusal(505, "malformed_request", "A WebSocket is opened by HTTP/1.1.")
+        return Refusal(505, "malformed_request", "A WebSocket is opened with HTTP/1.1.")
     except InvalidHandshake as error:
-        return Refusal(400, "malformed_request", f"This is no valid handshake of a WebSocket: {error}.")
+        return Refusal(400, "malformed_request", f"This is not a valid WebSocket handshake: {error}.")
     return (
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Accept: {accept}\r\n"

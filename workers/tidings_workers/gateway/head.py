@@ -1,7 +1,7 @@
-"""The head of an HTTP request on the realtime port: read within bounds, parsed, and refused in words.
+"""The head of an HTTP request on the realtime port: read within limits, parsed, or refused.
 
-Cookies travel with every handshake of a browser, so that a head may be as large as the API takes it;
-single lines may fill it. What it costs to parse is bounded by its length and the number of its lines.
+Browsers send cookies with every handshake, so a head may be as large as in the API, and one line may fill it.
+The cost of parsing is bounded by the length of the head and the number of its lines.
 """
 
 import email.utils
@@ -28,43 +28,43 @@ _UPGRADE: Final = re.compile(rb"\r\nupgrade:[ \t]*websocket", re.IGNORECASE).sea
 
 
 class Refusal(Struct, frozen=True):
-    """A request that is answered with an HTTP error and its problem document."""
+    """A refused request: an HTTP error with its problem document."""
 
     status: int
     code: str
     detail: str
-    # The registry's view may be a moment old: look again before saying so.
+    # The key may be newer than our view of the registry: refresh it and check again first.
     unknown_key: bool = False
     headers: tuple[tuple[str, str], ...] = ()
 
 
 class Head:
-    """What has arrived before the handshake is answered: the head, and then what is behind it."""
+    """The bytes that arrive before the response: the head, then the rest behind it."""
 
-    __slots__ = ("_buffer", "behind", "paused", "without_body")
+    __slots__ = ("_buffer", "paused", "rest", "without_body")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        # None until the head is whole.
-        self.behind: bytes | None = None
-        # Whether the peer waits for the answer, with nothing more read from it.
+        # The bytes behind the head; None until the head is complete.
+        self.rest: bytes | None = None
+        # Whether reading is paused until the response was sent.
         self.paused = False
-        # Whether the answer to the request has no content.
+        # Whether the response has no body: the method is HEAD.
         self.without_body = False
 
-    def take(self, data: bytes) -> Request | Refusal | None:
-        """The request of a WebSocket, a refusal, or None while the head is not whole."""
+    def feed(self, data: bytes) -> Request | Refusal | None:
+        """Add received bytes: a WebSocket request, a refusal, or None while the head is incomplete."""
         searched = max(0, len(self._buffer) - len(_END) + 1)
         self._buffer += data
         end = self._buffer.find(_END, searched)
         size = len(self._buffer) if end < 0 else end + len(_END)
         if size > HEAD_BYTES:
-            return _too_large(f"The request's headers are larger than the {HEAD_BYTES:,} bytes taken here")
+            return _too_large(f"The request's headers are larger than {HEAD_BYTES:,} bytes")
         if not self._buffer[:1].isupper():
             return _NOT_HTTP
         if end < 0:
             return None
-        head, self.behind = bytes(self._buffer[:size]), bytes(self._buffer[size:])
+        head, self.rest = bytes(self._buffer[:size]), bytes(self._buffer[size:])
         self._buffer.clear()
         self.without_body = head.startswith(b"HEAD ")
         return _parsed(head)
@@ -73,7 +73,7 @@ class Head:
 def refusal_bytes(
     refusal: Refusal, headers: Iterable[tuple[str, str]] = (), *, without_body: bool = False
 ) -> bytes:
-    """The whole answer of a refusal: a problem document, after which the connection ends."""
+    """The response of a refusal: a problem document, then the connection closes."""
     document = msgspec.structs.replace(problem(refusal.code, refusal.detail), status=refusal.status)
     body = msgspec.json.encode(document)
     lines = Headers(
@@ -94,15 +94,15 @@ def refusal_bytes(
 
 
 def not_a_websocket(path: str) -> Refusal:
-    """The answer to a request that asks for no WebSocket."""
+    """The refusal of a request that is not for a WebSocket."""
     if path == PATH:
-        detail = f"This address serves WebSockets alone: connect to it as ws://host:port{PATH} or wss://."
+        detail = f"This address serves only WebSockets. Connect to ws://host:port{PATH} or wss://."
         return Refusal(426, "malformed_request", detail, headers=(("Upgrade", "websocket"),))
     return Refusal(
         404,
         "not_found",
-        f"This is the realtime port, which serves WebSockets at {PATH} alone. Send other requests to the "
-        "API, which has a port of its own: 8000, unless TIDINGS_PORT or --port says otherwise.",
+        f"This is the realtime port, which serves only WebSockets at {PATH}. Send other requests to the "
+        "API on its own port: 8000, unless TIDINGS_PORT or --port is set.",
     )
 
 
@@ -111,7 +111,7 @@ def _parsed(head: bytes) -> Request | Refusal:
     if first is None:
         return _NOT_HTTP
     if len(first["target"]) > TARGET_BYTES:
-        detail = f"The request's address is longer than the {TARGET_BYTES:,} bytes taken here."
+        detail = f"The request's address is longer than {TARGET_BYTES:,} bytes."
         return Refusal(414, "malformed_request", detail)
     if not _UPGRADE(head):
         return not_a_websocket(first["target"].decode("ascii").partition("?")[0])
@@ -121,14 +121,14 @@ def _parsed(head: bytes) -> Request | Refusal:
         request: Request = parsed.value
         return request
     except TooManyHeaders:
-        return _too_large(f"The request has more than the {MAX_NUM_HEADERS} headers taken here")
+        return _too_large(f"The request has more than {MAX_NUM_HEADERS} headers")
     except (ValueError, EOFError, NotImplementedError):
         pass
-    return Refusal(400, "malformed_request", "The headers are not those of a WebSocket's handshake.")
+    return Refusal(400, "malformed_request", "The headers are not those of a WebSocket handshake.")
 
 
 def _reader(head: bytes) -> Callable[[int, type[Exception]], Generator[None, None, bytes | bytearray]]:
-    """Reads the lines of a whole head, in the form in which `Request.parse` asks for them."""
+    """A reader of the lines of a complete head, in the form that `Request.parse` expects."""
     lines = iter(head[: -len(b"\r\n")].split(b"\r\n"))
 
     def read_line(_: int, __: type[Exception]) -> Generator[None, None, bytes | bytearray]:
@@ -142,12 +142,12 @@ def _too_large(fact: str) -> Refusal:
     return Refusal(
         431,
         "malformed_request",
-        fact + ": they are mostly cookies, so set fewer for this host, or use another.",
+        fact + ". Most of them are usually cookies: set fewer for this host, or use another host.",
     )
 
 
 _NOT_HTTP: Final = Refusal(
     400,
     "malformed_request",
-    "This is no HTTP request. TLS ends at a proxy: without one, use ws:// and http://.",
+    "This is not an HTTP request. TLS ends at a proxy: without a proxy, use ws:// and http://.",
 )

@@ -1,7 +1,7 @@
-"""Takes what the feeds report, and sends it to the connections concerned.
+"""Processes feed items and sends them to the connections concerned.
 
-Feed items are taken in batches. Each topic turns its part of a batch into bytes once; each connection
-concerned gets them queued, and everything queued for a connection is one write.
+Feed items arrive in batches. Each topic encodes its part of a batch once and queues the bytes for each
+connection concerned. A connection writes its queue at once.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,7 +34,7 @@ _NONE: Final = frozenset[str]()
 
 
 class Hub:
-    """The fan-out of one gateway. `kicked` closes connections that the store says are to be closed."""
+    """The fan-out of one gateway. `kicked` closes the connections that a feed item names."""
 
     def __init__(
         self,
@@ -51,8 +51,8 @@ class Hub:
         self._updates = updates
         self._kicked = kicked
 
-    def take(self, items: Iterable[FeedItem]) -> None:
-        """Take a batch of feed items and queue what it makes for every connection concerned."""
+    def process(self, items: Iterable[FeedItem]) -> None:
+        """Process a batch of feed items: queue frames for every connection concerned."""
         touched: dict[Topic[Subscriber], None] = {}
         for item in items:
             if isinstance(item, Kicked):
@@ -63,19 +63,19 @@ class Hub:
                 continue
             if isinstance(item, Appended):
                 exclude = self._excluded(topic, item) if item.exclude else _NONE
-                if topic.take(Entry(item.position, item.content.encode(), item.expires, exclude)):
+                if topic.append(Entry(item.position, item.content.encode(), item.expires, exclude)):
                     touched[topic] = None
                 else:
                     self._interest.heal_soon(topic)
                 continue
-            # The rest is rare, and is sent after what was reported before it.
+            # The other items are rare. Send what was reported before them first.
             self._updates.flush(touched)
             touched.clear()
-            self._take_change(topic, item)
+            self._process_change(topic, item)
         self._updates.flush(touched)
 
     def _excluded(self, topic: Topic[Subscriber], item: Appended) -> frozenset[str]:
-        """The users that a notification excludes. Their counts leave it out from now on."""
+        """The users that a notification excludes. Their counts leave it out."""
         names = frozenset(item.exclude.split(","))
         for name in names:
             user = self._directory.users.get(self._keys.user(topic.log.tenant, name).base)
@@ -83,7 +83,7 @@ class Hub:
                 user.hide(item.base, item.position)
         return names
 
-    def _take_change(self, topic: Topic[Subscriber], item: FeedItem) -> None:
+    def _process_change(self, topic: Topic[Subscriber], item: FeedItem) -> None:
         match item:
             case Departed():
                 self._directory.depart(topic, item)
@@ -97,7 +97,7 @@ class Hub:
                 topic.count_changes(1, item.changes)
                 user = self._directory.users.get(item.base)
                 if user is not None:
-                    self._directory.take(user, item)
+                    self._directory.process(user, item)
 
     def _recall(self, topic: Topic[Subscriber], position: int, identity: str) -> None:
         if not topic.remove(position) or not topic.ready.done():
@@ -109,7 +109,7 @@ class Hub:
         )
 
     def _expire(self, topic: Topic[Subscriber], item: Ended) -> None:
-        """Expiry sends only new counts: clients know each notification's expiry time."""
+        """Send new counts; clients know each notification's expiry time."""
         removed = [position for position in item.positions if topic.remove(position)]
         topic.retire(item.retired)
         topic.raise_floor(item.floor)
@@ -117,10 +117,10 @@ class Hub:
             self._updates.send_counts(list(self._concerned(topic, removed)))
 
     def _concerned(self, topic: Topic[Subscriber], positions: Sequence[int]) -> Iterator[Subscriber]:
-        """The subscribers that were sent one of these positions, or had it before."""
+        """The subscribers whose user may see one of these positions and whose cursor has passed it."""
         name = topic.log.name
-        formers = [each for user in self._directory.formers(topic) for each in user.subscribers]
-        for subscriber in chain(topic.live, self._catchups.running, formers):
+        former_members = [each for user in self._directory.former_members(topic) for each in user.subscribers]
+        for subscriber in chain(topic.live, self._catchups.running, former_members):
             user = subscriber.user
             if user.log(name).topic is topic and any(
                 position <= subscriber.cursor(name) and user.may_see(name, position) for position in positions

@@ -1,7 +1,7 @@
-"""Which logs a gateway follows: holds them, heals them, and gives them up.
+"""The logs that a gateway follows: acquires, heals and releases their topics.
 
-Interest is registered in the store before a log's head is read. So an entry that is appended afterwards is
-in a feed, or leaves a hole, and the hole is read from the log.
+Interest is registered in the store before the head of a log is read. So the feed reports each entry that is
+appended afterwards. If the feed loses one, its position is missing and the log is read.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ HEAL_ENTRIES: Final = 200
 SWEEP_LOGS: Final = 500
 
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
-"""Runs a coroutine under supervision."""
+"""Runs a coroutine in the background, under supervision."""
 
 
 class Interest:
     """The topics of one gateway.
 
-    `healed` is called with every topic that healing moved forward, `changed` with one to which more happened
-    than the feeds reported.
+    `healed` is called with each topic to which healing appended entries, `changed` with each topic that had
+    changes which the feeds did not report.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class Interest:
         self._spawn = spawn
         self._healed = healed
         self._changed = changed
-        self._leaving: dict[str, asyncio.Future[None]] = {}
+        self._unwatching: dict[str, asyncio.Future[None]] = {}
 
-    async def hold(self, log: Log) -> Topic[Any]:
-        """The topic of a log, followed from now on; `release` gives it back."""
-        await self.ended(log)
+    async def acquire(self, log: Log) -> Topic[Any]:
+        """Follow a log: its topic, to be given back with `release`. Raises StorageUnavailable."""
+        await self.wait_unwatched(log)
         topic = self.topics.get(log.base)
         if topic is not None:
-            topic.hold()
+            topic.acquire()
             try:
                 await asyncio.shield(topic.ready)
             except BaseException:
@@ -62,30 +62,30 @@ class Interest:
         try:
             (facts,) = await self._store.feeds.watch(self._name, log.partition, [log.base])
         except BaseException as error:
-            self.give_up(topic, error)
+            self.fail(topic, error)
             raise
         self.start(topic, facts)
         return topic
 
-    async def ended(self, log: Log) -> None:
-        """Wait until an earlier interest in the log has been ended, if that is under way."""
-        while (leaving := self._leaving.get(log.base)) is not None:
-            await asyncio.wait([leaving])
+    async def wait_unwatched(self, log: Log) -> None:
+        """Wait until the store has removed an earlier interest in the log, if that is in progress."""
+        while (unwatching := self._unwatching.get(log.base)) is not None:
+            await asyncio.wait([unwatching])
 
     def new_topic(self, log: Log) -> Topic[Any]:
-        """A topic with one holder, whose facts are not known yet: `start` or `give_up` follows."""
+        """A topic with one use, whose facts are not read yet: `start` or `fail` follows."""
         topic: Topic[Any] = Topic(log, asyncio.get_running_loop().create_future())
         self.topics[log.base] = topic
         return topic
 
     def start(self, topic: Topic[Any], facts: Facts) -> None:
-        """The facts are known."""
+        """Start a topic with the facts of its log."""
         topic.start(facts)
         if topic.is_behind:
             self.heal_soon(topic)
 
-    def give_up(self, topic: Topic[Any], error: BaseException) -> None:
-        """The facts cannot be read: everything that waits for them gets the error."""
+    def fail(self, topic: Topic[Any], error: BaseException) -> None:
+        """Remove a topic whose facts cannot be read; every waiting `acquire` raises the error."""
         self.topics.pop(topic.log.base, None)
         if isinstance(error, Exception):
             topic.ready.set_exception(error)
@@ -94,31 +94,31 @@ class Interest:
             topic.ready.cancel()
 
     def release(self, topic: Topic[Any]) -> None:
-        """One holder less; an unused topic is kept a little longer, for a user who reconnects soon."""
+        """Undo one `acquire`. An unused topic stays UNUSED_SECONDS, for a user who reconnects soon."""
         topic.release(time.monotonic())
 
     # Healing
 
     def heal_soon(self, topic: Topic[Any]) -> None:
-        """Read what a topic missed from its log."""
+        """Start to read the entries that a topic missed, unless that is in progress."""
         if topic.ready.done() and topic.healing is None:
-            topic.begin_healing()
+            topic.start_healing()
             self._spawn(self._heal(topic))
 
     async def heal(self, topic: Topic[Any]) -> None:
-        """Bring a topic to its log's end now."""
+        """Read the entries that a topic missed; the topic has reached the head of its log on return."""
         while topic.healing is not None:
             await asyncio.wait([topic.healing])
-        topic.begin_healing()
+        topic.start_healing()
         await self._heal(topic)
 
     async def _heal(self, topic: Topic[Any]) -> None:
         try:
             while True:
-                wanted = topic.heard_up_to
+                wanted = topic.reported_head
                 found = await self._store.logs.read(topic.log, topic.position, END, HEAL_ENTRIES)
-                topic.take_read(found.entries)
-                # Before anything is awaited: a position that the topic has taken is a position sent.
+                topic.append_read(found.entries)
+                # Without an await in between: each position up to the topic's was sent.
                 self._healed(topic)
                 metrics.HEALED.inc(len(found.entries))
                 if len(found.entries) < HEAL_ENTRIES:
@@ -132,10 +132,13 @@ class Interest:
                     if topic.caught_up_to(found.head, wanted):
                         return
         finally:
-            topic.end_healing()
+            topic.finish_healing()
 
     async def sweep(self) -> None:
-        """Find quiet tails and heal them; renews interest on the way. Raises DataLost."""
+        """Compare all topics with their logs: heal those behind, report those changed, renew interest.
+
+        Raises DataLost when a log is shorter than its topic, and StorageUnavailable.
+        """
         parts: dict[int, list[Topic[Any]]] = {}
         for topic in self.topics.values():
             if topic.ready.done() and topic.healing is None:
@@ -147,30 +150,30 @@ class Interest:
             some = topics[start : start + SWEEP_LOGS]
             known = [(topic.log.base, topic.position, topic.changes) for topic in some]
             behind, changed = await self._store.feeds.unknown(self._name, partition, known)
-            # The feed may have brought it since; then looking again finds nothing.
+            # A feed item may have arrived since; then healing finds nothing.
             for index in behind:
                 self.heal_soon(some[index])
             for index in changed:
                 self._changed(some[index])
 
-    # Giving up
+    # Releasing
 
-    def unused(self) -> list[Topic[Any]]:
-        """Take out the topics that have had no holder for a while; `end` has to follow."""
+    def remove_unused(self) -> list[Topic[Any]]:
+        """Remove the topics that were unused for UNUSED_SECONDS; the caller calls `unwatch` with them."""
         before = time.monotonic() - UNUSED_SECONDS
         unused = [topic for topic in self.topics.values() if topic.is_unused_since(before)]
-        self.take_out(unused)
+        self.remove(unused)
         return unused
 
-    def take_out(self, topics: Sequence[Topic[Any]]) -> None:
-        """Follow these no longer. A `hold` of one of them waits until `end` has run."""
+    def remove(self, topics: Sequence[Topic[Any]]) -> None:
+        """Remove topics. An `acquire` of one of them waits until `unwatch` has run."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         for topic in topics:
             del self.topics[topic.log.base]
-            self._leaving[topic.log.base] = done
+            self._unwatching[topic.log.base] = done
 
-    async def end(self, topics: Sequence[Topic[Any]]) -> None:
-        """End the store's interest in topics that were taken out."""
+    async def unwatch(self, topics: Sequence[Topic[Any]]) -> None:
+        """Remove the store's interest in topics that were removed here."""
         parts: dict[int, list[str]] = {}
         for topic in topics:
             parts.setdefault(topic.log.partition, []).append(topic.log.base)
@@ -182,11 +185,11 @@ class Interest:
                 )
             )
         finally:
-            # If this failed, feed items of these logs still arrive. They are ignored.
-            self._let_in(topics)
+            # After an error, feed items of these logs still arrive. They are ignored.
+            self._finish_unwatch(topics)
 
-    def _let_in(self, topics: Iterable[Topic[Any]]) -> None:
+    def _finish_unwatch(self, topics: Iterable[Topic[Any]]) -> None:
         for topic in topics:
-            done = self._leaving.pop(topic.log.base)
+            done = self._unwatching.pop(topic.log.base)
             if not done.done():
                 done.set_result(None)

@@ -61,7 +61,7 @@ class Marking:
             result = await self._store.marks.mark(user.tenant, user.name, mark, subscriber.id)
             if result.change is not None and not outlet.closed:
                 # The counts are then those that the other connections are sent with this version.
-                await self._directory.reach(user, result.state_version)
+                await self._directory.wait_for_version(user, result.state_version)
         except StorageUnavailable:
             outlet.send(ErrorFrame("storage_unavailable", "the storage is away: mark again", mark.ref))
             return

@@ -62,7 +62,7 @@ class Opening:
         connection.subscriber = subscriber
         user.subscribers[subscriber] = None
         start = await self._start(user, known, connect)
-        await self._find_marks(user, connect.resume, start)
+        await self._find_missed_marks(user, connect.resume, start)
         if connect.device is not None and start.store_device:
             acknowledgement = Acknowledgement(user.topic.log, connect.device, start.positions, anew=True)
             await self._store.feeds.acknowledge([acknowledgement])
@@ -110,7 +110,7 @@ class Opening:
             )
             connection.receive_waiting()
 
-    async def _find_marks(self, user: User, resume: Resume | None, start: _Start) -> None:
+    async def _find_missed_marks(self, user: User, resume: Resume | None, start: _Start) -> None:
         """Find out what was marked while the client was away."""
         if resume is None or resume.state_version is None or resume.epoch != self._store.epoch:
             return
@@ -147,10 +147,10 @@ class Opening:
             position = given.get(log.name, 0)
             if log.topic is not None and log.is_followed and position > log.topic.position:
                 # Another gateway may have been faster: read the log.
-                log.topic.heard_of(position)
+                log.topic.report_head(position)
                 await self._directory.interest.heal(log.topic)
         # Almost always none: then nothing waits for the store, nor for tasks.
-        doubtful = [log for log in user.logs() if given.get(log.name, 0) < _reach(log)]
+        doubtful = [log for log in user.logs() if given.get(log.name, 0) < _removed_up_to(log)]
         found = await asyncio.gather(*(self._lost(user, log, given.get(log.name, 0)) for log in doubtful))
         losses = {log.name: lost for log, lost in zip(doubtful, found, strict=True)}
         for log in user.logs():
@@ -170,7 +170,7 @@ class Opening:
 
     async def _lost(self, user: User, log: UserLog, position: int) -> Lost | None:
         """What retention removed of a log after a position, as the store has it."""
-        passed = intervals.common(log.all_spans(), [position, _reach(log)])
+        passed = intervals.common(log.all_spans(), [position, _removed_up_to(log)])
         hidden = user.hidden.get(log.log.base, [])
         return await self._store.retention.lost(log.log, intervals.minus(passed, hidden))
 
@@ -191,7 +191,7 @@ def _states(user: User, missed: Missed) -> list[Stated]:
     return [stated(change, version, counts) for version, change in missed]
 
 
-def _reach(log: UserLog) -> int:
+def _removed_up_to(log: UserLog) -> int:
     """Up to this position retention may have removed something of a log."""
     facts = log.facts(milliseconds())
     return min(max(facts.floor, facts.retired), facts.head)

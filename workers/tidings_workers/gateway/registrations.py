@@ -37,22 +37,22 @@ class Registrations:
         self._turn = itertools.cycle(range(store.partitions))
         self._silent: set[str] = set()
 
-    def begin(self, identity: str, outlet: Outlet) -> None:
-        """A connection is about to be registered by this id; `settle` or `end` follows."""
+    def add(self, identity: str, outlet: Outlet) -> None:
+        """A connection is about to be registered by this id; `confirm` or `remove` follows."""
         self._of(identity)[identity] = outlet
         self._attaching.add(identity)
 
-    def settle(self, identity: str) -> None:
-        """The connection is registered; `end` follows."""
+    def confirm(self, identity: str) -> None:
+        """The connection is registered; `remove` follows."""
         self._attaching.discard(identity)
 
-    def end(self, identity: str, base: str) -> None:
-        """A connection of the user of this base is closed, or was not attached; `store` removes it."""
+    def remove(self, identity: str, base: str) -> None:
+        """A connection of the user of this base is closed, or was not attached; `flush` removes it."""
         self._attaching.discard(identity)
         if self._of(identity).pop(identity, None) is not None:
             self._closed[identity] = base
 
-    async def store(self) -> None:
+    async def flush(self) -> None:
         """Remove what was closed since the last time; all of it is removed on return."""
         async with self._storing:
             closed, self._closed = self._closed, {}
@@ -80,7 +80,7 @@ class Registrations:
 
     async def _audit(self, partition: int) -> None:
         part = self._parts[partition]
-        settled = [identity for identity in part if identity not in self._attaching]
+        confirmed = [identity for identity in part if identity not in self._attaching]
         registered, closings = await self._store.sessions.registered(self._name, partition)
         for identity, code in closings.items():
             outlet = part.get(identity)
@@ -91,7 +91,7 @@ class Registrations:
         for identity, base in registered.items():
             if identity not in part:
                 self._closed[identity] = base
-        lost = [part[identity] for identity in settled if identity not in registered and identity in part]
+        lost = [part[identity] for identity in confirmed if identity not in registered and identity in part]
         for outlet in lost:
             # Another gateway removed it, or the store lost it: it has to reconnect to be registered.
             outlet.close(closing.REBALANCED)

@@ -3,7 +3,7 @@
     NEW --connect--> OPENING --welcome()--> OPEN --close--> CLOSED
 
 The caller carries out what `receive` and `tick` answer, in order, and reports back with `welcome`
-and `refresh`. Frames that arrive while it is OPENING wait: the caller takes them with `waiting` after
+and `refresh`. Frames that arrive while it is OPENING wait: the caller takes them with `take_waiting` after
 its welcome and gives them to `receive` again. Times are seconds of any clock that the caller sticks to;
 token expiry is given in that same clock.
 
@@ -127,7 +127,7 @@ class Session:
         """Whether `welcome` was called and the session has not ended."""
         return self._state is _State.OPEN
 
-    def heard(self) -> None:
+    def bytes_arrived(self) -> None:
         """Any byte counts as a sign of life."""
         self._unanswered = 0
 
@@ -136,7 +136,7 @@ class Session:
         self._state = _State.OPEN
         self._expires_at = expires_at
 
-    def waiting(self) -> list[bytes]:
+    def take_waiting(self) -> list[bytes]:
         """The messages that arrived before `welcome`, once: each of them goes to `receive` again."""
         waiting, self._waiting = self._waiting, None
         return waiting or []
@@ -146,7 +146,7 @@ class Session:
         self._expires_at = expires_at
         self._warned = False
 
-    def end(self) -> None:
+    def close(self) -> None:
         """The connection is closing: nothing more is answered."""
         self._state = _State.CLOSED
         self._waiting = None
@@ -159,7 +159,7 @@ class Session:
         start = max(self._allowance, now)
         # Half a frame of tolerance, because intervals do not add up exactly.
         if start - now > (limits.FRAMES_BURST - 0.5) * interval:
-            return self._close(closing.RATE_LIMITED)
+            return self._close_with(closing.RATE_LIMITED)
         self._allowance = start + interval
         return None
 
@@ -180,9 +180,9 @@ class Session:
         if self._state is _State.CLOSED:
             return []
         if self._state is _State.NEW:
-            return [self._close(closing.NO_CONNECT)] if now >= self._deadline else []
+            return [self._close_with(closing.NO_CONNECT)] if now >= self._deadline else []
         if now >= self._expires_at:
-            return [self._close(closing.TOKEN_EXPIRED)]
+            return [self._close_with(closing.TOKEN_EXPIRED)]
         if now >= self._probe_at and self._unanswered >= PROBES:
             self._state = _State.CLOSED
             return [Abort()]
@@ -206,14 +206,14 @@ class Session:
     def _connect(self, data: bytes) -> Action:
         try:
             if _decode_envelope(data).type != "connect":
-                return self._close(closing.PROTOCOL_ERROR, "the first frame has to be connect")
+                return self._close_with(closing.PROTOCOL_ERROR, "the first frame has to be connect")
             frame = _decode_connect(data)
         except msgspec.ValidationError as error:
-            return self._close(closing.PROTOCOL_ERROR, _in_words(error))
+            return self._close_with(closing.PROTOCOL_ERROR, _in_words(error))
         except _FAULTS:
-            return self._close(closing.PROTOCOL_ERROR, _NOT_A_FRAME)
+            return self._close_with(closing.PROTOCOL_ERROR, _NOT_A_FRAME)
         if frame.resume is not None and frame.rewind is not None:
-            return self._close(closing.PROTOCOL_ERROR, "#/rewind: this does not go with resume")
+            return self._close_with(closing.PROTOCOL_ERROR, "#/rewind: this does not go with resume")
         self._state = _State.OPENING
         return Open(frame)
 
@@ -222,7 +222,7 @@ class Session:
         waiting.append(data)
         if len(waiting) > WAITING_FRAMES or sum(map(len, waiting)) > WAITING_BYTES:
             self._waiting = None
-            return self._close(closing.RATE_LIMITED, "too much was sent before welcome")
+            return self._close_with(closing.RATE_LIMITED, "too much was sent before welcome")
         return None
 
     def _answer(self, data: bytes) -> Action:
@@ -231,7 +231,7 @@ class Session:
         except msgspec.ValidationError as error:
             return self._reject(data, _in_words(error))
         except _FAULTS:
-            return self._close(closing.PROTOCOL_ERROR, _NOT_A_FRAME)
+            return self._close_with(closing.PROTOCOL_ERROR, _NOT_A_FRAME)
         match frame:
             case Ping():
                 return Send(Pong(frame.ref))
@@ -242,20 +242,20 @@ class Session:
             case Mark():
                 return ChangeState(frame)
             case Connect():
-                return self._close(closing.PROTOCOL_ERROR, "connect comes once")
+                return self._close_with(closing.PROTOCOL_ERROR, "connect comes once")
 
     def _reject(self, data: bytes, detail: str) -> Action:
         """A frame that is JSON but not one of ours: say what is wrong with it."""
         try:
             known = _decode_envelope(data)
         except _FAULTS:
-            return self._close(closing.PROTOCOL_ERROR, _NOT_A_FRAME)
+            return self._close_with(closing.PROTOCOL_ERROR, _NOT_A_FRAME)
         if known.type in _KNOWN:
             return Send(ErrorFrame("invalid_request", detail, known.usable_ref()))
         detail = f'There is no frame of type "{known.type[:64]}": see the list in the documentation.'
         return Send(ErrorFrame("unknown_type", detail, known.usable_ref()))
 
-    def _close(self, code: CloseCode, reason: str = "") -> Close:
+    def _close_with(self, code: CloseCode, reason: str = "") -> Close:
         self._state = _State.CLOSED
         return Close(code, closing.fitting(reason or code.reason))
 

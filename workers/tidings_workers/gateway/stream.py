@@ -32,15 +32,15 @@ class Stream(Connection, asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if isinstance(peer, tuple) else ""
-        self.arrive()
+        self.transport_opened()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
         del exc
-        self.end(None)
+        self.start_closing(None)
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
-        self.lose()
+        self.transport_closed()
 
     def pause_writing(self) -> None:
         """See asyncio.Protocol."""

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, Generic, Protocol, TypeVar
 
-from tidings_workers.gateway.wire import Built, Sink
+from tidings_workers.gateway.wire import BuiltFrames, Sink
 from tidings_workers.store.keys import Log
 from tidings_workers.store.logs import Entry, Facts
 
@@ -41,20 +41,20 @@ class Topic(Generic[Reader]):
     __slots__ = (
         "_expired",
         "_expiring",
-        "_holders",
         "_pending",
         "_recent",
         "_recent_bytes",
         "_released_at",
+        "_uses",
         "changes",
         "floor",
         "healing",
-        "heard_up_to",
         "holes",
         "live",
         "log",
         "position",
         "ready",
+        "reported_head",
         "retired",
     )
 
@@ -73,10 +73,10 @@ class Topic(Generic[Reader]):
         self._expired: set[int] | None = None
         self.live: dict[Reader, None] = {}
         # Connections (of a user's log) or users (of other logs) for which the topic is kept.
-        self._holders = 1
+        self._uses = 1
         self._released_at = 0.0
         # The highest position reported: above `position` when there is something to heal.
-        self.heard_up_to = 0
+        self.reported_head = 0
         # Done when the log has been read; None while there is nothing to heal.
         self.healing: asyncio.Future[None] | None = None
         self._pending: list[Entry] = []
@@ -89,7 +89,7 @@ class Topic(Generic[Reader]):
         self.changes = max(self.changes, facts.changes)
         # What the feeds reported before may be newer than the facts.
         holes, floor, retired = self.holes, self.floor, self.retired
-        self._take_facts(facts)
+        self._set_facts(facts)
         for position in holes:
             self._remove(position)
         self.retire(retired)
@@ -97,7 +97,7 @@ class Topic(Generic[Reader]):
         if not self.ready.done():
             self.ready.set_result(None)
 
-    def _take_facts(self, facts: Facts) -> None:
+    def _set_facts(self, facts: Facts) -> None:
         self.holes, self.floor, self.retired = facts.holes, facts.floor, facts.retired
         self._expiring = sorted(facts.expiring) or None
         self._expired = None
@@ -118,24 +118,24 @@ class Topic(Generic[Reader]):
 
     # For whom it is kept
 
-    def hold(self) -> None:
+    def acquire(self) -> None:
         """Keep the topic for one holder more. A new topic has one."""
-        self._holders += 1
+        self._uses += 1
 
     def release(self, now: float) -> None:
         """One holder less, at a monotonic time in seconds."""
-        self._holders -= 1
-        if not self._holders:
+        self._uses -= 1
+        if not self._uses:
             self._released_at = now
 
     @property
-    def is_held(self) -> bool:
+    def is_in_use(self) -> bool:
         """Whether it has a holder."""
-        return self._holders > 0
+        return self._uses > 0
 
     def is_unused_since(self, moment: float) -> bool:
         """Whether it has had no holder since before a moment."""
-        return not self._holders and self._released_at < moment
+        return not self._uses and self._released_at < moment
 
     def go_live(self, reader: Reader) -> None:
         """Send a reader everything from now on. It has been sent everything up to `position`."""
@@ -147,31 +147,31 @@ class Topic(Generic[Reader]):
 
     # Following the log
 
-    def take(self, entry: Entry) -> bool:
+    def append(self, entry: Entry) -> bool:
         """Take the next entry; False when that is not possible before the log has been read."""
         position = entry.position
         if position <= self.position and self.ready.done():
             return True
-        self.heard_of(position)
+        self.report_head(position)
         if self.healing is not None or not self.ready.done() or position != self.position + 1:
             return False
         self._append(entry)
         return True
 
-    def heard_of(self, position: int) -> None:
+    def report_head(self, position: int) -> None:
         """The log is said to reach this position."""
-        self.heard_up_to = max(self.heard_up_to, position)
+        self.reported_head = max(self.reported_head, position)
 
     @property
     def is_behind(self) -> bool:
         """Whether the log is said to reach further than what was taken."""
-        return self.heard_up_to > self.position
+        return self.reported_head > self.position
 
-    def begin_healing(self) -> None:
-        """The log is about to be read; `end_healing` follows."""
+    def start_healing(self) -> None:
+        """The log is about to be read; `finish_healing` follows."""
         self.healing = asyncio.get_running_loop().create_future()
 
-    def take_read(self, entries: Sequence[Entry]) -> None:
+    def append_read(self, entries: Sequence[Entry]) -> None:
         """Take entries that were read from the log after `position`."""
         for entry in entries:
             if entry.position > self.position:
@@ -180,16 +180,16 @@ class Topic(Generic[Reader]):
     def caught_up_to(self, head: int, wanted: int) -> bool:
         """The log has been read up to its head; True when nothing was reported since.
 
-        `wanted` is what `heard_up_to` was before it was read.
+        `wanted` is what `reported_head` was before it was read.
         """
         self.position = max(self.position, head)
-        if self.heard_up_to > max(wanted, self.position):
+        if self.reported_head > max(wanted, self.position):
             return False
         # The log is authoritative: a position that was reported and is not in the log does not exist.
-        self.heard_up_to = self.position
+        self.reported_head = self.position
         return True
 
-    def end_healing(self) -> None:
+    def finish_healing(self) -> None:
         """The log has been read, or could not be."""
         healing, self.healing = self.healing, None
         if healing is not None:
@@ -202,9 +202,9 @@ class Topic(Generic[Reader]):
             self._expiring = self._expiring or []
             heapq.heappush(self._expiring, (entry.expires, entry.position))
         if self.log.name != "user":
-            self._remember(entry)
+            self._cache(entry)
 
-    def _remember(self, entry: Entry) -> None:
+    def _cache(self, entry: Entry) -> None:
         self._recent = self._recent or deque()
         self._recent.append(entry)
         self._recent_bytes += len(entry.content)
@@ -263,7 +263,7 @@ class Topic(Generic[Reader]):
         """
         news = [self._remove(position) for position in facts.holes if position <= self.position]
         if facts.changes >= self.changes or self.changes == since:  # else the feeds reported more
-            self._take_facts(facts)
+            self._set_facts(facts)
             self.changes = facts.changes
         return any(news)
 
@@ -279,7 +279,7 @@ class Topic(Generic[Reader]):
         entries = [entry for entry in entries if not entry.expires or entry.expires > now]
         if not entries or not self.live:
             return 0
-        built = Built(self.log.name, entries)
+        built = BuiltFrames(self.log.name, entries)
         excluded = frozenset().union(*(entry.exclude for entry in entries))
         if not excluded:
             wire, data = None, b""

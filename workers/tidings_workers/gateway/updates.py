@@ -20,7 +20,7 @@ from tidings_workers.store import Change
 from tidings_workers.store.keys import milliseconds
 
 # Frames that differ per user are sent to so many connections at a time.
-_AT_ONCE: Final = 200
+_SLICE: Final = 200
 
 MakeFrame = Callable[[Subscriber, Counts], ServerFrame]
 
@@ -48,7 +48,7 @@ class Updates:
     def marked(self, user: User, version: int, change: Change, origin: str) -> None:
         """See `Listener`. The connection that asked for the mark gets an answer of its own."""
         others = [subscriber for subscriber in user.subscribers if subscriber.id != origin]
-        live = [each for each in others if not self._catchups.hold(each, version, change)]
+        live = [each for each in others if not self._catchups.defer(each, version, change)]
         self.send_each(live, lambda _, counts: stated(change, version, counts))
 
     def missed(self, user: User, changes: Missed) -> None:
@@ -93,14 +93,14 @@ class Updates:
 
     def send_each(self, subscribers: Sequence[Subscriber], make: MakeFrame) -> None:
         """Send each a frame that differs per user."""
-        self._send_some(subscribers[:_AT_ONCE], make)
-        if len(subscribers) > _AT_ONCE:
+        self._send_some(subscribers[:_SLICE], make)
+        if len(subscribers) > _SLICE:
             self._spawn(self._send_rest(subscribers, make))
 
     async def _send_rest(self, subscribers: Sequence[Subscriber], make: MakeFrame) -> None:
-        for start in range(_AT_ONCE, len(subscribers), _AT_ONCE):
+        for start in range(_SLICE, len(subscribers), _SLICE):
             await asyncio.sleep(0)
-            self._send_some(subscribers[start : start + _AT_ONCE], make)
+            self._send_some(subscribers[start : start + _SLICE], make)
 
     def _send_some(self, subscribers: Sequence[Subscriber], make: MakeFrame) -> None:
         counts: dict[User, Counts] = {}

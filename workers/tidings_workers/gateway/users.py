@@ -1,4 +1,4 @@
-"""One user on this gateway: memberships, hidden positions, state, and the open connections."""
+"""A user on this gateway: memberships, hidden positions, state, and open connections."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -24,42 +24,42 @@ _NOTHING = Facts(0, 0, [])
 
 
 class Outlet(Protocol):
-    """What a subscriber's frames go to: a connection, whatever its transport."""
+    """The destination of a subscriber's frames: a connection, whatever its transport."""
 
     @property
     def closed(self) -> bool:
-        """Whether it takes nothing more."""
+        """Whether it is closed and accepts nothing more."""
 
     @property
     def is_open(self) -> bool:
-        """Whether its session was welcomed and has not ended."""
+        """Whether its session was welcomed and is not closed."""
 
     @property
     def wire(self) -> Wire:
-        """How it writes frames."""
+        """The encoding of its frames."""
 
     def queue(self, data: bytes) -> None:
-        """Write bytes with the current batch."""
+        """Queue bytes, to be written with the current batch."""
 
     def write(self, data: bytes) -> None:
         """Write bytes now."""
 
     def send(self, message: ServerFrame) -> None:
-        """Write one frame, after what is queued."""
+        """Write one frame, after the queued bytes."""
 
     async def writable(self) -> None:
-        """Wait until it takes bytes, or is closed."""
+        """Wait until there is room to write, or it is closed."""
 
     def close(self, code: CloseCode, reason: str = "") -> None:
-        """Close it, once. Its subscriber is detached from the user when this returns."""
+        """Close it, once. Its subscriber is detached from the user on return."""
 
 
 class Subscriber:
-    """What a connection is to the topics: which logs it follows, and how far it was sent each.
+    """A connection as topics see it: the logs that it follows, and how far it was sent each.
 
-    `cursors`: per log, the last position that was sent, while the subscriber catches up; None while it is
-    live, when the topics' positions are the cursors.
-    `acknowledged`: the logs that the client was sent the start of, and up to where it acknowledged each.
+    `cursors`: the last position that was sent, per log, while the subscriber catches up; None while it is
+    live, because then the topics' positions are the cursors. `acknowledged`: the last position that the
+    client acknowledged, for each log that it was sent the start of.
     """
 
     __slots__ = ("acknowledged", "cursors", "device", "id", "outlet", "user")
@@ -78,40 +78,41 @@ class Subscriber:
         return self.user.name
 
     def topics(self) -> "list[Topic[Subscriber]]":
-        """The topics of its logs, as far as they are followed."""
+        """The topics of its logs that are followed."""
         found = map(self.user.followed, self.acknowledged)
         return [topic for topic in found if topic is not None]
 
     def cursor(self, name: str) -> int:
-        """The last position of a log that was sent, or passed over."""
+        """The last position of a log that was sent or skipped; 0 for a log that it does not follow."""
         if self.cursors is not None:
             return self.cursors.get(name, 0)
         return self.user.log(name).end if name in self.acknowledged else 0
 
     def catch_up(self, cursors: dict[str, int]) -> None:
-        """It is sent its logs from these cursors on: the topics send nothing to it."""
+        """Follow its logs after these cursors. No topic sends to it until `go_live`."""
         self.stop()
         self.cursors = cursors
         for name, position in cursors.items():
             self.acknowledged.setdefault(name, position)
 
     def go_live(self) -> None:
-        """It was sent every log up to its end: from now on the topics send to it."""
+        """Let the topics send to it. It was sent every log up to its end."""
         self.cursors = None
         for topic in self.topics():
             topic.go_live(self)
 
     def stop(self) -> None:
-        """The topics send nothing more to it."""
+        """Remove it from its topics."""
         for topic in self.topics():
             topic.stop(self)
 
 
 class UserLog(NamedTuple):
-    """One log of a user's inbox, made when asked for.
+    """One log of a user's inbox, made on each access.
 
-    `topic` is None while the log of a group cannot be followed, or could not be looked at yet.
-    `group` and `memberships` bound what the user may see; they are empty where that is the whole log.
+    `topic` is None while the log of a group is not followed. `is_followed` is False for a group that the user
+    has left. `group` and `memberships` limit the positions that the user may see; `group` is None for a log
+    without limits.
     """
 
     log: Log
@@ -127,51 +128,51 @@ class UserLog(NamedTuple):
 
     @property
     def end(self) -> int:
-        """The last position that the user may see now."""
+        """The last position that the user may see now; 0 if there is none."""
         if self.is_followed and self.topic is not None:
             return self.topic.position
         return self.memberships.end(self.group) if self.group is not None else 0
 
     def facts(self, now: int) -> Facts:
-        """The arithmetic of the log at a time (ms)."""
+        """The facts of the log at a time in ms."""
         return self.topic.facts(now) if self.topic is not None else _NOTHING
 
     def spans(self, after: int, up_to: int) -> list[tuple[int, int]]:
-        """The parts that the user may see, `after` < position <= `up_to`, in order."""
+        """The intervals that the user may see, `after` < position <= `up_to`, in order."""
         if self.group is None:
             return [(after, up_to)] if after < up_to else []
         return self.memberships.spans(self.group, after, up_to)
 
     def all_spans(self) -> Bounds:
-        """Every position that is the user's, now or later."""
+        """All intervals that the user may see, now or later."""
         return [0, END] if self.group is None else self.memberships.all_spans(self.group)
 
 
 class User:
     """One user on this gateway.
 
-    `groups` are the topics of the groups that the user is in, as soon as they are followed. Until
-    then a membership does not count here. `former` are those of groups that the user has left, whose part
-    still counts. `waiting` holds what the feeds reported while the user's slot is being read; None otherwise.
-    `hidden` and `states` are by the bases of the logs, as of `state_version`.
+    `groups` are the topics of the user's groups that are followed; until then a membership does not count
+    here. `former_groups` are the topics of groups that the user has left: the entries of those memberships
+    still count. `deferred_items` are the feed items that arrived while the user's slot is being read; None at
+    other times. `hidden` and `states` have the bases of logs as keys, and are as of `state_version`.
     """
 
     __slots__ = (
         "_keys",
         "_next",
         "all",
-        "former",
+        "deferred_items",
+        "former_groups",
         "groups",
         "hidden",
-        "looking",
         "memberships",
         "name",
+        "rereading",
         "state_version",
         "states",
         "subscribers",
         "tenant",
         "topic",
-        "waiting",
     )
 
     def __init__(
@@ -184,23 +185,23 @@ class User:
         self.all = everyone
         self.memberships = Memberships()
         self.groups: dict[str, Topic[Subscriber]] = {}
-        self.former: dict[str, Topic[Subscriber]] = {}
+        self.former_groups: dict[str, Topic[Subscriber]] = {}
         self.hidden: dict[str, Bounds] = {}
         self.states: dict[str, LogState] = {}
         self.state_version = 0
         self.subscribers: dict[Subscriber, None] = {}
-        self.waiting: list[FeedItem] | None = []
-        # Done when the user's slot has been read again; None while it is not being read.
-        self.looking: asyncio.Future[None] | None = None
-        # Done when the next version of the state is known; None while nothing waits for it.
+        self.deferred_items: list[FeedItem] | None = []
+        # Done when the slot was read again; None while it is not being read.
+        self.rereading: asyncio.Future[None] | None = None
+        # Done at the next version of the state; None while nothing waits for it.
         self._next: asyncio.Future[None] | None = None
 
     # State
 
-    def take_view(self, view: View) -> None:
-        """Take what was read of the user's slot, except for the memberships."""
+    def apply_view(self, view: View) -> None:
+        """Replace hidden positions and state by those of the user's slot. Memberships are separate."""
         self.hidden = view.hidden
-        # Times and receipts are the store's.
+        # The store needs the times and receipts of a state; a gateway does not.
         self.states = {
             base: LogState(seen=state.seen, read=state.read, archived=state.archived)
             for base, state in view.states.items()
@@ -213,18 +214,18 @@ class User:
             self._next.set_result(None)
             self._next = None
 
-    def next_state(self) -> asyncio.Future[None]:
-        """Done when another version of the state is known."""
+    def next_version(self) -> asyncio.Future[None]:
+        """A future that is done at the next version of the state."""
         if self._next is None:
             self._next = asyncio.get_running_loop().create_future()
         return self._next
 
     def hide(self, base: str, position: int) -> None:
-        """One position of a log is not for this user."""
+        """Hide one position of the log with this base."""
         intervals.add(self.hidden.setdefault(base, []), position - 1, position)
 
-    def take_change(self, version: int, change: Change) -> bool:
-        """Take a change of state if it follows what is known; False when the state has to be read again."""
+    def apply_change(self, version: int, change: Change) -> bool:
+        """Apply a change of state; False when the state must be read instead, because changes are missing."""
         if version != self.state_version + 1 or change.positions is None:
             return False
         for base, positions in change.positions.items():
@@ -232,16 +233,16 @@ class User:
         self._set_version(version)
         return True
 
-    def counts(self, now: int, reach: Mapping[str, int] | None = None) -> Counts:
-        """How much there is in the inbox at a time (ms); see `tidings_workers.store.counting`.
+    def counts(self, now: int, up_to: Mapping[str, int] | None = None) -> Counts:
+        """The counts of the inbox at a time in ms; see `tidings_workers.store.counting`.
 
-        With `reach`, up to these positions of the logs.
+        `up_to`: per log, the last position that counts.
         """
         unseen = unread = version = 0
         for topic, spans in self._parts():
             base, facts = topic.log.base, topic.facts(now)
-            if reach is not None:
-                facts = facts._replace(head=min(facts.head, reach.get(topic.log.name, facts.head)))
+            if up_to is not None:
+                facts = facts._replace(head=min(facts.head, up_to.get(topic.log.name, facts.head)))
             hidden, state = self.hidden.get(base), self.states.get(base)
             visible = intervals.minus(spans, hidden) if hidden else spans
             if state is None:
@@ -254,16 +255,16 @@ class User:
         return Counts(unseen, unread, version)
 
     def _parts(self) -> Iterator[tuple[Topic[Subscriber], Bounds]]:
-        """Every log that counts now, with all spans of it that are the user's."""
+        """Every log that counts now, with all intervals that the user may see."""
         yield self.topic, [0, END]
         yield self.all, [0, END]
         for group in self.memberships:
-            topic = self.groups.get(group) or self.former.get(group)
+            topic = self.groups.get(group) or self.former_groups.get(group)
             if topic is not None:
                 yield topic, self.memberships.all_spans(group)
 
     def may_see(self, name: str, position: int) -> bool:
-        """Whether one position of a log is the user's."""
+        """Whether the user may see one position of a log."""
         log = self.log(name)
         hidden = self.hidden.get(log.log.base)
         return bool(log.spans(position - 1, position)) and not (
@@ -273,7 +274,7 @@ class User:
     # Logs
 
     def logs(self) -> Iterator[UserLog]:
-        """Every log of the user that counts now."""
+        """Every log of the user that counts now: `user`, `all`, then groups."""
         yield self.log("user")
         yield self.log("all")
         for group in list(self.memberships):
@@ -281,15 +282,15 @@ class User:
                 yield self.log(log_of_group(group))
 
     def log(self, name: str) -> UserLog:
-        """One log of the user by its name in frames."""
+        """One log of the user, by its name in frames."""
         followed = self.followed(name)
         group = group_of_log(name)
-        topic = followed or (self.former.get(group) if group is not None else None)
+        topic = followed or (self.former_groups.get(group) if group is not None else None)
         log = topic.log if topic is not None else self._keys.group(self.tenant, group or "")
         return UserLog(log, topic, followed is not None, group, self.memberships)
 
     def followed(self, name: str) -> Topic[Subscriber] | None:
-        """The topic of a log by its name; None when the log is not followed (a former group's)."""
+        """The topic of a log by its name; None when it is not followed or the user has left its group."""
         if name == "user":
             return self.topic
         if name == "all":

@@ -50,17 +50,17 @@ class WebSocket(Stream):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
-        self.heard()
+        self.bytes_arrived()
         if self._protocol is not None:
             self._feed(self._protocol, data)
         elif self._head is not None:
             self._read_head(self._head, data)
 
     def _read_head(self, head: Head, data: bytes) -> None:
-        if head.behind is not None:
-            head.behind += data
+        if head.rest is not None:
+            head.rest += data
             return
-        found = head.take(data)
+        found = head.feed(data)
         if isinstance(found, Refusal):
             self.refuse(found)
         elif found is not None:
@@ -113,15 +113,15 @@ class WebSocket(Stream):
 
     def accept(self, request: Request) -> None:
         """Open the WebSocket, and take what is behind the request."""
-        answer = handshake.accepted(request)
+        answer = handshake.accept(request)
         if isinstance(answer, Refusal):
             self.refuse(answer)
             return
         head = self._answered()
         self._transport.write(answer)
         self._protocol = Protocol(Side.SERVER, state=State.OPEN, max_size=limits.FRAME_BYTES)
-        if head.behind:
-            self._feed(self._protocol, head.behind)
+        if head.rest:
+            self._feed(self._protocol, head.rest)
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer the request with an error. What the peer still sends is read and discarded.
@@ -134,7 +134,7 @@ class WebSocket(Stream):
             refusal_bytes(refusal, self._host.refusal_headers, without_body=head.without_body)
         )
         self._transport.write_eof()
-        self.end(None)
+        self.start_closing(None)
 
     def _answered(self) -> Head:
         head, self._head = self._head, None
@@ -205,4 +205,4 @@ class WebSocket(Stream):
                 self._transport.close()
         if not self.closed and protocol.state in {State.CLOSING, State.CLOSED}:
             # The peer closed, or the protocol failed the connection for what it sent.
-            self.end(protocol.close_code)
+            self.start_closing(protocol.close_code)

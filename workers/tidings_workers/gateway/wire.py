@@ -64,13 +64,13 @@ def moment(at: int) -> datetime:
     return _Moment.fromtimestamp(at / 1000, UTC)
 
 
-def _written(value: object) -> str:
+def _encode_moment(value: object) -> str:
     if isinstance(value, _Moment):
         return timestamp(round(value.timestamp() * 1000))
     raise NotImplementedError(type(value).__name__)
 
 
-_encode: Final = msgspec.json.Encoder(enc_hook=_written).encode
+_encode: Final = msgspec.json.Encoder(enc_hook=_encode_moment).encode
 _SHORT: Final = 126
 _MEDIUM: Final = 65_536
 _TEXT: Final = 0x81
@@ -90,7 +90,7 @@ WEBSOCKET: Final = JsonWire(text_frame)
 PING: Final = b"\x89\x00"
 
 
-class Built(dict[Wire, bytes]):
+class BuiltFrames(dict[Wire, bytes]):
     """The bytes of some entries, built when the first reader needs them in its way of writing."""
 
     def __init__(self, log: str, entries: Sequence[Entry]) -> None:
