@@ -8,7 +8,9 @@ finishes what was begun and not finished. Every step may be repeated with the sa
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
+
+from msgspec import Struct
 
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import StorageUnavailable
@@ -23,14 +25,68 @@ WINDOW: Final = 1_000
 _WRITTEN: Final = 4
 
 
+class AcceptItem(Struct, array_like=True, frozen=True):
+    """An item of accept.lua: a notification to one log (`kind` l), several groups (c), or nobody (0)."""
+
+    kind: Literal["l", "c", "0"]
+    tenant: str
+    id: str
+    accepted: int
+    to: str
+    content: str
+    expires: int
+    base: str
+    exclude: str
+    excluded: list[str]
+    recipients: int
+    category: str
+    life: int
+
+
+class AcceptCompound(AcceptItem, array_like=True, frozen=True):
+    """An item of accept.lua with the clocks of its groups, in the order in which the target names them."""
+
+    cuts: list[int]
+
+
+class AcceptCopies(Struct, array_like=True, frozen=True, tag="k"):
+    """An item of accept.lua: copies of a notification to several users whose send has begun."""
+
+    bases: list[str]
+    id: str
+    content: str
+    expires: int
+    category: str
+
+
+class BeginItem(Struct, array_like=True, frozen=True):
+    """An item of begin.lua: a notification to several users."""
+
+    tenant: str
+    id: str
+    accepted: int
+    to: str
+    content: str
+    users: list[str]
+    category: str
+    life: int
+
+
+class StoredItem(Struct, array_like=True, frozen=True):
+    """An item of stored.lua: a notification whose copies are all there."""
+
+    tenant: str
+    id: str
+
+
 class Row(NamedTuple):
-    """One row of a script's call in a partition: how many log entries it makes, and its cost in bytes.
+    """One item of a script's call in a partition: how many log entries it makes, and its cost in bytes.
 
     For `accept`, or for `begin` where there are `copies` to be made.
     """
 
     partition: int
-    values: list[Any]
+    item: AcceptItem | AcceptCopies | BeginItem | StoredItem
     items: int
     size: int
     copies: "Copies | None" = None
@@ -39,6 +95,7 @@ class Row(NamedTuple):
 class Copies(NamedTuple):
     """What is left of a send to several users once it has begun. `bases` of the users' logs, by partition."""
 
+    tenant: str
     id: str
     bases: dict[int, list[str]]
     content: str
@@ -52,8 +109,8 @@ class Copies(NamedTuple):
         for partition, bases in self.bases.items():
             for start in range(0, len(bases), most):
                 part = bases[start : start + most]
-                values = ["k", part, self.id, self.content, self.expires, self.category]
-                yield Row(partition, values, len(part), length + len(part) * length // _WRITTEN)
+                item = AcceptCopies(part, self.id, self.content, self.expires, self.category)
+                yield Row(partition, item, len(part), length + len(part) * length // _WRITTEN)
 
 
 async def carry_out(core: Core, sends: Sequence[Row]) -> None:
@@ -101,10 +158,10 @@ async def _begin(core: Core, rows: Iterable[Row]) -> dict[str, Row]:
     calls = [(partition, part) for partition, own in _by_partition(rows).items() for part in _parts(own)]
     answers = await _all([_run(core, "begin", partition, part) for partition, part in calls])
     return {
-        row.values[1]: row
+        row.copies.id: row
         for (_, part), flags in zip(calls, answers, strict=True)
         for row, missing in zip(part, flags, strict=True)
-        if missing
+        if missing and row.copies
     }
 
 
@@ -125,12 +182,12 @@ async def _in_turn(core: Core, partition: int, parts: Iterable[list[Row]]) -> No
 
 
 async def _finish(core: Core, rows: Iterable[Row]) -> None:
-    names = [row._replace(values=row.values[:2]) for row in rows]
-    await _all([_run(core, "stored", partition, own) for partition, own in _by_partition(names).items()])
+    done = [row._replace(item=StoredItem(row.copies.tenant, row.copies.id)) for row in rows if row.copies]
+    await _all([_run(core, "stored", partition, own) for partition, own in _by_partition(done).items()])
 
 
 def _run(core: Core, script: str, partition: int, rows: Sequence[Row]) -> Awaitable[Any]:
-    return core.run(script, partition, pack([row.values for row in rows]), durable=True)
+    return core.run(script, partition, pack([row.item for row in rows]), durable=True)
 
 
 async def _all(calls: list[Awaitable[Any]]) -> list[Any]:

@@ -9,7 +9,7 @@ does no harm. ADR 0007 has the reasons.
 
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final, NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -18,7 +18,7 @@ from msgspec import Struct
 from tidings.protocol import limits
 from tidings.protocol.notifications import CreateNotification, ReceivedAction, Target
 from tidings.protocol.times import timestamp
-from tidings_workers.store.accepting import Copies, Row, carry_out
+from tidings_workers.store.accepting import AcceptCompound, AcceptItem, BeginItem, Copies, Row, carry_out
 from tidings_workers.store.content import Content, data_of
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import IdempotencyInProgress, IdempotencyMismatch
@@ -63,6 +63,15 @@ class _Claim(Struct, array_like=True, frozen=True):
     digest: bytes
     accepted_at: int
     seed: bytes
+
+
+class _Send(NamedTuple):
+    """A notification with its id, accepted at a time in ms since the epoch."""
+
+    tenant: str
+    id: str
+    accepted_at: int
+    notification: CreateNotification
 
 
 class Sends:
@@ -139,11 +148,12 @@ class Sends:
             else:
                 identity = derived_id(seed, index, accepted_at, partition)
             ids.append(identity)
+            send = _Send(tenant, identity, accepted_at, notification)
             if single is None and not notification.to.groups:
-                sends.append(self._several(tenant, identity, notification, accepted_at, partition))
+                sends.append(self._several(send, partition))
             else:
-                row = self._row(tenant, identity, notification, single, log, accepted_at, clocks)
-                sends.append(Row(partition, row, 1, len(row[4]) + 2 * len(row[5])))
+                item = self._item(send, single, log, clocks)
+                sends.append(Row(partition, item, 1, len(item.to) + 2 * len(item.content)))
         await carry_out(core, sends)
         return Acceptance(ids, accepted_at, replayed)
 
@@ -162,11 +172,10 @@ class Sends:
         )
         return await cuts(self._core, tenant, groups) if groups else {}
 
-    def _several(
-        self, tenant: str, identity: str, notification: CreateNotification, accepted_at: int, partition: int
-    ) -> Row:
+    def _several(self, send: _Send, partition: int) -> Row:
         """A send to several users, each of whom gets a copy."""
-        to, content, expires = self._texts(identity, notification, accepted_at)
+        tenant, identity, accepted_at, notification = send
+        to, content, expires = _texts(send)
         excluded = set(notification.to.exclude)
         users = [user for user in dict.fromkeys(notification.to.users) if user not in excluded]
         bases: dict[int, list[str]] = {}
@@ -175,68 +184,38 @@ class Sends:
             bases.setdefault(log.partition, []).append(log.base)
         category = notification.category or ""
         life = self._core.record_life(tenant, notification.category)
-        row = [tenant, identity, accepted_at, to, content, users, category, life]
-        copies = Copies(identity, bases, content, expires, category)
-        return Row(partition, row, len(users), 2 * (len(to) + len(content)), copies)
+        item = BeginItem(tenant, identity, accepted_at, to, content, users, category, life)
+        copies = Copies(tenant, identity, bases, content, expires, category)
+        return Row(partition, item, len(users), 2 * (len(to) + len(content)), copies)
 
-    def _texts(
-        self, identity: str, notification: CreateNotification, accepted_at: int
-    ) -> tuple[str, str, int]:
-        """Target and content as stored, and when it ends by itself (ms) or 0."""
-        expires = 0 if notification.expires_in is None else accepted_at + notification.expires_in * 1000
-        content = _encode(
-            Content(
-                id=identity,
-                category=notification.category,
-                title=notification.title,
-                body=notification.body,
-                data=data_of(notification),
-                link=notification.link,
-                icon=notification.icon,
-                actions=tuple(
-                    ReceivedAction(action.id, action.label, action.link) for action in notification.actions
-                ),
-                priority=notification.priority,
-                created_at=timestamp(accepted_at),
-                expires_at=timestamp(expires) if expires else None,
-            )
-        ).decode()
-        return _encode(notification.to).decode(), content, expires
-
-    def _row(
-        self,
-        tenant: str,
-        identity: str,
-        notification: CreateNotification,
-        single: tuple[str, str] | None,
-        log: Log | None,
-        accepted_at: int,
-        clocks: Mapping[str, int],
-    ) -> list[Any]:
-        to, content, expires = self._texts(identity, notification, accepted_at)
-        kind = "c" if single is None else "0" if log is None else "l"
+    def _item(
+        self, send: _Send, single: tuple[str, str] | None, log: Log | None, clocks: Mapping[str, int]
+    ) -> AcceptItem:
+        """A send to one log, to nobody, or, if `single` is None, to several groups."""
+        tenant, identity, accepted_at, notification = send
+        to, content, expires = _texts(send)
         excluded: list[str] = []
         if notification.to.exclude and single is not None and single[0] in {"group", "all"}:
             excluded = list(dict.fromkeys(notification.to.exclude))
-        recipients = {"user": 1, "nobody": 0}.get(single[0] if single else "", -1)
-        row = [
-            kind,
-            tenant,
-            identity,
-            accepted_at,
-            to,
-            content,
-            expires,
-            log.base if log else "",
-            ",".join(excluded),
-            excluded,
-            recipients,
-            notification.category or "",
-            self._core.record_life(tenant, notification.category),
-        ]
-        if single is None:
-            row.append([clocks[group] for group in dict.fromkeys(notification.to.groups)])
-        return row
+        item = AcceptItem(
+            kind="c" if single is None else "0" if log is None else "l",
+            tenant=tenant,
+            id=identity,
+            accepted=accepted_at,
+            to=to,
+            content=content,
+            expires=expires,
+            base=log.base if log else "",
+            exclude=",".join(excluded),
+            excluded=excluded,
+            recipients={"user": 1, "nobody": 0}.get(single[0] if single else "", -1),
+            category=notification.category or "",
+            life=self._core.record_life(tenant, notification.category),
+        )
+        if single is not None:
+            return item
+        of_groups = [clocks[group] for group in dict.fromkeys(notification.to.groups)]
+        return AcceptCompound(**msgspec.structs.asdict(item), cuts=of_groups)
 
     async def notification(self, tenant: str, identity: str) -> StoredNotification | None:
         """A notification by its id, or None when this tenant has none such."""
@@ -262,3 +241,27 @@ class Sends:
         if int(found) == _LEFT_TO_DISPATCHER:
             await all_applied(self._core, [partition])
         return bool(found)
+
+
+def _texts(send: _Send) -> tuple[str, str, int]:
+    """Target and content as stored, and when it expires (ms) or 0."""
+    _, identity, accepted_at, notification = send
+    expires = 0 if notification.expires_in is None else accepted_at + notification.expires_in * 1000
+    content = _encode(
+        Content(
+            id=identity,
+            category=notification.category,
+            title=notification.title,
+            body=notification.body,
+            data=data_of(notification),
+            link=notification.link,
+            icon=notification.icon,
+            actions=tuple(
+                ReceivedAction(action.id, action.label, action.link) for action in notification.actions
+            ),
+            priority=notification.priority,
+            created_at=timestamp(accepted_at),
+            expires_at=timestamp(expires) if expires else None,
+        )
+    ).decode()
+    return _encode(notification.to).decode(), content, expires
