@@ -114,7 +114,7 @@ class Connection(ABC):
         # When the closing connection is dropped, in seconds of `clock`; None while it is open.
         self.abort_at: float | None = None
 
-    # What a transport implements
+    # For a transport to implement
 
     @abstractmethod
     def write(self, data: bytes) -> None:
@@ -141,7 +141,7 @@ class Connection(ABC):
         """Whether the transport is not ready for frames yet."""
         return False
 
-    # What a transport reports
+    # For a transport to call
 
     def transport_opened(self) -> None:
         """A client has connected."""

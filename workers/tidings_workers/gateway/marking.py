@@ -1,6 +1,6 @@
-"""Marks that connections ask for: one after the other per connection, each answered with its `ref`.
+"""Carries out the marks of connections: in order per connection, each answered with its `ref`.
 
-A connection that marks nothing has no state here.
+A connection without marks in progress has no state here.
 """
 
 from collections import deque
@@ -16,7 +16,7 @@ from tidings_workers.gateway.states import stated
 from tidings_workers.gateway.users import Subscriber
 from tidings_workers.store import StorageUnavailable, Store
 
-# Marks of one connection that may wait for the store.
+# How many marks of one connection may wait for the store.
 WAITING: Final = 500
 
 
@@ -31,7 +31,7 @@ class Marking:
         self._waiting: dict[Subscriber, deque[Mark]] = {}
 
     def add(self, subscriber: Subscriber, mark: Mark) -> None:
-        """Carry out a mark after those that the connection asked for before."""
+        """Carry out a mark after the earlier marks of the connection."""
         wrong = faults(mark)
         waiting = self._waiting.get(subscriber)
         if wrong:
@@ -41,7 +41,7 @@ class Marking:
             self._spawn(self._work(subscriber))
         elif len(waiting) >= WAITING:
             subscriber.outlet.send(
-                ErrorFrame("overloaded", "too many marks are waiting: mark many at once", mark.ref)
+                ErrorFrame("overloaded", "too many marks are waiting: mark several ids at once", mark.ref)
             )
         else:
             waiting.append(mark)
@@ -49,7 +49,7 @@ class Marking:
     async def _work(self, subscriber: Subscriber) -> None:
         waiting = self._waiting[subscriber]
         try:
-            # Every mark that was asked for is carried out, also after the connection has closed.
+            # Every received mark is carried out, also after the connection has closed.
             while waiting:
                 await self._mark(subscriber, waiting.popleft())
         finally:
@@ -60,10 +60,10 @@ class Marking:
         try:
             result = await self._store.marks.mark(user.tenant, user.name, mark, subscriber.id)
             if result.change is not None and not outlet.closed:
-                # The counts are then those that the other connections are sent with this version.
+                # Then the counts equal those that the user's other connections receive with this version.
                 await self._directory.wait_for_version(user, result.state_version)
         except StorageUnavailable:
-            outlet.send(ErrorFrame("storage_unavailable", "the storage is away: mark again", mark.ref))
+            outlet.send(ErrorFrame("storage_unavailable", "the storage is unavailable: mark again", mark.ref))
             return
         version = max(user.state_version, result.state_version)
         counts = self._catchups.counts(subscriber)

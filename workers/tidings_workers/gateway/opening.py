@@ -1,7 +1,7 @@
-"""Opens a session: from a verified token and a connect frame to a welcome.
+"""Opens a session, from a verified token and a connect frame to the welcome.
 
-Order matters: limits, then interest in every log of the user, then the device's start is stored, then, in one
-synchronous step, the welcome says where each log starts and the catch-up begins there.
+The order matters: check limits, register interest in every log of the user, store the device's start, and
+then, in one synchronous step, send the welcome with the start of each log and start the catch-up there.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from tidings_workers.tokens import Identity
 
 
 class _Start:
-    """Where a connection starts, and what is missing."""
+    """The start of a connection in each log, and the gaps."""
 
     def __init__(self) -> None:
         self.positions: dict[str, int] = {}
@@ -33,7 +33,7 @@ class _Start:
         self.resume: Literal["none", "complete", "gap"] = "none"
         self.replay = False
         self.store_device = False
-        # What was marked after the version that the client knows; None when it has to reload.
+        # Marks after the state version of the client; None when the client must reload.
         self.missed: Missed = ()
 
 
@@ -49,16 +49,17 @@ class Opening:
     async def open(
         self, connection: Connection, identity: Identity, connect: Connect, arrival: Arrival
     ) -> None:
-        """Open the session of a connection. The caller closes it on StorageUnavailable and SessionRefused.
+        """Open the session of a connection.
 
-        `connection.subscriber` is set on return if the connection was attached and is not closed.
+        Raises StorageUnavailable and SessionRefused; the caller then closes the connection. On return
+        `connection.subscriber` is set, if the connection was attached and is not closed.
         """
         user, known = await self._directory.attach(identity.tenant, identity.subject, connect.device, arrival)
         if connection.closed:
             self._directory.release(user)
             return
         subscriber = Subscriber(user, arrival.id, connect.device, connection)
-        # From now on closing the connection releases the user.
+        # From here on, closing the connection releases the user.
         connection.subscriber = subscriber
         user.subscribers[subscriber] = None
         start = await self._start(user, known, connect)
@@ -75,7 +76,7 @@ class Opening:
         user = subscriber.user
         for log in user.logs():
             if log.name not in start.positions:
-                # The user joined this group after the others were looked at: its log starts there.
+                # The user joined this group after the starts were found: its log starts at the join.
                 end = log.end
                 first = log.spans(0, end + 1)
                 start.positions[log.name] = first[-1][0] if first else end
@@ -111,12 +112,12 @@ class Opening:
             connection.receive_waiting()
 
     async def _find_missed_marks(self, user: User, resume: Resume | None, start: _Start) -> None:
-        """Find out what was marked while the client was away."""
+        """Find the marks that were made while the client was away."""
         if resume is None or resume.state_version is None or resume.epoch != self._store.epoch:
             return
         known = resume.state_version
         while known != user.state_version and start.missed is not None:
-            # There may be further marks while the journal is read.
+            # More marks may arrive while the journal is read.
             up_to = user.state_version
             found = await self._directory.journal(user, known, up_to)
             start.missed = [*start.missed, *found] if found is not None and known < up_to else None
@@ -146,10 +147,10 @@ class Opening:
         for log in list(user.logs()):
             position = given.get(log.name, 0)
             if log.topic is not None and log.is_followed and position > log.topic.position:
-                # Another gateway may have been faster: read the log.
+                # The client received this position from another gateway: read the log up to it.
                 log.topic.report_head(position)
                 await self._directory.interest.heal(log.topic)
-        # Almost always none: then nothing waits for the store, nor for tasks.
+        # Usually there are none; then there is no call of the store, and no task.
         doubtful = [log for log in user.logs() if given.get(log.name, 0) < _removed_up_to(log)]
         found = await asyncio.gather(*(self._lost(user, log, given.get(log.name, 0)) for log in doubtful))
         losses = {log.name: lost for log, lost in zip(doubtful, found, strict=True)}
@@ -169,13 +170,13 @@ class Opening:
                 start.departed.add(log.name)
 
     async def _lost(self, user: User, log: UserLog, position: int) -> Lost | None:
-        """What retention removed of a log after a position, as the store has it."""
+        """The positions after `position` that retention or erasure removed, as the store reports them."""
         passed = intervals.common(log.all_spans(), [position, _removed_up_to(log)])
         hidden = user.hidden.get(log.log.base, [])
         return await self._store.retention.lost(log.log, intervals.minus(passed, hidden))
 
     async def _rewind(self, user: User, count: int, start: _Start) -> None:
-        """Start before the last `count` that the user may see, over all logs."""
+        """Start before the last `count` notifications that the user may see, over all logs."""
         start.positions = {log.name: log.end for log in user.logs()}
         if count:
             page = await self._store.inbox.page(user.tenant, user.name, InboxQuery(limit=count))
@@ -192,13 +193,13 @@ def _states(user: User, missed: Missed) -> list[Stated]:
 
 
 def _removed_up_to(log: UserLog) -> int:
-    """Up to this position retention may have removed something of a log."""
+    """The last position of a log that retention may have removed."""
     facts = log.facts(milliseconds())
     return min(max(facts.floor, facts.retired), facts.head)
 
 
 def _start_after_data_loss(log: UserLog, start: _Start) -> None:
-    """The client's positions are of another store: it starts at the end of the log and reloads."""
+    """The client's positions are of another epoch: start at the end of the log, with a gap."""
     end = log.end
     start.gaps.append(Gap(log.name, min(1, end), end, None, "epoch"))
     start.resume = "gap"

@@ -1,7 +1,7 @@
 """One gateway's connections in the store: registered when they attach, removed after they close.
 
-A connection is registered by the call that attaches it and removed in batches. An audit finds what was lost:
-a feed item that asks to close a connection, or a write of the store's last second.
+The call that attaches a connection registers it; closed connections are removed in batches. The audit
+corrects lost changes: a lost feed item that names a connection to close, or a lost last second of writes.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from tidings_workers.store import StorageUnavailable, Store
 from tidings_workers.store.feeds import Kicked
 from tidings_workers.store.presence import place_of
 
-# A gateway that is silent for twice as long as this is considered dead; others remove its registrations.
+# A gateway that was silent for twice this time is considered dead; others remove its registrations.
 REAP_SECONDS: Final = 60.0
 
 _log = structlog.get_logger()
@@ -29,31 +29,37 @@ class Registrations:
         self._store = store
         self._name = name
         self._parts: list[dict[str, Outlet]] = [{} for _ in range(store.partitions)]
-        # Connections that may not be in the store yet.
+        # Ids that the store may not have registered yet.
         self._attaching: set[str] = set()
-        # Connections to remove from the store, with the bases of their users.
+        # Ids to remove from the store, with the base of the user's log.
         self._closed: dict[str, str] = {}
         self._storing = asyncio.Lock()
         self._turn = itertools.cycle(range(store.partitions))
         self._silent: set[str] = set()
 
     def add(self, identity: str, outlet: Outlet) -> None:
-        """A connection is about to be registered by this id; `confirm` or `remove` follows."""
+        """Add a connection that is about to be registered; `confirm` or `remove` follows."""
         self._of(identity)[identity] = outlet
         self._attaching.add(identity)
 
     def confirm(self, identity: str) -> None:
-        """The connection is registered; `remove` follows."""
+        """The store has registered the connection; `remove` follows."""
         self._attaching.discard(identity)
 
     def remove(self, identity: str, base: str) -> None:
-        """A connection of the user of this base is closed, or was not attached; `flush` removes it."""
+        """The connection is closed, or was not attached; `flush` removes it from the store.
+
+        `base` is that of the user's log.
+        """
         self._attaching.discard(identity)
         if self._of(identity).pop(identity, None) is not None:
             self._closed[identity] = base
 
     async def flush(self) -> None:
-        """Remove what was closed since the last time; all of it is removed on return."""
+        """Remove closed connections from the store. All of them are removed on return.
+
+        On StorageUnavailable they are kept for the next call.
+        """
         async with self._storing:
             closed, self._closed = self._closed, {}
             if not closed:
@@ -65,14 +71,14 @@ class Registrations:
                 raise
 
     def close(self, item: Kicked) -> None:
-        """Close connections that the store says are to be closed."""
+        """Close the connections that a feed item names."""
         for identity in item.connections:
             outlet = self._of(identity).get(identity)
             if outlet is not None:
                 outlet.close(closing.CLOSE_CODES[item.code])
 
     async def audit(self) -> None:
-        """Compare a partition with the store: one that differs in number, or the next in turn."""
+        """Compare one partition with the store: one whose number of connections differs, or the next."""
         counts = await self._store.sessions.counts(self._name)
         turn = next(self._turn)
         differing = [number for number, count in enumerate(counts) if count != len(self._parts[number])]
@@ -93,15 +99,15 @@ class Registrations:
                 self._closed[identity] = base
         lost = [part[identity] for identity in confirmed if identity not in registered and identity in part]
         for outlet in lost:
-            # Another gateway removed it, or the store lost it: it has to reconnect to be registered.
+            # Another gateway removed it, or the store lost it. It reconnects to be registered.
             outlet.close(closing.REBALANCED)
         if lost:
             _log.warning("connections were no longer registered", count=len(lost), partition=partition)
 
     async def reap(self) -> None:
-        """Remove the registrations of dead gateways: those silent for a minute now, and a minute ago.
+        """Remove the registrations of gateways that were silent in this call and in the one before.
 
-        Both, because after an outage all have been silent.
+        One call is not enough, because after an outage all gateways have been silent.
         """
         silent, self._silent = self._silent, set()
         dead = await self._store.sessions.dead(REAP_SECONDS)

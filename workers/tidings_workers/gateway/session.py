@@ -2,13 +2,13 @@
 
     NEW --connect--> OPENING --welcome()--> OPEN --close--> CLOSED
 
-The caller carries out what `receive` and `tick` answer, in order, and reports back with `welcome`
-and `refresh`. Frames that arrive while it is OPENING wait: the caller takes them with `take_waiting` after
-its welcome and gives them to `receive` again. Times are seconds of any clock that the caller sticks to;
-token expiry is given in that same clock.
+The caller carries out the actions that `receive` and `tick` return, in order, and calls `welcome` and
+`refresh` with the result. Frames that arrive while OPENING are kept: after the welcome the caller gets them
+from `take_waiting` and gives them to `receive` again. Times are seconds of one clock, which the caller
+chooses; the expiry of the token too.
 
-What a frame costs is bounded by its length: nothing of a frame that is not ours is decoded but its type
-and, once the session is open, a short `ref`.
+The cost of a frame is bounded by its length: of an unknown frame only its type and, once the session is open,
+a short `ref` are decoded.
 """
 
 from enum import Enum, auto
@@ -47,11 +47,11 @@ from tidings_workers.gateway.actions import (
 )
 
 EXPIRING_SECONDS: Final = 60.0
-# A peer that leaves this many probes unanswered, a heartbeat apart, is dropped. Probes are counted, not
+# A peer that leaves this many probes unanswered, a heartbeat apart, is dropped. Probes are counted and not
 # seconds, so that a stall of this process drops no connection.
 PROBES: Final = 2
 
-# What a client may send between its `connect` and the `welcome`.
+# Limits for a client between its `connect` and the `welcome`.
 WAITING_FRAMES: Final = limits.FRAMES_BURST
 WAITING_BYTES: Final = limits.FRAME_BYTES
 
@@ -64,13 +64,13 @@ class _State(Enum):
 
 
 class _Envelope(Struct):
-    """What every frame has; the decoder passes over the rest."""
+    """The fields of every frame; the decoder skips the others."""
 
     type: str
     ref: msgspec.Raw = msgspec.Raw(b"null")
 
     def usable_ref(self) -> Ref | None:
-        """The `ref` for an answer; None when it is none that the protocol allows."""
+        """The `ref` for an answer; None when the protocol does not allow it."""
         if len(self.ref) > _REF_BYTES:
             return None
         try:
@@ -81,22 +81,22 @@ class _Envelope(Struct):
 
 
 _KNOWN: Final = {"connect", "ack", "mark", "refresh", "ping"}
-# 128 characters, each of them escaped as a pair.
+# 128 characters, each escaped as a surrogate pair.
 _REF_BYTES: Final = 128 * 12 + 2
 
 _decode: Final = msgspec.json.Decoder(ClientFrame).decode
 _decode_connect: Final = msgspec.json.Decoder(Connect).decode
 _decode_envelope: Final = msgspec.json.Decoder(_Envelope).decode
 _decode_ref: Final = msgspec.json.Decoder(Ref | None).decode
-_NOT_A_FRAME: Final = "a frame has to be one JSON object, and not nest too deeply"
-# The decoder does not say which values a field takes.
+_NOT_A_FRAME: Final = "a frame must be one JSON object, and not nested too deeply"
+# The decoder's errors do not name the values that a field accepts.
 _CHOICES: Final = {"#/state": one_of(get_args(State)), "#/all": one_of(["true"])}
-# What a decoder raises for texts that are no JSON, and for JSON of another form.
+# The errors of a decoder for invalid JSON, and for JSON of another form.
 _FAULTS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Session:
-    """One connection's side of the protocol."""
+    """The server's side of the protocol for one connection."""
 
     __slots__ = (
         "_allowance",
@@ -119,52 +119,52 @@ class Session:
         self._expires_at = float("inf")
         self._warned = False
         self._waiting: list[bytes] | None = None
-        # Generic cell rate algorithm: the time at which the allowance is whole again.
+        # Generic cell rate algorithm: the time at which the burst is fully available again.
         self._allowance = now
 
     @property
     def is_open(self) -> bool:
-        """Whether `welcome` was called and the session has not ended."""
+        """Whether `welcome` was called and the session is not closed."""
         return self._state is _State.OPEN
 
     def bytes_arrived(self) -> None:
-        """Any byte counts as a sign of life."""
+        """Bytes arrived: any traffic is a sign of life."""
         self._unanswered = 0
 
     def welcome(self, expires_at: float) -> None:
-        """The session is open; its token holds until `expires_at`."""
+        """Open the session; its token expires at `expires_at`."""
         self._state = _State.OPEN
         self._expires_at = expires_at
 
     def take_waiting(self) -> list[bytes]:
-        """The messages that arrived before `welcome`, once: each of them goes to `receive` again."""
+        """The messages that arrived before `welcome`, once; give each to `receive` again."""
         waiting, self._waiting = self._waiting, None
         return waiting or []
 
     def refresh(self, expires_at: float) -> None:
-        """A new token holds until `expires_at`."""
+        """Set the expiry of a new token."""
         self._expires_at = expires_at
         self._warned = False
 
     def close(self) -> None:
-        """The connection is closing: nothing more is answered."""
+        """Close the session: it answers nothing more."""
         self._state = _State.CLOSED
         self._waiting = None
 
     def admit(self, now: float) -> Close | None:
-        """One WebSocket frame has arrived, be it text, a fragment or a ping; too many are a flood."""
+        """Count one received frame, a fragment or a ping too; the answer closes a flood."""
         if self._state is _State.CLOSED:
             return None
         interval = 1 / limits.FRAMES_PER_SECOND
         start = max(self._allowance, now)
-        # Half a frame of tolerance, because intervals do not add up exactly.
+        # Half a frame of tolerance: sums of intervals are not exact.
         if start - now > (limits.FRAMES_BURST - 0.5) * interval:
             return self._close_with(closing.RATE_LIMITED)
         self._allowance = start + interval
         return None
 
     def receive(self, data: bytes) -> Action | None:
-        """One text message, UTF-8, has arrived."""
+        """The action for one received message in UTF-8; None when there is none yet, or no more."""
         match self._state:
             case _State.OPEN:
                 return self._answer(data)
@@ -176,7 +176,7 @@ class Session:
                 return None
 
     def tick(self, now: float) -> list[Action]:
-        """What is due by `now`; `due` says when to come again."""
+        """The actions that are due at `now`; `due` is the time of the next call."""
         if self._state is _State.CLOSED:
             return []
         if self._state is _State.NEW:
@@ -197,7 +197,7 @@ class Session:
         return actions
 
     def due(self) -> float:
-        """When `tick` has something to do next."""
+        """The time at which `tick` has the next action."""
         if self._state is _State.NEW:
             return self._deadline
         expiry = self._expires_at if self._warned else self._expires_at - EXPIRING_SECONDS
@@ -206,14 +206,14 @@ class Session:
     def _connect(self, data: bytes) -> Action:
         try:
             if _decode_envelope(data).type != "connect":
-                return self._close_with(closing.PROTOCOL_ERROR, "the first frame has to be connect")
+                return self._close_with(closing.PROTOCOL_ERROR, "the first frame must be connect")
             frame = _decode_connect(data)
         except msgspec.ValidationError as error:
             return self._close_with(closing.PROTOCOL_ERROR, _in_words(error))
         except _FAULTS:
             return self._close_with(closing.PROTOCOL_ERROR, _NOT_A_FRAME)
         if frame.resume is not None and frame.rewind is not None:
-            return self._close_with(closing.PROTOCOL_ERROR, "#/rewind: this does not go with resume")
+            return self._close_with(closing.PROTOCOL_ERROR, "#/rewind: not allowed together with resume")
         self._state = _State.OPENING
         return Open(frame)
 
@@ -242,17 +242,17 @@ class Session:
             case Mark():
                 return ChangeState(frame)
             case Connect():
-                return self._close_with(closing.PROTOCOL_ERROR, "connect comes once")
+                return self._close_with(closing.PROTOCOL_ERROR, "connect is allowed only once")
 
     def _reject(self, data: bytes, detail: str) -> Action:
-        """A frame that is JSON but not one of ours: say what is wrong with it."""
+        """Answer a frame that is JSON and not valid."""
         try:
             known = _decode_envelope(data)
         except _FAULTS:
             return self._close_with(closing.PROTOCOL_ERROR, _NOT_A_FRAME)
         if known.type in _KNOWN:
             return Send(ErrorFrame("invalid_request", detail, known.usable_ref()))
-        detail = f'There is no frame of type "{known.type[:64]}": see the list in the documentation.'
+        detail = f'There is no frame of type "{known.type[:64]}". The documentation lists the types.'
         return Send(ErrorFrame("unknown_type", detail, known.usable_ref()))
 
     def _close_with(self, code: CloseCode, reason: str = "") -> Close:
@@ -261,7 +261,7 @@ class Session:
 
 
 def _in_words(error: msgspec.ValidationError) -> str:
-    """What is wrong with a frame: the field as a pointer, and the rule that it breaks."""
+    """The fault of a frame: the field as a pointer, and the rule that it breaks."""
     fault = field_error(str(error))
     if "enum value" in fault.detail:
         fault = FieldError(fault.pointer, _CHOICES.get(fault.pointer, fault.detail))

@@ -1,4 +1,4 @@
-"""Changes of state as frames."""
+"""State changes as frames."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ from tidings_workers.gateway.wire import moment
 from tidings_workers.store import Change
 
 Missed = Sequence[tuple[int, Change]] | None
-"""Changes of state by their versions; None when they are not known one by one."""
+"""State changes with their versions, in order; None when they are unknown."""
 
 
 def stated(
     change: Change, version: int, counts: Counts, ref: Ref | None = None, unknown: tuple[str, ...] = ()
 ) -> Stated:
-    """What a mark did; with a `ref` for the connection that asked for it."""
+    """The frame for a mark; `ref` only for the connection that sent it."""
     at = moment(change.at)
     changes = None
     if change.ids is not None:

@@ -1,4 +1,4 @@
-"""A connection over one byte stream: its transport, with a bound on what waits to be written."""
+"""A connection over one byte stream, with a limit on the bytes that wait to be sent."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,26 +8,26 @@ from tidings.protocol import closing
 from tidings_workers.gateway.batch import Batch
 from tidings_workers.gateway.connection import Connection, Host
 
-# A consumer that takes nothing for this long while it catches up is a slow one.
+# During a catch-up, a consumer that reads nothing for this long counts as slow.
 STALLED_SECONDS: Final = 10.0
 WRITE_HIGH_BYTES: Final = 64 * 1024
 
 
 class Stream(Connection, asyncio.Protocol):
-    """One client on a byte stream. A subclass takes `data_received`."""
+    """One client on a byte stream. A subclass implements `data_received`."""
 
     __slots__ = ("_outbox_bytes", "_paused", "_transport", "_writable")
 
     def __init__(self, host: Host, batch: Batch) -> None:
         super().__init__(host, batch)
-        # So much may wait to be written before the peer counts as a slow consumer.
+        # With more bytes than this in the write buffer the peer counts as a slow consumer.
         self._outbox_bytes = host.settings.outbox_bytes
         self._paused = False
         self._writable: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        # uvloop's transports have all of asyncio.Transport but its name.
+        # uvloop's transports implement asyncio.Transport without inheriting from it.
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
         peer = transport.get_extra_info("peername")
@@ -79,7 +79,7 @@ class Stream(Connection, asyncio.Protocol):
 
 
 class Transport(NamedTuple):
-    """Where a gateway accepts clients, and what it makes of each."""
+    """An address on which a gateway accepts clients, and the class of their connections."""
 
     make: Callable[[Host, Batch], Stream]
     host: str

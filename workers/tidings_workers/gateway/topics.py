@@ -1,8 +1,9 @@
 """One log on this gateway.
 
-A topic follows its log: `position` is the last position that it has taken. Feed items arrive in order
-except for those that a feed lost. A hole stops the topic until its log has been read. So a reader that is
-live on a topic has been sent exactly everything up to `position`. Only this class writes its fields.
+A topic follows its log: `position` is that of the last entry that it appended. Feed items arrive in order,
+except for those that a feed lost. When a position is missing, the topic appends nothing until the log was
+read. So a reader that is live on a topic was sent every entry up to `position`. Only this class writes its
+fields.
 """
 
 import asyncio
@@ -21,15 +22,15 @@ RECENT_BYTES: Final = 256 * 1024
 
 
 class Live(Protocol):
-    """A reader of topics."""
+    """A reader of a topic."""
 
     @property
     def name(self) -> str:
-        """The user's name, by which notifications exclude."""
+        """The user's name, to find out whether an entry excludes the user."""
 
     @property
     def outlet(self) -> Sink:
-        """Where its frames go."""
+        """The destination of its frames."""
 
 
 Reader = TypeVar("Reader", bound=Live)
@@ -65,29 +66,29 @@ class Topic(Generic[Reader]):
         self.position = 0
         self.floor = 0
         self.holes: list[int] = []
-        # `Facts.changes`, as far as they were reported.
+        # `Facts.changes` as far as they were reported.
         self.changes = 0
         self.retired = 0
-        # What expires, the next first, as (ms, position); and what expired before the feed reported it.
+        # Entries to expire as a heap of (ms, position), and expired entries that the store still has.
         self._expiring: list[tuple[int, int]] | None = None
         self._expired: set[int] | None = None
         self.live: dict[Reader, None] = {}
-        # Connections (of a user's log) or users (of other logs) for which the topic is kept.
+        # How many connections (user's log) or users (other logs) need the topic.
         self._uses = 1
         self._released_at = 0.0
-        # The highest position reported: above `position` when there is something to heal.
+        # The highest reported position; above `position` when entries are missing.
         self.reported_head = 0
-        # Done when the log has been read; None while there is nothing to heal.
+        # Done when healing has finished; None while there is nothing to heal.
         self.healing: asyncio.Future[None] | None = None
         self._pending: list[Entry] = []
         self._recent: deque[Entry] | None = None
         self._recent_bytes = 0
 
     def start(self, facts: Facts) -> None:
-        """The log's facts are known: follow it from here."""
+        """Follow the log from its facts on."""
         self.position = facts.head
         self.changes = max(self.changes, facts.changes)
-        # What the feeds reported before may be newer than the facts.
+        # Removals that the feeds reported before may be newer than the facts.
         holes, floor, retired = self.holes, self.floor, self.retired
         self._set_facts(facts)
         for position in holes:
@@ -103,10 +104,10 @@ class Topic(Generic[Reader]):
         self._expired = None
 
     def facts(self, now: int) -> Facts:
-        """The arithmetic of the log as far as this topic has taken it, at a time in ms.
+        """The facts of the log up to `position`, at a time in ms.
 
-        An expired entry counts as a hole and as a change from its time on, although the store may remove
-        it a moment later.
+        From its expiry time on, an expired entry counts as a hole and as a change, although the store removes
+        it later.
         """
         while self._expiring and self._expiring[0][0] <= now:
             _, position = heapq.heappop(self._expiring)
@@ -116,39 +117,39 @@ class Topic(Generic[Reader]):
         changes = self.changes + len(self._expired or ())
         return Facts(self.position, self.floor, self.holes, changes, retired=self.retired)
 
-    # For whom it is kept
+    # Uses and readers
 
     def acquire(self) -> None:
-        """Keep the topic for one holder more. A new topic has one."""
+        """Count one use more. A new topic has one."""
         self._uses += 1
 
     def release(self, now: float) -> None:
-        """One holder less, at a monotonic time in seconds."""
+        """Count one use less, at a monotonic time in seconds."""
         self._uses -= 1
         if not self._uses:
             self._released_at = now
 
     @property
     def is_in_use(self) -> bool:
-        """Whether it has a holder."""
+        """Whether something uses the topic."""
         return self._uses > 0
 
     def is_unused_since(self, moment: float) -> bool:
-        """Whether it has had no holder since before a moment."""
+        """Whether nothing has used it since before a moment (monotonic seconds)."""
         return not self._uses and self._released_at < moment
 
     def go_live(self, reader: Reader) -> None:
-        """Send a reader everything from now on. It has been sent everything up to `position`."""
+        """Add a reader, which was sent everything up to `position`."""
         self.live[reader] = None
 
     def stop(self, reader: Reader) -> None:
-        """Send a reader nothing more."""
+        """Remove a reader."""
         self.live.pop(reader, None)
 
     # Following the log
 
     def append(self, entry: Entry) -> bool:
-        """Take the next entry; False when that is not possible before the log has been read."""
+        """Append the next entry; False when the log must be read first. A repeated entry is ignored."""
         position = entry.position
         if position <= self.position and self.ready.done():
             return True
@@ -159,12 +160,12 @@ class Topic(Generic[Reader]):
         return True
 
     def report_head(self, position: int) -> None:
-        """The log is said to reach this position."""
+        """A feed item or a client names this position of the log."""
         self.reported_head = max(self.reported_head, position)
 
     @property
     def is_behind(self) -> bool:
-        """Whether the log is said to reach further than what was taken."""
+        """Whether the reported head is above `position`."""
         return self.reported_head > self.position
 
     def start_healing(self) -> None:
@@ -172,15 +173,15 @@ class Topic(Generic[Reader]):
         self.healing = asyncio.get_running_loop().create_future()
 
     def append_read(self, entries: Sequence[Entry]) -> None:
-        """Take entries that were read from the log after `position`."""
+        """Append entries that were read from the log after `position`."""
         for entry in entries:
             if entry.position > self.position:
                 self._append(entry)
 
     def caught_up_to(self, head: int, wanted: int) -> bool:
-        """The log has been read up to its head; True when nothing was reported since.
+        """The log was read up to its head; True when no higher position was reported since.
 
-        `wanted` is what `reported_head` was before it was read.
+        `wanted` is what `reported_head` was before the read.
         """
         self.position = max(self.position, head)
         if self.reported_head > max(wanted, self.position):
@@ -190,7 +191,7 @@ class Topic(Generic[Reader]):
         return True
 
     def finish_healing(self) -> None:
-        """The log has been read, or could not be."""
+        """Healing has finished, with or without success."""
         healing, self.healing = self.healing, None
         if healing is not None:
             healing.set_result(None)
@@ -212,15 +213,15 @@ class Topic(Generic[Reader]):
             self._recent_bytes -= len(self._recent.popleft().content)
 
     def recent(self, after: int, up_to: int) -> list[Entry] | None:
-        """Entries after `after` up to `up_to` from memory; None when some of them are not there."""
+        """Entries with `after` < position <= `up_to` from memory; None when memory lacks some."""
         if not self._recent or self._recent[0].position > after + 1:
             return None
         return [entry for entry in self._recent if after < entry.position <= up_to]
 
-    # What was removed
+    # Removed entries
 
     def remove(self, position: int) -> bool:
-        """The store reports that it removed a position; False when that is no news."""
+        """The store has removed a position; False when that is already known."""
         if self._expired is not None and position in self._expired:
             self._expired.discard(position)
             return True
@@ -248,18 +249,19 @@ class Topic(Generic[Reader]):
             del self.holes[: bisect.bisect_right(self.holes, floor)]
 
     def count_changes(self, count: int, changes: int) -> None:
-        """The feed reported `count` changes; `changes` is the log's total after them.
+        """Count `count` changes from the feed; `changes` is the log's total after them.
 
-        Changes that a feed lost before them stay uncounted here, so that a sweep finds the difference.
+        If the feed lost earlier changes, `changes` stays behind the log's, so that a sweep finds the
+        difference.
         """
         if not self.ready.done() or self.changes + count >= changes:
             self.changes = max(self.changes, changes)
 
     def correct(self, facts: Facts, since: int) -> bool:
-        """Take the facts that were read of the log, except for its entries: those are taken in order.
+        """Correct the topic by facts that were read; entries are appended only in order.
 
-        `since` is what `changes` was before they were read. True when a position was removed that was not
-        known to be.
+        `since` is what `changes` was before the read. True when a position was removed that was not known to
+        be.
         """
         news = [self._remove(position) for position in facts.holes if position <= self.position]
         if facts.changes >= self.changes or self.changes == since:  # else the feeds reported more
@@ -270,10 +272,10 @@ class Topic(Generic[Reader]):
     # Sending
 
     def flush(self, now: int) -> int:
-        """Queue what was taken for every live reader; answers how many frames that made.
+        """Queue new entries for every live reader; the number of frames.
 
-        The bytes are built once for each way of writing them; only a reader whose user is excluded gets
-        bytes of its own.
+        The bytes are built once per encoding. Only a reader whose user is excluded by some of the entries
+        gets bytes of its own.
         """
         entries, self._pending = self._pending, []
         entries = [entry for entry in entries if not entry.expires or entry.expires > now]

@@ -1,6 +1,7 @@
-"""Sends connections what changed: notifications, counts, marks, recalls, memberships.
+"""Sends changes to connections: notifications, counts, marks, recalls, memberships.
 
-What is the same for many is built once. What differs per user is sent in parts, so that nothing else waits.
+Bytes that many receive are built once. Frames that differ per user are sent in slices, so that other work
+runs in between.
 """
 
 import asyncio
@@ -19,21 +20,21 @@ from tidings_workers.gateway.users import Subscriber, User
 from tidings_workers.store import Change
 from tidings_workers.store.keys import milliseconds
 
-# Frames that differ per user are sent to so many connections at a time.
+# How many connections are sent frames that differ per user before other work runs.
 _SLICE: Final = 200
 
 MakeFrame = Callable[[Subscriber, Counts], ServerFrame]
 
 
 class Updates:
-    """What one gateway sends without being asked. Implements the directory's `Listener`."""
+    """Sends changes to the connections of one gateway. Implements the directory's `Listener`."""
 
     def __init__(self, catchups: CatchUps, batch: Batch, spawn: Spawn) -> None:
         self._catchups = catchups
         self._batch = batch
         self._spawn = spawn
 
-    # What a directory detects
+    # Listener of the directory
 
     def healed(self, topic: Topic[Subscriber]) -> None:
         """See `Listener`."""
@@ -46,7 +47,7 @@ class Updates:
         self.send_counts([each for user in concerned for each in user.subscribers], reload=True)
 
     def marked(self, user: User, version: int, change: Change, origin: str) -> None:
-        """See `Listener`. The connection that asked for the mark gets an answer of its own."""
+        """See `Listener`. The connection that sent the mark gets its own answer."""
         others = [subscriber for subscriber in user.subscribers if subscriber.id != origin]
         live = [each for each in others if not self._catchups.defer(each, version, change)]
         self.send_each(live, lambda _, counts: stated(change, version, counts))
@@ -76,14 +77,14 @@ class Updates:
     # Sending
 
     def flush(self, topics: Iterable[Topic[Subscriber]]) -> None:
-        """Queue what topics have taken for their live subscribers."""
+        """Queue the new entries of topics for their live subscribers."""
         now = milliseconds()
         sent = sum(topic.flush(now) for topic in topics)
         if sent:
             metrics.DELIVERED.inc(sent)
 
     def send_counts(self, subscribers: Sequence[Subscriber], *, reload: bool = False) -> None:
-        """Send each the counts of its user's inbox; with `reload`, the client has to read it again."""
+        """Send each the counts of its user's inbox; with `reload`, the client reads the inbox again."""
         self.send_each(
             subscribers,
             lambda subscriber, counts: Stated(

@@ -1,11 +1,11 @@
-"""A WebSocket: bytes to messages, frames to bytes, bounds on both sides.
+"""A WebSocket: decodes bytes to messages, encodes frames to bytes, with limits on both sides.
 
-The sans-I/O protocol does handshake, masking, fragmentation and the rules of closing. Frames for
-many are built elsewhere and written here as bytes, which is allowed because no extension is ever
-negotiated and nothing is sent in fragments.
+The sans-I/O protocol does masking, fragmentation and the rules of closing. Frames for many connections are
+built elsewhere and written here as bytes. That is allowed because no extension is negotiated and no sent
+message is fragmented.
 
-No frame is taken before the handshake is answered: what is behind the request waits, and is discarded
-with a refusal.
+No frame is decoded before the handshake was answered: bytes behind the request wait, and are discarded with a
+refusal.
 """
 
 from typing import Final
@@ -24,9 +24,9 @@ from tidings_workers.gateway.head import Head, Refusal, refusal_bytes
 from tidings_workers.gateway.stream import Stream
 from tidings_workers.gateway.wire import PING, WEBSOCKET
 
-# Frames are taken in slices, so that a flood of small ones ends after this many bytes of it.
+# Bytes are decoded in slices, so that a flood of small frames is noticed after this many bytes.
 SLICE_BYTES: Final = 4 * 1024
-# What a peer may still send of frames once its connection is closing.
+# How many frames a peer may send while its connection is closing.
 LATE_FRAMES: Final = limits.FRAMES_BURST
 
 
@@ -39,14 +39,14 @@ class WebSocket(Stream):
 
     def __init__(self, host: Host, batch: Batch) -> None:
         super().__init__(host, batch)
-        # Until the handshake is answered, and None afterwards.
+        # None after the handshake was answered.
         self._head: Head | None = Head()
-        # From the accepted handshake on, until nothing more is taken.
+        # None before the handshake was accepted, and after the last bytes were accepted.
         self._protocol: Protocol | None = None
         self._late = 0
         self._fragments: list[bytes] | None = None
 
-    # The transport's side
+    # Received bytes
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
@@ -66,7 +66,7 @@ class WebSocket(Stream):
         elif found is not None:
             self._host.admit(self, found)
             if self.is_connecting:
-                # What is behind the request waits in the kernel.
+                # Bytes behind the request wait in the kernel.
                 head.paused = True
                 self._transport.pause_reading()
 
@@ -78,7 +78,7 @@ class WebSocket(Stream):
                     self._frame(event)
             self._pump(protocol)
             if self._late > LATE_FRAMES:
-                # A flood: the rest is discarded, and the peer has CLOSING_SECONDS to read why.
+                # A flood: discard the rest. The peer has CLOSING_SECONDS to read the close frame.
                 self._release()
             if self._protocol is None or self._transport.is_closing():
                 return
@@ -100,7 +100,7 @@ class WebSocket(Stream):
 
     @property
     def is_connecting(self) -> bool:
-        """Whether the handshake is not answered yet."""
+        """Whether the handshake was not answered yet."""
         return self._head is not None and not self.closed
 
     def decide(self, request: Request, verdict: handshake.Verdict) -> None:
@@ -112,7 +112,7 @@ class WebSocket(Stream):
             self.accept(request)
 
     def accept(self, request: Request) -> None:
-        """Open the WebSocket, and take what is behind the request."""
+        """Open the WebSocket, and decode the bytes behind the request."""
         answer = handshake.accept(request)
         if isinstance(answer, Refusal):
             self.refuse(answer)
@@ -124,9 +124,10 @@ class WebSocket(Stream):
             self._feed(self._protocol, head.rest)
 
     def refuse(self, refusal: Refusal) -> None:
-        """Answer the request with an error. What the peer still sends is read and discarded.
+        """Answer the request with an error; read and discard what the peer still sends.
 
-        Closing at once would reset a peer that is still writing, and it would not see the answer.
+        Closing at once would reset the connection while the peer writes, and the peer would not see the
+        answer.
         """
         head = self._answered()
         metrics.REFUSED.labels(status=str(refusal.status)).inc()
@@ -158,7 +159,7 @@ class WebSocket(Stream):
         else:
             self.drop()
 
-    # What the peer sends
+    # Received frames
 
     def _frame(self, frame: Frame) -> None:
         if self.closed:
@@ -197,12 +198,12 @@ class WebSocket(Stream):
         self.receive(data)
 
     def _pump(self, protocol: Protocol) -> None:
-        """Write what the protocol wants written, and end when it says so."""
+        """Write the bytes that the protocol has to send, and close when it has closed."""
         for data in protocol.data_to_send():
             if data:
                 self._transport.write(data)
             else:
                 self._transport.close()
         if not self.closed and protocol.state in {State.CLOSING, State.CLOSED}:
-            # The peer closed, or the protocol failed the connection for what it sent.
+            # The peer closed, or it broke the rules of the protocol.
             self.start_closing(protocol.close_code)

@@ -1,4 +1,4 @@
-"""One timer for everybody: connections wait in slots of half a second."""
+"""One timer for all connections, which wait in slots of half a second."""
 
 from typing import Final, Protocol
 
@@ -6,16 +6,16 @@ SLOT_SECONDS: Final = 0.5
 
 
 class Timed(Protocol):
-    """What the wheel turns."""
+    """An entry of the wheel."""
 
     def on_time(self, now: float) -> float | None:
-        """Do what is due; answers when to be called next, or None for never."""
+        """Do what is due at `now`; the time of the next call, or None for no further call."""
 
 
 class Wheel:
     """Calls each entry within half a second after its time.
 
-    Adding and firing cost the same however many entries wait. An entry leaves by answering None.
+    The cost of adding and calling does not depend on the number of entries. Times are monotonic seconds.
     """
 
     def __init__(self, now: float) -> None:

@@ -13,31 +13,31 @@ from tidings_workers.store.logs import Entry
 
 
 class Wire(Protocol):
-    """How a transport writes frames.
+    """The encoding of frames on a transport.
 
-    All connections that write alike share one object: what many receive is built once for each object.
+    Connections with the same encoding share one object, and frames for many are built once per object.
     """
 
     def frame(self, message: ServerFrame) -> bytes:
-        """Any frame of the protocol."""
+        """Encode any frame of the protocol."""
 
     def notification(self, log: str, position: int, content: bytes, *, replayed: bool = False) -> bytes:
-        """A notification frame, from the content's JSON as stored."""
+        """Encode a notification frame from the content's JSON as stored."""
 
 
 class Sink(Protocol):
-    """What takes the bytes for one reader."""
+    """The destination of the bytes for one reader."""
 
     @property
     def wire(self) -> Wire:
-        """How the sink writes frames."""
+        """The encoding of the sink's frames."""
 
     def queue(self, data: bytes) -> None:
-        """Write this with the current batch."""
+        """Queue bytes, to be written with the current batch."""
 
 
 class JsonWire:
-    """Frames as JSON texts. `enclose` adds what delimits a text on its transport."""
+    """Frames as JSON texts. `enclose` adds the delimiters of the transport."""
 
     def __init__(self, enclose: Callable[[bytes], bytes]) -> None:
         self._enclose = enclose
@@ -56,11 +56,11 @@ class JsonWire:
 
 
 class _Moment(datetime):
-    """A time written with three digits of milliseconds: of a plain one msgspec writes six, or none."""
+    """A time that is encoded with exactly three digits of milliseconds; msgspec writes six or none."""
 
 
 def moment(at: int) -> datetime:
-    """Milliseconds since the epoch as a time for a frame."""
+    """A time in ms since the Unix epoch, for a frame."""
     return _Moment.fromtimestamp(at / 1000, UTC)
 
 
@@ -91,7 +91,7 @@ PING: Final = b"\x89\x00"
 
 
 class BuiltFrames(dict[Wire, bytes]):
-    """The bytes of some entries, built when the first reader needs them in its way of writing."""
+    """The bytes of some entries by encoding, built when the first reader needs them."""
 
     def __init__(self, log: str, entries: Sequence[Entry]) -> None:
         super().__init__()
