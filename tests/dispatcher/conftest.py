@@ -1,4 +1,4 @@
-"""Dispatchers run on one node here, unless a test asks for `settings` of a cluster too."""
+"""Fixtures for dispatchers on one node, or on a cluster where a test asks for it."""
 
 from collections.abc import AsyncIterator
 
@@ -11,7 +11,7 @@ from tidings_workers.store import Store
 
 @pytest.fixture
 def settings(request: pytest.FixtureRequest) -> Settings:
-    """Settings that name an empty store: a `node`, or what the test's parameter says."""
+    """Settings with an empty store: a node, or a cluster when the parameter says so."""
     url = request.getfixturevalue(
         "cluster_url" if getattr(request, "param", "") == "cluster" else "redis_url"
     )

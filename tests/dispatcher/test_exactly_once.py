@@ -1,4 +1,4 @@
-"""A compound notification reaches everybody once, whatever happens to those who carry it out."""
+"""A compound notification reaches each user once, also when dispatchers are killed or cancelled."""
 
 import asyncio
 import random
@@ -34,12 +34,12 @@ async def send_large(store: Store) -> str:
 
 
 async def progress(store: Store, identity: str) -> int:
-    """How many users' copies a dispatcher has noted as done."""
+    """How many users' copies a dispatcher has recorded as done."""
     return await store.ingress.progress(int(identity[-3:], 16), "demo", identity)
 
 
-async def hold_once(store: Store, identity: str) -> None:
-    """Everybody has one copy, the excluded none, and nothing is left to do."""
+async def assert_one_copy_each(store: Store, identity: str) -> None:
+    """Each recipient has one copy, excluded users have none, and no work is left."""
 
     async def status() -> tuple[str, int | None]:
         record = await store.sends.notification("demo", identity)
@@ -48,14 +48,14 @@ async def hold_once(store: Store, identity: str) -> None:
 
     await eventually(status, ("stored", RECIPIENTS))
     await eventually(lambda: waiting(store), 0)
-    everybody = sorted({*FIRST, *SECOND, *NAMED} - {*EXCLUDED})
-    assert set(await copies(store, everybody)) == {(1, 1)}
+    recipients = sorted({*FIRST, *SECOND, *NAMED} - {*EXCLUDED})
+    assert set(await copies(store, recipients)) == {(1, 1)}
     assert set(await copies(store, EXCLUDED)) == {(0, 0)}
     assert len(await store.redis.keys("*/plan")) == 1
 
 
 async def test_killed_in_the_middle(settings: Settings, store: Store) -> None:
-    """Dispatchers killed in the middle of 20,000 copies leave nobody without and nobody with two."""
+    """Dispatchers killed while they write 20,000 copies leave each user with exactly one copy."""
     identity = ""
     for done in (1, 9_000):
         with dispatcher_process(settings) as process:
@@ -66,43 +66,43 @@ async def test_killed_in_the_middle(settings: Settings, store: Store) -> None:
             process.wait()
         assert (await progress(store, identity)) < RECIPIENTS
     with dispatcher_process(settings):
-        await hold_once(store, identity)
+        await assert_one_copy_each(store, identity)
 
 
 async def test_cancelled_anywhere(store: Store) -> None:
-    """Dispatchers stopped at any await, two of them at once, do no more and no less than one."""
+    """Dispatchers cancelled at any await, two on the same partitions, write each copy exactly once."""
     identity = await send_large(store)
     chance = random.Random(20_000)
     for _ in range(8):
         running = [Dispatcher(store), Dispatcher(store)]
         await running[0].beat()
         for partition in range(store.partitions):
-            # The second one works on partitions that are not its own.
+            # The second dispatcher works on partitions that it has not leased.
             running[1]._start(partition)
         await asyncio.sleep(chance.random() * 0.1)
         await asyncio.gather(*(dispatcher.close() for dispatcher in running))
     last = Dispatcher(store)
     await last.beat()
-    await hold_once(store, identity)
+    await assert_one_copy_each(store, identity)
     await last.close()
 
 
 @on_both
 async def test_two_make_one_plan(store: Store) -> None:
-    """Two dispatchers that plan the same notification at once agree on one plan, without repeats."""
+    """Two dispatchers that plan one notification at once use the same plan, which names each user once."""
     sent = notification("x", users=["ana"], groups=["first"])
     await store.groups.change("demo", "first", FIRST, [])
     identity = (await store.sends.send("demo", [sent])).ids[0]
     partition = int(identity[-3:], 16)
     batch = [Work(1, [Compound("demo", identity)])]
 
-    async def whom() -> list[list[tuple[int, list[str]]]]:
+    async def planned() -> list[list[tuple[int, list[str]]]]:
         return [
             sorted((target, rows[0][1]) for target, rows in step.operations.items())
             async for step in Expansion(store, partition).steps(batch)
         ]
 
-    first, second, third = await asyncio.gather(whom(), whom(), whom())
+    first, second, third = await asyncio.gather(planned(), planned(), planned())
     assert first == second == third
     assert sum(len(bases) for step in first for _, bases in step) == 12_001
     plan = f"{{p{partition}}}/n/demo/{identity}/plan"
@@ -110,20 +110,20 @@ async def test_two_make_one_plan(store: Store) -> None:
     assert len(members) == len(set(members)) == 12_001
 
 
-async def test_members_leaving_meanwhile(store: Store) -> None:
-    """Somebody who leaves a group while it is read takes nobody else out of a notification."""
+async def test_members_who_leave_during_a_read(store: Store) -> None:
+    """A user who leaves a group while its members are read removes no other member from the result."""
     await store.groups.change("demo", "first", FIRST, [])
     log = store.keys.group("demo", "first")
     expansion = Expansion(store, log.partition)
-    seen: list[str] = []
+    found: list[str] = []
     async for users in expansion._members(log.partition, f"{log.base}/members", 1_000):
-        seen += users
-        await store.groups.change("demo", "first", [], seen[:10])
-    assert seen == FIRST
+        found += users
+        await store.groups.change("demo", "first", [], found[:10])
+    assert found == FIRST
 
 
 def steps_of(users: Sequence[str], store: Store, chance: random.Random) -> list[Step]:
-    """Steps as an expansion makes them: each user's copies in several entries and steps."""
+    """Steps like those of an expansion: each user's copies in several entries and steps."""
     steps = []
     for entry in range(1, 13):
         for number in range(1, chance.randint(2, 6)):
@@ -151,7 +151,7 @@ async def logs_of(users: Sequence[str], store: Store) -> list[list[bytes]]:
 @on_both
 @pytest.mark.parametrize("seed", range(3))
 async def test_steps_applied_again(store: Store, seed: int) -> None:
-    """Steps applied by several at once, in other batches, from anywhere again, are carried out once."""
+    """Steps applied concurrently, in other batches and repeatedly have the effect of one application."""
     chance = random.Random(seed)
     users = [f"u{number}" for number in range(25)]
     steps = steps_of(users, store, chance)
@@ -162,7 +162,7 @@ async def test_steps_applied_again(store: Store, seed: int) -> None:
                 expected[row[1][0]].append(row[3].encode())
 
     async def carry_out(own: random.Random) -> None:
-        # From the start, in batches of its own, and now and then from the start again.
+        # From the start, in batches of random size, and sometimes from the start again.
         reached = 0
         while reached < len(steps):
             size = own.randint(1, 8)
@@ -175,7 +175,7 @@ async def test_steps_applied_again(store: Store, seed: int) -> None:
 
 
 async def test_recalled_in_the_middle(store: Store) -> None:
-    """A notification recalled while its copies are being made ends with none, and stays recalled."""
+    """A notification recalled while its copies are written has no copies and stays recalled."""
     identity = await send_large(store)
     running = Dispatcher(store)
     await running.beat()

@@ -1,4 +1,4 @@
-"""Dispatchers share the partitions, and those of one that is gone do not stay without."""
+"""Dispatchers share the partitions, and take over those of a dispatcher that stopped or died."""
 
 import asyncio
 import contextlib
@@ -13,17 +13,17 @@ from tidings_workers.config import Settings
 from tidings_workers.dispatcher import Dispatcher, run
 from tidings_workers.store import Store
 
-# A lease lasts three seconds, and the others look every second.
+# A lease lasts three seconds, and the other dispatchers check every second.
 TAKEOVER_SECONDS = 4.5
 
 
 async def shares(store: Store) -> list[int]:
-    """How many partitions each dispatcher holds, sorted; free ones are left out."""
+    """How many partitions each dispatcher has leased, sorted, without free ones."""
     return sorted(Counter(owner for owner in await owners(store) if owner is not None).values())
 
 
 async def test_sharing(store: Store) -> None:
-    """Dispatchers that join get a fair share within two beats, and every partition has one owner."""
+    """Each new dispatcher gets a fair share within two beats, and every partition has one owner."""
     running: list[Dispatcher] = []
     for expected in ([16], [8, 8], [4, 6, 6], [4, 4, 4, 4]):
         running.append(Dispatcher(store))
@@ -38,7 +38,7 @@ async def test_sharing(store: Store) -> None:
 
 
 async def test_orderly_stop(store: Store) -> None:
-    """A dispatcher that stops gives its leases back at once, and the next beat of another takes them."""
+    """A dispatcher that stops releases its leases at once, and the next beat of another takes them."""
     first, second = Dispatcher(store), Dispatcher(store)
     for dispatcher in (first, second, first, second):
         await dispatcher.beat()
@@ -51,7 +51,7 @@ async def test_orderly_stop(store: Store) -> None:
 
 
 async def test_lost_lease(store: Store) -> None:
-    """A dispatcher whose lease went to another stops working on that partition."""
+    """A dispatcher stops its work on a partition when another dispatcher has the lease."""
     first, second = Dispatcher(store), Dispatcher(store)
     await first.beat()
     await store.redis.delete("{p5}/lease")
@@ -64,7 +64,7 @@ async def test_lost_lease(store: Store) -> None:
 
 @contextlib.asynccontextmanager
 async def running_here(settings: Settings) -> AsyncIterator[None]:
-    """A dispatcher that runs in this process until the end."""
+    """A dispatcher that runs in this process."""
     stop, ready = asyncio.Event(), asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(run(settings, stop, ready.set))
@@ -76,7 +76,7 @@ async def running_here(settings: Settings) -> AsyncIterator[None]:
 
 
 async def test_killed(settings: Settings, store: Store) -> None:
-    """The partitions of a killed dispatcher, and the work in them, go to another within seconds."""
+    """Another dispatcher takes over the partitions and the work of a killed one within seconds."""
     with dispatcher_process(settings) as process:
         await eventually(lambda: shares(store), [16])
         async with running_here(settings):

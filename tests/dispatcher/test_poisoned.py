@@ -1,4 +1,4 @@
-"""What can't be carried out is set aside and said, and stops nothing else."""
+"""The dispatcher sets aside entries that it cannot carry out, and carries out the others."""
 
 from tests.support.dispatching import waiting
 from tests.support.sending import eventually, notification, titles
@@ -9,7 +9,7 @@ from tidings_workers.store.records import record_key
 
 
 async def test_unreadable_entries(store: Store) -> None:
-    """Entries that can't be read are kept for an operator, and those behind them are carried out."""
+    """Dispatchers keep unreadable entries for an operator and carry out the entries behind them."""
     call = store.redis.execute_command
     garbage = [b"\xc1", b"", b"\x91\x92\xa1c\x01", b"\x91\xa2\xff\xfe", b"\x91" * 5_000]
     for partition in range(store.partitions):
@@ -29,7 +29,7 @@ async def test_unreadable_entries(store: Store) -> None:
 
 
 async def test_unreadable_record(store: Store) -> None:
-    """A compound notification whose record is broken does not hold up the others of its partition."""
+    """A compound notification with a broken record does not stop the others of its partition."""
     sent = [notification(str(number), users=["ana", "bob"], groups=["none"]) for number in range(40)]
     accepted = await store.sends.send("demo", sent)
     broken = accepted.ids[0]

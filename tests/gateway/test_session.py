@@ -108,9 +108,9 @@ def test_receive(session: Session, data: bytes, expected: object) -> None:
 @pytest.mark.parametrize(
     ("session", "data", "words"),
     [
-        (new(), frame("ping"), "the first frame has to be connect"),
+        (new(), frame("ping"), "the first frame must be connect"),
         (new(), b"{}", "#/type: The field type is required."),
-        (new(), b'{"type"', "a frame has to be one JSON object"),
+        (new(), b'{"type"', "a frame must be one JSON object"),
         (
             new(),
             frame("connect", device="a b"),

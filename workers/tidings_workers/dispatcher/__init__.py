@@ -1,9 +1,8 @@
-"""The dispatcher: carries out what an accepted request leaves to be done in other partitions.
+"""The dispatcher: carries out the work that accepted requests left for other partitions.
 
-Compound targets become copies, memberships reach their users, excluded users get their hidden
-marks, recalls and deleted groups follow; what has ended or is too old is taken out. Partitions are
-leased, so that several dispatchers share the work; the lease only saves double work, for applying a
-step twice does nothing.
+It makes the copies of compound notifications, brings memberships and hidden positions to users, follows up on
+recalls and deleted groups, and removes entries that expired or are too old. Dispatchers share the partitions
+by leases. A lease only saves double work: applying a step twice has no effect.
 """
 
 import asyncio
@@ -32,7 +31,7 @@ _log = structlog.get_logger()
 
 
 class Dispatcher:
-    """Holds a fair share of the partitions' leases, with a worker and a sweeper on each."""
+    """Leases a fair share of the partitions, with a worker and a sweeper for each."""
 
     def __init__(self, store: Store) -> None:
         self.name = f"d{os.getpid()}-{secrets.token_hex(4)}"
@@ -41,7 +40,7 @@ class Dispatcher:
         self._sweeping = asyncio.Lock()
 
     async def beat(self) -> None:
-        """Renew what is held, give back what is too much, take what is free."""
+        """Renew the leases, release those above the fair share, and lease free partitions up to it."""
         ingress = self._store.ingress
         fair = math.ceil(self._store.partitions / max(1, await ingress.heartbeat(self.name)))
         held = list(self._workers)
@@ -71,7 +70,7 @@ class Dispatcher:
         await cancelled(self._workers.pop(partition))
 
     async def close(self) -> None:
-        """Stop every worker and give the leases back."""
+        """Stop every worker and release the leases."""
         held = list(self._workers)
         await cancelled(task for tasks in self._workers.values() for task in tasks)
         self._workers.clear()
@@ -83,23 +82,23 @@ class Dispatcher:
 
 
 async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]) -> None:
-    """Run a dispatcher until `stop` is set; `ready` is called once it has taken what is free of its share."""
+    """Run a dispatcher until `stop` is set; `ready` is called after its first beat."""
     store = await open_store(settings, "dispatcher", stop)
     if store is None:
         return
     view = RegistryView(store.redis)
     store.follow_policies(view.tenant)
     dispatcher = Dispatcher(store)
-    told = False
+    is_ready = False
 
     async def beat() -> None:
-        nonlocal told
-        if not told:
-            # Nothing is swept by rules that are not those of its tenant.
+        nonlocal is_ready
+        if not is_ready:
+            # The retention sweep needs the rules of the tenants.
             await view.load()
         await dispatcher.beat()
-        if not told:
-            told = True
+        if not is_ready:
+            is_ready = True
             ready()
 
     running = [

@@ -1,8 +1,8 @@
-"""From ingress entries to the steps that carry them out.
+"""Expands ingress entries to the steps that carry them out.
 
-A step names what each target partition has to do, and its number rises within its entry. Steps are
-the same whenever they are made again: whom a compound notification reaches is frozen in a plan
-before the first copy is written, and a deleted group's members were set aside when it was deleted.
+A step names the operations of each target partition, and its number rises within its entry. Steps made again
+are the same: a plan with the users of a compound notification is stored before the first copy is written, and
+the members of a deleted group were moved to a list of their own when it was deleted.
 """
 
 import asyncio
@@ -35,9 +35,9 @@ from tidings_workers.store.keys import Log, partition_of_id
 from tidings_workers.store.rosters import NOW
 
 STEP_USERS: Final = 500
-# How many spans of a log that many read are counted in one step.
+# How many intervals of a shared log are counted in one step.
 _SPANS: Final = 200
-# Numbers of one operation: more than a plan can have users.
+# Range of the step numbers of one operation: more than a plan can have users.
 _NUMBERS: Final = 1_000_000_000
 
 _Part = tuple[int, dict[int, list[list[Any]]], Callable[[], Awaitable[None]] | None]
@@ -54,7 +54,11 @@ _content: Final = msgspec.json.Decoder(_Content)
 
 
 class _Plan(NamedTuple):
-    """Whom a compound notification still has to reach. `users` when they fit into memory."""
+    """The copies that a compound notification still needs.
+
+    `done`: how many users have theirs. `users`: all users of the plan, when this process has just made it;
+    None when the plan has to be read.
+    """
 
     content: str
     expires: int
@@ -64,7 +68,7 @@ class _Plan(NamedTuple):
 
 
 class Expansion:
-    """Makes the steps of one source partition's work."""
+    """Makes the steps for the entries of one source partition."""
 
     def __init__(self, store: Store, partition: int) -> None:
         self._groups = store.groups
@@ -73,7 +77,7 @@ class Expansion:
         self._partition = partition
 
     async def steps(self, batch: Sequence[Work]) -> AsyncIterator[Step]:
-        """The steps of entries, in order. Plans are made for the whole batch first, at once."""
+        """The steps of entries, in order. The plans of the whole batch are made first, concurrently."""
         compounds = {
             operation: work.id
             for work in batch
@@ -105,14 +109,14 @@ class Expansion:
                 return self._arrived(operation)
 
     async def _plan(self, compound: Compound, entry: int) -> _Plan | None:
-        """The frozen plan, made now if there is none; None when nothing is left to do or can be."""
+        """The stored plan, made now if there is none; None when no work is left or the entry is set aside."""
         try:
-            return await self._frozen(compound)
+            return await self._stored_plan(compound)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             await self._ingress.set_aside(self._partition, entry, msgspec.json.encode(compound), error)
             return None
 
-    async def _frozen(self, compound: Compound) -> _Plan | None:
+    async def _stored_plan(self, compound: Compound) -> _Plan | None:
         ingress, tenant, identity = self._ingress, compound.tenant, compound.id
         found, done = await asyncio.gather(
             ingress.record(self._partition, tenant, identity),
@@ -134,7 +138,7 @@ class Expansion:
         return _Plan(record.content.decode(), expires, content.category, done, users)
 
     async def _union(self, tenant: str, target: Target, cuts: Sequence[int]) -> list[str]:
-        """Every user of a target once: those named, then who was a member of its groups at their cuts."""
+        """Every user of a target once: its named users, then the members of its groups at their cuts."""
         groups = dict.fromkeys(target.groups)
         known = dict(zip(groups, cuts, strict=False))
         union = dict.fromkeys(target.users)
@@ -172,7 +176,7 @@ class Expansion:
     async def _planned(
         self, notification: Compound | Recall, start: int, known: list[str] | None = None
     ) -> AsyncIterator[list[str]]:
-        """A plan's users from `start` on, in the parts of a step each."""
+        """The users of a plan from index `start` on, STEP_USERS at a time."""
         tenant, identity = notification.tenant, notification.id
         while True:
             if known is not None:
@@ -242,10 +246,10 @@ class Expansion:
 
     async def _arrived(self, operation: Arrived) -> AsyncIterator[_Part]:
         number = 0
-        for (base, kind, users), alike in groupby(operation.moves, _alike):
+        for (base, kind, users), group in groupby(operation.moves, _same_users):
             log = self._keys.of(base)
-            moves = list(alike)
-            # Numbers rise by positions, not by what is found there: a recall must not shift the steps.
+            moves = list(group)
+            # Numbers follow from positions, not from the entries found: a recall must not shift the steps.
             if log.name != "user":
                 for start in range(0, len(moves), _SPANS):
                     number += 1
@@ -266,20 +270,20 @@ class Expansion:
                 number += move.up_to - move.after
 
     async def _moved(self, log: Log, kind: str, users: Sequence[str], moves: Sequence[Move]) -> list[Any]:
-        """Moves of the same users over a log that many read: but for those whom some entries exclude."""
+        """A row for moves of the same users over a shared log, less the users whom some entries exclude."""
         bounds: Bounds = []
         for move in moves:
             intervals.add(bounds, move.after, move.up_to)
-        fewer = []
+        excluded = []
         for entry in await self._ingress.excludes(log, bounds[0], bounds[-1]):
             count = sum(user in entry.exclude for user in users)
             if count and intervals.contains(bounds, entry.position):
-                fewer.append([entry.position, count])
-        return ["t", log.base, kind, bounds, len(users), fewer]
+                excluded.append([entry.position, count])
+        return ["t", log.base, kind, bounds, len(users), excluded]
 
     @staticmethod
     def _copied(move: Move, copies: Sequence[str]) -> dict[int, list[list[Any]]]:
-        """A move over a user's copies of compound notifications: their records count."""
+        """Rows for a move over a user's copies of compound notifications: their records count it."""
         operations: dict[int, list[list[Any]]] = {}
         for identity in copies:
             partition = partition_of_id(identity)
@@ -296,5 +300,5 @@ class Expansion:
         return bases
 
 
-def _alike(move: Move) -> tuple[str, str, list[str]]:
+def _same_users(move: Move) -> tuple[str, str, list[str]]:
     return move.log, move.kind, move.users

@@ -1,4 +1,4 @@
-"""One partition's work: read its ingress, carry it out in order, forget what is done."""
+"""The work of one partition: read its ingress, carry out the entries in order, trim those that are done."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ _READ: Final = 64
 class PartitionWorker:
     """Works on the ingress of one partition until cancelled.
 
-    It may be stopped at any instruction, and another may work on the same partition: every target
-    skips what it has.
+    It may be stopped at any await, and another dispatcher may work on the same partition: every target skips
+    the steps that it has applied.
     """
 
     def __init__(self, store: Store, partition: int) -> None:
@@ -26,9 +26,9 @@ class PartitionWorker:
         self._expansion = Expansion(store, partition)
 
     async def run(self) -> None:
-        """Work until cancelled. Raises StorageUnavailable; starting again is always safe."""
+        """Work until cancelled. Raises StorageUnavailable; it may always be started again."""
         reader = self._store.reader(f"ingress-{self._partition}")
-        # From the start: what had not been trimmed may not have been done.
+        # From the start: entries that were not trimmed may not be done.
         after = "0"
         try:
             while True:
@@ -46,7 +46,7 @@ class PartitionWorker:
         async for step in self._expansion.steps(batch):
             steps.append(step)
             size += _weight(step)
-            # A full step of copies is applied alone; small ones share their calls.
+            # A full step of copies is applied alone; small steps share their calls.
             if size >= STEP_USERS:
                 await self._apply(steps)
                 steps, size = [], 0
@@ -60,6 +60,6 @@ class PartitionWorker:
 
 
 def _weight(step: Step) -> int:
-    """How many users a step changes; a row of copies names its users in a list."""
+    """How many users a step changes, plus one. A row of copies has a list of users."""
     rows = (row for rows in step.operations.values() for row in rows)
     return 1 + sum(len(row[1]) if isinstance(row[1], list) else 1 for row in rows)

@@ -1,4 +1,4 @@
-"""Regular work on a partition: finishing what others left, and taking out what has ended or is too old."""
+"""Periodic work on a partition: finishes unfinished sends and runs the retention sweep."""
 
 import asyncio
 import time
@@ -6,12 +6,12 @@ from typing import Final
 
 from tidings_workers.store import Store
 
-# Of the store's time, a dispatcher's sweeps take no more than one part in so many.
+# The sweeps of a dispatcher use the store for at most one part in this many of the time.
 _SHARE: Final = 4
 
 
 class Sweeper:
-    """Sweeps one partition, in turn with the other sweepers of its dispatcher."""
+    """Sweeps one partition. The sweepers of a dispatcher share `turn`, so that one sweeps at a time."""
 
     def __init__(self, store: Store, partition: int, turn: asyncio.Lock) -> None:
         self._store = store
@@ -19,12 +19,12 @@ class Sweeper:
         self._turn = turn
 
     async def sweep(self) -> None:
-        """Finish what others left, and take out everything that is due.
+        """Finish unfinished sends, and remove entries that expired or are too old.
 
-        Raises StorageUnavailable; starting again is always safe.
+        Raises StorageUnavailable; it may always be called again.
         """
         retention = self._store.retention
-        # Together: it is one round trip then.
+        # Concurrent calls share one round trip.
         bases, _ = await asyncio.gather(
             retention.due(self._partition), self._store.ingress.adopt(self._partition)
         )
