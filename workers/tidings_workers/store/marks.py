@@ -9,7 +9,7 @@ import random
 import secrets
 import time
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -26,7 +26,7 @@ from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log, milliseconds
 from tidings_workers.store.packing import pack
 from tidings_workers.store.state import Applied, LogState, apply
-from tidings_workers.store.view import View, read_view
+from tidings_workers.store.view import read_view
 from tidings_workers.store.wanted import locate, narrow, wanted_by
 
 # Marks of one user from many processes: how long one of them tries, and waits between its tries at most.
@@ -74,6 +74,39 @@ class MarkResult(Struct, frozen=True):
     change: Change | None
 
 
+class SwapState(Struct, array_like=True, frozen=True):
+    """The request of mark.lua: replace `version` of a user's state.
+
+    `states`, `times` to keep, names of times to drop, and what was never seen or read before (`firsts`) are
+    by the base of a log.
+    """
+
+    base: str
+    tenant: str
+    user: str
+    version: int
+    token: str
+    at: int
+    states: list[tuple[str, str]]
+    times: list[tuple[str, list[str | int]]]
+    dropped: list[tuple[str, list[str]]]
+    firsts: list[tuple[str, str, list[tuple[int, int]]]]
+    change: str
+    origin: str
+
+
+class _Attempt(NamedTuple):
+    """A mark by one user, the same in all its tries. `token` identifies it in the journal."""
+
+    tenant: str
+    user: str
+    own: Log
+    mark: Mark | MarkInbox
+    located: Mapping[str, tuple[Log, int]]
+    origin: str
+    token: str
+
+
 class Marks:
     """Marking what is in users' inboxes."""
 
@@ -87,14 +120,15 @@ class Marks:
         `origin` comes back with the change that the gateways get. Exactly one of `ids`, `up_to` and `all`
         has to be there.
         """
-        token = secrets.token_hex(8)
+        own, token = self._core.keys.user(tenant, user), secrets.token_hex(8)
         located = await locate(self._core, tenant, user, mark.ids) if mark.ids is not None else {}
+        attempt = _Attempt(tenant, user, own, mark, located, origin, token)
         # Marks of one user that meet in a process take turns: racing, all but one of them would work in vain.
-        turn = self._turns.setdefault(self._core.keys.user(tenant, user).base, asyncio.Lock())
+        turn = self._turns.setdefault(own.base, asyncio.Lock())
         async with turn:
             deadline = time.monotonic() + _TRY_SECONDS
             pause = _PAUSE_SECONDS
-            while (result := await self._try(tenant, user, mark, located, origin, token)) is None:
+            while (result := await self._try(attempt)) is None:
                 if time.monotonic() > deadline:
                     raise StorageUnavailable("the state changes faster than it can be marked")
                 # Other processes mark the same user: apart, so that they do not meet again.
@@ -102,27 +136,18 @@ class Marks:
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             return result
 
-    async def _try(
-        self,
-        tenant: str,
-        user: str,
-        mark: Mark | MarkInbox,
-        located: Mapping[str, tuple[Log, int]],
-        origin: str,
-        token: str,
-    ) -> MarkResult | None:
+    async def _try(self, attempt: _Attempt) -> MarkResult | None:
         """Mark on top of the state as it is now; None when somebody else was faster."""
         core = self._core
-        own = core.keys.user(tenant, user)
+        tenant, user, own, mark, located, *_ = attempt
         view = await read_view(core, own)
         logs = view.logs(core.keys, tenant, user)
         wanted = wanted_by(view, logs, mark, located)
         if mark.category is not None:
             await narrow(core, wanted, logs, mark.category)
         at = max(milliseconds(), view.marked_at + 1)
-        states = dict(view.states)
-        applied = _apply(view.states, states, wanted.positions, mark.state, at)
-        queries = queries_of(view, logs.values(), states)
+        states, applied = _apply(view.states, wanted.positions, mark.state, at)
+        queries = queries_of(view, logs.values(), view.states | states)
         for log, sets in queries:
             if log.base in applied:
                 sets.append(applied[log.base].changed)
@@ -139,14 +164,15 @@ class Marks:
             base: intervals.common(positions, intervals.up_to(found[base].head))
             for base, positions in wanted.positions.items()
         }
-        states = {}
-        applied = _apply(view.states, states, cut, mark.state, at, {base: found[base].floor for base in cut})
+        floors = {base: found[base].floor for base in cut}
+        states, applied = _apply(view.states, cut, mark.state, at, floors)
         ends = {log.name: _end(view.spans(log), found[base].head) for base, log in logs.items()}
         change = _change(mark, at, applied, ends, wanted.ids)
-        answer = await self._swap(tenant, user, own, view, token, at, states, applied, change, origin)
-        if answer is None:
+        request = _swap_state(attempt, view.version, at, states, applied, change)
+        stands, *swapped = await core.run("mark", own.partition, pack(request), durable=True)
+        if not stands:
             return None
-        version, changes = answer
+        version, changes = map(int, swapped)
         if changes != view.changes + 1:
             # Something else happened to the inbox meanwhile.
             counts = await inbox_counts(core, tenant, user)
@@ -154,44 +180,38 @@ class Marks:
             counts = msgspec.structs.replace(counts, version=counts.version + 1)
         return MarkResult(changed, unknown, counts, version, change)
 
-    async def _swap(
-        self,
-        tenant: str,
-        user: str,
-        own: Log,
-        view: View,
-        token: str,
-        at: int,
-        states: Mapping[str, LogState],
-        applied: Mapping[str, Applied],
-        change: Change,
-        origin: str,
-    ) -> tuple[int, int] | None:
-        moves = [
-            [base, kind, list(intervals.pairs(positions))]
+
+def _swap_state(
+    attempt: _Attempt,
+    version: int,
+    at: int,
+    states: Mapping[str, LogState],
+    applied: Mapping[str, Applied],
+    change: Change,
+) -> SwapState:
+    """The request that replaces `version` of the user's state."""
+    return SwapState(
+        base=attempt.own.base,
+        tenant=attempt.tenant,
+        user=attempt.user,
+        version=version,
+        token=attempt.token,
+        at=at,
+        states=[(base, _encode(state).decode()) for base, state in states.items()],
+        times=[
+            (base, [part for field in each.times for part in (field, at)])
+            for base, each in applied.items()
+            if each.times
+        ],
+        dropped=[(base, each.dropped) for base, each in applied.items() if each.dropped],
+        firsts=[
+            (base, kind, list(intervals.pairs(positions)))
             for base, each in applied.items()
             for kind, positions in sorted(each.ever.items(), reverse=True)
-        ]
-        request = [
-            own.base,
-            tenant,
-            user,
-            view.version,
-            token,
-            at,
-            [[base, _encode(state).decode()] for base, state in states.items()],
-            [
-                [base, [part for field in each.times for part in (field, at)]]
-                for base, each in applied.items()
-                if each.times
-            ],
-            [[base, each.dropped] for base, each in applied.items() if each.dropped],
-            moves,
-            _encode(change).decode(),
-            origin,
-        ]
-        stands, *rest = await self._core.run("mark", own.partition, pack(request), durable=True)
-        return (int(rest[0]), int(rest[1])) if stands else None
+        ],
+        change=_encode(change).decode(),
+        origin=attempt.origin,
+    )
 
 
 def _end(spans: Bounds, head: int) -> int:
@@ -200,38 +220,32 @@ def _end(spans: Bounds, head: int) -> int:
 
 def _apply(
     before: Mapping[str, LogState],
-    after: dict[str, LogState],
     wanted: Mapping[str, Bounds],
     state: State,
     at: int,
     floors: Mapping[str, int] | None = None,
-) -> dict[str, Applied]:
-    """Apply a mark to copies of the states; answers what it did where it did something."""
-    done = _apply_each(before, after, wanted, state, at, floors, one_by_one=True)
+) -> tuple[dict[str, LogState], dict[str, Applied]]:
+    """Apply a mark to copies of the states. Answers the states that changed, and how."""
+    states, done = _apply_each(before, wanted, state, at, one_by_one=True)
     if sum(len(each.times) + len(each.dropped) for each in done.values()) > _TIMES:
-        done = _apply_each(before, after, wanted, state, at, floors, one_by_one=False)
-    return done
+        states, done = _apply_each(before, wanted, state, at, one_by_one=False)
+    for base, floor in (floors or {}).items():
+        if base in states:
+            states[base].forget(floor)
+    return states, done
 
 
 def _apply_each(
-    before: Mapping[str, LogState],
-    after: dict[str, LogState],
-    wanted: Mapping[str, Bounds],
-    state: State,
-    at: int,
-    floors: Mapping[str, int] | None,
-    *,
-    one_by_one: bool,
-) -> dict[str, Applied]:
+    before: Mapping[str, LogState], wanted: Mapping[str, Bounds], state: State, at: int, *, one_by_one: bool
+) -> tuple[dict[str, LogState], dict[str, Applied]]:
+    states: dict[str, LogState] = {}
     done: dict[str, Applied] = {}
     for base, positions in wanted.items():
         log = msgspec.json.decode(_encode(before[base]), type=LogState) if base in before else LogState()
         applied = apply(log, state, positions, at, one_by_one=one_by_one)
         if applied.changed:
-            done[base] = applied
-            log.forget((floors or {}).get(base, 0))
-            after[base] = log
-    return done
+            states[base], done[base] = log, applied
+    return states, done
 
 
 def _change(
