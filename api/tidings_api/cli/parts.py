@@ -26,8 +26,8 @@ from tidings_workers.config import ConfigurationError, Settings, masked, variabl
 from tidings_workers.identity import identity_of
 from tidings_workers.operator import Health, operator_port
 from tidings_workers.processes import is_supervised, raise_open_files, report_ready
-from tidings_workers.store.connection import Connection
 from tidings_workers.store.keys import META
+from tidings_workers.store.pipeline import Pipeline
 
 Run = Callable[[Settings, asyncio.Event, Callable[[], None]], Awaitable[None]]
 
@@ -112,12 +112,12 @@ async def _serve(settings: Settings, run: Run) -> None:
     async with contextlib.AsyncExitStack() as stack:
         health = Health()
         if not supervised:  # a supervisor serves one operator's port for all its parts
-            connection = Connection(settings.redis_url or "", "tidings-health")
-            stack.push_async_callback(connection.close)
+            pipeline = Pipeline(settings.redis_url or "", "tidings-health")
+            stack.push_async_callback(pipeline.close)
 
             async def storage() -> None:
-                await connection.writable()
-                secret = await connection.call("HGET", META, "secret")
+                await pipeline.writable()
+                secret = await pipeline.call("HGET", META, "secret")
                 health.store = identity_of(bytes.fromhex(secret.decode())) if secret else ""
 
             health = Health({"storage": storage})

@@ -12,10 +12,10 @@ from tidings_api.cli.findings import Finding, ok, warning, wrong
 from tidings_workers.config import Settings, masked
 from tidings_workers.identity import identity_of
 from tidings_workers.store import StorageUnavailable
-from tidings_workers.store.connection import Connection
 from tidings_workers.store.errors import UNREACHABLE
 from tidings_workers.store.keys import GATEWAYS, LAYOUT, META, lease
 from tidings_workers.store.packing import text
+from tidings_workers.store.pipeline import Pipeline
 from tidings_workers.store.reasons import unavailable
 from tidings_workers.store.server import Durability, check_mode
 
@@ -46,12 +46,12 @@ async def examine_store(settings: Settings, *, embedded: bool) -> StoreReport:
     `embedded`: it is that of a `dev`, which is what starts the parts.
     """
     url = settings.redis_url or ""
-    connection = Connection(url, "tidings-doctor")
+    pipeline = Pipeline(url, "tidings-doctor")
     findings = []
     try:
         try:
-            await check_mode(connection)
-            await connection.writable()
+            await check_mode(pipeline)
+            await pipeline.writable()
         except (*UNREACHABLE, StorageUnavailable) as error:
             failure = unavailable(error, url)
             findings.append(wrong("store", str(failure), failure.cure))
@@ -59,18 +59,18 @@ async def examine_store(settings: Settings, *, embedded: bool) -> StoreReport:
                 return StoreReport(findings)
         else:
             findings.append(ok("store", f"{masked(url)} answers and takes writes"))
-        findings += await _server_findings(connection, settings)
-        meta = await _meta(connection)
+        findings += await _server_findings(pipeline, settings)
+        meta = await _meta(pipeline)
         identity = None
         if isinstance(meta, Finding):
             findings.append(meta)
             identity = "" if meta is _UNUSED else None
         else:
-            findings += await _work_findings(connection, settings, meta, embedded=embedded)
+            findings += await _work_findings(pipeline, settings, meta, embedded=embedded)
             identity = identity_of(bytes.fromhex(meta["secret"]))
         return StoreReport(findings, identity)
     finally:
-        await connection.close()
+        await pipeline.close()
 
 
 async def warn_of_server(settings: Settings) -> None:
@@ -78,11 +78,11 @@ async def warn_of_server(settings: Settings) -> None:
 
     For the start of a part. Nothing is logged when the server does not answer.
     """
-    connection = Connection(settings.redis_url or "", "tidings-check")
+    pipeline = Pipeline(settings.redis_url or "", "tidings-check")
     try:
-        findings = await _server_findings(connection, settings)
+        findings = await _server_findings(pipeline, settings)
     finally:
-        await connection.close()
+        await pipeline.close()
     for finding in findings:
         if finding.level == "wrong":
             _log.warning(
@@ -90,13 +90,13 @@ async def warn_of_server(settings: Settings) -> None:
             )
 
 
-async def _server_findings(connection: Connection, settings: Settings) -> list[Finding]:
+async def _server_findings(pipeline: Pipeline, settings: Settings) -> list[Finding]:
     """Version, eviction, durability and clock, each by itself: the user may not be allowed all of it."""
-    client = connection.client
+    client = pipeline.client
     checks: tuple[tuple[str, Callable[[], Awaitable[list[Finding]]]], ...] = (
         ("version", lambda: _each_node(client, "server", _version)),
         ("eviction", lambda: _each_node(client, "memory", _eviction)),
-        ("durability", lambda: _durability(connection, settings)),
+        ("durability", lambda: _durability(pipeline, settings)),
         ("clock", lambda: _clock(client)),
     )
     findings: list[Finding] = []
@@ -104,17 +104,17 @@ async def _server_findings(connection: Connection, settings: Settings) -> list[F
         try:
             findings += await look()
         except UNREACHABLE as error:
-            failure = unavailable(error, connection.url)
+            failure = unavailable(error, pipeline.url)
             findings.append(warning(check, f"it can't be seen: {failure}", failure.cure))
     return findings
 
 
-async def _meta(connection: Connection) -> dict[str, str] | Finding:
+async def _meta(pipeline: Pipeline) -> dict[str, str] | Finding:
     """The facts of the store, or why there are none."""
     try:
-        found = await cast("Any", connection.client).hgetall(META)
+        found = await cast("Any", pipeline.client).hgetall(META)
     except UNREACHABLE as error:
-        failure = unavailable(error, connection.url)
+        failure = unavailable(error, pipeline.url)
         return wrong("layout", f"it can't be read: {failure}", failure.cure)
     meta = {text(name): text(value) for name, value in found.items()}
     if not {"layout", "partitions", "secret"} <= meta.keys():
@@ -129,18 +129,18 @@ async def _meta(connection: Connection) -> dict[str, str] | Finding:
 
 
 async def _work_findings(
-    connection: Connection, settings: Settings, meta: Mapping[str, str], *, embedded: bool
+    pipeline: Pipeline, settings: Settings, meta: Mapping[str, str], *, embedded: bool
 ) -> list[Finding]:
     partitions = int(meta["partitions"])
     dispatcher, gateway = ("dev", "dev") if embedded else ("dispatcher", "gateway")
     try:
         return [
             _partitions(partitions, settings),
-            await _dispatchers(connection.client, partitions, f"start `tidings-server {dispatcher}`"),
-            await _gateways(connection.client, f"start `tidings-server {gateway}`"),
+            await _dispatchers(pipeline.client, partitions, f"start `tidings-server {dispatcher}`"),
+            await _gateways(pipeline.client, f"start `tidings-server {gateway}`"),
         ]
     except UNREACHABLE as error:
-        failure = unavailable(error, connection.url)
+        failure = unavailable(error, pipeline.url)
         return [wrong("parts", f"whether parts are at work can't be seen: {failure}", failure.cure)]
 
 
@@ -206,8 +206,8 @@ def _partitions(found: int, settings: Settings) -> Finding:
     return ok("partitions", f"{found}")
 
 
-async def _durability(connection: Connection, settings: Settings) -> list[Finding]:
-    durability = await Durability(connection, settings.durability).read()
+async def _durability(pipeline: Pipeline, settings: Settings) -> list[Finding]:
+    durability = await Durability(pipeline, settings.durability).read()
     if durability == settings.durability:
         return [ok("durability", durability)]
     settle = f"or settle for TIDINGS_DURABILITY={durability}"

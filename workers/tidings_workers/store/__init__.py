@@ -11,7 +11,6 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 
 from tidings_workers.config import Settings
-from tidings_workers.store.connection import Connection
 from tidings_workers.store.core import Core
 from tidings_workers.store.erasure import ErasedUser, Erasure
 from tidings_workers.store.errors import (
@@ -32,6 +31,7 @@ from tidings_workers.store.keys import Keys
 from tidings_workers.store.logs import Logs
 from tidings_workers.store.marks import Change, MarkResult, Marks
 from tidings_workers.store.outage import Outage
+from tidings_workers.store.pipeline import Pipeline
 from tidings_workers.store.presence import OpenConnection, Sessions, UserPresence
 from tidings_workers.store.reader import Reader
 from tidings_workers.store.receipts import Receipts, UserProgress
@@ -101,7 +101,7 @@ class Store:
         if settings.redis_url is None:
             message = "REDIS_URL is not set"
             raise StoreMismatch(message)
-        core = Core(Connection(settings.redis_url, f"tidings-{name}", outage), settings)
+        core = Core(Pipeline(settings.redis_url, f"tidings-{name}", outage), settings)
         try:
             await core.open()
         except BaseException:

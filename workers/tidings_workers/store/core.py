@@ -7,10 +7,10 @@ from typing import Any, Final
 from tidings.protocol import limits
 from tidings_workers.config import Settings
 from tidings_workers.identity import identity_of
-from tidings_workers.store.connection import Argument, Connection
 from tidings_workers.store.errors import UNREACHABLE, StoreMismatch
 from tidings_workers.store.keys import LAYOUT, META, PARTITIONS_MAXIMUM, Keys
 from tidings_workers.store.packing import text
+from tidings_workers.store.pipeline import Argument, Pipeline
 from tidings_workers.store.server import Durability, check_mode
 from tidings_workers.tenants import Policies
 
@@ -21,7 +21,7 @@ LEAST_RECORD_MS: Final = limits.IDEMPOTENCY_KEPT_SECONDS * 1000
 class Core:
     """An open store. `epoch` names its data; `partitions` never changes."""
 
-    def __init__(self, connection: Connection, settings: Settings) -> None:
+    def __init__(self, connection: Pipeline, settings: Settings) -> None:
         self.connection = connection
         self.settings = settings
         self.retention_ms = settings.retention_seconds * 1000
@@ -46,7 +46,7 @@ class Core:
     def run(
         self, script: str, partition: int, *arguments: Argument, durable: bool = False
     ) -> asyncio.Future[Any]:
-        """Run a script in a partition; see `Connection.run`."""
+        """Run a script in a partition; see `Pipeline.run`."""
         return self.connection.run(script, partition, *arguments, durable=durable)
 
     async def open(self) -> None:

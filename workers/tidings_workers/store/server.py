@@ -7,8 +7,8 @@ from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import ResponseError
 
 from tidings_workers.config import SYNCED_EVERY_SECOND
-from tidings_workers.store.connection import Connection
 from tidings_workers.store.packing import text
+from tidings_workers.store.pipeline import Pipeline
 from tidings_workers.store.reasons import misfit
 
 _DURABILITIES: Final = ("memory", "everysec", "always")
@@ -16,46 +16,46 @@ _DURABILITIES: Final = ("memory", "everysec", "always")
 _log = structlog.get_logger()
 
 
-async def check_mode(connection: Connection) -> None:
+async def check_mode(pipeline: Pipeline) -> None:
     """Raise StorageUnavailable when a URL of one server leads to a cluster node or a Sentinel."""
-    if connection.cluster:
+    if pipeline.cluster:
         return
     # HELLO, because a user without INFO may call it too.
-    hello = await connection.client.execute_command("HELLO")
+    hello = await pipeline.client.execute_command("HELLO")
     mode = {text(key): value for key, value in hello.items()}.get("mode", b"")
     if text(mode) == "cluster":
-        raise connection.report_failure(misfit("is-a-cluster", connection.url))
+        raise pipeline.report_failure(misfit("is-a-cluster", pipeline.url))
     if text(mode) == "sentinel":
-        raise connection.report_failure(misfit("sentinel", connection.url))
+        raise pipeline.report_failure(misfit("sentinel", pipeline.url))
 
 
 class Durability:
     """The durability of answered sends on one server."""
 
-    def __init__(self, connection: Connection, wanted: str) -> None:
-        self._connection = connection
+    def __init__(self, pipeline: Pipeline, wanted: str) -> None:
+        self._pipeline = pipeline
         self._wanted = wanted
         self._warned = False
 
     async def read(self) -> str:
         """The durability: as `wanted`, or less when the server does less.
 
-        When `wanted` is `always` and the server syncs only once a second, the connection waits for the fsync
+        When `wanted` is `always` and the server syncs only once a second, the pipeline waits for the fsync
         of durable calls from now on.
         """
-        connection = self._connection
+        pipeline = self._pipeline
         provided, syncs = await self._provided()
-        connection.wait_for_fsync = (
-            self._wanted == "always" and provided == "everysec" and syncs and not connection.cluster
+        pipeline.wait_for_fsync = (
+            self._wanted == "always" and provided == "everysec" and syncs and not pipeline.cluster
         )
-        if connection.wait_for_fsync:
+        if pipeline.wait_for_fsync:
             provided = "always"
         return min(self._wanted, provided, key=_DURABILITIES.index)
 
     async def _provided(self) -> tuple[str, bool]:
         """The durability as configured, and whether the server itself syncs. Of a cluster: all primaries."""
-        client: Any = self._connection.client
-        everywhere = {"target_nodes": RedisCluster.PRIMARIES} if self._connection.cluster else {}
+        client: Any = self._pipeline.client
+        everywhere = {"target_nodes": RedisCluster.PRIMARIES} if self._pipeline.cluster else {}
         try:
             answer = await client.config_get("appendonly", "appendfsync", "proc-title-template", **everywhere)
         except ResponseError:
