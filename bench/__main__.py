@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter, validators
 
 from bench import connections, direct, fanout, latency, references, report
+from bench.centrifugo import Centrifugo
 from bench.inbox import memory, states
 from bench.inbox import workload as inbox
 from bench.measurement import Bench, Measurement, Workload
@@ -42,6 +43,13 @@ def bench(
     quick: Annotated[bool, Parameter(negative="", help="Tiny numbers, to see that it works.")] = False,
     output: Annotated[Path | None, Parameter(help="Where to write the results.")] = None,
     profile: Annotated[Path | None, Parameter(help="Where to write profiles, with py-spy.")] = None,
+    centrifugo: Annotated[
+        Path | None,
+        Parameter(
+            validator=validators.Path(exists=True, dir_okay=False),
+            help="A binary of Centrifugo, to measure it beside Tidings.",
+        ),
+    ] = None,
 ) -> int:
     """Measure, and write the results.
 
@@ -54,7 +62,12 @@ def bench(
     if references.compiler() is None:
         print("bench: no C compiler (cc), so there is no C loop to compare with", file=sys.stderr)
     setup = Bench(Cores.choose(), QUICK if quick else FULL, Profiler(profile) if profile else unprofiled)
-    workloads = list(dict.fromkeys(one for name in only or _WORKLOADS for one in _WORKLOADS[name]))
+    groups = {**_WORKLOADS}
+    if centrifugo is not None:
+        peer = Centrifugo(centrifugo.absolute())
+        groups["direct"] += (peer.single,)
+        groups["batch"] += (peer.batch,)
+    workloads = list(dict.fromkeys(one for name in only or groups for one in groups[name]))
     gc.disable()
     with pinned(setup.cores.load):
         taken = [_round(setup, workloads) for _ in range(1 if quick else rounds)]

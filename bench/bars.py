@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from bench import connections, direct, fanout, latency, references
+from bench import centrifugo, connections, direct, fanout, latency, references
 from bench.inbox import listing, marking
 
 
@@ -25,7 +25,9 @@ BARS: Final = (
     Bar(fanout.BURST, 12, references.BROADCAST),
     Bar(fanout.BURST, 1_000_000),
     Bar(direct.SINGLE, 0.7, references.BARE_HANDLER),
+    Bar(direct.SINGLE, 0.7, centrifugo.SINGLE),
     Bar(direct.BATCH, 2.2, references.BARE_HANDLER),
+    Bar(direct.BATCH, 1.5, centrifugo.BATCH),
     Bar(connections.IDLE, 8, at_most=True),
     Bar(connections.OPENING, 3_000),
     Bar(connections.RETURN, 6, at_most=True),

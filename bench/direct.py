@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
 from typing import Final
 
+from msgspec import Struct
+
 from bench import server
 from bench.measurement import Bench, Measurement, details
 from bench.notifications import to_user
@@ -12,7 +14,16 @@ from bench.poller import Poller
 from bench.posting import Connection, request
 from bench.processes import Meter, Usage
 from bench.server import Server
-from bench.websocket import NOTIFICATION, RECEIVE_BYTES, Unexpected, WebSocket, client, frames, open_all
+from bench.websocket import (
+    NOTIFICATION,
+    RECEIVE_BYTES,
+    Client,
+    Unexpected,
+    WebSocket,
+    client,
+    frames,
+    open_all,
+)
 
 SINGLE: Final = "direct, one per request"
 BATCH: Final = "direct, batch"
@@ -21,73 +32,105 @@ _WARMING: Final = 0.25  # of the measured time
 _SEED: Final = 7
 
 
+class Peer(Struct, frozen=True):
+    """A running server: where it takes requests and sockets, and how its frames look.
+
+    `client` opens the socket of a user; the text of a frame with notifications begins with `notification`,
+    once for each of them.
+    """
+
+    port: int
+    realtime_port: int
+    processes: dict[str, int]
+    client: Callable[[str], Client]
+    notification: bytes
+
+
 def single(bench: Bench) -> Sequence[Measurement]:
     """One notification per request, as many requests under way as there are clients."""
-    users = [f"user-{index}" for index in range(bench.scale.sockets)]
     with server.running(bench.cores) as running:
         token = running.token("bench", "send")
-        requests = [request("/v1/notifications", token, to_user(user)) for user in _shuffled(users)]
-        usage, delivered = _measure(bench, running, users, requests, bench.scale.clients, 1, "single")
-    # Closed loop on one core: what counts is how much it gets done while the core is there for it.
-    return [
-        Measurement(SINGLE, delivered / usage.available, "requests/s on one core", details(usage, delivered))
-    ]
+        requests = [request("/v1/notifications", token, to_user(user)) for user in users(bench)]
+        usage, delivered = measure(bench, _peer(running), requests, bench.scale.clients, 1, "single")
+    return [single_figure(SINGLE, usage, delivered)]
 
 
 def batch(bench: Bench) -> Sequence[Measurement]:
     """Many notifications per request, each for another user."""
     scale = bench.scale
-    users = [f"user-{index}" for index in range(scale.sockets)]
     with server.running(bench.cores) as running:
         token = running.token("bench", "send")
-        order = cycle(_shuffled(users))
         requests = [
-            request(
-                "/v1/notifications/batch",
-                token,
-                {"notifications": [to_user(next(order)) for _ in range(scale.batch)]},
-            )
-            for _ in range(max(1, scale.sockets // scale.batch) * 7)
+            request("/v1/notifications/batch", token, {"notifications": list(map(to_user, part))})
+            for part in parts(bench)
         ]
-        usage, delivered = _measure(
-            bench, running, users, requests, scale.batch_clients, scale.batch, "batch"
-        )
+        usage, delivered = measure(bench, _peer(running), requests, scale.batch_clients, scale.batch, "batch")
+    return [batch_figure(BATCH, usage, delivered)]
+
+
+def single_figure(name: str, usage: Usage, delivered: int) -> Measurement:
+    """Requests per second in which the servers' core was available to the servers.
+
+    The load is a closed loop on one core, so this is the number of requests that the core carries.
+    """
+    return Measurement(name, delivered / usage.available, "requests/s on one core", details(usage, delivered))
+
+
+def batch_figure(name: str, usage: Usage, delivered: int) -> Measurement:
+    """Deliveries per second of CPU of all processes of the server."""
+    return Measurement(
+        name, delivered / usage.core_seconds, "deliveries/core-second", details(usage, delivered)
+    )
+
+
+def users(bench: Bench) -> list[str]:
+    """The receivers, one for each socket, in an order that is random and the same in every run."""
+    names = [f"user-{index}" for index in range(bench.scale.sockets)]
+    return random.Random(_SEED).sample(names, len(names))
+
+
+def parts(bench: Bench) -> list[list[str]]:
+    """The receivers of each batch: all users seven times, so that a part has other neighbours each time."""
+    scale = bench.scale
+    order = cycle(users(bench))
     return [
-        Measurement(
-            BATCH, delivered / usage.core_seconds, "deliveries/core-second", details(usage, delivered)
-        )
+        [next(order) for _ in range(scale.batch)] for _ in range(max(1, scale.sockets // scale.batch) * 7)
     ]
+
+
+def _peer(running: Server) -> Peer:
+    return Peer(
+        running.port,
+        running.realtime_port,
+        running.processes,
+        lambda user: client(running.token(user, "inbox")),
+        NOTIFICATION,
+    )
 
 
 def bare(bench: Bench, name: str, port: int, pid: int) -> Measurement:
     """The same requests as `single`, to a server that delivers nothing: counted when answered."""
     poller = Poller()
-    users = _shuffled([f"user-{index}" for index in range(bench.scale.sockets)])
-    posting = _Posting(
-        poller, port, [request("/v1/notifications", "none", to_user(user)) for user in users],
-        bench.scale.clients,
-    )  # fmt: skip
+    requests = [request("/v1/notifications", "none", to_user(user)) for user in users(bench)]
+    posting = _Posting(poller, port, requests, bench.scale.clients)
     usage, answered = _over_time(bench, poller, {"server": pid}, lambda: posting.answered, name)
     posting.finish()
     poller.close()
     return Measurement(name, answered / usage.available, "requests/s on one core", details(usage, answered))
 
 
-def _measure(
-    bench: Bench,
-    running: Server,
-    users: Sequence[str],
-    requests: Sequence[bytes],
-    clients: int,
-    per_request: int,
-    name: str,
+def measure(
+    bench: Bench, peer: Peer, requests: Sequence[bytes], clients: int, per_request: int, name: str
 ) -> tuple[Usage, int]:
+    """Post for some seconds to a server with a socket for each user. Gives its usage and what it delivered.
+
+    Raises Unexpected when a notification is missing or repeated at the end.
+    """
     poller = Poller()
-    clients_of_users = [client(running.token(user, "inbox")) for user in users]
-    opened = open_all(poller, running.realtime_port, clients_of_users, bench.scale.opening)
-    inboxes = _Inboxes(poller, opened)
-    posting = _Posting(poller, running.port, requests, clients)
-    usage, delivered = _over_time(bench, poller, running.processes, lambda: inboxes.notifications, name)
+    opened = open_all(poller, peer.realtime_port, list(map(peer.client, users(bench))), bench.scale.opening)
+    inboxes = _Inboxes(poller, opened, peer.notification)
+    posting = _Posting(poller, peer.port, requests, clients)
+    usage, delivered = _over_time(bench, poller, peer.processes, lambda: inboxes.notifications, name)
     posting.finish()
     expected = posting.answered * per_request
     poller.wait(lambda: inboxes.notifications >= expected, f"all of {expected} notifications")
@@ -109,10 +152,6 @@ def _over_time(
         poller.run(seconds)
     usage = meter.read()
     return usage, count() - before
-
-
-def _shuffled(users: Sequence[str]) -> list[str]:
-    return random.Random(_SEED).sample(users, len(users))
 
 
 class _Posting:
@@ -146,9 +185,10 @@ class _Posting:
 class _Inboxes:
     """Counts the notifications on sockets that each get their own."""
 
-    def __init__(self, poller: Poller, opened: Sequence[WebSocket]) -> None:
+    def __init__(self, poller: Poller, opened: Sequence[WebSocket], notification: bytes) -> None:
         self._poller = poller
         self._opened = opened
+        self.notification = notification
         self.notifications = 0
         for socket in opened:
             poller.add(socket.socket.fileno(), _Inbox(socket, self).ready)
@@ -163,6 +203,7 @@ class _Inbox:
     def __init__(self, opened: WebSocket, inboxes: _Inboxes) -> None:
         self._receive = opened.socket.recv
         self._inboxes = inboxes
+        self._notification = inboxes.notification
         self._rest = b""
 
     def ready(self) -> None:
@@ -171,7 +212,8 @@ class _Inbox:
             raise Unexpected("the server closed a socket")
         data, end = self._rest + received, 0
         for start, end in frames(data):
-            if not data.startswith(NOTIFICATION, start):
+            if not data.startswith(self._notification, start):
                 raise Unexpected(f"a frame that is no notification: {data[start:end][:200]!r}")
-            self._inboxes.notifications += 1
+            # Centrifugo joins several in one frame.
+            self._inboxes.notifications += data.count(self._notification, start, end)
         self._rest = data[end:]

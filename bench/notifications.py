@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from tidings.protocol.frames import Delivered
 from tidings.protocol.notifications import Notification
@@ -22,13 +23,24 @@ def to_user(user: str) -> dict[str, Any]:
     return {"to": {"users": [user]}, **CONTENT}
 
 
+def example() -> bytes:
+    """The JSON of a notification as its receiver sees it, for references to send."""
+    return _json(_EXAMPLE)
+
+
 def example_text() -> bytes:
     """The JSON of a frame as Tidings sends it, for references to send."""
-    notification = Notification(
-        id="0198c5f0-0000-7000-8000-000000000000",
-        priority="normal",
-        created_at=datetime(2026, 11, 22, 7, 0, 0, 123000, UTC),
-        **CONTENT,
-    )
+    return _json(Delivered("all", 250, _EXAMPLE))
+
+
+_EXAMPLE: Final = Notification(
+    id="0198c5f0-0000-7000-8000-000000000000",
+    priority="normal",
+    created_at=datetime(2026, 11, 22, 7, 0, 0, 123000, UTC),
+    **CONTENT,
+)
+
+
+def _json(value: Struct) -> bytes:
     # The server writes milliseconds.
-    return msgspec.json.encode(Delivered("all", 250, notification)).replace(b".123000Z", b".123Z")
+    return msgspec.json.encode(value).replace(b".123000Z", b".123Z")

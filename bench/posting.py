@@ -10,6 +10,8 @@ from bench.poller import Poller
 
 _RECEIVE_BYTES: Final = 256 * 1024
 _LENGTH: Final = b"content-length:"
+# Of an answer without a length (RFC 9112, section 7.1).
+_LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
 _SUCCESSES: Final = (b"HTTP/1.1 200", b"HTTP/1.1 202")
 
 
@@ -18,10 +20,15 @@ class Refused(Exception):
 
 
 def request(path: str, token: str, body: object) -> bytes:
-    """A POST with a JSON body."""
+    """A POST with a JSON body, to Tidings."""
+    return post(path, f"Authorization: Bearer {token}", body)
+
+
+def post(path: str, header: str, body: object) -> bytes:
+    """A POST with a JSON body and one more header."""
     content = msgspec.json.encode(body)
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
     )
     return head.encode() + content
@@ -62,8 +69,10 @@ class Connection:
         if not separator:
             return
         at = head.lower().find(_LENGTH)
-        length = int(head[at + len(_LENGTH) :].split(b"\r\n", 1)[0]) if at >= 0 else 0
-        if len(body) < length:
+        if at >= 0:
+            if len(body) < int(head[at + len(_LENGTH) :].split(b"\r\n", 1)[0]):
+                return
+        elif not self._answer.endswith(_LAST_CHUNK):
             return
         if not head.startswith(_SUCCESSES):
             raise Refused(self._answer[:500].decode(errors="replace"))

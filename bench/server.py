@@ -21,7 +21,7 @@ from bench.processes import Cores, command_line, descendants, pinned
 from tidings_workers.data_directory import read_state
 
 _START_SECONDS: Final = 30.0
-_STOP_SECONDS: Final = 20.0
+STOP_SECONDS: Final = 20.0
 _TOKEN_SECONDS: Final = 3600
 # The load side answers no pings: none may come while it measures.
 _HEARTBEAT_SECONDS: Final = 600
@@ -105,7 +105,7 @@ def started(
     finally:
         process.terminate()
         try:
-            process.wait(_STOP_SECONDS)
+            process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
