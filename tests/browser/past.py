@@ -15,7 +15,7 @@ from tidings_workers.config import Settings
 from tidings_workers.data_directory import read_state
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import Store
-from tidings_workers.store.keys import milliseconds
+from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.sends import Sends
 
 

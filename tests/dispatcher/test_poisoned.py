@@ -4,8 +4,8 @@ from tests.support.dispatching import waiting
 from tests.support.sending import eventually, notification, titles
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.store import Store
-from tidings_workers.store.keys import partition_of_id, tag
-from tidings_workers.store.records import record_key
+from tidings_workers.store.ids import partition_of_id
+from tidings_workers.store.keys import Record, tag
 
 
 async def test_unreadable_entries(store: Store) -> None:
@@ -35,7 +35,7 @@ async def test_unreadable_record(store: Store) -> None:
     broken = accepted.ids[0]
     partition = partition_of_id(broken)
     assert partition is not None
-    key = record_key(partition, "demo", broken)
+    key = Record(partition, "demo", broken).root
     await store.redis.execute_command("SETRANGE", key, 53, b"\xff{")
     running = Dispatcher(store)
     await running.beat()

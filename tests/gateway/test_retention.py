@@ -6,7 +6,7 @@ from tests.support.sending import eventually, notification
 from tidings.protocol.names import log_of_group
 from tidings_workers.registry import Registry, RegistryView
 from tidings_workers.store import Store
-from tidings_workers.store.keys import milliseconds
+from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.sends import Sends
 
 DAY = 86_400_000

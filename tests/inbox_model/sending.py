@@ -8,7 +8,7 @@ from tests.inbox_model.application import Json, milliseconds, target
 from tests.inbox_model.device import News
 from tests.inbox_model.scene import PATIENCE_SECONDS, Disagreement, Scene
 from tests.inbox_model.terms import Item, Place, Sent, To
-from tidings_workers.store.keys import milliseconds_of_id
+from tidings_workers.store.ids import milliseconds_of_id
 
 
 class Sending:

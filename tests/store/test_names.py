@@ -3,25 +3,34 @@
 import re
 import time
 import uuid
+from typing import get_args
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.sending import notification
 from tidings_workers.store import Idempotency, Store
+from tidings_workers.store.ids import derived_id, milliseconds_of_id, new_id, partition_of_id
 from tidings_workers.store.keys import (
     PARTITIONS_MAXIMUM,
     Keys,
-    derived_id,
+    LogPart,
+    Record,
+    RecordPart,
+    closings,
+    counters,
     feed,
+    index,
     ingress,
+    key_of,
     lease,
-    milliseconds_of_id,
-    new_id,
-    partition_of_id,
-    tag,
+    poisoned,
+    probe,
+    tenant_groups,
+    tenant_keys,
+    tenant_sends,
+    unfinished,
 )
-from tidings_workers.store.records import record_key
 
 MOMENTS = st.integers(0, 2**48 - 1)
 PARTITIONS = st.integers(0, PARTITIONS_MAXIMUM - 1)
@@ -29,8 +38,6 @@ Thing = tuple[tuple[str, ...], str]
 # Few letters, those that are special to Redis or to our keys among them, so that clashes are likely.
 IDS = st.text("au.:-@+_|=~", min_size=1, max_size=4).filter(lambda text: text not in {".", ".."})
 TENANTS = st.text("au-", min_size=1, max_size=3)
-# What the scripts append to a key.
-SUFFIXES = ("", "log", "holes", "hidden", "expiring", "groups", "gateways", "copies", "devices", "members")
 
 
 @given(MOMENTS, PARTITIONS)
@@ -73,16 +80,17 @@ def things(draw: st.DrawFn) -> Thing:
     tenant, name = draw(TENANTS), draw(IDS)
     if kind in {"user", "group", "all"}:
         log = keys.all(tenant) if kind == "all" else getattr(keys, kind)(tenant, name)
-        suffix = draw(st.sampled_from(SUFFIXES))
-        thing = (kind, tenant, "" if kind == "all" else name, suffix)
-        return thing, f"{tag(log.partition)}/{log.base}" + (f"/{suffix}" if suffix else "")
+        part = draw(st.sampled_from(("", *get_args(LogPart))))
+        thing = (kind, tenant, "" if kind == "all" else name, part)
+        return thing, log.key(part) if part else log.root
     if kind == "claim":
         partition, key = keys.claim(tenant, name)
-        return (kind, tenant, name), f"{tag(partition)}/{key}"
+        return (kind, tenant, name), key_of(partition, key)
     partition = draw(st.integers(0, 1))
     if kind == "record":
-        part = draw(st.sampled_from(("", "/plan", "/part", "/progress")))
-        return (kind, str(partition), tenant, name, part), record_key(partition, tenant, name) + part
+        part = draw(st.sampled_from(("", *get_args(RecordPart))))
+        record = Record(partition, tenant, name)
+        return (kind, str(partition), tenant, name, part), record.key(part) if part else record.root
     if kind == "feed":
         return (kind, str(partition), name), feed(partition, name)
     fixed = draw(
@@ -90,7 +98,10 @@ def things(draw: st.DrawFn) -> Thing:
             (
                 ingress(partition),
                 lease(partition),
-                *(f"{tag(partition)}/{x}" for x in ("applied", "partition")),
+                unfinished(partition),
+                counters(partition),
+                poisoned(partition),
+                probe(partition),
             )
         )
     )
@@ -104,6 +115,43 @@ def test_no_two_things_share_a_key(
 ) -> None:
     """Whatever the ids are, different things of different tenants never live under one key."""
     assert (one[0] == other[0]) == (one[1] == other[1])
+
+
+def test_keys_of_layout_2() -> None:
+    """Each key is spelled as layout 2 of the store has it."""
+    keys = Keys(1)
+    ana, team, everyone = keys.user("demo", "ana"), keys.group("demo", "team"), keys.all("demo")
+    record = Record(7, "demo", "id")
+    assert [ana.root, team.root, everyone.root] == ["{p0}/u/demo/ana", "{p0}/g/demo/team", "{p0}/a/demo"]
+    assert ana.key("times", team.base) == "{p0}/u/demo/ana/times/g/demo/team"
+    assert team.key("members") == "{p0}/g/demo/team/members"
+    assert [record.root, record.key("plan")] == ["{p7}/n/demo/id", "{p7}/n/demo/id/plan"]
+    assert key_of(7, record.base_of_part("00ff")) == "{p7}/n/demo/id/part/00ff"
+    assert keys.claim("demo", "key") == (0, "i/demo/82af27c64245bfd15a520134b44e6bb1")
+    assert [ingress(7), unfinished(7), counters(7)] == ["{p7}/ingress", "{p7}/unfinished", "{p7}/partition"]
+    assert [poisoned(7), probe(7), lease(7)] == ["{p7}/poisoned", "{p7}/probe", "{p7}/lease"]
+    assert [feed(7, "a"), index(7, "a"), closings(7, "a")] == [
+        "{p7}/feed/a",
+        "{p7}/connections/a",
+        "{p7}/closing/a",
+    ]
+    assert tenant_groups(7, "demo") == "{p7}/groups/demo"
+    assert tenant_sends(7, "demo") == "{p7}/sent/demo"
+    assert tenant_keys("demo") == "{tidings}/keys/demo"
+
+
+@given(TENANTS, IDS)
+def test_base_names_its_log(tenant: str, name: str) -> None:
+    """A log is found again by its base, with its tenant and its group."""
+    keys = Keys(16)
+    for log, group in (
+        (keys.user(tenant, name), None),
+        (keys.group(tenant, name), name),
+        (keys.all(tenant), None),
+    ):
+        assert keys.of(log.base) == log
+        assert (log.tenant, log.group) == (tenant, group)
+        assert log.is_own == (log.name == "user")
 
 
 @given(TENANTS, IDS, st.integers(1, 1024))

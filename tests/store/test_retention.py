@@ -13,7 +13,8 @@ from tidings_workers.config import Settings
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.registry import Registry
 from tidings_workers.store import InboxQuery, Lost, Store
-from tidings_workers.store.keys import Log, milliseconds, tag
+from tidings_workers.store.ids import milliseconds
+from tidings_workers.store.keys import Log, tag
 from tidings_workers.store.retention import BUDGET
 from tidings_workers.store.sends import Sends
 from tidings_workers.tenants import DEFAULT, Tenant

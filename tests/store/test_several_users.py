@@ -16,7 +16,8 @@ from tidings.protocol.notifications import CreateNotification
 from tidings_workers.config import Settings
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.store import Idempotency, StorageUnavailable, Store
-from tidings_workers.store.keys import milliseconds, partition_of_id, unfinished
+from tidings_workers.store.ids import milliseconds, partition_of_id
+from tidings_workers.store.keys import unfinished
 
 # Where the kind of server makes no difference, and the time does.
 on_node = pytest.mark.parametrize("settings", ["node"], indirect=True)

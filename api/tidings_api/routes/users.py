@@ -12,7 +12,7 @@ from tidings.protocol.times import timestamp
 from tidings_api.authorisation import needs
 from tidings_api.problems import ProblemError
 from tidings_api.requests import Caller, OpenStore, UserPath
-from tidings_workers.store.keys import milliseconds
+from tidings_workers.store.ids import milliseconds
 
 ConnectionPath = Annotated[
     str,

@@ -16,8 +16,8 @@ import msgspec
 
 from tidings.protocol.notifications import Target
 from tidings_workers.store import Store, intervals
+from tidings_workers.store.ids import partition_of_id
 from tidings_workers.store.ingress import (
-    PROBE_KEY,
     Arrived,
     Compound,
     Disband,
@@ -31,7 +31,7 @@ from tidings_workers.store.ingress import (
     Work,
 )
 from tidings_workers.store.intervals import Bounds
-from tidings_workers.store.keys import Log, partition_of_id
+from tidings_workers.store.keys import PROBE, Log, Record
 from tidings_workers.store.rosters import NOW
 
 STEP_USERS: Final = 500
@@ -242,7 +242,7 @@ class Expansion:
         yield done + 1, {}, lambda: self._ingress.forget(group, operation.members)
 
     async def _probe(self, operation: Probe) -> AsyncIterator[_Part]:
-        yield 1, {operation.target: [["p", PROBE_KEY, operation.token]]}, None
+        yield 1, {operation.target: [["p", PROBE, operation.token]]}, None
 
     async def _arrived(self, operation: Arrived) -> AsyncIterator[_Part]:
         number = 0
@@ -250,7 +250,7 @@ class Expansion:
             log = self._keys.of(base)
             moves = list(group)
             # Numbers follow from positions, not from the entries found: a recall must not shift the steps.
-            if log.name != "user":
+            if not log.is_own:
                 for start in range(0, len(moves), _SPANS):
                     number += 1
                     row = await self._moved(log, kind, users, moves[start : start + _SPANS])
@@ -288,7 +288,7 @@ class Expansion:
         for identity in copies:
             partition = partition_of_id(identity)
             if partition is not None:
-                row = ["v", f"n/{move.tenant}/{identity}", move.kind, len(move.users)]
+                row = ["v", Record(partition, move.tenant, identity).base, move.kind, len(move.users)]
                 operations.setdefault(partition, []).append(row)
         return operations
 

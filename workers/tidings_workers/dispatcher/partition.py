@@ -7,8 +7,8 @@ from typing import Final
 from tidings_workers import metrics
 from tidings_workers.dispatcher.expansion import STEP_USERS, Expansion
 from tidings_workers.store import Store
+from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.ingress import Step, Work
-from tidings_workers.store.keys import milliseconds
 
 _READ: Final = 64
 

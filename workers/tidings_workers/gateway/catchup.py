@@ -15,7 +15,7 @@ from tidings_workers.gateway.states import stated
 from tidings_workers.gateway.users import Subscriber
 from tidings_workers.gateway.wire import moment
 from tidings_workers.store import Change, Store
-from tidings_workers.store.keys import milliseconds, milliseconds_of_id
+from tidings_workers.store.ids import milliseconds, milliseconds_of_id
 from tidings_workers.store.logs import Entry, ExpiredEntry, id_of
 
 PAGE_ENTRIES: Final = 100

@@ -14,7 +14,7 @@ from tidings_workers.gateway.interest import Spawn
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.users import Subscriber
 from tidings_workers.store import Change, StorageUnavailable, Store
-from tidings_workers.store.keys import milliseconds
+from tidings_workers.store.ids import milliseconds
 
 # How many catch-ups read from the store at once.
 READERS: Final = 64

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
 from tidings.protocol.frames import Resume
-from tidings.protocol.names import group_of_log
 from tidings_workers.gateway.following import Following, MembershipListener
 from tidings_workers.gateway.interest import Interest, Spawn
 from tidings_workers.gateway.states import Missed
@@ -166,7 +165,7 @@ class Directory:
 
     def depart(self, topic: Topic[Subscriber], item: Departed) -> None:
         """Members left the group of a topic."""
-        group = group_of_log(topic.log.name) or ""
+        group = topic.log.group or ""
         self._following.depart(self._departed(topic, group, item.users), group, item.position)
 
     def _departed(self, topic: Topic[Subscriber], group: str, names: list[str]) -> Iterator[User]:

@@ -19,7 +19,7 @@ from tidings_workers.gateway.users import Subscriber, User, UserLog
 from tidings_workers.gateway.wire import moment
 from tidings_workers.store import InboxQuery, Lost, Store, intervals
 from tidings_workers.store.feeds import Acknowledgement, Arrival
-from tidings_workers.store.keys import milliseconds
+from tidings_workers.store.ids import milliseconds
 from tidings_workers.tokens import Identity
 
 

@@ -202,7 +202,7 @@ class Topic(Generic[Reader]):
         if entry.expires:
             self._expiring = self._expiring or []
             heapq.heappush(self._expiring, (entry.expires, entry.position))
-        if self.log.name != "user":
+        if not self.log.is_own:
             self._cache(entry)
 
     def _cache(self, entry: Entry) -> None:

@@ -18,7 +18,7 @@ from tidings_workers.gateway.states import Missed, stated
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.users import Subscriber, User
 from tidings_workers.store import Change
-from tidings_workers.store.keys import milliseconds
+from tidings_workers.store.ids import milliseconds
 
 # How many connections are sent frames that differ per user before other work runs.
 _SLICE: Final = 200

@@ -15,13 +15,13 @@ from tidings_workers.store import intervals
 from tidings_workers.store.core import Core
 from tidings_workers.store.counting import survey
 from tidings_workers.store.groups import Groups
-from tidings_workers.store.keys import Log, tag
+from tidings_workers.store.keys import Log
 from tidings_workers.store.packing import pack, text
 from tidings_workers.store.presence import Sessions
 from tidings_workers.store.rosters import unlist
 from tidings_workers.store.settling import all_applied, all_finished, until
 from tidings_workers.store.state import LogState
-from tidings_workers.store.view import View, read_view
+from tidings_workers.store.view import View, read_hidden, read_view
 
 # Measured on one core of a 2-core machine: a call that takes away so many takes Valkey 9.1 2 ms.
 STEP: Final = 200
@@ -107,21 +107,20 @@ class Erasure:
         for log in logs:
             facts = found[log.base]
             marks += facts.live[0]
-            if log.name.startswith("group:"):
+            if log.group is not None:
                 spans = intervals.common(view.spans(log), intervals.up_to(facts.head))
                 versions += intervals.size(spans) + facts.changes
         return marks, versions
 
     async def _forget_times(self, log: Log, bases: set[str]) -> None:
-        key = f"{tag(log.partition)}/{log.base}"
         call = self._core.connection.call
-        await asyncio.gather(*(call("UNLINK", f"{key}/times/{base}") for base in bases))
+        await asyncio.gather(*(call("UNLINK", log.key("times", base)) for base in bases))
 
     async def _forget_hidden(self, log: Log, everybody: Log) -> None:
         """Of what was hidden only marks in the log of all stay: a user who comes back must not count them."""
-        call, key = self._core.connection.call, f"{tag(log.partition)}/{log.base}/hidden"
+        call, key = self._core.connection.call, log.key("hidden")
         marks = [text(mark) for mark in await call("ZRANGE", key, 0, -1)]
-        gone = [mark for mark in marks if mark.rpartition("/")[0] != everybody.base]
+        gone = [mark for mark in marks if read_hidden(mark)[0] != everybody.base]
         for start in range(0, len(gone), STEP):
             await call("ZREM", key, *gone[start : start + STEP])
 

@@ -15,7 +15,8 @@ from tidings.protocol import limits
 from tidings.protocol.frames import Resume
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import DataLost
-from tidings_workers.store.keys import GATEWAYS, Log, feed, milliseconds, tag
+from tidings_workers.store.ids import milliseconds
+from tidings_workers.store.keys import GATEWAYS, Log, feed
 from tidings_workers.store.logs import Facts, facts_of
 from tidings_workers.store.marks import Change, decode_change
 from tidings_workers.store.packing import pack
@@ -228,9 +229,10 @@ class Feeds:
 
     async def journal(self, log: Log, after: int) -> list[tuple[int, Change]] | None:
         """What was marked after a version of the user's state, in order; None when not all of it is known."""
-        key = f"{tag(log.partition)}/{log.base}"
         call = self._core.connection.call
-        version, raw = await asyncio.gather(call("HGET", key, "marks"), call("LRANGE", f"{key}/marks", 0, -1))
+        version, raw = await asyncio.gather(
+            call("HGET", log.root, "marks"), call("LRANGE", log.key("marks"), 0, -1)
+        )
         rows = [row.split(b" ", 2) for row in raw]
         found = [(int(number), decode_change(change)) for number, _, change in rows if int(number) > after]
         return found if len(found) >= int(version or 0) - after else None

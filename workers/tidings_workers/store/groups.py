@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from tidings_workers.store.core import Core
-from tidings_workers.store.keys import tag
+from tidings_workers.store.keys import tenant_groups
 from tidings_workers.store.packing import pack, text
 from tidings_workers.store.rosters import rosters
 
@@ -98,10 +98,9 @@ class Groups:
     async def get(self, tenant: str, group: str) -> GroupInfo | None:
         """A group, or None when nobody made it."""
         log = self._core.keys.group(tenant, group)
-        key = f"{tag(log.partition)}/{log.base}"
         created, members = await asyncio.gather(
-            self._core.connection.call("HGET", key, "created"),
-            self._core.connection.call("ZCARD", f"{key}/members"),
+            self._core.connection.call("HGET", log.root, "created"),
+            self._core.connection.call("ZCARD", log.key("members")),
         )
         return GroupInfo(group, members, int(created)) if created is not None else None
 
@@ -115,7 +114,7 @@ class Groups:
     ) -> Page[tuple[str, int]]:
         """Members in the order they joined, each with when (ms since the epoch)."""
         log = self._core.keys.group(tenant, group)
-        key = f"{tag(log.partition)}/{log.base}/members"
+        key = log.key("members")
         at = read_cursor(cursor)
         range_: tuple[str, ...]
         if at is None:
@@ -146,7 +145,7 @@ class Groups:
         parts = await asyncio.gather(
             *(
                 self._core.connection.call(
-                    "ZRANGE", f"{tag(partition)}/groups/{tenant}", *range_, "LIMIT", 0, limit + 1
+                    "ZRANGE", tenant_groups(partition, tenant), *range_, "LIMIT", 0, limit + 1
                 )
                 for partition in range(self._core.partitions)
             )
@@ -157,7 +156,7 @@ class Groups:
     async def of_user(self, tenant: str, user: str, limit: int, cursor: bytes | None) -> Page[GroupInfo]:
         """The groups that a user is in, by id."""
         log = self._core.keys.user(tenant, user)
-        raw = await self._core.connection.call("HGETALL", f"{tag(log.partition)}/{log.base}/groups")
+        raw = await self._core.connection.call("HGETALL", log.key("groups"))
         at = read_cursor(cursor)
         forward = at is None or at.forward
         names = sorted(

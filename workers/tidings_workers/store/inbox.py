@@ -17,8 +17,9 @@ from tidings.protocol.rest import InboxState, StateFilter
 from tidings_workers.store import intervals
 from tidings_workers.store.core import Core
 from tidings_workers.store.counting import inbox_counts, look
+from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.intervals import Bounds
-from tidings_workers.store.keys import Log, milliseconds, tag
+from tidings_workers.store.keys import Log
 from tidings_workers.store.logs import END, Entry, id_of
 from tidings_workers.store.merging import Walk, merge
 from tidings_workers.store.packing import pack
@@ -182,7 +183,7 @@ class Inbox:
             *(
                 self._core.connection.call(
                     "HMGET",
-                    f"{tag(own.partition)}/{own.base}/times/{base}",
+                    own.key("times", base),
                     *(field(kind, position) for position in positions for kind in KINDS),
                 )
                 for base, positions in by_log.items()

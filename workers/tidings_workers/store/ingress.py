@@ -19,11 +19,12 @@ from msgspec import Struct
 from tidings_workers import metrics
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import StorageUnavailable
-from tidings_workers.store.keys import DISPATCHERS, Log, ingress, milliseconds, tag
+from tidings_workers.store.ids import milliseconds
+from tidings_workers.store.keys import DISPATCHERS, Log, Record, ingress, key_of, poisoned, probe
 from tidings_workers.store.logs import Entry, Part, read
 from tidings_workers.store.packing import pack, text
 from tidings_workers.store.reader import Reader
-from tidings_workers.store.records import StoredNotification, parse_record, record_key
+from tidings_workers.store.records import StoredNotification, parse_record
 
 LEASE_SECONDS: Final = 3
 PLAN_PART: Final = 5_000
@@ -33,7 +34,6 @@ PROBE_SECONDS: Final = 2.0
 # More than a command may take: whoever began it has finished it by then, or has given up.
 UNFINISHED_SECONDS: Final = 3
 _ADOPTED: Final = 100
-PROBE_KEY: Final = "probe"
 KINDS: Final = ("delivered", "seen", "read")
 
 
@@ -193,7 +193,7 @@ class Ingress:
 
         In the hash `{p<k>}/poisoned`, by the id of its ingress entry.
         """
-        if await self._core.connection.call("HSETNX", f"{tag(partition)}/poisoned", entry, what):
+        if await self._core.connection.call("HSETNX", poisoned(partition), entry, what):
             metrics.POISONED.inc()
             _log.error("work set aside", partition=partition, entry=entry, reason=repr(error))
 
@@ -224,7 +224,7 @@ class Ingress:
         await self._core.run("probe", source, token, target)
         deadline = time.monotonic() + PROBE_SECONDS
         while time.monotonic() < deadline:
-            arrived = await self._core.connection.call("GET", f"{tag(target)}/{PROBE_KEY}")
+            arrived = await self._core.connection.call("GET", probe(target))
             if arrived is not None and text(arrived) == token:
                 return
             await asyncio.sleep(0.02)
@@ -234,7 +234,7 @@ class Ingress:
         self, partition: int, tenant: str, identity: str
     ) -> tuple[str, StoredNotification] | None:
         """A notification's record with its inner status letter (see record_header.lua)."""
-        raw = await self._core.connection.call("GET", record_key(partition, tenant, identity))
+        raw = await self._core.connection.call("GET", Record(partition, tenant, identity).root)
         return (text(raw[:1]), parse_record(identity, raw)) if raw is not None else None
 
     async def plan(self, partition: int, tenant: str, identity: str, users: Sequence[str]) -> str:
@@ -242,14 +242,14 @@ class Ingress:
 
         Answers `new`, or the record's inner status when nothing was made: `x` another plan stands.
         """
-        record = f"n/{tenant}/{identity}"
+        record = Record(partition, tenant, identity)
         part = ""
         last = list(users)
         if len(users) > PLAN_PART:
             # A key of this attempt alone: another dispatcher may be making the same plan. A push that
             # was repeated after a lost reply is found by the script, which counts.
-            part = f"{record}/part/{secrets.token_hex(8)}"
-            key = f"{tag(partition)}/{part}"
+            part = record.base_of_part(secrets.token_hex(8))
+            key = key_of(partition, part)
             call = self._core.connection.call
             full = len(users) - len(users) % PLAN_PART
             for start in range(0, full, PLAN_PART):
@@ -259,26 +259,26 @@ class Ingress:
                 )
             last = last[full:]
         return text(
-            await self._core.run("plan", partition, record, part, len(users), pack(last), durable=True)
+            await self._core.run("plan", partition, record.base, part, len(users), pack(last), durable=True)
         )
 
     async def planned(self, partition: int, tenant: str, identity: str, start: int, count: int) -> list[str]:
         """Part of a plan."""
-        key = f"{record_key(partition, tenant, identity)}/plan"
+        key = Record(partition, tenant, identity).key("plan")
         raw = await self._core.connection.call("LRANGE", key, start, start + count - 1)
         return [text(user) for user in raw]
 
     async def progress(self, partition: int, tenant: str, identity: str) -> int:
         """How many users of a plan have their copy."""
-        key = f"{record_key(partition, tenant, identity)}/progress"
+        key = Record(partition, tenant, identity).key("progress")
         return int(await self._core.connection.call("GET", key) or 0)
 
     async def advance(self, partition: int, tenant: str, identity: str, done: int) -> bool:
         """Keep how many users of a plan have their copy. Answers whether the notification was taken back."""
-        key, call = record_key(partition, tenant, identity), self._core.connection.call
+        record, call = Record(partition, tenant, identity), self._core.connection.call
         _, status = await asyncio.gather(
-            call("SET", f"{key}/progress", done, "PX", self._core.retention_ms),
-            call("GETRANGE", key, 0, 0),
+            call("SET", record.key("progress"), done, "PX", self._core.retention_ms),
+            call("GETRANGE", record.root, 0, 0),
         )
         return text(status) != "x"
 
@@ -293,7 +293,7 @@ class Ingress:
 
     async def excludes(self, log: Log, after: int, up_to: int) -> list[Entry]:
         """The entries of a log that exclude somebody, `after` < position <= `up_to`."""
-        key = f"{tag(log.partition)}/{log.base}/excludes"
+        key = log.key("excludes")
         found = await self._core.connection.call("ZRANGE", key, f"({after}", up_to, "BYSCORE")
         if not found:
             return []
@@ -306,13 +306,13 @@ class Ingress:
         Of a copy that is gone only if it had come so far (`kind`, see `Move`) by then: as the user's
         receipts have it.
         """
-        key, call = f"{tag(log.partition)}/{log.base}", self._core.connection.call
+        call = self._core.connection.call
         # In this order, so that one that is just going is in either.
         live, parted = await asyncio.gather(
-            call("ZRANGE", f"{key}/copies", f"({after}", up_to, "BYSCORE"),
-            call("ZRANGE", f"{key}/parted", f"({after}", up_to, "BYSCORE"),
+            call("ZRANGE", log.key("copies"), f"({after}", up_to, "BYSCORE"),
+            call("ZRANGE", log.key("parted"), f"({after}", up_to, "BYSCORE"),
         )
-        ended = await call("HMGET", f"{key}/ended", *parted) if parted else []
+        ended = await call("HMGET", log.key("ended"), *parted) if parted else []
         came = KINDS.index(kind)
         found = [
             *live,
@@ -322,11 +322,11 @@ class Ingress:
 
     async def next_copy(self, log: Log, after: int) -> int | None:
         """The position of the first such copy after a position."""
-        key, call = f"{tag(log.partition)}/{log.base}", self._core.connection.call
+        call = self._core.connection.call
         raw = await asyncio.gather(
             *(
-                call("ZRANGE", f"{key}/{part}", f"({after}", "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
-                for part in ("copies", "parted")
+                call("ZRANGE", key, f"({after}", "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")
+                for key in (log.key("copies"), log.key("parted"))
             )
         )
         return min((int(float(row[0][1])) for row in raw if row), default=None)
@@ -336,7 +336,7 @@ class Ingress:
 
         Each with the score to go on `after` (0 at first): who leaves meanwhile shifts nobody else.
         """
-        key = f"{tag(partition)}/{base}"
+        key = key_of(partition, base)
         raw = await self._core.connection.call(
             "ZRANGE", key, f"({after}", "+inf", "BYSCORE", "LIMIT", 0, count, "WITHSCORES"
         )

@@ -1,21 +1,16 @@
-"""Where everything lives in Redis: the one place that builds keys and picks partitions.
+"""Redis keys and partitions. Keys are built only here and in the Lua scripts; docs/redis.md lists them all.
 
-Every key begins with the hash tag of its partition, ``{p<k>}``, so that all keys of one partition
-share a slot of a cluster and one script call may touch them all. Parts are kept apart by ``/``,
-which is outside the alphabets of tenants and ids, so two different things never share a key.
-Keys without a partition (tenants, keys, heartbeats, the store's own facts) carry ``{tidings}``.
+A key begins with the hash tag of its partition, ``{p<k>}``: all keys of one partition are in one slot of a
+cluster, so one script call may touch them all. Keys without a partition (tenants, heartbeats, facts of the
+store) begin with ``{tidings}``. The parts of a key are separated by ``/``, which no tenant, user, group or
+id contains, so two different things never share a key.
 
-A log is named three ways: its *base* below (``u/demo/ana``, the key without its tag), its
-partition, and the name a receiver sees (``user``, ``all``, ``group:<id>``).
+A *base* is a key without its hash tag. Scripts get the tag as ``KEYS[1]`` and the base as an argument.
 """
 
-import os
-import re
-import time
-from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 from zlib import crc32
 
 from tidings.protocol.names import log_of_group
@@ -28,11 +23,77 @@ PARTITIONS_MAXIMUM: Final = 4096
 META: Final = "{tidings}/meta"
 GATEWAYS: Final = "{tidings}/gateways"
 DISPATCHERS: Final = "{tidings}/dispatchers"
+TENANTS: Final = "{tidings}/tenants"
+KEY_COUNTERS: Final = "{tidings}/key-counters"
+REGISTRY_VERSION: Final = "{tidings}/registry-version"
+
+# The first letter of a base: the log of a user, of a group, or of all; a tenant's sends.
+Kind = Literal["u", "g", "a", "s"]
+
+PartitionPart = Literal[
+    "applied",
+    "closing",
+    "connections",
+    "due",
+    "feed",
+    "groups",
+    "i",
+    "ingress",
+    "lease",
+    "n",
+    "partition",
+    "poisoned",
+    "probe",
+    "sent",
+    "unfinished",
+]
+
+LogPart = Literal[
+    "categories",
+    "connections",
+    "copies",
+    "deleted",
+    "delivered",
+    "devices",
+    "ended",
+    "erased",
+    "erased-ids",
+    "excludes",
+    "expiring",
+    "gateways",
+    "gone",
+    "groups",
+    "hidden",
+    "holes",
+    "in",
+    "left",
+    "log",
+    "marks",
+    "members",
+    "parted",
+    "receipts",
+    "retired",
+    "state",
+    "stays",
+    "swept",
+    "times",
+]
+
+RecordPart = Literal["part", "plan", "progress", "receipts"]
+
+SentPart = Literal["swept"]
+
+PROBE: Final[PartitionPart] = "probe"
 
 
 def tag(partition: int) -> str:
     """The hash tag of a partition; every key of the partition begins with it."""
     return f"{{p{partition}}}"
+
+
+def key_of(partition: int, base: str) -> str:
+    """The key of a base."""
+    return f"{{p{partition}}}/{base}"
 
 
 @lru_cache(maxsize=65_536)
@@ -42,128 +103,166 @@ def partition_of(tenant: str, name: str, partitions: int) -> int:
 
 
 class Log(NamedTuple):
-    """One log: its base (key without the tag), its partition, and its name for receivers."""
+    """One log.
+
+    `name` is its name in frames: ``user``, ``all``, or ``group:<id>``. `group` is the id of the group, and
+    None for other logs.
+    """
 
     base: str
     partition: int
     name: str
+    tenant: str
+    group: str | None = None
 
     @property
-    def tenant(self) -> str:
-        """The tenant that the log belongs to."""
-        return self.base.split("/")[1]
+    def is_own(self) -> bool:
+        """Whether it is the log of one user."""
+        return self.name == "user"
+
+    @property
+    def root(self) -> str:
+        """The key of the hash with the numbers of the log, such as its head."""
+        return f"{{p{self.partition}}}/{self.base}"
+
+    def key(self, part: LogPart, name: str = "") -> str:
+        """The key of a part, such as ``holes``. Some parts have a key per name, such as ``in/<category>``."""
+        return f"{{p{self.partition}}}/{self.base}/{part}" + (f"/{name}" if name else "")
+
+
+class Base(NamedTuple):
+    """The parts of a base. `id` is the user or the group, and empty where the base has none."""
+
+    kind: str
+    tenant: str
+    id: str
+
+
+def parse_base(base: str) -> Base:
+    """The parts of the base of a log, or of ``s/<tenant>``."""
+    kind, _, rest = base.partition("/")
+    tenant, _, identity = rest.partition("/")
+    return Base(kind, tenant, identity)
 
 
 class Keys:
-    """Names logs for a store with a given number of partitions."""
+    """Makes logs for a store with a given number of partitions, and finds them again by their bases."""
 
     def __init__(self, partitions: int) -> None:
         self.partitions = partitions
 
     def user(self, tenant: str, user: str) -> Log:
-        """The log of what was sent to one user."""
-        return Log(f"u/{tenant}/{user}", partition_of(tenant, user, self.partitions), "user")
+        """The log of one user."""
+        return Log(f"u/{tenant}/{user}", partition_of(tenant, user, self.partitions), "user", tenant)
 
     def group(self, tenant: str, group: str) -> Log:
-        """The log of what was sent to one group."""
-        return Log(f"g/{tenant}/{group}", partition_of(tenant, group, self.partitions), log_of_group(group))
+        """The log of one group."""
+        partition = partition_of(tenant, group, self.partitions)
+        return Log(f"g/{tenant}/{group}", partition, log_of_group(group), tenant, group)
 
     def all(self, tenant: str) -> Log:
-        """The log of what was sent to everybody of a tenant."""
-        return Log(f"a/{tenant}", partition_of(tenant, "", self.partitions), "all")
+        """The log of the sends to all of a tenant."""
+        return Log(f"a/{tenant}", partition_of(tenant, "", self.partitions), "all", tenant)
 
     def of(self, base: str) -> Log:
         """The log of a base."""
-        kind, tenant, *name = base.split("/")
+        kind, tenant, identity = parse_base(base)
         if kind == "u":
-            return self.user(tenant, name[0])
-        return self.group(tenant, name[0]) if kind == "g" else self.all(tenant)
+            return self.user(tenant, identity)
+        return self.group(tenant, identity) if kind == "g" else self.all(tenant)
 
     def claim(self, tenant: str, key: str) -> tuple[int, str]:
-        """Partition and key (without the tag) of an idempotency key's claim."""
-        # The key may hold any printable character, `/` included, so only its digest is used.
+        """Partition and base of the claim of an idempotency key."""
+        # The key may contain any printable character, `/` included, so only its digest is used.
         digest = blake2b(key.encode(), digest_size=16).hexdigest()
         return partition_of(tenant, digest, self.partitions), f"i/{tenant}/{digest}"
 
 
+class Record(NamedTuple):
+    """The place of a notification's record."""
+
+    partition: int
+    tenant: str
+    id: str
+
+    @property
+    def base(self) -> str:
+        """The base of the record."""
+        return f"n/{self.tenant}/{self.id}"
+
+    @property
+    def root(self) -> str:
+        """The key of the record itself."""
+        return key_of(self.partition, self.base)
+
+    def key(self, part: RecordPart) -> str:
+        """The key of a part, such as ``plan``."""
+        return f"{self.root}/{part}"
+
+    def base_of_part(self, token: str) -> str:
+        """The base of a list in which one attempt collects a long plan."""
+        return f"{self.base}/part/{token}"
+
+
 def ingress(partition: int) -> str:
-    """The stream of what the dispatcher still has to do."""
-    return f"{tag(partition)}/ingress"
+    """The stream of the work for dispatchers."""
+    return _key(partition, "ingress")
 
 
 def unfinished(partition: int) -> str:
-    """The sends to several users whose copies are being made by the process that accepted them."""
-    return f"{tag(partition)}/unfinished"
+    """The sends to several users whose copies may not all exist."""
+    return _key(partition, "unfinished")
+
+
+def counters(partition: int) -> str:
+    """The hash with the last number that the partition gave."""
+    return _key(partition, "partition")
+
+
+def poisoned(partition: int) -> str:
+    """The ingress entries that could not be carried out."""
+    return _key(partition, "poisoned")
+
+
+def probe(partition: int) -> str:
+    """The token of the last probe that reached the partition."""
+    return _key(partition, PROBE)
+
+
+def lease(partition: int) -> str:
+    """The dispatcher that works on the partition."""
+    return _key(partition, "lease")
 
 
 def feed(partition: int, gateway: str) -> str:
     """The stream through which a partition's appends reach one gateway."""
-    return f"{tag(partition)}/feed/{gateway}"
+    return _key(partition, "feed", gateway)
 
 
 def index(partition: int, gateway: str) -> str:
-    """The connections that a gateway holds of a partition's users: id -> user's base."""
-    return f"{tag(partition)}/connections/{gateway}"
+    """The connections of a gateway whose users are in the partition: id -> user's base."""
+    return _key(partition, "connections", gateway)
 
 
 def closings(partition: int, gateway: str) -> str:
-    """The connections that a gateway was told to close, until it has: id -> close code."""
-    return f"{tag(partition)}/closing/{gateway}"
+    """The connections that a gateway has to close: id -> close code."""
+    return _key(partition, "closing", gateway)
 
 
-def lease(partition: int) -> str:
-    """Which dispatcher owns the partition."""
-    return f"{tag(partition)}/lease"
+def tenant_groups(partition: int, tenant: str) -> str:
+    """The ids of a tenant's groups in the partition."""
+    return _key(partition, "groups", tenant)
 
 
-_ID: Final = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{9}([0-9a-f]{3})"
-).fullmatch
-
-# Ids are UUIDv7 (RFC 9562) whose last twelve bits are the partition of the notification's record:
-# an id alone is enough to find it, and 62 random bits remain.
+def tenant_sends(partition: int, tenant: str) -> str:
+    """The stream of a tenant's sends whose records are in the partition."""
+    return _key(partition, "sent", tenant)
 
 
-def _format(milliseconds: int, random: bytes, partition: int) -> str:
-    text = random.hex()
-    return (
-        f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7{text[:3]}-"
-        f"{'89ab'[random[8] & 3]}{text[3:6]}-{text[6:15]}{partition:03x}"
-    )
+def tenant_keys(tenant: str) -> str:
+    """The API keys of a tenant."""
+    return f"{{tidings}}/keys/{tenant}"
 
 
-def _random_blocks() -> Iterator[bytes]:
-    while True:
-        pool = os.urandom(9 * 512)
-        for start in range(0, len(pool), 9):
-            yield pool[start : start + 9]
-
-
-_next_block: Final = _random_blocks().__next__
-
-
-def new_id(milliseconds: int, partition: int) -> str:
-    """A fresh notification id for a record in `partition`."""
-    return _format(milliseconds, _next_block(), partition)
-
-
-def derived_id(seed: bytes, index: int, milliseconds: int, partition: int) -> str:
-    """The id of the `index`-th notification of a claimed request: the same at every retry."""
-    random = blake2b(seed + index.to_bytes(4, "big"), digest_size=9).digest()
-    return _format(milliseconds, random, partition)
-
-
-def partition_of_id(notification: str) -> int | None:
-    """The partition of the record of an id, or None when the text is no id of ours."""
-    found = _ID(notification)
-    return int(found[1], 16) if found else None
-
-
-def milliseconds_of_id(notification: str) -> int:
-    """When the notification was accepted, by its id, in milliseconds since the epoch."""
-    return int(notification[:8] + notification[9:13], 16)
-
-
-def milliseconds() -> int:
-    """Now, in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
+def _key(partition: int, part: PartitionPart, name: str = "") -> str:
+    return f"{{p{partition}}}/{part}" + (f"/{name}" if name else "")

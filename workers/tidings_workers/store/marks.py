@@ -22,8 +22,9 @@ from tidings_workers.store import intervals
 from tidings_workers.store.core import Core
 from tidings_workers.store.counting import counts_of, inbox_counts, queries_of, survey
 from tidings_workers.store.errors import StorageUnavailable
+from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.intervals import Bounds
-from tidings_workers.store.keys import Log, milliseconds
+from tidings_workers.store.keys import Log
 from tidings_workers.store.packing import pack
 from tidings_workers.store.state import Applied, LogState, apply
 from tidings_workers.store.view import read_view

@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from tidings.protocol.closing import CloseCode
 from tidings_workers.store.core import Core
-from tidings_workers.store.keys import GATEWAYS, Log, closings, index, milliseconds
+from tidings_workers.store.ids import milliseconds
+from tidings_workers.store.keys import GATEWAYS, Log, closings, index, parse_base
 from tidings_workers.store.packing import pack, text
 
 KEPT_SECONDS: Final = 3600
@@ -99,7 +100,7 @@ class Sessions:
         if raw is None:
             return False
         base = text(raw)
-        if base.split("/")[1] != tenant:
+        if parse_base(base).tenant != tenant:
             return False
         return bool(await self._kick(self._core.keys.of(base), code, [connection]))
 

@@ -16,10 +16,11 @@ from tidings.protocol.notifications import Target
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import NoUserReceipts
 from tidings_workers.store.groups import Cursor, Page, read_cursor
+from tidings_workers.store.ids import partition_of_id
 from tidings_workers.store.inbox import category_matches
-from tidings_workers.store.keys import partition_of_id, tag
+from tidings_workers.store.keys import Record, parse_base, tenant_sends
 from tidings_workers.store.packing import pack, text
-from tidings_workers.store.records import StoredNotification, parse_record, read_notification, record_key
+from tidings_workers.store.records import StoredNotification, parse_record, read_notification
 from tidings_workers.store.state import Kind, LogState
 from tidings_workers.store.targets import is_compound, log_of
 
@@ -65,8 +66,8 @@ class Receipts:
         core, partition = self._core, partition_of_id(identity)
         if partition is None or partition >= core.partitions:
             return None
-        key = record_key(partition, tenant, identity)
-        raw = await core.connection.call("GET", key)
+        record = Record(partition, tenant, identity)
+        raw = await core.connection.call("GET", record.root)
         if raw is None:
             return None
         stored = parse_record(identity, raw)
@@ -76,18 +77,18 @@ class Receipts:
             log = log_of(core.keys, tenant, target)
             if log is None:
                 return Page([], None, None)
-            if log.name != "user":
+            if not log.is_own:
                 raise NoUserReceipts
-            user = log.base.rsplit("/", 1)[1]
-            users = [] if at is not None else [user]
+            users = [] if at is not None else [parse_base(log.base).id]
             items = await self._progress(tenant, identity, users, stored.position)
             return Page(items, None, None)
-        total = int(await core.connection.call("LLEN", f"{key}/plan"))
+        plan = record.key("plan")
+        total = int(await core.connection.call("LLEN", plan))
         start, end = 0, limit
         if at is not None:
             edge = int(at.edge)
             start, end = (edge, edge + limit) if at.forward else (max(0, edge - limit), edge)
-        raw_users = await core.connection.call("LRANGE", f"{key}/plan", start, end - 1) if end > start else []
+        raw_users = await core.connection.call("LRANGE", plan, start, end - 1) if end > start else []
         items = await self._progress(tenant, identity, [text(user) for user in raw_users])
         reached = start + len(items)
         return Page(
@@ -190,7 +191,7 @@ class _SentWalk:
         self.boundary = edge.below.get(partition, "0-1") if edge else ""
         self.entries: deque[tuple[str, str, str]] = deque()
         self._core = core
-        self._key = f"{tag(partition)}/sent/{tenant}"
+        self._key = tenant_sends(partition, tenant)
         self._forward = edge is None or edge.forward
         self._last = ""
         self._ended = False

@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from tidings.protocol.notifications import Target
 from tidings_workers.store.core import Core
-from tidings_workers.store.keys import partition_of_id, tag
+from tidings_workers.store.ids import partition_of_id
+from tidings_workers.store.keys import Record
 from tidings_workers.store.packing import pack, text
 from tidings_workers.store.targets import log_of
 
@@ -31,22 +32,18 @@ class StoredNotification(Struct, frozen=True):
     position: int
 
 
-def record_key(partition: int, tenant: str, identity: str) -> str:
-    """The key of a notification's record."""
-    return f"{tag(partition)}/n/{tenant}/{identity}"
-
-
 async def read_notification(core: Core, tenant: str, identity: str) -> StoredNotification | None:
     """A notification with its receipts, or None when this tenant has none such."""
     partition = partition_of_id(identity)
     if partition is None or partition >= core.partitions:
         return None
-    raw = await core.connection.call("GET", record_key(partition, tenant, identity))
+    record = Record(partition, tenant, identity)
+    raw = await core.connection.call("GET", record.root)
     if raw is None:
         return None
     stored = parse_record(identity, raw)
     log = log_of(core.keys, tenant, msgspec.json.decode(stored.to, type=Target))
-    row = [f"n/{tenant}/{identity}", log.base if log else "", stored.position]
+    row = [record.base, log.base if log else "", stored.position]
     ((delivered, seen, read),) = await core.run("receipts", partition, pack([row]))
     return msgspec.structs.replace(stored, delivered=int(delivered), seen=int(seen), read=int(read))
 

@@ -11,9 +11,11 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from tidings_workers.store.core import LEAST_RECORD_MS, Core
+from tidings_workers.store.ids import milliseconds, milliseconds_of_id
 from tidings_workers.store.intervals import Bounds
-from tidings_workers.store.keys import Log, milliseconds, milliseconds_of_id, tag
+from tidings_workers.store.keys import Log, parse_base
 from tidings_workers.store.packing import pack, text
+from tidings_workers.store.view import read_hidden
 
 # Measured with Valkey 9.1 on one busy core: taking out an entry costs 25 us, so a call 2.5 ms.
 BUDGET: Final = 100
@@ -56,7 +58,7 @@ class Retention:
             await self._tidy(self._core.keys.of(text(base)))
 
     def _rules(self, base: str) -> tuple[int, list[str | int]]:
-        kind, tenant, *_ = base.split("/")
+        kind, tenant, _ = parse_base(base)
         rules = self._core.policies.rules(tenant)
         if kind == "a":
             rules = rules.of_all()
@@ -79,26 +81,24 @@ class Retention:
 
     async def _tidy(self, user: Log) -> None:
         """Drop what a user's slot still has of positions that are below the floors of their logs."""
-        call, key = self._core.connection.call, f"{tag(user.partition)}/{user.base}"
-        bases = {text(base) for base in await call("HKEYS", f"{key}/state")}
-        marks = [text(mark) for mark in await call("ZRANGE", f"{key}/hidden", 0, -1)]
-        bases.update(mark.rpartition("/")[0] for mark in marks)
+        call = self._core.connection.call
+        bases = {text(base) for base in await call("HKEYS", user.key("state"))}
+        marks = [text(mark) for mark in await call("ZRANGE", user.key("hidden"), 0, -1)]
+        bases.update(read_hidden(mark)[0] for mark in marks)
         floors = await self._floors(bases)
         gone = [mark for mark in marks if _is_below(mark, floors)]
         if gone:
-            await call("ZREM", f"{key}/hidden", *gone)
+            await call("ZREM", user.key("hidden"), *gone)
         for base, floor in floors.items():
             if floor:
-                await self._drop(f"{key}/times/{base}", partial(_is_time_below, floor))
-        longest = self._core.policies.rules(user.base.split("/")[1]).longest
+                await self._drop(user.key("times", base), partial(_is_time_below, floor))
+        longest = self._core.policies.rules(user.tenant).longest
         if longest is not None:
-            await self._drop(f"{key}/ended", partial(_is_id_before, milliseconds() - longest))
+            await self._drop(user.key("ended"), partial(_is_id_before, milliseconds() - longest))
 
     async def _floors(self, bases: set[str]) -> dict[str, int]:
         logs = [self._core.keys.of(base) for base in bases]
-        raw = await asyncio.gather(
-            *(self._core.connection.call("HGET", f"{tag(log.partition)}/{log.base}", "floor") for log in logs)
-        )
+        raw = await asyncio.gather(*(self._core.connection.call("HGET", log.root, "floor") for log in logs))
         return {log.base: int(floor or 0) for log, floor in zip(logs, raw, strict=True)}
 
     async def _drop(self, key: str, is_old: Callable[[bytes], bool]) -> None:
@@ -124,5 +124,5 @@ def _is_id_before(at: int, identity: bytes) -> bool:
 
 
 def _is_below(mark: str, floors: dict[str, int]) -> bool:
-    base, _, position = mark.rpartition("/")
-    return int(position) <= floors[base] - _KEPT_BELOW_FLOOR
+    base, position = read_hidden(mark)
+    return position <= floors[base] - _KEPT_BELOW_FLOOR

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from tidings_workers.store.core import Core
-from tidings_workers.store.keys import Log, tag
+from tidings_workers.store.keys import Log, key_of
 from tidings_workers.store.packing import pack, text
 
 # A cut above every clock.
@@ -85,20 +85,20 @@ async def rosters(core: Core, tenant: str, moments: Mapping[str, int]) -> list[s
 
 async def members_at(core: Core, group: Log, cut: int) -> AsyncIterator[list[str]]:
     """The members of a large group at a cut, in parts; somebody may be in several."""
-    key, call = f"{tag(group.partition)}/{group.base}", core.connection.call
+    call = core.connection.call
     # In this order: who leaves, or whose group is deleted, while this reads is in a later list.
-    async for rows in _page(core, f"{key}/members", "-inf", cut):
+    async for rows in _page(core, group.key("members"), "-inf", cut):
         yield [user for user, _ in rows]
     first, deleted = await asyncio.gather(
-        _read(core, f"{key}/left", f"({cut}", "+inf"),
-        call("ZRANGE", f"{key}/deleted", f"({cut}", "+inf", "BYSCORE"),
+        _read(core, group.key("left"), f"({cut}", "+inf"),
+        call("ZRANGE", group.key("deleted"), f"({cut}", "+inf", "BYSCORE"),
     )
-    async for rows in _page(core, f"{key}/left", f"({cut}", "+inf", first):
+    async for rows in _page(core, group.key("left"), f"({cut}", "+inf", first):
         users = [user for user, _ in rows]
-        packed = await call("HMGET", f"{key}/stays", *users)
+        packed = await call("HMGET", group.key("stays"), *users)
         yield [user for user, stays in zip(users, packed, strict=True) if stays and _covers(stays, cut)]
     for gone in deleted:
-        async for rows in _page(core, f"{tag(group.partition)}/{text(gone)}", "-inf", cut):
+        async for rows in _page(core, key_of(group.partition, text(gone)), "-inf", cut):
             yield [user for user, _ in rows]
 
 

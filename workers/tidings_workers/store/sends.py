@@ -22,13 +22,8 @@ from tidings_workers.store.accepting import AcceptCompound, AcceptItem, BeginIte
 from tidings_workers.store.content import Content, data_of
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import IdempotencyInProgress, IdempotencyMismatch
-from tidings_workers.store.keys import (
-    Log,
-    derived_id,
-    milliseconds,
-    new_id,
-    partition_of_id,
-)
+from tidings_workers.store.ids import derived_id, milliseconds, new_id, partition_of_id
+from tidings_workers.store.keys import Log, Record
 from tidings_workers.store.packing import pack
 from tidings_workers.store.records import StoredNotification, read_notification
 from tidings_workers.store.rosters import cuts
@@ -234,9 +229,10 @@ class Sends:
         assert partition is not None  # noqa: S101 - notification() found it there
         target = msgspec.json.decode(stored.to, type=Target)
         log = log_of(self._core.keys, tenant, target)
+        record = Record(partition, tenant, identity)
         base, late = log.base if log else "", int(not target.groups)
         found = await self._core.run(
-            "recall", partition, f"n/{tenant}/{identity}", base, tenant, identity, late, durable=True
+            "recall", partition, record.base, base, tenant, identity, late, durable=True
         )
         if int(found) == _LEFT_TO_DISPATCHER:
             await all_applied(self._core, [partition])

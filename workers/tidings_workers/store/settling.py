@@ -7,7 +7,7 @@ from typing import Final
 
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import StorageUnavailable
-from tidings_workers.store.keys import ingress, tag, unfinished
+from tidings_workers.store.keys import counters, ingress, unfinished
 from tidings_workers.store.packing import text
 
 WAIT_SECONDS: Final = 5.0
@@ -48,7 +48,7 @@ async def _none_left(
 ) -> None:
     """Wait until `question`, asked of each partition with its last number, finds nothing any more."""
     call, parts = core.connection.call, list(partitions)
-    last = await asyncio.gather(*(call("HGET", f"{tag(part)}/partition", "ingress") for part in parts))
+    last = await asyncio.gather(*(call("HGET", counters(part), "ingress") for part in parts))
     waiting = {part: text(number) for part, number in zip(parts, last, strict=True) if number is not None}
 
     async def done() -> bool:

@@ -42,9 +42,9 @@ class View(Struct):
 
     def spans(self, log: Log) -> Bounds:
         """The positions of a log that ever were the user's; they may reach past its end."""
-        if not log.name.startswith("group:"):
+        if log.group is None:
             return [0, END]
-        return spans_of(self.memberships.get(log.name.removeprefix("group:"), ()))
+        return spans_of(self.memberships.get(log.group, ()))
 
     def visible(self, log: Log) -> Bounds:
         """The spans without what is hidden from the user."""
@@ -68,9 +68,15 @@ def hidden_of(marks: Sequence[Any]) -> dict[str, Bounds]:
     """Hidden marks (``<base>/<position>``) as positions by base."""
     positions: dict[str, list[int]] = {}
     for mark in marks:
-        base, position = text(mark).rsplit("/", 1)
-        positions.setdefault(base, []).append(int(position))
+        base, position = read_hidden(text(mark))
+        positions.setdefault(base, []).append(position)
     return {base: intervals.of(found) for base, found in positions.items()}
+
+
+def read_hidden(mark: str) -> tuple[str, int]:
+    """The base and the position of a hidden position, as the user's slot stores it."""
+    base, _, position = mark.rpartition("/")
+    return base, int(position)
 
 
 def states_of(raw: Any) -> dict[str, LogState]:

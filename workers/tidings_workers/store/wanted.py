@@ -16,8 +16,9 @@ from tidings.protocol.notifications import Target
 from tidings.protocol.rest import MarkInbox
 from tidings_workers.store import intervals
 from tidings_workers.store.core import Core
+from tidings_workers.store.ids import milliseconds, partition_of_id
 from tidings_workers.store.intervals import Bounds
-from tidings_workers.store.keys import Log, milliseconds, partition_of_id, tag
+from tidings_workers.store.keys import Log
 from tidings_workers.store.packing import pack, text
 from tidings_workers.store.targets import log_of
 from tidings_workers.store.view import View
@@ -50,7 +51,7 @@ async def locate(core: Core, tenant: str, user: str, ids: Sequence[str]) -> dict
         return {}
     known = [identity for part in parts.values() for identity in part]
     copies, *answers = await asyncio.gather(
-        core.connection.call("ZMSCORE", f"{tag(own.partition)}/{own.base}/copies", *known),
+        core.connection.call("ZMSCORE", own.key("copies"), *known),
         *(
             core.run("locate", partition, pack([[tenant, identity] for identity in part]))
             for partition, part in parts.items()
