@@ -1,4 +1,4 @@
-"""A running gateway on a real store, tokens, and clients for it."""
+"""Fixtures: a running gateway on a real store, tokens, and clients."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -30,7 +30,7 @@ async def store(settings: Settings) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def registry(store: Store) -> Registry:
-    """A registry with three tenants, a key each that has every scope; `listed` has a list of origins."""
+    """A registry with three tenants, each with a key for every scope; `listed` has a list of origins."""
     registry = Registry(store.redis)
     for tenant in TENANTS:
         await registry.create_tenant(tenant, origins=["https://app.example"] if tenant == "listed" else [])
@@ -40,7 +40,7 @@ async def registry(store: Store) -> Registry:
 
 @pytest.fixture
 async def token(registry: Registry) -> TokenMaker:
-    """Makes tokens; one with `age` was made that many seconds ago."""
+    """Makes tokens; `age` is how many seconds ago the token was made."""
     keys = {tenant: await registry.signing_key(tenant) for tenant in TENANTS}
 
     def token(
@@ -55,7 +55,7 @@ async def token(registry: Registry) -> TokenMaker:
 
 @pytest.fixture
 async def realtime(settings: Settings, token: TokenMaker) -> AsyncIterator[Realtime]:
-    """A running gateway, as clients see it."""
+    """Clients of a running gateway."""
     async with running_gateway(settings):
         yield Realtime(settings.realtime_port, token)
 

@@ -1,4 +1,4 @@
-"""Nothing that a peer sends harms anybody but its own connection, and each fault has its own answer."""
+"""Invalid input harms only its own connection, and each fault has its own answer."""
 
 import asyncio
 import json
@@ -20,9 +20,9 @@ def authorization(realtime: Realtime) -> str:
 
 
 async def test_no_connect_in_time(realtime: Realtime) -> None:
-    """Who says nothing within 5 s of the handshake is closed with 4006; a slow request is hung up on."""
+    """A client that sends no `connect` within 5 s is closed with 4006; a slow request is dropped."""
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    started = loop.time()
     async with (
         Wire.opened(realtime.port) as silent,
         Wire.opened(realtime.port) as chatty,
@@ -37,9 +37,9 @@ async def test_no_connect_in_time(realtime: Realtime) -> None:
                 await asyncio.sleep(0.2)
 
         dribbling = asyncio.create_task(dribble())
-        endings = silent.close_code(), chatty.close_code(), slow.end(), mute.end()
-        assert list(await asyncio.gather(*endings)) == [4006, 4006, b"", b""]
-        assert limits.CONNECT_SECONDS <= loop.time() - began < limits.CONNECT_SECONDS + 2
+        closed = silent.close_code(), chatty.close_code(), slow.end(), mute.end()
+        assert list(await asyncio.gather(*closed)) == [4006, 4006, b"", b""]
+        assert limits.CONNECT_SECONDS <= loop.time() - started < limits.CONNECT_SECONDS + 2
         dribbling.cancel()
 
 
@@ -85,14 +85,14 @@ async def test_no_connect_in_time(realtime: Realtime) -> None:
     ids=lambda value: str(value)[:60] if isinstance(value, int) else repr(value[:50]),
 )
 async def test_closed(realtime: Realtime, authorization: str, data: bytes, code: int) -> None:
-    """What breaks the protocol closes the connection with the code that names the fault."""
+    """Input that breaks the protocol closes the connection with the code of the fault."""
     async with Wire.opened(realtime.port, authorization) as wire:
         wire.write(data)
         assert await wire.close_code() == code
 
 
-async def test_stays(realtime: Realtime, authorization: str) -> None:
-    """A frame that is ours in form but not in content is answered, and the connection stays."""
+async def test_stays_open(realtime: Realtime, authorization: str) -> None:
+    """A frame with a known type and invalid content gets an error, and the connection stays open."""
     async with Wire.opened(realtime.port, authorization) as wire:
         wire.write(CONNECT)
         assert (await wire.message())["type"] == "welcome"
@@ -117,7 +117,7 @@ async def test_stays(realtime: Realtime, authorization: str) -> None:
 
 
 async def test_frames_right_behind_connect(realtime: Realtime, authorization: str) -> None:
-    """What is sent in one go with `connect` is answered after the welcome, in order."""
+    """Frames sent together with `connect` are answered after the welcome, in order."""
     async with Wire.opened(realtime.port, authorization) as wire:
         wire.write(
             CONNECT
@@ -136,7 +136,7 @@ async def test_frames_right_behind_connect(realtime: Realtime, authorization: st
 
 
 async def test_largest_frame(realtime: Realtime, authorization: str) -> None:
-    """A message of exactly 64 KB is taken, whole or in fragments with a ping between them."""
+    """A message of exactly 64 KB is accepted, whole or in fragments with a ping between them."""
     ping = b'{"type":"ping","ref":1}'
     padded = ping + b" " * (limits.FRAME_BYTES - len(ping))
     async with Wire.opened(realtime.port, authorization) as wire:
@@ -167,7 +167,7 @@ async def test_largest_frame(realtime: Realtime, authorization: str) -> None:
     ],
 )
 async def test_refused(realtime: Realtime, path: str, headers: list[str], status: int, code: str) -> None:
-    """A handshake that can't be taken gets a real HTTP status with a problem document."""
+    """A refused handshake gets its HTTP status with a problem document."""
     good = realtime.bearer("ana", tenant="listed")[1]
     expired = realtime.bearer("ana", seconds=60, age=120)[1]
     async with Wire.to(realtime.port) as wire:
@@ -180,7 +180,7 @@ async def test_refused(realtime: Realtime, path: str, headers: list[str], status
 
 
 async def test_garbage(realtime: Realtime, authorization: str) -> None:
-    """Bytes that are no handshake, or no WebSocket, end their own connection and no other."""
+    """Bytes that are no handshake or no WebSocket close their own connection and no other."""
     chance = random.Random(7)
     async with realtime.user("ana") as bystander:
         for garbage in (
@@ -206,7 +206,7 @@ async def test_garbage(realtime: Realtime, authorization: str) -> None:
 
 
 async def test_subprotocol(realtime: Realtime) -> None:
-    """`tidings.v1` is chosen where it is offered, and no extension ever is."""
+    """The server chooses `tidings.v1` where the client offers it, and never an extension."""
     async with Wire.to(realtime.port) as wire:
         wire.write(
             handshake(
@@ -225,7 +225,7 @@ async def test_subprotocol(realtime: Realtime) -> None:
 
 
 async def test_origins(realtime: Realtime) -> None:
-    """A page of an origin on the tenant's list may connect, and so may what is no page."""
+    """A page of an origin on the tenant's list may connect, and so may a client that is not a page."""
     bearer = realtime.bearer("ana", tenant="listed")
     for origin in ([], [("Origin", "https://app.example")]):
         async with realtime.socket(headers=[bearer, *origin]) as client:
@@ -245,7 +245,7 @@ async def test_origins(realtime: Realtime) -> None:
 async def test_token_by_frame(
     realtime: Realtime, claims: dict[str, Any] | None, headers: list[tuple[str, str]], code: int
 ) -> None:
-    """A token in the connect frame that is expired, lacks the scope, or is missing has its close code."""
+    """An expired, insufficient or missing token in the connect frame closes with its own code."""
     async with realtime.socket(headers=headers) as client:
         fields = {} if claims is None else {"token": realtime.token("ana", **claims)}
         await client.send("connect", **fields)
@@ -253,7 +253,7 @@ async def test_token_by_frame(
 
 
 async def test_broken_token_by_frame(realtime: Realtime) -> None:
-    """A token that is none closes with 4001, however long or odd it is."""
+    """Text that is no token closes with 4001, whatever its length and characters."""
     for token in ("", "x", "a.b.c", "é" * 100, "a" * 20_000):
         async with realtime.socket() as client:
             await client.send("connect", token=token)

@@ -1,4 +1,4 @@
-"""The step from catching up to live."""
+"""The step from a catch-up to live."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ from tidings_workers.tasks import Background
 
 
 class FullOutlet:
-    """An outlet that has no room left: the first frame closes it, as it does a slow consumer."""
+    """An outlet without room: the first frame closes it, like a slow consumer."""
 
     wire = WEBSOCKET
 
@@ -48,7 +48,7 @@ class FullOutlet:
         """See Outlet."""
 
     def close(self, code: CloseCode, reason: str = "") -> None:
-        """See Outlet. The gateway stops the subscriber of a connection that closes."""
+        """See Outlet. The gateway stops the subscriber of a closing connection."""
         del code, reason
         if not self.closed and self.subscriber is not None:
             self.closed = True
@@ -62,7 +62,7 @@ def topic(log: Log) -> Topic[Subscriber]:
 
 
 async def test_closed_by_its_last_frame(store: Store) -> None:
-    """A subscriber that is closed by the end of its catch-up is live on no topic."""
+    """A subscriber that the last frame of its catch-up closes is live on no topic."""
     keys, background = Keys(4), Background("test")
     catchups = CatchUps(store, background.spawn)
     own, everyone = topic(keys.user("demo", "ana")), topic(keys.all("demo"))

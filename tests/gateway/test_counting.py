@@ -1,4 +1,4 @@
-"""A client that adds what is new to the counts it was told has the badge right, also while it catches up."""
+"""A client that adds new notifications to the last counts shows the right number, also in a catch-up."""
 
 import asyncio
 
@@ -12,14 +12,14 @@ LARGE = "x" * 30_000
 
 
 class Badge:
-    """What a client shows: the newest counts, and what came as new since."""
+    """The number that a client shows: the newest counts, plus the notifications since."""
 
     def __init__(self) -> None:
         self.unread = OLD
         self.version = OLD
 
-    def take(self, frame: Frame) -> None:
-        """Take a frame of the server."""
+    def apply(self, frame: Frame) -> None:
+        """Apply a frame of the server."""
         counts = frame.get("counts")
         if frame["type"] == "notification" and not frame.get("replayed"):
             self.unread += 1
@@ -32,8 +32,8 @@ async def _unread(store: Store) -> int:
     return (await store.inbox.counts("demo", "ana")).unread
 
 
-async def test_what_came_and_was_marked_while_catching_up(store: Store, realtime: Realtime) -> None:
-    """Sent, marked and recalled during a long replay: it is counted once, however it was told of."""
+async def test_changes_during_a_replay(store: Store, realtime: Realtime) -> None:
+    """Notifications sent, marked and recalled during a long replay change the client's number once each."""
     old = [notification("old", users=["ana"], body=LARGE) for _ in range(OLD)]
     ids = (await store.sends.send("demo", old)).ids
     resume = {"epoch": store.epoch, "positions": {"user": 0, "all": 0}}
@@ -49,36 +49,36 @@ async def test_what_came_and_was_marked_while_catching_up(store: Store, realtime
         await other.expect("recalled")
         await eventually(lambda: _unread(store), OLD + 3 - 4)
 
-        badge, arrived, told = Badge(), list[str](), list[str]()
+        badge, arrived, changed = Badge(), list[str](), list[str]()
         while badge.unread != OLD + 3 - 4 or new[2] not in arrived:
             frame = await wire.message()
-            badge.take(frame)
+            badge.apply(frame)
             if frame["type"] == "notification":
                 arrived.append(frame["notification"]["id"])
             for change in frame.get("changes", ()):
-                # Of nothing that it does not have yet.
+                # The client has each marked notification.
                 assert change["id"] in arrived
-                told.append(change["id"])
-        assert sorted(told) == sorted(marked)
+                changed.append(change["id"])
+        assert sorted(changed) == sorted(marked)
 
 
-async def test_what_comes_between_the_welcome_and_the_replay(store: Store, realtime: Realtime) -> None:
-    """Many come back while notifications keep coming in: each has the badge right."""
+async def test_sends_between_the_welcome_and_the_replay(store: Store, realtime: Realtime) -> None:
+    """Clients that reconnect while notifications are sent show the right number."""
     await store.sends.send("demo", [notification("old", users=["ana"]) for _ in range(OLD)])
     resume = {"epoch": store.epoch, "positions": {"user": 0, "all": 0}}
 
-    async def come_back() -> bool:
+    async def reconnect() -> bool:
         badge = Badge()
         async with realtime.user("ana", resume=resume) as ana:
             badge.unread, badge.version = OLD, -1
-            badge.take(ana.frames[0])
+            badge.apply(ana.frames[0])
             title = ""
             while title != "last":
                 frame = await ana.next()
-                badge.take(frame)
+                badge.apply(frame)
                 title = frame.get("notification", {}).get("title", title)
             for frame in await ana.settle():
-                badge.take(frame)
+                badge.apply(frame)
             return badge.unread == await _unread(store)
 
     async def keep_sending() -> None:
@@ -88,8 +88,8 @@ async def test_what_comes_between_the_welcome_and_the_replay(store: Store, realt
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(keep_sending())
-        coming = []
+        reconnecting = []
         for _ in range(30):
-            coming.append(tasks.create_task(come_back()))
+            reconnecting.append(tasks.create_task(reconnect()))
             await asyncio.sleep(0)
-    assert [each.result() for each in coming] == [True] * 30
+    assert [each.result() for each in reconnecting] == [True] * 30

@@ -1,4 +1,4 @@
-"""Memberships and recalls as open connections see them."""
+"""Memberships and recalls on open connections."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ async def send(store: Store, title: str) -> str:
 
 
 async def test_joined(store: Store, realtime: Realtime) -> None:
-    """Who becomes a member is told on every connection, and gets what is sent after the answer."""
+    """Every connection of a new member gets `joined`, and then each notification of the group."""
     await store.groups.change("demo", "team", ["bob"], [])
     await send(store, "before")
     async with realtime.user("ana") as phone, realtime.user("ana", device="tv") as tv:
@@ -33,8 +33,8 @@ async def test_joined(store: Store, realtime: Realtime) -> None:
             assert delivered(client.frames) == [(TEAM, 2)]
 
 
-async def test_joined_after_coming_back(store: Store, realtime: Realtime) -> None:
-    """A user who was away for a moment is told of a joining like any other."""
+async def test_joined_after_reconnecting(store: Store, realtime: Realtime) -> None:
+    """A user who has just reconnected gets `joined` like any other."""
     async with realtime.user("ana"):
         pass
     async with realtime.user("ana") as ana:
@@ -45,7 +45,7 @@ async def test_joined_after_coming_back(store: Store, realtime: Realtime) -> Non
 
 
 async def test_left(store: Store, realtime: Realtime) -> None:
-    """Nothing that is sent after a removal's answer reaches the removed member; the others get it."""
+    """A removed member gets no notification sent after the removal's answer; the other members get it."""
     async with realtime.user("ana") as ana, realtime.user("bob") as bob:
         await store.groups.change("demo", "team", ["bob"], [])
         await bob.expect("joined")
@@ -62,10 +62,10 @@ async def test_left(store: Store, realtime: Realtime) -> None:
 
 
 async def test_disbanded(store: Store, realtime: Realtime) -> None:
-    """Deleting a group is a leaving for all its members."""
+    """Deleting a group sends `left` to all its members."""
     await store.groups.change("demo", "team", ["ana", "bob"], [])
     async with realtime.user("ana") as ana, realtime.user("bob") as bob:
-        # They may have connected before or after their side of the membership was written.
+        # They may have connected before or after the membership was written to their slots.
         await send(store, "hello")
         for client in (ana, bob):
             await client.until("notification")
@@ -75,7 +75,7 @@ async def test_disbanded(store: Store, realtime: Realtime) -> None:
 
 
 async def test_churn(store: Store, realtime: Realtime) -> None:
-    """However fast one member comes and goes, another misses nothing and gets nothing twice."""
+    """While one member joins and leaves quickly, another gets each notification exactly once."""
     await store.groups.change("demo", "team", ["bob"], [])
     async with realtime.user("bob", device="tv") as bob, realtime.user("ana") as ana:
         await bob.until("caught_up")
@@ -85,11 +85,11 @@ async def test_churn(store: Store, realtime: Realtime) -> None:
                 await store.groups.change("demo", "team", ["ana"], [])
                 await store.groups.change("demo", "team", [], ["ana"])
 
-        async def speak() -> None:
+        async def send_all() -> None:
             for number in range(60):
                 await send(store, str(number))
 
-        await asyncio.gather(churn(), speak())
+        await asyncio.gather(churn(), send_all())
         frames: list[Frame] = []
         while not frames or frames[-1]["position"] < 60:
             frames += [frame for frame in [await bob.next()] if frame["type"] == "notification"]
@@ -107,7 +107,7 @@ async def test_churn(store: Store, realtime: Realtime) -> None:
 
 
 async def test_left_and_joined_in_a_replay(store: Store, realtime: Realtime) -> None:
-    """Who leaves and comes back while still being replayed gets both memberships whole, and stays in."""
+    """A user who leaves and rejoins during a replay gets both memberships whole, and stays live."""
     await store.groups.change("demo", "team", ["ana", "bob"], [])
     await send(store, "first")
     await store.sends.send("demo", [notification("large", users=["ana"], body="x" * 30_000)] * 250)
@@ -116,7 +116,7 @@ async def test_left_and_joined_in_a_replay(store: Store, realtime: Realtime) -> 
             await other.expect("joined")
         resume = {"epoch": store.epoch, "positions": {}}
         async with realtime.lazy("ana", resume=resume) as wire:
-            # The replay of her own log waits for her; meanwhile the group goes on.
+            # The client does not read, so the replay of her own log waits while the group changes.
             for title, add, remove in (("missed", [], ["ana"]), ("second", ["ana"], [])):
                 await store.groups.change("demo", "team", add, remove)
                 await other.until("left" if remove else "joined")
@@ -130,7 +130,7 @@ async def test_left_and_joined_in_a_replay(store: Store, realtime: Realtime) -> 
 
 
 async def test_recalled(store: Store, realtime: Realtime) -> None:
-    """A recall reaches every open client that had it, with the counts after it, and no other."""
+    """A recall reaches every open client that got the notification, with new counts, and no other."""
     await store.groups.change("demo", "team", ["ana", "bob"], [])
     async with (
         realtime.user("ana", rewind=0) as phone,
@@ -167,7 +167,7 @@ async def test_recalled(store: Store, realtime: Realtime) -> None:
 
 
 async def test_tenants_apart(store: Store, realtime: Realtime) -> None:
-    """The same user id of another tenant gets nothing: no send, no joining."""
+    """A user of another tenant with the same id gets no notification and no `joined`."""
     async with realtime.user("ana", tenant="other") as stranger, realtime.user("ana") as ana:
         await store.groups.change("demo", "team", ["ana"], [])
         await ana.expect("joined")

@@ -1,4 +1,4 @@
-"""The opening handshake: no frame before its answer, heads as large as the API's, and words for the rest."""
+"""The opening handshake: no frame before its response, large heads, and errors that say what to do."""
 
 import asyncio
 import functools
@@ -27,26 +27,26 @@ PING = masked("hello", 0x89)
 
 
 def unknown_key(user: str) -> str:
-    """A token by a key that does not exist, which the gateway looks for before it answers."""
+    """A token of an unknown key; the gateway refreshes its view of the registry before it answers."""
     now = int(time.time())
     claims = {"iss": "demo", "sub": user, "aud": "tidings", "iat": now, "exp": now + 60, "scope": "inbox"}
     return jwt.encode(claims, "x" * 32, "HS256", headers={"kid": "k99"})
 
 
 async def everything(wire: Wire) -> bytes:
-    """What arrives up to the end of the connection, also when it is reset."""
-    arrived = b""
+    """All bytes up to the close of the connection, also when it is reset."""
+    received = b""
     async with asyncio.timeout(10):
         try:
             while chunk := await wire.reader.read(65_536):
-                arrived += chunk
+                received += chunk
         except ConnectionResetError:
             pass
-    return arrived
+    return received
 
 
 async def test_no_frame_before_a_refusal(realtime: Realtime, store: Store) -> None:
-    """Frames behind a request that is refused, at once or after a look at the store, open no session."""
+    """Frames behind a refused request open no session, also when the gateway asks the store first."""
     for header in (f"Authorization: Bearer {unknown_key('ana')}", "Authorization: Bearer a.b.c"):
         for pause in (False, True):
             async with Wire.to(realtime.port) as wire:
@@ -63,8 +63,8 @@ async def test_no_frame_before_a_refusal(realtime: Realtime, store: Store) -> No
     assert presence == ([], None)
 
 
-async def test_frames_behind_the_request_are_taken_after_the_answer(realtime: Realtime) -> None:
-    """A client that does not wait for the handshake's answer gets it first, and then its frames' answers."""
+async def test_frames_behind_the_request_are_answered_after_it(realtime: Realtime) -> None:
+    """A client that does not wait for the response gets it first, and then the answers to its frames."""
     authorization = "Authorization: " + realtime.bearer("ana")[1]
     async with Wire.to(realtime.port) as wire:
         wire.write(handshake(authorization) + PING + CONNECT + masked('{"type":"ping","ref":1}'))
@@ -76,7 +76,7 @@ async def test_frames_behind_the_request_are_taken_after_the_answer(realtime: Re
 
 
 async def test_cookies_of_the_host(realtime: Realtime) -> None:
-    """A browser that sends three cookies of 3,900 bytes connects, also in one line of almost 64 KB."""
+    """A browser with three cookies of 3,900 bytes connects, also with one line of almost 64 KB."""
     cookies = "Cookie: " + "; ".join(f"session{number}={'x' * 3900}" for number in range(3))
     request = handshake(cookies)
     whole = handshake("Cookie: " + "x" * (HEAD_BYTES - len(handshake("Cookie: "))))
@@ -107,7 +107,7 @@ async def test_cookies_of_the_host(realtime: Realtime) -> None:
 async def test_a_head_that_is_refused(
     realtime: Realtime, headers: list[str], status: int, words: str
 ) -> None:
-    """A head beyond the limits, or not that of a handshake, gets a status and a reason in words."""
+    """A head that is too large or no handshake gets a status and a reason."""
     async with Wire.to(realtime.port) as wire:
         wire.write(handshake(*headers))
         seen, answer = await wire.response()
@@ -132,10 +132,10 @@ async def test_a_head_that_is_refused(
     ],
     ids=lambda value: str(value)[:40],
 )
-async def test_what_is_no_websocket(
+async def test_requests_that_are_no_websocket(
     realtime: Realtime, request_line: str, headers: list[str], body: bytes, status: int
 ) -> None:
-    """A request that was meant for the API is answered, body or not, and told where the API is."""
+    """A request meant for the API gets an answer that names the API, whether it has a body or not."""
     length = [] if "Transfer-Encoding: chunked" in headers else [f"Content-Length: {len(body)}"]
     lines = [f"{request_line} HTTP/1.1", "Host: x", *headers, *length]
     async with Wire.to(realtime.port) as wire:
@@ -147,13 +147,13 @@ async def test_what_is_no_websocket(
         assert content == b""
         assert int(answer["content-length"]) > 0
         return
-    told = json.loads(content)
-    assert told["status"] == status
-    assert {404: "realtime port", 426: "only WebSockets", 414: "address"}[status] in told["detail"]
+    problem = json.loads(content)
+    assert problem["status"] == status
+    assert {404: "realtime port", 426: "only WebSockets", 414: "address"}[status] in problem["detail"]
 
 
 async def test_listed_origins(realtime: Realtime, registry: Registry) -> None:
-    """A page of a listed subdomain, international host or application connects, and no other page."""
+    """A page of a listed subdomain, international host or application may connect, and no other page."""
     listed = [
         "https://app.example",
         "https://*.shop.example",
@@ -175,20 +175,20 @@ async def test_listed_origins(realtime: Realtime, registry: Registry) -> None:
             wire.write(handshake(authorization, f"Origin: {origin}"))
             return (await wire.response())[0]
 
-    # The gateway learns of the change within a second.
+    # The gateway sees the change within a second.
     await eventually(functools.partial(status, "capacitor://localhost"), expected=101)
     assert {origin: await status(origin) for origin in pages} == pages
 
 
-async def test_tls_is_told_at_once(realtime: Realtime) -> None:
-    """Bytes that are no HTTP, such as those of TLS, get an answer without a wait for more."""
+async def test_tls_is_refused_at_once(realtime: Realtime) -> None:
+    """Bytes that are not HTTP, such as TLS, get an answer at once."""
     async with Wire.to(realtime.port) as wire:
         wire.write(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + os.urandom(500))
         assert (await wire.response())[0] == 400
 
 
 async def test_a_flood_of_small_frames_ends_early(realtime: Realtime) -> None:
-    """However many frames one segment holds, few more than the limit are looked at."""
+    """The gateway decodes few more frames of a flood than the limit."""
     async with Wire.opened(realtime.port, "Authorization: " + realtime.bearer("ana")[1]) as wire:
         wire.write(masked("", 0x89) * 40_000)
         frames = [await wire.frame()]
@@ -218,14 +218,14 @@ LISTS: dict[str, Callable[[int], list[str]]] = {
 
 @pytest.mark.parametrize("name", LISTS)
 def test_a_costly_head_is_judged_cheaply(name: str, verifier: Verifier, view: RegistryView) -> None:
-    """No head costs more CPU time than its length explains."""
+    """The CPU time for a head is bounded by its length."""
     head = handshake(*LISTS[name](60_000))
     assert judged_cost(head, verifier, view) < MOST_PER_BYTE
 
 
 @pytest.mark.parametrize("query", ["a&", "token", "a=b&", "%74", "&"])
 def test_a_costly_query_is_judged_cheaply(query: str, verifier: Verifier, view: RegistryView) -> None:
-    """No address costs more CPU time than its length explains."""
+    """The CPU time for a request's address is bounded by its length."""
     head = handshake(path="/v1/realtime?" + query * (8_000 // len(query)))
     assert judged_cost(head, verifier, view) < MOST_PER_BYTE
 
@@ -237,7 +237,7 @@ def judged_cost(head: bytes, verifier: Verifier, view: RegistryView) -> float:
             check(found, verifier, view)
             accept(found)
 
-    # A head in pieces is searched once, and not again from its start.
+    # A head that arrives in pieces is searched once, not from its start each time.
     def dribble() -> None:
         reader = Head()
         for start in range(0, len(head), 512):
@@ -258,7 +258,7 @@ def verifier(view: RegistryView) -> Verifier:
 
 
 async def test_an_id_of_a_connection_names_no_process(realtime: Realtime) -> None:
-    """The id that a client sees says nothing of the gateway's process."""
+    """The connection id that a client sees reveals nothing about the gateway's process."""
     async with realtime.user("ana") as ana:
         name = ana.frames[0]["connection"].rpartition("-")[0].rpartition("-")[0]
     assert re.fullmatch("w[0-9a-f]{16}", name)

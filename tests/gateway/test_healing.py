@@ -1,4 +1,4 @@
-"""A feed is only a hint: whatever of it is lost, the log is the truth, and is looked at within 3 s."""
+"""Gateways find everything that a feed lost in the log within 3 s."""
 
 import asyncio
 import os
@@ -27,25 +27,25 @@ def interest(log: Log) -> str:
 
 
 async def lose_feeds(store: Store) -> None:
-    """Delete every gateway's feeds, as their end of life would after half a minute of standstill."""
+    """Delete every gateway's feeds, as their expiry does when a gateway was paused for long."""
     keys = [key async for key in store.redis.scan_iter("*/feed/*")]
     if keys:
         await store.redis.delete(*keys)
 
 
 async def test_lost_interest(store: Store, realtime: Realtime) -> None:
-    """A gateway whose interest was lost behind its back still brings the last message."""
+    """A gateway whose interest was removed still sends the last notification."""
     async with realtime.user("ana") as ana:
         await store.redis.delete(interest(store.keys.user("demo", "ana")))
         await store.redis.delete(interest(store.keys.all("demo")))
-        began = time.monotonic()
+        started = time.monotonic()
         await store.sends.send("demo", [notification("one", users=["ana"]), notification("all", to_all=True)])
         assert sorted(await ana.titles(2)) == ["all", "one"]
-        assert time.monotonic() - began < HEALED_SECONDS
+        assert time.monotonic() - started < HEALED_SECONDS
 
 
-async def test_hole(store: Store, realtime: Realtime) -> None:
-    """A hole in a feed is filled from the log at once, before what comes after it."""
+async def test_a_missing_entry(store: Store, realtime: Realtime) -> None:
+    """An entry that is missing from a feed is read from the log at once, before later entries are sent."""
     log = store.keys.user("demo", "ana")
     async with realtime.user("ana") as ana:
         gateways = await store.redis.smembers(interest(log))
@@ -60,22 +60,22 @@ async def test_hole(store: Store, realtime: Realtime) -> None:
 
 
 async def test_lost_feeds(store: Store, realtime: Realtime) -> None:
-    """All feeds of a gateway may vanish, again and again: nothing is missed, and nothing late."""
+    """After the loss of all feeds, even twice, clients get every notification in time."""
     async with realtime.user("ana") as ana, realtime.user("bob") as bob:
         for turn in range(2):
             await lose_feeds(store)
-            began = time.monotonic()
+            started = time.monotonic()
             await store.sends.send(
                 "demo", [notification(f"{turn}.{number}", to_all=True) for number in range(3)]
             )
             for client in (ana, bob):
                 assert await client.titles(3) == [f"{turn}.{number}" for number in range(3)]
-            assert time.monotonic() - began < HEALED_SECONDS
+            assert time.monotonic() - started < HEALED_SECONDS
         assert delivered(ana.frames) == [("all", number) for number in range(1, 7)]
 
 
-async def test_long_hole(store: Store, realtime: Realtime) -> None:
-    """A hole of many pages is healed in order, while new messages go on coming."""
+async def test_many_missing_entries(store: Store, realtime: Realtime) -> None:
+    """Many pages of missing entries are healed in order, while new notifications are sent."""
     log = store.keys.user("demo", "ana")
     async with realtime.user("ana") as ana:
         await store.redis.delete(interest(log))
@@ -90,22 +90,22 @@ async def test_long_hole(store: Store, realtime: Realtime) -> None:
 
 @pytest.mark.usefixtures("working")
 async def test_lost_membership(store: Store, realtime: Realtime) -> None:
-    """A joining and a leaving that no feed told of are found out as well."""
+    """Clients get `joined` and `left` when no feed reported the change."""
     async with realtime.user("ana") as ana:
         await lose_feeds(store)
-        began = time.monotonic()
+        started = time.monotonic()
         await store.groups.change("demo", "team", ["ana"], [])
         assert (await ana.expect("joined"))["log"] == log_of_group("team")
-        assert time.monotonic() - began < HEALED_SECONDS
+        assert time.monotonic() - started < HEALED_SECONDS
         await lose_feeds(store)
-        began = time.monotonic()
+        started = time.monotonic()
         await store.groups.change("demo", "team", [], ["ana"])
         assert (await ana.expect("left"))["position"] == 0
-        assert time.monotonic() - began < HEALED_SECONDS
+        assert time.monotonic() - started < HEALED_SECONDS
 
 
-async def test_standstill(store: Store, settings: Settings, token: TokenMaker) -> None:
-    """A gateway that stood still for longer than its feeds live keeps its clients, who miss nothing."""
+async def test_a_paused_gateway(store: Store, settings: Settings, token: TokenMaker) -> None:
+    """The clients of a gateway that was paused until its feeds expired stay connected and miss nothing."""
     port = free_port()
     assert settings.redis_url is not None
     environment = os.environ | {
@@ -141,7 +141,7 @@ async def listening(port: int) -> bool:
 
 
 async def test_several_gateways(store: Store, realtime: Realtime, settings: Settings) -> None:
-    """One user on two gateways gets the same on both, and can go on where the other left off."""
+    """One user gets the same on two gateways, and may resume on one where the other stopped."""
     other = free_port()
     async with running_gateway(replace(settings, realtime_port=other)):
         second = Realtime(other, realtime.token)

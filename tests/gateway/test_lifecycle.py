@@ -1,4 +1,4 @@
-"""Tokens end, limits hold, the store goes away and comes back, and a gateway leaves in order."""
+"""Expiry of tokens, limits, outages of the store, and the drain."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ from tidings_workers.store import StorageUnavailable, Store
 
 
 async def test_revoked(registry: Registry, realtime: Realtime) -> None:
-    """Revoking a key closes its sockets with 4002 within 2 s, those of others stay."""
+    """Revoking a key closes its connections with 4002 within 2 s, and no others."""
     key = await registry.signing_key("demo")
     assert key is not None
     async with realtime.user("ana") as ana, realtime.user("ana", tenant="other") as other:
@@ -32,7 +32,7 @@ async def test_revoked(registry: Registry, realtime: Realtime) -> None:
 
 
 async def test_refresh(realtime: Realtime) -> None:
-    """`refresh` takes a new token of the same user, and refuses any other without harm."""
+    """`refresh` accepts a new token of the same user, and answers any other with an error."""
     old, new = realtime.token("ana", seconds=70, age=5), realtime.token("ana", seconds=7200)
     async with realtime.socket() as ana:
         await ana.send("connect", token=old)
@@ -51,22 +51,22 @@ async def test_refresh(realtime: Realtime) -> None:
         assert refreshed["expires_at"] > welcome["expires_at"]
 
 
-async def test_token_ends(realtime: Realtime) -> None:
-    """A token that ends is announced, and then closes the connection with 4200, leeway included."""
+async def test_token_expires(realtime: Realtime) -> None:
+    """The gateway announces the expiry of a token, and then closes with 4200, leeway included."""
     seconds = 6
     async with realtime.socket() as ana:
-        began = time.monotonic()
+        started = time.monotonic()
         age = seconds + limits.TOKEN_LEEWAY_SECONDS - 6
         await ana.send("connect", token=realtime.token("ana", seconds=seconds, age=age))
         await ana.expect("welcome")
         assert await ana.closed() == 4200
-        assert time.monotonic() - began < 7.5
+        assert time.monotonic() - started < 7.5
     assert [frame["type"] for frame in ana.frames] == ["welcome", "expiring"]
     assert 0 <= ana.frames[1]["in"] <= 6
 
 
 class TestLimits:
-    """Each limit is of the gateway alone, and holds for connections that open at the same time."""
+    """Each limit applies to one gateway, also for connections that open concurrently."""
 
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
@@ -78,7 +78,7 @@ class TestLimits:
     async def open(
         self, realtime: Realtime, stack: AsyncExitStack, users: list[str], **claims: Any
     ) -> list[Any]:
-        """What each of these users is told first, all connecting at once: `welcome` or a close code."""
+        """The first answer to each of these users, who connect concurrently: `welcome` or a close code."""
 
         async def one(user: str) -> Any:
             socket = realtime.socket(headers=[realtime.bearer(user, **claims)])
@@ -90,7 +90,7 @@ class TestLimits:
         return list(await asyncio.gather(*map(one, users)))
 
     async def test_limits(self, realtime: Realtime) -> None:
-        """Beyond a limit per user, tenant or address a connection is closed with 4103."""
+        """A connection beyond a limit per user, tenant or address is closed with 4103."""
         async with AsyncExitStack() as stack:
             assert sorted(map(str, await self.open(realtime, stack, ["ana"] * 5))) == [
                 "4103", "4103", "welcome", "welcome", "welcome",
@@ -99,8 +99,8 @@ class TestLimits:
             assert set(await self.open(realtime, stack, users)) == {"welcome"}
             assert await self.open(realtime, stack, ["one-more"]) == [4103]
             others = [f"o{number}" for number in range(4)]
-            told = await self.open(realtime, stack, others, tenant="other")
-            assert sorted(map(str, told)) == ["4103", "4103", "welcome", "welcome"]
+            answers = await self.open(realtime, stack, others, tenant="other")
+            assert sorted(map(str, answers)) == ["4103", "4103", "welcome", "welcome"]
         async with realtime.user("ana") as ana:
             assert await ana.settle() == []
 
@@ -120,16 +120,16 @@ async def _settled(client: Client, reading: asyncio.Task[int | None]) -> bool:
 
 
 class TestOutage:
-    """The store goes away, by a stop or a crash."""
+    """The store stops answering, paused or killed."""
 
     @pytest.fixture
     def settings(self, settings: Settings, valkey: Valkey) -> Settings:
-        """A store of this test's own."""
+        """A store for this test alone."""
         return replace(settings, redis_url=valkey.url)
 
     @pytest.mark.parametrize("crash", [False, True])
     async def test_storage_away(self, valkey: Valkey, store: Store, realtime: Realtime, crash: bool) -> None:
-        """Sockets stay open while the store is away, and everything goes on by itself afterwards."""
+        """Connections stay open during an outage of the store, and work again after it."""
         async with realtime.user("ana", device="tv") as ana, realtime.user("bob") as bob:
             await ana.expect("caught_up")
             await store.sends.send("demo", [notification("before", to_all=True)])
@@ -171,7 +171,7 @@ async def _acknowledged(store: Store) -> Any:
 
 
 async def test_shutdown(settings: Settings, store: Store, token: TokenMaker) -> None:
-    """A gateway that is told to stop sends 1012 to all, stores what was acknowledged, and ends in time."""
+    """A stopping gateway closes all connections with 1012, stores acknowledgements, and stops in time."""
     async with AsyncExitStack() as stack:
         async with running_gateway(settings) as stop:
             realtime = Realtime(settings.realtime_port, token)
@@ -185,10 +185,10 @@ async def test_shutdown(settings: Settings, store: Store, token: TokenMaker) -> 
             await ana.expect("notification")
             await ana.send("ack", positions={"all": 1})
             await ana.settle()
-            began = time.monotonic()
+            started = time.monotonic()
             stop.set()
             codes = await asyncio.gather(*(client.closed() for client in (*clients, ana, silent)))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - started < 5
     assert codes == [1012] * 32
     assert await _acknowledged(store) == 1
     with pytest.raises(OSError, match="refused"):
@@ -196,13 +196,13 @@ async def test_shutdown(settings: Settings, store: Store, token: TokenMaker) -> 
     assert [key async for key in store.redis.scan_iter("*/feed/*")] == []
 
 
-async def test_shutdown_of_the_deaf(settings: Settings, token: TokenMaker, store: Store) -> None:
-    """Clients that do not answer the close do not keep a gateway from ending."""
-    began = time.monotonic()
+async def test_shutdown_with_a_silent_client(settings: Settings, token: TokenMaker, store: Store) -> None:
+    """Clients that do not answer the close frame do not delay the stop of a gateway."""
+    started = time.monotonic()
     async with AsyncExitStack() as stack:
         async with running_gateway(settings):
             realtime = Realtime(settings.realtime_port, token)
             ana = await stack.enter_async_context(realtime.user("ana"))
             ana.socket.transport.pause_reading()
-            began = time.monotonic()
-        assert time.monotonic() - began < 6
+            started = time.monotonic()
+        assert time.monotonic() - started < 6

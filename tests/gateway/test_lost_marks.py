@@ -1,4 +1,4 @@
-"""What the feeds lose of marks, recalls and memberships: every device comes to the same counts within 3 s."""
+"""After feeds lost marks, recalls or memberships, every device gets the right counts within 3 s."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ REFUSED_SECONDS = 2.6
 
 
 @pytest.fixture
-async def elsewhere(settings: Settings, token: TokenMaker) -> AsyncIterator[Realtime]:
+async def second(settings: Settings, token: TokenMaker) -> AsyncIterator[Realtime]:
     """A second gateway on the same store."""
     other = msgspec.structs.replace(settings, realtime_port=free_port())
     async with running_gateway(other):
@@ -39,7 +39,7 @@ async def proxy(redis_url: str) -> AsyncIterator[FaultProxy]:
 
 
 @pytest.fixture
-async def afar(settings: Settings, proxy: FaultProxy, token: TokenMaker) -> AsyncIterator[Realtime]:
+async def proxied(settings: Settings, proxy: FaultProxy, token: TokenMaker) -> AsyncIterator[Realtime]:
     """A gateway behind the proxy."""
     other = msgspec.structs.replace(settings, redis_url=proxy.url, realtime_port=free_port())
     async with running_gateway(other):
@@ -51,43 +51,43 @@ async def send(store: Store, *titles: str, **target: Any) -> list[str]:
     return (await store.sends.send("demo", [notification(title, **target) for title in titles])).ids
 
 
-async def told(device: Client) -> Frame | None:
-    """The last counts that a device was told, all frames up to now read."""
+async def last_counts(device: Client) -> Frame | None:
+    """The last counts that a device was sent, after it has read all frames."""
     await device.settle()
     counts: list[Frame] = [frame["counts"] for frame in device.frames if "counts" in frame]
     return counts[-1]
 
 
 async def converge(store: Store, *devices: Client) -> None:
-    """Every device is told the counts of the store, in time."""
+    """Every device gets the counts of the store in time."""
     counts = msgspec.to_builtins(await store.inbox.counts("demo", "ana"))
-    began = time.monotonic()
+    started = time.monotonic()
     for device in devices:
-        await eventually(partial(told, device), counts)
-    assert time.monotonic() - began < HEALED_SECONDS
+        await eventually(partial(last_counts, device), counts)
+    assert time.monotonic() - started < HEALED_SECONDS
 
 
 async def marked(device: Client, **fields: Any) -> Frame:
-    """Mark by a frame; its answer, with or without success."""
+    """Mark by a frame; the answer, with or without success."""
     await device.send("mark", ref="mine", **fields)
     while (frame := await device.next()).get("ref") != "mine":
         pass
     return frame
 
 
-async def ended(store: Store) -> bool:
-    """Whether the user's slot knows that the membership has ended."""
+async def has_left(store: Store) -> bool:
+    """Whether the user's slot has the end of the membership."""
     view = await read_view(store._core, store.keys.user("demo", "ana"))
     return "team" in view.memberships and view.memberships["team"][-1][1] >= 0
 
 
-async def test_feeds_lost_among_marks(store: Store, realtime: Realtime, elsewhere: Realtime) -> None:
-    """Devices on two gateways agree with the store, and know every change, whatever feeds were lost."""
+async def test_feeds_lost_among_marks(store: Store, realtime: Realtime, second: Realtime) -> None:
+    """Devices on two gateways get every change and the store's counts, whatever feeds were lost."""
     ids = await send(store, *map(str, range(12)), users=["ana"])
     async with (
         realtime.user("ana") as phone,
         realtime.user("ana") as tablet,
-        elsewhere.user("ana") as laptop,
+        second.user("ana") as laptop,
     ):
         for turn in range(0, 12, 4):
             await lose_feeds(store)
@@ -107,7 +107,7 @@ async def test_feeds_lost_among_marks(store: Store, realtime: Realtime, elsewher
 
 
 async def test_a_mark_lost_with_a_message(store: Store, realtime: Realtime) -> None:
-    """A mark that a feed lost is found as well when a later message shows the hole."""
+    """A mark that a feed lost is found when a later notification shows the missing entry."""
     log = store.keys.user("demo", "ana")
     (zero,) = await send(store, "zero", users=["ana"])
     async with realtime.user("ana") as phone:
@@ -127,10 +127,10 @@ async def test_a_mark_lost_with_a_message(store: Store, realtime: Realtime) -> N
         assert (change["id"], change["state"]) == (zero, "read")
 
 
-async def test_a_lost_recall(store: Store, realtime: Realtime, elsewhere: Realtime) -> None:
-    """A recall that no feed told of makes every device ask again, for nobody knows which it was."""
+async def test_a_lost_recall(store: Store, realtime: Realtime, second: Realtime) -> None:
+    """A recall that no feed reported makes every device reload."""
     (one, _) = await send(store, "one", "two", users=["ana"])
-    async with realtime.user("ana") as phone, elsewhere.user("ana") as laptop:
+    async with realtime.user("ana") as phone, second.user("ana") as laptop:
         await lose_feeds(store)
         await store.sends.recall("demo", one)
         await converge(store, phone, laptop)
@@ -138,10 +138,10 @@ async def test_a_lost_recall(store: Store, realtime: Realtime, elsewhere: Realti
             assert any(frame.get("reload") for frame in device.frames)
 
 
-async def test_more_marks_than_the_journal_has(store: Store, realtime: Realtime, elsewhere: Realtime) -> None:
-    """Who missed more marks than are known one by one is told to ask for the inbox again."""
+async def test_more_marks_than_the_journal_has(store: Store, realtime: Realtime, second: Realtime) -> None:
+    """A device that missed more marks than the journal has reloads."""
     (one,) = await send(store, "one", users=["ana"])
-    async with realtime.user("ana") as phone, elsewhere.user("ana") as laptop:
+    async with realtime.user("ana") as phone, second.user("ana") as laptop:
         await lose_feeds(store)
         for turn in range(121):
             await store.marks.mark(
@@ -153,62 +153,62 @@ async def test_more_marks_than_the_journal_has(store: Store, realtime: Realtime,
 
 
 @pytest.mark.usefixtures("working")
-async def test_a_membership_that_nobody_heard_of(store: Store, realtime: Realtime) -> None:
-    """What came in a membership that began and ended unheard counts, and the devices ask for it."""
+async def test_a_membership_that_no_feed_reported(store: Store, realtime: Realtime) -> None:
+    """The notifications of a membership that no feed reported count, and the device reloads."""
     async with realtime.user("ana") as phone:
         await lose_feeds(store)
         await store.groups.change("demo", "team", ["ana"], [])
         await send(store, "one", "two", groups=["team"])
         await store.groups.change("demo", "team", [], ["ana"])
-        await eventually(lambda: ended(store), True)
+        await eventually(lambda: has_left(store), True)
 
-        async def asked() -> Any:
+        async def current() -> Any:
             return (await marked(phone, state="seen", ids=["none"]))["counts"]
 
-        await eventually(asked, msgspec.to_builtins(await store.inbox.counts("demo", "ana")))
-        # Unless the feeds were back in time for the device to hear of the membership.
+        await eventually(current, msgspec.to_builtins(await store.inbox.counts("demo", "ana")))
+        # A feed that exists again in time reports the membership instead.
         assert any(frame.get("reload") or frame["type"] == "joined" for frame in phone.frames)
         assert (await store.inbox.counts("demo", "ana")).unread == 2
 
 
 @pytest.mark.usefixtures("working")
-async def test_memberships_of_a_moment(store: Store, realtime: Realtime) -> None:
-    """However short memberships are, what came in them counts on the gateway as it does in the store."""
+async def test_brief_memberships(store: Store, realtime: Realtime) -> None:
+    """The notifications of brief memberships count on the gateway as they do in the store."""
     async with realtime.user("ana") as phone:
         for turn in range(20):
             await store.groups.change("demo", f"team-{turn}", ["ana"], [])
             await send(store, "one", groups=[f"team-{turn}"])
             await store.groups.change("demo", f"team-{turn}", [], ["ana"])
 
-        async def asked() -> Any:
+        async def current() -> Any:
             return (await marked(phone, state="seen", ids=["none"]))["counts"]
 
         async def unread() -> int:
             return (await store.inbox.counts("demo", "ana")).unread
 
         await eventually(unread, 20)
-        await eventually(asked, msgspec.to_builtins(await store.inbox.counts("demo", "ana")))
+        await eventually(current, msgspec.to_builtins(await store.inbox.counts("demo", "ana")))
 
 
-async def test_recalled_while_opening(store: Store, proxy: FaultProxy, afar: Realtime) -> None:
-    """What is recalled while a slow connection opens does not count for good."""
-    async with afar.user("bob") as bob:
-        # The gateway reads its feeds by now.
+async def test_recalled_while_opening(store: Store, proxy: FaultProxy, proxied: Realtime) -> None:
+    """A notification recalled while a slow connection opens does not count."""
+    async with proxied.user("bob") as bob:
+        # The gateway reads its feeds from here on.
         await send(store, "zero", users=["bob"])
         await bob.titles(1)
     (one, _) = await send(store, "one", "two", users=["ana"])
     log = store.keys.user("demo", "ana")
     proxy.latency = 0.1
-    opening = asyncio.ensure_future(_counted(afar, store))
+    opening = asyncio.ensure_future(_counted(proxied, store))
     await eventually(lambda: store.redis.scard(interest(log)), 1)
-    # The answer is on its way, slowly; what the feed brings overtakes it.
+    # The answer is still delayed, so the feed item arrives before it.
     proxy.latency = 0
     await store.sends.recall("demo", one)
     assert await opening == 1
 
 
 async def _counted(gateway: Realtime, store: Store) -> int:
-    """Open, wait until nothing is under way, and ask how much is unread."""
+    """Connect, wait for the final counts, and mark to get the number of unread notifications."""
     async with gateway.user("ana") as phone:
         await converge(store, phone)
         answer = await marked(phone, state="seen", ids=["none"])
@@ -216,16 +216,16 @@ async def _counted(gateway: Realtime, store: Store) -> int:
         return unread
 
 
-async def test_marks_while_the_storage_is_away(store: Store, proxy: FaultProxy, afar: Realtime) -> None:
-    """A mark is refused in time while nothing comes through, later ones at once; then they work again."""
+async def test_marks_during_an_outage(store: Store, proxy: FaultProxy, proxied: Realtime) -> None:
+    """During an outage the first mark fails in time and later ones at once; after it marks work again."""
     (one,) = await send(store, "one", users=["ana"])
-    async with afar.user("ana") as phone:
+    async with proxied.user("ana") as phone:
         proxy.black_hole = True
         for limit in (REFUSED_SECONDS, 0.5, 0.5):
-            began = time.monotonic()
+            started = time.monotonic()
             refused = await marked(phone, state="read", ids=[one])
             assert (refused["type"], refused["code"]) == ("error", "storage_unavailable")
-            assert time.monotonic() - began < limit
+            assert time.monotonic() - started < limit
         proxy.black_hole = False
         proxy.reset()
 

@@ -1,4 +1,4 @@
-"""What one device marks the others show: on the same gateway, on another one, and after a while away."""
+"""Marks of one device reach the others: on the same gateway, on another one, and after a reconnect."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ Frame = dict[str, Any]
 
 
 @pytest.fixture
-async def elsewhere(settings: Settings, token: TokenMaker) -> AsyncIterator[Realtime]:
+async def second_gateway(settings: Settings, token: TokenMaker) -> AsyncIterator[Realtime]:
     """A second gateway on the same store."""
     other = msgspec.structs.replace(settings, realtime_port=free_port())
     async with running_gateway(other):
@@ -33,7 +33,7 @@ async def send(store: Store, *titles: str, **target: Any) -> list[str]:
 
 
 async def state(client: Client) -> Frame:
-    """The next frame of type `state`, whatever comes before it."""
+    """The next `state` frame; others before it are skipped."""
     return (await client.until("state"))[-1]
 
 
@@ -42,31 +42,31 @@ def counted(frame: Frame) -> tuple[int, int]:
     return frame["counts"]["unseen"], frame["counts"]["unread"]
 
 
-async def test_every_device_is_told(store: Store, realtime: Realtime, elsewhere: Realtime) -> None:
-    """A mark by frame reaches the user's other connections on every gateway, and nobody else."""
+async def test_every_device_gets_a_mark(store: Store, realtime: Realtime, second_gateway: Realtime) -> None:
+    """A mark by frame reaches the user's other connections on every gateway, and no other user."""
     async with (
         realtime.user("ana") as phone,
         realtime.user("ana") as tablet,
-        elsewhere.user("ana") as laptop,
-        elsewhere.user("bob") as bob,
+        second_gateway.user("ana") as laptop,
+        second_gateway.user("bob") as bob,
     ):
-        first, second = await send(store, "one", "two", users=["ana"])
+        first, other = await send(store, "one", "two", users=["ana"])
         await phone.titles(2)
         await phone.send("mark", ids=[first], state="read", ref="r1")
         answer = await state(phone)
         assert (answer["ref"], counted(answer), answer["state_version"]) == ("r1", (1, 1), 1)
         assert [(change["id"], change["state"]) for change in answer["changes"]] == [(first, "read")]
         for device in (tablet, laptop):
-            told = await state(device)
-            assert (told["changes"], told["counts"]) == (answer["changes"], answer["counts"])
-            assert "ref" not in told
-        await laptop.send("mark", ids=[second], state="seen", ref=7)
+            received = await state(device)
+            assert (received["changes"], received["counts"]) == (answer["changes"], answer["counts"])
+            assert "ref" not in received
+        await laptop.send("mark", ids=[other], state="seen", ref=7)
         assert ((await state(laptop))["ref"], counted(await state(phone))) == (7, (0, 1))
         assert await bob.settle() == []
 
 
 async def test_by_rest(store: Store, realtime: Realtime, working: None) -> None:
-    """A mark by REST is told to open connections as it was asked for: by ids, up to positions, or all."""
+    """A mark by REST reaches open connections in the form of its request: ids, positions, or all."""
     async with realtime.user("ana") as ana:
         one, *_ = await send(store, "one", "two", "three", users=["ana"])
         await send(store, "to all", to_all=True)
@@ -74,15 +74,19 @@ async def test_by_rest(store: Store, realtime: Realtime, working: None) -> None:
         await store.marks.mark("demo", "ana", MarkInbox(state="seen", ids=(one,)))
         assert [change["id"] for change in (await state(ana))["changes"]] == [one]
         await store.marks.mark("demo", "ana", MarkInbox(state="read", up_to={"user": 2}))
-        told = await state(ana)
-        assert (told["up_to"], told["state"], counted(told)) == ({"user": 2}, "read", (2, 2))
+        received = await state(ana)
+        assert (received["up_to"], received["state"], counted(received)) == ({"user": 2}, "read", (2, 2))
         await store.marks.mark("demo", "ana", MarkInbox(state="archived", all=True))
-        told = await state(ana)
-        assert (told["all"], told["up_to"], counted(told)) == (True, {"user": 3, "all": 1}, (0, 0))
+        received = await state(ana)
+        assert (received["all"], received["up_to"], counted(received)) == (
+            True,
+            {"user": 3, "all": 1},
+            (0, 0),
+        )
 
 
 async def test_order_of_marks(store: Store, realtime: Realtime) -> None:
-    """Marks of one connection are carried out in the order they were sent."""
+    """Marks of one connection are carried out in the order in which they were sent."""
     async with realtime.user("ana") as ana:
         (one,) = await send(store, "one", users=["ana"])
         await ana.titles(1)
@@ -94,7 +98,7 @@ async def test_order_of_marks(store: Store, realtime: Realtime) -> None:
 
 
 async def test_nothing_changes(store: Store, realtime: Realtime) -> None:
-    """A mark that changes nothing is answered all the same, and nobody else hears of it."""
+    """A mark that changes nothing gets its answer, and no other connection gets a frame."""
     async with realtime.user("ana") as phone, realtime.user("ana") as laptop:
         (one,) = await send(store, "one", users=["ana"])
         (foreign,) = await send(store, "other", users=["bob"])
@@ -122,7 +126,7 @@ async def test_nothing_changes(store: Store, realtime: Realtime) -> None:
     ],
 )
 async def test_bad_marks(realtime: Realtime, fields: Frame) -> None:
-    """A mark that can't be understood is an error with its ref, and the connection stays."""
+    """An invalid mark gets an error with its ref, and the connection stays open."""
     async with realtime.user("ana") as ana:
         await ana.send("mark", ref="bad", **fields)
         error = await ana.expect("error")
@@ -132,7 +136,7 @@ async def test_bad_marks(realtime: Realtime, fields: Frame) -> None:
 
 
 async def test_past_the_end(store: Store, realtime: Realtime) -> None:
-    """A position beyond the end of a log is cut to it: what comes later is new."""
+    """A position beyond the end of a log is cut to it, so later notifications are unread."""
     async with realtime.user("ana") as ana:
         await send(store, "one", users=["ana"])
         await ana.titles(1)
@@ -144,10 +148,10 @@ async def test_past_the_end(store: Store, realtime: Realtime) -> None:
         assert (await store.inbox.counts("demo", "ana")).unread == 1
 
 
-async def test_overlapping_marks(store: Store, realtime: Realtime, elsewhere: Realtime) -> None:
-    """Two devices that mark overlapping parts at once both get their way; nothing is counted twice."""
+async def test_overlapping_marks(store: Store, realtime: Realtime, second_gateway: Realtime) -> None:
+    """Overlapping marks of two devices are both carried out, and no entry is counted twice."""
     ids = await send(store, *map(str, range(40)), users=["ana"])
-    async with realtime.user("ana") as phone, elsewhere.user("ana") as laptop:
+    async with realtime.user("ana") as phone, second_gateway.user("ana") as laptop:
         for start in range(0, 30, 2):
             await phone.send("mark", ids=ids[start : start + 6], state="read", ref=start)
             await laptop.send("mark", ids=ids[start + 3 : start + 10], state="seen", ref=start)
@@ -166,7 +170,7 @@ async def test_overlapping_marks(store: Store, realtime: Realtime, elsewhere: Re
 
 
 async def test_state_while_away(store: Store, realtime: Realtime) -> None:
-    """Who resumes with the last state version is told every change since, after what was missed."""
+    """A client that resumes with its state version gets each later change, after the replay."""
     async with realtime.user("ana") as ana:
         one, two = await send(store, "one", "two", users=["ana"])
         await ana.titles(2)
@@ -179,9 +183,9 @@ async def test_state_while_away(store: Store, realtime: Realtime) -> None:
     async with realtime.user("ana", resume=resume) as ana:
         assert (ana.frames[0]["state_version"], counted(ana.frames[0])) == (2, (1, 1))
         assert [frame["type"] for frame in await ana.until("caught_up")] == ["notification", "caught_up"]
-        told = [await state(ana), await state(ana)]
-        assert [[c["id"] for c in frame["changes"]] for frame in told] == [[one], [two]]
-        assert [frame["state_version"] for frame in told] == [1, 2]
+        received = [await state(ana), await state(ana)]
+        assert [[c["id"] for c in frame["changes"]] for frame in received] == [[one], [two]]
+        assert [frame["state_version"] for frame in received] == [1, 2]
         assert await ana.settle() == []
     async with realtime.user("ana", resume=resume | {"state_version": 2}) as ana:
         await ana.until("caught_up")
@@ -189,7 +193,7 @@ async def test_state_while_away(store: Store, realtime: Realtime) -> None:
 
 
 async def test_too_long_away(store: Store, realtime: Realtime) -> None:
-    """When the changes are no longer all known, the client is told to ask for the inbox again."""
+    """A client that missed more changes than the journal has gets `reload`."""
     (one,) = await send(store, "one", users=["ana"])
     async with realtime.user("ana") as ana:
         epoch = ana.frames[0]["epoch"]
@@ -198,8 +202,8 @@ async def test_too_long_away(store: Store, realtime: Realtime) -> None:
     resume = {"epoch": epoch, "positions": {"user": 1}, "state_version": 0}
     async with realtime.user("ana", resume=resume) as ana:
         await ana.until("caught_up")
-        told = await state(ana)
-        assert (told["reload"], told["state_version"], counted(told)) == (True, 120, (0, 1))
+        received = await state(ana)
+        assert (received["reload"], received["state_version"], counted(received)) == (True, 120, (0, 1))
     resume |= {"state_version": 500}
     async with realtime.user("ana", resume=resume) as ana:
         await ana.until("caught_up")
@@ -207,19 +211,19 @@ async def test_too_long_away(store: Store, realtime: Realtime) -> None:
 
 
 async def test_expiry_while_connected(store: Store, realtime: Realtime, working: None) -> None:
-    """What ends by itself leaves the counts of an open connection, which is told so."""
+    """An expiry changes the counts of an open connection, which gets them in a `state` frame."""
     async with realtime.user("ana") as ana:
         await store.sends.send("demo", [notification("brief", users=["ana"], expires_in=1)])
         await store.sends.send("demo", [notification("lasting", to_all=True)])
         await ana.titles(2)
         async with asyncio.timeout(5):
-            told = await state(ana)
-        assert (told["changes"], counted(told)) == ([], (1, 1))
-        assert (await store.inbox.counts("demo", "ana")).version == told["counts"]["version"]
+            received = await state(ana)
+        assert (received["changes"], counted(received)) == ([], (1, 1))
+        assert (await store.inbox.counts("demo", "ana")).version == received["counts"]["version"]
 
 
 async def test_recall_of_what_was_marked(store: Store, realtime: Realtime, working: None) -> None:
-    """A recall takes a notification out of the counts once, whatever state it had, also of a group left."""
+    """A recall removes a notification from the counts once, whatever its state, also of a former group."""
     await store.groups.change("demo", "team", ["ana"], [])
     ids = await send(store, "one", "two", "three", groups=["team"])
     await eventually(lambda: _length(store, "ana"), 3)
@@ -239,7 +243,7 @@ async def test_recall_of_what_was_marked(store: Store, realtime: Realtime, worki
 
 
 async def test_counts_of_both_sides(store: Store, realtime: Realtime, working: None) -> None:
-    """A welcome's counts and version are those of REST, with groups, excludes, archive and undo."""
+    """A welcome has the counts and version of REST, with groups, excludes and archived entries."""
     await store.groups.change("demo", "team", ["ana", "bob"], [])
     ids = await send(store, "a", "b", "c", groups=["team"])
     await send(store, "not for ana", to_all=True, exclude=["ana"])

@@ -1,4 +1,4 @@
-"""Memberships as intervals: what two feeds report in any order is what the store has."""
+"""Memberships as intervals: two feeds in any order give the store's intervals."""
 
 import hypothesis.strategies as st
 from hypothesis import given
@@ -10,7 +10,7 @@ ROOM = "room"
 
 @st.composite
 def histories(draw: st.DrawFn) -> Intervals:
-    """Memberships of one group as the store keeps them: in order, and the last one may last."""
+    """Memberships of one group as the store keeps them: in order, and the last may be active."""
     bounds = sorted(draw(st.lists(st.integers(0, 50), min_size=1, max_size=8)))
     intervals = [(bounds[at], bounds[at + 1]) for at in range(0, len(bounds) - 1, 2)]
     if len(bounds) % 2:
@@ -18,8 +18,8 @@ def histories(draw: st.DrawFn) -> Intervals:
     return intervals
 
 
-def told(history: Intervals) -> Memberships:
-    """What the user's feed makes of a history."""
+def applied(history: Intervals) -> Memberships:
+    """The memberships after the user's feed has reported a history."""
     memberships = Memberships()
     for start, end in history:
         memberships.join(ROOM, start)
@@ -29,15 +29,15 @@ def told(history: Intervals) -> Memberships:
 
 
 @given(histories())
-def test_a_feed_makes_of_it_what_the_store_has(history: Intervals) -> None:
+def test_a_feed_gives_the_intervals_of_the_store(history: Intervals) -> None:
     """Joins and leaves in order give the store's intervals."""
-    assert told(history).of(ROOM) == history
+    assert applied(history).of(ROOM) == history
 
 
 @given(histories())
 def test_repeating_a_feed_changes_nothing(history: Intervals) -> None:
-    """A join or a leave that was read already is no news."""
-    memberships = told(history)
+    """A repeated join or leave changes nothing and returns False."""
+    memberships = applied(history)
     for start, end in history:
         if end >= 0 and end > start:
             assert not memberships.join(ROOM, start)
@@ -47,7 +47,7 @@ def test_repeating_a_feed_changes_nothing(history: Intervals) -> None:
 
 @given(st.integers(0, 50), st.integers(1, 50))
 def test_a_departure_before_its_join(start: int, length: int) -> None:
-    """A membership that ended before the user's feed reports it is over at once, and not active."""
+    """A join whose departure was reported before is not active."""
     memberships = Memberships()
     memberships.note_departure(ROOM, start + length)
     assert memberships.join(ROOM, start)
@@ -57,7 +57,7 @@ def test_a_departure_before_its_join(start: int, length: int) -> None:
 
 @given(st.integers(0, 50), st.integers(1, 50))
 def test_a_departure_that_the_store_does_not_have(start: int, length: int) -> None:
-    """Memberships read from the store end where the group's feed said; a forgotten departure ends nothing."""
+    """A departure ends a membership that the store still has as active, until it is forgotten."""
     memberships = Memberships()
     memberships.note_departure(ROOM, start + length)
     memberships.replace_all({ROOM: [(start, -1)]})
@@ -69,8 +69,8 @@ def test_a_departure_that_the_store_does_not_have(start: int, length: int) -> No
 
 @given(histories(), st.integers(0, 60), st.integers(0, 60))
 def test_spans_are_the_positions_of_a_member(history: Intervals, after: int, up_to: int) -> None:
-    """The spans of a range hold each position that lies in a membership, once and in order."""
-    memberships = told(history)
+    """The spans of a range contain each position within a membership, once and in order."""
+    memberships = applied(history)
     found = [
         position
         for low, high in memberships.spans(ROOM, after, up_to)

@@ -1,4 +1,4 @@
-"""What a connection leaves behind."""
+"""The memory of closed connections."""
 
 import gc
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from tidings_workers.gateway.websocket import WebSocket
 from tidings_workers.store import Store
 
 BODY = "x" * 30_000
-# More than the kernel takes for a socket.
+# More than fits into the kernel's buffers of a socket.
 BIG = 300
 
 
 @contextmanager
 def no_collector() -> Iterator[None]:
-    """Nothing collects reference cycles."""
+    """Turn the collector of reference cycles off."""
     gc.collect()
     gc.disable()
     try:
@@ -30,31 +30,31 @@ def no_collector() -> Iterator[None]:
         gc.enable()
 
 
-async def something_left() -> bool:
+async def has_remains() -> bool:
     kinds = {WebSocket, CatchUp, Subscriber, Head, Protocol}
     return any(type(each) in kinds for each in gc.get_objects())
 
 
-async def catching_up() -> bool:
+async def is_catching_up() -> bool:
     return any(type(each) is CatchUp for each in gc.get_objects())
 
 
 async def test_a_closed_connection_leaves_no_cycles(realtime: Realtime) -> None:
-    """Nothing of it waits for the collector of cycles, which looks rarely and would find megabytes."""
+    """A closed connection leaves no reference cycles, which the collector would free late."""
     with no_collector():
         for _ in range(5):
             async with realtime.user("ana") as ana:
                 await ana.settle()
-        await eventually(something_left, expected=False)
+        await eventually(has_remains, expected=False)
 
 
 async def test_a_connection_that_closes_during_a_catch_up_leaves_no_cycles(
     store: Store, realtime: Realtime
 ) -> None:
-    """A connection that is lost while it catches up is freed like any other."""
+    """A connection that is lost during a catch-up leaves no reference cycles."""
     for _ in range(BIG // 10):
         await store.sends.send("demo", [notification("big", users=["ana"], body=BODY)] * 10)
     with no_collector():
         async with realtime.lazy("ana", resume={"epoch": store.epoch, "positions": {"user": 0}}):
-            assert await catching_up()
-        await eventually(something_left, expected=False)
+            assert await is_catching_up()
+        await eventually(has_remains, expected=False)

@@ -1,4 +1,4 @@
-"""Presence is right on all gateways: while they live, when one is killed, and when a feed told nothing."""
+"""Presence is right on all gateways: while they run, after one was killed, and after feeds were lost."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ async def second(settings: Settings, token: TokenMaker) -> AsyncIterator[Realtim
 
 
 def online(store: Store, user: str = "ana") -> Callable[[], Coroutine[Any, Any, set[str]]]:
-    """Looks at the ids of a user's connections."""
+    """Reads the ids of a user's connections."""
 
     async def look() -> set[str]:
         return {row.id for row in (await store.sessions.presence("demo", user)).connections}
@@ -45,10 +45,10 @@ def now_ms() -> int:
 
 
 async def test_devices_on_two_gateways(store: Store, realtime: Realtime, second: Realtime) -> None:
-    """Every open connection is listed with its device and since when; who leaves was seen last."""
-    nobody = await store.sessions.presence("demo", "ana")
-    assert (nobody.connections, nobody.seen_at) == ([], None)
-    began = now_ms()
+    """Presence lists each open connection with device and time, and the time of the last close."""
+    offline = await store.sessions.presence("demo", "ana")
+    assert (offline.connections, offline.seen_at) == ([], None)
+    started = now_ms()
     async with realtime.user("ana", device="phone") as phone:
         async with second.user("ana") as tab:
             found = (await store.sessions.presence("demo", "ana")).connections
@@ -56,31 +56,31 @@ async def test_devices_on_two_gateways(store: Store, realtime: Realtime, second:
                 (phone.frames[0]["connection"], "phone"),
                 (tab.frames[0]["connection"], None),
             ]
-            assert all(began <= row.connected_at <= now_ms() for row in found)
+            assert all(started <= row.connected_at <= now_ms() for row in found)
             assert (await store.sessions.presence("other", "ana")).connections == []
         await eventually(online(store), {phone.frames[0]["connection"]})
     await eventually(online(store), set())
     seen_at = (await store.sessions.presence("demo", "ana")).seen_at
     assert seen_at is not None
-    assert began < seen_at <= now_ms()
+    assert started < seen_at <= now_ms()
 
 
-async def test_ended_in_the_middle_of_opening(store: Store, realtime: Realtime) -> None:
-    """However early a client goes, nothing of it stays registered."""
+async def test_closed_while_opening(store: Store, realtime: Realtime) -> None:
+    """A connection that closes while it opens leaves no registration."""
     bearer = realtime.bearer("ana")
 
-    async def come_and_go() -> None:
+    async def connect_and_drop() -> None:
         async with realtime.socket(headers=[bearer]) as client:
             await client.send("connect")
             client.drop()
 
-    await asyncio.gather(*(come_and_go() for _ in range(50)))
+    await asyncio.gather(*(connect_and_drop() for _ in range(50)))
     async with realtime.user("ana") as ana:
         await eventually(online(store), {ana.frames[0]["connection"]})
 
 
 async def test_killed_gateway(store: Store, settings: Settings, realtime: Realtime) -> None:
-    """Who was connected to a killed gateway is offline when its feeds end, and was seen at its last beat."""
+    """The users of a killed gateway are offline when its feeds expire, last seen at its last heartbeat."""
     assert settings.redis_url is not None
     process = Process("gateway", settings.redis_url)
     try:
@@ -96,18 +96,18 @@ async def test_killed_gateway(store: Store, settings: Settings, realtime: Realti
             feeds = [key async for key in store.redis.scan_iter(f"*/feed/{bob.gateway}")]
             for key in feeds:
                 assert 0 < await store.redis.pttl(key) <= FEED_SECONDS * 1000 <= 15_000
-                # Spares this test the wait.
+                # Expire it now, without the wait.
                 await store.redis.pexpire(key, 1)
             await eventually(online(store), {here.frames[0]["connection"]})
             beat = await store.redis.zscore(GATEWAYS, bob.gateway)
-            gone = await store.sessions.presence("demo", "bob")
-            assert (gone.connections, gone.seen_at) == ([], max(int(beat or 0), bob.connected_at))
+            offline = await store.sessions.presence("demo", "bob")
+            assert (offline.connections, offline.seen_at) == ([], max(int(beat or 0), bob.connected_at))
     finally:
         process.end()
 
 
-async def test_left_by_the_dead(store: Store, realtime: Realtime) -> None:
-    """All that a gateway left behind is taken out, but only when it is dead."""
+async def test_registrations_of_a_dead_gateway(store: Store, realtime: Realtime) -> None:
+    """The registrations of a gateway are removed only when it is dead."""
     async with realtime.user("ana") as ana:
         gateway = ana.frames[0]["connection"].rsplit("-", 2)[0]
         await store.sessions.clear(gateway, 1)
@@ -115,7 +115,7 @@ async def test_left_by_the_dead(store: Store, realtime: Realtime) -> None:
         beat = now_ms() + 60_000
 
         async def clear() -> int | None:
-            # It makes its feeds anew whenever it finds them lost.
+            # The gateway creates its feeds again when it finds them lost.
             await lose_feeds(store)
             await store.sessions.clear(gateway, beat)
             return (await store.sessions.presence("demo", "ana")).seen_at
@@ -123,8 +123,8 @@ async def test_left_by_the_dead(store: Store, realtime: Realtime) -> None:
         await eventually(clear, beat)
 
 
-async def test_taken_for_dead(store: Store, realtime: Realtime) -> None:
-    """A connection that was taken out although its gateway lived is told to come back at once."""
+async def test_a_running_gateway_considered_dead(store: Store, realtime: Realtime) -> None:
+    """A connection whose registration was removed while its gateway runs is closed, to reconnect."""
     async with realtime.user("ana") as ana:
         closed = asyncio.create_task(ana.closed())
         while not closed.done():
@@ -141,8 +141,8 @@ async def count_feeds(store: Store) -> int:
     return len([key async for key in store.redis.scan_iter("*/feed/*")])
 
 
-async def test_disconnected_without_a_word(store: Store, realtime: Realtime) -> None:
-    """A gateway whose feed was lost closes whom it was told to close, with the right code."""
+async def test_disconnected_after_feeds_were_lost(store: Store, realtime: Realtime) -> None:
+    """A gateway whose feed was lost closes disconnected connections with the right code."""
     async with realtime.user("ana") as ana:
         await lose_feeds(store)
         await store.sessions.disconnect("demo", "ana", closing.DISCONNECTED)
@@ -151,15 +151,15 @@ async def test_disconnected_without_a_word(store: Store, realtime: Realtime) -> 
 
 
 class TestOutage:
-    """The store goes away."""
+    """The store stops answering."""
 
     @pytest.fixture
     def settings(self, settings: Settings, valkey: Valkey) -> Settings:
-        """A store of this test's own."""
+        """A store for this test alone."""
         return replace(settings, redis_url=valkey.url)
 
-    async def test_gone_meanwhile(self, valkey: Valkey, store: Store, realtime: Realtime) -> None:
-        """Who went while the store was away is offline afterwards; who stayed is online."""
+    async def test_closed_during_an_outage(self, valkey: Valkey, store: Store, realtime: Realtime) -> None:
+        """A user who disconnects during an outage is offline after it, and a connected one is online."""
         async with realtime.user("ana") as ana:
             async with realtime.user("ana"):
                 valkey.kill()
@@ -168,7 +168,7 @@ class TestOutage:
             async def look() -> set[str]:
                 try:
                     return await online(store)()
-                except Exception:  # noqa: BLE001 - it may be away for another moment
+                except Exception:  # noqa: BLE001 - the store may still be starting
                     return set()
 
             await eventually(look, {ana.frames[0]["connection"]})

@@ -1,4 +1,4 @@
-"""Receipts: users count once for delivered, seen and read, whatever the target and however it came about."""
+"""Each user counts once for delivered, seen and read, whatever the target and the way to mark."""
 
 from functools import partial
 from typing import Any
@@ -47,7 +47,7 @@ async def mark(store: Store, user: str, state: Any, **which: Any) -> None:
     "target", [{"users": ["ana"]}, {"groups": ["team"]}, {"to_all": True}, {"users": ["ana", "bob"]}]
 )
 async def test_read_implies_the_rest(store: Store, realtime: Realtime, target: Any) -> None:
-    """Read implies seen, seen implies delivered; a device that gets it later counts nobody again."""
+    """Read implies seen and seen implies delivered; a later delivery counts no user again."""
     await store.groups.change("demo", "team", ["ana", "bob"], [])
     identity = await send(store, "hello", **target)
     await eventually(lambda: _status(store, identity), "stored")
@@ -68,7 +68,7 @@ async def test_read_implies_the_rest(store: Store, realtime: Realtime, target: A
 
 
 async def test_a_long_log(store: Store) -> None:
-    """Everybody's marks over many positions of a group's log count at each of them, and only there."""
+    """Marks over many positions of a group's log count at each of these positions, and at no other."""
     await store.groups.change("demo", "team", [f"u{n}" for n in range(10)], [])
     sent = (await store.sends.send("demo", [notification(str(n), groups=["team"]) for n in range(1_500)])).ids
     for n in range(10):
@@ -82,7 +82,7 @@ async def test_a_long_log(store: Store) -> None:
 
 
 async def test_excluded(store: Store) -> None:
-    """An excluded user's marks do not count on what the user never saw."""
+    """The marks of an excluded user do not count on the excluded notification."""
     await store.groups.change("demo", "team", ["ana", "bob"], [])
     ids = [await send(store, "1", groups=["team"]), await send(store, "2", groups=["team"], exclude=["ana"])]
     ids.append(await send(store, "3", groups=["team"]))
@@ -92,8 +92,8 @@ async def test_excluded(store: Store) -> None:
         await eventually(partial(receipts, store, identity), (expected, expected, expected))
 
 
-async def test_what_came_before_or_after(store: Store) -> None:
-    """A member's marks count only for what was sent while a member."""
+async def test_marks_outside_a_membership(store: Store) -> None:
+    """A member's marks count only for notifications sent during the membership."""
     await store.groups.change("demo", "team", ["ana", "bob"], [])
     before = await send(store, "before", groups=["team"])
     await store.groups.change("demo", "team", ["eve"], [])
@@ -107,7 +107,7 @@ async def test_what_came_before_or_after(store: Store) -> None:
 
 
 async def test_recalled_keeps_its_receipts(store: Store, realtime: Realtime) -> None:
-    """What was recalled keeps what came about until then, also when devices acknowledge past it."""
+    """A recalled notification keeps its receipts, also when devices acknowledge later positions."""
     await store.groups.change("demo", "team", ["ana", "bob"], [])
     targets: list[Any] = [
         {"users": ["ana"]},
@@ -137,7 +137,7 @@ async def test_recalled_keeps_its_receipts(store: Store, realtime: Realtime) -> 
 
 
 async def test_per_user(store: Store, realtime: Realtime) -> None:
-    """Who got a compound notification is listed in order; of a group only counts are kept."""
+    """Receipts per user list the users of a compound notification in order; those of groups do not exist."""
     await store.groups.change("demo", "team", ["eve", "fay"], [])
     identity = await send(store, "hello", users=["ana", "bob"], groups=["team"], exclude=["fay"])
     await eventually(lambda: _status(store, identity), "stored")

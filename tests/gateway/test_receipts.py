@@ -1,4 +1,4 @@
-"""`delivered` counts the users of whom a device acknowledged a notification, each once."""
+"""`delivered` counts each user of whom a device acknowledged the notification once."""
 
 from functools import partial
 
@@ -14,7 +14,7 @@ async def delivered(store: Store, identity: str) -> int:
 
 
 async def receive(client: Client, count: int) -> None:
-    """Take notifications, then acknowledge all of them at once."""
+    """Receive notifications, then acknowledge all of them at once."""
     positions = {}
     for _ in range(count):
         frame = (await client.until("notification"))[-1]
@@ -23,7 +23,7 @@ async def receive(client: Client, count: int) -> None:
 
 
 async def test_each_user_counts_once(store: Store, realtime: Realtime, working: None) -> None:
-    """Two devices of one user, one of another and one without a name make two."""
+    """Two devices of one user and one of another user, without a name, count as two."""
     async with (
         realtime.user("ana", device="phone") as phone,
         realtime.user("ana", device="laptop") as laptop,
@@ -42,7 +42,7 @@ async def test_each_user_counts_once(store: Store, realtime: Realtime, working: 
 
 
 async def test_every_kind_of_target(store: Store, realtime: Realtime, working: None) -> None:
-    """Direct, group and compound sends count alike; what came before the user's time does not."""
+    """Direct, group and compound sends count alike; entries before the membership do not count."""
     await store.groups.change("demo", "team", ["bob"], [])
     before = await store.sends.send("demo", [notification("before", groups=["team"])])
     await store.groups.change("demo", "team", ["ana"], [])
@@ -64,7 +64,7 @@ async def test_every_kind_of_target(store: Store, realtime: Realtime, working: N
 async def test_an_ack_beyond_what_was_sent_counts_nothing(
     store: Store, realtime: Realtime, working: None
 ) -> None:
-    """Only what the connection was sent can be acknowledged, and nothing before its start."""
+    """An acknowledgement counts only for entries that the connection was sent."""
     old = await store.sends.send("demo", [notification("old", users=["ana"])])
     async with realtime.user("ana") as ana:
         await ana.send("ack", positions={"user": 10, "all": 10, "group:none": 3})

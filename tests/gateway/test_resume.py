@@ -1,4 +1,4 @@
-"""Where a connection starts and what it is sent: complete, in order, each position once."""
+"""The start of a connection and its replay: complete, in order, each position once."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ TEAM = log_of_group("team")
 
 
 async def send(store: Store, *titles: str, **target: Any) -> list[str]:
-    """Notifications with these titles, to `ana` unless told otherwise; their ids."""
+    """Send notifications with these titles, to `ana` without a target; their ids."""
     accepted = await store.sends.send(
         "demo", [notification(each, **(target or {"users": ["ana"]})) for each in titles]
     )
@@ -27,7 +27,7 @@ async def send(store: Store, *titles: str, **target: Any) -> list[str]:
 async def resumed(
     realtime: Realtime, epoch: str, positions: dict[str, int], user: str = "ana"
 ) -> list[Frame]:
-    """Everything from the welcome to `caught_up` of a connection that resumes."""
+    """All frames from the welcome to `caught_up` of a connection that resumes."""
     resume = {"epoch": epoch, "positions": positions}
     async with realtime.user(user, resume=resume) as client:
         await client.until("caught_up")
@@ -43,7 +43,7 @@ async def device_positions(store: Store, device: str) -> Any:
 
 
 async def test_from_the_ends(store: Store, realtime: Realtime) -> None:
-    """Without `resume` and `device` a connection starts at the logs' ends and gets what comes."""
+    """Without `resume` and `device` a connection starts at the ends of the logs and gets new entries."""
     await send(store, "old")
     await send(store, "old", to_all=True)
     async with realtime.user("ana") as ana:
@@ -61,7 +61,7 @@ async def test_from_the_ends(store: Store, realtime: Realtime) -> None:
 
 
 async def test_resume(store: Store, realtime: Realtime) -> None:
-    """`resume` brings all after its positions, in order and marked, then `caught_up`, then what is new."""
+    """`resume` replays all later entries in order, then sends `caught_up`, then new entries."""
     await send(store, *(f"u{number}" for number in range(1, 251)))
     await send(store, "a1", "a2", to_all=True)
     resume = {"epoch": store.epoch, "positions": {"user": 3, "all": 1}}
@@ -79,7 +79,7 @@ async def test_resume(store: Store, realtime: Realtime) -> None:
 
 
 async def test_unnamed_logs(store: Store, realtime: Realtime, working: None) -> None:
-    """A log that `resume` does not name counts as 0: everything in it that the user may see."""
+    """A log that `resume` does not name is replayed from the start, as far as the user may see it."""
     await store.groups.change("demo", "team", ["bob"], [])
     await send(store, "before", groups=["team"])
     await store.groups.change("demo", "team", ["ana"], [])
@@ -94,7 +94,7 @@ async def test_unnamed_logs(store: Store, realtime: Realtime, working: None) -> 
 
 
 async def test_new_device(store: Store, realtime: Realtime) -> None:
-    """A device starts at the ends the first time, is told `caught_up`, and its start is stored by then."""
+    """A new device starts at the ends and gets `caught_up` after its start was stored."""
     await send(store, "old")
     async with realtime.user("ana", device="tv") as ana:
         assert ana.frames[0]["positions"] == {"user": 1, "all": 0}
@@ -103,7 +103,7 @@ async def test_new_device(store: Store, realtime: Realtime) -> None:
 
 
 async def test_known_device(store: Store, realtime: Realtime) -> None:
-    """A device goes on from what it last acknowledged, whatever else it was sent."""
+    """A known device continues after its acknowledged positions, whatever else it was sent."""
     async with realtime.user("ana", device="tv") as ana:
         await send(store, "one", "two", "three")
         assert await ana.until("caught_up")
@@ -119,7 +119,7 @@ async def test_known_device(store: Store, realtime: Realtime) -> None:
 
 
 async def test_device_of_another_epoch(store: Store, realtime: Realtime) -> None:
-    """A device that comes back after data was lost is told so for every log, once, and starts at the ends."""
+    """A device that reconnects after data was lost gets a gap per log, once, and starts at the ends."""
     await send(store, "one", "two")
     async with realtime.user("ana", device="tv") as ana:
         await ana.until("caught_up")
@@ -134,7 +134,7 @@ async def test_device_of_another_epoch(store: Store, realtime: Realtime) -> None
 
 
 async def test_resume_wins(store: Store, realtime: Realtime) -> None:
-    """A device that comes with `resume` starts there, and goes on from there the next time."""
+    """A device with `resume` starts there, and continues from there the next time."""
     await send(store, "one", "two", "three")
     async with realtime.user("ana", device="tv"):
         pass
@@ -145,7 +145,7 @@ async def test_resume_wins(store: Store, realtime: Realtime) -> None:
 
 
 async def test_ack_is_cut(store: Store, realtime: Realtime) -> None:
-    """An `ack` past what the connection was sent is cut to it; one of an unknown log is nothing."""
+    """An `ack` past the sent positions is cut to them, and one of an unknown log has no effect."""
     await send(store, "one")
     async with realtime.user("ana", device="tv") as ana:
         await ana.until("caught_up")
@@ -158,7 +158,7 @@ async def test_ack_is_cut(store: Store, realtime: Realtime) -> None:
 async def test_rewind(store: Store, realtime: Realtime, working: None) -> None:
     """`rewind` starts with the last N that the user may see, over all logs; 0 starts at the ends."""
     await send(store, "u1", "u2", "u3")
-    await asyncio.sleep(0.002)  # Ids order the logs among each other by the millisecond.
+    await asyncio.sleep(0.002)  # Ids order entries of different logs by the millisecond.
     await send(store, "not for ana", to_all=True, exclude=["ana"])
     await send(store, "a2", to_all=True)
     for count, expected in ((0, []), (1, [("all", 2)]), (2, [("user", 3), ("all", 2)])):
@@ -169,7 +169,7 @@ async def test_rewind(store: Store, realtime: Realtime, working: None) -> None:
 
 
 async def test_other_epoch(store: Store, realtime: Realtime) -> None:
-    """Positions of another epoch count for nothing: a gap for every log, and a start at the ends."""
+    """Positions of another epoch give a gap for every log, and a start at the ends."""
     await send(store, "one", "two")
     frames = await resumed(realtime, "another", {"user": 1})
     assert frames[0]["resume"] == "gap"
@@ -184,7 +184,7 @@ async def test_other_epoch(store: Store, realtime: Realtime) -> None:
 
 @pytest.mark.parametrize("position", [3, 2**53 - 1])
 async def test_past_the_end(store: Store, realtime: Realtime, position: int) -> None:
-    """A position past a log's end is a gap in that log alone, and the others are replayed."""
+    """A position past the end of a log gives a gap in that log alone, and the others are replayed."""
     await send(store, "one", "two")
     await send(store, "all", to_all=True)
     frames = await resumed(realtime, store.epoch, {"user": position})
@@ -199,7 +199,7 @@ async def test_past_the_end(store: Store, realtime: Realtime, position: int) -> 
 
 
 async def test_unknown_logs(store: Store, realtime: Realtime) -> None:
-    """Logs in `resume` that are not the user's are passed over, however they are called."""
+    """Logs in `resume` that are not the user's are ignored, whatever their names."""
     await send(store, "secret", groups=["team"])
     names = [TEAM, log_of_group("none"), "user/x", "", "\0", "all ", "u/demo/bob"]
     frames = await resumed(realtime, store.epoch, dict.fromkeys(names, 0) | {"user": 0, "all": 0})
@@ -207,8 +207,8 @@ async def test_unknown_logs(store: Store, realtime: Realtime) -> None:
     assert frames[0]["positions"] == {"user": 0, "all": 0}
 
 
-async def test_trimmed(store: Store, realtime: Realtime) -> None:
-    """What is no longer there is named by `gap`, exactly and first; the rest is replayed."""
+async def test_removed_by_retention(store: Store, realtime: Realtime) -> None:
+    """A `gap` names the positions that retention removed, and the rest is replayed after it."""
     await send(store, *(f"n{number}" for number in range(1, 9)))
     key = f"{tag(store.keys.user('demo', 'ana').partition)}/u/demo/ana"
     await store.redis.xtrim(f"{key}/log", minid="6-0", approximate=False)
@@ -225,7 +225,7 @@ async def test_trimmed(store: Store, realtime: Realtime) -> None:
 
 
 async def test_left_while_away(store: Store, realtime: Realtime, working: None) -> None:
-    """A group left while away is replayed up to the leaving, then `left`; nothing after it comes."""
+    """A group that the user left while away is replayed up to the leave, then `left` follows."""
     await store.groups.change("demo", "team", ["ana", "bob"], [])
     await send(store, "one", "two", groups=["team"])
     await store.groups.change("demo", "team", [], ["ana"])
@@ -240,7 +240,7 @@ async def test_left_while_away(store: Store, realtime: Realtime, working: None) 
 
 
 async def test_left_and_joined_again(store: Store, realtime: Realtime, working: None) -> None:
-    """Leaving and joining again keeps both intervals, and only what came in between is missing."""
+    """A user who left and rejoined gets both memberships, without the entries in between."""
     await store.groups.change("demo", "team", ["bob"], [])
     for title, add, remove in (("1", ["ana"], []), ("2", [], ["ana"]), ("3", ["ana"], []), ("4", [], [])):
         await store.groups.change("demo", "team", add, remove)
@@ -251,8 +251,8 @@ async def test_left_and_joined_again(store: Store, realtime: Realtime, working: 
     assert frames[-1]["positions"][TEAM] == 4
 
 
-async def test_passed_over(store: Store, realtime: Realtime, working: None) -> None:
-    """Excluded and recalled positions are passed over without a word, and so are they in the counts."""
+async def test_skipped_positions(store: Store, realtime: Realtime, working: None) -> None:
+    """Excluded and recalled positions are skipped, in the replay and in the counts."""
     await send(store, "one")
     recalled = await send(store, "oops")
     await send(store, "three")
@@ -266,7 +266,7 @@ async def test_passed_over(store: Store, realtime: Realtime, working: None) -> N
 
 
 async def test_expired_while_away(store: Store, realtime: Realtime) -> None:
-    """What ended by its own expiry while the client was away is summed up in `caught_up`."""
+    """`caught_up` sums up the notifications that expired while the client was away."""
     titles = [("a", "orders"), ("b", "orders"), ("c", "chat")]
     sent = [notification(title, users=["ana"], category=of, expires_in=1) for title, of in titles]
     await store.sends.send(
@@ -288,15 +288,15 @@ async def test_expired_while_away(store: Store, realtime: Realtime) -> None:
 
 
 async def test_large_replay(store: Store, realtime: Realtime) -> None:
-    """A replay larger than the outbox goes at the client's pace, on one connection."""
+    """A replay larger than the outbox is sent as fast as the client reads, on one connection."""
     for _ in range(5):
         await store.sends.send("demo", [notification("big", users=["ana"], body="x" * 30_000)] * 20)
     frames = await resumed(realtime, store.epoch, {"user": 0})
     assert delivered(frames) == [("user", number) for number in range(1, 101)]
 
 
-async def test_hammer(store: Store, realtime: Realtime, working: None) -> None:
-    """While sends go on, clients that drop and resume at random see each position once and in order."""
+async def test_random_drops_during_sends(store: Store, realtime: Realtime, working: None) -> None:
+    """During sends, clients that drop and resume at random get each position once and in order."""
     users = [f"u{number}" for number in range(10)]
     await store.groups.change("demo", "team", users, [])
     done = asyncio.Event()
@@ -315,16 +315,16 @@ async def test_hammer(store: Store, realtime: Realtime, working: None) -> None:
 
     async def listener(number: int) -> None:
         chance = random.Random(number)
-        user, seen = users[number % 10], views.setdefault(number, [])
+        user, received = users[number % 10], views.setdefault(number, [])
         positions: dict[str, int] = {"user": 0, "all": 0, TEAM: 0}
         finished = False
         while not finished:
-            # The last time begins after the last send, and takes everything.
+            # The last connection starts after the last send, and reads everything.
             finished = done.is_set() and await everything_stored()
             async with realtime.user(
                 user, resume={"epoch": store.epoch, "positions": dict(positions)}
             ) as client:
-                await read_on(client, positions, seen, None if finished else chance.randrange(0, 60))
+                await read_on(client, positions, received, None if finished else chance.randrange(0, 60))
                 if chance.random() < 0.5:
                     client.drop()
 
@@ -337,22 +337,22 @@ async def test_hammer(store: Store, realtime: Realtime, working: None) -> None:
         tasks.create_task(sender())
         for number in range(30):
             tasks.create_task(listener(number))
-    for number, seen in views.items():
+    for number, received in views.items():
         count = {"user": 45 + (150 if number % 10 < 3 else 0), "all": 150, TEAM: 150}
         for log, expected in count.items():
-            assert [position for name, position in seen if name == log] == list(range(1, expected + 1))
+            assert [position for name, position in received if name == log] == list(range(1, expected + 1))
 
 
 async def read_on(
-    client: Client, positions: dict[str, int], seen: list[tuple[str, int]], count: int | None
+    client: Client, positions: dict[str, int], received: list[tuple[str, int]], count: int | None
 ) -> None:
-    """Take `count` frames, or fewer when it gets quiet; None takes all up to `caught_up`."""
+    """Read `count` frames, or fewer after a pause; None reads up to `caught_up`."""
     with contextlib.suppress(TimeoutError):
         while count is None or count > 0:
             async with asyncio.timeout(None if count is None else 0.3):
                 frame = await client.next()
             if frame["type"] == "notification":
-                seen.append((frame["log"], frame["position"]))
+                received.append((frame["log"], frame["position"]))
                 positions[frame["log"]] = frame["position"]
             elif frame["type"] == "caught_up" and count is None:
                 return

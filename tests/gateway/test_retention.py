@@ -1,4 +1,4 @@
-"""What retention takes leaves open clients' counts at once, and is told exactly to who comes back."""
+"""Entries that retention removes leave the counts of open clients at once; later clients get gaps."""
 
 from tests.support.dispatching import waiting
 from tests.support.realtime import Frame, Realtime, delivered
@@ -14,7 +14,7 @@ TEAM = log_of_group("team")
 
 
 async def send(store: Store, *categories: str | None, days_ago: float = 0, **target: object) -> None:
-    """A notification per category, to `ana` unless told otherwise."""
+    """A notification per category, to `ana` without a target."""
     sent = [
         notification("x", **(target or {"users": ["ana"]}), category=category)  # type: ignore[arg-type]
         for category in categories
@@ -24,7 +24,7 @@ async def send(store: Store, *categories: str | None, days_ago: float = 0, **tar
 
 
 async def keep(store: Store, registry: Registry, **rules: int) -> None:
-    """From now on `demo` keeps these categories so many days."""
+    """Let `demo` keep these categories for so many days."""
     await registry.update_tenant("demo", category_retention=rules)
     view = RegistryView(store.redis)
     await view.load()
@@ -32,7 +32,7 @@ async def keep(store: Store, registry: Registry, **rules: int) -> None:
 
 
 async def sweep(store: Store, *, days: float = 0) -> None:
-    """Sweep every partition as if so many days had gone by."""
+    """Sweep every partition as if so many days had passed."""
     now = milliseconds() + int(days * DAY)
     for partition in range(store.partitions):
         while bases := await store.retention.due(partition, now=now):
@@ -43,18 +43,18 @@ def gaps(frames: list[Frame]) -> list[Frame]:
     return [frame for frame in frames if frame["type"] == "gap"]
 
 
-async def come_back(store: Store, realtime: Realtime, **positions: int) -> list[Frame]:
-    """Everything up to `caught_up` that ana gets who comes back with these positions."""
+async def resume(store: Store, realtime: Realtime, **positions: int) -> list[Frame]:
+    """All frames up to `caught_up` that ana gets when she resumes from these positions."""
     named = {TEAM if name == "team" else name: position for name, position in positions.items()}
     async with realtime.user("ana", resume={"epoch": store.epoch, "positions": named}) as ana:
         await ana.until("caught_up")
         return ana.frames
 
 
-async def test_gaps_name_what_is_gone(
+async def test_gaps_name_removed_positions(
     store: Store, registry: Registry, realtime: Realtime, working: None
 ) -> None:
-    """A client that resumes gets a gap per log that lost something, exact, before what is left of it."""
+    """A client that resumes gets one exact gap per log with removed entries, before the other entries."""
     await keep(store, registry, chat=7)
     await store.groups.change("demo", "team", ["bob"], [])
     await send(store, "chat", "chat", groups=["team"], days_ago=8)
@@ -65,20 +65,20 @@ async def test_gaps_name_what_is_gone(
     await send(store, None, "chat", to_all=True)
     await eventually(lambda: waiting(store), 0)
     await sweep(store)
-    frames = await come_back(store, realtime, user=0, all=0, team=2)
+    frames = await resume(store, realtime, user=0, all=0, team=2)
     assert frames[0]["resume"] == "gap"
     assert sorted(gaps(frames), key=lambda gap: gap["log"]) == [
         {"type": "gap", "log": TEAM, "from": 4, "to": 6, "missed": 2, "reason": "expired"},
         {"type": "gap", "log": "user", "from": 1, "to": 3, "missed": 2, "reason": "expired"},
     ]
     assert sorted(delivered(frames)) == [("all", 1), ("all", 2), (TEAM, 5), ("user", 2)]
-    assert gaps(await come_back(store, realtime, user=3, team=6)) == []
-    (gap,) = gaps(await come_back(store, realtime, user=1, team=6))
+    assert gaps(await resume(store, realtime, user=3, team=6)) == []
+    (gap,) = gaps(await resume(store, realtime, user=1, team=6))
     assert (gap["from"], gap["to"], gap["missed"]) == (3, 3, 1)
 
 
 async def test_while_connected(store: Store, registry: Registry, realtime: Realtime) -> None:
-    """Open clients are told the counts without what retention took, and the gateway knows it from then on."""
+    """Open clients get counts without the entries that retention removed, and later clients get gaps."""
     await keep(store, registry, chat=7)
     await send(store, None, "chat", "chat")
     async with realtime.user("ana") as ana:
@@ -87,10 +87,10 @@ async def test_while_connected(store: Store, registry: Registry, realtime: Realt
         (*_, state) = await ana.until("state")
         assert (state["changes"], state["counts"]["unseen"]) == ([], 1)
         assert state["counts"]["version"] > ana.frames[0]["counts"]["version"]
-        (gap,) = gaps(await come_back(store, realtime, user=0))
+        (gap,) = gaps(await resume(store, realtime, user=0))
         assert (gap["from"], gap["to"], gap["missed"]) == (2, 3, 2)
         await sweep(store, days=91)
         (*_, state) = await ana.until("state")
         assert state["counts"]["unseen"] == 0
-        (gap,) = gaps(await come_back(store, realtime, user=0))
+        (gap,) = gaps(await resume(store, realtime, user=0))
         assert (gap["from"], gap["to"], gap["missed"]) == (1, 3, 3)

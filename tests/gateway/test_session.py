@@ -1,4 +1,4 @@
-"""The protocol of one connection, driven without a socket and with the test's own clock."""
+"""The protocol of one connection, without a socket and with the test's own clock."""
 
 import functools
 import json
@@ -43,15 +43,15 @@ def opened(expires_at: float = 3600.0) -> Session:
 
 
 def alive(session: Session, until: float, since: float = 0.0) -> list[tuple[float, Action]]:
-    """Every action from `since` to `until` of a peer that answers each probe at once."""
-    seen: list[tuple[float, Action]] = []
+    """Every action from `since` to `until` for a peer that answers each probe at once."""
+    actions: list[tuple[float, Action]] = []
     now = since
-    while (now := max(now, session.due())) <= until and not (seen and isinstance(seen[-1][1], Close)):
+    while (now := max(now, session.due())) <= until and not (actions and isinstance(actions[-1][1], Close)):
         for action in session.tick(now):
-            seen.append((now, action))
+            actions.append((now, action))
             if isinstance(action, Probe):
                 session.bytes_arrived()
-    return seen
+    return actions
 
 
 def shown(value: object) -> str:
@@ -124,7 +124,11 @@ def test_receive(session: Session, data: bytes, expected: object) -> None:
         (new(), frame("connect", rewind=201), "#/rewind: It must be 200 or less."),
         (new(), frame("connect", token=5), "#/token: This must be a string or null, not a whole number."),
         (opened(), frame("ack"), "#/positions: The field positions is required."),
-        (opened(), frame("mark", state="bogus"), "#/state: This must be one of seen, unseen, read, unread,"),
+        (
+            opened(),
+            frame("mark", state="bogus"),
+            "#/state: This must be one of seen, unseen, read, unread,",
+        ),
         (opened(), frame("mark", state="read", all=False), "#/all: This must be true"),
         (opened(), frame("ping", ref=[1]), "#/ref: This must be "),
         (opened(), frame("dance"), 'There is no frame of type "dance"'),
@@ -132,20 +136,20 @@ def test_receive(session: Session, data: bytes, expected: object) -> None:
     ids=shown,
 )
 def test_words(session: Session, data: bytes, words: str) -> None:
-    """A fault is said in plain words with the field as a pointer, in errors and in close reasons."""
+    """Errors and close reasons name the field as a pointer and the rule in plain words."""
     action = session.receive(data)
     if isinstance(action, Send):
         assert isinstance(action.frame, ErrorFrame)
-        said = action.frame.detail
+        detail = action.frame.detail
     else:
         assert isinstance(action, Close)
-        said = action.reason
-    assert words in said
-    assert not set("`$^\\") & set(said)
+        detail = action.reason
+    assert words in detail
+    assert not set("`$^\\") & set(detail)
 
 
 def test_frames_before_the_welcome_wait() -> None:
-    """What is sent right behind `connect` is kept until the session is open, in order, and then answered."""
+    """Frames sent right after `connect` are kept until the session is open, and then answered in order."""
     session = new()
     session.receive(frame("connect"))
     sent = [frame("ping", ref=1), frame("ack", positions={"user": 3}), frame("mark", state="read", all=True)]
@@ -158,8 +162,8 @@ def test_frames_before_the_welcome_wait() -> None:
 
 
 @pytest.mark.parametrize(("data", "count"), [(b"{}", limits.FRAMES_BURST), (b" " * 1000, 65)])
-def test_what_waits_is_bounded(data: bytes, count: int) -> None:
-    """A client that sends too much before its welcome is closed with 4101, for it may come later."""
+def test_waiting_frames_are_bounded(data: bytes, count: int) -> None:
+    """A client that sends too much before its welcome is closed with 4101, which lets it reconnect."""
     session = new()
     session.receive(frame("connect"))
     assert {session.receive(data) for _ in range(count)} == {None}
@@ -185,7 +189,7 @@ FIELDS = {
 
 @pytest.mark.parametrize("value", VALUES)
 def test_a_costly_frame_is_judged_cheaply(value: str) -> None:
-    """No frame, before `connect` or after it, costs more CPU time than its length explains."""
+    """The CPU time for a frame is bounded by its length, before `connect` and after it."""
     costly = VALUES[value](20_000)
     bodies = [costly]
     for type, fields in FIELDS.items():
@@ -207,7 +211,7 @@ def test_a_costly_frame_is_judged_cheaply(value: str) -> None:
 
 
 def test_connect_deadline() -> None:
-    """Without a connect frame the session ends after 5 s; opening stops that clock."""
+    """Without a connect frame the session closes after 5 s; `connect` stops that deadline."""
     waiting, opening = new(), new()
     assert waiting.due() == limits.CONNECT_SECONDS
     opening.receive(frame("connect"))
@@ -219,62 +223,66 @@ def test_connect_deadline() -> None:
 
 
 def test_expiry() -> None:
-    """A token is announced to end 60 s before, once, and ends the session on time."""
-    seen = [(now, action) for now, action in alive(opened(1000.0), 2000.0) if not isinstance(action, Probe)]
-    assert seen == [
+    """The session announces the expiry of its token once, 60 s before, and closes at the expiry."""
+    actions = [
+        (now, action) for now, action in alive(opened(1000.0), 2000.0) if not isinstance(action, Probe)
+    ]
+    assert actions == [
         (940.0, Send(Expiring(60))),
         (1000.0, Close(closing.TOKEN_EXPIRED, closing.TOKEN_EXPIRED.reason)),
     ]
 
 
 def test_short_token() -> None:
-    """A token that has less than 60 s left is announced at once, with what is left."""
+    """A token with less than 60 s left is announced at once, with the time left."""
     session = opened(30.0)
     assert session.tick(6.0) == [Send(Expiring(24))]
 
 
 def test_refresh() -> None:
-    """A new token moves the end, and is announced to end in its turn."""
+    """A new token moves the expiry, and is announced in turn."""
     session = opened(1000.0)
     alive(session, 950.0)
     session.refresh(3000.0)
-    seen = [(now, action) for now, action in alive(session, 4000.0, 950.0) if not isinstance(action, Probe)]
-    assert [now for now, _ in seen] == [2940.0, 3000.0]
+    actions = [
+        (now, action) for now, action in alive(session, 4000.0, 950.0) if not isinstance(action, Probe)
+    ]
+    assert [now for now, _ in actions] == [2940.0, 3000.0]
 
 
 def test_heartbeat() -> None:
-    """A peer is probed every heartbeat and stays as long as anything of it is heard."""
+    """A peer is probed every heartbeat and stays connected while bytes arrive from it."""
     probes = [now for now, action in alive(opened(), 200.0) if isinstance(action, Probe)]
     assert probes == [25.0 * count for count in range(1, 9)]
 
 
-def test_vanish() -> None:
-    """A peer that answers two probes with silence is gone by the third heartbeat, without a close."""
+def test_silent_peer() -> None:
+    """A peer that leaves two probes unanswered is dropped at the third heartbeat, without a close frame."""
     session = opened()
     assert [session.tick(now) for now in (25.0, 50.0, 75.0, 100.0)] == [[Probe()], [Probe()], [Abort()], []]
 
 
 def test_stall() -> None:
-    """When the server itself stood still for long, peers are probed before they are given up."""
+    """After a long pause of the server, peers are probed before they are dropped."""
     session = opened()
     assert session.tick(600.0) == [Probe()]
 
 
 @pytest.mark.parametrize("pace", [0.0, 0.001, 0.0099])
 def test_flood(pace: float) -> None:
-    """A burst of 200 frames is taken, and 100 a second for ever; more than that closes with 4101."""
+    """A burst of 200 frames and 100 more per second are admitted; a faster peer is closed with 4101."""
     session = opened()
-    now, taken = 0.0, 0
+    now, admitted = 0.0, 0
     while session.admit(now) is None:
-        now, taken = now + pace, taken + 1
-        assert taken <= limits.FRAMES_BURST + now * limits.FRAMES_PER_SECOND
-    assert taken >= limits.FRAMES_BURST
+        now, admitted = now + pace, admitted + 1
+        assert admitted <= limits.FRAMES_BURST + now * limits.FRAMES_PER_SECOND
+    assert admitted >= limits.FRAMES_BURST
     assert session.admit(now) is None
     assert session.receive(frame("ping")) is None
 
 
 def test_steady() -> None:
-    """A hundred frames a second are taken for as long as the peer likes, after a burst of 200."""
+    """Up to 100 frames per second are admitted without limit, after a burst of 200."""
     session = opened()
     for _ in range(limits.FRAMES_BURST):
         assert session.admit(0.0) is None
@@ -305,7 +313,7 @@ _steps = st.lists(
         st.binary(max_size=40),
         _json.map(lambda value: json.dumps(value).encode()),
         st.floats(0, 100),
-        st.sampled_from(["heard", "welcome", "refresh"]),
+        st.sampled_from(["bytes", "welcome", "refresh"]),
     ),
     max_size=60,
 )
@@ -313,9 +321,9 @@ _steps = st.lists(
 
 @given(_steps)
 def test_any_sequence(steps: list[bytes | float | str]) -> None:
-    """Whatever arrives whenever: nothing raises, a session ends at most once, and then says nothing."""
+    """No sequence of input raises, and a session closes at most once and then returns no action."""
     session, now = new(), 0.0
-    endings = 0
+    closes = 0
     opening = False
     for step in steps:
         actions: list[Action | None] = []
@@ -324,17 +332,17 @@ def test_any_sequence(steps: list[bytes | float | str]) -> None:
         elif isinstance(step, float):
             now += step
             actions = [*session.tick(now)]
-        elif step == "heard":
+        elif step == "bytes":
             session.bytes_arrived()
-        elif step == "welcome" and opening and not endings:
+        elif step == "welcome" and opening and not closes:
             session.welcome(now + 300)
         elif step == "refresh" and session.is_open:
             session.refresh(now + 300)
-        assert not endings or not any(actions)
-        assert endings or session.due() >= 0
+        assert not closes or not any(actions)
+        assert closes or session.due() >= 0
         opening |= any(isinstance(action, Open) for action in actions)
-        endings += sum(isinstance(action, Close | Abort) for action in actions)
+        closes += sum(isinstance(action, Close | Abort) for action in actions)
         for action in actions:
             if isinstance(action, Close):
                 assert len(action.reason.encode()) <= 120
-    assert endings <= 1
+    assert closes <= 1

@@ -1,4 +1,4 @@
-"""How many connections a user may have at once: the tenant's policy, across gateways, also in a race."""
+"""The number of connections of a user: the tenant's policy, across gateways, also in a race."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ Gateways = tuple[Realtime, Realtime]
 async def gateways(
     request: pytest.FixtureRequest, settings: Settings, registry: Registry, token: TokenMaker
 ) -> AsyncIterator[Gateways]:
-    """Two gateways that know the policy of the tenant `demo`, the parameter of the test if it has one."""
+    """Two gateways with the policy of the tenant `demo` from the test's parameter."""
     await registry.update_tenant("demo", **getattr(request, "param", {}))
     ports = free_port(), free_port()
     async with (
@@ -47,7 +47,7 @@ async def online(store: Store, user: str = "ana") -> list[str]:
 
 
 async def first(client: Client) -> str:
-    """What a client that asks to connect is told first: `welcome`, or the close code."""
+    """The first answer to a client that connects: `welcome`, or the close code."""
     try:
         frame = await client.next()
     except ConnectionClosed as closed:
@@ -56,8 +56,8 @@ async def first(client: Client) -> str:
     return kind
 
 
-async def told(realtime: Realtime, stack: AsyncExitStack, **fields: Any) -> tuple[str, Client]:
-    """Connect the user ana until the end of `stack`."""
+async def connect(realtime: Realtime, stack: AsyncExitStack, **fields: Any) -> tuple[str, Client]:
+    """Connect the user ana until `stack` closes; the first answer and the client."""
     client = await stack.enter_async_context(realtime.socket(headers=[realtime.bearer("ana")]))
     await client.send("connect", **fields)
     return await first(client), client
@@ -65,7 +65,7 @@ async def told(realtime: Realtime, stack: AsyncExitStack, **fields: Any) -> tupl
 
 @policy("replace")
 async def test_replaced(store: Store, gateways: Gateways) -> None:
-    """A new connection takes the place of the old one, which is told so, on whatever gateway they are."""
+    """A new connection closes the old one with 4003, on the same gateway or another."""
     here, there = gateways
     async with here.user("ana") as old, there.user("ana") as new:
         assert await online(store) == [new.frames[0]["connection"]]
@@ -76,8 +76,8 @@ async def test_replaced(store: Store, gateways: Gateways) -> None:
 
 
 @policy("replace", 2)
-async def test_the_same_device_goes_first(store: Store, gateways: Gateways) -> None:
-    """Beyond the limit a device's own old connection gives way before the oldest."""
+async def test_the_same_device_is_replaced_first(store: Store, gateways: Gateways) -> None:
+    """Beyond the limit the old connection of the same device is closed before the oldest connection."""
     here, there = gateways
     async with (
         here.user("ana", device="tv") as tv,
@@ -92,34 +92,35 @@ async def test_the_same_device_goes_first(store: Store, gateways: Gateways) -> N
 
 @policy("reject")
 async def test_rejected(store: Store, gateways: Gateways) -> None:
-    """While one connection is open another is refused; as soon as it has ended, another is let in."""
+    """While one connection is open another is refused, and as soon as it is closed one is admitted."""
     here = gateways[0]
     for _ in range(5):
         async with AsyncExitStack() as stack:
             async with here.user("ana") as only:
                 for realtime in gateways:
-                    assert (await told(realtime, stack))[0] == "4103"
+                    assert (await connect(realtime, stack))[0] == "4103"
                 assert await online(store) == [only.frames[0]["connection"]]
-            assert (await told(here, stack))[0] == "welcome"
+            assert (await connect(here, stack))[0] == "welcome"
         await eventually(lambda: online(store), [])
 
 
 @policy("many", 2)
 async def test_many_up_to_a_limit(gateways: Gateways) -> None:
-    """With a limit and nobody replaced, the connection beyond it is refused."""
+    """With a limit and without replacement, a connection beyond the limit is refused."""
     here, there = gateways
     async with here.user("ana"), there.user("ana"), AsyncExitStack() as stack:
-        assert (await told(there, stack))[0] == "4103"
+        assert (await connect(there, stack))[0] == "4103"
         async with there.user("ana", tenant="other"), there.user("ana", tenant="other"):
-            assert (await told(here, stack))[0] == "4103"
+            assert (await connect(here, stack))[0] == "4103"
 
 
 @policy("replace")
 async def test_race_to_replace(store: Store, gateways: Gateways) -> None:
-    """Of many that connect at the same moment one remains; the others are told that they were replaced."""
+    """Of many concurrent connections one stays open; the others are closed as replaced."""
     async with AsyncExitStack() as stack:
         clients = [
-            client for _, client in await asyncio.gather(*(told(gateways[n % 2], stack) for n in range(20)))
+            client
+            for _, client in await asyncio.gather(*(connect(gateways[n % 2], stack) for n in range(20)))
         ]
         await eventually(lambda: _closed(clients), 19)
         (remaining,) = await online(store)
@@ -129,10 +130,10 @@ async def test_race_to_replace(store: Store, gateways: Gateways) -> None:
 
 
 @policy("reject")
-async def test_race_to_be_let_in(store: Store, gateways: Gateways) -> None:
-    """Of many that connect at the same moment one is let in."""
+async def test_race_to_be_admitted(store: Store, gateways: Gateways) -> None:
+    """Of many concurrent connections one is admitted."""
     async with AsyncExitStack() as stack:
-        answers = await asyncio.gather(*(told(gateways[n % 2], stack) for n in range(20)))
+        answers = await asyncio.gather(*(connect(gateways[n % 2], stack) for n in range(20)))
         assert sorted(answer for answer, _ in answers) == ["4103"] * 19 + ["welcome"]
         assert len(await online(store)) == 1
 
@@ -142,7 +143,7 @@ async def _closed(clients: list[Client]) -> int:
 
 
 async def test_disconnected(store: Store, gateways: Gateways) -> None:
-    """Who is disconnected is offline when that is answered, is told on every gateway, and may come back."""
+    """A disconnected user is offline at the answer, is closed on every gateway, and may reconnect."""
     here, there = gateways
     async with here.user("ana") as phone, there.user("ana") as tv, there.user("bob") as bob:
         for _ in range(2):
@@ -155,7 +156,7 @@ async def test_disconnected(store: Store, gateways: Gateways) -> None:
 
 
 async def test_one_disconnected(store: Store, gateways: Gateways) -> None:
-    """One connection is closed by its id, by its own tenant alone, and once."""
+    """A connection is closed by its id, only by its own tenant, and once."""
     here, there = gateways
     async with here.user("ana") as phone, there.user("ana") as tv:
         identity = phone.frames[0]["connection"]

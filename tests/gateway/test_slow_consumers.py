@@ -1,4 +1,4 @@
-"""A client that does not read costs bounded memory and delays nobody, and loses nothing in the end."""
+"""A client that does not read uses bounded memory, delays no other client, and loses nothing."""
 
 import asyncio
 import time
@@ -24,12 +24,12 @@ def settings(settings: Settings) -> Settings:
 
 
 async def measure(store: Store, clients: list[Client]) -> float:
-    """The 99th percentile of the seconds from a send to its arrival, while another user gets large ones."""
-    seen: list[float] = []
+    """The 99th percentile of the seconds from send to receipt, while another user gets large ones."""
+    delays: list[float] = []
 
-    async def arrive(client: Client, began: float) -> None:
+    async def receive(client: Client, started: float) -> None:
         await client.expect("notification")
-        seen.append(time.monotonic() - began)
+        delays.append(time.monotonic() - started)
 
     async def load() -> None:
         for _ in range(BIG // 10):
@@ -37,15 +37,15 @@ async def measure(store: Store, clients: list[Client]) -> float:
 
     loading = asyncio.create_task(load())
     for _ in range(20):
-        began = time.monotonic()
+        started = time.monotonic()
         await store.sends.send("demo", [notification("small", to_all=True)])
-        await asyncio.gather(*(arrive(client, began) for client in clients))
+        await asyncio.gather(*(receive(client, started) for client in clients))
     await loading
-    return sorted(seen)[int(len(seen) * 0.99)]
+    return sorted(delays)[int(len(delays) * 0.99)]
 
 
-async def test_delays_nobody(store: Store, realtime: Realtime) -> None:
-    """One that reads nothing is closed with 4100 after a bounded outbox; fifty others don't notice."""
+async def test_delays_no_other_client(store: Store, realtime: Realtime) -> None:
+    """A client that reads nothing is closed with 4100 after a bounded outbox, without delay for others."""
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(realtime.user(f"u{number}")) for number in range(50)]
         async with realtime.user("slow") as reader:
@@ -61,7 +61,7 @@ async def test_delays_nobody(store: Store, realtime: Realtime) -> None:
                 received += len(payload)
                 code = int.from_bytes(payload[:2]) if first == 0x88 else 0
         assert code == 4100
-        # What the kernel holds for a socket, and the outbox.
+        # The kernel's buffers and the outbox.
         assert received < BIG * len(BODY) * 0.9
         assert beside < 3 * before + 0.1
     resume = {"epoch": store.epoch, "positions": {"user": BIG, "all": 20}}
@@ -72,7 +72,7 @@ async def test_delays_nobody(store: Store, realtime: Realtime) -> None:
 
 
 async def test_unread_pongs(realtime: Realtime) -> None:
-    """A flood of pings by one that does not read the answers ends as a flood, not as memory."""
+    """A flood of pings from a client that reads no answers is closed as a flood."""
     async with realtime.lazy("slow") as wire:
         wire.write(masked("x" * 125, 0x89) * 1000)
         assert await wire.close_code() == 4101

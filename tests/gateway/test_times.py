@@ -1,4 +1,4 @@
-"""Times in frames have one form, whatever the frame."""
+"""All times in frames have one form."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def times(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 async def test_every_time_of_a_session(store: Store, realtime: Realtime, token: TokenMaker) -> None:
-    """Every time in every frame of a session is RFC 3339 in UTC with three digits of milliseconds."""
+    """Every time in a session's frames is RFC 3339 in UTC with three digits of milliseconds."""
     async with realtime.user("ana") as ana:
         lasting, _ = (
             await store.sends.send(
@@ -69,8 +69,8 @@ async def test_every_time_of_a_session(store: Store, realtime: Realtime, token: 
     assert [each for each in found if not TIME.fullmatch(str(each[-1]))] == []
 
 
-def test_milliseconds_of_any_moment() -> None:
-    """A whole second has its three zeros, and no millisecond is rounded into another."""
+def test_milliseconds() -> None:
+    """Each time keeps its exact milliseconds, and a whole second has three zeros."""
     for at in (0, 1_000, 1_764_370_359_001, 1_764_370_359_999, 4_102_444_799_999):
         frame = wire.WEBSOCKET.frame(Expired(1, {}, wire.moment(at), wire.moment(at)))  # type: ignore[arg-type]
         assert b'.%03dZ"' % (at % 1000) in frame

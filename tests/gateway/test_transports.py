@@ -1,4 +1,4 @@
-"""A transport is an adapter: it writes and reads bytes of its own, and the gateway does the rest."""
+"""A transport only turns frames into bytes and back; the gateway does the rest."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ from tidings_workers.store import Store
 
 
 class Lines(Stream):
-    """Frames as JSON, one in each line, over TCP. The last line says why the connection closes."""
+    """Frames as JSON, one per line, over TCP. The last line has the close code."""
 
     wire = JsonWire(lambda payload: payload + b"\n")
 
@@ -45,7 +45,7 @@ class Lines(Stream):
             self.close(closing.TOO_BIG)
 
     def probe(self) -> None:
-        """See Connection. An empty line is no frame, and needs no answer."""
+        """See Connection. An empty line is no frame and needs no answer."""
         self.write(b"\n")
 
     def write_close(self, code: CloseCode, reason: str) -> None:
@@ -67,14 +67,14 @@ class LineClient:
         self._writer.write(json.dumps({"type": type, **fields}).encode() + b"\n")
 
     async def expect(self, type: str) -> Frame:
-        """The next frame, which has to be of that type."""
+        """The next frame; it must be of that type."""
         async with asyncio.timeout(10):
             frame: Frame = json.loads(await self._reader.readline())
         assert frame["type"] == type, frame
         return frame
 
     async def at_end(self) -> bool:
-        """Whether the server closes the stream after what was read."""
+        """Whether the server has closed the stream."""
         async with asyncio.timeout(10):
             return await self._reader.read() == b""
 
@@ -86,7 +86,7 @@ def port() -> int:
 
 @pytest.fixture
 async def realtime(settings: Settings, token: TokenMaker, port: int) -> AsyncIterator[Realtime]:
-    """A gateway that accepts both WebSockets and lines."""
+    """A gateway that accepts WebSockets and lines."""
     run = partial(gateway.run, further=[Transport(Lines, "127.0.0.1", port)])
     async with running(run, settings):
         yield Realtime(settings.realtime_port, token)
@@ -104,7 +104,7 @@ async def lines(port: int, **fields: Any) -> AsyncIterator[LineClient]:
 
 
 async def test_a_session_over_lines(store: Store, realtime: Realtime, port: int) -> None:
-    """A client of another transport receives, acknowledges and marks beside one that uses a WebSocket."""
+    """A client of another transport receives, acknowledges and marks like one on a WebSocket."""
     async with (
         realtime.user("ana") as ana,
         lines(port, token=realtime.token("ana"), device="phone") as phone,
@@ -121,7 +121,7 @@ async def test_a_session_over_lines(store: Store, realtime: Realtime, port: int)
         assert (await ana.expect("state"))["counts"] == answer["counts"]
         phone.send("ping", ref=1)
         await phone.expect("pong")
-    # The device is sent the second one alone: the first was acknowledged.
+    # The device gets only the second one: it acknowledged the first.
     await store.sends.send("demo", [notification("two", users=["ana"])])
     async with lines(port, token=realtime.token("ana"), device="phone") as phone:
         await phone.expect("welcome")
@@ -130,7 +130,7 @@ async def test_a_session_over_lines(store: Store, realtime: Realtime, port: int)
 
 
 async def test_closing_over_lines(store: Store, registry: Registry, realtime: Realtime, port: int) -> None:
-    """A client of another transport is refused, and closed, with the codes of the protocol."""
+    """A client of another transport is refused and closed with the codes of the protocol."""
     async with lines(port, token="wrong") as client:
         assert (await client.expect("close"))["code"] == closing.INVALID_TOKEN.code
         assert await client.at_end()
@@ -142,8 +142,8 @@ async def test_closing_over_lines(store: Store, registry: Registry, realtime: Re
     assert welcome["user"] == "ana"
 
 
-async def test_a_client_that_goes_away(store: Store, realtime: Realtime, port: int) -> None:
-    """A client of another transport that hangs up is no longer online."""
+async def test_a_client_that_disconnects(store: Store, realtime: Realtime, port: int) -> None:
+    """A client of another transport that disconnects is no longer online."""
 
     async def online() -> bool:
         return bool((await store.sessions.presence("demo", "ana")).connections)
