@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from tidings.protocol.frames import CategoryCounts, Counts
 from tidings_workers.store import intervals
@@ -40,6 +41,14 @@ class Surveyed(NamedTuple):
     categories: dict[str, list[int]]
 
 
+class SurveyLog(Struct, array_like=True, frozen=True):
+    """An item of survey.lua: a log, and the sets of positions to count in."""
+
+    base: str
+    queries: list[Bounds]
+    by_category: bool
+
+
 Query = tuple[Log, Sequence[Bounds]]
 
 
@@ -55,7 +64,9 @@ async def survey(core: Core, queries: Iterable[Query], *, by_category: bool = Fa
     ]
     answers = await asyncio.gather(
         *(
-            core.run("survey", partition, pack([[row.base, row.different, by_category] for row in rows]))
+            core.run(
+                "survey", partition, pack([SurveyLog(row.base, row.different, by_category) for row in rows])
+            )
             for partition, rows in calls
         )
     )

@@ -42,6 +42,14 @@ class ErasedUser(Struct, frozen=True):
     connections: int
 
 
+class EraseLog(Struct, array_like=True, frozen=True):
+    """The request of erase_log.lua."""
+
+    base: str
+    tenant: str
+    limit: int
+
+
 class Erasure:
     """Erases users."""
 
@@ -128,7 +136,9 @@ class Erasure:
         """Take away what was put aside; answers how many notifications it was."""
         count = 0
         while True:
-            entries, more = await self._core.run("erase_log", log.partition, pack([log.base, tenant, STEP]))
+            entries, more = await self._core.run(
+                "erase_log", log.partition, pack(EraseLog(log.base, tenant, STEP))
+            )
             count += int(entries)
             if not more:
                 return count

@@ -6,7 +6,7 @@ head is read, so what is appended after that head is in the feed or shows as a h
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -174,6 +174,33 @@ class Delivery(NamedTuple):
     spans: list[tuple[int, int]]
 
 
+class DeliveredItem(Struct, array_like=True):
+    """An item of delivered.lua: what a user's devices acknowledged, as a log's base and its spans each."""
+
+    base: str
+    tenant: str
+    user: str
+    logs: list[tuple[str, list[tuple[int, int]]]]
+
+
+class DevicePositions(Struct, array_like=True, frozen=True):
+    """An item of acknowledge.lua: positions by log; `start` replaces those that the device had."""
+
+    base: str
+    device: str
+    positions: dict[str, int]
+    start: bool
+
+
+class Acknowledge(Struct, array_like=True, frozen=True):
+    """The request of acknowledge.lua; a user keeps the positions of `limit` devices."""
+
+    now: int
+    limit: int
+    items: list[DevicePositions]
+    epoch: str
+
+
 class Feeds:
     """What one gateway asks of the store."""
 
@@ -255,12 +282,12 @@ class Feeds:
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Count what devices acknowledged on the notifications' receipts: once per user."""
-        parts: dict[int, dict[str, list[Any]]] = {}
+        parts: dict[int, dict[str, DeliveredItem]] = {}
         for item in deliveries:
             row = parts.setdefault(item.user.partition, {}).setdefault(
-                item.user.base, [item.user.base, item.tenant, item.name, []]
+                item.user.base, DeliveredItem(item.user.base, item.tenant, item.name, [])
             )
-            row[3].append([item.log, item.spans])
+            row.logs.append((item.log, item.spans))
         await asyncio.gather(
             *(
                 self._core.run("delivered", partition, pack(list(rows.values())))
@@ -270,15 +297,17 @@ class Feeds:
 
     async def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
         """Move devices' positions forward; the longest unused of too many is forgotten."""
-        parts: dict[int, list[Any]] = {}
+        parts: dict[int, list[DevicePositions]] = {}
         for item in acknowledgements:
-            row = [item.log.base, item.device, dict(item.positions), item.anew]
-            parts.setdefault(item.log.partition, []).append(row)
+            device = DevicePositions(item.log.base, item.device, dict(item.positions), item.anew)
+            parts.setdefault(item.log.partition, []).append(device)
         now = milliseconds()
         await asyncio.gather(
             *(
                 self._core.run(
-                    "acknowledge", partition, pack([now, limits.DEVICES_PER_USER, rows, self._core.epoch])
+                    "acknowledge",
+                    partition,
+                    pack(Acknowledge(now, limits.DEVICES_PER_USER, rows, self._core.epoch)),
                 )
                 for partition, rows in parts.items()
             )

@@ -68,6 +68,16 @@ def read_cursor(raw: bytes | None) -> Cursor | None:
     return msgspec.msgpack.decode(raw, type=Cursor) if raw is not None else None
 
 
+class ChangeMembers(Struct, array_like=True, frozen=True):
+    """The request of members.lua."""
+
+    base: str
+    tenant: str
+    group: str
+    add: Sequence[str]
+    remove: Sequence[str]
+
+
 class Groups:
     """Groups, their members, and the groups of a user."""
 
@@ -90,8 +100,8 @@ class Groups:
             parts += [((), remove[start : start + size]) for start in range(0, len(remove), size)]
         added = removed = 0
         for joining, leaving in parts:
-            request = pack([log.base, tenant, group, list(joining), list(leaving)])
-            joined, gone = await self._core.run("members", log.partition, request, durable=True)
+            request = ChangeMembers(log.base, tenant, group, joining, leaving)
+            joined, gone = await self._core.run("members", log.partition, pack(request), durable=True)
             added, removed = added + joined, removed + gone
         return added, removed
 

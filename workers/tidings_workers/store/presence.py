@@ -10,6 +10,8 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from msgspec import Struct
+
 from tidings.protocol.closing import CloseCode
 from tidings_workers.store.core import Core
 from tidings_workers.store.ids import milliseconds
@@ -55,6 +57,27 @@ def place_of(connection: str) -> tuple[str, int] | None:
     """The gateway and the partition of a connection's id; None when the text is none of ours."""
     found = _ID(connection)
     return (found[1], int(found[2], 16)) if found else None
+
+
+class CloseConnections(Struct, array_like=True, frozen=True):
+    """The request of kick.lua: close these connections of a user, or all if there are no `ids`.
+
+    `stopped`: gateways that have stopped, each followed by when it last renewed its feeds (ms).
+    """
+
+    base: str
+    code: int
+    ids: list[str]
+    stopped: list[str | int]
+
+
+class RemoveConnections(Struct, array_like=True, frozen=True):
+    """The request of leave.lua; `rows` name a user's base and a connection each."""
+
+    gateway: str
+    at: int
+    if_stopped: bool
+    rows: list[tuple[str, str]]
 
 
 class Sessions:
@@ -107,8 +130,9 @@ class Sessions:
     async def _kick(self, log: Log, code: CloseCode, ids: list[str]) -> list[Closed]:
         # Only here, not in the user's slot, is it known when a dead gateway was last heard of.
         _, _, lost = await self._connections(log)
-        beats = [part for row, at in lost for part in (row.gateway, at)]
-        rows = await self._core.run("kick", log.partition, pack([log.base, code.code, ids, beats]))
+        stopped = [part for row, at in lost for part in (row.gateway, at)]
+        request = CloseConnections(log.base, code.code, ids, stopped)
+        rows = await self._core.run("kick", log.partition, pack(request))
         return [Closed(text(gateway), text(connection)) for gateway, connection in rows]
 
     async def unclosed(self, connections: Iterable[Closed]) -> list[Closed]:
@@ -131,13 +155,15 @@ class Sessions:
 
         With `if_dead` nothing happens while the gateway lives. Idempotent.
         """
-        parts: dict[int, list[list[str]]] = {}
+        parts: dict[int, list[tuple[str, str]]] = {}
         for connection, base in connections.items():
-            parts.setdefault(_partition(connection), []).append([base, connection])
+            parts.setdefault(_partition(connection), []).append((base, connection))
         await asyncio.gather(
             *(
                 self._core.run(
-                    "leave", partition, pack([gateway, at, if_dead, rows[start : start + _PER_CALL]])
+                    "leave",
+                    partition,
+                    pack(RemoveConnections(gateway, at, if_dead, rows[start : start + _PER_CALL])),
                 )
                 for partition, rows in parts.items()
                 for start in range(0, len(rows), _PER_CALL)

@@ -32,6 +32,14 @@ class StoredNotification(Struct, frozen=True):
     position: int
 
 
+class ReadReceipts(Struct, array_like=True, frozen=True):
+    """An item of receipts.lua: a notification, and its place in a log (a compound one has none)."""
+
+    record: str
+    base: str
+    position: int
+
+
 async def read_notification(core: Core, tenant: str, identity: str) -> StoredNotification | None:
     """A notification with its receipts, or None when this tenant has none such."""
     partition = partition_of_id(identity)
@@ -43,8 +51,8 @@ async def read_notification(core: Core, tenant: str, identity: str) -> StoredNot
         return None
     stored = parse_record(identity, raw)
     log = log_of(core.keys, tenant, msgspec.json.decode(stored.to, type=Target))
-    row = [record.base, log.base if log else "", stored.position]
-    ((delivered, seen, read),) = await core.run("receipts", partition, pack([row]))
+    item = ReadReceipts(record.base, log.base if log else "", stored.position)
+    ((delivered, seen, read),) = await core.run("receipts", partition, pack([item]))
     return msgspec.structs.replace(stored, delivered=int(delivered), seen=int(seen), read=int(read))
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from msgspec import Struct
+
 from tidings_workers.store.core import LEAST_RECORD_MS, Core
 from tidings_workers.store.ids import milliseconds, milliseconds_of_id
 from tidings_workers.store.intervals import Bounds
@@ -37,6 +39,26 @@ class Lost(NamedTuple):
     erased: bool
 
 
+class SweepLog(Struct, array_like=True, frozen=True):
+    """A log for sweep.lua to look through, and how long it keeps its entries (ms, -1 without limit).
+
+    `categories`: a name or a prefix that ends in a dot, each followed by how long that is kept.
+    """
+
+    base: str
+    keep: int
+    categories: list[str | int]
+
+
+class Sweep(Struct, array_like=True, frozen=True):
+    """The request of sweep.lua; `now` is 0 for the server's clock, times are in ms."""
+
+    now: int
+    budget: int
+    least_life: int
+    logs: list[SweepLog]
+
+
 class Retention:
     """Keeps the logs within their tenants' rules."""
 
@@ -52,8 +74,9 @@ class Retention:
 
     async def sweep(self, partition: int, bases: Sequence[str], *, now: int = 0) -> None:
         """Take out some of what is due there; what is left of it is due again."""
-        rows = [[base, *self._rules(base)] for base in bases]
-        untidy = await self._core.run("sweep", partition, pack([now, BUDGET, LEAST_RECORD_MS, rows]))
+        logs = [SweepLog(base, *self._rules(base)) for base in bases]
+        request = Sweep(now, BUDGET, LEAST_RECORD_MS, logs)
+        untidy = await self._core.run("sweep", partition, pack(request))
         for base in untidy:
             await self._tidy(self._core.keys.of(text(base)))
 

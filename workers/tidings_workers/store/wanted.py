@@ -30,6 +30,16 @@ _IN_A_LOG: Final = ("s", "x")
 _target: Final = msgspec.json.Decoder(Target)
 
 
+class FindPositions(Struct, array_like=True, frozen=True):
+    """The request of positions.lua: the positions `after` < p <= `up_to` with this category."""
+
+    base: str
+    category: str
+    after: int
+    up_to: int
+    limit: int
+
+
 class Wanted(Struct):
     """What a mark is about: positions by base, and where single ones were named, the id of each."""
 
@@ -125,8 +135,8 @@ async def narrow(core: Core, wanted: Wanted, logs: Mapping[str, Log], category: 
         found: list[int] = []
         for after, up_to in intervals.pairs(bounds):
             while True:
-                request = pack([base, category, after, up_to, _POSITIONS])
-                part = await core.run("positions", logs[base].partition, request)
+                request = FindPositions(base, category, after, up_to, _POSITIONS)
+                part = await core.run("positions", logs[base].partition, pack(request))
                 found += part
                 if len(part) < _POSITIONS:
                     break
