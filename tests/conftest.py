@@ -1,4 +1,4 @@
-"""Fixtures that every test may ask for: real stores, each empty at the start of a test."""
+"""Fixtures for every test: real stores, each empty at the start of a test."""
 
 import asyncio
 import shutil
@@ -13,7 +13,7 @@ from tests.support.valkey import Valkey, running, running_cluster
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Asynchronous tests run on the loop that the servers run on."""
+    """Run asynchronous tests on the event loop of the servers."""
     return {"uvloop": uvloop.new_event_loop}
 
 
@@ -60,7 +60,7 @@ def cluster_url(session_cluster: list[Valkey]) -> str:
 
 @pytest.fixture
 def valkey(short_directory: Path) -> Iterator[Valkey]:
-    """A Valkey of this test's own, started: it may be paused, killed and started again."""
+    """A started Valkey for this test alone, which it may pause, kill and start again."""
     home = Path(tempfile.mkdtemp(dir=short_directory))
     with running(home) as server:
         yield server

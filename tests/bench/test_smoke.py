@@ -1,4 +1,4 @@
-"""The benchmark measures what it says, on a small scale."""
+"""The benchmark measures everything that it reports, on a small scale."""
 
 import json
 import subprocess
@@ -17,14 +17,14 @@ from tests.support.tree import ROOT
 @pytest.mark.timeout(240)  # a dozen servers start and stop, one after the other
 @pytest.mark.skipif(compiler() is None, reason="one of the references is a C program")
 def test_measures_everything_that_has_a_bar(tmp_path: Path) -> None:
-    """A quick run ends well, with nothing lost on the way and a verdict on every bar."""
+    """A quick run succeeds, loses no notification, and has a verdict for every bar."""
     subprocess.run(
         [sys.executable, "-m", "bench", "--quick", "--output", tmp_path], cwd=ROOT, check=True, timeout=200
     )
 
     (written,) = tmp_path.glob("*.json")
     result: dict[str, Any] = json.loads(written.read_text())
-    # Those of Centrifugo need its binary.
+    # The bars against Centrifugo need its binary.
     bars = [bar for bar in BARS if bar.reference not in {centrifugo.SINGLE, centrifugo.BATCH}]
     assert [verdict["bar"]["measurement"] for verdict in result["bars"]] == [bar.measurement for bar in bars]
     assert written.with_suffix(".md").read_text().count("| at ") == len(bars)

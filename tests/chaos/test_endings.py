@@ -1,4 +1,4 @@
-"""The ends of `dev`: asked to, under load, with many sockets open; and without being asked."""
+"""The stop of `dev`: orderly under load with many connections, and by SIGKILL."""
 
 import asyncio
 import subprocess
@@ -26,13 +26,13 @@ GROUPS = {"odd": USERS[1::2], "few": USERS[:3]}
 RATE = 100
 
 
-async def send_while_welcome(stack: Stack, answers: list[int]) -> None:
-    """Send on one connection, one after another, until an answer says that it is the last.
+async def send_until_last(stack: Stack, answers: list[int]) -> None:
+    """Send one after another on one connection, until an answer closes it.
 
-    Raises httpx.RequestError where a request gets no answer.
+    Raises httpx.RequestError when a request gets no answer.
     """
     headers = {"Authorization": f"Bearer {stack.token('service', 'send')}"}
-    body = {"to": {"users": ["nobody-listens"]}, "title": "in flight"}
+    body = {"to": {"users": ["offline-user"]}, "title": "in flight"}
     async with httpx.AsyncClient(base_url=stack.api, timeout=20, trust_env=False) as client:
         while True:
             answer = await client.post("/v1/notifications", json=body, headers=headers)
@@ -44,7 +44,7 @@ async def send_while_welcome(stack: Stack, answers: list[int]) -> None:
 
 
 async def test_sigterm_under_load(stack: Stack) -> None:
-    """Sockets get 1012, sends in flight an answer, exit 0 within 10 s; a restart goes on with all of it."""
+    """On SIGTERM connections close with 1012, sends in flight get answers, and a restart loses nothing."""
     reference, account = Reference(USERS, 1), Account()
     answers: list[int] = []
     async with stubborn_client(stack) as client:
@@ -54,7 +54,7 @@ async def test_sigterm_under_load(stack: Stack) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(send_steadily(client, reference, account, rate=RATE, seconds=6))
                 for _ in range(8):
-                    group.create_task(send_while_welcome(stack, answers))
+                    group.create_task(send_until_last(stack, answers))
                 await account.reaches(RATE)
                 started = time.monotonic()
                 assert await asyncio.to_thread(stack.terminate) == 0
@@ -65,19 +65,19 @@ async def test_sigterm_under_load(stack: Stack) -> None:
         assert {listener.epoch for listener in listeners} == {epoch}
         assert wrongs(listeners, account) == []
         assert await wrong_inboxes(client, USERS[:10], account) == []
-        stored = (await client.inbox("nobody-listens").list(limit=1).page()).positions["user"]
+        stored = (await client.inbox("offline-user").list(limit=1).page()).positions["user"]
     assert stored == answers.count(202)
     assert set(answers) <= {202, 503}
     assert account.unknown == {}
 
 
 def closed_by(listener: Listener) -> list[int]:
-    """The close codes that a listener was given, in order."""
+    """The close codes that a listener received, in order."""
     return [code for code, count in listener.closes.items() for _ in range(count)]
 
 
-def test_a_second_start_says_who_holds_the_data(stack: Stack) -> None:
-    """A second `dev` on the same data ends with an error that names the first; the first goes on."""
+def test_a_second_start_names_the_process_with_the_data(stack: Stack) -> None:
+    """A second `dev` on the same data exits with an error that names the first, which continues."""
     other = Stack(stack.home)
     second = subprocess.run(
         other.command(),
@@ -93,8 +93,8 @@ def test_a_second_start_says_who_holds_the_data(stack: Stack) -> None:
     assert stack.ready() == 200
 
 
-async def test_nothing_outlives_the_supervisor(stack: Stack) -> None:
-    """SIGKILL of the supervisor leaves no process, and the next start has all that was promised."""
+async def test_no_process_outlives_the_supervisor(stack: Stack) -> None:
+    """SIGKILL of the supervisor stops every part, and the next start has all acknowledged sends."""
     reference, account = Reference(USERS[:20], 2), Account()
     async with stubborn_client(stack) as client:
         await make_groups(client, reference, {"few": USERS[:3], "more": USERS[3:9]})

@@ -1,4 +1,4 @@
-"""Marks while everything dies, and while the store stands still."""
+"""Marks while parts are killed, and while the store is paused."""
 
 import asyncio
 import os
@@ -23,13 +23,13 @@ REFUSED_SECONDS = 2.6
 
 
 def service(stack: Stack) -> dict[str, str]:
-    """The header of a service that may do everything."""
+    """The header of a service with all scopes."""
     return {"Authorization": f"Bearer {stack.token('service', 'send read users groups')}"}
 
 
 @asynccontextmanager
-async def talking(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the API that tries nothing twice."""
+async def api_client(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the API without retries."""
     async with httpx.AsyncClient(
         base_url=stack.api, headers=service(stack), timeout=10, trust_env=False
     ) as client:
@@ -37,17 +37,17 @@ async def talking(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
 
 
 class Reader:
-    """Marks one notification after another as read, until each is answered."""
+    """Marks one notification after another as read, each until it is answered."""
 
     def __init__(self, stack: Stack, user: str, ids: list[str]) -> None:
         self.user, self.answered = user, list[str]()
         self._stack, self._ids = stack, ids
 
     async def read(self) -> None:
-        """Read everything."""
-        async with talking(self._stack) as client:
+        """Mark all as read."""
+        async with api_client(self._stack) as client:
             for identity in self._ids:
-                await patiently(partial(self._mark, client, identity))
+                await wait_for(partial(self._mark, client, identity))
                 self.answered.append(identity)
 
     async def _mark(self, client: httpx.AsyncClient, identity: str) -> bool:
@@ -55,7 +55,7 @@ class Reader:
         try:
             answer = await client.post(f"/v1/users/{self.user}/notifications/mark", json=body)
         except httpx.TransportError:
-            # Nobody knows whether it took place.
+            # The mark may or may not be stored.
             return False
         if answer.status_code in {502, 503}:
             return False
@@ -65,27 +65,27 @@ class Reader:
 
 
 async def listed(client: httpx.AsyncClient, user: str, state: str) -> set[str]:
-    """The ids of what a user has in a state."""
+    """The ids of a user's notifications in a state."""
     query = {"state": state, "limit": "200"}
     page = (await client.get(f"/v1/users/{user}/notifications", params=query)).raise_for_status().json()
     return {item["notification"]["id"] for item in page["items"]}
 
 
 def kill_everything(stack: Stack) -> None:
-    """SIGKILL of the supervisor and of every part, at once."""
+    """SIGKILL the supervisor and every part at once."""
     pids = stack.pids()
     stack.process.kill()
     for pid in pids.values():
-        # Some notice at once that the supervisor has gone.
+        # Some parts stop at once when the supervisor dies.
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     stack.wait()
 
 
-async def test_marks_outlive_everything(stack: Stack) -> None:
-    """Whatever dies, or all at once, a mark that was answered is kept, and receipts count everybody once."""
+async def test_marks_survive_every_kill(stack: Stack) -> None:
+    """Answered marks survive the kill of each part and of all, and receipts count each user once."""
     headers = service(stack)
-    async with talking(stack) as client:
+    async with api_client(stack) as client:
         await join(client, headers, "team", *USERS)
         targets: list[dict[str, Any]] = [{"users": USERS}, {"groups": ["team"]}, {"all": True}]
         ids = [await send(client, headers, targets[number % 3]) for number in range(EACH * 3)]
@@ -102,11 +102,11 @@ async def test_marks_outlive_everything(stack: Stack) -> None:
         kill_everything(stack)
         kept = {reader.user: set(reader.answered) for reader in readers}
         await asyncio.to_thread(stack.start)
-        async with talking(stack) as client:
+        async with api_client(stack) as client:
             for user in USERS:
                 assert kept[user] <= await listed(client, user, "read")
 
-    async with talking(stack) as client:
+    async with api_client(stack) as client:
 
         async def receipts() -> set[tuple[int, ...]]:
             found = [
@@ -120,27 +120,27 @@ async def test_marks_outlive_everything(stack: Stack) -> None:
 
 
 async def _answered(readers: list[Reader], count: int) -> None:
-    """Wait until every reader has so many answers."""
+    """Wait until every reader has this many answers."""
 
     async def reached() -> bool:
         return all(len(reader.answered) >= count for reader in readers)
 
-    await patiently(reached)
+    await wait_for(reached)
 
 
-async def patiently(look: Callable[[], Awaitable[bool]]) -> None:
-    """Look until it is so, as long as parts may take to start again."""
+async def wait_for(look: Callable[[], Awaitable[bool]]) -> None:
+    """Repeat `look` until it is True, as long as parts may take to start."""
     deadline = time.monotonic() + 2 * START_SECONDS
     while not await look():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
 
 
-async def test_marks_while_the_store_stands_still(stack: Stack) -> None:
-    """A mark is refused in time, by REST and by frame, and both work again by themselves."""
+async def test_marks_while_the_store_is_paused(stack: Stack) -> None:
+    """While the store is paused marks fail in time, by REST and by frame, and both work again after it."""
     headers = service(stack)
     realtime = Realtime(stack.ports[1], lambda user, **_: stack.token(user))
-    async with talking(stack) as client, realtime.user("ana") as phone:
+    async with api_client(stack) as client, realtime.user("ana") as phone:
         identity = await send(client, headers, {"users": ["ana"]})
         await phone.titles(1)
         body = {"state": "read", "ids": [identity]}
@@ -149,15 +149,15 @@ async def test_marks_while_the_store_stands_still(stack: Stack) -> None:
         until = time.monotonic() + STOPPED_SECONDS
         try:
             while time.monotonic() < until:
-                began = time.monotonic()
+                started = time.monotonic()
                 answer, refused = await asyncio.gather(
                     client.post("/v1/users/ana/notifications/mark", json=body), _marked(phone, body)
                 )
-                assert time.monotonic() - began < REFUSED_SECONDS
+                assert time.monotonic() - started < REFUSED_SECONDS
                 assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
                 assert int(answer.headers["retry-after"]) >= 1
                 assert (refused["type"], refused["code"]) == ("error", "storage_unavailable")
-                # Fewer than a connection may send.
+                # Less than the limit of frames of a connection.
                 await asyncio.sleep(0.05)
         finally:
             os.kill(pid, signal.SIGCONT)

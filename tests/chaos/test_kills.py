@@ -1,4 +1,4 @@
-"""Kill -9 of any process, at any moment, under load."""
+"""SIGKILL of any process, at any moment, under load."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "0"))
 
 
 async def survive(stack: Stack, kills: list[Part], *, seconds: float, seed: int) -> None:
-    """Send at a steady rate, kill these one after another, and hold everything to account."""
+    """Send at a steady rate, kill these parts one after another, and check all promises."""
     reference, account = Reference(USERS, seed), Account()
     async with stubborn_client(stack) as client:
         await make_groups(client, reference, GROUPS)
@@ -49,15 +49,15 @@ async def survive(stack: Stack, kills: list[Part], *, seconds: float, seed: int)
 
 @pytest.mark.parametrize("part", PARTS)
 async def test_nothing_acknowledged_is_lost(stack: Stack, part: Part) -> None:
-    """A killed part is restarted, all that was acknowledged arrives, and no position comes twice."""
+    """After a kill the part restarts, and each acknowledged notification arrives exactly once."""
     await survive(stack, [part], seconds=4, seed=len(part))
 
 
 @pytest.mark.skipif(not ROUNDS, reason="minutes long: make chaos")
 @pytest.mark.timeout(60 + 20 * max(ROUNDS, 1))
-async def test_deaths_in_any_order(stack: Stack) -> None:
-    """Death after death of parts chosen by chance: the same promises hold."""
+async def test_kills_in_any_order(stack: Stack) -> None:
+    """A random series of kills keeps the same promises."""
     seed = int(os.environ.get("CHAOS_SEED", str(random.randrange(10**6))))
-    print(f"CHAOS_SEED={seed}")  # noqa: T201 - how to repeat it
+    print(f"CHAOS_SEED={seed}")  # noqa: T201 - to repeat the run
     kills = random.Random(seed).choices(PARTS, k=ROUNDS)
     await survive(stack, kills, seconds=6.0 * ROUNDS, seed=seed)

@@ -1,4 +1,4 @@
-"""The store stops answering for ten seconds, under load, and comes back."""
+"""The store stops answering for ten seconds, under load."""
 
 import asyncio
 import os
@@ -24,12 +24,12 @@ from tests.support.traffic import (
 USERS = [f"user-{number}" for number in range(20)]
 GROUPS = {"odd": USERS[1::2], "few": USERS[:3]}
 OUTAGE_SECONDS = 10.0
-# Who waits tries again every second: all together ten times as often.
+# Waiting clients retry every second: together ten times this rate.
 RATE = 25
 
 
 class Probe(NamedTuple):
-    """One send without retries: when it was asked, how long it took, and the answer."""
+    """One send without retries: time of the request, duration, answer, and status of readiness."""
 
     at: float
     took: float
@@ -38,9 +38,9 @@ class Probe(NamedTuple):
 
 
 async def probe_until(stack: Stack, end: asyncio.Event, probes: list[Probe]) -> None:
-    """Ask once and again, a little apart, how a send and readiness are answered."""
+    """Send and read readiness again and again, with short pauses, until `end`."""
     headers = {"Authorization": f"Bearer {stack.token('probe', 'send')}"}
-    body = {"to": {"users": ["nobody-listens"]}, "title": "probe"}
+    body = {"to": {"users": ["offline-user"]}, "title": "probe"}
     async with httpx.AsyncClient(base_url=stack.api, timeout=20, trust_env=False) as client:
         while not end.is_set():
             at = time.monotonic()
@@ -52,7 +52,7 @@ async def probe_until(stack: Stack, end: asyncio.Event, probes: list[Probe]) -> 
 
 
 async def stop_store(stack: Stack, account: Account) -> tuple[float, float]:
-    """SIGSTOP and, ten seconds later, SIGCONT of Valkey; when they were."""
+    """Pause Valkey for ten seconds; the times of SIGSTOP and SIGCONT."""
     await account.reaches(RATE)
     pid = stack.pids()["valkey"]
     stopped = time.monotonic()
@@ -64,7 +64,7 @@ async def stop_store(stack: Stack, account: Account) -> tuple[float, float]:
 
 
 async def test_the_store_stops_for_ten_seconds(stack: Stack) -> None:
-    """Sends are refused fast with 503, sockets stay, and all that was acknowledged arrives by itself."""
+    """In an outage sends get 503 quickly, connections stay open, and acknowledged sends arrive after it."""
     reference, account = Reference(USERS, 1), Account()
     probes: list[Probe] = []
     end = asyncio.Event()
@@ -96,7 +96,7 @@ async def test_the_store_stops_for_ten_seconds(stack: Stack) -> None:
         assert probe.answer.headers["content-type"] == "application/problem+json"
         assert probe.answer.json()["code"] == "storage_unavailable"
         assert int(probe.answer.headers["retry-after"]) >= 1
-    # The one that finds out waits for Redis' timeout; those after it are refused at once.
+    # The first request waits for Redis' timeout; later ones are refused at once.
     assert max(probe.took for probe in refused) < 2.6
     assert sorted(probe.took for probe in refused)[len(refused) // 2] < 0.5
     assert {probe.answer.status_code for probe in probes} == {202, 503}

@@ -1,4 +1,4 @@
-"""Minutes of mixed load, with the memory of each process watched: `make soak`."""
+"""Minutes of mixed load, with the memory of each process recorded: `make soak`."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ SECONDS = int(os.environ.get("SOAK_SECONDS", "0"))
 RATE = 50
 USERS = [f"user-{number}" for number in range(50)]
 GROUPS = {"odd": USERS[1::2], "few": USERS[:3]}
-# Caches fill in the first quarter; afterwards a process may not keep growing. Valkey holds the data.
+# Caches fill in the first quarter; later a process must not grow. Valkey holds the data.
 SETTLED = 0.25
 GROWTH_MB = 15.0
 
@@ -47,7 +47,7 @@ def resident(pid: int) -> float:
 
 
 async def watch(stack: Stack, samples: list[Sample]) -> None:
-    """Look every few seconds, until cancelled."""
+    """Sample every few seconds, until cancelled."""
     while True:
         samples.append(Sample(time.monotonic(), {part: resident(pid) for part, pid in stack.pids().items()}))
         await asyncio.sleep(SECONDS / 40)
@@ -55,18 +55,18 @@ async def watch(stack: Stack, samples: list[Sample]) -> None:
 
 @pytest.mark.skipif(not SECONDS, reason="minutes long: make soak")
 @pytest.mark.timeout(SECONDS + 120)
-async def test_memory_stays_where_it_settled(stack: Stack) -> None:
-    """After its first quarter no part of ours grows, nothing is restarted, and every copy arrives once."""
+async def test_memory_does_not_grow(stack: Stack) -> None:
+    """After the first quarter no part of ours grows, none restarts, and each copy arrives once."""
     reference, account = Reference(USERS, 1), Account()
     samples: list[Sample] = []
     async with stubborn_client(stack) as client:
         await make_groups(client, reference, GROUPS)
         before = stack.pids()
         async with listening(stack, USERS) as listeners, asyncio.TaskGroup() as group:
-            beside = [group.create_task(watch(stack, samples))]
-            beside.append(group.create_task(drop_at_random(listeners, 0.2)))
+            recording = [group.create_task(watch(stack, samples))]
+            recording.append(group.create_task(drop_at_random(listeners, 0.2)))
             await send_steadily(client, reference, account, rate=RATE, seconds=SECONDS)
-            for task in beside:
+            for task in recording:
                 task.cancel()
             await settle(listeners, account)
         for sample in samples:

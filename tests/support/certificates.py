@@ -1,4 +1,4 @@
-"""A certificate authority of a test's own."""
+"""A certificate authority for one test."""
 
 import datetime as dt
 import ipaddress
@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """`ca` is the file of its certificate, `server` that of a certificate for this machine with its key."""
+    """Files: `ca` has its certificate, `server` a certificate for this machine with its key."""
 
     def __init__(self, directory: Path) -> None:
         self.ca = directory / "ca.pem"
@@ -68,11 +68,11 @@ class Authority:
         self.server.write_bytes(secret + leaf.public_bytes(pem))
 
     def server_context(self) -> ssl.SSLContext:
-        """What a server is wrapped in."""
+        """The TLS context of a server."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.server)
         return context
 
     def client_context(self) -> ssl.SSLContext:
-        """What trusts this authority alone."""
+        """The TLS context of a client that trusts only this authority."""
         return ssl.create_default_context(cafile=str(self.ca))

@@ -1,20 +1,20 @@
 """JSON that costs a decoder far more than its length suggests, and a measure of that cost.
 
-`VALUES` is the table: each entry builds a JSON value of about as many bytes as asked for. A test takes
-every entry, puts it wherever a decoder takes untrusted bytes, and holds the CPU time per byte.
+Each entry of `VALUES` builds a JSON value of about a given number of bytes. A test puts every value wherever
+a decoder reads untrusted bytes, and checks the CPU time per byte.
 """
 
 import time
 from collections.abc import Callable
 from typing import Final
 
-# CPU microseconds per byte of input that a decoder may take. A decoder that reads each byte once takes
-# 0.001 to 0.02; the slowest numbers of a double take 3.
+# CPU microseconds per byte that a decoder may take. A decoder that reads each byte once takes 0.001 to 0.02;
+# the slowest numbers of a double take 3.
 MOST_PER_BYTE: Final = 0.2
 
 _MEASURES: Final = 10
 
-# Numbers near the ends of a double need exact arithmetic, unless a decoder passes over them as text.
+# Numbers near the limits of a double need exact arithmetic, unless a decoder skips them as text.
 SLOW_NUMBERS: Final = (
     "1e308",
     "-1e308",
@@ -81,16 +81,16 @@ VALUES: Final[dict[str, Callable[[int], bytes]]] = {
 
 
 def repeated(name: str, value: str, size: int) -> bytes:
-    """An object of about `size` bytes that has the same member over and over."""
+    """An object of about `size` bytes that repeats one member."""
     member = f'"{name}":{value}'
     return ("{" + ",".join([member] * max(1, size // (len(member) + 1))) + "}").encode()
 
 
 def cost_per_byte(run: Callable[[], object], length: int, most: float = MOST_PER_BYTE) -> float:
-    """CPU microseconds that `run` takes per byte of its input, on a machine that is not busy.
+    """CPU microseconds that `run` takes per byte of its input, on a machine without other work.
 
-    The best of several measures, and the first that is below `most`. Other work slows the processor itself
-    down, by up to a half: what a known piece of work takes beside each measure tells by how much.
+    The best of several measures, or the first below `most`. Other work slows the processor by up to a half;
+    the duration of a known piece of work shows by how much.
     """
     best = known = float("inf")
     for _ in range(_MEASURES):
@@ -103,7 +103,7 @@ def cost_per_byte(run: Callable[[], object], length: int, most: float = MOST_PER
     return best
 
 
-# What `_known_work` takes on the machine that the bound was chosen on, when it does nothing else.
+# The seconds of `_known_work` on the machine of the bound, without other work.
 _KNOWN_SECONDS: Final = 0.0023
 
 
@@ -114,6 +114,6 @@ def _known_work() -> None:
 
 
 def _seconds(run: Callable[[], object]) -> float:
-    began = time.process_time()
+    started = time.process_time()
     run()
-    return time.process_time() - began
+    return time.process_time() - started

@@ -1,4 +1,4 @@
-"""A dispatcher in a process of its own, and looking at what dispatchers left behind."""
+"""A dispatcher in its own process, and queries about the work of dispatchers."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
 
 @contextlib.contextmanager
 def dispatcher_process(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-    """A dispatcher that serves; whatever is left of it is killed at the end."""
+    """A running dispatcher; it is killed at the end if it still runs."""
     environment = os.environ | settings.to_environment()
     process = subprocess.Popen([sys.executable, "-c", _PROGRAM], env=environment, stdout=subprocess.PIPE)
     try:
@@ -38,7 +38,7 @@ def dispatcher_process(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
 
 
 async def owners(store: Store) -> list[str | None]:
-    """Who holds the lease of each partition."""
+    """The name of the dispatcher with the lease of each partition, or None."""
     call = store.redis.execute_command
     held: list[bytes | None] = await asyncio.gather(
         *(call("GET", lease(partition)) for partition in range(store.partitions))

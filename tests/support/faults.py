@@ -1,7 +1,7 @@
-"""A proxy that breaks a connection in every way that a network does, between the store and Valkey.
+"""A proxy between the store and Valkey that causes the faults of a network.
 
-It copies bytes of one TCP or unix connection to another. What it does to them is set on the proxy
-while it runs and holds from the next chunk on.
+It copies bytes between two TCP or unix connections. Faults are set on the proxy while it runs, and apply from
+the next chunk on.
 """
 
 import asyncio
@@ -21,17 +21,17 @@ CHUNK_BYTES: Final = 65_536
 
 
 class FaultProxy:
-    """Listens on a loopback port of its own, `url`, and forwards to the server at `upstream`.
+    """Listens on a loopback port, `url`, and forwards to the server at `upstream`.
 
-    With `tls` it speaks TLS there, and `url` begins with rediss://.
+    With `tls` it accepts TLS, and `url` starts with rediss://.
 
     The faults, none of them at first:
 
-    - `latency`: seconds that every chunk is held back, in both directions;
-    - `slice_bytes`: chunks are forwarded in pieces of this size, each by itself; 0 leaves them whole;
-    - `black_hole`: connections are accepted, and nothing comes through in either direction;
-    - `lose_replies`: the chance that the connection is reset instead of forwarding a reply, although
-      the request went through;
+    - `latency`: seconds by which every chunk is delayed, in both directions;
+    - `slice_bytes`: chunks are forwarded in pieces of this size; 0 leaves them whole;
+    - `black_hole`: connections are accepted, and no bytes are forwarded in either direction;
+    - `lose_replies`: the probability that the connection is reset instead of forwarding a reply, although
+      the request was forwarded;
     - `refuse`: new connections are reset at once.
 
     `reset` and `half_close` act on every open connection at once. `lost` counts the lost replies.
@@ -53,7 +53,7 @@ class FaultProxy:
 
     @property
     def url(self) -> str:
-        """Where to connect instead of `upstream`."""
+        """The URL to use instead of `upstream`."""
         assert self._server is not None
         scheme = "rediss" if self._tls else "redis"
         return f"{scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
@@ -74,16 +74,16 @@ class FaultProxy:
         await self._server.wait_closed()
 
     def lead_to(self, upstream: str) -> None:
-        """Forward new connections to another server; those that are open stay where they are."""
+        """Forward new connections to another server; open connections stay as they are."""
         self._upstream = urlsplit(upstream)
 
     def reset(self) -> None:
-        """End every connection with a RST."""
+        """Reset every connection."""
         for client in self._clients:
             _reset(client)
 
     def half_close(self) -> None:
-        """End the server's direction of every connection, and go on reading from the client."""
+        """Close the server's direction of every connection, and continue to read from the client."""
         for client in self._clients:
             with contextlib.suppress(OSError):
                 client.write_eof()
@@ -109,7 +109,7 @@ class FaultProxy:
                         copying.cancel()
                     await asyncio.gather(*tasks, return_exceptions=True)
         except (OSError, asyncio.CancelledError):
-            # The server is away, or the test is over: the client sees its connection end.
+            # The server is unavailable, or the test is over: the client sees the connection close.
             pass
         finally:
             self._clients.discard(writer)
@@ -147,10 +147,10 @@ class FaultProxy:
 
 @contextlib.contextmanager
 def dropped_connections() -> Iterator[None]:
-    """Lets redis-py drop connections of a cluster without a word.
+    """Ignore the ResourceWarnings of cluster connections that redis-py drops.
 
-    It leaves those of a node that went away, or that it was cancelled on, to the garbage collector,
-    which closes them and warns.
+    redis-py leaves connections to failed nodes, and those of cancelled calls, to the garbage collector, which
+    closes them with a warning.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
@@ -159,7 +159,7 @@ def dropped_connections() -> Iterator[None]:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Close so that the other side sees a RST: lingering for no time discards what is unsent."""
+    """Close with a RST: a linger time of 0 discards unsent bytes."""
     connection = cast("socket.socket | None", writer.get_extra_info("socket"))
     if connection is not None:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Sends that end, or wait, between two of their calls to the storage."""
+"""Sends that are killed, or delayed, between two of their calls of the store."""
 
 import asyncio
 import os
@@ -56,19 +56,19 @@ def killed_sending(
 ) -> None:
     """Send to `demo` from a process that is killed (SIGKILL) at a call of a script.
 
-    Before the first such call when none is to be `answered`, else after the answer to that many; the
-    others are not made. The idempotency key's digest is `b"digest"`.
+    It is killed before the first call when `answered` is 0, else after that many answers; later calls are not
+    made. The idempotency key's digest is `b"digest"`.
     """
-    ended = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-c", _PROGRAM, script, str(answered), key, msgspec.json.encode(sent).decode()],
         env=os.environ | settings.to_environment(),
         check=False,
     )
-    assert ended.returncode == -signal.SIGKILL
+    assert finished.returncode == -signal.SIGKILL
 
 
 class Held:
-    """Calls of a script that wait: `reached` once there is one, carried out after `release`."""
+    """Delayed calls of a script: `reached` is set at the first one, and all are made after `release`."""
 
     def __init__(self) -> None:
         self.reached = asyncio.Event()
@@ -77,7 +77,7 @@ class Held:
 
 @asynccontextmanager
 async def held_calls(store: Store, script: str) -> AsyncIterator[Held]:
-    """Hold the calls that a store makes of a script, as a network does that delivers late."""
+    """Delay the calls of a script by a store, like a slow network."""
     held, run = Held(), store._core.run
 
     async def later(arguments: Any, options: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Clients of the realtime protocol that keep account of everything they were sent.
+"""Clients of the realtime protocol that record every notification.
 
-They are written against the wire, not with the SDK, so that a mistake of the SDK can't hide one of
-the server. What breaks the protocol's promises is noted in `wrong`.
+They use the wire and not the SDK, so that a fault of the SDK cannot hide one of the server. `wrong` lists
+each broken promise of the protocol.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ CLOSED_BY_US = 1000
 
 
 class Arrival(NamedTuple):
-    """One notification on a socket. `n` is the number that its sender gave it."""
+    """One received notification. `n` is the number that its sender gave it."""
 
     log: str
     position: int
@@ -35,7 +35,7 @@ class Arrival(NamedTuple):
 
 
 class Listener:
-    """One user's client: it comes back whenever its connection ends, and resumes where it stands."""
+    """A client of one user: it reconnects when its connection closes, and resumes."""
 
     def __init__(self, at: Installation, user: str, url: str = "") -> None:
         self.user = user
@@ -46,7 +46,7 @@ class Listener:
         self.wrong: list[str] = []
         self.epoch = ""
         self.positions: dict[str, int] = {}
-        self.standing = asyncio.Event()
+        self.welcomed = asyncio.Event()
         self._at = at
         self.url = url
         self._socket: ClientConnection | None = None
@@ -69,13 +69,13 @@ class Listener:
             except ConnectionClosed as closed:
                 self.closes[closed.rcvd.code if closed.rcvd else 1006] += 1
             except (OSError, InvalidHandshake, EOFError):
-                # The gateway is away: its port refuses, or it died in the handshake.
+                # The gateway is unavailable: its port refuses, or it died during the handshake.
                 pass
-            self.standing.clear()
+            self.welcomed.clear()
             await asyncio.sleep(random.uniform(0.02, 0.2))
 
     def drop(self) -> None:
-        """Break the connection without a word, as a lost network does."""
+        """Drop the connection without a close frame, like a lost network."""
         if self._socket is not None:
             self._socket.transport.abort()
 
@@ -83,9 +83,9 @@ class Listener:
         resume = Resume(self.epoch, dict(self.positions)) if self.epoch else None
         await socket.send(_encode(Connect(resume=resume)), text=True)
         async for message in socket:
-            self._take(_decode(message), resume)
+            self._receive(_decode(message), resume)
 
-    def _take(self, frame: frames.ServerFrame, resume: Resume | None) -> None:
+    def _receive(self, frame: frames.ServerFrame, resume: Resume | None) -> None:
         match frame:
             case Welcome():
                 self._welcome(frame, resume)
@@ -107,7 +107,7 @@ class Listener:
         self.epoch = welcome.epoch
         if resume is None:
             self._move(welcome.positions)
-        self.standing.set()
+        self.welcomed.set()
 
     def _deliver(self, frame: Delivered) -> None:
         n = (frame.notification.data or {}).get("n", -1)
@@ -124,7 +124,7 @@ class Listener:
 
 
 async def drop_at_random(listeners: Sequence[Listener], pause: float) -> None:
-    """Break one connection after another, this many seconds apart, until cancelled."""
+    """Drop one random connection after another, this many seconds apart, until cancelled."""
     while True:
         await asyncio.sleep(pause)
         random.choice(listeners).drop()
@@ -134,12 +134,12 @@ async def drop_at_random(listeners: Sequence[Listener], pause: float) -> None:
 async def listening(
     at: Installation, users: Iterable[str], urls: Sequence[str] = ("",)
 ) -> AsyncIterator[list[Listener]]:
-    """Listeners, one per user, all welcomed; spread over the gateways at `urls`."""
+    """Listeners, one per user, all welcomed and spread over the gateways at `urls`."""
     listeners = [Listener(at, user, urls[index % len(urls)]) for index, user in enumerate(users)]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(listener.run()) for listener in listeners]
         for listener in listeners:
-            await listener.standing.wait()
+            await listener.welcomed.wait()
         yield listeners
         for task in tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""Several of each part on one store, started one by one as in production."""
+"""Several of each part on one store, each started alone as in production."""
 
 import json
 import signal
@@ -14,7 +14,7 @@ from tests.support.valkey import wait_until
 
 
 class Process:
-    """One part, with the port where it listens and its operator's port."""
+    """One part with its port and its operator's port."""
 
     def __init__(self, part: str, redis_url: str) -> None:
         self.port, self._operator = quiet_port(), quiet_port()
@@ -25,7 +25,7 @@ class Process:
         self.start()
 
     def start(self) -> None:
-        """Start, the first time or again on the same ports; `ready` says when it serves."""
+        """Start, or restart on the same ports; `ready` is True when it serves."""
         self._process = subprocess.Popen(self._command, env=self._environment)
 
     def ready(self) -> bool:
@@ -50,7 +50,7 @@ class Process:
         self._process.wait(END_SECONDS)
 
     def end(self) -> None:
-        """SIGTERM, and an orderly end unless it was killed before."""
+        """SIGTERM; exit code 0, unless it was killed before."""
         self._process.terminate()
         assert self._process.wait(END_SECONDS) in {0, -signal.SIGKILL}
 
@@ -65,7 +65,7 @@ class Parts:
 
 
 def operate(redis_url: str, *words: str) -> dict[str, str]:
-    """What an operator's command answers."""
+    """The JSON answer of an operator's command."""
     done = subprocess.run(
         [sys.executable, "-m", "tidings_api.cli", *words, "--json"],
         env=clean_environment(REDIS_URL=redis_url),
@@ -80,7 +80,7 @@ def operate(redis_url: str, *words: str) -> dict[str, str]:
 
 @contextmanager
 def running_parts(redis_url: str) -> Iterator[Parts]:
-    """All parts, ready; ended in order at the end."""
+    """All parts, ready; stopped in order at the end."""
     operate(redis_url, "tenants", "create", "acme")
     key = operate(redis_url, "keys", "create", "--tenant", "acme")["key"]
     with ExitStack() as stack:

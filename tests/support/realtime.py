@@ -1,4 +1,4 @@
-"""A gateway as a process runs it, and clients of it: one that speaks WebSocket, one that only has bytes."""
+"""A gateway as a process runs it, and two clients: one for WebSockets, one for bytes."""
 
 import asyncio
 import base64
@@ -25,7 +25,7 @@ async def running(
     run: Callable[[Settings, asyncio.Event, Callable[[], None]], Coroutine[Any, Any, None]],
     settings: Settings,
 ) -> AsyncIterator[asyncio.Event]:
-    """A part of the server, ready; the event yielded stops it, which leaving does as well."""
+    """A part of the server, ready. The yielded event stops it; so does the end of the context."""
     stop, ready = asyncio.Event(), asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(run(settings, stop, ready.set))
@@ -43,12 +43,12 @@ def running_gateway(settings: Settings) -> Any:
 
 
 def running_dispatcher(settings: Settings) -> Any:
-    """A dispatcher with every partition that no other holds."""
+    """A dispatcher with every partition that no other dispatcher has leased."""
     return running(dispatcher.run, settings)
 
 
 class Client:
-    """One WebSocket connection; every frame that arrives is kept in `frames`, in order."""
+    """One WebSocket connection; `frames` has every received frame, in order."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
@@ -59,14 +59,14 @@ class Client:
         await self.socket.send(json.dumps({"type": type, **fields}))
 
     async def next(self) -> Frame:
-        """The next frame, whatever it is."""
+        """The next frame of any type."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             frame: Frame = json.loads(await self.socket.recv())
         self.frames.append(frame)
         return frame
 
     async def expect(self, type: str) -> Frame:
-        """The next frame, which has to be of that type."""
+        """The next frame, which must be of that type."""
         frame = await self.next()
         assert frame["type"] == type, frame
         return frame
@@ -79,7 +79,7 @@ class Client:
         return found
 
     async def settle(self) -> list[Frame]:
-        """Everything sent to this connection before the answer to a ping; the answer itself is left out."""
+        """All frames up to the answer to a ping, without that answer."""
         ref = os.urandom(4).hex()
         await self.send("ping", ref=ref)
         found = []
@@ -88,11 +88,11 @@ class Client:
         return found
 
     async def titles(self, count: int) -> list[str]:
-        """The titles of the next `count` frames, which all have to be notifications."""
+        """The titles of the next `count` frames, which must all be notifications."""
         return [(await self.expect("notification"))["notification"]["title"] for _ in range(count)]
 
     async def closed(self, seconds: float = PATIENCE_SECONDS) -> int | None:
-        """Read to the end; the close code of the server, None when it just hung up."""
+        """Read up to the close; the close code of the server, None without a close frame."""
         async with asyncio.timeout(seconds):
             try:
                 while True:
@@ -101,7 +101,7 @@ class Client:
                 return closed.rcvd.code if closed.rcvd is not None else None
 
     def drop(self) -> None:
-        """End without a word, as a broken network does."""
+        """Drop the connection without a close frame, like a broken network."""
         self.socket.transport.abort()
 
 
@@ -129,7 +129,7 @@ class Realtime:
 
     @asynccontextmanager
     async def user(self, user: str, *, tenant: str = "demo", **fields: Any) -> AsyncIterator[Client]:
-        """A connection that was welcomed; the welcome is the first of its frames."""
+        """A welcomed connection; the welcome is the first of its frames."""
         async with self.socket(headers=[self.bearer(user, tenant=tenant)]) as client:
             await client.send("connect", **fields)
             await client.expect("welcome")
@@ -137,7 +137,7 @@ class Realtime:
 
     @asynccontextmanager
     async def lazy(self, user: str, **fields: Any) -> "AsyncIterator[Wire]":
-        """A welcomed connection with a small receive buffer, that reads nothing by itself."""
+        """A welcomed connection with a small receive buffer; bytes are read only on request."""
         raw = socket.socket()
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         raw.setblocking(False)
@@ -155,7 +155,7 @@ class Realtime:
             writer.transport.abort()
 
     def bearer(self, user: str, **claims: Any) -> tuple[str, str]:
-        """The header that carries a token."""
+        """The header with a token."""
         return "Authorization", f"Bearer {self.token(user, **claims)}"
 
 
@@ -187,7 +187,7 @@ class Wire:
             yield wire
 
     def write(self, data: bytes) -> None:
-        """Bytes, as they are."""
+        """Send bytes unchanged."""
         self.writer.write(data)
 
     async def response(self) -> tuple[int, dict[str, str]]:
@@ -225,7 +225,7 @@ class Wire:
                 return code
 
     async def end(self) -> bytes:
-        """Everything up to the end of the connection."""
+        """All bytes up to the close of the connection."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             try:
                 return await self.reader.read()

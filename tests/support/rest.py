@@ -1,4 +1,4 @@
-"""The REST API as a client uses it: sending, and walking through the pages of a list."""
+"""Calls of the REST API: sending, and reading all pages of a list."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from tests.support.sending import eventually
 
 
 async def send(api: httpx.AsyncClient, headers: dict[str, str], to: dict[str, Any], **fields: Any) -> str:
-    """Sends a notification, with the title x unless told otherwise; its id."""
+    """Send a notification, with the title x by default; its id."""
     body = {"title": "x", **fields, "to": to}
     answer = await api.post("/v1/notifications", json=body, headers=headers)
     assert answer.status_code == 202, answer.text
@@ -17,7 +17,7 @@ async def send(api: httpx.AsyncClient, headers: dict[str, str], to: dict[str, An
 
 
 async def join(api: httpx.AsyncClient, headers: dict[str, str], group: str, *users: str) -> None:
-    """Adds users to a group, and waits until their inboxes know: that may follow the answer."""
+    """Add users to a group, and wait until their inboxes list the group, which may follow the answer."""
     answer = await api.post(f"/v1/groups/{group}/members", json={"add": users}, headers=headers)
     assert answer.status_code == 200, answer.text
 
@@ -37,7 +37,7 @@ async def walk(
     limit: int,
     query: Mapping[str, str] | None = None,
 ) -> list[list[Any]]:
-    """The pages of a list from its start to its end, and then back again by `previous`."""
+    """The pages of a list from first to last, checked against those back by `previous`."""
     asked: dict[str, str | int] = {**(query or {}), "limit": limit}
     page = (await api.get(path, params=asked, headers=headers)).json()
     forward = [page]

@@ -1,4 +1,4 @@
-"""Making notifications and looking at what arrived."""
+"""Notifications to send, and queries of inboxes."""
 
 import asyncio
 import time
@@ -28,7 +28,7 @@ def notification(
 
 
 async def contents(store: Store, user: str) -> list[dict[str, Any]]:
-    """What is in the inbox of a user of `demo`, newest first."""
+    """The contents of the inbox of a user of `demo`, newest first."""
     page = await store.inbox.page("demo", user, InboxQuery(limit=200))
     return [msgspec.json.decode(item.content) for item in page.items]
 
@@ -39,7 +39,7 @@ async def titles(store: Store, user: str) -> list[str]:
 
 
 async def eventually(look: Callable[[], Awaitable[Any]], expected: Any) -> None:
-    """Look until what is expected is there; fail with the difference when it never comes."""
+    """Repeat `look` until it returns `expected`; after PATIENCE_SECONDS fail with the difference."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while (seen := await look()) != expected:
         if time.monotonic() > deadline:
@@ -50,7 +50,7 @@ async def eventually(look: Callable[[], Awaitable[Any]], expected: Any) -> None:
 async def every_item(
     store: Store, user: str, *, limit: int = 200, category: str | None = None
 ) -> list[tuple[InboxItem, str]]:
-    """Everything in the inbox of a user of `demo`, newest first, page by page, each with its title."""
+    """All items in the inbox of a user of `demo`, newest first, read page by page, with their titles."""
     found: list[tuple[InboxItem, str]] = []
     cursor: bytes | None = None
     while True:

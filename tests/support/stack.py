@@ -1,4 +1,4 @@
-"""The whole of Tidings as a user starts it: `tidings-server dev --json` in a process of its own."""
+"""All of Tidings as a user starts it: `tidings-server dev --json` in its own process."""
 
 import json
 import os
@@ -26,15 +26,15 @@ START_SECONDS = 40.0
 END_SECONDS = 20.0
 
 
-# Of several parts that are about to be started none listens yet.
+# Ports already given: a part that is about to start does not listen yet.
 _given: set[int] = set()
 
 
 def quiet_port() -> int:
-    """A free TCP port that no outgoing connection will take while its listener is being restarted.
+    """A free TCP port, never given before, that no outgoing connection uses.
 
-    The kernel gives outgoing connections ports from 32768 on (net.ipv4.ip_local_port_range). None is
-    given twice.
+    The kernel gives outgoing connections ports from 32768 on (net.ipv4.ip_local_port_range), so the port
+    stays free while its listener restarts.
     """
     while True:
         port = random.randrange(12_000, 32_000)
@@ -50,7 +50,7 @@ def quiet_port() -> int:
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
-    """This process' environment without any setting of Tidings, and with `variables`."""
+    """The environment of this process without settings of Tidings, and with `variables`."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -69,7 +69,7 @@ def is_alive(pid: int) -> bool:
 
 
 def part_of(pid: int) -> Part | None:
-    """Which part of an installation a process is."""
+    """The part of an installation that a process runs; None for another process."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
     except (FileNotFoundError, ProcessLookupError):
@@ -81,20 +81,20 @@ def part_of(pid: int) -> Part | None:
 
 
 class Installation:
-    """Where a running Tidings is reached, and with what key."""
+    """The URLs of a running Tidings, and a key."""
 
     def __init__(self, api: str, realtime: str, key: str) -> None:
         self.api, self.realtime, self.key = api, realtime, key
 
     def token(self, subject: str, scope: str = "inbox") -> str:
-        """A token signed with the key: a user's, or with another scope a service's."""
+        """A token signed with the key, for a user, or for a service with another scope."""
         tenant, kid, secret = self.key.split(".")
         now = int(time.time())
         claims = {"iss": tenant, "sub": subject, "aud": "tidings", "iat": now, "exp": now + 3600}
         return jwt.encode({**claims, "scope": scope}, secret, algorithm="HS256", headers={"kid": kid})
 
     def ready(self) -> int:
-        """The status of `/health/ready`; 0 where nobody answers."""
+        """The status of `/health/ready`; 0 without an answer."""
         try:
             return httpx.get(f"{self.api}/health/ready", timeout=5, trust_env=False).status_code
         except httpx.RequestError:
@@ -127,20 +127,20 @@ class Stack(Installation):
         ]
 
     def start(self) -> None:
-        """Start, and return once it says that it is ready."""
+        """Start, and return when it reports that it is ready."""
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 self.command(), stdout=subprocess.PIPE, stderr=log, text=True, env=clean_environment()
             )
         assert self._process.stdout is not None
-        # Its death closes the pipe, so only a start that hangs needs the timer.
+        # If it dies, the pipe closes. The timer is for a start that hangs.
         timer = threading.Timer(START_SECONDS, self._process.kill)
         timer.start()
         line = self._process.stdout.readline()
         timer.cancel()
         assert line, f"dev did not start:\n{self.log.read_text()[-3000:]}"
-        told = json.loads(line)
-        self.api, self.realtime, self.key = told["api"], told["realtime"], told["key"]
+        ready = json.loads(line)
+        self.api, self.realtime, self.key = ready["api"], ready["realtime"], ready["key"]
 
     def terminate(self) -> int:
         """SIGTERM; its exit code."""
@@ -148,14 +148,14 @@ class Stack(Installation):
         return self.wait()
 
     def wait(self) -> int:
-        """The exit code, when it has ended."""
+        """Wait for the exit; the exit code."""
         code = self.process.wait(END_SECONDS)
         if self.process.stdout is not None:
             self.process.stdout.close()
         return code
 
     def end(self) -> None:
-        """Leave nothing running, however the test ended."""
+        """Stop all processes, whatever the test did."""
         if self._process is not None and self._process.poll() is None:
             for pid in self.pids().values():
                 os.kill(pid, signal.SIGCONT)
@@ -168,13 +168,13 @@ class Stack(Installation):
             self.wait()
 
     def pids(self) -> dict[Part, int]:
-        """The parts that run at this moment."""
+        """The process ids of the parts that run."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         found = {part_of(int(pid)): int(pid) for pid in children.split()}
         return {part: pid for part, pid in found.items() if part is not None}
 
     def kill(self, part: Part) -> int:
-        """SIGKILL of a part, as when memory runs out; the process id that it had."""
+        """SIGKILL a part, as the kernel does when memory runs out; the process id that it had."""
         wait_until(lambda: part in self.pids(), f"the start of the {part}", START_SECONDS)
         pid = self.pids()[part]
         os.kill(pid, signal.SIGKILL)
@@ -183,12 +183,12 @@ class Stack(Installation):
 
 @contextmanager
 def running_stack(home: Path) -> Iterator[Stack]:
-    """A `dev` that has started; nothing of it is left at the end."""
+    """A started `dev`; no process of it remains at the end."""
     stack = Stack(home)
     try:
         stack.start()
         yield stack
     finally:
         stack.end()
-        # pytest shows it where the test failed.
+        # pytest shows this for a failed test.
         sys.stdout.write(stack.log.read_text()[-20_000:])

@@ -1,4 +1,4 @@
-"""A private CA and a certificate of it for 127.0.0.1, as an operator would make them."""
+"""A private CA and its certificate for 127.0.0.1, like an operator's own."""
 
 import datetime as dt
 import ipaddress
@@ -13,7 +13,7 @@ DAY = dt.timedelta(days=1)
 
 
 class PrivateCA:
-    """Its own certificate is the file `ca`, which no machine trusts unless told to."""
+    """A certificate authority. The file `ca` has its certificate, which no machine trusts by default."""
 
     def __init__(self, directory: Path) -> None:
         self.ca = directory / "ca.pem"
@@ -24,7 +24,7 @@ class PrivateCA:
         self.ca.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def certify(self, directory: Path, name: str) -> tuple[Path, Path]:
-        """Make a certificate for 127.0.0.1 with its key; the files of both."""
+        """Make a certificate for 127.0.0.1; the files of the certificate and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
@@ -41,7 +41,7 @@ class PrivateCA:
         return files
 
     def server(self, directory: Path, *, asks_clients: bool = False) -> ssl.SSLContext:
-        """What a server for 127.0.0.1 speaks TLS with; it may ask clients for a certificate of this CA."""
+        """The TLS context of a server for 127.0.0.1; it may require client certificates of this CA."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*self.certify(directory, "server"))
         if asks_clients:

@@ -1,4 +1,4 @@
-"""Sends of every kind with a reference that knows who has to get them, and the comparison with who did."""
+"""Sends of every kind, a reference of their recipients, and the comparison with received copies."""
 
 import asyncio
 import random
@@ -13,15 +13,15 @@ from tests.support.listening import Listener
 from tests.support.stack import Installation
 from tidings import AsyncTidings, Message, RetryPolicy, TidingsError
 
-# As often as it takes: the servers are being killed.
+# Many retries, because the servers are being killed.
 STUBBORN = RetryPolicy(tries=200, base=0.05, cap=0.5, total=60)
 
 
 class Send(NamedTuple):
-    """One send: its number, its target, and who has to get it.
+    """One send: its number, its message, and its recipients.
 
-    `log` is what the receivers call the log in which it keeps its place among others; None for a target of
-    several groups, or of groups and users.
+    `log` is the recipients' name of the log that keeps the order of such sends; None for a target of several
+    groups, or of groups and users.
     """
 
     n: int
@@ -31,7 +31,7 @@ class Send(NamedTuple):
 
 
 class Reference:
-    """Makes sends of every kind and says whom they reach, by the contract's rules alone."""
+    """Makes sends of every kind and their recipients, by the rules of the contract alone."""
 
     def __init__(self, users: Sequence[str], seed: int) -> None:
         self.users = list(users)
@@ -40,7 +40,7 @@ class Reference:
         self._made = 0
 
     def next(self) -> Send:
-        """Half to one user; the rest to groups, compound targets and a few to all, some with excludes."""
+        """The next send: half go to one user, the others to groups, compound targets and a few to all."""
         chance, users = self.chance, self.users
         groups: list[str] = []
         named: list[str] = []
@@ -78,7 +78,7 @@ class Reference:
 
 
 class Account:
-    """What was sent, and with what outcome: acknowledged, or unknown, which is never a failure."""
+    """The sends with their outcome: acknowledged, or unknown, which is never a failure."""
 
     def __init__(self) -> None:
         self.acknowledged: dict[int, Send] = {}
@@ -87,30 +87,30 @@ class Account:
         self._more = asyncio.Event()
 
     def acknowledge(self, send: Send, identity: str) -> None:
-        """The server has promised this one."""
+        """The server acknowledged this send."""
         self.acknowledged[send.n] = send
         self.ids[send.n] = identity
         self._more.set()
 
     async def reaches(self, count: int) -> None:
-        """Wait until so many are acknowledged."""
+        """Wait until this many are acknowledged."""
         while len(self.acknowledged) < count:
             self._more.clear()
             await self._more.wait()
 
     def due(self, user: str) -> set[int]:
-        """The numbers that a user must have."""
+        """The numbers of the sends that a user must receive."""
         return {n for n, send in self.acknowledged.items() if user in send.audience}
 
     def allowed(self, user: str) -> set[int]:
-        """The numbers that a user may have."""
+        """The numbers of the sends that a user may receive."""
         return self.due(user) | {n for n, send in self.unknown.items() if user in send.audience}
 
 
 async def send_steadily(
     client: AsyncTidings, reference: Reference, account: Account, *, rate: float, seconds: float
 ) -> None:
-    """Sends at a steady rate for a time, whether answers come or not; returns when all have."""
+    """Send at a steady rate for a time without waiting for answers; return when all are answered."""
 
     async def send_one(send: Send) -> None:
         try:
@@ -121,15 +121,15 @@ async def send_steadily(
             account.acknowledge(send, sent.id)
 
     async with asyncio.TaskGroup() as group:
-        begun = time.monotonic()
+        started = time.monotonic()
         for index in range(round(rate * seconds)):
-            await asyncio.sleep(begun + index / rate - time.monotonic())
+            await asyncio.sleep(started + index / rate - time.monotonic())
             group.create_task(send_one(reference.next()))
 
 
 @asynccontextmanager
 async def stubborn_client(at: Installation) -> AsyncIterator[AsyncTidings]:
-    """The SDK's client with the patience that a test of deaths needs."""
+    """The SDK's client with enough retries for a test that kills servers."""
     async with AsyncTidings(at.api, key=at.key, retries=STUBBORN) as client:
         yield client
 
@@ -137,14 +137,14 @@ async def stubborn_client(at: Installation) -> AsyncIterator[AsyncTidings]:
 async def make_groups(
     client: AsyncTidings, reference: Reference, groups: Mapping[str, Collection[str]]
 ) -> None:
-    """Groups on the server and in the reference."""
+    """Make groups on the server and in the reference."""
     for group, members in groups.items():
         await client.groups.add(group, members)
         reference.groups[group] = set(members)
 
 
 def missing(listeners: Iterable[Listener], account: Account) -> list[str]:
-    """What has been promised and not arrived, per user."""
+    """A line per user with acknowledged sends that have not arrived."""
     lines = []
     for listener in listeners:
         lost = account.due(listener.user) - listener.counts.keys()
@@ -154,7 +154,7 @@ def missing(listeners: Iterable[Listener], account: Account) -> list[str]:
 
 
 async def settle(listeners: Sequence[Listener], account: Account, seconds: float = 30) -> None:
-    """Wait until everything promised has arrived; AssertionError with what has not, in the end."""
+    """Wait until every acknowledged send has arrived; AssertionError with the missing ones."""
     deadline = time.monotonic() + seconds
     while lines := missing(listeners, account):
         assert time.monotonic() < deadline, lines
@@ -162,7 +162,7 @@ async def settle(listeners: Sequence[Listener], account: Account, seconds: float
 
 
 def wrongs(listeners: Iterable[Listener], account: Account) -> list[str]:
-    """Everything that breaks a promise: copies too many, strangers' copies, wrong order, gaps."""
+    """Every broken promise: repeated copies, copies of other users, wrong logs, gaps."""
     found = []
     for listener in listeners:
         found += listener.wrong
@@ -181,7 +181,7 @@ def wrongs(listeners: Iterable[Listener], account: Account) -> list[str]:
 
 
 def out_of_order(listeners: Iterable[Listener], account: Account) -> list[str]:
-    """Sends to one log, made one after another, that arrived otherwise."""
+    """Sends to one log, made one after another, that arrived in another order."""
     found = []
     for listener in listeners:
         logs: dict[str, list[int]] = {}
@@ -194,7 +194,7 @@ def out_of_order(listeners: Iterable[Listener], account: Account) -> list[str]:
 
 
 async def wrong_inboxes(client: AsyncTidings, users: Iterable[str], account: Account) -> list[str]:
-    """Where the inbox by REST is not exactly what was acknowledged, each once, and perhaps unknown ones."""
+    """Differences of inboxes by REST: each acknowledged send must be there once, unknown ones may be."""
     found = []
     for user in users:
         counted: Counter[int] = Counter()

