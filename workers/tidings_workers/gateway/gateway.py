@@ -33,7 +33,7 @@ from tidings_workers.gateway.wire import moment
 from tidings_workers.identity import STORE_HEADER
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import DataLost, SessionRefused, StorageUnavailable, Store
-from tidings_workers.store.feeds import Kicked, decode_feed
+from tidings_workers.store.feed_items import Kicked, decode_feed
 from tidings_workers.store.keys import feed
 from tidings_workers.store.presence import new_connection_id
 from tidings_workers.tasks import Background

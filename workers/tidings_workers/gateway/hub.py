@@ -14,7 +14,7 @@ from tidings_workers.gateway.directory import Directory
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.updates import Updates
 from tidings_workers.gateway.users import Subscriber
-from tidings_workers.store.feeds import (
+from tidings_workers.store.feed_items import (
     Appended,
     Departed,
     Ended,

@@ -13,7 +13,7 @@ import structlog
 from tidings.protocol import closing
 from tidings_workers.gateway.users import Outlet
 from tidings_workers.store import StorageUnavailable, Store
-from tidings_workers.store.feeds import Kicked
+from tidings_workers.store.feed_items import Kicked
 from tidings_workers.store.presence import place_of
 
 # A gateway that was silent for twice this time is considered dead; others remove its registrations.

@@ -12,7 +12,7 @@ from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.wire import Wire
 from tidings_workers.store import intervals
 from tidings_workers.store.counting import unsettled
-from tidings_workers.store.feeds import FeedItem
+from tidings_workers.store.feed_items import FeedItem
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Keys, Log
 from tidings_workers.store.logs import END, Facts

@@ -7,9 +7,9 @@ its values, and decoding them may cost far more than their length.
 from typing import Final
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
-from tidings.protocol.notifications import CreateNotification, ReceivedAction
+from tidings.protocol.notifications import CreateNotification, Notification
 
 
 class PostedNotification(
@@ -20,20 +20,13 @@ class PostedNotification(
     data: Raw | UnsetType = UNSET  # type: ignore[assignment]  # the same JSON, in another form
 
 
-class Content(Struct, omit_defaults=True, kw_only=True):
-    """A notification as it is stored and as receivers see it, its fields in that order; times are text."""
+class Content(Notification, frozen=True, omit_defaults=True, kw_only=True):
+    """A Notification as it is stored and sent to receivers: `data` is not decoded, and times are text."""
 
-    id: str
-    category: str | None = None
-    title: str | None = None
-    body: str | None = None
-    data: Raw | UnsetType = UNSET
-    link: str | None = None
-    icon: str | None = None
-    actions: tuple[ReceivedAction, ...] = ()
-    priority: str
-    created_at: str
-    expires_at: str | None = None
+    # The same JSON, in other forms.
+    data: Raw | UnsetType = UNSET  # type: ignore[assignment]
+    created_at: str  # type: ignore[assignment]
+    expires_at: str | None = None  # type: ignore[assignment]
 
 
 _encode: Final = msgspec.json.Encoder().encode
