@@ -13,7 +13,7 @@ from tidings_workers.config import Settings
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.dispatcher.expansion import Expansion
 from tidings_workers.store import Store
-from tidings_workers.store.ingress import Compound, Step, Work
+from tidings_workers.store.operations import Compound, Step, Work
 
 # 20,000 members, 100 of them in both groups, 50 more named, 80 excluded.
 FIRST = [f"m{number}" for number in range(12_000)]
@@ -35,7 +35,7 @@ async def send_large(store: Store) -> str:
 
 async def progress(store: Store, identity: str) -> int:
     """How many users' copies a dispatcher has recorded as done."""
-    return await store.ingress.progress(int(identity[-3:], 16), "demo", identity)
+    return await store.plans.progress(int(identity[-3:], 16), "demo", identity)
 
 
 async def assert_one_copy_each(store: Store, identity: str) -> None:

@@ -55,7 +55,7 @@ async def test_lost_lease(store: Store) -> None:
     first, second = Dispatcher(store), Dispatcher(store)
     await first.beat()
     await store.redis.delete("{p5}/lease")
-    assert await store.ingress.lease(5, second.name)
+    assert await store.leases.take(5, second.name)
     await first.beat()
     assert 5 not in first._workers
     assert (await owners(store))[5] == second.name

@@ -37,7 +37,7 @@ async def left(store: Store) -> int:
     """How much is left for a dispatcher to do, now or later."""
     counts = await asyncio.gather(
         *(
-            store.redis.execute_command("ZCARD", unfinished(partition))
+            store._core.connection.call("ZCARD", unfinished(partition))
             for partition in range(store.partitions)
         )
     )

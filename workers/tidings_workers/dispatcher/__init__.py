@@ -21,7 +21,7 @@ from tidings_workers.dispatcher.partition import PartitionWorker
 from tidings_workers.dispatcher.sweeper import Sweeper
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import Store
-from tidings_workers.store.ingress import LEASE_SECONDS
+from tidings_workers.store.leases import LEASE_SECONDS
 from tidings_workers.tasks import cancelled, every, keep_running, open_store
 
 _BEAT_SECONDS: Final = LEASE_SECONDS / 3
@@ -41,20 +41,20 @@ class Dispatcher:
 
     async def beat(self) -> None:
         """Renew the leases, release those above the fair share, and lease free partitions up to it."""
-        ingress = self._store.ingress
-        fair = math.ceil(self._store.partitions / max(1, await ingress.heartbeat(self.name)))
+        leases = self._store.leases
+        fair = math.ceil(self._store.partitions / max(1, await leases.heartbeat(self.name)))
         held = list(self._workers)
-        renewed = await asyncio.gather(*(ingress.lease(partition, self.name) for partition in held))
+        renewed = await asyncio.gather(*(leases.take(partition, self.name) for partition in held))
         for partition, kept in zip(held, renewed, strict=True):
             if not kept:
                 await self._stop(partition)
         for partition in list(self._workers)[fair:]:
             await self._stop(partition)
-            await ingress.release(partition, self.name)
+            await leases.release(partition, self.name)
         for partition in range(self._store.partitions):
             if len(self._workers) >= fair:
                 break
-            if partition not in self._workers and await ingress.lease(partition, self.name):
+            if partition not in self._workers and await leases.take(partition, self.name):
                 self._start(partition)
         metrics.DISPATCHER_PARTITIONS.set(len(self._workers))
 
@@ -75,8 +75,8 @@ class Dispatcher:
         await cancelled(task for tasks in self._workers.values() for task in tasks)
         self._workers.clear()
         await asyncio.gather(
-            *(self._store.ingress.release(partition, self.name) for partition in held),
-            self._store.ingress.retire(self.name),
+            *(self._store.leases.release(partition, self.name) for partition in held),
+            self._store.leases.leave(self.name),
             return_exceptions=True,
         )
 

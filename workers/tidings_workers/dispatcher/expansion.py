@@ -17,7 +17,9 @@ import msgspec
 from tidings.protocol.notifications import Target
 from tidings_workers.store import Store, intervals
 from tidings_workers.store.ids import partition_of_id
-from tidings_workers.store.ingress import (
+from tidings_workers.store.intervals import Bounds
+from tidings_workers.store.keys import PROBE, Log, Record
+from tidings_workers.store.operations import (
     Arrived,
     Compound,
     Disband,
@@ -30,8 +32,6 @@ from tidings_workers.store.ingress import (
     Step,
     Work,
 )
-from tidings_workers.store.intervals import Bounds
-from tidings_workers.store.keys import PROBE, Log, Record
 from tidings_workers.store.rosters import NOW
 
 STEP_USERS: Final = 500
@@ -73,7 +73,10 @@ class Expansion:
     def __init__(self, store: Store, partition: int) -> None:
         self._groups = store.groups
         self._keys = store.keys
+        self._copies_index = store.copies
         self._ingress = store.ingress
+        self._logs = store.logs
+        self._plans = store.plans
         self._partition = partition
 
     async def steps(self, batch: Sequence[Work]) -> AsyncIterator[Step]:
@@ -117,10 +120,10 @@ class Expansion:
             return None
 
     async def _stored_plan(self, compound: Compound) -> _Plan | None:
-        ingress, tenant, identity = self._ingress, compound.tenant, compound.id
+        plans, tenant, identity = self._plans, compound.tenant, compound.id
         found, done = await asyncio.gather(
-            ingress.record(self._partition, tenant, identity),
-            ingress.progress(self._partition, tenant, identity),
+            plans.record(self._partition, tenant, identity),
+            plans.progress(self._partition, tenant, identity),
         )
         if found is None:
             return None
@@ -128,7 +131,7 @@ class Expansion:
         users: list[str] | None = None
         if status == "a":
             union = await self._union(tenant, _target.decode(record.to), compound.cuts)
-            status = await ingress.plan(self._partition, tenant, identity, union)
+            status = await plans.make(self._partition, tenant, identity, union)
             if status == "new":
                 users = union
         if status not in {"new", "x"}:
@@ -152,12 +155,12 @@ class Expansion:
     async def _copies(self, compound: Compound, plan: _Plan | None) -> AsyncIterator[_Part]:
         if plan is None:
             return
-        tenant, identity, ingress = compound.tenant, compound.id, self._ingress
+        tenant, identity, plans = compound.tenant, compound.id, self._plans
         done, recalled = plan.done, False
 
         async def advance(reached: int) -> None:
             nonlocal recalled
-            recalled = await ingress.advance(self._partition, tenant, identity, reached)
+            recalled = await plans.advance(self._partition, tenant, identity, reached)
 
         async for users in self._planned(compound, done, plan.users):
             if recalled:
@@ -168,7 +171,7 @@ class Expansion:
                 for partition, bases in self._by_partition(tenant, users).items()
             }
             yield done, operations, partial(advance, done)
-        yield done + 1, {}, self._later(ingress.stored, tenant, identity)
+        yield done + 1, {}, self._later(plans.stored, tenant, identity)
 
     def _later(self, call: Callable[..., Awaitable[None]], *arguments: Any) -> Callable[[], Awaitable[None]]:
         return lambda: call(self._partition, *arguments)
@@ -182,7 +185,7 @@ class Expansion:
             if known is not None:
                 users = known[start : start + STEP_USERS]
             else:
-                users = await self._ingress.planned(self._partition, tenant, identity, start, STEP_USERS)
+                users = await self._plans.users(self._partition, tenant, identity, start, STEP_USERS)
             if users:
                 yield users
             start += len(users)
@@ -191,7 +194,7 @@ class Expansion:
 
     async def _members(self, partition: int, base: str, size: int) -> AsyncIterator[list[str]]:
         after = 0
-        while members := await self._ingress.group_members(partition, base, after, size):
+        while members := await self._groups.members_of_deleted(partition, base, after, size):
             yield [user for user, _ in members]
             after = members[-1][1]
             if len(members) < size:
@@ -218,7 +221,7 @@ class Expansion:
             partition: [["h", base, operation.log, operation.position] for base in bases]
             for partition, bases in self._by_partition(operation.tenant, operation.users).items()
         }
-        yield 1, operations, self._later(self._ingress.stored, operation.tenant, operation.id)
+        yield 1, operations, self._later(self._plans.stored, operation.tenant, operation.id)
 
     async def _recall(self, operation: Recall) -> AsyncIterator[_Part]:
         done = 0
@@ -239,7 +242,7 @@ class Expansion:
             )
             yield done, operations, None
         group = self._keys.group(operation.tenant, operation.group)
-        yield done + 1, {}, lambda: self._ingress.forget(group, operation.members)
+        yield done + 1, {}, lambda: self._groups.forget_deleted(group, operation.members)
 
     async def _probe(self, operation: Probe) -> AsyncIterator[_Part]:
         yield 1, {operation.target: [["p", PROBE, operation.token]]}, None
@@ -258,13 +261,13 @@ class Expansion:
                 continue
             for move in moves:
                 after = move.after
-                while (found := await self._ingress.next_copy(log, after)) is not None:
+                while (found := await self._copies_index.next_after(log, after)) is not None:
                     if found > move.up_to:
                         break
                     after = (found - 1) // STEP_USERS * STEP_USERS
                     up_to = min(after + STEP_USERS, move.up_to)
                     after = max(after, move.after)
-                    copies = await self._ingress.copies(log, after, up_to, move.kind)
+                    copies = await self._copies_index.between(log, after, up_to, move.kind)
                     yield number + up_to - move.after, self._copied(move, copies), None
                     after = up_to
                 number += move.up_to - move.after
@@ -275,7 +278,7 @@ class Expansion:
         for move in moves:
             intervals.add(bounds, move.after, move.up_to)
         excluded = []
-        for entry in await self._ingress.excludes(log, bounds[0], bounds[-1]):
+        for entry in await self._logs.excluding(log, bounds[0], bounds[-1]):
             count = sum(user in entry.exclude for user in users)
             if count and intervals.contains(bounds, entry.position):
                 excluded.append([entry.position, count])

@@ -8,7 +8,7 @@ from tidings_workers import metrics
 from tidings_workers.dispatcher.expansion import STEP_USERS, Expansion
 from tidings_workers.store import Store
 from tidings_workers.store.ids import milliseconds
-from tidings_workers.store.ingress import Step, Work
+from tidings_workers.store.operations import Step, Work
 
 _READ: Final = 64
 
@@ -32,7 +32,7 @@ class PartitionWorker:
         after = "0"
         try:
             while True:
-                batch = await self._store.ingress.read_ingress(reader, self._partition, after, _READ)
+                batch = await self._store.ingress.read(reader, self._partition, after, _READ)
                 if batch:
                     await self._carry_out(batch)
                     after = f"{batch[-1].id}-0"
@@ -51,7 +51,7 @@ class PartitionWorker:
                 await self._apply(steps)
                 steps, size = [], 0
         await self._apply(steps)
-        await self._store.ingress.trim_ingress(self._partition, batch[-1].id)
+        await self._store.ingress.trim(self._partition, batch[-1].id)
         metrics.DISPATCHER_LAG.set(0)
 
     async def _apply(self, steps: Sequence[Step]) -> None:

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 
 from tidings_workers.config import Settings
+from tidings_workers.store.copies import Copies
 from tidings_workers.store.core import Core
 from tidings_workers.store.erasure import ErasedUser, Erasure
 from tidings_workers.store.errors import (
@@ -28,10 +29,12 @@ from tidings_workers.store.groups import GroupInfo, Groups, Page
 from tidings_workers.store.inbox import Inbox, InboxItem, InboxPage, InboxQuery
 from tidings_workers.store.ingress import Ingress
 from tidings_workers.store.keys import Keys
+from tidings_workers.store.leases import Leases
 from tidings_workers.store.logs import Logs
 from tidings_workers.store.marks import Change, MarkResult, Marks
 from tidings_workers.store.outage import Outage
 from tidings_workers.store.pipeline import Pipeline
+from tidings_workers.store.plans import Plans
 from tidings_workers.store.presence import OpenConnection, Sessions, UserPresence
 from tidings_workers.store.reader import Reader
 from tidings_workers.store.receipts import Receipts, UserProgress
@@ -73,7 +76,7 @@ class Store:
     """An open store. Each attribute is a room: one subject with its methods.
 
     The API uses `sends`, `groups`, `inbox`, `marks`, `receipts`, `sessions` and `erasure`. A gateway uses
-    `feeds`, `logs` and `sessions` too, a dispatcher `ingress` and `retention`.
+    `feeds`, `logs` and `sessions` too, a dispatcher `leases`, `ingress`, `plans`, `copies` and `retention`.
     """
 
     def __init__(self, core: Core) -> None:
@@ -88,6 +91,9 @@ class Store:
         self.logs = Logs(core)
         self.feeds = Feeds(core)
         self.ingress = Ingress(core)
+        self.leases = Leases(core)
+        self.plans = Plans(core)
+        self.copies = Copies(core)
         self.retention = Retention(core)
 
     @classmethod

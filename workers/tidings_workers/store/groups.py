@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from tidings_workers.store.core import Core
-from tidings_workers.store.keys import tenant_groups
+from tidings_workers.store.keys import Log, key_of, tenant_groups
 from tidings_workers.store.packing import pack, text
 from tidings_workers.store.rosters import rosters
 
@@ -145,6 +145,23 @@ class Groups:
         A user may be listed twice. Exact for a day; later, users who left since are missing.
         """
         return await rosters(self._core, tenant, clocks)
+
+    async def members_of_deleted(
+        self, partition: int, base: str, after: int, count: int
+    ) -> list[tuple[str, int]]:
+        """`count` members of a deleted group, in the order they joined, each with the next call's `after`.
+
+        `base` names the list of the members; `after` is 0 in the first call.
+        """
+        key = key_of(partition, base)
+        raw = await self._core.connection.call(
+            "ZRANGE", key, f"({after}", "+inf", "BYSCORE", "LIMIT", 0, count, "WITHSCORES"
+        )
+        return [(text(user), int(float(score))) for user, score in raw]
+
+    async def forget_deleted(self, group: Log, members: str) -> None:
+        """Drop the member list of a deleted group; after a day where an accepted send may need it."""
+        await self._core.run("forget", group.partition, group.base, members)
 
     async def page(self, tenant: str, limit: int, cursor: bytes | None) -> Page[GroupInfo]:
         """All groups of a tenant, by id."""

@@ -176,3 +176,12 @@ class Logs:
             position, at, category = text(member).split("|", 2)
             found.append(ExpiredEntry(log.name, int(position), int(at), category))
         return found
+
+    async def excluding(self, log: Log, after: int, up_to: int) -> list[Entry]:
+        """The entries with `after` < position <= `up_to` that exclude users, in order."""
+        key = log.key("excludes")
+        found = await self._core.connection.call("ZRANGE", key, f"({after}", up_to, "BYSCORE")
+        if not found:
+            return []
+        parts = [Part(log.base, [int(position) - 1, int(position)], 1) for position in found]
+        return [entry for range_ in await read(self._core, log.partition, parts) for entry in range_.entries]

@@ -1,0 +1,108 @@
+"""The work of dispatchers as data: operations of an ingress entry, and the steps that they become."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+
+class Compound(Struct, array_like=True, frozen=True, tag="c"):
+    """Write the copies of a compound notification.
+
+    `cuts`: the clocks of its groups when it was accepted, in the order in which it names them. Entries of
+    earlier versions have none.
+    """
+
+    tenant: str
+    id: str
+    cuts: tuple[int, ...] = ()
+
+
+class Membership(Struct, array_like=True, frozen=True, tag="m"):
+    """The users' side of joining a group (or leaving it) at a position of its log."""
+
+    tenant: str
+    group: str
+    joined: bool
+    position: int
+    users: list[str]
+
+
+class Hide(Struct, array_like=True, frozen=True, tag="h"):
+    """Hide one position of the log with base `log` from excluded users; then the notification is stored."""
+
+    tenant: str
+    log: str
+    position: int
+    users: list[str]
+    id: str
+
+
+class Recall(Struct, array_like=True, frozen=True, tag="r"):
+    """Remove the copies of a compound notification; `late` when calls that write some may still arrive."""
+
+    tenant: str
+    id: str
+    late: bool = False
+
+
+class Disband(Struct, array_like=True, frozen=True, tag="d"):
+    """End every membership of a deleted group; `members` names the list that was set aside."""
+
+    tenant: str
+    group: str
+    position: int
+    members: str
+
+
+class Probe(Struct, array_like=True, frozen=True, tag="p"):
+    """Write the token into a target partition, as a sign that a dispatcher works."""
+
+    token: str
+    target: int
+
+
+class Move(Struct, array_like=True, frozen=True):
+    """These users got as far as `kind` with the positions `after` < p <= `up_to` of the log with this base.
+
+    `kind` is delivered, seen or read; each is counted the first time only.
+    """
+
+    tenant: str
+    log: str
+    kind: str
+    after: int
+    up_to: int
+    users: list[str]
+
+
+class Arrived(Struct, array_like=True, frozen=True, tag="v"):
+    """Count moves on the receipts of their notifications."""
+
+    moves: list[Move]
+
+
+Operation = Compound | Membership | Hide | Recall | Disband | Probe | Arrived
+
+decode_operations: Final = msgspec.msgpack.Decoder(list[Operation]).decode
+
+
+class Work(NamedTuple):
+    """One ingress entry: its id (rising within its partition) and its operations."""
+
+    id: int
+    operations: list[Operation]
+
+
+class Step(NamedTuple):
+    """Part of the work of one entry: the rows that each target partition applies (see apply.lua).
+
+    `number` rises within the entry and is the same whenever the step is made again. `finish` is called after
+    the step was applied.
+    """
+
+    id: int
+    number: int
+    operations: dict[int, list[list[Any]]]
+    finish: Callable[[], Awaitable[None]] | None = None
