@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.processes import Cores, command_line, descendants, pinned
-from tidings_workers.data_directory import read_state
+from tidings_workers.data_state import read_state
 
 _START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 20.0

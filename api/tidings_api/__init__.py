@@ -1,1 +1,1 @@
-"""The HTTP face of Tidings."""
+"""The HTTP API of Tidings."""

@@ -1,4 +1,4 @@
-"""The Litestar application: routes, guards and the one way errors leave it."""
+"""The Litestar application: its routes, its guards and its one handler of exceptions."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -21,7 +21,7 @@ from tidings_api.requests import (
 from tidings_api.routes import browser, docs, groups, health, inbox, notifications, oauth, tokens, users
 from tidings_api.services import Services
 
-# Bodies are limited by tidings_api.bodies, which reads them all; this is Litestar's own second fence.
+# `tidings_api.bodies` reads every body and limits it first. This is only Litestar's own limit behind that.
 _ANY_BODY_BYTES: Final = 16 * 1024 * 1024
 
 
@@ -49,9 +49,9 @@ def describe() -> dict[str, Any]:
 
 
 def create_app(services: Services, pages: Sequence[Router] = ()) -> Litestar:
-    """The application on these services, and `pages` beside it.
+    """The application on these services. `pages` are further routes beside the API.
 
-    ImproperlyConfiguredException when a route declares no scope.
+    Raises ImproperlyConfiguredException when a route declares no scope.
     """
     app = Litestar(
         route_handlers=(*ROUTERS, *pages),

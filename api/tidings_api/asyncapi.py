@@ -16,7 +16,7 @@ _SERVER: Final[Sequence[type[Struct]]] = frames.SERVER_FRAMES
 
 
 def describe_realtime() -> dict[str, Any]:
-    """The AsyncAPI document: one channel, the client's frames sent and the server's received."""
+    """The AsyncAPI document: one channel, with the frames that a client sends and receives."""
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -57,8 +57,8 @@ def describe_realtime() -> dict[str, Any]:
             }
         },
         "operations": {
-            "send": _operation("receive", "What a client sends.", _CLIENT),
-            "receive": _operation("send", "What a client receives.", _SERVER),
+            "send": _operation("receive", "The frames that a client sends.", _CLIENT),
+            "receive": _operation("send", "The frames that a client receives.", _SERVER),
         },
         "components": {
             "messages": {_name(frame): _message(frame) for frame in (*_CLIENT, *_SERVER)},
@@ -69,7 +69,7 @@ def describe_realtime() -> dict[str, Any]:
 
 
 def describe_types() -> dict[str, Any]:
-    """One JSON Schema document with every type that crosses the wire under `$defs`."""
+    """One JSON Schema document. Its `$defs` has every type that crosses the wire."""
     structs = [
         item
         for module in (notifications, rest, frames)
@@ -77,7 +77,7 @@ def describe_types() -> dict[str, Any]:
         if isinstance(item, type) and issubclass(item, Struct) and item.__module__ == module.__name__
     ]
     definitions = _schemas((*structs, Problem), "#/$defs/{name}")
-    # Rules that the types can't say are added in one place.
+    # `component_schemas` adds the rules that the types can't express.
     for name, schema in component_schemas("#/$defs/{name}").items():
         if name in definitions:
             definitions[name] = schema
@@ -108,7 +108,7 @@ def _message(frame: type[Struct]) -> dict[str, Any]:
 
 
 def _operation(action: str, summary: str, types: Sequence[type[Struct]]) -> dict[str, Any]:
-    """AsyncAPI names the server's own action: it receives what clients send."""
+    """An operation. `action` is the server's: "receive" for the frames that clients send."""
     return {
         "action": action,
         "summary": summary,

@@ -1,7 +1,7 @@
-"""Who calls, and whether they may: bearer tokens (RFC 6750) and the scopes of routes.
+"""Authentication and authorisation: bearer tokens (RFC 6750), and the scope that each route needs.
 
-A route says what it needs in its `opt`, by `needs(...)` or `PUBLIC`; one that says nothing stops the
-server from starting.
+A route declares its scope in its `opt`, by `needs(...)` or `PUBLIC`. The server does not start when a
+route declares neither.
 """
 
 import time
@@ -25,14 +25,14 @@ PUBLIC: Final[Mapping[str, Any]] = {SCOPE_OPTION: None}
 
 
 def needs(scope: str) -> Mapping[str, Any]:
-    """The `opt` of a route that a token must have this scope for."""
+    """The `opt` of a route that needs a token with this scope."""
     if scope not in SCOPES:
         raise ImproperlyConfiguredException(f"there is no scope {scope!r}")
     return {SCOPE_OPTION: scope}
 
 
 def refuse_undeclared(app: Litestar) -> None:
-    """Deny by default: every route has to say what it needs."""
+    """Raise ImproperlyConfiguredException when a route declares neither a scope nor PUBLIC."""
     for route in app.routes:
         for handler in getattr(route, "route_handlers", ()):
             automatic = isinstance(handler, HTTPRouteHandler) and handler.http_methods == {"OPTIONS"}
@@ -41,7 +41,7 @@ def refuse_undeclared(app: Litestar) -> None:
 
 
 async def authorise(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Litestar's guard: puts the caller's Identity into the scope as `auth`."""
+    """A guard of Litestar: verifies the token and the scope that the route needs."""
     scope = handler.opt.get(SCOPE_OPTION)
     if scope is not None:
         services: Services = connection.app.state.services
@@ -49,9 +49,10 @@ async def authorise(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
 
 
 async def identify(services: Services, request: Scope, scope: str) -> Identity:
-    """The caller, by the one Authorization header; raises TokenError, or ProblemError for the scope.
+    """The caller, by its Authorization header. Raises TokenError, or ProblemError when the scope is missing.
 
-    From then on it is in the request's ASGI scope as `auth`, also when it may not do this.
+    Puts the caller into the request's ASGI scope as `auth`, also when the scope is missing: CORS needs its
+    tenant for the answer.
     """
     values = header(request["headers"], b"authorization")
     token = bearer_token([value.decode("latin-1") for value in values])
@@ -66,7 +67,7 @@ async def identify(services: Services, request: Scope, scope: str) -> Identity:
     if scope not in identity.scopes:
         raise ProblemError(
             "insufficient_scope",
-            f"This needs a token with the scope {scope!r}, from a key that has it.",
+            f"The token lacks the scope {scope!r}. Send a token with it, from a key that allows it.",
             headers={
                 "www-authenticate": f'Bearer realm="tidings", error="insufficient_scope", scope="{scope}"'
             },

@@ -1,7 +1,7 @@
-"""Bodies of requests: read within their time and size, taken as JSON, decoded strictly.
+"""Bodies of requests: read within a time and a size, and decoded as strict JSON.
 
-Everything that can be wrong with a body ends as a ProblemError: a type of content that is not JSON is
-415, a body that is too large 413, too late 408, cut off 400, not JSON 400 and not valid 422.
+Every fault of a body is a ProblemError: 415 for a content type that is not JSON, 413 for too many bytes,
+408 for too late, 400 for cut off or not JSON, and 422 for not valid.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from tidings_workers import json_text
 T = TypeVar("T")
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
-# What a client still sends of a refused body is read up to this and thrown away, so that it gets to
-# see the answer; closing at once would reset its connection while it writes.
+# The rest of a refused body is read and discarded, up to these limits. Closing at once would reset the
+# connection while the client writes, and the client would not see the answer.
 DISCARD_BYTES: Final = 16 * 1024 * 1024
 DISCARD_SECONDS: Final = 2.0
 
@@ -31,12 +31,12 @@ INVALID: Final = "The body is not valid: see errors."
 
 
 def header(headers: RawHeaders, name: bytes) -> list[bytes]:
-    """All values of a header; names are lower case in ASGI."""
+    """All values of a header. `name` is in lower case, as in ASGI."""
     return [value for key, value in headers if key == name]
 
 
 def require_json(headers: RawHeaders) -> None:
-    """415 unless the body is named as JSON in UTF-8 and not compressed."""
+    """Raise a ProblemError (415) unless the headers declare JSON in UTF-8 without compression."""
     kinds = header(headers, b"content-type")
     if kinds != [b"application/json"] and (len(kinds) != 1 or not _JSON(kinds[0].strip())):
         raise ProblemError(
@@ -49,7 +49,10 @@ def require_json(headers: RawHeaders) -> None:
 
 
 async def read_body(receive: Receive, headers: RawHeaders, limit: int) -> bytes:
-    """The whole body, up to `limit` bytes, within limits.BODY_TIMEOUT_SECONDS."""
+    """The whole body. ProblemError when it has more than `limit` bytes, is cut off, or is too late.
+
+    It is too late after limits.BODY_TIMEOUT_SECONDS.
+    """
     announced = _announced(headers)
     try:
         async with asyncio.timeout(limits.BODY_TIMEOUT_SECONDS):
@@ -60,7 +63,7 @@ async def read_body(receive: Receive, headers: RawHeaders, limit: int) -> bytes:
     except TimeoutError:
         raise ProblemError(
             "body_timeout",
-            f"The body did not arrive within {limits.BODY_TIMEOUT_SECONDS} seconds.",
+            f"The body did not arrive within {limits.BODY_TIMEOUT_SECONDS} seconds. Send the request again.",
             headers={"connection": "close"},
         ) from None
 
@@ -68,12 +71,13 @@ async def read_body(receive: Receive, headers: RawHeaders, limit: int) -> bytes:
 async def _read(receive: Receive, announced: int | None, limit: int) -> bytes:
     body = bytearray()
     more = True
-    # With its length announced the body is whole as soon as that much is there: one call less.
+    # Where the length is announced, the body is complete after that many bytes. This saves one call.
     while more and (announced is None or len(body) < announced):
         message: Any = await receive()
         if message["type"] == "http.disconnect":
             raise ProblemError(
-                "malformed_request", "The body ended before it was whole, or its chunks are not well formed."
+                "malformed_request",
+                "The body was cut off, or its chunks are not well formed. Send the request again.",
             )
         body += message["body"]
         more = message.get("more_body", False)
@@ -84,14 +88,14 @@ async def _read(receive: Receive, announced: int | None, limit: int) -> bytes:
 
 
 async def _discard(receive: Receive) -> None:
-    thrown = 0
+    discarded = 0
     try:
         async with asyncio.timeout(DISCARD_SECONDS):
-            while thrown < DISCARD_BYTES:
+            while discarded < DISCARD_BYTES:
                 message: Any = await receive()
                 if message["type"] == "http.disconnect" or not message.get("more_body", False):
                     return
-                thrown += len(message["body"])
+                discarded += len(message["body"])
     except TimeoutError:
         return
 
@@ -104,33 +108,35 @@ def _announced(headers: RawHeaders) -> int | None:
 
 
 def _too_large(limit: int) -> ProblemError:
-    return ProblemError("too_large", f"The body is larger than the {limit:,} bytes that are allowed here.")
+    return ProblemError(
+        "too_large", f"The body is larger than the {limit:,} bytes that this route takes: send a smaller one."
+    )
 
 
 class BodyDecoder(Generic[T]):
-    """Decodes one type of body. Types are strict: no number in a string is taken for a number.
+    """Decodes one type of body. Types are strict: a string with digits is not a number.
 
-    With `undecoded_parts` nesting and UTF-8 are not judged here but where the parts are decoded.
+    With `undecoded_parts` it checks neither nesting nor UTF-8: the decoder of the parts does.
     """
 
     def __init__(self, type_: type[T], *, undecoded_parts: bool = False) -> None:
         self._type = type_
         self._decode = msgspec.json.Decoder(type_).decode
-        self._judges = not undecoded_parts
+        self._checks_text = not undecoded_parts
 
     def decode(self, body: bytes | msgspec.Raw, base: str = "#") -> T:
-        """The value, or ProblemError; `base` is the pointer of the body within a larger one."""
+        """The value, or ProblemError (400 or 422). `base` is the JSON pointer of `body` in a larger body."""
         try:
             value = self._decode(body)
         except msgspec.ValidationError as error:
-            # It is raised at the first fault, before the rest has been looked at.
+            # msgspec raises this at the first fault, before it has parsed the rest.
             check_well_formed(body)
             raise ProblemError("invalid_request", INVALID, faults_of(body, self._type, error, base)) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise _malformed(bytes(body), error) from None
         except RecursionError:
             raise _too_deep() from None
-        if self._judges:
+        if self._checks_text:
             text = bytes(body)
             if not json_text.is_utf8(text):
                 check_well_formed(text)
@@ -140,7 +146,7 @@ class BodyDecoder(Generic[T]):
 
 
 def check_well_formed(body: bytes | msgspec.Raw) -> None:
-    """400 unless the text is JSON, whatever it says; its values are not decoded."""
+    """Raise a ProblemError (400) unless the text is well-formed JSON. Its values are not decoded."""
     text = bytes(body)
     try:
         json_text.check_form(text)
@@ -159,7 +165,7 @@ def _too_deep() -> ProblemError:
 
 
 def query_names(query: Iterable[tuple[str, Any]], known: frozenset[str]) -> None:
-    """422 when the query has a parameter that the route does not know, or one more than once."""
+    """Raise a ProblemError (422) for a parameter that is not in `known`, or that is given twice."""
     names = [name for name, _ in query]
     unknown = sorted(set(names) - known)
     if unknown:
@@ -168,4 +174,4 @@ def query_names(query: Iterable[tuple[str, Any]], known: frozenset[str]) -> None
             "invalid_request", f"This route has no query parameter {unknown[0][:100]!r}: {takes}."
         )
     if len(set(names)) < len(names):
-        raise ProblemError("invalid_request", "A query parameter is given more than once.")
+        raise ProblemError("invalid_request", "A query parameter is given more than once: send each once.")

@@ -1,10 +1,10 @@
-"""Closes connections to the API's port that keep it waiting for too long.
+"""Closes connections to the API's port whose client is too slow.
 
 Granian has one timer for a connection. It runs from an answer to the end of the next request's head.
-Pools and load balancers keep a connection idle for up to 60 seconds, so that timer is longer than
-that. A client that has begun a head, or does not read its answer, must not have as long. The kernel
-counts the bytes of each connection (`TCP_INFO`, Linux only): one look a second tells these cases
-apart and costs requests nothing. A look takes 4 us a connection, measured with 400 of them.
+Pools and load balancers keep a connection idle for up to 60 seconds, so that timer is longer. A client
+that has sent a part of a head, or does not read its answer, gets less time. The kernel counts the bytes
+of each connection (`TCP_INFO`, Linux only): one check a second tells these cases apart, and adds nothing
+to a request. A check takes 4 us per connection, measured with 400 of them.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from tidings_workers import metrics
 
 # Load balancers and proxies keep idle connections for up to 60 seconds (AWS ALB, nginx, Azure).
 IDLE_SECONDS: Final = 75
-# From the start of a connection, or from the first byte after an answer, to the end of the head.
+# From the accept, or from the first byte after an answer, to the end of the head.
 HEAD_SECONDS: Final = 5
-# An answer of which the client has read nothing for as long.
+# The client has acknowledged no byte of its answer for this long.
 UNREAD_SECONDS: Final = 30
-LOOK_SECONDS: Final = 1.0
+CHECK_SECONDS: Final = 1.0
 _MOST_DESCRIPTORS: Final = 65_536
 # Connections per turn of the event loop: about a millisecond.
 _SLICE: Final = 200
@@ -37,7 +37,7 @@ _SINCE_RECEIVED: Final = 52
 _ACKNOWLEDGED: Final = 120
 _UNSENT: Final = 144
 _INFO_BYTES: Final = 148
-# Closes at once, and throws away what the client has not read.
+# SO_LINGER with zero seconds: closes at once and discards the bytes that the client has not read.
 _RESET: Final = struct.pack("ii", 1, 0)
 
 _Peer = tuple[str, int]
@@ -46,9 +46,9 @@ _Peer = tuple[str, int]
 class Counters(NamedTuple):
     """The kernel's view of a connection.
 
-    `since_sent` and `since_received` are milliseconds since it last sent or received data (at first:
-    since it was made). `acknowledged` counts the bytes of answers that the client's machine has;
-    `unsent` those that wait for it.
+    `since_sent` and `since_received` are milliseconds since it last sent or received data, or since its
+    accept. `acknowledged` counts the bytes of answers that the client's machine has received, `unsent`
+    those that wait in the kernel.
     """
 
     since_sent: int
@@ -58,7 +58,7 @@ class Counters(NamedTuple):
 
 
 class Watched:
-    """One connection, as one look after the other shows it. Pure: no socket, no clock."""
+    """The state of one connection across checks. Pure: no socket, no clock."""
 
     __slots__ = ("_acknowledged", "_head", "_unread")
 
@@ -68,10 +68,10 @@ class Watched:
         self._acknowledged = 0
 
     def overdue(self, counters: Counters, *, active: bool) -> str | None:
-        """Why to close the connection now: "unread", "head", or None. Call it once in `LOOK_SECONDS`.
+        """The reason to close the connection now: "unread", "head", or None. Call it every `CHECK_SECONDS`.
 
-        `active` says that a request of it is being answered. Looks are counted, not seconds: when the
-        whole process stalls, its clients still have their full time.
+        `active`: one of its requests is being answered. It counts calls, not seconds: when the whole
+        process stalls, clients still have their full time.
         """
         waits = counters.unsent > 0 and counters.acknowledged == self._acknowledged
         self._acknowledged = counters.acknowledged
@@ -89,57 +89,58 @@ class Connections:
     """The connections of this process to one of its ports.
 
     `active` counts the requests that are being answered, by the client's port (text, as Granian gives
-    it). Two clients may share a port number: then each counts as active while the other is, which only
-    gives it more time.
+    it). Two clients with the same port number both count as active while one of them is. This only gives
+    the other one more time.
     """
 
     def __init__(self, port: int, active: Counter[str]) -> None:
         self._port = port
         self._active = active
         self._watched: dict[_Peer, Watched] = {}
-        # Looks go on when the process has no descriptor left: `_hand` takes a copy of one after the other.
-        self._nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        self._hand = os.dup(self._nothing)
+        # A check needs no new descriptor, so it works when the process has none left: each descriptor in
+        # turn is copied to `_copy`, which is /dev/null otherwise.
+        self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._copy = os.dup(self._null)
 
     def close(self) -> None:
-        """Give the descriptors back. No look follows."""
-        os.close(self._hand)
-        os.close(self._nothing)
+        """Close the own descriptors. `check` can't be called after it."""
+        os.close(self._copy)
+        os.close(self._null)
 
-    async def look(self) -> None:
-        """Look at every connection once, and close those that are overdue."""
+    async def check(self) -> None:
+        """Check every connection once, and close those that are overdue."""
         before, self._watched = self._watched, {}
         descriptors = _open_descriptors()
         for start in range(0, len(descriptors), _SLICE):
             for descriptor in descriptors[start : start + _SLICE]:
-                self._look_at(descriptor, before)
+                self._check_descriptor(descriptor, before)
             await asyncio.sleep(0)
 
-    def _look_at(self, descriptor: int, before: dict[_Peer, Watched]) -> None:
+    def _check_descriptor(self, descriptor: int, before: dict[_Peer, Watched]) -> None:
         try:
             if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
                 return
-            # Granian may close the connection, and the system use its number again, at any time: look at a
-            # descriptor of our own.
-            os.dup2(descriptor, self._hand, inheritable=False)
+            # Granian may close the connection at any time, and the kernel may then reuse its number: use a
+            # copy of the descriptor.
+            os.dup2(descriptor, self._copy, inheritable=False)
         except OSError:
             return
-        # Addresses of IPv4 fit into those of IPv6, not the other way round.
-        connection = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 0, fileno=self._hand)
+        # An object for IPv6 also works for a socket of IPv4; the opposite does not.
+        connection = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 0, fileno=self._copy)
         try:
-            self._judge(connection, before)
+            self._check_connection(connection, before)
         finally:
             connection.detach()
-            os.dup2(self._nothing, self._hand, inheritable=False)
+            os.dup2(self._null, self._copy, inheritable=False)
 
-    def _judge(self, connection: socket.socket, before: dict[_Peer, Watched]) -> None:
+    def _check_connection(self, connection: socket.socket, before: dict[_Peer, Watched]) -> None:
         try:
             info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
             if connection.getsockname()[1] != self._port:
                 return
             host, port = connection.getpeername()[:2]
         except OSError:
-            # Another kind of socket, a listener, or a connection that has just closed.
+            # Another kind of socket, a listener, or a connection that was just closed.
             return
         watched = self._watched[host, port] = before.get((host, port)) or Watched()
         reason = watched.overdue(_counters(info), active=str(port) in self._active)
@@ -148,7 +149,7 @@ class Connections:
 
 
 def is_supported() -> bool:
-    """Whether this system counts what `Connections` looks at. It asks a connection of its own."""
+    """Whether this system has the counters that `Connections` reads. It tries a connection of its own."""
     if sys.platform != "linux":
         return False
     try:
@@ -167,12 +168,12 @@ def is_supported() -> bool:
 
 
 def _open_descriptors() -> Sequence[int]:
-    """The descriptors of this process, perhaps with some that are not open."""
+    """The descriptors of this process. Some of them may not be open."""
     try:
         with os.scandir("/proc/self/fd") as entries:
             return [int(entry.name) for entry in entries]
     except OSError:
-        # To list them takes one more. All that the process may have are open.
+        # Listing them needs a descriptor, and none is left: every number up to the limit is in use.
         return range(min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _MOST_DESCRIPTORS))
 
 
@@ -191,5 +192,5 @@ def _close(connection: socket.socket, reason: str) -> None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        # The client closed it in this moment.
+        # The client has just closed it.
         return

@@ -1,8 +1,8 @@
-"""What pages of other origins may do with the API: the Fetch standard's CORS protocol.
+"""CORS, the protocol of the Fetch standard for pages of other origins.
 
-Who may read an answer is decided with the answer, by the list of origins of the tenant whose token
-the request carries. A preflight carries none, so it lets through whatever some tenant might allow.
-Credentials are tokens in a header and never cookies, so they are not allowed to travel by themselves.
+Each answer decides who may read it, by the origins of the tenant whose token the request has. A preflight
+has no token, so it allows an origin that any tenant allows. Credentials are tokens in a header and never
+cookies, so `Access-Control-Allow-Credentials` is never sent.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tidings_workers.tokens import Identity
 
 Admits = Callable[[str, Identity | None], bool]
 
-# A browser asks again after this time at most; none keeps an answer longer than two hours.
+# A browser may cache a preflight for this long; no browser caches it for more than two hours.
 PREFLIGHT_SECONDS: Final = 7_200
 
 VARY: Final = (b"vary", b"Origin")
@@ -21,7 +21,8 @@ _EXPOSED: Final = (
     b"access-control-expose-headers",
     b"ETag, Location, Retry-After, RateLimit, RateLimit-Policy, Idempotency-Replayed, X-Request-Id",
 )
-# The answer to a preflight: what a request may be. It holds only for whoever may read that answer.
+# The answer to a preflight: the allowed methods and headers. A browser uses it only for an origin that may
+# read it.
 REQUESTS: Final = (
     (b"access-control-allow-methods", b"GET, POST, PUT, DELETE"),
     (
@@ -33,10 +34,10 @@ REQUESTS: Final = (
 
 
 def is_preflight(method: str, headers: RawHeaders) -> bool:
-    """Whether a browser asks on behalf of a page if it may send a request; the page has an `Origin`."""
+    """Whether this is a preflight: a browser asks whether a page of an `Origin` may send a request."""
     return method == "OPTIONS" and bool(header(headers, b"access-control-request-method"))
 
 
 def readable_by(origin: bytes) -> tuple[tuple[bytes, bytes], ...]:
-    """The headers that let a page of this origin read an answer; without them its browser keeps it."""
+    """The headers that let a page of this origin read an answer. Without them the browser refuses that."""
     return (b"access-control-allow-origin", origin), _EXPOSED

@@ -1,8 +1,8 @@
-"""Cursors as clients see them: opaque, signed, and good for the one list they came from.
+"""Cursors as clients see them: opaque, signed, and valid for one list only.
 
-The store packs where a page begins; a client that could change that might make the store read what
-was not meant, so each cursor carries a MAC over its bytes and the list's name. The name has the epoch
-in it: where data was lost, the positions in a cursor mean something else.
+The store packs the start of a page into bytes. A client that could change them might read other data, so
+each cursor has a MAC over its bytes and the name of the list. The name contains the epoch: after a loss of
+data, the positions in a cursor are void.
 """
 
 import base64
@@ -19,14 +19,14 @@ _MAC_BYTES: Final = 12
 
 
 class Cursors:
-    """The cursors of one list, named by everything that selects its items (tenant, route, filters)."""
+    """The cursors of one list. `name` is everything that selects its items: tenant, route, filters."""
 
     def __init__(self, store: Store, *name: str | int | None) -> None:
         self._secret = store.secret
         self._name = msgspec.json.encode((store.epoch, *name))
 
     def read(self, cursor: str | None) -> bytes | None:
-        """What the store packed, None for the start of the list; 400 invalid_cursor for anything else."""
+        """The bytes that the store packed; None for the start of the list. Raises 400 `invalid_cursor`."""
         if cursor is None:
             return None
         try:
@@ -36,12 +36,12 @@ class Cursors:
         mac, packed = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(packed)):
             raise ProblemError(
-                "invalid_cursor", "This cursor is not one of this list: begin again without a cursor."
+                "invalid_cursor", "This cursor is not one of this list: start again without a cursor."
             )
         return packed
 
     def write(self, packed: bytes | None) -> str | None:
-        """The cursor to answer with; None at an end of the list."""
+        """The cursor for the answer; None at an end of the list."""
         if packed is None:
             return None
         return base64.urlsafe_b64encode(self._mac(packed) + packed).rstrip(b"=").decode()

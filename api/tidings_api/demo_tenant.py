@@ -1,4 +1,4 @@
-"""The tenant that `tidings-server dev` makes. It prints the key; the demo page gets tokens of it."""
+"""The tenant that `tidings-server dev` creates. `dev` prints its key, and the demo page gets its tokens."""
 
 from typing import Final
 

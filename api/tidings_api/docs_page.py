@@ -1,4 +1,4 @@
-"""The documentation page: the OpenAPI document as plain HTML, with no script and nothing from elsewhere."""
+"""The documentation page: the OpenAPI document as plain HTML, without scripts and without other hosts."""
 
 import json
 import re
@@ -40,10 +40,10 @@ curl -sS "$TIDINGS_URL/v1/notifications" \\
   -d '{"to": {"users": ["ana"]}, "title": "Hello, Ana"}'"""
 _BROWSER: Final = (
     "A bell with a live badge, and an inbox. Put the address of this server before `/widget.js` and into "
-    "`url`; `token-url` is yours, and answers what `POST /v1/tokens` answered for whoever is logged in. The "
-    "version in the address is that of this very file, so browsers keep it for good; `/widget.js` alone is "
-    "always the newest, and has no integrity that stays. `/tidings.mjs` is the client and `/widget.mjs` the "
-    "elements as modules."
+    "`url`. `token-url` is an address of your application: it answers with the answer of `POST /v1/tokens` "
+    "for the user who is logged in. The address has the version of this file, so browsers cache it for a "
+    "year. `/widget.js` without a version is always the newest file, so its `integrity` changes with each "
+    "upgrade. As modules, `/tidings.mjs` is the client and `/widget.mjs` the elements."
 )
 _EMBEDDING: Final = """\
 <script src="{path}"
@@ -53,21 +53,21 @@ _EMBEDDING: Final = """\
 """
 _AUTHENTICATION: Final = f"""\
 <section id='authentication'><h2>Authentication</h2>
-<p>Every request to <code>/v1/</code> carries a token: <code>Authorization: Bearer &lt;token&gt;</code>.
-The token is a JWT of your tenant's key. The operator makes the key, which is one string:
+<p>Every request to <code>/v1/</code> has a token: <code>Authorization: Bearer &lt;token&gt;</code>.
+The token is a JWT of your tenant's key. The operator creates the key, which is one string:
 <code>&lt;tenant&gt;.&lt;kid&gt;.&lt;secret&gt;</code>. Get a token for it, then send:</p>
 <pre>{escape(_CURL)}</pre>
 <p>A token lasts {TOKEN_SECONDS:,} seconds. An application with a JWT library may sign its own: HS256 with
 the bytes of the secret, <code>kid</code> in the header, and the claims <code>iss</code> (the tenant),
 <code>sub</code>, <code>aud</code> (<code>tidings</code>), <code>iat</code>, <code>exp</code> and
-<code>scope</code>. A browser or an app never gets the key: make a token for its user by
+<code>scope</code>. Never give the key to a browser or an app: create a token for its user by
 <a href='#create_token'>POST /v1/tokens</a>.</p></section>"""
 _METHODS: Final = ("get", "post", "put", "delete")
 _CODE: Final = re.compile(r"`([^`]+)`")
 
 
 def render(document: dict[str, Any], widget: Asset) -> str:
-    """The whole page; `widget` is the script that its readers are to embed."""
+    """The whole page. `widget` is the script that the page shows how to embed."""
     operations = [
         (path, method, item[method])
         for path, item in document["paths"].items()
@@ -160,7 +160,7 @@ def _type(name: str, schema: dict[str, Any]) -> str:
 
 
 def _error(entry: ErrorCode) -> str:
-    again = "worth another try" if entry.retryable else ""
+    again = "may be retried" if entry.retryable else ""
     return (
         f"<tr id='error-{entry.code}'><td><code>{entry.code}</code></td><td>{entry.status}</td>"
         f"<td>{escape(entry.title)}</td><td>{again}</td></tr>"
@@ -181,7 +181,7 @@ def _kind(schema: dict[str, Any]) -> str:
 
 
 def _meaning(schema: dict[str, Any]) -> str:
-    """The description of a field, or of the one alternative or item that has one."""
+    """The description of a field, else the first one of its alternatives or items."""
     nested = [*schema.get("anyOf", ()), *([schema["items"]] if "items" in schema else ())]
     return schema.get("description") or next((text for each in nested if (text := _meaning(each))), "")
 

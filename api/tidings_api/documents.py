@@ -1,4 +1,4 @@
-"""The OpenAPI document and the page that shows it, as files to serve."""
+"""The OpenAPI document and the page for people, as files to serve."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tidings_api.docs_page import render
 
 
 class Documents:
-    """The API's own description, made once, on the first request: that takes a tenth of a second."""
+    """The API's own description. The first request makes it in a thread, in 0.1 s; later ones reuse it."""
 
     def __init__(self, describe: Callable[[], dict[str, Any]]) -> None:
         self._describe = cache(describe)
@@ -24,7 +24,7 @@ class Documents:
         return await self._once("openapi.json", lambda: msgspec.json.encode(self._describe()))
 
     async def page(self) -> Asset:
-        """The document as a page of HTML."""
+        """The OpenAPI document as an HTML page."""
         return await self._once("docs.html", lambda: render(self._describe(), asset(WIDGET)).encode())
 
     async def _once(self, name: str, make: Callable[[], bytes]) -> Asset:

@@ -1,7 +1,7 @@
-"""The outermost layer of the API, around Litestar: what holds for every answer, whoever gives it.
+"""The outermost layer of the API, around Litestar: everything that all answers have in common.
 
-Request ids, headers of security and caching, CORS, HEAD, strict paths, overload, metrics, and the
-last catch for errors that Litestar does not see.
+Request ids, headers of security and caching, CORS, HEAD, strict paths, overload, metrics, and the answer
+to errors that Litestar does not catch.
 """
 
 import itertools
@@ -19,27 +19,27 @@ from tidings_api.bodies import RawHeaders, header
 from tidings_api.problems import MEDIA_TYPE, ProblemError, encode_problem, problem_of
 from tidings_workers import metrics
 
-# Requests that wait for this server at the same time. The store answers thousands a second, so more than
-# this means waiting for seconds, and it is better to say so at once.
+# The limit of requests that wait for this server at the same time. The store answers thousands a second, so
+# a longer queue means seconds of waiting: a 503 at once is better.
 WAITING: Final = 2_000
 
-_OWN_ID: Final = re.compile(rb"[A-Za-z0-9._:@+/=\-]{1,128}").fullmatch
-# What a proxy has taken from the beginning of the path.
-_A_PREFIX: Final = re.compile(rb"(?:/[A-Za-z0-9._~-]{1,64}){1,8}").fullmatch
+_CLIENT_ID: Final = re.compile(rb"[A-Za-z0-9._:@+/=\-]{1,128}").fullmatch
+# The prefix that a proxy removed from the path (X-Forwarded-Prefix).
+_PROXY_PREFIX: Final = re.compile(rb"(?:/[A-Za-z0-9._~-]{1,64}){1,8}").fullmatch
 _ADAPTED: Final = frozenset({b"allow", b"location"})
 _NEXT: Final = itertools.count(1).__next__
 _PREFIX: Final = secrets.token_hex(6)
 
 
 class Edge:
-    """The ASGI application that the server runs; `admits` says who may read answers across origins."""
+    """The ASGI application that the server runs. `admits` decides which origins may read an answer."""
 
     def __init__(self, app: ASGIApp, *, admits: cors.Admits, waiting: int = WAITING) -> None:
         self._app = app
         self._admits = admits
         self._limit = waiting
         self._waiting = 0
-        # Set when the server is about to stop: every answer then ends its connection.
+        # Set when the server is about to stop: from then on every answer has Connection: close.
         self.last_answers = False
         # Requests that are being answered, by the client's port: see `connections`.
         self.active: Multiset[str] = Multiset()
@@ -47,7 +47,7 @@ class Edge:
         self._seconds: dict[str, Histogram] = {}
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        """One HTTP request; other kinds of scope are not served here."""
+        """Serve one HTTP request; other kinds of scope are ignored."""
         if scope["type"] != "http":
             return
         began = time.perf_counter()
@@ -77,10 +77,10 @@ class Edge:
             if answer.status:
                 raise
             document, headers = problem_of(error, answer.request_id)
-            await answer.give(document.status, encode_problem(document), headers)
+            await answer.send_problem(document.status, encode_problem(document), headers)
 
     def _uncounted(self, receive: Receive) -> Receive:
-        """`receive`; while it runs the request waits for its client, and does not count."""
+        """`receive` for one request. While it runs, the request waits for its client and does not count."""
 
         async def call() -> Any:
             self._waiting -= 1
@@ -93,12 +93,12 @@ class Edge:
 
     def _admit(self, scope: Scope) -> None:
         if self._waiting > self._limit and not scope["path"].startswith("/health/"):
-            raise ProblemError("overloaded", "Too many requests are waiting here: try again in a moment.")
+            raise ProblemError("overloaded", "Too many requests are waiting here: try again in a second.")
         _check_path(scope)
 
     def _count(self, scope: Any, answer: "_Answer", seconds: float) -> None:
         route = scope.get("path_template") or "none"
-        # A method is the client's own text: only those that a route answers become a label.
+        # The client chooses the method: only a method that a route answers becomes a label.
         method = answer.method if route != "none" else "any"
         key = (route, method, answer.status)
         counter = self._requests.get(key)
@@ -114,7 +114,7 @@ class Edge:
 
 
 class _Answer:
-    """Passes one answer on, with what every answer has."""
+    """Sends one answer, with the headers that every answer has."""
 
     __slots__ = (
         *("_admits", "_head_only", "_last", "_private", "_scope", "_send"),
@@ -131,7 +131,7 @@ class _Answer:
         self.request_id = _request_id(scope["headers"])
         scope.setdefault("state", {})["request_id"] = self.request_id
         self._private = scope["path"].startswith("/v1/")
-        # Only what is under /v1 is anybody's; what is public says itself who may read it.
+        # Answers below /v1 belong to a tenant. Public routes set their own CORS headers.
         origins = header(scope["headers"], b"origin") if self._private else ()
         self.origin = origins[0] if len(origins) == 1 else b""
         # RFC 9110, section 9.3.2: HEAD is GET without the content.
@@ -164,7 +164,7 @@ class _Answer:
         if name == b"allow":
             return _with_head(value)
         prefixes = header(self._scope["headers"], b"x-forwarded-prefix") if value.startswith(b"/") else ()
-        if len(prefixes) == 1 and _A_PREFIX(prefixes[0]):
+        if len(prefixes) == 1 and _PROXY_PREFIX(prefixes[0]):
             return prefixes[0] + value
         return value
 
@@ -172,8 +172,8 @@ class _Answer:
         admitted = self._admits(self.origin.decode("latin-1"), self._scope.get("auth"))
         return cors.readable_by(self.origin) if admitted else ()
 
-    async def give(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        """A whole problem answer."""
+    async def send_problem(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        """Send a whole answer, with a problem document as its body."""
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
         raw += [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
         await self.send({"type": "http.response.start", "status": status, "headers": raw})
@@ -181,15 +181,15 @@ class _Answer:
 
 
 def _request_id(headers: RawHeaders) -> str:
-    """The client's own id when it is one that logs can bear, else one of ours."""
+    """The client's X-Request-Id when it is safe for logs, else a new one."""
     given = header(headers, b"x-request-id")
-    if len(given) == 1 and _OWN_ID(given[0]):
+    if len(given) == 1 and _CLIENT_ID(given[0]):
         return given[0].decode()
     return f"{_PREFIX}{_NEXT():08x}"
 
 
 def _check_path(scope: Scope) -> None:
-    """One address per thing: no empty steps, no slash at the end, none hidden by encoding."""
+    """Raise 404 for an empty segment, a slash at the end or an encoded slash: each thing has one address."""
     path = scope["path"]
     if (path.endswith("/") and path != "/") or "//" in path or b"%2f" in scope.get("raw_path", b"").lower():
         raise ProblemError(

@@ -1,6 +1,6 @@
-"""What each field of a body or an answer means, for the OpenAPI document and what is generated from it.
+"""The meaning of each field of bodies and answers, for the OpenAPI document and the code generated from it.
 
-Units and limits stand in the types; a type's own text wins over the text that all types share.
+The types state the limits. A text for one type replaces the text that all types share.
 """
 
 from typing import Any, Final, get_args
@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 from tidings.protocol import limits
 from tidings.protocol.notifications import Durability, Priority, Status
 
-# Answers are text in the types, so that a client reads a value that it does not know yet.
+# In the types these fields are plain text, so that an older client can read a newer value.
 ENUMS: Final[dict[str, dict[str, list[str]]]] = {
     "Sent": {"status": list(get_args(Status)), "durability": list(get_args(Durability))},
     "SentNotification": {"status": list(get_args(Status)), "priority": list(get_args(Priority))},
@@ -17,96 +17,97 @@ ENUMS: Final[dict[str, dict[str, list[str]]]] = {
 }
 
 _SHARED: Final = {
-    "accepted_at": "When it was accepted.",
+    "accepted_at": "The time when it was accepted.",
     "actions": f"Up to {limits.ACTIONS} buttons, in their order.",
-    "archived_at": "When it was archived; null while it is not.",
+    "archived_at": "The time when the user archived it; null when it is not archived.",
     "body": "The text below the title.",
-    "category": "What kind of notification it is, such as `orders`; dots make a hierarchy.",
-    "connected_at": "Since when it has been open.",
-    "counts": "The counts of the inbox now.",
-    "created_at": "When it was accepted.",
-    "data": "Any object of the application's own; it is passed on unchanged.",
-    "durability": "What held when the answer was given: in memory, on disk within a second, or on disk.",
-    "epoch": "Names the store's data; another only when data was lost.",
+    "category": "The kind of the notification, such as `orders`; dots make a hierarchy.",
+    "connected_at": "The time when it was opened.",
+    "counts": "The current counts of the inbox.",
+    "created_at": "The time when it was accepted.",
+    "data": "Any object of the application; the server does not change it.",
+    "durability": "The durability of the answer: `memory`, `everysec` (on disk within a second) or `always` "
+    "(on disk).",
+    "epoch": "The name of the store's data; it changes only when data was lost.",
     "exclude": "Users who get no copy.",
-    "expires_at": "When it ends; absent when it does not end before its retention.",
-    "expires_in": "Seconds from now until it ends.",
+    "expires_at": "The time when it expires; absent when it is kept until its retention ends.",
+    "expires_in": "Seconds from now until it expires.",
     "groups": "Groups whose members get it.",
-    "icon": "Address of a picture.",
+    "icon": "The address of a picture.",
     "id": "The id.",
     "items": "The items of this page, in the order of the list.",
-    "joined_at": "When the user joined.",
-    "link": "Where a click leads.",
-    "log": "The log that it is in: `user`, `all` or `group:<id>`.",
-    "members": "How many members it has.",
+    "joined_at": "The time when the user joined.",
+    "link": "The address that a click opens.",
+    "log": "The log that contains it: `user`, `all` or `group:<id>`.",
+    "members": "The number of members.",
     "next": "The cursor of the next page; null at the end.",
-    "position": "Its place in the log, from 1.",
+    "position": "The position in the log, from 1.",
     "positions": "For each log the position up to which this page is complete.",
     "previous": "The cursor of the previous page; null at the start.",
-    "priority": "How pressing it is.",
-    "read": "How many users have read it.",
-    "read_at": "When it was read; null while it is not.",
-    "seen_at": "When it was seen; null while it is not.",
-    "state_version": "The last change of state that is in this page.",
-    "status": "How far it has come.",
-    "stored_at": "When it was in every recipient's log; null until then.",
+    "priority": "The urgency.",
+    "read": "The number of users who have read it.",
+    "read_at": "The time when the user read it; null when it is unread.",
+    "seen_at": "The time when the user saw it; null when it is unseen.",
+    "state_version": "The version of the last change of state that this page includes.",
+    "status": "The progress of the notification.",
+    "stored_at": "The time when it was in every recipient's log; null until then.",
     "title": "The headline.",
-    "to": "Who it is for.",
-    "unread": "How many are not read.",
-    "unseen": "How many are not seen.",
+    "to": "The recipients.",
+    "unread": "The number of unread entries.",
+    "unseen": "The number of unseen entries.",
     "user": "The user's id.",
     "users": "Users who get it.",
 }
 _USER_RECEIPT: Final = {
-    "delivered": "Whether a device of the user has acknowledged it.",
-    "seen": "Whether the user has seen it.",
-    "read": "Whether the user has read it.",
+    "delivered": "True when a device of the user has acknowledged it.",
+    "seen": "True when the user has seen it.",
+    "read": "True when the user has read it.",
 }
 _PROBLEM: Final = {
-    "type": "Where the problem is explained: `/problems/<code>`.",
+    "type": "The address of the explanation: `/problems/<code>`.",
     "title": "The meaning of the code.",
     "status": "The HTTP status.",
-    "detail": "What was wrong with this request, and what to do.",
+    "detail": "The fault of this request, and the cure.",
     "code": "The stable code of the problem.",
     "request_id": "The X-Request-Id of the answer.",
-    "errors": "What is wrong with the body: up to 20 faults.",
+    "errors": "The faults of the body, up to 20.",
 }
 _OWN: Final[dict[str, dict[str, str]]] = {
     "AccessToken": {
         "access_token": "The JWT, for `Authorization: Bearer`.",
-        "token_type": "How the token is sent.",
-        "expires_in": "Seconds until the token ends.",
-        "scope": "What the token allows: words apart by spaces.",
+        "token_type": "The scheme of the Authorization header.",
+        "expires_in": "Seconds until the token expires.",
+        "scope": "The scopes of the token, separated by spaces.",
     },
-    "Action": {"id": "Names the action for the application.", "label": "The text of the button."},
+    "Action": {"id": "The name of the action in the application.", "label": "The text of the button."},
     "BatchAnswer": {"results": "One result per notification, in the order of the request."},
     "BatchResult": {
         "id": "The id of the notification that was accepted.",
-        "status": "`accepted`, unless there is an error.",
-        "error": "Why this notification was refused.",
+        "status": "`accepted`; absent when there is an error.",
+        "error": "The problem for which this notification was refused.",
     },
     "ChangeMembers": {"add": "Users to add.", "remove": "Users to remove."},
     "Counts": {
-        "version": "Rises with each change of the counts: a higher one is newer.",
-        "categories": "The same by category, where it was asked for.",
+        "version": "The version of the counts: it rises with each change, so a higher one is newer.",
+        "categories": "The counts by category, where the request has `counts=category`.",
     },
     "CreateBatch": {"notifications": f"Up to {limits.BATCH_NOTIFICATIONS:,} notifications."},
     "CreateToken": {
         "user": "The user who will connect with the token.",
-        "expires_in": "Seconds until the token ends.",
-        "scope": "What the token allows.",
+        "expires_in": "Seconds until the token expires.",
+        "scope": "The scope of the token.",
     },
     "Erased": {
-        "notifications": "Notifications that were erased.",
-        "marks": "Logs of which the user's states were erased.",
-        "memberships": "Memberships that were ended.",
-        "devices": "Devices that were forgotten.",
-        "connections": "Connections that were closed.",
-        "erased_at": "When it was done.",
+        "notifications": "The number of erased notifications.",
+        "marks": "The number of logs whose states of the user were erased.",
+        "memberships": "The number of memberships that were ended.",
+        "devices": "The number of erased devices.",
+        "connections": "The number of closed connections.",
+        "erased_at": "The time when the erasure was complete.",
     },
     "FieldError": {
         "pointer": "The place of the fault: a JSON pointer as a URI fragment.",
-        "detail": "What is wrong there.",
+        "detail": "The fault at that place.",
     },
     "GrantError": {
         **_PROBLEM,
@@ -115,56 +116,66 @@ _OWN: Final[dict[str, dict[str, str]]] = {
     },
     "GrantRequest": {
         "grant_type": "The grant.",
-        "scope": "What the token is to allow: words apart by spaces; without it all that the key has.",
-        "client_id": "`<tenant>.<kid>`, unless the Authorization header names it.",
+        "scope": "The scopes of the token, separated by spaces; without it all scopes of the key.",
+        "client_id": "`<tenant>.<kid>`, unless the Authorization header has it.",
         "client_secret": "The key's secret, unless the Authorization header has it.",
     },
-    "Group": {"id": "The group's id.", "created_at": "When its first member joined."},
+    "Group": {"id": "The group's id.", "created_at": "The time when its first member joined."},
     "Health": {"status": "The state of the process."},
-    "InboxItem": {"state": "The furthest that it came to.", "notification": "What was sent."},
-    "InboxPage": {"counts": "The counts of the whole inbox, whatever the filters."},
+    "InboxItem": {
+        "state": "`unseen`, `seen`, `read` or `archived`: the last of these that applies.",
+        "notification": "The notification.",
+    },
+    "InboxPage": {"counts": "The counts of the whole inbox, without the filters."},
     "MarkInbox": {
-        "state": "What they become.",
+        "state": "The new state.",
         "ids": f"Ids of up to {limits.MARK_IDS:,} notifications.",
-        "up_to": "For each log a position: everything up to it.",
-        "all": "Everything in the inbox.",
-        "category": "Narrows `all` to a category; with a dot at its end, to all that begin so.",
+        "up_to": "For each log a position: marks all entries up to it.",
+        "all": "Marks the whole inbox.",
+        "category": "Limits `all` to a category; with a dot at its end, to all that begin with it.",
     },
     "Marked": {
-        "changed": "How many notifications changed their state.",
-        "unknown": "Ids and logs that are not of this inbox.",
+        "changed": "The number of notifications whose state changed.",
+        "unknown": "Ids and logs that are not in this inbox.",
     },
-    "MembersChanged": {"added": "Users who were added.", "removed": "Users who were removed."},
+    "MembersChanged": {
+        "added": "The number of users who were added.",
+        "removed": "The number of users who were removed.",
+    },
     "OpenConnection": {
         "connection": "The connection's id.",
-        "device": "The device's own name; null when it gave none.",
+        "device": "The device's name; null when the client sent none.",
     },
     "Presence": {
-        "online": "Whether a connection of the user is open.",
+        "online": "True when the user has an open connection.",
         "connections": "The open connections, oldest first.",
-        "last_seen_at": "When the last connection ended; now while online; null when none ever was.",
+        "last_seen_at": "The time when the last connection closed; the current time while online; null when "
+        "the user never connected.",
     },
     "Problem": _PROBLEM,
-    "ReceivedAction": {"id": "Names the action for the application.", "label": "The text of the button."},
-    "Receipts": {
-        "recipients": "How many users it was sent to; null where it is not known.",
-        "delivered": "How many users have a device that acknowledged it.",
-        "seen": "How many users have seen it.",
+    "ReceivedAction": {
+        "id": "The name of the action in the application.",
+        "label": "The text of the button.",
     },
-    "SentNotification": {"receipts": "How many users it has reached."},
+    "Receipts": {
+        "recipients": "The number of users to whom it was sent; null when that is unknown.",
+        "delivered": "The number of users with a device that has acknowledged it.",
+        "seen": "The number of users who have seen it.",
+    },
+    "SentNotification": {"receipts": "The numbers of users who got, saw and read it."},
     "Target": {"all": "Every user of the tenant gets it."},
     "SentTarget": {"all": "Every user of the tenant gets it."},
     "UserReceipt": _USER_RECEIPT,
     "UserToken": {
         "token": "The JWT to connect with.",
-        "expires_at": "When the token ends.",
-        "realtime_url": "Where to connect.",
+        "expires_at": "The time when the token expires.",
+        "realtime_url": "The address to connect to.",
     },
 }
 
 
 def describe_fields(name: str, schema: dict[str, Any]) -> None:
-    """Puts a description to every field of a type that has none, and its values to a field with few."""
+    """Add the descriptions of the fields of the type `name`, and the values of the fields in ENUMS."""
     own = _OWN.get(name, {})
     for field, rule in schema.get("properties", {}).items():
         text = (

@@ -1,4 +1,4 @@
-"""The client credentials grant (RFC 6749, section 4.4): from a form and a header to a key and scopes."""
+"""The client credentials grant (RFC 6749, section 4.4): reads the client and its scopes from a request."""
 
 import base64
 import binascii
@@ -21,13 +21,13 @@ _SHOWN: Final = 100
 _CLIENT: Final = re.compile(r"(?P<tenant>[a-z0-9-]{1,40})\.(?P<kid>[A-Za-z0-9_-]{1,64})").fullmatch
 _NOT_ASCII: Final = "The form must be ASCII, with other characters percent-encoded as UTF-8."
 _WRONG: Final = (
-    "There is no such key, or its secret is another: client_id is <tenant>.<kid>, client_secret what follows "
-    "after the next dot of the key."
+    "There is no such key, or its secret is different: client_id is <tenant>.<kid>, client_secret the part "
+    "of the key after that and a dot."
 )
 
 
 class Refused(Exception):
-    """Why a grant is refused: a code of RFC 6749, section 5.2, and a text for the caller."""
+    """A grant is refused. `code` is one of RFC 6749, section 5.2; `detail` is a text for the caller."""
 
     def __init__(self, code: GrantErrorCode, detail: str) -> None:
         super().__init__(detail)
@@ -36,7 +36,7 @@ class Refused(Exception):
 
 
 class Client(NamedTuple):
-    """Who asks for a token."""
+    """The client that requests a token: the three parts of its key."""
 
     tenant: str
     kid: str
@@ -44,7 +44,7 @@ class Client(NamedTuple):
 
 
 def read_form(body: bytes) -> dict[str, str]:
-    """The fields of a form that have a value. Refused for one that is not a form, or names a field twice."""
+    """The fields of a form that have a value. Raises Refused for no form, or for a field given twice."""
     try:
         pairs = parse_qsl(body.decode("ascii"), max_num_fields=_FIELDS, errors="strict")
     except UnicodeDecodeError:
@@ -60,7 +60,7 @@ def read_form(body: bytes) -> dict[str, str]:
 
 
 def client_of(authorization: Sequence[str], form: Mapping[str, str]) -> Client:
-    """The client by its Basic header, or by client_id and client_secret of the form."""
+    """The client, from its Basic header or from client_id and client_secret of the form. Raises Refused."""
     if len(authorization) > 1:
         raise Refused("invalid_request", "Send one Authorization header, not several.")
     if not authorization:
@@ -81,7 +81,7 @@ def client_of(authorization: Sequence[str], form: Mapping[str, str]) -> Client:
 
 
 def check_secret(key: Key | None, secret: str) -> Key:
-    """The key, when the secret is its own."""
+    """The key, when `secret` is the key's secret. Raises Refused otherwise."""
     if key is not None and key.secret is None:
         raise Refused(
             "invalid_client",
@@ -94,7 +94,7 @@ def check_secret(key: Key | None, secret: str) -> Key:
 
 
 def scopes_of(key: Key, form: Mapping[str, str]) -> frozenset[str]:
-    """The scopes to grant: those that were asked for, or all that the key has; never `inbox`."""
+    """The scopes to grant: those of the form, else all of the key; never `inbox`. Raises Refused."""
     if form.get("grant_type") is None:
         raise Refused("invalid_request", "grant_type is missing: send grant_type=client_credentials.")
     if form["grant_type"] != "client_credentials":
@@ -118,7 +118,7 @@ def scopes_of(key: Key, form: Mapping[str, str]) -> frozenset[str]:
 
 
 def _basic(credentials: str) -> tuple[str, str]:
-    """Name and secret, each percent-encoded (RFC 6749, section 2.3.1)."""
+    """Name and secret of Basic credentials, each percent-encoded (RFC 6749, section 2.3.1)."""
     try:
         decoded = base64.b64decode(credentials, validate=True).decode("ascii")
         name, colon, secret = decoded.partition(":")

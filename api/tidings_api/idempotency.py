@@ -1,4 +1,4 @@
-"""The header Idempotency-Key: one key in either spelling, and the digest of what it came with."""
+"""The header Idempotency-Key, quoted or bare, and the digest of the request that it names."""
 
 import hashlib
 import re
@@ -23,8 +23,8 @@ IdempotencyKey = Annotated[
     str | None,
     HeaderParameter(
         name=HEADER,
-        description="Names the request: repeated within 24 hours with the same body it gives the same answer "
-        f"and does nothing again. {_RULE}",
+        description="The name of this request. A repetition with the same body within 24 hours gets the same "
+        f"answer and sends nothing. {_RULE}",
     ),
 ]
 
@@ -37,7 +37,10 @@ _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
 
 async def idempotency(key: str | None, route: str, parts: Iterable[Any]) -> Idempotency | None:
-    """The key and the digest of a request's parts, decoded or Raw; None without a key, 422 for a bad one."""
+    """The key and the digest of a request's parts, which are decoded or Raw; None without a key.
+
+    Raises ProblemError (422) for an invalid key.
+    """
     if key is None:
         return None
     quoted = _QUOTED(key.strip())
@@ -53,7 +56,7 @@ async def idempotency(key: str | None, route: str, parts: Iterable[Any]) -> Idem
         encoded = _encoded(part)
         digest.update(b"%d\n" % len(encoded))
         digest.update(encoded)
-        await turn.give()
+        await turn.pause_if_over()
     return Idempotency(bare, digest.digest())
 
 

@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document: paths and parameters from Litestar, types from msgspec, errors from the table.
 
-Litestar's own schemas of bodies know nothing of unknown fields being refused, and its errors are not
-ours; so both are put in here, as is what a type can't say.
+Litestar's schemas of bodies allow unknown fields, and its errors are not ours. This module replaces both,
+and adds the rules that a type can't express.
 """
 
 import copy
@@ -34,13 +34,13 @@ _TYPES: Final[tuple[Any, ...]] = (
     *(item for item in vars(rest).values() if isinstance(item, type) and item.__module__ == rest.__name__),
 )
 _TEXT: Final = {"type": "string", "minLength": 1}
-# What the types can't say: at least one of these.
+# Rules that the types can't express: at least one of these fields is required.
 _AT_LEAST_ONE: Final = {
     "CreateNotification": {"title": _TEXT, "body": _TEXT, "data": {"type": "object"}},
     "Target": {"users": {"minItems": 1}, "groups": {"minItems": 1}, "all": {"const": True}},
 }
 _MARKED: Final = {"ids": {"type": "array"}, "up_to": {"type": "object"}, "all": {"const": True}}
-# What the types of a mark can't say: exactly one of these, and a category only with the last.
+# Rules that the types of a mark can't express: exactly one of these fields, and a category only with `all`.
 MARK_RULES: Final[dict[str, Any]] = {
     "oneOf": [{"required": [field], "properties": {field: rule}} for field, rule in _MARKED.items()],
     "if": {"required": ["category"], "properties": {"category": _TEXT}},
@@ -63,7 +63,7 @@ _EXAMPLES: Final = {
 }
 _GRANT_REQUEST: Final[dict[str, Any]] = {
     "title": "GrantRequest",
-    "description": "A form that asks for an access token (RFC 6749, section 4.4.2).",
+    "description": "The form of a request for an access token (RFC 6749, section 4.4.2).",
     "type": "object",
     "properties": {
         "grant_type": {"const": "client_credentials"},
@@ -73,27 +73,27 @@ _GRANT_REQUEST: Final[dict[str, Any]] = {
     },
     "required": ["grant_type"],
 }
-# What each scope of a key allows.
+# The requests that each scope of a key allows.
 SCOPE_TEXTS: Final = {
-    "send": "To send and recall.",
-    "read": "Every GET, but those of /v1/me.",
-    "groups": "To change groups and members.",
-    "users": "To mark for a user, to disconnect and to erase.",
-    "tokens": "To make tokens for users.",
+    "send": "Send and recall notifications.",
+    "read": "Every GET except those of /v1/me.",
+    "groups": "Change groups and members.",
+    "users": "Mark notifications for a user, disconnect users and erase them.",
+    "tokens": "Create tokens for users.",
     "tenant": "Nothing in this version.",
 }
 _REQUEST_ID: Final = {
-    "description": "Names this request in logs; the client's own X-Request-Id when it sent a plain one.",
+    "description": "The id of this request in logs: the X-Request-Id of the request, if it is valid.",
     "schema": {"type": "string"},
 }
 _ETAG: Final = {
-    "description": "Names this content: send it as If-None-Match to be told only of another.",
+    "description": "The tag of this content. Sent as If-None-Match, it gives 304 while nothing has changed.",
     "schema": {"type": "string"},
 }
 
 
 def describe(routers: Sequence[Router], providers: Mapping[str, Callable[..., Any]]) -> dict[str, Any]:
-    """The document for these routes; what `providers` inject is no parameter."""
+    """The document for these routes. Values that `providers` inject are not parameters of a request."""
     handlers: dict[str, HTTPRouteHandler] = {}
 
     def operation_id(handler: HTTPRouteHandler, method: Any, path: Any) -> str:  # noqa: ARG001  Litestar's call
@@ -120,10 +120,10 @@ def describe(routers: Sequence[Router], providers: Mapping[str, Callable[..., An
         "info": {
             "title": "Tidings",
             "version": VERSION,
-            "summary": "Realtime notifications: one request, and the people it names see it at once.",
+            "summary": "Realtime notifications: one request, and its recipients see it at once.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        # Relative to this document, so that it is right behind a prefix as well.
+        # Relative to this document, so that it is also right behind a proxy's prefix.
         "servers": [{"url": "."}],
         "paths": document["paths"],
         "components": {
@@ -135,11 +135,11 @@ def describe(routers: Sequence[Router], providers: Mapping[str, Callable[..., An
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "A JWT by a key of the tenant, with the scope that is needed.",
+                    "description": "A JWT signed with a key of the tenant, with the scope of the route.",
                 },
                 "oauth2": {
                     "type": "oauth2",
-                    "description": "A key gets its token: client_id is <tenant>.<kid>, client_secret the "
+                    "description": "A token for a key: client_id is <tenant>.<kid>, client_secret the "
                     "rest of the key.",
                     "flows": {"clientCredentials": {"tokenUrl": "./v1/oauth/token", "scopes": SCOPE_TEXTS}},
                 },
@@ -154,7 +154,7 @@ def describe(routers: Sequence[Router], providers: Mapping[str, Callable[..., An
 
 
 def component_schemas(template: str = _REFERENCE) -> dict[str, Any]:
-    """The JSON Schemas of all bodies and answers, by name; `template` makes references of names."""
+    """The JSON Schemas of all bodies and answers, by name. `template` turns a name into a reference."""
     _, schemas = msgspec.json.schema_components(_TYPES, ref_template=template)
     item = {"$ref": template.format(name="CreateNotification")}
     schemas["CreateBatch"]["properties"]["notifications"]["items"] = item
@@ -174,13 +174,13 @@ def component_schemas(template: str = _REFERENCE) -> dict[str, Any]:
 
 
 def restrict_mark(schema: dict[str, Any]) -> None:
-    """Puts what the types can't say into the schema of a mark."""
+    """Add the rules that the types can't express to the schema of a mark."""
     schema.update(MARK_RULES)
     schema["properties"]["up_to"]["anyOf"][0]["propertyNames"] = {"pattern": LOG_PATTERN}
 
 
 def tidy_descriptions(schemas: dict[str, Any]) -> dict[str, Any]:
-    """The schemas with the indentation of docstrings taken out of their descriptions."""
+    """The same schemas, with the indentation of docstrings removed from their descriptions."""
     for schema in schemas.values():
         if "description" in schema:
             schema["description"] = cleandoc(schema["description"])

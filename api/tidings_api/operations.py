@@ -1,4 +1,4 @@
-"""The operations of the OpenAPI document: parameters, security, and the answers that each can give."""
+"""The operations of the OpenAPI document: parameters, security, and the possible answers of each."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -22,17 +22,17 @@ _CONDITION: Final = {
     "name": CONDITION,
     "in": "header",
     "schema": {"type": "string"},
-    "description": "The ETags of the answers that the client has: 304 when one of them is still right.",
+    "description": "The ETags of the answers that the client has. The answer is 304 when one is current.",
     "required": False,
 }
 _ERROR_HEADERS: Final[dict[int, dict[str, str]]] = {
     401: {"WWW-Authenticate": "The challenge of RFC 6750."},
     403: {"WWW-Authenticate": "The challenge of RFC 6750, with the scope that is needed."},
-    409: {"Retry-After": "Seconds after which to try again."},
-    503: {"Retry-After": "Seconds after which to try again."},
+    409: {"Retry-After": "Seconds to wait before the next try."},
+    503: {"Retry-After": "Seconds to wait before the next try."},
 }
-# What is named in the path of these has to exist.
-_FINDING: Final = {
+# These answer 404 when the thing in their path does not exist.
+_NEEDS_EXISTING: Final = {
     "get_group",
     "get_notification",
     "recall",
@@ -51,7 +51,7 @@ _GRANT_ERRORS: Final = {
 
 
 def complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
-    """Brings what Litestar says of an operation to what the server does."""
+    """Change Litestar's description of an operation to the behaviour of this server."""
     operation.pop("deprecated", None)
     for parameter in operation.get("parameters", ()):
         _plain(parameter)
@@ -92,7 +92,7 @@ def examples() -> dict[str, Any]:
 
 
 def _plain(parameter: dict[str, Any]) -> None:
-    """A parameter that may be left out is not one that may be null, and bounds are whole numbers."""
+    """Make an optional parameter not nullable, and its bounds whole numbers."""
     for noise in ("deprecated", "allowEmptyValue", "allowReserved"):
         parameter.pop(noise, None)
     schema = parameter["schema"]
@@ -108,17 +108,20 @@ def _plain(parameter: dict[str, Any]) -> None:
         if bound in schema:
             schema[bound] = int(schema[bound])
     if parameter["name"] == HEADER:
-        # In a header the limit is on the key; quoting may add to it.
+        # The limit of length is that of the key; quotes and escapes make the header longer.
         schema.update(pattern="^[ -~]+$", minLength=1)
 
 
 def _success(answer: dict[str, Any], status: int, operation: str) -> dict[str, Any]:
     headers: dict[str, Any] = {"X-Request-Id": _REQUEST_ID}
     if operation == "send":
-        headers["Location"] = {"description": "Where the notification is.", "schema": {"type": "string"}}
+        headers["Location"] = {
+            "description": "The address of the notification.",
+            "schema": {"type": "string"},
+        }
     if operation in {"send", "send_batch"}:
         headers["Idempotency-Replayed"] = {
-            "description": "`true` when the request had been accepted before.",
+            "description": "`true` when an earlier request with this key was accepted.",
             "schema": {"const": "true"},
         }
     if operation == _GRANT:
@@ -139,7 +142,7 @@ def _errors(operation: dict[str, Any], scope: str | None) -> dict[str, Any]:
 
 def _codes(operation: dict[str, Any], scope: str | None) -> list[str]:
     name, parameters = operation["operationId"], {each["name"] for each in operation.get("parameters", ())}
-    codes = ["invalid_request"]  # at least for a query parameter that is not known
+    codes = ["invalid_request"]  # every route refuses unknown query parameters
     if scope is not None:
         codes += ["missing_token", "invalid_token", "expired_token", "insufficient_scope"]
     if "requestBody" in operation:
@@ -147,7 +150,7 @@ def _codes(operation: dict[str, Any], scope: str | None) -> list[str]:
         codes += ["malformed_json"] if name != _GRANT else []
     if "cursor" in parameters:
         codes += ["invalid_cursor"]
-    if name in _FINDING:
+    if name in _NEEDS_EXISTING:
         codes += ["not_found"]
     if HEADER in parameters:
         codes += ["idempotency_in_progress", "idempotency_mismatch"]

@@ -1,7 +1,7 @@
-"""Headers of the server's own pages: what a browser may load, run and call on their behalf.
+"""Headers of the server's own pages: they limit what a browser may load, run and call for a page.
 
-Every page begins with nothing allowed. What it needs is named, by origin; inline scripts and styles,
-and text that turns into markup, are never among it.
+By default a page may do nothing. Each page lists the origins that it needs. No page allows inline scripts,
+inline styles, or text that becomes markup.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _NOTHING: Final[Mapping[str, str]] = {
 
 
 def page_headers(**allowed: str) -> dict[str, str]:
-    """The headers of a page that may do this much: `style_src="'self'"`; shared by all pages."""
+    """The headers of a page with these directives of its policy, such as `style_src="'self'"`."""
     directives = {**_NOTHING, **{name.replace("_", "-"): value for name, value in allowed.items()}}
     return {
         "content-security-policy": "; ".join(f"{name} {value}" for name, value in directives.items()),

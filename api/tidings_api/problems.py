@@ -1,4 +1,4 @@
-"""Errors as answers: every exception that can leave a handler becomes one `application/problem+json`."""
+"""Errors as answers: every exception of a handler becomes one `application/problem+json` document."""
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -32,7 +32,7 @@ Headers = dict[str, str]
 
 
 class ProblemError(Exception):
-    """An answer of the table of error codes: `detail` says what was wrong and how to mend it."""
+    """An answer with a code of the table of errors. `detail` names the fault, and then the cure."""
 
     def __init__(
         self,
@@ -49,13 +49,13 @@ class ProblemError(Exception):
 
 
 def problem_of(error: Exception, request_id: str) -> tuple[Problem, Headers]:
-    """The problem document of any exception, and the headers that go with it."""
+    """The problem document of any exception, and the headers of its answer. Unknown exceptions are logged."""
     answer = _translate(error)
     if answer is None:
         _log.error("request failed", request_id=request_id, exc_info=error)
         answer = ProblemError(
             "internal_error",
-            "This is a defect of the server, which has logged it under this request's id.",
+            "The server has a defect. Report the id of this request: the server has logged the details.",
         )
     headers = answer.headers
     entry = ERRORS[answer.code]
@@ -72,7 +72,7 @@ def encode_problem(document: Problem) -> bytes:
 
 
 def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Litestar's handler of all exceptions."""
+    """Litestar's handler for all exceptions."""
     document, headers = problem_of(error, request.scope["state"].get("request_id", ""))
     return Response(
         encode_problem(document), status_code=document.status, headers=headers, media_type=MEDIA_TYPE
@@ -101,22 +101,22 @@ def _translate_storage(_: Any) -> ProblemError:
 def _translate_mismatch(_: Any) -> ProblemError:
     return ProblemError(
         "idempotency_mismatch",
-        "This Idempotency-Key came with another body within the last 24 hours: use a new one.",
+        "This Idempotency-Key was used with another body within the last 24 hours: use a new one.",
     )
 
 
 def _translate_progress(_: Any) -> ProblemError:
     return ProblemError(
         "idempotency_in_progress",
-        "The first request with this Idempotency-Key is still being answered: repeat this one in a moment.",
+        "The first request with this Idempotency-Key is still being answered: repeat this one in a second.",
         headers={"retry-after": str(RETRY_SECONDS)},
     )
 
 
 def _translate_validation(error: Any) -> ProblemError:
-    """Litestar's verdict on path, query and header parameters."""
+    """Litestar's errors of path, query and header parameters, as one problem."""
     found = [
-        # What has a name that Litestar keeps for itself has an underscore after it in Python.
+        # A parameter whose name Litestar reserves has an underscore at its end in Python.
         f"{_source(entry)} parameter {entry.get('key', '').rstrip('_')}: {in_words(entry['message'])}"
         for entry in error.extra or ()
         if isinstance(entry, dict)
@@ -125,7 +125,7 @@ def _translate_validation(error: Any) -> ProblemError:
 
 
 def _source(entry: dict[str, Any]) -> str:
-    """Where a parameter came from: Litestar says it as an enum, which formats as its name, or as a word."""
+    """The source of a parameter. Litestar gives an enum, which would format as its name, or a text."""
     source = entry.get("source", "request")
     return str(getattr(source, "value", source))
 
@@ -143,7 +143,7 @@ def _translate_not_found(_: Any) -> ProblemError:
 
 def _translate_http(error: Any) -> ProblemError | None:
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return ProblemError("too_large", "The body is too large.")
+        return ProblemError("too_large", "The body is too large: send a smaller one.")
     if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
         return ProblemError("malformed_request", _sentence(error.detail))
     return None
@@ -166,5 +166,5 @@ _TRANSLATIONS: Final[dict[type[Exception], Callable[[Any], ProblemError | None]]
 
 
 def _challenge(code: str) -> str:
-    """RFC 6750, section 3: without a token there is no error to name."""
+    """The WWW-Authenticate of a 401. Without a token it names no error (RFC 6750, section 3)."""
     return 'Bearer realm="tidings"' + ("" if code == "missing_token" else ', error="invalid_token"')

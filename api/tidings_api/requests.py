@@ -1,4 +1,4 @@
-"""Litestar's request, guards and parameters in the terms of the contract."""
+"""Litestar's request, guards and parameters, with the rules of this API."""
 
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
@@ -19,7 +19,7 @@ from tidings_api.services import Services
 from tidings_workers.store import Store
 from tidings_workers.tokens import Identity
 
-# In a route's `opt`: it passes over query parameters that it does not know.
+# In a route's `opt`: the route ignores unknown query parameters.
 ANY_QUERY: Final = "any_query"
 BODY_BYTES_OPTION: Final = "body_bytes"
 SMALL_BODY_BYTES: Final = 64 * 1024
@@ -27,31 +27,32 @@ SMALL_BODY_BYTES: Final = 64 * 1024
 UserPath = Annotated[str, PathParameter(pattern=ID_PATTERN, description=f"A user's id: {ID_RULE}.")]
 GroupPath = Annotated[str, PathParameter(pattern=ID_PATTERN, description=f"A group's id: {ID_RULE}.")]
 Limit = Annotated[
-    int, QueryParameter(ge=1, le=limits.PAGE_MAXIMUM, description="How many items a page has at most.")
+    int, QueryParameter(ge=1, le=limits.PAGE_MAXIMUM, description="The highest number of items of the page.")
 ]
 Cursor = Annotated[
-    str | None, QueryParameter(description="`next` or `previous` of a page of this list; none for its start.")
+    str | None,
+    QueryParameter(description="`next` or `previous` of a page of this list; absent for its start."),
 ]
 Category = Annotated[
     str | None,
     QueryParameter(
         min_length=1,
         max_length=limits.CATEGORY_LENGTH,
-        description="Only notifications of this category; with a dot at its end, of all that begin so.",
+        description="Only notifications of this category; with a dot at its end, of all that begin with it.",
     ),
 ]
 
-# What is injected.
+# Injected into handlers.
 Caller = NamedDependency[Identity]
 OpenStore = NamedDependency[Store]
 Parts = NamedDependency[Services]
 
 
 class JsonRequest(Request[Any, Any, State]):
-    """Reads and decodes bodies by the rules of `tidings_api.bodies`, as the handler's `data` is typed."""
+    """Reads bodies by the rules of `tidings_api.bodies`, and decodes them as the handler's `data`."""
 
     async def body(self) -> bytes:
-        """The body of a route that takes JSON; ProblemError for any other."""
+        """The body of a route that takes JSON. Raises ProblemError for another or an empty body."""
         state = self._connection_state
         if not isinstance(state.body, bytes):
             headers = self.scope["headers"]
@@ -63,12 +64,12 @@ class JsonRequest(Request[Any, Any, State]):
         return state.body
 
     async def json(self) -> Any:
-        """The body as the type of the handler's `data`."""
+        """The body, decoded as the type of the handler's `data`."""
         return decoder_of(self.route_handler).decode(await self.body())
 
 
 def body_bytes(handler: BaseRouteHandler) -> int:
-    """How large a body the route takes."""
+    """The limit of the route's body, in bytes."""
     limit: int = handler.opt.get(BODY_BYTES_OPTION, SMALL_BODY_BYTES)
     return limit
 
@@ -77,16 +78,16 @@ def body_bytes(handler: BaseRouteHandler) -> int:
 def decoder_of(handler: BaseRouteHandler) -> BodyDecoder[Any]:
     """The decoder of a handler's `data`."""
     field = handler.parsed_data_field
-    assert field is not None  # noqa: S101  Litestar asks for a body only where there is one
+    assert field is not None  # noqa: S101  Litestar decodes a body only for handlers with `data`
     return BodyDecoder(field.annotation, undecoded_parts=handler.opt.get("undecoded_parts", False))
 
 
 async def refuse_unknown_query(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
-    """Litestar's guard: what a route does not declare is an error, unless its `opt` has ANY_QUERY.
+    """A guard of Litestar: an undeclared query parameter is an error, unless `opt` has ANY_QUERY.
 
-    So is a value that is not one of the few that a parameter takes.
+    A value is an error, too, when it is not one of the listed values of its parameter.
     """
     if not connection.scope["query_string"] or handler.opt.get(ANY_QUERY):
         return
@@ -101,7 +102,7 @@ async def refuse_unknown_query(
 
 @lru_cache
 def _declared_query(handler: BaseRouteHandler) -> dict[str, tuple[str, ...]]:
-    """The query parameters of a route, each with the values that it takes where they are few."""
+    """The query parameters of a route, each with its allowed values; empty where any value is allowed."""
     injected = handler.resolve_dependencies()
     taken = handler.parsed_fn_signature.parameters
     signatures = [
@@ -117,25 +118,25 @@ def _declared_query(handler: BaseRouteHandler) -> dict[str, tuple[str, ...]]:
 
 
 def _values(annotation: Any) -> tuple[str, ...]:
-    """The values of a Literal, or of one beside None."""
+    """The values of a Literal, also of an optional one."""
     if get_origin(annotation) is Literal:
         return get_args(annotation)
     return next((values for kind in get_args(annotation) if (values := _values(kind))), ())
 
 
 async def provide_identity(request: Request[Any, Any, State]) -> Identity:
-    """The caller, whom the guard has found out."""
+    """The caller, as the guard `authorise` verified it."""
     identity: Identity = request.scope["auth"]
     return identity
 
 
 async def provide_services(state: State) -> Services:
-    """The parts the routes work with."""
+    """The store, the view of the registry and the verifier of tokens."""
     services: Services = state.services
     return services
 
 
 async def provide_store(state: State) -> Store:
-    """The open store; 503 while there is none."""
+    """The open store. Raises StorageUnavailable (503) until it is open."""
     services: Services = state.services
     return services.store

@@ -1,4 +1,4 @@
-"""Writes the descriptions of the public interface into `openapi/`, or compares them with the code."""
+"""Writes the documents of the public interface to `openapi/`, or compares them with the code."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ DOCUMENTS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
 
 
 def stale(directory: Path) -> list[str]:
-    """The documents in `directory` that differ from the code, or are not there."""
+    """The documents in `directory` that are missing or differ from the code."""
     return [
         name
         for name, make in DOCUMENTS.items()
@@ -27,14 +27,14 @@ def stale(directory: Path) -> list[str]:
 
 
 def write(directory: Path) -> None:
-    """Brings all documents up to date."""
+    """Write all documents into `directory`."""
     directory.mkdir(exist_ok=True)
     for name, make in DOCUMENTS.items():
         (directory / name).write_text(_text(make()))
 
 
 def main() -> int:
-    """Writes, or with --check compares and answers 1 when something is stale."""
+    """Write the documents. With --check compare them; the exit code is 1 when one is stale."""
     parser = argparse.ArgumentParser(prog="python -m tidings_api.schemas", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     parser.add_argument("--directory", type=Path, default=Path("openapi"))

@@ -1,7 +1,7 @@
-"""The API's process: Granian in this event loop, the store behind it, and an orderly end.
+"""The process of the API: Granian and the store in one event loop, with a graceful stop.
 
-Granian runs embedded: accepting and parsing happen in its own threads, handlers in this loop, and
-there is one process, so nothing is left holding the port when it is killed.
+Granian runs embedded: it accepts and parses in its own threads, and calls handlers in this loop. There is
+one process, so a kill leaves no other process on the port.
 """
 
 import asyncio
@@ -16,21 +16,21 @@ from granian.server.embed import Server
 from litestar import Router
 
 from tidings_api.app import create_app
-from tidings_api.connections import IDLE_SECONDS, LOOK_SECONDS, Connections, is_supported
+from tidings_api.connections import CHECK_SECONDS, IDLE_SECONDS, Connections, is_supported
 from tidings_api.edge import Edge
-from tidings_api.realtime_address import is_left_to_chance
+from tidings_api.realtime_address import is_guessed
 from tidings_api.services import Services
 from tidings_workers.config import Settings
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import Outage, StorageUnavailable, Store
-from tidings_workers.tasks import cancelled, every, keep_running, open_store
+from tidings_workers.tasks import cancel_all, every, keep_running, open_store
 
 CONNECTIONS: Final = 16_384
 BUFFER_BYTES: Final = 128 * 1024
 PROBE_SECONDS: Final = 1.0
-# Dispatchers may start a moment after the API.
+# Dispatchers may start later than the API: the warning about them waits this long.
 DISPATCHER_SECONDS: Final = 4.0
-# A busy client sends its next request well within this time after an answer.
+# A client that sends without pause sends its next request within this time after an answer.
 LAST_ANSWERS_SECONDS: Final = 0.5
 
 _log = structlog.get_logger()
@@ -39,18 +39,18 @@ _log = structlog.get_logger()
 async def run(
     settings: Settings, stop: asyncio.Event, ready: Callable[[], None], pages: Sequence[Router] = ()
 ) -> None:
-    """Serves until `stop` is set; then takes nothing new, answers what is under way and returns.
+    """Serve until `stop` is set. Then accept nothing new, finish the running requests and return.
 
-    That takes `settings.drain_seconds` at most. `ready` is called when the first request can be
-    answered in full; until the store can be opened all that needs it is a 503. `pages` are served
-    beside the API. Raises OSError when the address is taken.
+    The stop takes at most `settings.drain_seconds`. `ready` is called when the store is open; until then,
+    requests that need the store get a 503. `pages` are further routes beside the API. Raises OSError when
+    the address is in use.
     """
     address = _free_address(settings.host, settings.port)
-    if is_left_to_chance(settings) and not pages:
+    if is_guessed(settings) and not pages:
         _log.warning(
             "TIDINGS_REALTIME_URL is not set",
-            reason="the API listens on all addresses, but POST /v1/tokens can only guess where clients reach "
-            "the gateways: set it to their public ws:// or wss:// URL",
+            reason="the API listens on all addresses, and POST /v1/tokens can only guess the address of the "
+            "gateways: set it to their public ws:// or wss:// URL",
         )
     services = Services(settings)
     edge = Edge(create_app(services, pages), admits=services.admits)
@@ -60,12 +60,12 @@ async def run(
     async with asyncio.TaskGroup() as tasks:
         serving = tasks.create_task(_serve(server, stop))
         await listening.wait()
-        engine = tasks.create_task(_engine(services, stop, ready))
+        storing = tasks.create_task(_run_store(services, stop, ready))
         watching = tasks.create_task(_watch(settings.port, edge))
         await stop.wait()
         _log.info("draining")
-        # Granian closes kept connections at once, also when the next request is already on its way.
-        # So their clients are first told to leave, each with its next answer.
+        # Granian closes idle connections at once, also when the next request is already on its way. So for
+        # LAST_ANSWERS_SECONDS each answer has Connection: close, and busy clients close their own connection.
         edge.last_answers = True
         await asyncio.sleep(LAST_ANSWERS_SECONDS)
         server.stop()  # type: ignore[no-untyped-call]
@@ -73,7 +73,7 @@ async def run(
         if not serving.done():
             _log.warning("requests cut off", reason="they took longer than the drain time")
             serving.cancel()
-        engine.cancel()
+        storing.cancel()
         watching.cancel()
 
 
@@ -81,14 +81,14 @@ async def _watch(port: int, edge: Edge) -> None:
     if is_supported():
         connections = Connections(port, edge.active)
         try:
-            await every(LOOK_SECONDS, "connections", connections.look)
+            await every(CHECK_SECONDS, "connections", connections.check)
         finally:
             connections.close()
     else:
         _log.warning(
             "slow clients are not closed early",
-            reason=f"this system does not count what connections send: a client has {IDLE_SECONDS} seconds"
-            " for the head of a request. Put a proxy in front of the API.",
+            reason=f"this system has no TCP_INFO, so a client has {IDLE_SECONDS} seconds for the head of a "
+            "request: put a proxy in front of the API",
         )
 
 
@@ -96,23 +96,23 @@ async def _serve(server: Server, stop: asyncio.Event) -> None:
     try:
         await server.serve()
     except asyncio.CancelledError:
-        # Granian's own tasks are not ours to cancel: without this they would go on accepting.
+        # Cancelling `serve` does not stop Granian's workers: without this they would go on accepting.
         for worker in server.wrks:
             worker.terminate()  # type: ignore[no-untyped-call]
         raise
     if not stop.is_set():
-        raise RuntimeError("the HTTP server ended by itself")
+        raise RuntimeError("the HTTP server stopped unexpectedly")
 
 
-async def _engine(services: Services, stop: asyncio.Event, ready: Callable[[], None]) -> None:
-    """Opens the store as soon as it is there, then keeps the registry and readiness up to date."""
+async def _run_store(services: Services, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    """Open the store as soon as it answers, then keep the registry and readiness up to date."""
     store = await open_store(services.settings, "api", stop)
     if store is None:
         return
     try:
         view = RegistryView(store.redis)
         await keep_running("registry", view.load)
-        services.opened(store, view)
+        services.store_opened(store, view)
         idle = Outage(
             logged=True,
             away="no dispatcher is at work",
@@ -127,14 +127,14 @@ async def _engine(services: Services, stop: asyncio.Event, ready: Callable[[], N
             ready()
             await asyncio.wait(following)
         finally:
-            # A TaskGroup cancels once, and one cancellation may be swallowed: then it waits for ever.
-            await cancelled(following)
+            # A TaskGroup cancels only once. A task may swallow that, and the group would then never finish.
+            await cancel_all(following)
     finally:
         await store.close()
 
 
 async def _probe(services: Services, store: Store, idle: Outage) -> None:
-    """Keeps readiness true, and what answers say of the store's epoch and durability."""
+    """Update readiness, and the epoch and durability that answers name."""
     await store.refresh()
     try:
         await store.ingress.probe()
@@ -144,7 +144,7 @@ async def _probe(services: Services, store: Store, idle: Outage) -> None:
         idle.failed(error)
     else:
         idle.answered()
-        services.probed()
+        services.probe_succeeded()
 
 
 def _server(app: Any, address: str, port: int) -> Server:
@@ -156,7 +156,7 @@ def _server(app: Any, address: str, port: int) -> Server:
         http=HTTPModes.http1,
         websockets=False,
         backlog=1024,
-        # It counts open connections, idle ones too, and leaves those above it waiting.
+        # The limit of open connections, idle ones included. Further ones wait in the backlog.
         backpressure=CONNECTIONS,
         http1_settings=HTTP1Settings(header_read_timeout=IDLE_SECONDS * 1000, max_buffer_size=BUFFER_BYTES),
         log_enabled=False,
@@ -164,10 +164,10 @@ def _server(app: Any, address: str, port: int) -> Server:
 
 
 def _free_address(host: str, port: int) -> str:
-    """The IP address of a host, IPv4 where it has both; OSError when something listens there.
+    """The IP address of a host, IPv4 where it has both. Raises OSError when the port is in use there.
 
-    Granian takes no names, and it binds with SO_REUSEPORT, so two servers on one port would share it
-    without a word.
+    Granian takes no host names. It binds with SO_REUSEPORT, so two servers on one port would silently share
+    it.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)

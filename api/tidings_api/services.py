@@ -1,4 +1,4 @@
-"""The parts that routes work with: the store, the view of the registry and the verifier of tokens."""
+"""The services that routes use: the store, the view of the registry and the verifier of tokens."""
 
 import time
 from typing import Final
@@ -12,50 +12,50 @@ PROBE_FRESH_SECONDS: Final = 5.0
 
 
 class Services:
-    """The API answers from its first moment; until the store is open, all that needs it is a 503."""
+    """The services of one API process. Until the store is open, using one raises StorageUnavailable (503)."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._opened: tuple[Store, RegistryView, Verifier] | None = None
         self._probed_at = float("-inf")
 
-    def opened(self, store: Store, view: RegistryView) -> None:
-        """Puts the parts in place; `view` has been loaded."""
+    def store_opened(self, store: Store, view: RegistryView) -> None:
+        """From now on use this store and this view. `view` has been loaded."""
         store.follow_policies(view.tenant)
         self._opened = (store, view, Verifier(view))
 
     @property
     def store(self) -> Store:
-        """The open store, or StorageUnavailable."""
+        """The open store. Raises StorageUnavailable."""
         return self._parts()[0]
 
     @property
     def view(self) -> RegistryView:
-        """The loaded view of tenants and keys, or StorageUnavailable."""
+        """The loaded view of tenants and keys. Raises StorageUnavailable."""
         return self._parts()[1]
 
     @property
     def verifier(self) -> Verifier:
-        """The verifier of tokens, or StorageUnavailable."""
+        """The verifier of tokens. Raises StorageUnavailable."""
         return self._parts()[2]
 
     def admits(self, origin: str, caller: Identity | None) -> bool:
-        """Whether a page of this origin may read what the caller is answered.
+        """Whether a page of this origin may read the answer to the caller.
 
-        An answer to nobody (a preflight, a 401) holds nothing of any tenant, so whoever some tenant
-        lets in may read it; before the tenants are known that is everybody.
+        An answer without a caller (a preflight, a 401) has no data of a tenant: every origin that a tenant
+        allows may read it, and every origin at all until the tenants are loaded.
         """
         if self._opened is None:
             return True
         return self._opened[1].admits(origin, None if caller is None else caller.tenant)
 
-    def probed(self) -> None:
-        """Notes that a probe has just gone the whole way."""
+    def probe_succeeded(self) -> None:
+        """Note that a probe notification has just been stored."""
         self._probed_at = time.monotonic()
 
     @property
     def ready(self) -> bool:
-        """Whether a probe has gone the whole way within the last five seconds."""
+        """Whether a probe notification was stored within the last five seconds."""
         return self._opened is not None and time.monotonic() - self._probed_at < PROBE_FRESH_SECONDS
 
     def _parts(self) -> tuple[Store, RegistryView, Verifier]:

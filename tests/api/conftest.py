@@ -25,7 +25,7 @@ Bearer = Callable[..., dict[str, str]]
 async def serving(
     settings: Settings, serve: Callable[..., Coroutine[Any, Any, None]] = run
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """The API and a dispatcher as processes run them, with a client that knows the API's address."""
+    """The API and a dispatcher as in production, and a client with the API's address."""
     stop, ready = asyncio.Event(), asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(dispatcher.run(settings, stop, lambda: None))
@@ -52,7 +52,7 @@ async def store(settings: Settings) -> AsyncIterator[Store]:
 
 
 async def populated(store: Store) -> Registry:
-    """A registry with the tenants demo and other, with a key each that has every scope."""
+    """A registry with the tenants demo and other, each with a key that has every scope."""
     registry = Registry(store.redis)
     for tenant in ("demo", "other"):
         await registry.create_tenant(tenant)
@@ -61,7 +61,7 @@ async def populated(store: Store) -> Registry:
 
 
 async def bearer_of(registry: Registry) -> Bearer:
-    """Makes headers with a token: `bearer("send read", tenant="demo", subject="shop")`."""
+    """A function that makes headers with a token: `bearer("send read", tenant="demo", subject="shop")`."""
     keys = {tenant: await registry.signing_key(tenant) for tenant in ("demo", "other")}
 
     def bearer(scope: str, *, tenant: str = "demo", subject: str = "shop", now: float | None = None) -> Any:
@@ -88,7 +88,7 @@ async def bearer(registry: Registry) -> Bearer:
 async def api(
     settings: Settings, bearer: Bearer, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[httpx.AsyncClient]:
-    # Nobody keeps a connection here whom the end has to be announced to: half a second each test.
+    # No test here has a client that reuses its connection at the stop. This saves half a second per test.
     monkeypatch.setattr(server, "LAST_ANSWERS_SECONDS", 0)
     async with serving(settings) as client:
         yield client

@@ -1,4 +1,4 @@
-"""Who gets in: tokens, scopes, and what every answer carries."""
+"""Authentication and scopes, and the headers of every answer."""
 
 import re
 import time
@@ -47,7 +47,7 @@ NEEDS = {
 
 
 def test_every_route_is_in_the_table() -> None:
-    """The table of scopes below names every route that is not public."""
+    """The table of scopes names every route that is not public."""
     app = create_app(Services(Settings()))
     examples = {"notification": "x", "group": "g", "user": "ana", "connection_id": "c"}
     guarded = {
@@ -62,7 +62,7 @@ def test_every_route_is_in_the_table() -> None:
 
 
 def test_a_route_without_a_scope_stops_the_start() -> None:
-    """Scopes are denied by default: who forgets one finds out before anybody can call."""
+    """The application does not start when a route declares no scope, or an unknown one."""
 
     @get("/forgotten")
     async def forgotten() -> None:
@@ -79,7 +79,7 @@ def test_a_route_without_a_scope_stops_the_start() -> None:
 async def test_a_route_takes_its_scope_and_no_other(
     api: httpx.AsyncClient, bearer: Bearer, method: str, path: str
 ) -> None:
-    """Without a token 401, with all other scopes 403 that names the one; with it neither."""
+    """A route answers 401 without a token, 403 with all other scopes, and neither with its own scope."""
     needed = NEEDS[method, path]
     without = await api.request(method, path)
     assert (without.status_code, without.json()["code"]) == (401, "missing_token")
@@ -91,8 +91,8 @@ async def test_a_route_takes_its_scope_and_no_other(
     assert (await api.request(method, path, headers=bearer(needed))).status_code not in {401, 403}
 
 
-async def test_a_token_that_does_not_count_is_a_401(api: httpx.AsyncClient, bearer: Bearer) -> None:
-    """Wrong, expired, two of them, another kind: each a 401 with its code and a challenge."""
+async def test_an_invalid_token_is_a_401(api: httpx.AsyncClient, bearer: Bearer) -> None:
+    """A wrong, expired, repeated or non-Bearer token gets a 401 with its code and a challenge."""
     good = bearer("read")["authorization"]
     old = bearer("read", now=time.time() - 7200)["authorization"]
     cases = {
@@ -107,10 +107,10 @@ async def test_a_token_that_does_not_count_is_a_401(api: httpx.AsyncClient, bear
             assert 'error="invalid_token"' in answer.headers["www-authenticate"]
 
 
-async def test_a_new_key_works_at_once_and_a_revoked_one_ends(
+async def test_a_new_key_works_at_once_and_a_revoked_one_is_refused(
     api: httpx.AsyncClient, bearer: Bearer, registry: Registry
 ) -> None:
-    """A key is good from the moment it is made, and its tokens end within 2 s of its revocation."""
+    """A key is valid as soon as it exists, and its tokens are refused within 2 s of its revocation."""
     token = bearer("read")
     assert (await api.get("/v1/groups", headers=token)).status_code == 200
     await registry.revoke_key("demo", "k1")
@@ -127,7 +127,7 @@ async def test_a_new_key_works_at_once_and_a_revoked_one_ends(
 
 
 async def test_a_user_token_opens_the_own_inbox_alone(api: httpx.AsyncClient, bearer: Bearer) -> None:
-    """POST /v1/tokens gives a token that reads its user's inbox and nothing else."""
+    """A token of POST /v1/tokens reads its user's inbox and nothing else."""
     made = await api.post("/v1/tokens", json={"user": "ana", "expires_in": 60}, headers=bearer("tokens"))
     assert made.status_code == 201, made.text
     assert set(made.json()) == {"token", "expires_at", "realtime_url"}
@@ -144,21 +144,21 @@ async def test_a_user_token_opens_the_own_inbox_alone(api: httpx.AsyncClient, be
              {"user": "a", "scope": "send"}, {"user": "a", "x": 1}],
 )  # fmt: skip
 async def test_a_user_token_has_its_bounds(api: httpx.AsyncClient, bearer: Bearer, body: object) -> None:
-    """No other scope than inbox, no longer than a day, no illegal user."""
+    """POST /v1/tokens refuses another scope, more than a day, and an invalid user."""
     answer = await api.post("/v1/tokens", json=body, headers=bearer("tokens"))
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
 @pytest.mark.parametrize(("given", "kept"), [("abc-1", True), ("a b", False), ("x" * 129, False)])
-async def test_a_sane_request_id_is_echoed(api: httpx.AsyncClient, given: str, kept: bool) -> None:
-    """Every answer has a request id: the client's own when it is plain, else one of ours."""
+async def test_a_valid_request_id_is_echoed(api: httpx.AsyncClient, given: str, kept: bool) -> None:
+    """Every answer has a request id: the client's if it is valid, else a new one."""
     answer = await api.get("/health/live", headers={"x-request-id": given})
     assert (answer.headers["x-request-id"] == given) is kept
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_head_and_options_are_answered(api: httpx.AsyncClient, bearer: Bearer) -> None:
-    """HEAD is GET without the content, and OPTIONS names the methods without a token."""
+    """HEAD answers as GET without the content, and OPTIONS names the methods without a token."""
     got = await api.get("/v1/groups", headers=bearer("read"))
     head = await api.head("/v1/groups", headers=bearer("read"))
     assert (head.status_code, head.content) == (200, b"")
@@ -167,8 +167,8 @@ async def test_head_and_options_are_answered(api: httpx.AsyncClient, bearer: Bea
     assert (options.status_code, options.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
 
 
-async def test_the_docs_need_nothing_from_elsewhere(api: httpx.AsyncClient) -> None:
-    """/docs is one page under a strict policy, and names no other host."""
+async def test_the_docs_need_no_other_host(api: httpx.AsyncClient) -> None:
+    """/docs is one page under a strict policy, without scripts and other hosts."""
     page = await api.get("/docs")
     assert page.status_code == 200
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
@@ -180,7 +180,7 @@ async def test_the_docs_need_nothing_from_elsewhere(api: httpx.AsyncClient) -> N
 
 
 async def test_a_problems_type_leads_to_its_explanation(api: httpx.AsyncClient) -> None:
-    """Following the `type` of an error ends at its line in the documentation."""
+    """The `type` of an error redirects to its line in the documentation."""
     problem = (await api.get("/v1/groups")).json()
     answer = await api.get(problem["type"])
     assert (answer.status_code, answer.headers["location"]) == (302, "../docs#error-missing_token")

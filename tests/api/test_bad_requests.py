@@ -1,4 +1,4 @@
-"""Whatever a client sends, it gets the status and code of the contract, and never a 5xx."""
+"""Each invalid request gets the status and the code of the contract, and never a 5xx."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from tests.support.valkey import free_port, running
 from tidings_workers.config import Settings
 from tidings_workers.store import Store
 
-# All these tests leave the server as it was, so they share one.
+# None of these tests changes the server, so they share one.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 JSON = {"content-type": "application/json"}
@@ -76,10 +76,10 @@ MALFORMED = {
 
 @pytest.mark.parametrize("name", MALFORMED)
 @pytest.mark.parametrize("batch", [False, True])
-async def test_what_is_not_json_is_malformed(
+async def test_a_body_that_is_not_json_is_malformed(
     api: httpx.AsyncClient, bearer: Bearer, name: str, batch: bool
 ) -> None:
-    """400 malformed_json, whatever else is wrong, also when it is one item of a batch."""
+    """A body that is not JSON gets 400 malformed_json, also with another fault or as one item of a batch."""
     body, path = MALFORMED[name], "/v1/notifications"
     if batch:
         good = GOOD.replace("%s", "").encode()
@@ -94,7 +94,7 @@ async def test_what_is_not_json_is_malformed(
 async def test_numbers_beyond_every_type_are_refused(
     api: httpx.AsyncClient, bearer: Bearer, number: str
 ) -> None:
-    """JSON allows any number; one that no receiver could read is a 422 that names its place."""
+    """A number that no receiver can read gets a 422 with its place."""
     in_data = await api.post("/v1/notifications", content=data(number), headers=bearer("send") | JSON)
     body = (GOOD % f',"expires_in":{number}').encode()
     as_seconds = await api.post("/v1/notifications", content=body, headers=bearer("send") | JSON)
@@ -139,10 +139,10 @@ async def test_numbers_beyond_every_type_are_refused(
         ({"to": {"users": ["ana"]}, "title": "x", "actions": [{"id": "a"}]}, "#/actions/0/label"),
     ],
 )
-async def test_what_is_not_valid_is_pointed_at(
+async def test_an_invalid_body_has_pointers_to_its_faults(
     api: httpx.AsyncClient, bearer: Bearer, body: Any, pointer: str
 ) -> None:
-    """422 invalid_request with the pointer of the fault and a sentence free of patterns."""
+    """An invalid body gets 422 with the pointer of its fault and a sentence without patterns."""
     answer = await api.post("/v1/notifications", json=body, headers=bearer("send"))
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (422, "invalid_request"), problem
@@ -165,13 +165,13 @@ async def test_what_is_not_valid_is_pointed_at(
 async def test_only_json_is_taken(
     api: httpx.AsyncClient, bearer: Bearer, headers: dict[str, str], code: str, path: str
 ) -> None:
-    """A missing or other content type, and any compression, is 415."""
+    """A missing or another content type, and any compression, gets a 415."""
     answer = await api.post(path, content=b"{}", headers=bearer("send groups") | headers)
     assert (answer.status_code, answer.json()["code"]) == (415, code)
 
 
 async def test_a_body_over_its_limit_is_too_large(api: httpx.AsyncClient, bearer: Bearer) -> None:
-    """33 KB are 413, announced or in chunks, and the client gets to read the answer."""
+    """A body of 33 KB gets a 413, announced or in chunks, and the client can read the answer."""
     body = json.dumps({"to": {"users": ["ana"]}, "title": "x" * 33_000}).encode()
 
     async def chunks() -> Any:
@@ -238,7 +238,7 @@ async def test_a_body_over_its_limit_is_too_large(api: httpx.AsyncClient, bearer
 async def test_a_path_or_query_that_is_wrong(
     api: httpx.AsyncClient, bearer: Bearer, method: str, path: str, status: int, code: str
 ) -> None:
-    """Paths, parameters and methods that do not exist are told apart, all as problem+json."""
+    """A wrong path, parameter or method gets its own status and code as problem+json."""
     raw = httpx.Request(method, api.base_url, headers=bearer("send read groups"))
     raw.url = raw.url.copy_with(raw_path=path.encode())
     answer = await api.send(raw)
@@ -281,7 +281,7 @@ async def test_a_path_or_query_that_is_wrong(
 async def test_a_mark_that_is_not_valid(
     api: httpx.AsyncClient, bearer: Bearer, body: Any, pointer: str
 ) -> None:
-    """422 invalid_request with the place of the fault, for the application and for the user alike."""
+    """An invalid mark gets 422 with the place of its fault, on both routes."""
     for path, scope in (("users/ana", "users"), ("me", "inbox")):
         answer = await api.post(
             f"/v1/{path}/notifications/mark", json=body, headers=bearer(scope, subject="ana")
@@ -296,13 +296,13 @@ async def test_a_mark_that_is_not_valid(
 async def test_the_wrong_parameter_is_named(
     api: httpx.AsyncClient, bearer: Bearer, query: str, parameter: str
 ) -> None:
-    """The problem's detail says which parameter of the query is wrong, by the name it has in the URL."""
+    """The problem names the wrong parameter of the query as it is in the URL."""
     answer = await api.get(f"/v1/users/ana/notifications?{query}", headers=bearer("read"))
     assert answer.json()["detail"].startswith(f"query parameter {parameter}: ")
 
 
 async def raw(api: httpx.AsyncClient, text: bytes, seconds: float = 3) -> bytes:
-    """What the server says to these bytes until it is silent or closes."""
+    """The answer to these bytes, until the server closes the connection or sends no more."""
     reader, writer = await asyncio.open_connection("127.0.0.1", api.base_url.port)
     writer.write(text)
     try:
@@ -325,7 +325,7 @@ def head(bearer: Bearer, *lines: str) -> bytes:
 
 
 async def test_broken_chunks_are_a_400(api: httpx.AsyncClient, bearer: Bearer) -> None:
-    """A chunked body that is not well formed is the client's fault, not the server's."""
+    """A malformed chunked body gets a 400 and not a 5xx."""
     answer = await raw(api, head(bearer, "transfer-encoding: chunked") + b'5\r\n{"to"\r\nZZ\r\n')
     assert b" 400 " in answer
     assert b"malformed_request" in answer
@@ -342,7 +342,7 @@ async def test_broken_chunks_are_a_400(api: httpx.AsyncClient, bearer: Bearer) -
         b"GET / HTTP/1.1\r\nhost: a b\r\n\r\n",
     ],
 )
-async def test_what_is_hardly_http_is_refused(api: httpx.AsyncClient, text: bytes) -> None:
-    """Garbage, floods of headers and contradicting lengths get a 4xx and leave the server well."""
+async def test_malformed_http_is_refused(api: httpx.AsyncClient, text: bytes) -> None:
+    """Malformed HTTP, too many headers and conflicting lengths get a 4xx, and the server still works."""
     assert (await raw(api, text)).startswith(b"HTTP/1.1 4")
     assert (await api.get("/health/live")).status_code == 200

@@ -1,4 +1,4 @@
-"""Reading and decoding bodies, without a server around it."""
+"""Reading and decoding of bodies, without a server."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ _fields = st.sampled_from(["to", "users", "title", "data", "actions", "expires_i
 _decoder = BodyDecoder(CreateNotification)
 
 
-def verdict(text: bytes) -> str:
+def outcome(text: bytes) -> str:
     try:
         _decoder.decode(text)
     except ProblemError as error:
@@ -32,15 +32,15 @@ def verdict(text: bytes) -> str:
 @given(st.one_of(st.dictionaries(_fields, _anything), _anything), st.data())
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_body_is_decoded_or_refused(body: Any, draw: st.DataObject) -> None:
-    """No text, whole or cut or with a byte changed, makes the decoder fail in another way."""
+    """A whole, cut or changed text is decoded or refused, and never makes the decoder fail in another way."""
     text = bytearray(json.dumps(body).encode())
     if draw.draw(st.booleans()):
         text[draw.draw(st.integers(0, len(text) - 1))] = draw.draw(st.integers(0, 255))
-    assert verdict(bytes(text)) in {"decoded", "malformed_json", "invalid_request"}
+    assert outcome(bytes(text)) in {"decoded", "malformed_json", "invalid_request"}
 
 
-async def test_a_body_that_does_not_come_is_a_408(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A body has its time to arrive, however slowly its bytes drip."""
+async def test_a_slow_body_is_a_408(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body that is not complete in time gets a 408, even while bytes still arrive."""
     monkeypatch.setattr("tidings_api.bodies.limits.BODY_TIMEOUT_SECONDS", 0.05)
 
     async def drip() -> Any:

@@ -1,4 +1,4 @@
-"""The client and the widget as browsers fetch them, and the rules of the server's own pages."""
+"""The client and the widget as browsers load them, and the headers of the server's own pages."""
 
 import base64
 import gzip
@@ -12,8 +12,8 @@ from tidings_api.routes.browser import FILES
 
 
 @pytest.mark.parametrize("name", FILES)
-async def test_a_named_version_is_kept_for_ever(api: httpx.AsyncClient, name: str) -> None:
-    """Under its version a file is immutable; without one, or with an old one, it is asked for again soon."""
+async def test_a_named_version_is_immutable(api: httpx.AsyncClient, name: str) -> None:
+    """A file is immutable under its version, and cached for 5 minutes without one or with an old one."""
     plain = await api.get(f"/{name}")
     assert plain.status_code == 200
     assert plain.headers["content-type"] == "text/javascript; charset=utf-8"
@@ -27,8 +27,8 @@ async def test_a_named_version_is_kept_for_ever(api: httpx.AsyncClient, name: st
 
 
 @pytest.mark.parametrize("name", FILES)
-async def test_who_has_the_file_is_told_so(api: httpx.AsyncClient, name: str) -> None:
-    """If-None-Match with the file's tag is answered by 304 without content, that may be kept as long."""
+async def test_a_current_copy_gets_a_304(api: httpx.AsyncClient, name: str) -> None:
+    """If-None-Match with the file's tag gets a 304 without content and with the same caching."""
     plain = await api.get(f"/{name}")
     again = await api.get(f"/{name}", headers={"if-none-match": plain.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
@@ -37,8 +37,8 @@ async def test_who_has_the_file_is_told_so(api: httpx.AsyncClient, name: str) ->
     assert (other.status_code, other.content) == (200, plain.content)
 
 
-async def test_files_travel_compressed_to_whom_that_suits(api: httpx.AsyncClient) -> None:
-    """Compressed where it is accepted, the plain file where it is not, and caches know that they differ."""
+async def test_files_are_compressed_where_the_client_accepts_it(api: httpx.AsyncClient) -> None:
+    """A client that accepts gzip gets the compressed file, another the plain one, and Vary says so."""
     sent = set()
     for offer in ("br, gzip", "br;q=1.0, gzip;q=0.8, *;q=0.1", "GZIP ; Q=0.001"):
         async with api.stream("GET", "/widget.js", headers={"accept-encoding": offer}) as packed:
@@ -53,21 +53,21 @@ async def test_files_travel_compressed_to_whom_that_suits(api: httpx.AsyncClient
 
 
 async def test_pages_of_every_origin_may_load_them(api: httpx.AsyncClient) -> None:
-    """Modules, and scripts with an integrity, are fetched by CORS."""
+    """Pages of every origin can load the files by CORS, as modules and with an integrity."""
     answer = await api.get("/widget.js", headers={"origin": "https://shop.example"})
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
 
 
-async def test_what_sites_add_to_the_address_is_passed_over(api: httpx.AsyncClient) -> None:
-    """A parameter of a site's own does not keep the script from its pages."""
+async def test_unknown_parameters_of_a_script_are_ignored(api: httpx.AsyncClient) -> None:
+    """A parameter that a site adds to the address does not prevent the answer."""
     plain = await api.get("/widget.js")
     added = await api.get("/widget.js?ver=6.8")
     assert (added.status_code, added.content) == (200, plain.content)
 
 
 async def test_the_script_names_its_parts(api: httpx.AsyncClient) -> None:
-    """What the script loads later is there under the version that it names, so the two always fit."""
+    """The script names the versions of the parts that it loads later, and the server has these versions."""
     named = re.findall(r"(?:parts|toasts)\.mjs\?v=[0-9a-f]+", (await api.get("/widget.js")).text)
     assert len(named) == 2
     for each in named:
@@ -75,7 +75,7 @@ async def test_the_script_names_its_parts(api: httpx.AsyncClient) -> None:
 
 
 async def test_the_docs_page_says_how_to_embed_the_widget(api: httpx.AsyncClient) -> None:
-    """The line to paste is there, with the integrity of the file that is served."""
+    """/docs shows the line to embed, with the integrity of the served file."""
     page = (await api.get("/docs")).text
     digest = hashlib.sha384((await api.get("/widget.js")).content).digest()
     assert f"sha384-{base64.b64encode(digest).decode()}" in page

@@ -1,4 +1,4 @@
-"""How long a connection to the API may keep it waiting: idle, within a head, with unread answers."""
+"""The limits of connections to the API: idle, within a head, and with unread answers."""
 
 import asyncio
 import contextlib
@@ -19,20 +19,20 @@ from tidings_workers.config import Settings
 from tidings_workers.registry import Registry
 
 LIVE = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
-# A look takes the place of a second: 5 looks for a head are one second here.
-LOOK = 0.2
+# Here a check comes every 0.2 s instead of every second, so the 5 checks for a head take one second.
+PERIOD = 0.2
 
 
 @pytest.fixture
 async def port(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
-    """The port of an API that looks at its connections five times as often."""
-    monkeypatch.setattr(server, "LOOK_SECONDS", LOOK)
+    """The port of an API that checks its connections five times as often."""
+    monkeypatch.setattr(server, "CHECK_SECONDS", PERIOD)
     async with serving(settings):
         yield settings.port
 
 
 async def answered(reader: asyncio.StreamReader) -> bool:
-    """Reads one answer of /health/live; False when the connection has closed."""
+    """Read one answer of /health/live; False when the connection was closed."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, ConnectionError):
@@ -50,17 +50,17 @@ async def seconds_until_closed(reader: asyncio.StreamReader) -> float:
 
 
 async def test_a_kept_connection_stays_open_while_it_is_idle(port: int) -> None:
-    """A connection that was answered and is idle for longer than a head may take serves the next request."""
+    """A connection that was idle for longer than the limit of a head serves the next request."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for _ in range(2):
         writer.write(LIVE)
         assert await answered(reader)
-        await asyncio.sleep(2 * HEAD_SECONDS * LOOK)
+        await asyncio.sleep(2 * HEAD_SECONDS * PERIOD)
     writer.close()
 
 
 async def test_idle_connections_outlast_those_of_load_balancers(settings: Settings) -> None:
-    """After 6 idle seconds a connection still serves: balancers keep theirs for 60, and this limit is 75."""
+    """A connection serves a request after 6 idle seconds, and its limit exceeds the 60 s of balancers."""
     assert connections.IDLE_SECONDS > 60
     async with serving(settings):
         reader, writer = await asyncio.open_connection("127.0.0.1", settings.port)
@@ -74,36 +74,36 @@ async def test_idle_connections_outlast_those_of_load_balancers(settings: Settin
 
 @pytest.mark.parametrize("served_before", [False, True])
 async def test_a_head_that_does_not_end_closes_its_connection(port: int, served_before: bool) -> None:
-    """A head that arrives byte by byte has five seconds, on a new connection and on a kept one."""
+    """A head that arrives byte by byte has five seconds, on a new connection and on an idle one."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     if served_before:
         writer.write(LIVE)
         assert await answered(reader)
-        await asyncio.sleep(2 * HEAD_SECONDS * LOOK)
+        await asyncio.sleep(2 * HEAD_SECONDS * PERIOD)
 
     async def drip() -> None:
         with contextlib.suppress(ConnectionError):
             for byte in LIVE[:-4] + b"x" * 500:
                 writer.write(bytes([byte]))
                 await writer.drain()
-                await asyncio.sleep(LOOK / 4)
+                await asyncio.sleep(PERIOD / 4)
 
     dripping = asyncio.create_task(drip())
-    assert await seconds_until_closed(reader) < 10 * HEAD_SECONDS * LOOK
+    assert await seconds_until_closed(reader) < 10 * HEAD_SECONDS * PERIOD
     dripping.cancel()
     writer.close()
 
 
 async def test_a_connection_without_a_request_is_closed(port: int) -> None:
-    """A connection that never sends anything has as long as a head."""
+    """A connection that sends nothing is closed after the time for a head."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    assert await seconds_until_closed(reader) < 10 * HEAD_SECONDS * LOOK
+    assert await seconds_until_closed(reader) < 10 * HEAD_SECONDS * PERIOD
     writer.close()
 
 
 @contextlib.contextmanager
 def no_descriptor_left() -> Iterator[None]:
-    """This process cannot open anything more."""
+    """Within this block the process cannot open another file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken = [os.dup(0)]
     resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 50, hard))
@@ -118,17 +118,17 @@ def no_descriptor_left() -> Iterator[None]:
             os.close(descriptor)
 
 
-async def test_silent_connections_are_closed_when_they_hold_all_descriptors(port: int) -> None:
-    """A flood of connections that takes the last descriptor of the process does not outlast a head's time."""
+async def test_silent_connections_are_closed_when_no_descriptor_is_left(port: int) -> None:
+    """Silent connections are closed in time also when they use all descriptors of the process."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     with no_descriptor_left():
-        assert await seconds_until_closed(reader) < 10 * HEAD_SECONDS * LOOK
+        assert await seconds_until_closed(reader) < 10 * HEAD_SECONDS * PERIOD
     writer.close()
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
-async def test_clients_with_one_port_number_are_told_apart_on_an_address_of_ipv6() -> None:
-    """Two clients of IPv4 with the same port number count one by one, also on a socket of IPv6."""
+async def test_clients_with_one_port_number_are_distinct_on_an_ipv6_socket() -> None:
+    """Two IPv4 clients with the same port number are checked separately, also on a socket of IPv6."""
     listener = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
     port = listener.getsockname()[1]
     first = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
@@ -137,7 +137,7 @@ async def test_clients_with_one_port_number_are_told_apart_on_an_address_of_ipv6
     served = [listener.accept()[0] for _ in range(2)]
     watching = connections.Connections(port, Counter())
     for _ in range(HEAD_SECONDS):
-        await watching.look()
+        await watching.check()
     assert not any(reader.at_eof() for reader in (first[0], second[0]))
     watching.close()
     for _, writer in (first, second):
@@ -158,7 +158,7 @@ async def test_a_slow_body_has_its_own_limit(port: int, bearer: Bearer, registry
     )
     for byte in body:
         writer.write(bytes([byte]))
-        await asyncio.sleep(3 * HEAD_SECONDS * LOOK / len(body))
+        await asyncio.sleep(3 * HEAD_SECONDS * PERIOD / len(body))
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 202")
     writer.close()
 
@@ -166,7 +166,7 @@ async def test_a_slow_body_has_its_own_limit(port: int, bearer: Bearer, registry
 async def test_answers_that_are_not_read_close_their_connection(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A client that reads nothing of its answers loses its connection, which frees the memory they take."""
+    """A client that reads no byte of its answers is disconnected, which frees their memory."""
     monkeypatch.setattr(connections, "UNREAD_SECONDS", 5)
     loop = asyncio.get_running_loop()
     with socket.socket() as client:
@@ -176,19 +176,19 @@ async def test_answers_that_are_not_read_close_their_connection(
         await loop.sock_sendall(client, b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * 100)
         async with asyncio.timeout(20):
             while (error := client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)) == 0:  # noqa: ASYNC110
-                await asyncio.sleep(LOOK)
+                await asyncio.sleep(PERIOD)
         assert error == errno.ECONNRESET
 
 
 def test_a_slow_reader_keeps_its_connection() -> None:
-    """A client that reads a little every 20 seconds may take as long as it needs."""
+    """A client that reads a little every 20 seconds is not disconnected."""
     watched = Watched()
-    for look in range(10 * UNREAD_SECONDS):
-        assert watched.overdue(Counters(10, 9_000, 1_000 + look // 20, 5_000), active=True) is None
+    for check in range(10 * UNREAD_SECONDS):
+        assert watched.overdue(Counters(10, 9_000, 1_000 + check // 20, 5_000), active=True) is None
 
 
-def test_looks_count_and_not_time() -> None:
-    """After a stall of minutes no connection counts as overdue: looks are counted, not time."""
+def test_checks_count_and_not_time() -> None:
+    """After a stall of minutes no connection is overdue, because checks are counted and not time."""
     watched = Watched()
     assert watched.overdue(Counters(600_000, 300_000, 500, 0), active=False) is None
     assert watched.overdue(Counters(900_000, 600_000, 500, 0), active=False) is None

@@ -1,4 +1,4 @@
-"""Pages of other origins: who may call, and who may read what is answered."""
+"""CORS: the origins that may call the API, and those that may read an answer."""
 
 from collections.abc import Awaitable, Callable
 
@@ -27,7 +27,7 @@ def preflight(
 
 @pytest.fixture
 async def admitted(api: httpx.AsyncClient) -> Callable[..., Awaitable[None]]:
-    """Waits until the API knows of a change of the lists."""
+    """A function that waits until the API has applied a change of the lists."""
 
     async def until(origin: str, headers: dict[str, str], *, expected: bool) -> None:
         async def allowed() -> bool:
@@ -40,7 +40,7 @@ async def admitted(api: httpx.AsyncClient) -> Callable[..., Awaitable[None]]:
 
 
 async def test_without_a_list_any_page_may_read(api: httpx.AsyncClient, bearer: Bearer) -> None:
-    """The origin is named in the answer, never `*`, and no credentials travel by themselves."""
+    """Without a list an answer names the page's origin, never `*`, and allows no credentials."""
     answer = await api.get("/v1/groups", headers={**bearer("read"), "origin": SHOP})
     assert answer.headers[ALLOWED] == SHOP
     assert answer.headers["vary"] == "Origin"
@@ -50,14 +50,14 @@ async def test_without_a_list_any_page_may_read(api: httpx.AsyncClient, bearer: 
 
 
 @pytest.mark.parametrize("path", ["/v1/groups", "/v1/notifications"])
-async def test_a_list_decides_who_may_read(
+async def test_a_list_decides_which_origins_may_read(
     api: httpx.AsyncClient,
     bearer: Bearer,
     registry: Registry,
     admitted: Callable[..., Awaitable[None]],
     path: str,
 ) -> None:
-    """A page reads only with a token of a tenant that lists its origin, on every way to an answer."""
+    """A page reads an answer of any kind only with a token of a tenant that lists its origin."""
     await registry.update_tenant("demo", origins=[SHOP])
     await registry.update_tenant("other", origins=[ELSEWHERE])
     await admitted(ELSEWHERE, bearer("read"), expected=False)
@@ -79,10 +79,10 @@ async def test_a_list_decides_who_may_read(
             assert answer.headers.get(ALLOWED) == expected, (tenant, origin, scope)
 
 
-async def test_a_preflight_lets_through_what_some_tenant_allows(
+async def test_a_preflight_allows_the_origins_of_every_tenant(
     api: httpx.AsyncClient, bearer: Bearer, registry: Registry, admitted: Callable[..., Awaitable[None]]
 ) -> None:
-    """It carries no token: any origin with a tenant that lists none, else those that are on some list."""
+    """A preflight has no token, so it allows each origin that at least one tenant allows."""
     answer = await preflight(api, ELSEWHERE)
     assert (answer.status_code, answer.headers[ALLOWED], answer.content) == (204, ELSEWHERE, b"")
     assert {"GET", "POST", "PUT", "DELETE"} <= set(answer.headers["access-control-allow-methods"].split(", "))
@@ -98,15 +98,17 @@ async def test_a_preflight_lets_through_what_some_tenant_allows(
     assert (refused.status_code, ALLOWED in refused.headers) == (204, False)
 
 
-async def test_a_page_can_tell_why_it_was_refused(api: httpx.AsyncClient) -> None:
-    """A 401 is readable: without it a page could not tell an expired token from a dead network."""
+async def test_a_page_can_read_a_401(api: httpx.AsyncClient) -> None:
+    """A page can read a 401, so that it can distinguish an expired token from a lost network."""
     answer = await api.get("/v1/me/notifications", headers={"origin": SHOP, "authorization": "Bearer x"})
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
     assert answer.headers[ALLOWED] == SHOP
 
 
-async def test_others_than_pages_get_nothing_of_it(api: httpx.AsyncClient, bearer: Bearer) -> None:
-    """Without an origin an answer names none, but tells caches that it might; two origins are none."""
+async def test_requests_without_one_origin_get_no_cors_headers(
+    api: httpx.AsyncClient, bearer: Bearer
+) -> None:
+    """A request without an origin, or with two, gets no CORS headers except Vary."""
     answer = await api.get("/v1/groups", headers=bearer("read"))
     assert (ALLOWED in answer.headers, answer.headers["vary"]) == (False, "Origin")
     pairs = [("origin", SHOP), ("origin", ELSEWHERE), *bearer("read").items()]

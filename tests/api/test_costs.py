@@ -1,4 +1,4 @@
-"""No byte that a client sends costs more than a bounded time, whatever it says."""
+"""Each byte of a request costs a bounded time, for any value."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from tests.api.conftest import Bearer
 from tests.support.costly import MOST_PER_BYTE, VALUES, cost_per_byte
 from tidings.protocol import limits
 from tidings.protocol.rest import ChangeMembers, CreateBatch, CreateToken, MarkInbox
-from tidings_api.assets import _takes_gzip
+from tidings_api.assets import _accepts_gzip
 from tidings_api.bodies import BodyDecoder, read_body
 from tidings_api.conditional import Condition
 from tidings_api.demo.routes import TokenRequest
@@ -31,7 +31,7 @@ _notification = BodyDecoder(PostedNotification)
 
 
 def finish(work: Coroutine[Any, Any, Any]) -> None:
-    """Runs what only now and then gives way, without the cost of an event loop."""
+    """Run a coroutine that only rarely pauses, without the cost of an event loop."""
     with suppress(StopIteration):
         while True:
             work.send(None)
@@ -63,7 +63,7 @@ def decoding(type_: type[Any]) -> Callable[[bytes], None]:
 
 
 GOOD = b'"to":{"users":["ana"]},"title":"x"'
-# Every decoder of bodies, with the places where a value of a client's choice may be.
+# Every decoder of bodies, with the places where a client may put any value.
 PLACES: dict[str, tuple[Callable[[bytes], None], bytes]] = {
     "data": (posted, b'{%b,"data":{"a":VALUE}}' % GOOD),
     "data with a key": (keyed, b'{%b,"data":{"a":VALUE}}' % GOOD),
@@ -98,7 +98,7 @@ PLACES: dict[str, tuple[Callable[[bytes], None], bytes]] = {
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("value", VALUES)
 def test_a_body_costs_a_bounded_time_for_each_byte(value: str, place: str) -> None:
-    """Wherever a costly value is put, decoding or refusing the body takes a bounded time for each byte."""
+    """A costly value costs a bounded time per byte, at every place and whether it is decoded or refused."""
     run, body = PLACES[place]
     text = body.replace(b"VALUE", VALUES[value](BYTES))
 
@@ -125,7 +125,7 @@ LISTS = {
 
 @pytest.mark.parametrize("name", LISTS)
 def test_a_fault_in_a_long_list_is_found_in_a_bounded_time_for_each_byte(name: str) -> None:
-    """However many items of a list are right, the error that names the wrong ones costs no more."""
+    """The error that names the wrong items of a list costs a bounded time per byte, for any length."""
     type_, body = LISTS[name]
     decode = decoding(type_)
 
@@ -138,7 +138,7 @@ def test_a_fault_in_a_long_list_is_found_in_a_bounded_time_for_each_byte(name: s
 
 @pytest.mark.parametrize("value", VALUES)
 def test_a_notification_that_is_listed_costs_a_bounded_time_for_each_byte(value: str) -> None:
-    """Whoever lists what was sent waits no longer for costly data than for any other."""
+    """Listing a notification with costly data costs a bounded time per byte."""
     content = b'{"id":"x","title":"x","data":{"a":%b},"priority":"normal","created_at":"x"}'
     text = content % VALUES[value](BYTES)
     try:
@@ -163,12 +163,12 @@ HEADERS = {
 
 @pytest.mark.parametrize("value", HEADERS)
 def test_a_header_costs_a_bounded_time_for_each_byte(value: str) -> None:
-    """No header, however it is made, takes its parser more than a bounded time for a byte."""
+    """Parsing any header costs a bounded time per byte."""
     text = HEADERS[value]
 
     def attempt() -> None:
-        Condition([text]).holds('W/"x"')
-        _takes_gzip([(b"accept-encoding", text)])
+        Condition([text]).is_met('W/"x"')
+        _accepts_gzip([(b"accept-encoding", text)])
         with suppress(ProblemError):
             finish(idempotency(text.decode(), "x", ()))
 
@@ -176,7 +176,7 @@ def test_a_header_costs_a_bounded_time_for_each_byte(value: str) -> None:
 
 
 async def test_data_arrives_as_it_was_sent(api: httpx.AsyncClient, bearer: Bearer) -> None:
-    """`data` is the sender's own JSON: nobody computes its numbers anew, on any way to its readers."""
+    """`data` is the sender's own JSON: every answer has its numbers and texts unchanged."""
     data = '{"a":[1e308,-0,1.0,5e-324,12345678901234567890123],"b":"\\u0000\\ud83d\\ude00","a ":{"x":"y"}}'
     spaced = data.replace(",", ",\n\t\r ")
     headers = bearer("send read")
@@ -194,10 +194,10 @@ async def test_data_arrives_as_it_was_sent(api: httpx.AsyncClient, bearer: Beare
 
 
 @pytest.mark.parametrize("value", ["numbers 1e308", "nested objects"])
-async def test_a_large_batch_leaves_other_requests_their_turn(
+async def test_other_requests_run_during_a_large_batch(
     api: httpx.AsyncClient, bearer: Bearer, value: str
 ) -> None:
-    """While 4 MB of costly items are judged, the event loop is never held for long."""
+    """A batch of 4 MB of costly items does not block the event loop for long."""
     longest = 0.0
 
     async def watch() -> None:
@@ -214,12 +214,12 @@ async def test_a_large_batch_leaves_other_requests_their_turn(
     answer = await api.post("/v1/notifications/batch", content=body, headers=headers)
     watching.cancel()
     assert answer.status_code == 202
-    # Client and server share this loop, so what one side does with the whole body counts as well.
+    # Client and server share this loop, so the work of both on the whole body counts.
     assert longest < 1
 
 
 async def test_a_body_in_many_pieces_is_read_in_time_that_grows_with_its_length() -> None:
-    """A body of 4 MB that arrives in pieces of 64 bytes is not copied again for each of them."""
+    """Reading a body of 4 MB in pieces of 64 bytes costs a bounded time per byte."""
     pieces = limits.BATCH_BYTES // 64
 
     async def read() -> None:
@@ -237,8 +237,8 @@ async def test_a_body_in_many_pieces_is_read_in_time_that_grows_with_its_length(
     assert (time.thread_time() - began) * 1e6 / limits.BATCH_BYTES < MOST_PER_BYTE
 
 
-def test_records_keep_their_line() -> None:
-    """Data in several lines is stored in one, so that a record is still one line for each of its parts."""
+def test_data_is_stored_in_one_line() -> None:
+    """`data` in several lines is stored in one line, because a record has one line per part."""
     decoded = _notification.decode(b'{%b,"data":{\n\t"a":\r\n1}}' % GOOD)
     assert bytes(data_of(decoded)) == b'{"a":1}'  # type: ignore[arg-type]
     record = b"s" + b"0" * 52 + b'{}\n{"id":"x"}'

@@ -1,4 +1,4 @@
-"""The demo page of `dev`: who gets its tokens, and that an API of production has none of it."""
+"""The demo page of `dev`: its tokens are for itself only, and an API in production has no such page."""
 
 from collections.abc import AsyncIterator
 
@@ -18,7 +18,7 @@ from tidings_workers.config import Settings
 async def dev(
     settings: Settings, bearer: Bearer, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """An API that runs as `dev` runs it."""
+    """An API in the form that `dev` runs."""
     monkeypatch.setattr(server, "LAST_ANSWERS_SECONDS", 0)
     async with serving(settings, demo.run) as client:
         yield client
@@ -27,7 +27,7 @@ async def dev(
 async def test_the_page_gets_tokens_for_its_users_and_its_form(
     dev: httpx.AsyncClient, settings: Settings
 ) -> None:
-    """A user's token opens the own inbox and nothing else; the form's sends, but makes no tokens."""
+    """The page's user token opens only the own inbox, and its form's token sends but creates no tokens."""
     own = {"origin": f"http://127.0.0.1:{settings.port}"}
     for role, works, refused in (
         ("ana", "/v1/me/notifications", "/v1/groups"),
@@ -59,7 +59,7 @@ async def test_the_page_gets_tokens_for_its_users_and_its_form(
 async def test_no_other_page_gets_a_token(
     dev: httpx.AsyncClient, settings: Settings, host: str, origin: str | None
 ) -> None:
-    """Neither a page of another origin nor one whose name was rebound to this machine."""
+    """A page of another origin, or with a name rebound to this machine, gets no token."""
     headers = {"host": host.format(port=settings.port)}
     if origin is not None:
         headers["origin"] = origin.format(port=settings.port)
@@ -67,8 +67,10 @@ async def test_no_other_page_gets_a_token(
     assert (answer.status_code, answer.json()["code"]) == (403, "origin_refused")
 
 
-async def test_by_any_name_of_this_machine_the_page_works(dev: httpx.AsyncClient, settings: Settings) -> None:
-    """`localhost` and addresses are ours; a page reached by another address connects to that one."""
+async def test_the_page_works_under_every_name_of_this_machine(
+    dev: httpx.AsyncClient, settings: Settings
+) -> None:
+    """The page works under `localhost` and any address, and connects to the address of its request."""
     for name in ("localhost", "127.0.0.1", "[::1]", "192.168.1.5"):
         host = f"{name}:{settings.port}"
         headers = {"host": host, "origin": f"http://{host}"}
@@ -81,7 +83,7 @@ async def test_by_any_name_of_this_machine_the_page_works(dev: httpx.AsyncClient
 
 
 async def test_the_page_shows_the_widget_that_is_served(dev: httpx.AsyncClient) -> None:
-    """The line to paste names the very file, and an integrity that fits it."""
+    """The line to embed names the served file, with the integrity of that file."""
     page = (await dev.get("/")).text
     widget = asset("widget.js")
     assert f'src="{dev.base_url}{widget.path}"'.replace('"', "&quot;") in page.replace('"', "&quot;")
@@ -91,7 +93,7 @@ async def test_the_page_shows_the_widget_that_is_served(dev: httpx.AsyncClient) 
 
 
 async def test_production_has_no_demo(api: httpx.AsyncClient, settings: Settings) -> None:
-    """Without `dev` neither the page nor its tokens are there, whoever asks."""
+    """Without `dev` the API has neither the page nor its tokens."""
     own = {"origin": f"http://127.0.0.1:{settings.port}"}
     assert (await api.post("/demo/tokens", json={"role": "ana"}, headers=own)).status_code == 404
     for path in ("/", "/demo/users/ana", "/demo/files/page.mjs"):

@@ -1,4 +1,4 @@
-"""What the server says of itself: its documentation, and the document for programs."""
+"""The API's own documentation: the page for people and the document for programs."""
 
 import asyncio
 import re
@@ -22,21 +22,21 @@ PAGES = ("/docs", "/openapi.json")
 
 @pytest.mark.parametrize("path", PAGES)
 async def test_the_documentation_is_rendered_once(api: httpx.AsyncClient, path: str) -> None:
-    """Every answer but the first is bytes that are kept, and a client that has them gets a 304."""
+    """The documentation is rendered once, and a client with the current version gets a 304."""
     first = await api.get(path)
     again = await api.get(path, headers={"if-none-match": first.headers["etag"]})
     assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
     began = time.thread_time()
     for _ in range(50):
         assert (await api.get(path)).content == first.content
-    # Client and server together; rendering alone took 4 ms.
+    # This is the time of client and server together; rendering alone took 4 ms.
     assert (time.thread_time() - began) / 50 < 0.004
 
 
 async def test_the_documentation_says_how_to_authenticate(
     api: httpx.AsyncClient, bearer: Bearer, registry: Registry
 ) -> None:
-    """The commands of the page, with a key and the address put in, send a notification."""
+    """The commands of the page send a notification, after the key and the address are put in."""
     page = (await api.get("/docs")).text
     for word in ("JWT", "Authorization: Bearer", "HS256", "kid", "curl"):
         assert word in page
@@ -54,7 +54,7 @@ async def test_the_documentation_says_how_to_authenticate(
 
 
 def test_every_field_is_described_and_few_values_are_an_enum() -> None:
-    """A client that is generated from the document has a text for each field, and enums."""
+    """The document has a text for each field, and an enum for each field with few values."""
     document = describe()
     schemas = document["components"]["schemas"]
     bare = [
@@ -76,7 +76,7 @@ def test_every_field_is_described_and_few_values_are_an_enum() -> None:
 
 
 def test_each_operation_names_the_codes_that_it_answers_with() -> None:
-    """No operation promises a problem that it cannot have."""
+    """Each operation names exactly the problems that it can answer with."""
     paths = describe()["paths"]
 
     def codes(path: str, method: str, status: str) -> set[str]:
@@ -100,7 +100,7 @@ def test_the_grant_lists_every_scope() -> None:
 
 @asynccontextmanager
 async def stripping_proxy(target: httpx.URL) -> AsyncIterator[str]:
-    """A proxy that serves the API below /tidings, as docs/operations.md sets one up; its address."""
+    """The address of a proxy that serves the API below /tidings, as docs/operations.md sets it up."""
     prefix = b"/tidings"
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -124,8 +124,8 @@ async def stripping_proxy(target: httpx.URL) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/tidings"
 
 
-async def test_everything_is_found_below_a_prefix(api: httpx.AsyncClient, bearer: Bearer) -> None:
-    """Behind a proxy that serves it below a path, Location, links and addresses lead below that path."""
+async def test_everything_is_below_a_proxys_prefix(api: httpx.AsyncClient, bearer: Bearer) -> None:
+    """Behind a proxy with a prefix, Location, links and addresses begin with that prefix."""
     async with stripping_proxy(api.base_url) as url, httpx.AsyncClient() as client:
         body = {"to": {"users": ["ana"]}, "title": "x"}
         sent = await client.post(f"{url}/v1/notifications", json=body, headers=bearer("send read"))
@@ -144,8 +144,8 @@ async def test_everything_is_found_below_a_prefix(api: httpx.AsyncClient, bearer
 
 
 @pytest.mark.parametrize("prefix", ["//evil.example", "/a b", "https://evil.example", "/a/", "/" + "a" * 999])
-async def test_a_prefix_that_is_none_is_ignored(api: httpx.AsyncClient, bearer: Bearer, prefix: str) -> None:
-    """What a client makes up as a prefix leads nobody to another host."""
+async def test_an_invalid_prefix_is_ignored(api: httpx.AsyncClient, bearer: Bearer, prefix: str) -> None:
+    """A client's invalid prefix does not make an answer refer to another host."""
     body = {"to": {"users": ["ana"]}, "title": "x"}
     headers = bearer("send") | {"x-forwarded-prefix": prefix}
     answer = await api.post("/v1/notifications", json=body, headers=headers)

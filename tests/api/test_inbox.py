@@ -1,4 +1,4 @@
-"""An inbox by REST: filters, cursors, counts, and answers that the client has already."""
+"""An inbox by REST: filters, cursors, counts, and conditional requests."""
 
 import asyncio
 import itertools
@@ -28,16 +28,16 @@ async def mark(api: httpx.AsyncClient, headers: dict[str, str], state: str, *ids
 
 
 async def found(api: httpx.AsyncClient, headers: dict[str, str], **query: str) -> list[str]:
-    """The titles that a query finds."""
+    """The titles of the items that a query lists."""
     answer = await api.get(PATH, params=query, headers=headers)
     assert answer.status_code == 200, answer.text
     return [item["notification"]["title"] for item in answer.json()["items"]]
 
 
-async def test_the_state_filter_takes_the_archived_alone_or_not_at_all(
+async def test_archived_items_are_only_in_their_own_list(
     api: httpx.AsyncClient, scopes: dict[str, str]
 ) -> None:
-    """Each state lists what has it; archived items are in their own list only, whatever else they are."""
+    """Each state filter lists its items, and archived items are only in the archived list."""
     ids = {
         title: await send(api, scopes, {"users": ["ana"]}, title=title)
         for title in ("new", "seen", "read", "kept", "gone")
@@ -56,10 +56,10 @@ async def test_the_state_filter_takes_the_archived_alone_or_not_at_all(
     assert await found(api, scopes) == ["read", "seen", "new"]
 
 
-async def test_an_item_says_its_furthest_state_and_when_it_came_to_each(
+async def test_an_item_has_its_state_and_the_time_of_each_state(
     api: httpx.AsyncClient, scopes: dict[str, str]
 ) -> None:
-    """Read implies seen at the same time; archived stands beside them with a time of its own."""
+    """Read sets seen at the same time, and archived has a time of its own."""
     first, second = [await send(api, scopes, {"users": ["ana"]}, title=title) for title in "ab"]
     await mark(api, scopes, "read", first)
     await mark(api, scopes, "archived", first)
@@ -76,7 +76,7 @@ async def test_an_item_says_its_furthest_state_and_when_it_came_to_each(
 async def test_a_category_is_exact_or_a_prefix_that_ends_in_a_dot(
     api: httpx.AsyncClient, scopes: dict[str, str]
 ) -> None:
-    """`orders.` finds what begins so in every log, `orders` only itself."""
+    """`orders.` lists every category that begins with it in every log, and `orders` only itself."""
     await join(api, scopes, "team", "ana")
     for category, to in (
         ("orders", {"users": ["ana"]}),
@@ -95,8 +95,8 @@ async def test_a_category_is_exact_or_a_prefix_that_ends_in_a_dot(
     assert [len(page) for page in pages] == [1, 1]
 
 
-async def test_a_log_is_listed_by_itself(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """`log` narrows to one log; one of a group that the user was never in is empty."""
+async def test_a_log_filter_lists_one_log(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
+    """`log` lists one log, and nothing for a group that the user never joined."""
     await join(api, scopes, "team", "ana")
     for title, to in (("own", {"users": ["ana"]}), ("team", {"groups": ["team"]}), ("all", {"all": True})):
         await send(api, scopes, to, title=title)
@@ -107,8 +107,8 @@ async def test_a_log_is_listed_by_itself(api: httpx.AsyncClient, scopes: dict[st
     assert await found(api, scopes, log="group:others") == []
 
 
-async def test_a_time_range_leaves_its_ends_out(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """`after` and `before` are strict, in any zone and to the microsecond."""
+async def test_a_time_range_excludes_its_ends(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
+    """`after` and `before` exclude their own time, in any zone and to the microsecond."""
     for number in range(5):
         await send(api, scopes, {"users": ["ana"]}, title=str(number))
     items = (await api.get(PATH, headers=scopes)).json()["items"]
@@ -127,8 +127,8 @@ async def test_a_time_range_leaves_its_ends_out(api: httpx.AsyncClient, scopes: 
     assert len(await found(api, scopes, after="0001-01-01T00:00:00Z", before="9999-12-31T23:59:59Z")) == 5
 
 
-async def test_pages_stay_put_while_new_items_arrive(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """What comes after the first page was read moves nothing on the pages behind it."""
+async def test_new_items_do_not_move_later_pages(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
+    """Notifications after the first page was read do not change the pages after it."""
     for number in range(6):
         await send(api, scopes, {"users": ["ana"]} if number % 2 else {"all": True}, title=str(number))
     first = (await api.get(PATH, params={"limit": 3, "state": "unread"}, headers=scopes)).json()
@@ -137,8 +137,10 @@ async def test_pages_stay_put_while_new_items_arrive(api: httpx.AsyncClient, sco
     assert [item["notification"]["title"] for item in first["items"]] + rest == list("543210")
 
 
-async def test_counts_by_category_name_what_is_left(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """With counts=category those with something unseen or unread are told; no category is the empty name."""
+async def test_counts_by_category_have_the_unread_categories(
+    api: httpx.AsyncClient, scopes: dict[str, str]
+) -> None:
+    """counts=category lists the categories with an unseen or unread item; no category is an empty name."""
     ids = [
         await send(api, scopes, to, **({"category": category} if category else {}))
         for category, to in (
@@ -165,10 +167,10 @@ async def test_counts_by_category_name_what_is_left(api: httpx.AsyncClient, scop
     assert "categories" not in (await api.get(PATH, headers=scopes)).json()["counts"]
 
 
-async def test_a_user_reads_the_own_inbox_alike(
+async def test_a_user_reads_the_own_inbox_in_the_same_way(
     api: httpx.AsyncClient, bearer: Bearer, scopes: dict[str, str]
 ) -> None:
-    """/v1/me/notifications takes the same filters and gives the same items."""
+    """/v1/me/notifications takes the same filters and answers the same items."""
     for category in ("a.1", "a.2", "b"):
         await send(api, scopes, {"users": ["ana"]}, title=category, category=category)
     query = {"category": "a.", "state": "unread", "log": "user", "counts": "category"}
@@ -178,8 +180,8 @@ async def test_a_user_reads_the_own_inbox_alike(
     assert len(own.json()["items"]) == 2
 
 
-async def test_the_same_page_again_is_not_sent_again(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """With the page's ETag the answer is 304 and empty, until something changes; another page has another."""
+async def test_an_unchanged_page_is_a_304(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
+    """A page with its ETag gets an empty 304 until something changes, and another page has another ETag."""
     identity = await send(api, scopes, {"users": ["ana"]})
     page = await api.get(PATH, headers=scopes)
     tag = page.headers["etag"]
@@ -226,17 +228,15 @@ async def test_each_kind_of_condition(api: httpx.AsyncClient, scopes: dict[str, 
     assert (await api.head(PATH, headers=scopes | {"if-none-match": tag})).status_code == 304
 
 
-async def test_what_is_wrong_is_told_whatever_the_condition(
-    api: httpx.AsyncClient, scopes: dict[str, str]
-) -> None:
-    """A condition counts only where the answer would be a page."""
+async def test_a_condition_does_not_hide_an_error(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
+    """A condition does not replace an error by a 304."""
     asked = scopes | {"if-none-match": "*"}
     assert (await api.get(PATH, params={"cursor": "AAAA"}, headers=asked)).status_code == 400
     assert (await api.get(PATH, params={"after": "x"}, headers=asked)).status_code == 422
 
 
-async def test_a_cursor_ends_with_the_data_it_was_made_for(store: Store) -> None:
-    """A cursor from before data was lost is an invalid_cursor."""
+async def test_a_cursor_is_void_after_a_loss_of_data(store: Store) -> None:
+    """A cursor from before a loss of data is an invalid_cursor."""
     cursor = Cursors(store, "demo", "inbox", "ana", None).write(b"where")
     assert Cursors(store, "demo", "inbox", "ana", None).read(cursor) == b"where"
     await store.start_new_epoch()
@@ -246,7 +246,7 @@ async def test_a_cursor_ends_with_the_data_it_was_made_for(store: Store) -> None
 
 
 async def test_a_tag_names_one_content(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """Pages that are read while marks are made and have the same tag are the same, state and counts."""
+    """Pages that are read during marks and have the same tag have the same states and counts."""
     ids = [await send(api, scopes, {"users": ["ana"]}) for _ in range(30)]
 
     async def read_on() -> list[httpx.Response]:

@@ -1,4 +1,4 @@
-"""Groups, members and inboxes: changes are idempotent, pages lead to each other."""
+"""Groups, members and inboxes: changes are idempotent, and pages lead to each other."""
 
 from typing import Any
 
@@ -14,8 +14,10 @@ def all_scopes(bearer: Bearer) -> dict[str, str]:
     return bearer("send read groups")
 
 
-async def test_members_come_and_go_idempotently(api: httpx.AsyncClient, all_scopes: dict[str, str]) -> None:
-    """PUT and DELETE of a member answer 204 however often, and the group counts each user once."""
+async def test_adding_and_removing_members_is_idempotent(
+    api: httpx.AsyncClient, all_scopes: dict[str, str]
+) -> None:
+    """PUT and DELETE of a member answer 204 each time, and the group counts each user once."""
     path = "/v1/groups/team-7"
     assert (await api.get(path, headers=all_scopes)).status_code == 404
     assert (await api.get(f"{path}/members", headers=all_scopes)).json()["items"] == []
@@ -33,8 +35,10 @@ async def test_members_come_and_go_idempotently(api: httpx.AsyncClient, all_scop
     assert (await api.get(path, headers=all_scopes)).status_code == 404
 
 
-async def test_a_change_of_many_says_what_it_did(api: httpx.AsyncClient, all_scopes: dict[str, str]) -> None:
-    """10,000 users are added at once; counted is what truly changed; one more is refused."""
+async def test_a_change_of_many_members_counts_the_changes(
+    api: httpx.AsyncClient, all_scopes: dict[str, str]
+) -> None:
+    """10,000 users are added by one request, the answer counts only real changes, and one more is refused."""
     users = [f"user-{number}" for number in range(10_000)]
     path = "/v1/groups/big/members"
     added = await api.post(path, json={"add": users}, headers=all_scopes)
@@ -48,7 +52,7 @@ async def test_a_change_of_many_says_what_it_did(api: httpx.AsyncClient, all_sco
 
 
 async def test_lists_are_walked_both_ways(api: httpx.AsyncClient, all_scopes: dict[str, str]) -> None:
-    """Groups, groups of a user and members come whole and once, forwards and back."""
+    """Groups, groups of a user and members are listed completely and once, forwards and backwards."""
     names = [f"g{number}" for number in range(7)]
     for name in names:
         await api.post(f"/v1/groups/{name}/members", json={"add": ["ana"]}, headers=all_scopes)
@@ -61,7 +65,7 @@ async def test_lists_are_walked_both_ways(api: httpx.AsyncClient, all_scopes: di
 
 
 async def test_an_inbox_is_newest_first(api: httpx.AsyncClient, all_scopes: dict[str, str]) -> None:
-    """Direct, group and all-notifications are merged, paged both ways, and narrowed by category."""
+    """An inbox merges user, group and all logs, pages both ways, and filters by category."""
     await join(api, all_scopes, "team", "ana")
     targets: list[Any] = [{"users": ["ana"]}, {"groups": ["team"]}, {"all": True}] * 3
     for number, to in enumerate(targets):
@@ -82,10 +86,10 @@ async def test_an_inbox_is_newest_first(api: httpx.AsyncClient, all_scopes: dict
     assert [item["notification"]["title"] for item in odd["items"]] == ["7", "5", "3", "1"]
 
 
-async def test_a_cursor_is_good_for_its_own_list(
+async def test_a_cursor_is_valid_only_for_its_list(
     api: httpx.AsyncClient, bearer: Bearer, all_scopes: dict[str, str]
 ) -> None:
-    """A cursor of another list, user, filter or tenant, or with a byte changed, is refused."""
+    """A cursor of another list, user, filter or tenant, or with a changed byte, is refused."""
     for user in ("ana", "bob"):
         for _ in range(2):
             body = {"to": {"users": [user]}, "title": "x"}

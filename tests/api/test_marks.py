@@ -1,4 +1,4 @@
-"""Marking by REST: each way to say what, what it changes, and what is answered."""
+"""Marking by REST: the ways to name entries, the changes, and the answers."""
 
 import asyncio
 from typing import Any
@@ -25,7 +25,7 @@ async def mark(api: httpx.AsyncClient, headers: dict[str, str], **body: Any) -> 
 
 
 async def items(api: httpx.AsyncClient, headers: dict[str, str], **query: str) -> dict[str, dict[str, Any]]:
-    """The items of the inbox by id."""
+    """The items of the inbox, by their notification's id."""
     page = (await api.get(PATH, params=query, headers=headers)).json()
     return {item["notification"]["id"]: item for item in page["items"]}
 
@@ -35,7 +35,7 @@ def without_version(counts: dict[str, Any]) -> dict[str, Any]:
 
 
 async def test_ids_are_marked_once(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """Marking says how many changed, gives the counts after it, and changes nothing the second time."""
+    """A mark answers the number of changes and the new counts, and changes nothing the second time."""
     ids = [await send(api, scopes, {"users": ["ana"]}) for _ in range(3)]
     first = await mark(api, scopes, state="read", ids=[ids[0], ids[1], ids[1]])
     assert (first["changed"], without_version(first["counts"])) == (2, {"unseen": 1, "unread": 1})
@@ -49,7 +49,7 @@ async def test_ids_are_marked_once(api: httpx.AsyncClient, scopes: dict[str, str
 
 
 async def test_up_to_marks_each_log_to_its_position(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """Positions are per log, and one past the end means the end as it is now, not what comes later."""
+    """`up_to` marks each log to its position, and one past the end does not mark later entries."""
     await join(api, scopes, "team", "ana")
     for to in ({"users": ["ana"]}, {"groups": ["team"]}, {"all": True}) * 3:
         await send(api, scopes, to)
@@ -60,7 +60,7 @@ async def test_up_to_marks_each_log_to_its_position(api: httpx.AsyncClient, scop
 
 
 async def test_all_may_be_narrowed_to_a_category(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """All of a category are marked in every log and nothing else; then all are."""
+    """`all` with a category marks that category in every log, and without one everything."""
     for to in ({"users": ["ana"]}, {"all": True}):
         for category in ("orders", "chat"):
             await send(api, scopes, to, category=category)
@@ -73,8 +73,8 @@ async def test_all_may_be_narrowed_to_a_category(api: httpx.AsyncClient, scopes:
     assert (everything["changed"], everything["counts"]["unread"]) == (2, 0)
 
 
-async def test_all_and_up_to_leave_the_archived_alone(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """`all` and `up_to` leave archived items alone; ids do not, and `unarchived` brings all of them back."""
+async def test_all_and_up_to_skip_archived_items(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
+    """`all` and `up_to` skip archived items, ids do not, and `unarchived` restores all of them."""
     listed, archived = [await send(api, scopes, {"users": ["ana"]}) for _ in range(2)]
     await mark(api, scopes, state="archived", ids=[archived])
     before = (await items(api, scopes, state="archived"))[archived]
@@ -94,8 +94,8 @@ async def test_all_and_up_to_leave_the_archived_alone(api: httpx.AsyncClient, sc
     assert (back["changed"], without_version(back["counts"])) == (2, {"unseen": 0, "unread": 1})
 
 
-async def test_undo_takes_back_as_much_as_it_says(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """Unread takes back read only, unseen both; archived items are out of the counts until they come back."""
+async def test_each_undo_reverts_its_own_state(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
+    """Unread reverts read only, unseen reverts both, and archived items are not in the counts."""
     identity = await send(api, scopes, {"users": ["ana"]})
     steps = [
         ("read", "read", 0, 0),
@@ -118,7 +118,7 @@ async def test_undo_takes_back_as_much_as_it_says(api: httpx.AsyncClient, scopes
 
 
 async def test_the_first_time_wins(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """A later mark of the same state, alone or with all, does not move the time of the first."""
+    """A later mark of the same state does not change the time of the first one."""
     first, second = [await send(api, scopes, {"users": ["ana"]}) for _ in range(2)]
     await mark(api, scopes, state="seen", ids=[first])
     seen_at = (await items(api, scopes))[first]["seen_at"]
@@ -128,10 +128,10 @@ async def test_the_first_time_wins(api: httpx.AsyncClient, scopes: dict[str, str
     assert found[first]["read_at"] == found[second]["seen_at"] > seen_at
 
 
-async def test_what_is_not_in_the_inbox_is_unknown(
+async def test_ids_outside_the_inbox_are_unknown(
     api: httpx.AsyncClient, bearer: Bearer, scopes: dict[str, str]
 ) -> None:
-    """Ids and logs that are not the user's are named in `unknown` and marked nowhere, the rest is marked."""
+    """Ids and logs of other users are listed in `unknown` and not marked; the rest is marked."""
     foreign = await send(api, bearer("send", tenant="other"), {"users": ["ana"]})
     bobs = await send(api, scopes, {"users": ["bob"]})
     excluded = await send(api, scopes, {"all": True, "exclude": ["ana"]})
@@ -154,7 +154,7 @@ async def test_what_is_not_in_the_inbox_is_unknown(
 async def test_a_user_marks_the_own_inbox_alone(
     api: httpx.AsyncClient, bearer: Bearer, scopes: dict[str, str]
 ) -> None:
-    """A user's token marks what the user has of a broadcast, and nobody else's part of it."""
+    """A user's token marks a broadcast in the own inbox and in no other."""
     await send(api, scopes, {"all": True})
     own = await api.post(
         "/v1/me/notifications/mark",
@@ -166,8 +166,8 @@ async def test_a_user_marks_the_own_inbox_alone(
     assert bob["counts"]["unread"] == 1
 
 
-async def test_marks_at_the_same_time_all_count(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """Of overlapping marks that run at once each item is changed by exactly one, and the counts are right."""
+async def test_concurrent_marks_change_each_item_once(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
+    """Of concurrent overlapping marks exactly one changes each item, and the counts are right."""
     ids = [await send(api, scopes, {"users": ["ana"]}) for _ in range(12)]
     answers = await asyncio.gather(
         *(mark(api, scopes, state="read", ids=ids[start : start + 6]) for start in range(8)),
@@ -179,7 +179,7 @@ async def test_marks_at_the_same_time_all_count(api: httpx.AsyncClient, scopes: 
 
 
 async def test_a_thousand_ids_are_marked_at_once(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """The most that one mark may name is marked by one request."""
+    """One request marks 1,000 ids, the most that a mark may name."""
     body = {"notifications": [{"to": {"users": ["ana"]}, "title": "x"}] * 1000}
     sent = await api.post("/v1/notifications/batch", json=body, headers=scopes)
     ids = [result["id"] for result in sent.json()["results"]]

@@ -1,4 +1,4 @@
-"""Sending: what is accepted, what is answered, and what a second try does."""
+"""Sending: accepted requests, their answers, and repetitions."""
 
 import asyncio
 from typing import Any
@@ -11,8 +11,8 @@ from tests.api.conftest import Bearer
 HELLO: dict[str, Any] = {"to": {"users": ["ana"]}, "title": "Hello"}
 
 
-async def test_a_send_is_accepted_and_found_again(api: httpx.AsyncClient, bearer: Bearer) -> None:
-    """202 with id, status, durability and Location; the notification is there as it was sent."""
+async def test_an_accepted_send_can_be_read(api: httpx.AsyncClient, bearer: Bearer) -> None:
+    """A send gets 202 with id, status, durability and Location, and can then be read as it was sent."""
     body = HELLO | {"data": {"n": 10**30}, "category": "orders", "link": "/o/1"}
     answer = await api.post("/v1/notifications", json=body, headers=bearer("send"))
     sent = answer.json()
@@ -30,15 +30,15 @@ async def test_a_send_is_accepted_and_found_again(api: httpx.AsyncClient, bearer
 
 
 async def test_a_recall_is_idempotent(api: httpx.AsyncClient, bearer: Bearer) -> None:
-    """A notification is recalled with a 204, however often."""
+    """A recall of the same notification answers 204 each time."""
     path = (await api.post("/v1/notifications", json=HELLO, headers=bearer("send"))).headers["location"]
     for _ in range(2):
         assert (await api.delete(path, headers=bearer("send"))).status_code == 204
     assert (await api.get(path, headers=bearer("read"))).json()["status"] == "recalled"
 
 
-async def test_another_tenants_notification_is_not_there(api: httpx.AsyncClient, bearer: Bearer) -> None:
-    """What belongs to another tenant is a 404 for reading and recalling, and stays untouched."""
+async def test_a_notification_of_another_tenant_is_not_found(api: httpx.AsyncClient, bearer: Bearer) -> None:
+    """A notification of another tenant is a 404 for reading and recalling, and stays unchanged."""
     path = (await api.post("/v1/notifications", json=HELLO, headers=bearer("send"))).headers["location"]
     stranger = bearer("send read", tenant="other")
     assert (await api.get(path, headers=stranger)).json()["code"] == "not_found"
@@ -52,7 +52,7 @@ async def test_another_tenants_notification_is_not_there(api: httpx.AsyncClient,
 async def test_a_repeated_key_repeats_the_answer(
     api: httpx.AsyncClient, bearer: Bearer, first: str, second: str
 ) -> None:
-    """The same key, quoted or bare, with the same JSON in any order, gives the same id once."""
+    """The same key, quoted or bare, with the same JSON in any order, gives the same id and sends once."""
     headers = bearer("send")
     answer = await api.post("/v1/notifications", json=HELLO, headers=headers | {"Idempotency-Key": first})
     again = await api.post(
@@ -69,7 +69,7 @@ async def test_a_repeated_key_repeats_the_answer(
 
 
 async def test_a_key_belongs_to_its_body_and_its_tenant(api: httpx.AsyncClient, bearer: Bearer) -> None:
-    """Another body under the same key is refused; another tenant's same key is another key."""
+    """Another body under the same key is refused, and the same key of another tenant is another key."""
     key = {"Idempotency-Key": "once"}
     first = await api.post("/v1/notifications", json=HELLO, headers=bearer("send") | key)
     other = await api.post("/v1/notifications", json=HELLO | {"title": "No"}, headers=bearer("send") | key)
@@ -79,17 +79,17 @@ async def test_a_key_belongs_to_its_body_and_its_tenant(api: httpx.AsyncClient, 
 
 
 @pytest.mark.parametrize("key", ["", '""', "x" * 256, "a\tb", "ä", '"' + "x" * 256 + '"'])
-async def test_a_bad_key_is_refused(api: httpx.AsyncClient, bearer: Bearer, key: str) -> None:
-    """An idempotency key is 1 to 255 printable ASCII characters; with any other nothing is sent."""
+async def test_an_invalid_key_is_refused(api: httpx.AsyncClient, bearer: Bearer, key: str) -> None:
+    """A key that is not 1 to 255 printable ASCII characters is refused, and nothing is sent."""
     headers: Any = [*bearer("send").items(), ("idempotency-key", key.encode())]
     answer = await api.post("/v1/notifications", json=HELLO, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
-async def test_sends_at_the_same_time_with_one_key_make_one_notification(
+async def test_concurrent_sends_with_one_key_create_one_notification(
     api: httpx.AsyncClient, bearer: Bearer
 ) -> None:
-    """Of many at once each gets the one id or 409 to try again, never a second notification."""
+    """Each of many concurrent sends with one key gets the same id or a 409, and one notification exists."""
     headers = bearer("send") | {"Idempotency-Key": "race"}
     answers = await asyncio.gather(
         *(api.post("/v1/notifications", json=HELLO, headers=headers) for _ in range(8))
@@ -100,8 +100,8 @@ async def test_sends_at_the_same_time_with_one_key_make_one_notification(
     assert inbox.json()["counts"]["unseen"] == 1
 
 
-async def test_a_batch_judges_each_alone(api: httpx.AsyncClient, bearer: Bearer) -> None:
-    """Good ones get an id, bad ones their problem in their place, and only the good are sent."""
+async def test_each_item_of_a_batch_is_checked_separately(api: httpx.AsyncClient, bearer: Bearer) -> None:
+    """Valid items of a batch get an id and are sent, invalid ones get their problem in their place."""
     items = [HELLO, {"to": {}}, HELLO | {"body": "x" * 33_000}, HELLO | {"to": {"users": ["a b"]}}, HELLO]
     answer = await api.post("/v1/notifications/batch", json={"notifications": items}, headers=bearer("send"))
     results = answer.json()["results"]
@@ -119,7 +119,7 @@ async def test_a_batch_judges_each_alone(api: httpx.AsyncClient, bearer: Bearer)
 
 
 async def test_a_key_covers_the_whole_batch(api: httpx.AsyncClient, bearer: Bearer) -> None:
-    """A repeated batch gives the same ids and errors; a changed one is refused."""
+    """A repeated batch gives the same ids and errors, and a changed one is refused."""
     headers = bearer("send") | {"Idempotency-Key": "batch"}
     body = {"notifications": [HELLO, {"to": {}}, HELLO]}
     first = await api.post("/v1/notifications/batch", json=body, headers=headers)
@@ -131,8 +131,8 @@ async def test_a_key_covers_the_whole_batch(api: httpx.AsyncClient, bearer: Bear
     assert changed.json()["code"] == "idempotency_mismatch"
 
 
-async def test_a_batch_has_its_bounds(api: httpx.AsyncClient, bearer: Bearer) -> None:
-    """A thousand notifications pass, one more does not, nor does a byte over 4 MB."""
+async def test_a_batch_has_limits(api: httpx.AsyncClient, bearer: Bearer) -> None:
+    """A batch may have 1,000 notifications and 4 MB, and neither one more nor one byte more."""
     headers = bearer("send")
     full = await api.post("/v1/notifications/batch", json={"notifications": [HELLO] * 1000}, headers=headers)
     assert len(full.json()["results"]) == 1000

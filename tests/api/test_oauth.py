@@ -1,4 +1,4 @@
-"""OAuth 2.0's client credentials grant: a key and curl are enough."""
+"""The client credentials grant of OAuth 2.0: a key and curl are enough."""
 
 import base64
 from typing import Any
@@ -29,7 +29,7 @@ def basic(name: str, secret: str) -> dict[str, str]:
 
 
 async def test_a_key_gets_a_token_that_sends(api: httpx.AsyncClient, key: Key) -> None:
-    """By Basic or by the form a key gets a token for an hour, with its scopes but without inbox."""
+    """By Basic or by the form a key gets a token for an hour, with its scopes except inbox."""
     form = GRANT | {"client_id": f"demo.{key.kid}", "client_secret": str(key.secret)}
     encoded = "".join(f"%{byte:02X}" for byte in str(key.secret).encode())
     narrow = GRANT | {"scope": "send read"}
@@ -54,8 +54,10 @@ async def test_a_key_gets_a_token_that_sends(api: httpx.AsyncClient, key: Key) -
     assert joined == [204, 204, 204, 403]
 
 
-async def test_revoking_the_key_ends_the_token(api: httpx.AsyncClient, registry: Registry, key: Key) -> None:
-    """A token that a key got is refused within 2 s after the key was revoked, and there is no other."""
+async def test_revoking_the_key_revokes_the_token(
+    api: httpx.AsyncClient, registry: Registry, key: Key
+) -> None:
+    """A token from the grant is refused within 2 s of its key's revocation, and the grant refuses the key."""
     client = basic(f"demo.{key.kid}", str(key.secret))
     granted = (await api.post(PATH, data=GRANT, headers=client)).json()
     bearer = {"authorization": f"Bearer {granted['access_token']}"}
@@ -88,10 +90,10 @@ async def test_revoking_the_key_ends_the_token(api: httpx.AsyncClient, registry:
         ({"client_id": "demo.k1.secret"}, 401, "invalid_client"),
     ],
 )
-async def test_what_is_refused_is_said_in_the_terms_of_oauth(
+async def test_a_refusal_has_a_code_of_oauth(
     api: httpx.AsyncClient, registry: Registry, change: dict[str, Any], status: int, error: str
 ) -> None:
-    """Each refusal has a code of RFC 6749 and the fields of a problem; a 401 has a challenge."""
+    """Each refusal has a code of RFC 6749 and the fields of a problem, and a 401 has a challenge."""
     await registry.create_key("demo", scopes=("send", "read"))
     key = await registry.signing_key("demo")
     assert key is not None
@@ -124,17 +126,17 @@ async def test_what_is_refused_is_said_in_the_terms_of_oauth(
         ({}, b"a=1&" * 30, 400, "invalid_request"),
     ],
 )
-async def test_a_request_that_is_not_well_formed_is_refused(
+async def test_a_malformed_request_is_refused(
     api: httpx.AsyncClient, headers: dict[str, str], content: bytes, status: int, error: str
 ) -> None:
-    """Broken headers and forms are the client's fault, each with its code."""
+    """Malformed headers and forms get a 4xx with their code."""
     form = {"content-type": "application/x-www-form-urlencoded"}
     answer = await api.post(PATH, content=content + b"&grant_type=client_credentials", headers=form | headers)
     assert (answer.status_code, answer.json().get("error")) == (status, error), answer.text
 
 
 async def test_only_a_small_form_is_taken(api: httpx.AsyncClient) -> None:
-    """JSON is a 415 that says what to send, and a form over 8 KB a 413."""
+    """JSON gets a 415 that names the right content type, and a form over 8 KB gets a 413."""
     as_json = await api.post(PATH, json=GRANT)
     assert (as_json.status_code, as_json.json()["code"]) == (415, "unsupported_media_type")
     assert "application/x-www-form-urlencoded" in as_json.json()["detail"]
@@ -143,14 +145,14 @@ async def test_only_a_small_form_is_taken(api: httpx.AsyncClient) -> None:
 
 
 async def test_only_short_credentials_are_decoded(api: httpx.AsyncClient) -> None:
-    """Credentials that are longer than any token are refused as they are: to decode them takes long."""
+    """Credentials longer than any token are refused without decoding."""
     answer = await api.post(PATH, data=GRANT, headers=basic("demo.k1", "%61" * 8_000))
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
     assert "longer than 8,192 bytes" in answer.json()["detail"]
 
 
 async def test_a_public_key_has_no_secret(api: httpx.AsyncClient, registry: Registry) -> None:
-    """A key of which only the public half is here gets no token, and the text says how to make one."""
+    """A public key gets no token, and the error says how to create one."""
     pem = ec.generate_private_key(ec.SECP256R1()).public_key()
     text = pem.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     named = await registry.create_key("demo", public_key=text, alg="ES256")
@@ -159,8 +161,10 @@ async def test_a_public_key_has_no_secret(api: httpx.AsyncClient, registry: Regi
     assert "private half" in answer.json()["detail"]
 
 
-async def test_basic_elsewhere_names_this_route(api: httpx.AsyncClient, bearer: Bearer, key: Key) -> None:
-    """Where a key is sent as Basic or as Bearer, the 401 says which request makes a token of it."""
+async def test_a_key_on_another_route_names_the_grant(
+    api: httpx.AsyncClient, bearer: Bearer, key: Key
+) -> None:
+    """A key as Basic or Bearer on another route gets a 401 that names this grant."""
     for headers in (
         basic(f"demo.{key.kid}", str(key.secret)),
         {"authorization": f"Bearer demo.{key.kid}.{key.secret}"},

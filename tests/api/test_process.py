@@ -1,4 +1,4 @@
-"""The API as a process: it starts before its store, outlives outages, and ends in order."""
+"""The API as a process: it starts before its store, survives outages, and stops gracefully."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ HELLO = {"to": {"users": ["ana"]}, "title": "x"}
 
 @pytest.fixture
 def redis_url(valkey: Valkey) -> str:
-    """A store of this test's own, which may be paused and killed."""
+    """A store for this test only, which may be paused and killed."""
     return valkey.url
 
 
@@ -32,23 +32,23 @@ async def status(api: httpx.AsyncClient, path: str) -> int:
 
 
 async def until(api: httpx.AsyncClient, path: str, wanted: int) -> None:
-    """Asks again and again, for ten seconds."""
+    """Call repeatedly, for up to ten seconds."""
     async with asyncio.timeout(10):
-        while await answered(api, path) != wanted:  # noqa: ASYNC110  it happens in another process
+        while await answered(api, path) != wanted:  # noqa: ASYNC110  the event is in another process
             await asyncio.sleep(0.02)
 
 
 async def answered(api: httpx.AsyncClient, path: str) -> int:
-    """The status, or 0 while nobody listens."""
+    """The status of the answer, or 0 while no server listens."""
     with contextlib.suppress(httpx.TransportError):
         return await status(api, path)
     return 0
 
 
-async def test_an_outage_is_a_fast_503_and_ends_by_itself(
+async def test_sends_get_a_503_during_an_outage_and_work_after_it(
     api: httpx.AsyncClient, bearer: Bearer, valkey: Valkey
 ) -> None:
-    """While the store is down sends are 503 with Retry-After; back up, everything works again."""
+    """During an outage sends get a fast 503 with Retry-After, and afterwards everything works."""
     headers = bearer("send read")
     valkey.kill()
     answer = await api.post("/v1/notifications", json=HELLO, headers=headers)
@@ -67,7 +67,7 @@ async def test_an_outage_is_a_fast_503_and_ends_by_itself(
 async def test_a_store_that_hangs_is_a_503_too(
     api: httpx.AsyncClient, bearer: Bearer, valkey: Valkey
 ) -> None:
-    """A store that takes connections and says nothing costs a request its timeout, not its life."""
+    """A store that accepts connections and does not answer gives a 503 after the timeout."""
     valkey.pause()
     try:
         answer = await api.post("/v1/notifications", json=HELLO, headers=bearer("send"))
@@ -77,7 +77,7 @@ async def test_a_store_that_hangs_is_a_503_too(
 
 
 async def test_it_starts_before_its_store(valkey: Valkey) -> None:
-    """Until there is a store the API lives and says 503; then it is ready by itself."""
+    """The API starts before its store and answers 503, and becomes ready when the store answers."""
     valkey.kill()
     settings = Settings(redis_url=valkey.url, port=free_port(), drain_seconds=3)
     stop, ready = asyncio.Event(), asyncio.Event()
@@ -98,8 +98,8 @@ async def test_it_starts_before_its_store(valkey: Valkey) -> None:
         stop.set()
 
 
-async def test_a_stop_before_the_store_came_is_obeyed(valkey: Valkey) -> None:
-    """A process that waits for its store ends when it is told to."""
+async def test_it_can_be_stopped_before_its_store_answers(valkey: Valkey) -> None:
+    """A process that waits for its store can be stopped."""
     valkey.kill()
     settings = Settings(redis_url=valkey.url, port=free_port(), drain_seconds=3)
     stop = asyncio.Event()
@@ -110,16 +110,16 @@ async def test_a_stop_before_the_store_came_is_obeyed(valkey: Valkey) -> None:
 
 
 async def test_the_port_is_not_shared(api: httpx.AsyncClient, settings: Settings) -> None:
-    """A second server on the port says that it is taken instead of sharing it."""
+    """A second server on the port fails with an error instead of sharing the port."""
     assert await status(api, "/health/live") == 200
     with pytest.raises(OSError, match="in use"):
         await run(settings, asyncio.Event(), lambda: None)
 
 
-async def test_what_is_under_way_is_answered_at_the_end(
+async def test_a_stop_finishes_running_requests(
     settings: Settings, bearer: Bearer, registry: Registry
 ) -> None:
-    """After a stop a request in flight gets its answer, idle connections close, and the port is free."""
+    """After a stop a running request gets its answer, idle connections close, and the port is free."""
     assert len(await registry.list_tenants()) == 2
     entered, release = asyncio.Event(), asyncio.Event()
 
@@ -132,7 +132,7 @@ async def test_what_is_under_way_is_answered_at_the_end(
     headers = bearer("send") | {"content-type": "application/json"}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}") as outside:
         async with serving(settings):
-            assert await status(outside, "/health/live") == 200  # leaves an idle connection behind
+            assert await status(outside, "/health/live") == 200  # leaves an idle connection open
             idle, writer = await asyncio.open_connection("127.0.0.1", settings.port)
             sending = asyncio.ensure_future(
                 outside.post("/v1/notifications", content=slow_body(), headers=headers)
@@ -148,10 +148,10 @@ async def test_what_is_under_way_is_answered_at_the_end(
         await asyncio.open_connection("127.0.0.1", settings.port)
 
 
-async def test_a_body_that_never_ends_does_not_hold_the_end(
+async def test_an_unfinished_body_does_not_delay_the_stop(
     settings: Settings, bearer: Bearer, registry: Registry
 ) -> None:
-    """The end comes within the drain time, whatever a client does."""
+    """The process stops within the drain time, also while a client sends an endless body."""
     assert len(await registry.list_tenants()) == 2
     token = bearer("send")["authorization"]
     async with serving(replace(settings, drain_seconds=0.5)):
@@ -166,8 +166,8 @@ async def test_a_body_that_never_ends_does_not_hold_the_end(
     writer.close()
 
 
-async def test_too_many_waiting_requests_are_turned_away() -> None:
-    """Over the limit the answer is an immediate 503 overloaded, and health is still answered."""
+async def test_too_many_waiting_requests_are_refused() -> None:
+    """Above the limit of waiting requests a request gets 503 overloaded, and health still answers."""
     release, entered = asyncio.Event(), asyncio.Event()
 
     async def app(scope: object, receive: object, send: object) -> None:
@@ -190,7 +190,7 @@ async def test_too_many_waiting_requests_are_turned_away() -> None:
 async def test_unfinished_bodies_do_not_count_as_load(
     settings: Settings, bearer: Bearer, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Requests whose bodies never arrive do not make the API answer others with `overloaded`."""
+    """Requests whose bodies do not arrive do not make the API answer others with `overloaded`."""
     assert len(await registry.list_tenants()) == 2
     monkeypatch.setattr(Edge.__init__, "__kwdefaults__", {"waiting": 5})
     headers = bearer("send")

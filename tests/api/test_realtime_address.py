@@ -1,4 +1,4 @@
-"""Where clients are told to connect."""
+"""The realtime address that the API gives to clients."""
 
 import pytest
 from msgspec import structs
@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 from tests.api.conftest import Bearer, serving
 from tests.support.valkey import free_port
 from tidings_api import server
-from tidings_api.realtime_address import is_left_to_chance, realtime_url
+from tidings_api.realtime_address import is_guessed, realtime_url
 from tidings_workers.config import Settings
 
 EVERYWHERE = Settings(host="0.0.0.0", realtime_host="0.0.0.0", realtime_port=8001)
@@ -22,8 +22,8 @@ EVERYWHERE = Settings(host="0.0.0.0", realtime_host="0.0.0.0", realtime_port=800
         ("[::1]:8000", "ws://[::1]:8001/v1/realtime"),
     ],
 )
-def test_the_url_follows_the_host_that_was_asked(host: str, told: str) -> None:
-    """A gateway on all addresses is where the API was reached."""
+def test_the_url_has_the_host_of_the_request(host: str, told: str) -> None:
+    """The URL of a gateway on all addresses has the host of the request to the API."""
     assert realtime_url([(b"host", host.encode())], EVERYWHERE) == told
 
 
@@ -47,14 +47,14 @@ def test_the_url_follows_the_host_that_was_asked(host: str, told: str) -> None:
         "a,b",
     ],
 )
-def test_a_host_that_is_none_is_not_taken_over(host: str) -> None:
-    """Host is untrusted text: only a name or an address becomes part of a URL."""
+def test_an_invalid_host_is_not_used(host: str) -> None:
+    """Only a name or an address from the Host header becomes part of a URL."""
     told = realtime_url([(b"host", host.encode("latin-1"))], EVERYWHERE)
     assert told == EVERYWHERE.public_realtime_url
 
 
-def test_a_setting_or_one_address_is_what_is_told() -> None:
-    """TIDINGS_REALTIME_URL wins, and a gateway on one address is at that address."""
+def test_the_setting_and_a_single_address_are_used() -> None:
+    """The URL is TIDINGS_REALTIME_URL if set, else the address of a gateway on a single address."""
     asked = [(b"host", b"192.0.2.2")]
     url = "wss://push.example/v1/realtime"
     assert realtime_url(asked, structs.replace(EVERYWHERE, realtime_url=url)) == url
@@ -62,10 +62,10 @@ def test_a_setting_or_one_address_is_what_is_told() -> None:
     assert realtime_url(asked, one) == "ws://127.0.0.1:8001/v1/realtime"
 
 
-async def test_a_user_token_says_where_the_api_was_asked(
+async def test_a_user_token_has_the_host_of_the_request(
     settings: Settings, bearer: Bearer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """POST /v1/tokens tells another machine an address that it can reach; the start says what to set."""
+    """POST /v1/tokens gives another machine an address that it can reach, and the start logs a warning."""
     monkeypatch.setattr(server, "LAST_ANSWERS_SECONDS", 0)
     everywhere = structs.replace(settings, host="0.0.0.0", realtime_host="0.0.0.0", port=free_port())
     with capture_logs() as logs:
@@ -78,8 +78,8 @@ async def test_a_user_token_says_where_the_api_was_asked(
     ]
 
 
-def test_nothing_is_warned_of_where_the_url_is_right() -> None:
-    """An API on loopback, or with the setting, needs no warning."""
-    assert is_left_to_chance(EVERYWHERE)
-    assert not is_left_to_chance(structs.replace(EVERYWHERE, host="127.0.0.1"))
-    assert not is_left_to_chance(structs.replace(EVERYWHERE, realtime_url="wss://push.example/v1/realtime"))
+def test_no_warning_is_logged_when_the_url_is_right() -> None:
+    """An API on loopback, or with the setting, logs no warning."""
+    assert is_guessed(EVERYWHERE)
+    assert not is_guessed(structs.replace(EVERYWHERE, host="127.0.0.1"))
+    assert not is_guessed(structs.replace(EVERYWHERE, realtime_url="wss://push.example/v1/realtime"))

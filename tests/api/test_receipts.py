@@ -1,4 +1,4 @@
-"""Receipts by REST: counted for every target, told by user where a notification names its users."""
+"""Receipts by REST: counts for every target, and lists by user for direct and compound notifications."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def scopes(bearer: Bearer) -> dict[str, str]:
 
 
 async def stored(api: httpx.AsyncClient, headers: dict[str, str], to: dict[str, Any]) -> str:
-    """Sends, and waits until it is stored for everybody; the notification's address."""
+    """Send, wait until it is stored for every recipient, and return the notification's address."""
     answer = await api.post("/v1/notifications", json={"to": to, "title": "x"}, headers=headers)
     path: str = answer.headers["location"]
 
@@ -34,7 +34,7 @@ async def mark(api: httpx.AsyncClient, headers: dict[str, str], user: str, state
 
 
 async def by_user(api: httpx.AsyncClient, headers: dict[str, str], path: str) -> dict[str, tuple[bool, ...]]:
-    """Who has it delivered, seen, read."""
+    """The progress of each user: delivered, seen, read."""
     items = (await api.get(f"{path}/receipts", headers=headers)).json()["items"]
     return {item["user"]: (item["delivered"], item["seen"], item["read"]) for item in items}
 
@@ -49,10 +49,10 @@ async def by_user(api: httpx.AsyncClient, headers: dict[str, str], path: str) ->
         ({"all": True}, None),
     ],
 )
-async def test_each_user_counts_once_and_for_good(
+async def test_each_user_counts_once_and_counts_never_fall(
     api: httpx.AsyncClient, scopes: dict[str, str], to: dict[str, Any], recipients: int | None
 ) -> None:
-    """Read counts as seen and delivered, once a user, and an undo takes nothing back, whatever the target."""
+    """Read counts as seen and delivered, once per user, and an undo lowers no count, for every target."""
     await join(api, scopes, "team", "ana", "bob")
     path = await stored(api, scopes, to)
 
@@ -68,10 +68,10 @@ async def test_each_user_counts_once_and_for_good(
 
 
 @pytest.mark.parametrize("to", [{"users": ["ana", "bob"]}, {"users": ["ana"], "groups": ["team"]}])
-async def test_receipts_are_told_by_user(
+async def test_receipts_are_listed_by_user(
     api: httpx.AsyncClient, scopes: dict[str, str], to: dict[str, Any]
 ) -> None:
-    """Each user of a compound target has what came about, taken back or not, and the times as they are."""
+    """Each user of a compound notification has the progress that was reached, and the current times."""
     await join(api, scopes, "team", "bob")
     path = await stored(api, scopes, to)
     nothing, everything = (False, False, False), (True, True, True)
@@ -88,7 +88,7 @@ async def test_receipts_are_told_by_user(
 
 
 async def test_receipts_by_user_are_paged(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """All recipients come whole and once, forwards and back; a cursor is good for its notification alone."""
+    """Receipts are listed completely and once, both ways, and a cursor is valid only for its notification."""
     users = [f"u{number}" for number in range(7)]
     path = await stored(api, scopes, {"users": [*users, "out"], "exclude": ["out"]})
     other = await stored(api, scopes, {"users": users})
@@ -101,7 +101,7 @@ async def test_receipts_by_user_are_paged(api: httpx.AsyncClient, scopes: dict[s
 
 
 async def test_one_user_has_one_receipt(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """A direct notification has its one user, and one that excludes its only user has nobody."""
+    """A direct notification has one receipt, and one that excludes its only user has none."""
     direct = await stored(api, scopes, {"users": ["ana"]})
     assert await by_user(api, scopes, direct) == {"ana": (False, False, False)}
     nobody = await stored(api, scopes, {"users": ["ana"], "exclude": ["ana"]})
@@ -109,20 +109,20 @@ async def test_one_user_has_one_receipt(api: httpx.AsyncClient, scopes: dict[str
 
 
 @pytest.mark.parametrize("to", [{"groups": ["team"]}, {"all": True}])
-async def test_what_is_kept_once_is_only_counted(
+async def test_group_and_all_notifications_have_only_counts(
     api: httpx.AsyncClient, scopes: dict[str, str], to: dict[str, Any]
 ) -> None:
-    """For one group or all there are no receipts by user: 422 that says where the counts are."""
+    """A list of receipts for one group or all gets a 422 that names the route of the counts."""
     path = await stored(api, scopes, to)
     answer = await api.get(f"{path}/receipts", headers=scopes)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert "only counts" in answer.json()["detail"]
 
 
-async def test_another_tenants_receipts_are_not_there(
+async def test_receipts_of_another_tenant_are_not_found(
     api: httpx.AsyncClient, bearer: Bearer, scopes: dict[str, str]
 ) -> None:
-    """Receipts of what belongs to another tenant are a 404, whatever its target."""
+    """Receipts of another tenant's notification are a 404, for every target."""
     for to in ({"users": ["ana"]}, {"all": True}):
         path = await stored(api, scopes, to)
         answer = await api.get(f"{path}/receipts", headers=bearer("read", tenant="other"))

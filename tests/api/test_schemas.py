@@ -1,4 +1,4 @@
-"""The documents in openapi/ say what the code says, and the running server does what they say."""
+"""The documents in openapi/ match the code and the running server."""
 
 import asyncio
 import json
@@ -53,12 +53,12 @@ schema = schemathesis.openapi.from_dict(describe())
 
 
 def test_the_documents_are_current() -> None:
-    """openapi/ holds what python -m tidings_api.schemas would write now."""
+    """openapi/ has the output of python -m tidings_api.schemas."""
     assert stale(OPENAPI) == []
 
 
 def test_the_types_are_a_json_schema() -> None:
-    """openapi/schema.json is JSON Schema, and takes the contract's example of a notification."""
+    """openapi/schema.json is a JSON Schema and accepts the contract's example of a notification."""
     document = describe_types()
     jsonschema.Draft202012Validator.check_schema(document)
     check = jsonschema.Draft202012Validator({**document, "$ref": "#/$defs/CreateNotification"})
@@ -69,7 +69,7 @@ def test_the_types_are_a_json_schema() -> None:
 
 
 def test_every_frame_is_in_the_realtime_document() -> None:
-    """AsyncAPI names each frame by the word that goes over the wire."""
+    """The AsyncAPI document has each frame under its name on the wire."""
     document = describe_realtime()
     named = {message["name"] for message in document["components"]["messages"].values()}
     assert named == {frame.__struct_config__.tag for frame in (*CLIENT_FRAMES, *SERVER_FRAMES)}
@@ -100,7 +100,7 @@ def server() -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def _started(part: str, environment: dict[str, str], log: IO[bytes]) -> Iterator[None]:
-    """`tidings-server <part>`, ended in order."""
+    """`tidings-server <part>`, stopped at the end."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tidings_api.cli", part],
         env=environment | {"TIDINGS_OPERATOR_PORT": str(free_port())},
@@ -133,12 +133,12 @@ def _ready(url: str) -> bool:
 
 
 def beyond_schemas(case: Case[Any]) -> bool:
-    """Whether it has what no schema can judge: a cursor, a key used before, or 5.0 for a whole number."""
+    """Whether it has a value that no schema can check: a cursor, a used key, or 5.0 for a whole number."""
     return "cursor" in (case.query or {}) or "Idempotency-Key" in (case.headers or {}) or has_float(case.body)
 
 
 def has_float(value: Any) -> bool:
-    """Whether a float is somewhere within."""
+    """Whether it contains a float at any level."""
     if isinstance(value, dict | list):
         return any(map(has_float, value.values() if isinstance(value, dict) else value))
     return isinstance(value, float)
@@ -152,13 +152,13 @@ def has_float(value: Any) -> bool:
     suppress_health_check=list(HealthCheck),
 )
 def test_the_server_answers_as_documented(case: Case[Any], server: tuple[str, str]) -> None:
-    """Whatever the document allows or forbids, there is no 5xx and no answer it does not name."""
+    """For any request, allowed or forbidden, the server answers as the document says and with no 5xx."""
     url, token = server
     checks = CHECKS if beyond_schemas(case) else [*CHECKS, positive_data_acceptance]
     case.call_and_validate(base_url=url, headers={"Authorization": f"Bearer {token}"}, checks=checks)
 
 
-def test_what_is_served_is_the_document(server: tuple[str, str]) -> None:
-    """GET /openapi.json is the document that is checked in."""
+def test_the_served_document_is_the_checked_in_one(server: tuple[str, str]) -> None:
+    """GET /openapi.json answers the checked-in document."""
     served: Any = httpx.get(f"{server[0]}/openapi.json").json()
     assert served == json.loads((OPENAPI / "openapi.json").read_text())

@@ -1,4 +1,4 @@
-"""The list of what was sent: newest first, all of the tenant's, nothing of others."""
+"""The list of sent notifications: newest first, all of the tenant's and none of others."""
 
 from typing import Any
 
@@ -17,8 +17,10 @@ def scopes(bearer: Bearer) -> dict[str, str]:
     return bearer("send read")
 
 
-async def test_what_was_sent_is_listed_newest_first(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """Sends of every kind, one by one and in batches, come whole and once, forwards and back."""
+async def test_sent_notifications_are_listed_newest_first(
+    api: httpx.AsyncClient, scopes: dict[str, str]
+) -> None:
+    """Sends of every kind, single and in batches, are listed completely and once, both ways."""
     targets: list[dict[str, Any]] = [
         {"users": ["ana"]},
         {"groups": ["team"]},
@@ -31,7 +33,7 @@ async def test_what_was_sent_is_listed_newest_first(api: httpx.AsyncClient, scop
     async def statuses() -> set[str]:
         return {item["status"] for item in (await api.get(PATH, headers=scopes)).json()["items"]}
 
-    # Forwards and back are the same only when nothing is stored in between.
+    # Both directions list the same only when no notification is stored in between.
     await eventually(statuses, expected={"stored"})
     pages = await walk(api, PATH, scopes, 3)
     assert [item["id"] for page in pages for item in page] == ids[::-1]
@@ -42,10 +44,10 @@ async def test_what_was_sent_is_listed_newest_first(api: httpx.AsyncClient, scop
     assert {item["id"] for item in newest} == {result["id"] for result in results}
 
 
-async def test_a_listed_notification_is_what_its_own_address_gives(
+async def test_a_listed_notification_equals_its_single_form(
     api: httpx.AsyncClient, scopes: dict[str, str]
 ) -> None:
-    """Content, status and receipts stand in the list as in GET of the one, also after a recall."""
+    """A list has the same content, status and receipts as GET of the notification, also after a recall."""
     fields = {"body": "b", "data": {"n": 1}, "actions": [{"id": "a", "label": "A"}], "expires_in": 60}
     identity = await send(api, scopes, {"users": ["ana"]}, category="orders", **fields)
     one = (await api.get(f"{PATH}/{identity}", headers=scopes)).json()
@@ -58,8 +60,10 @@ async def test_a_listed_notification_is_what_its_own_address_gives(
     assert listed["status"] == "recalled"
 
 
-async def test_what_was_sent_is_narrowed_by_category(api: httpx.AsyncClient, scopes: dict[str, str]) -> None:
-    """An exact category, or a prefix that ends in a dot; its cursors are good for it alone."""
+async def test_sent_notifications_are_filtered_by_category(
+    api: httpx.AsyncClient, scopes: dict[str, str]
+) -> None:
+    """A filter is a category or a prefix with a dot at its end, and its cursors are valid only for it."""
     for number in range(2):
         for category in ("orders.new", "orders.paid", "orders", "chat"):
             await send(api, scopes, {"users": [f"u{number}"]}, title=category, category=category)
@@ -76,7 +80,7 @@ async def test_what_was_sent_is_narrowed_by_category(api: httpx.AsyncClient, sco
 async def test_a_tenant_lists_only_its_own(
     api: httpx.AsyncClient, bearer: Bearer, scopes: dict[str, str]
 ) -> None:
-    """Another tenant's notifications are not in the list, nor is its cursor good for it."""
+    """A tenant lists only its own notifications, and its cursor is invalid for another tenant."""
     theirs = bearer("send read", tenant="other")
     for _ in range(2):
         await send(api, theirs, {"users": ["ana"]}, title="theirs")

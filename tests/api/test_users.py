@@ -1,4 +1,4 @@
-"""Users through the API: who is connected, ending that, and erasing one."""
+"""Users through the API: presence, closing connections, and erasing."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ async def realtime(settings: Settings, bearer: Bearer) -> AsyncIterator[Realtime
 
 
 async def test_presence(api: httpx.AsyncClient, bearer: Bearer, realtime: Realtime) -> None:
-    """A user is online with devices and since when, or offline with when last seen, or was never there."""
+    """A user is online with devices and times, offline with the last time seen, or was never connected."""
     path, reading = "/v1/users/ana/presence", bearer("read")
 
     async def look() -> Any:
@@ -58,7 +58,7 @@ async def test_presence(api: httpx.AsyncClient, bearer: Bearer, realtime: Realti
 
 
 async def test_disconnecting_a_user(api: httpx.AsyncClient, bearer: Bearer, realtime: Realtime) -> None:
-    """All connections of the user are closed with 4005, gone when that is answered; again it is nothing."""
+    """All connections of the user are closed with 4005 before the answer, and a repetition does nothing."""
     async with realtime.user("ana") as phone, realtime.user("ana") as tab, realtime.user("bob") as bob:
         for _ in range(2):
             answer = await api.delete("/v1/users/ana/connections", headers=bearer("users"))
@@ -73,7 +73,7 @@ async def test_disconnecting_a_user(api: httpx.AsyncClient, bearer: Bearer, real
 async def test_disconnecting_one_connection(
     api: httpx.AsyncClient, bearer: Bearer, realtime: Realtime
 ) -> None:
-    """One connection is closed by its id, and is not found afterwards, nor by another tenant."""
+    """One connection is closed by its id; afterwards, and for another tenant, it is not found."""
     async with realtime.user("ana") as phone, realtime.user("ana") as tab:
         path = f"/v1/connections/{phone.frames[0]['connection']}"
         for where, tenant, status in (
@@ -90,7 +90,7 @@ async def test_disconnecting_one_connection(
 
 
 async def test_erasing(api: httpx.AsyncClient, bearer: Bearer, realtime: Realtime) -> None:
-    """Clients are closed with 4005, all is gone when that is answered, and who resumes is told of the gap."""
+    """Clients are closed with 4005 and all data is removed before the answer, and a resume gets a gap."""
     sending, reading, users = bearer("send"), bearer("read"), bearer("users")
     await api.put("/v1/groups/team/members/ana", headers=bearer("groups"))
     for to in ({"users": ["ana"]}, {"users": ["ana", "bob"]}, {"groups": ["team"]}):

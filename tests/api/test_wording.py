@@ -1,4 +1,4 @@
-"""Errors say what is wrong, all of it, and what to do."""
+"""Error texts name every fault, and what to do."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def detail(body: bytes) -> str:
 
 
 def test_all_faults_are_answered_at_once() -> None:
-    """Each fault of a body has its pointer and its rule, and a misspelt field is recognised."""
+    """An answer has every fault with its pointer and rule, and the right name of a misspelt field."""
     body = b"""{"to": {"users": ["a b", "ana", "c d"], "all": 1}, "priority": "max", "titel": "x",
         "colour": 1, "expires_in": 0, "actions": [{"id": "a"}], "link": "ftp://x"}"""
     found = faults(body)
@@ -45,7 +45,7 @@ def test_all_faults_are_answered_at_once() -> None:
 
 
 def test_faults_are_answered_up_to_a_limit() -> None:
-    """A body with a thousand faults is answered with twenty of them."""
+    """An answer has at most twenty of a thousand faults."""
     users = b",".join([b'"a b"'] * 1000)
     assert len(faults(b'{"to":{"users":[%b]}}' % users)) == MOST_FAULTS
 
@@ -61,7 +61,7 @@ def test_faults_are_answered_up_to_a_limit() -> None:
     ],
 )
 def test_a_lone_surrogate_is_named(body: bytes) -> None:
-    """Half of an escaped pair is not called a body that was cut off."""
+    """The error for half of an escaped pair names the surrogate and not a cut-off body."""
     assert "lone surrogate" in detail(body)
 
 
@@ -92,16 +92,16 @@ def test_a_malformed_body_is_explained(body: bytes, words: str) -> None:
         ("/v1/users/ana/notifications?counts=log", "query parameter counts: This must be category."),
     ],
 )
-async def test_a_wrong_url_is_told_from_a_wrong_id(
+async def test_a_wrong_url_differs_from_a_wrong_id(
     api: httpx.AsyncClient, bearer: Bearer, path: str, words: str
 ) -> None:
-    """A path that does not exist is called so, and a parameter with few values is told with them."""
+    """The error names a path that does not exist, or the allowed values of a parameter."""
     answer = await api.get(path, headers=bearer("read"))
     assert words in answer.json()["detail"]
     assert ".." not in answer.json()["detail"]
 
 
 def test_no_detail_ends_in_two_full_stops() -> None:
-    """Texts of Litestar are taken over with one full stop, however they end."""
+    """A detail from Litestar ends with exactly one full stop."""
     errors: list[Any] = [ClientException("No."), ClientException("No"), ValidationException("No.")]
     assert {problem_of(error, "x")[0].detail for error in errors} == {"No."}

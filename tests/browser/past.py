@@ -12,7 +12,7 @@ from msgspec import structs
 from tests.support.stack import Stack
 from tidings.protocol.notifications import CreateNotification
 from tidings_workers.config import Settings
-from tidings_workers.data_directory import read_state
+from tidings_workers.data_state import read_state
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import Store
 from tidings_workers.store.ids import milliseconds

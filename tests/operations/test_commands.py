@@ -186,7 +186,7 @@ async def test_a_part_warns_of_a_server_that_breaks_promises(tmp_path: Path, val
             stderr=output,
         )
     try:
-        await eventually(lambda: "the store does not fit" in log.read_text(), "the warning", 20)
+        await eventually(lambda: "the store is not suitable" in log.read_text(), "the warning", 20)
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
     finally:
@@ -194,7 +194,7 @@ async def test_a_part_warns_of_a_server_that_breaks_promises(tmp_path: Path, val
             process.kill()
             await process.wait()
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    (warned,) = (line for line in lines if line["event"] == "the store does not fit")
+    (warned,) = (line for line in lines if line["event"] == "the store is not suitable")
     assert (warned["level"], warned["check"]) == ("warning", "durability")
     assert "appendonly yes" in warned["cure"]
 

@@ -10,11 +10,10 @@ import pytest
 
 from tidings_workers import data_directory
 from tidings_workers.config import Settings
-from tidings_workers.data_directory import (
+from tidings_workers.data_directory import DataDirectory, DataDirectoryInUse
+from tidings_workers.data_state import (
     SOCKET_PATH_BYTES,
     Addresses,
-    DataDirectory,
-    DataDirectoryInUse,
     DataDirectoryUnusable,
     has_store,
     read_state,
@@ -178,8 +177,8 @@ def test_the_addresses_of_the_last_dev_stay_known(tmp_path: Path) -> None:
     )
     directory = DataDirectory.acquire(tmp_path)
     directory.begin("everysec")
-    directory.serves(addresses)
-    directory.ended_in_order()
+    directory.write_addresses(addresses)
+    directory.stopped_cleanly()
     directory.release()
     end_unclean(tmp_path)
     state = read_state(tmp_path)
@@ -200,7 +199,7 @@ def test_an_orderly_end_loses_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     """After an orderly end a boot is no reason for a new epoch."""
     directory = DataDirectory.acquire(tmp_path)
     directory.begin("everysec")
-    directory.ended_in_order()
+    directory.stopped_cleanly()
     directory.release()
     monkeypatch.setattr(data_directory, "boot_id", lambda: "another")
     directory = DataDirectory.acquire(tmp_path)
@@ -235,7 +234,7 @@ def test_a_suspicion_stands_until_it_is_settled(tmp_path: Path, monkeypatch: pyt
     end_unclean(tmp_path)
     directory = DataDirectory.acquire(tmp_path)
     assert directory.begin("everysec").suspect
-    directory.settle()
+    directory.loss_reported()
     directory.release()
     directory = DataDirectory.acquire(tmp_path)
     assert not directory.begin("everysec").suspect

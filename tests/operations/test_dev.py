@@ -268,8 +268,8 @@ async def test_the_key_of_dev_is_its_own(tmp_path: Path) -> None:
     assert keys[0].startswith("demo.k1.")
     assert keys[1] == keys[0]
     assert keys[2].startswith("demo.k3.")
-    assert "made key" not in logs[1]
-    assert "no live key named dev: made key k3" in logs[2]
+    assert "created key" not in logs[1]
+    assert "no valid key named dev: created key k3" in logs[2]
 
 
 async def test_operator_commands_work_on_the_running_store(tmp_path: Path) -> None:

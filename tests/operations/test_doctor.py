@@ -331,7 +331,7 @@ def test_the_command_says_it_in_lines_and_in_its_exit_code(tmp_path: Path) -> No
     assert (ended.returncode, ended.stderr) == (1, "")
     assert "WRONG    store" in ended.stdout
     assert "warning  environment: TIDINGS_TYPO is set" in ended.stdout
-    assert ended.stdout.splitlines()[-1] == "1 wrong, 1 to look at, 1 ok"
+    assert ended.stdout.splitlines()[-1] == "wrong: 1, warnings: 1, ok: 1"
 
 
 @pytest.mark.parametrize("words", [(), ("--data", "nothing-here")])

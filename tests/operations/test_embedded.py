@@ -9,7 +9,8 @@ import pytest
 import redis.asyncio
 
 from tidings_workers.config import Durability, Settings
-from tidings_workers.data_directory import DataDirectory, read_state
+from tidings_workers.data_directory import DataDirectory
+from tidings_workers.data_state import read_state
 from tidings_workers.embedded import AofSync, EmbeddedStartFailed, EmbeddedValkey
 from tidings_workers.store import Store
 

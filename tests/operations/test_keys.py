@@ -47,7 +47,7 @@ def test_no_key_that_allows_it_is_explained(tmp_path: Path, store: dict[str, str
     assert "key k2 does not allow inbox (k1 allows send" in chosen.stderr
     assert "k2 allows send read" in chosen.stderr
     unknown = tidings_server(*words, "--kid", "k9", cwd=tmp_path, environment=store)
-    assert "no live HS256 key k9" in unknown.stderr
+    assert "no valid HS256 key k9" in unknown.stderr
     tidings_server("keys", "revoke", "k1", "--tenant", "acme", cwd=tmp_path, environment=store)
     none = tidings_server(*words, cwd=tmp_path, environment=store)
     assert none.returncode == 1

@@ -120,7 +120,7 @@ async def test_a_part_that_will_not_end_is_killed_in_time(tmp_path: Path) -> Non
 async def test_hurry_does_not_wait_for_the_drain(tmp_path: Path) -> None:
     """A second signal ends what still drains at once."""
     async with running(child("a", tmp_path, manner="stubborn")) as supervising:
-        supervising.hurry.set()
+        supervising.kill_now.set()
         started = time.monotonic()
     assert time.monotonic() - started < 0.9
 

@@ -126,7 +126,7 @@ def test_a_closed_stdout_is_one_line(tmp_path: Path) -> None:
     ended = shell("$T config >&-", cwd=tmp_path)
     assert ended.returncode == 1
     assert ended.stderr.splitlines() == [
-        "tidings-server: standard output is closed: redirect it to /dev/null where it is not wanted"
+        "tidings-server: standard output is closed: redirect it to /dev/null if you do not need it"
     ]
 
 

@@ -1,6 +1,6 @@
-"""What a token's header and claims must say, before and after its signature is verified.
+"""The checks of a token's header and claims, before and after its signature is verified.
 
-Both are the text of whoever sent the token: they are decoded with a cost that their length bounds.
+The sender of a token chooses both texts, so the cost of decoding them is limited by their length.
 """
 
 import re
@@ -27,9 +27,9 @@ _Part = TypeVar("_Part")
 
 
 class TokenError(Exception):
-    """Why a token does not count. `code` is one of the 401 codes, `detail` a sentence for the caller.
+    """A token is refused. `code` is one of the 401 codes, `detail` a sentence for the caller.
 
-    `unknown_key` says that the key may just be newer than the view: refresh it and try once more.
+    `unknown_key`: the key may be newer than the view. Refresh the view and try once more.
     """
 
     def __init__(self, code: TokenErrorCode, detail: str, *, unknown_key: bool = False) -> None:
@@ -39,18 +39,18 @@ class TokenError(Exception):
         self.unknown_key = unknown_key
 
 
-# `Raw | None` would take null alone.
+# msgspec decodes only null as `Raw | None`, so a missing field is an empty Raw.
 _ABSENT: Final = msgspec.Raw()
 
 
 class Header(Struct):
-    """What is read of a header; the decoder passes over what is not named here."""
+    """The fields of a header that are read; the decoder skips all others."""
 
     alg: str
     kid: str
     typ: str = "JWT"
-    # A key, or the way to one, may not travel in the token; and what would change the meaning of its
-    # claims (an extension, compression, encryption, an inner token) is not understood.
+    # A token must not contain its key or the address of one. Fields that change the meaning of the claims
+    # (extensions, compression, encryption, an inner token) are not supported.
     crit: msgspec.Raw = _ABSENT
     jku: msgspec.Raw = _ABSENT
     jwk: msgspec.Raw = _ABSENT
@@ -66,13 +66,13 @@ _REFUSED_HEADERS: Final = ("crit", "jku", "jwk", "x5u", "x5c", "b64", "zip", "en
 
 
 class Issuer(Struct):
-    """The one claim that is needed to find the key: the decoder passes over all others."""
+    """The claim that is needed to find the key; the decoder skips all others."""
 
     iss: str
 
 
 class Claims(Struct):
-    """What is read of the claims. Times are decoded once each, however often the text has them."""
+    """The claims that are read. As Raw, a time is decoded once, even if the text repeats it."""
 
     iss: str
     sub: str
@@ -84,7 +84,7 @@ class Claims(Struct):
 
 
 class Times(Struct, frozen=True):
-    """When a token was made, ends and begins to count: seconds since the epoch, finite."""
+    """The times when a token was issued, expires and becomes valid: finite seconds since the epoch."""
 
     iat: float
     exp: float
@@ -92,7 +92,7 @@ class Times(Struct, frozen=True):
 
 
 def bytes_of(part: str) -> bytes:
-    """The bytes of a part of a token; TokenError when it is not base64url."""
+    """The bytes of a part of a token. Raises TokenError when it is not base64url."""
     try:
         return jwt.utils.base64url_decode(part)
     except ValueError as error:
@@ -100,7 +100,7 @@ def bytes_of(part: str) -> bytes:
 
 
 def decode_part(text: bytes, type_: type[_Part], name: str) -> _Part:
-    """One part's JSON; TokenError says what is wrong with it. `name` is `header` or `claims`."""
+    """The decoded JSON of one part. Raises TokenError with its fault. `name` is `header` or `claims`."""
     try:
         return msgspec.json.decode(text, type=type_)
     except msgspec.ValidationError as error:
@@ -113,26 +113,26 @@ def decode_part(text: bytes, type_: type[_Part], name: str) -> _Part:
 
 
 def check_header(header: Header) -> None:
-    """TokenError for a header that says more than the algorithm and the key."""
+    """Raise TokenError for a header with more than the algorithm, the key and the type JWT."""
     if header.typ.upper() != "JWT":
-        raise TokenError("invalid_token", "The header typ of a token is JWT, or left out.")
+        raise TokenError("invalid_token", "The token's header typ must be JWT, or absent.")
     for name in _REFUSED_HEADERS:
         if len(getattr(header, name)):
             raise TokenError(
                 "invalid_token",
-                f"The token's header may not carry {name}: name the key by kid, and sign plain claims.",
+                f"The token's header must not have {name}: name the key by kid, and sign plain claims.",
             )
 
 
 def check_claims(claims: Claims, now: float) -> Times:
-    """The times of claims that hold at `now` (seconds since the epoch); TokenError when they do not."""
+    """The times of claims that are valid at `now` (seconds since the epoch). Raises TokenError."""
     leeway = limits.TOKEN_LEEWAY_SECONDS
     if claims.aud != AUDIENCE and not (isinstance(claims.aud, list) and AUDIENCE in claims.aud):
         raise TokenError("invalid_token", f"The claim aud must be {AUDIENCE!r}.")
     if not is_id(claims.sub):
         raise TokenError("invalid_token", f"The claim sub must be {ID_RULE}.")
     if not _SCOPE_WORDS(claims.scope):
-        raise TokenError("invalid_token", "The claim scope must be words apart by single spaces.")
+        raise TokenError("invalid_token", "The claim scope must be words separated by single spaces.")
     times = Times(_time(claims.iat), _time(claims.exp), _time(claims.nbf if len(claims.nbf) else claims.iat))
     if times.exp <= times.iat:
         raise TokenError("invalid_token", "The claim exp must be later than iat.")
@@ -141,7 +141,9 @@ def check_claims(claims: Claims, now: float) -> Times:
             "invalid_token", f"The claim exp must be at most {limits.TOKEN_SECONDS} s after iat."
         )
     if max(times.iat, times.nbf) > now + leeway:
-        raise TokenError("invalid_token", "The token is from the future: check the clock that made it.")
+        raise TokenError(
+            "invalid_token", "The token is not valid yet: check the clock of the machine that made it."
+        )
     if times.exp + leeway <= now:
         raise expired()
     return times
@@ -150,7 +152,7 @@ def check_claims(claims: Claims, now: float) -> Times:
 def _time(text: msgspec.Raw) -> float:
     """A claim that is a finite number of seconds."""
     try:
-        # Infinity and NaN are no JSON, and a number beyond a double is an error of the decoder.
+        # Infinity and NaN are not JSON, and the decoder refuses a number beyond a double.
         return _number(text)
     except msgspec.DecodeError as error:
         raise TokenError(
@@ -159,10 +161,12 @@ def _time(text: msgspec.Raw) -> float:
 
 
 def malformed() -> TokenError:
-    """What is no token at all."""
-    return TokenError("invalid_token", "The token is not a signed JWT: three base64url parts apart by dots.")
+    """The error for a text that is not a JWT."""
+    return TokenError(
+        "invalid_token", "The token is not a signed JWT: it must be three base64url parts separated by dots."
+    )
 
 
 def expired() -> TokenError:
-    """A token whose time is over."""
+    """The error for a token that has expired."""
     return TokenError("expired_token", "The token has expired: get or make a new one.")

@@ -1,8 +1,7 @@
 """Every setting of the server, read from the environment in one place.
 
-A process reads its settings once, at start; nothing else looks at the environment. The meaning,
-range and default of a setting stand at its field, and `tidings-server config` prints them from
-there, so this file is also the reference.
+A process reads its settings once, at its start; no other module reads the environment. Each field has its
+meaning, range and default, and `tidings-server config` prints these, so this file is also the reference.
 """
 
 import os
@@ -24,22 +23,21 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 Count = Annotated[int, Meta(ge=1)]
 
-# The embedded Valkey shows this text in CONFIG GET proc-title-template: there a client can see that
-# its file is synced every second although its `appendfsync` is `no`.
+# The embedded Valkey has this text in proc-title-template. From CONFIG GET, a client knows that the file
+# is synced every second although `appendfsync` is `no`.
 SYNCED_EVERY_SECOND: Final = "synced every second"
 
 _CLUSTER: Final = "+cluster"
 REDIS_SCHEMES: Final = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
 
-# A process whose configuration is wrong ends with this code: starting it again can't help. It is
-# EX_CONFIG of sysexits.h.
+# The exit code of a process whose configuration is wrong, so a restart can't help: EX_CONFIG of sysexits.h.
 EXIT_CONFIGURATION: Final = 78
 
 _WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
 
 
 class ConfigurationError(Exception):
-    """A setting can't be used. The text names the variable and says how to mend it, in one line."""
+    """A setting can't be used. The text is one line: the variable with its fault, a colon, and the cure."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -57,19 +55,19 @@ class Settings(Struct, frozen=True, kw_only=True):
     durability: Annotated[
         Durability,
         Meta(
-            description="What a 202 promises: memory (in Redis' memory), everysec (synced to disk within a "
-            "second) or always (synced before the answer)"
+            description="Durability that a 202 promises: memory (in Redis' memory), everysec (synced to disk "
+            "within a second) or always (synced before the answer)"
         ),
     ] = "everysec"
     partitions: Annotated[
         int,
-        Meta(ge=1, le=1024, description="Partitions of the store; fixed when a store is first used"),
+        Meta(ge=1, le=1024, description="Partitions of the store; fixed at the first use of a store"),
     ] = 16
-    host: Annotated[str, Meta(description="Address that the API listens on, or a name of one")] = "127.0.0.1"
+    host: Annotated[str, Meta(description="Address or host name that the API listens on")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Port of the API")] = 8000
-    realtime_host: Annotated[
-        str, Meta(description="Address that the gateway listens on, or a name of one")
-    ] = "127.0.0.1"
+    realtime_host: Annotated[str, Meta(description="Address or host name that the gateway listens on")] = (
+        "127.0.0.1"
+    )
     realtime_port: Annotated[Port, Meta(description="Port of the gateway's WebSockets")] = 8001
     operator_host: Annotated[
         str, Meta(description="Address of /metrics and health of this process; keep it private")
@@ -78,22 +76,22 @@ class Settings(Struct, frozen=True, kw_only=True):
     operator_names: Annotated[
         str,
         Meta(
-            description="Names, apart by commas, by which /metrics and health may be asked for besides "
-            "addresses, names without a dot, and names under .local and .internal"
+            description="Further names, separated by commas, that a request for /metrics and health may have "
+            "as Host. Addresses, names without a dot, and names under .local and .internal are always allowed"
         ),
     ] = ""
     realtime_url: Annotated[
         str | None,
         Meta(
-            description="The gateway's public ws:// or wss:// URL, given out with user tokens; made of the "
-            "realtime host and port when it is not set"
+            description="Public ws:// or wss:// URL of the gateways, which the API sends with user tokens; "
+            "by default it has the realtime host and port"
         ),
     ] = None
     outbox_bytes: Annotated[
         int,
         Meta(
             ge=limits.FRAME_BYTES,
-            description="Bytes that may wait for one connection before it is closed as a slow consumer",
+            description="Bytes that may wait for one connection; above it, it is closed as a slow consumer",
         ),
     ] = 1_048_576
     connections_per_user: Annotated[Count, Meta(description="Connections of one user, per gateway")] = 100
@@ -105,19 +103,19 @@ class Settings(Struct, frozen=True, kw_only=True):
     )
     gateway_connections: Annotated[Count, Meta(description="Connections of one gateway in all")] = 200_000
     heartbeat_seconds: Annotated[
-        int, Meta(ge=1, le=3600, description="Seconds of silence before a connection is pinged")
+        int, Meta(ge=1, le=3600, description="Seconds of silence after which the gateway pings a connection")
     ] = limits.HEARTBEAT_SECONDS
     drain_seconds: Annotated[
         float,
-        Meta(ge=0, le=3600, description="Seconds that work in flight gets to finish after SIGTERM"),
+        Meta(ge=0, le=3600, description="Seconds after SIGTERM in which a part finishes work in flight"),
     ] = 8
     retention_seconds: Annotated[
         int,
-        Meta(ge=60, description="Seconds that a notification is kept, unless the tenant says otherwise"),
+        Meta(ge=60, description="Seconds that a notification is kept, unless the tenant has its own rule"),
     ] = limits.RETENTION_SECONDS
     log_format: Annotated[LogFormat, Meta(description="json for machines, console for people")] = "json"
     log_level: Annotated[
-        LogLevel, Meta(description="Least severity that is logged; debug adds tracebacks")
+        LogLevel, Meta(description="Lowest severity that is logged; debug adds tracebacks")
     ] = "info"
 
     @property
@@ -127,7 +125,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     @property
     def public_realtime_url(self) -> str:
-        """The URL that clients connect to: `realtime_url`, else one made of the gateway's own address."""
+        """The URL that clients connect to: `realtime_url`, else one with the gateway's own address."""
         if self.realtime_url is not None:
             return self.realtime_url
         return f"ws://{reachable(self.realtime_host)}:{self.realtime_port}/v1/realtime"
@@ -136,7 +134,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read all settings; a variable that is missing or empty leaves its default.
 
-        Blanks and line ends around a value do not count, nor do the variables in `service_links`.
+        Blanks and line ends around a value are removed. The variables in `service_links` are ignored.
         Raises `ConfigurationError` for the first variable that can't be used.
         """
         values = {}
@@ -148,20 +146,20 @@ class Settings(Struct, frozen=True, kw_only=True):
         return cls(**values)
 
     def to_environment(self) -> dict[str, str]:
-        """Write all settings as variables, for a child process; what is not set is left out."""
+        """All settings as variables, for a child process, without those that are None."""
         values = ((variable_of(name), value) for name, value in structs.asdict(self).items())
         return {variable: str(value) for variable, value in values if value is not None}
 
 
 def variable_of(field: str) -> str:
-    """Name the environment variable of a field of `Settings`."""
+    """The environment variable of a field of `Settings`."""
     return "REDIS_URL" if field == "redis_url" else f"TIDINGS_{field.upper()}"
 
 
 def service_links(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Name the settings that are ignored because Kubernetes made their values, `tcp://address:port`.
+    """The variables that are ignored because Kubernetes set them, to `tcp://address:port`.
 
-    It does so for a Service whose name makes such a variable: `tidings` makes TIDINGS_PORT.
+    Kubernetes sets such variables for each Service: one named `tidings` gives TIDINGS_PORT.
     """
     variables = (variable_of(field.name) for field in structs.fields(Settings))
     return [name for name in variables if _is_service_link(name, environ.get(name, "").strip())]
@@ -172,12 +170,12 @@ def _is_service_link(variable: str, text: str) -> bool:
 
 
 def is_wildcard(host: str) -> bool:
-    """Whether this listens on every address of the machine."""
+    """Whether a server on this host listens on every address of the machine."""
     return host in _WILDCARDS
 
 
 def reachable(host: str) -> str:
-    """Give the host to put into a URL for something that listens on `host` (a wildcard is no address)."""
+    """The host for the URL of a server that listens on `host`; for a wildcard it is the loopback address."""
     if host in _WILDCARDS:
         return _WILDCARDS[host]
     return f"[{host}]" if ":" in host else host
@@ -189,9 +187,9 @@ def is_cluster(url: str) -> bool:
 
 
 def cluster_addresses(url: str) -> tuple[str, list[tuple[str, int]]]:
-    """Give a cluster's URL as that of its first node alone, and the addresses of all nodes it names.
+    """The URL of the first node of a cluster, and the addresses of all nodes that the cluster's URL names.
 
-    ``redis+cluster://user:password@a:7000,b:7000`` names two. Raises ValueError for what is no address.
+    ``redis+cluster://user:password@a:7000,b:7000`` names two nodes. Raises ValueError for no address.
     """
     parts = urlsplit(url)
     login, at, hosts = parts.netloc.rpartition("@")
@@ -202,7 +200,7 @@ def cluster_addresses(url: str) -> tuple[str, list[tuple[str, int]]]:
 
 
 def masked(url: str) -> str:
-    """Hide the passwords of a URL, for logs and terminals; hides too much rather than too little."""
+    """The URL with its passwords replaced, for logs and terminals. In doubt it hides more than a password."""
     url = re.sub(r"(?<=://)([^:]*):.*@", r"\1:***@", url)
     return re.sub(r"([?&]password=)[^&]*", r"\1***", url)
 
@@ -245,7 +243,7 @@ def _check_redis_url(url: str) -> None:
         )
     if "#" in url:
         raise ConfigurationError(
-            f"REDIS_URL is {shown}, and what follows the # would be lost: write # as %23 in it"
+            f"REDIS_URL is {shown}, and the part after the # would be ignored: write # as %23 in it"
         )
     try:
         addresses = cluster_addresses(url)[1]

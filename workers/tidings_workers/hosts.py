@@ -1,4 +1,4 @@
-"""The `Host` header: untrusted text, until it is known to be a name or an address."""
+"""The `Host` header: untrusted text that must be a name or an address."""
 
 import re
 from ipaddress import ip_address
@@ -6,12 +6,12 @@ from typing import Final
 
 _NAME: Final = r"[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?"
 _HOST: Final = re.compile(rf"(?P<name>{_NAME}|\[[0-9a-f:.]{{2,45}}\])(?::\d{{1,5}})?", re.ASCII)
-# Names that no public registrar gives away, so no foreign page can be served under one of them.
+# No public registrar sells names below these, so no page of another site can have one.
 _PRIVATE_ENDINGS: Final = (".localhost", ".local", ".internal")
 
 
 def host_of(header: str) -> str | None:
-    """The host of a Host header as a URL has it, without the port; None for what is no host."""
+    """The host of a Host header without its port, as in a URL; None when it is not a host."""
     found = _HOST.fullmatch(header.lower())
     if found is None:
         return None
@@ -20,10 +20,10 @@ def host_of(header: str) -> str | None:
 
 
 def is_private(host: str) -> bool:
-    """Whether only this network can have a page under this host: an address, or a name of its own.
+    """Whether only this network can serve a page under this host: an address, or a private name.
 
-    By DNS rebinding a page of another site can reach this machine, but only under a name that its
-    owner has registered, which has a dot and a public ending.
+    By DNS rebinding a page of another site can reach this machine, but only under a registered name, which
+    has a dot and a public ending.
     """
     return "." not in host or host.endswith(_PRIVATE_ENDINGS) or _is_address(host.strip("[]"))
 

@@ -1,7 +1,7 @@
-"""Logging of every process: one event a line on stderr, as JSON or for people.
+"""Logging of every process: one event per line on stderr, as JSON or for people.
 
-stdout belongs to what a command answers. Lines of libraries (stdlib logging) take the same form.
-An exception is one line with its type and text; its traceback is logged at level `debug` alone.
+stdout is only for the answers of commands. Lines of libraries (stdlib logging) have the same form. An
+exception is one line with its type and text; only the level `debug` adds its traceback.
 """
 
 import logging
@@ -15,12 +15,12 @@ from structlog.typing import Processor
 
 from tidings_workers.config import LogFormat, LogLevel, service_links
 
-# Libraries that tell what the access log or our own events already say.
+# Libraries whose events repeat our own ones.
 _QUIET = ("httpx", "httpcore", "asyncio", "_granian", "granian.access", "websockets")
 
 
 def configure(process: str, *, format: LogFormat, level: LogLevel) -> None:  # noqa: A002  the setting's name
-    """Set up structlog and stdlib logging for a process, named `process` on each of its lines."""
+    """Set up structlog and stdlib logging for a process. Each line has its name, `process`."""
     severity = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -53,23 +53,23 @@ def configure(process: str, *, format: LogFormat, level: LogLevel) -> None:  # n
 
 
 def _coloured() -> bool:
-    """Colours are for a terminal, unless the user wants none (https://no-color.org)."""
+    """Whether stderr is a terminal and the user has not switched colours off (https://no-color.org)."""
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
 def warn_of_service_links() -> None:
-    """Say once which settings are not the operator's; for a process whose logging is set up."""
+    """Log the settings that Kubernetes set instead of the operator. Call it once, after `configure`."""
     if names := service_links():
         structlog.get_logger().warning(
             "variables ignored",
             variables=names,
-            reason="Kubernetes made their values for a Service of that name",
-            cure="set enableServiceLinks: false in the pod's spec, or name the Service otherwise",
+            reason="Kubernetes set them for a Service of that name",
+            cure="set enableServiceLinks: false in the pod's spec, or rename the Service",
         )
 
 
 def one_line(error: BaseException) -> str:
-    """Say what an exception is in one line; a group names what it holds."""
+    """An exception as one line, with its type and text; for a group, those of its exceptions."""
     if isinstance(error, BaseExceptionGroup):
         return "; ".join(one_line(inner) for inner in error.exceptions)
     text = " ".join(str(error).split())

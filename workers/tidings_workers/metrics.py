@@ -1,11 +1,11 @@
-"""Every metric of the server, defined once: Prometheus names, meaning, labels.
+"""All metrics of the server: their Prometheus names, meanings and labels.
 
-Labels come from fixed sets of the code (an operation, a frame's type, a close code): never a tenant,
-user or group, so the number of series stays the same whatever the load. The hot paths add once per
+Labels have values from fixed sets of the code (a route, a frame's type, a close code) and never name a
+tenant, user or group. So the number of series does not depend on the load. The hot paths count once per
 batch, not once per notification.
 
-Set PROMETHEUS_MULTIPROC_DIR before this module is imported and all processes of a machine count into
-one directory; `tidings_workers.operator` then serves their sum.
+If PROMETHEUS_MULTIPROC_DIR is set before the import of this module, all processes of a machine count into
+that directory, and `tidings_workers.operator` serves their sum.
 """
 
 from typing import Final
@@ -14,7 +14,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from tidings.protocol.closing import CLOSE_CODES
 
-# From a round trip on a local socket to a command that has timed out.
+# From a round trip on a local socket to a command that timed out.
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 # API
@@ -28,13 +28,13 @@ REQUEST_SECONDS: Final = Histogram(
 )
 HTTP_CLOSED: Final = Counter(
     "tidings_http_closed",
-    "HTTP connections closed because the client was too slow, by what it was slow at",
+    "HTTP connections closed because the client was too slow with its head, or left an answer unread",
     ["reason"],
 )
 
 # Store
 STORE_SECONDS: Final = Histogram(
-    "tidings_store_seconds", "Round trips to Redis, each for all that was asked in one tick", buckets=_SECONDS
+    "tidings_store_seconds", "Round trips to Redis, each for all commands of one tick", buckets=_SECONDS
 )
 STORE_ERRORS: Final = Counter("tidings_store_errors", "Round trips to Redis that failed")
 
@@ -56,10 +56,8 @@ CLOSED: Final = Counter("tidings_closed", "Connections closed, by close code", [
 REFUSED: Final = Counter("tidings_refused", "Handshakes refused, by HTTP status", ["status"])
 FRAMES_RECEIVED: Final = Counter("tidings_frames_received", "Frames read from sockets")
 DELIVERED: Final = Counter("tidings_delivered", "Notifications written to sockets")
-RESUMES: Final = Counter(
-    "tidings_resumes", "Connections that resumed, by whether nothing was missing", ["result"]
-)
-HEALED: Final = Counter("tidings_healed", "Entries read from a log because a feed did not bring them")
+RESUMES: Final = Counter("tidings_resumes", "Connections that resumed: complete, or with a gap", ["result"])
+HEALED: Final = Counter("tidings_healed", "Entries read from a log because a feed missed them")
 
 # Every process
 RESTARTS: Final = Counter("tidings_restarts", "Child processes restarted by the supervisor", ["process"])
@@ -69,7 +67,7 @@ TASK_RESTARTS: Final = Counter(
 
 
 def close_label(code: int | None) -> str:
-    """Give the label of a close code; one a client made up is ``other``, a broken line ``none``."""
+    """The label of a close code: ``other`` for an unknown code, ``none`` for a lost connection."""
     if code is None:
         return "none"
     return str(code) if code in CLOSE_CODES else "other"

@@ -1,9 +1,8 @@
 """The operator's port: `/metrics`, `/health/live` and `/health/ready` of a process.
 
-A small HTTP/1.1 responder: one request a connection, whose head has to be under 8 KB and there
-within 5 s, and whose answer has to be taken within 10 s. Whatever else arrives gets a 4xx and is hung
-up on, and so is the connection above 64. It has no authentication: it listens on loopback unless the
-operator says otherwise.
+A small HTTP/1.1 server with one request per connection. The head must be smaller than 8 KB and complete
+within 5 s, and the client must read the answer within 10 s. Any other request gets a 4xx and is closed.
+Connections above 64 are closed at once. The port has no authentication: by default it listens on loopback.
 """
 
 import asyncio
@@ -25,16 +24,16 @@ from tidings_workers.store.errors import StoreError
 
 HEAD_BYTES: Final = 8 * 1024
 HEAD_SECONDS: Final = 5
-# The head, the checks and the writing together.
+# The head, the checks and the answer together.
 REQUEST_SECONDS: Final = 10
-# Few ask, and each connection takes a file from those that the process may open.
+# The port has few clients, and each connection needs one of the process's open files.
 CONNECTIONS: Final = 64
 BACKLOG: Final = 16
 CHECK_SECONDS: Final = 2
 
 _MISDIRECTED: Final = (
-    b"This Host is not a name of this port. Ask by its address, by localhost, by a name without a dot, "
-    b"or list the name in TIDINGS_OPERATOR_NAMES.\n"
+    b"This Host is not a name of this port. Use its address, localhost or a name without a dot, or add the "
+    b"name to TIDINGS_OPERATOR_NAMES.\n"
 )
 
 Check = Callable[[], Awaitable[None]]
@@ -44,19 +43,19 @@ _JSON: Final = "application/json"
 
 
 class Health:
-    """Whether a process is ready: it serves, and every check passes.
+    """The readiness of a process: it is ready when it serves and every check passes.
 
-    A check returns when all is well and raises what is wrong; one that takes over 2 s has failed.
+    A check returns, or raises its fault. A check that takes more than 2 s has failed.
     """
 
     def __init__(self, checks: Mapping[str, Check] | None = None) -> None:
         self.serving = False
-        # The identity of the store, once it is known; see `Store.identity`.
+        # The identity of the store (`Store.identity`); empty until it is known.
         self.store = ""
         self._checks = dict(checks or {})
 
     async def report(self) -> dict[str, str]:
-        """Say ``ok`` or what is wrong, for `serving` and each check by its name."""
+        """``ok`` or the fault, for `serving` and for each check by its name."""
         names = list(self._checks)
         found = await asyncio.gather(*(self._one(self._checks[name]) for name in names))
         serving = "ok" if self.serving else "starting or stopping"
@@ -70,7 +69,7 @@ class Health:
             return f"no answer within {CHECK_SECONDS} s"
         except StoreError as error:
             return str(error)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong is the report
+        except Exception as error:  # noqa: BLE001 - any fault is reported
             return one_line(error)
         return "ok"
 
@@ -81,8 +80,8 @@ async def operator_port(
 ) -> AsyncIterator[None]:
     """Serve the operator's port inside the block. Raises OSError when it can't listen there.
 
-    A request may name it by an address, by a name that only a private network has, by `host`, or by one
-    of `names`; another `Host` is 421, because a page of another site may have sent it (DNS rebinding).
+    The `Host` of a request may be an address, a name that only a private network has, `host`, or one of
+    `names`. Another `Host` gets 421, because a page of another site may have sent it (DNS rebinding).
     """
     known = frozenset({host.lower(), *(name.lower() for name in names)})
     open_connections = 0
@@ -131,8 +130,8 @@ async def _answer(reader: asyncio.StreamReader, health: Health, names: frozenset
         name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
     }
     if "host" in headers:
-        asked = host_of(headers["host"])
-        if asked is None or not (is_private(asked) or asked in names):
+        host = host_of(headers["host"])
+        if host is None or not (is_private(host) or host in names):
             return _response(HTTPStatus.MISDIRECTED_REQUEST, _MISDIRECTED)
     answer = await _route(target.partition("?")[0], headers.get("accept", ""), health)
     return answer if method == "GET" else answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
@@ -154,7 +153,7 @@ async def _route(path: str, accept: str, health: Health) -> bytes:
 
 
 def forget_process(pid: int) -> None:
-    """Take the gauges of a process that has ended out of the sum that `/metrics` serves."""
+    """Remove the gauges of a stopped process from the sum that `/metrics` serves."""
     if _SHARED in os.environ:
         mark_process_dead(pid)  # type: ignore[no-untyped-call]
 

@@ -1,8 +1,8 @@
-"""Origins of pages: what an operator may list, and whether a page's own origin is on a list.
+"""Origins of pages: the form in which an operator may list them, and the check of a page's origin.
 
-A listed origin is kept as browsers write it in `Origin` (RFC 6454): lower case, no default port, no path,
-an international name as punycode. Besides, `https://*.shop.example` stands for every subdomain of a host,
-not for the host itself, and `null` for pages without an origin of their own.
+A listed origin is stored as browsers write it in `Origin` (RFC 6454): lower case, no default port, no path,
+an international name as punycode. `https://*.shop.example` admits every subdomain of a host, but not the
+host itself. `null` admits pages without an origin of their own.
 """
 
 import re
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 NULL: Final = "null"
 
-# Pages of the web, and of applications and extensions that are built of pages.
+# Pages of the web; the other schemes are of applications and browser extensions.
 _WEB: Final = {"http": 80, "https": 443}
 _SCHEMES: Final = (
     *("http", "https", "capacitor", "ionic", "tauri", "app"),
@@ -24,18 +24,18 @@ _HOST: Final = re.compile(
 _ADDRESS: Final = re.compile(r"\[[0-9a-f:.]+\]").fullmatch
 # Browsers and Python's codec write these four characters differently.
 _AMBIGUOUS: Final = frozenset("\N{LATIN SMALL LETTER SHARP S}\N{GREEK SMALL LETTER FINAL SIGMA}\u200c\u200d")
-# A host has 253 characters at most; what is longer is on no list.
+# A host has at most 253 characters. A longer origin is on no list.
 _LENGTH: Final = 300
 
 _FORM: Final = "an origin is scheme://host or scheme://host:port, such as https://shop.example"
 
 
 class InvalidOrigin(ValueError):
-    """No origin; the text says why, and what to write instead."""
+    """The text is not an origin. The message names the fault, and what to write instead."""
 
 
 def listed_form(text: str) -> str:
-    """An origin as it is kept in a list; InvalidOrigin when no page could ever have it."""
+    """An origin in the form for a list. Raises InvalidOrigin when no page can have it."""
     if text.strip().lower() == NULL:
         return NULL
     try:
@@ -58,7 +58,7 @@ def listed_form(text: str) -> str:
 
 
 def is_listed(origin: str, origins: Collection[str]) -> bool:
-    """Whether a page's origin, as its browser names it, is on a list of `listed_form`s."""
+    """Whether `origin`, as a browser sends it, is in a list of origins in `listed_form`."""
     if len(origin) > _LENGTH:
         return False
     origin = origin.lower()
@@ -80,19 +80,19 @@ def _host(name: str, text: str, *, wildcard: bool) -> str:
     stars, name = ("*.", name[2:]) if name.startswith("*.") else ("", name)
     if stars and not (wildcard and ("." in name or name == "localhost") and not name[-1:].isdigit()):
         raise InvalidOrigin(
-            f"the wildcard of the origin {text!r} is not allowed: one stands for the subdomains of a host, "
+            f"the wildcard of the origin {text!r} is not allowed: write one for the subdomains of a host, "
             "as in https://*.shop.example"
         )
     if not name.isascii():
         if _AMBIGUOUS & set(name):
             raise InvalidOrigin(
-                f"the host of the origin {text!r} has a letter that browsers write in their own way: write "
-                "the host in the form that begins with xn--"
+                f"the host of the origin {text!r} has a letter that browsers encode differently: write the "
+                "host in the form that begins with xn--"
             )
         try:
             name = name.encode("idna").decode("ascii")
         except UnicodeError:
-            raise InvalidOrigin(f"the host of the origin {text!r} is no name: correct it") from None
+            raise InvalidOrigin(f"the host of the origin {text!r} is not a name: correct it") from None
     if not _HOST(name):
         raise InvalidOrigin(f"{_FORM}, not {text!r}")
     return stars + name

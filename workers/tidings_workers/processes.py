@@ -1,9 +1,9 @@
-"""Child processes that end with their parent, and say when they are ready.
+"""Child processes that stop with their parent, and report when they are ready.
 
-A child is tied to the parent by the kernel (prctl(2), PR_SET_PDEATHSIG), so not even a SIGKILL of
-the parent leaves it behind; where the kernel has no such thing (macOS) an orphan is left to the
-next start, which finds it by the lock of the data directory. Each child leads a session of
-its own: a Ctrl-C at the terminal reaches the parent alone, which then ends its children in order.
+On Linux the kernel signals the child when the parent stops (prctl(2), PR_SET_PDEATHSIG), also after a
+SIGKILL. On macOS an orphan may remain: the next start finds it by the lock of the data directory. Each
+child has a session of its own, so only the parent gets a Ctrl-C at the terminal. It then stops its
+children in order.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from typing import IO, Final
 READY_VARIABLE: Final = "TIDINGS_READY_FD"
 
 _PR_SET_PDEATHSIG: Final = 1
-# Loaded before any fork: between fork and exec nothing may be imported.
+# Loaded before any fork, because no import is possible between fork and exec.
 _libc: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -32,11 +32,10 @@ async def spawn(
     descriptors: Sequence[int] = (),
     private: bool = False,
 ) -> asyncio.subprocess.Process:
-    """Start a child that gets `death_signal` when the calling thread ends; call it in the main thread.
+    """Start a child that gets `death_signal` when the calling thread stops. Call it in the main thread.
 
-    `output` takes its stdout and stderr; without it the child writes to our stderr, since stdout
-    belongs to the parent. It inherits `descriptors` and no others. What a `private` child writes can
-    be read by its owner alone.
+    Its stdout and stderr go to `output`, else to the parent's stderr, because stdout is only for the
+    parent's answers. It inherits only `descriptors`. Only the owner may read the files of a `private` child.
     """
     return await asyncio.create_subprocess_exec(
         *command,
@@ -56,14 +55,14 @@ def _prepared(parent: int, death_signal: signal.Signals, *, private: bool) -> Ca
             os.umask(0o077)
         if _libc is not None:
             _libc.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
-            if os.getppid() != parent:  # it ended before the tie held
+            if os.getppid() != parent:  # it stopped before the call of prctl
                 os._exit(1)
 
     return in_child
 
 
-async def end(process: asyncio.subprocess.Process, seconds: float) -> bool:
-    """Ask the process to end, and kill it after `seconds`; whether it ended by itself."""
+async def stop_process(process: asyncio.subprocess.Process, seconds: float) -> bool:
+    """Send SIGTERM, and SIGKILL after `seconds`. Returns whether SIGTERM was enough."""
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
@@ -78,7 +77,7 @@ async def end(process: asyncio.subprocess.Process, seconds: float) -> bool:
 
 
 class ReadyPipe:
-    """The parent's half of a child's readiness: the child writes one byte into `descriptor`."""
+    """The parent's end of a pipe: the child writes one byte into `descriptor` when it is ready."""
 
     def __init__(self) -> None:
         self._read, self.descriptor = os.pipe()
@@ -86,15 +85,15 @@ class ReadyPipe:
         self.environment = {READY_VARIABLE: str(self.descriptor)}
 
     def started(self) -> None:
-        """Give the writing end to the child alone, so that its death ends the pipe."""
+        """Close the parent's copy of the writing end, so that the pipe closes when the child stops."""
         os.close(self.descriptor)
 
     def discard(self) -> None:
-        """Close what `wait` would have read: there is no child."""
+        """Close the reading end, because no child was started and `wait` is not called."""
         os.close(self._read)
 
     async def wait(self) -> bool:
-        """Wait for the byte; False when the child closed the pipe without it."""
+        """Wait until the child is ready. Returns False when it closed the pipe before."""
         loop = asyncio.get_running_loop()
         readable = asyncio.Event()
         loop.add_reader(self._read, readable.set)
@@ -107,7 +106,7 @@ class ReadyPipe:
 
 
 def report_ready() -> None:
-    """Tell the parent that started us, if one did, that we serve. Once."""
+    """Report to the supervisor that this process serves. Does nothing without one, or when repeated."""
     descriptor = os.environ.pop(READY_VARIABLE, None)
     if descriptor is not None:
         with contextlib.suppress(BrokenPipeError):
@@ -116,12 +115,12 @@ def report_ready() -> None:
 
 
 def is_supervised() -> bool:
-    """Whether a supervisor waits for our readiness; false once it has been told."""
+    """Whether a supervisor waits for this process to be ready; False after `report_ready`."""
     return READY_VARIABLE in os.environ
 
 
 def raise_open_files(wanted: int) -> int:
-    """Raise the limit of open files as far as the system lets us; the limit that now holds."""
+    """Raise the limit of open files to `wanted`, or as far as the system allows. Returns the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for limits in ((max(wanted, soft), max(wanted, hard)), (hard, hard)):
         with contextlib.suppress(ValueError, OSError):

@@ -1,4 +1,4 @@
-"""What a tenant may register as a public key, and what a stored key is for PyJWT."""
+"""Public keys: the rules for a key that a tenant registers, and loading a stored key for PyJWT."""
 
 from typing import Final
 
@@ -16,11 +16,11 @@ RSA_BITS: Final = 2048
 
 
 class InvalidPublicKey(ValueError):
-    """The key can't be registered; the text says why and how to mend it."""
+    """The key can't be registered. The text names the fault and the cure."""
 
 
 def load_public_key(pem: str) -> PublicKey:
-    """The key of a PEM text that `normalise_public_key` made."""
+    """The key of a PEM text from `normalise_public_key`."""
     key = load_pem_public_key(pem.encode())
     if not isinstance(key, PublicKey):
         raise InvalidPublicKey(
@@ -30,7 +30,7 @@ def load_public_key(pem: str) -> PublicKey:
 
 
 def normalise_public_key(pem: str, alg: str) -> str:
-    """The key as one SubjectPublicKeyInfo PEM block, or InvalidPublicKey.
+    """The key as one SubjectPublicKeyInfo PEM block. Raises InvalidPublicKey.
 
     Refused: private keys, anything that is not a PEM public key, RSA below 2,048 bits, an elliptic
     curve other than P-256, and a key whose type is not that of `alg`.
@@ -39,7 +39,7 @@ def normalise_public_key(pem: str, alg: str) -> str:
         raise InvalidPublicKey(f"alg must be one of {', '.join(PUBLIC_ALGORITHMS)}, not {alg!r}")
     if "PRIVATE KEY" in pem:
         raise InvalidPublicKey(
-            "this is a private key: keep it where tokens are signed, and register its public half "
+            "this is a private key: register its public half, and keep the private one where you sign tokens "
             "(openssl pkey -in FILE -pubout)"
         )
     try:
@@ -56,12 +56,12 @@ def _check_fits(key: PublicKey, alg: str) -> None:
     if isinstance(key, RSAPublicKey):
         fits = "RS256"
         if key.key_size < RSA_BITS:
-            raise InvalidPublicKey(f"an RSA key needs {RSA_BITS} bits and more, this one has {key.key_size}")
+            raise InvalidPublicKey(f"an RSA key needs at least {RSA_BITS} bits, this one has {key.key_size}")
     elif isinstance(key, EllipticCurvePublicKey):
         fits = "ES256"
         if not isinstance(key.curve, SECP256R1):
-            raise InvalidPublicKey(f"ES256 means the curve P-256, this key is on {key.curve.name}")
+            raise InvalidPublicKey(f"ES256 needs the curve P-256, this key has {key.curve.name}")
     else:
         fits = "EdDSA"
     if fits != alg:
-        raise InvalidPublicKey(f"this key is one for {fits}, not for {alg}")
+        raise InvalidPublicKey(f"this key is for {fits}, not for {alg}")

@@ -1,4 +1,4 @@
-"""Long tasks: restarted when they fail, counted, and never silent."""
+"""Long tasks: they are restarted when they fail, and each failure is counted and logged."""
 
 import asyncio
 import contextlib
@@ -19,18 +19,18 @@ _log = structlog.get_logger()
 
 
 async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Run `work` until it returns; start it again when it fails, after a short pause.
+    """Run `work` until it returns. When it fails, start it again after a short pause.
 
-    A store that is away is expected, and the process says so once (`Outage`), whatever number of its
-    tasks meets it; anything else is a defect and is logged whole.
+    An unavailable store is expected: the process logs it once (`Outage`), not once per task. Any other error
+    is a defect and is logged in full.
     """
     while True:
         try:
             await work()
         except StorageUnavailable as error:
             _log.debug("task waits for the storage", task=name, reason=error.reason, error=str(error))
-        except Exception:  # noqa: BLE001 - whatever it is, the process goes on and the log says so
-            _log.exception("task failed and starts again", task=name)
+        except Exception:  # noqa: BLE001 - the process continues after any error
+            _log.exception("task failed, restarting it", task=name)
         else:
             return
         metrics.TASK_RESTARTS.labels(task=name).inc()
@@ -38,7 +38,7 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def every(seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Do `work` again and again, this long apart, whatever happens to a single time."""
+    """Run `work` repeatedly, with pauses of `seconds`, also after it fails."""
 
     async def forever() -> None:
         while True:
@@ -49,7 +49,7 @@ async def every(seconds: float, name: str, work: Callable[[], Awaitable[None]]) 
 
 
 async def open_store(settings: Settings, name: str, stop: asyncio.Event) -> Store | None:
-    """Open the store, waiting for it as long as it is away; None when `stop` came first."""
+    """Open the store, and wait while it is unavailable. Returns None when `stop` is set before."""
     outage = Outage(logged=True)
     while not stop.is_set():
         with contextlib.suppress(StorageUnavailable):
@@ -58,11 +58,11 @@ async def open_store(settings: Settings, name: str, stop: asyncio.Event) -> Stor
     return None
 
 
-async def cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel tasks and return when all have ended.
+async def cancel_all(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks and return when all have finished.
 
-    One cancellation is not enough: `asyncio.wait_for` of Python 3.11, through which redis-py sends,
-    swallows the one that meets its result.
+    One cancellation may not be enough: redis-py sends by `asyncio.wait_for`, which in Python 3.11 swallows a
+    cancellation that arrives together with its result.
     """
     pending = set(tasks)
     while pending:
@@ -72,7 +72,7 @@ async def cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
 
 
 class Background:
-    """Short tasks nobody waits for: kept, counted, and their failures logged."""
+    """Short tasks that no caller waits for. It keeps references to them, and logs their failures."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -82,9 +82,9 @@ class Background:
         """Run `work` to its end."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._finished)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if task.cancelled():
             return
@@ -95,5 +95,5 @@ class Background:
             _log.error("task failed", task=self._name, exc_info=error)
 
     async def close(self) -> None:
-        """Cancel what still runs and wait for it."""
-        await cancelled(self._tasks)
+        """Cancel the running tasks and wait for them."""
+        await cancel_all(self._tasks)

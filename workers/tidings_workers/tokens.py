@@ -1,8 +1,8 @@
-"""Access tokens: JWTs by the list of RFC 8725, made by tenants' keys and checked against the registry.
+"""Access tokens: JWTs by the rules of RFC 8725, signed with tenants' keys and checked against the registry.
 
-PyJWT does the cryptography. The policy is here: the key is chosen by issuer and `kid` and brings its
-own algorithm, no claim but the issuer is decoded before the signature has been verified, every claim is
-required and typed before it is used, and scopes shrink to the key's.
+PyJWT does the cryptography. This module has the policy: issuer and `kid` choose the key, and the key
+determines the algorithm. Only the issuer is decoded before the signature is verified. Every claim is
+required and typed. A token has only those of its scopes that its key allows.
 """
 
 import hashlib
@@ -37,10 +37,11 @@ from tidings_workers.registry import INBOX_SCOPE, Key, RegistryView
 __all__ = ["Identity", "TokenError", "Verifier", "bearer_token", "make_token", "make_user_token"]
 
 USER_TOKEN_MARK: Final = "~"  # noqa: S105  a suffix of kid, no secret
-VERDICTS: Final = 20_000
+# Verified tokens that a Verifier remembers.
+CACHED_TOKENS: Final = 20_000
 
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+").fullmatch
-# A key is `<tenant>.<kid>.<secret>`: the kid in its middle is too short to be claims in base64url.
+# A key is `<tenant>.<kid>.<secret>`. Its kid is too short to be the claims of a token.
 _KEY: Final = re.compile(r"[a-z0-9-]{1,40}\.k[0-9]{1,9}\.[A-Za-z0-9_-]+").fullmatch
 _ALGORITHMS: Final = get_default_algorithms()
 
@@ -51,10 +52,10 @@ IS_A_KEY: Final = (
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """Who a token speaks for, and what it may do. Times are seconds since the epoch.
+    """The subject and the scopes of a verified token. Times are seconds since the epoch.
 
-    It stands as long as ``view.key(tenant, kid)`` is not None and `expires_at` (plus the leeway of
-    `limits.TOKEN_LEEWAY_SECONDS`) has not passed.
+    It is valid while ``view.key(tenant, kid)`` is not None and until `expires_at` plus
+    `limits.TOKEN_LEEWAY_SECONDS`.
     """
 
     tenant: str
@@ -77,7 +78,7 @@ class _Candidate:
 
 
 def bearer_token(authorization: Sequence[str]) -> str:
-    """The token of a request's `Authorization` headers; TokenError unless there is one, of that form."""
+    """The token of a request's `Authorization` headers. Raises TokenError unless it is one Bearer token."""
     if not authorization:
         raise TokenError("missing_token", "Send the header Authorization: Bearer <token>.")
     if len(authorization) > 1:
@@ -95,37 +96,37 @@ def bearer_token(authorization: Sequence[str]) -> str:
 
 
 class Verifier:
-    """Checks tokens against the view; a good verdict is kept until its token or the registry ends it."""
+    """Verifies tokens against the view. It caches a verified token until it expires or the view changes."""
 
     def __init__(self, view: RegistryView) -> None:
         self._view = view
-        self._verdicts: OrderedDict[bytes, Identity] = OrderedDict()
+        self._verified: OrderedDict[bytes, Identity] = OrderedDict()
         self._candidates: dict[tuple[str, str], _Candidate] = {}
         view.on_change(self._forget)
 
     def verify(self, token: str, now: float) -> Identity:
-        """The identity of a token at `now` (seconds since the epoch), or TokenError."""
+        """The identity of a token at `now` (seconds since the epoch). Raises TokenError."""
         if len(token) > limits.TOKEN_BYTES:
             raise TokenError("invalid_token", f"The token is longer than {limits.TOKEN_BYTES} bytes.")
         try:
             digest = hashlib.sha256(token.encode("ascii")).digest()
         except UnicodeEncodeError:
             raise malformed() from None
-        identity = self._verdicts.get(digest)
+        identity = self._verified.get(digest)
         if identity is None:
             identity = self._check(token, now)
-            self._verdicts[digest] = identity
-            if len(self._verdicts) > VERDICTS:
-                self._verdicts.popitem(last=False)
+            self._verified[digest] = identity
+            if len(self._verified) > CACHED_TOKENS:
+                self._verified.popitem(last=False)
         else:
-            self._verdicts.move_to_end(digest)
+            self._verified.move_to_end(digest)
             if identity.expires_at + limits.TOKEN_LEEWAY_SECONDS <= now:
-                del self._verdicts[digest]
+                del self._verified[digest]
                 raise expired()
         return identity
 
     def _forget(self) -> None:
-        self._verdicts.clear()
+        self._verified.clear()
         self._candidates.clear()
 
     def _check(self, token: str, now: float) -> Identity:
@@ -142,11 +143,11 @@ class Verifier:
             raise TokenError("invalid_token", f"The key {header.kid!r} signs with {candidate.alg} only.")
         try:
             signed = f"{header_part}.{claims_part}".encode("ascii")
-            fits = candidate.algorithm.verify(signed, candidate.material, bytes_of(signature_part))
+            valid = candidate.algorithm.verify(signed, candidate.material, bytes_of(signature_part))
         except (jwt.PyJWTError, ValueError) as error:
-            raise TokenError("invalid_token", "The token's signature does not fit its key.") from error
-        if not fits:
-            raise TokenError("invalid_token", "The token's signature does not fit its key.")
+            raise TokenError("invalid_token", "The token's signature does not match its key.") from error
+        if not valid:
+            raise TokenError("invalid_token", "The token's signature does not match its key.")
         claims = decode_part(claims_text, Claims, "claims")
         times = check_claims(claims, now)
         return Identity(
@@ -179,19 +180,19 @@ class Verifier:
 def make_token(
     key: Key, tenant: str, subject: str, scopes: frozenset[str], expires_in: int, now: float
 ) -> str:
-    """A token signed with the tenant's own HS256 key; `expires_in` seconds, 86,400 at most.
+    """A token signed with the tenant's own HS256 key. `expires_in` is in seconds, at most 86,400.
 
-    ValueError when the key is not one that the server can sign with.
+    Raises ValueError when `expires_in` or the subject is invalid, or the key has no secret.
     """
     if key.secret is None:
-        raise ValueError(f"key {key.kid!r} is a public one: its owner signs with the private half")
+        raise ValueError(f"key {key.kid!r} is a public key: sign with its private half")
     return _sign(key.secret, key.kid, tenant, subject, scopes, expires_in, now)
 
 
 def make_user_token(key: Key, tenant: str, user: str, expires_in: int, now: float) -> str:
-    """A token that connects as `user` and does nothing else, made by the server on the key's authority.
+    """A token with the scope `inbox` for `user`. The server signs it with a secret of the key.
 
-    It works with keys of every algorithm and whatever their scopes, and ends when the key is revoked.
+    It works with keys of every algorithm and with any scopes, and is void when the key is revoked.
     """
     kid = key.kid + USER_TOKEN_MARK
     return _sign(key.token_secret, kid, tenant, user, frozenset({INBOX_SCOPE}), expires_in, now)
@@ -225,5 +226,5 @@ def _candidate_of(key: Key, *, by_server: bool) -> _Candidate:
         material = key.secret.encode("ascii")
     else:
         material = load_public_key(key.public_key or "")
-    # Prepared once: looking at what kind of key it is costs more than the signature of an HS256 token.
+    # Prepared once: checking the kind of a key takes longer than the signature of an HS256 token.
     return _Candidate(key.kid, alg, _ALGORITHMS[alg], _ALGORITHMS[alg].prepare_key(material), scopes)

@@ -1,7 +1,7 @@
 """The command `tidings-server`.
 
-Exit codes: 0 done; 1 not done, stderr says why in one line; 2 wrong usage; 78 the configuration is
-wrong, so another try can't help; 130 interrupted. docs/operations.md has the same table.
+Exit codes: 0 success; 1 failure, with one line on stderr; 2 wrong usage; 78 wrong configuration, so a retry
+can't succeed; 130 interrupted. docs/operations.md has the same table.
 """
 
 import contextlib
@@ -14,15 +14,15 @@ _EXIT_INTERRUPTED: Final = 130
 
 
 def main() -> NoReturn:
-    """Run the command line and exit; nothing but a set TIDINGS_LOG_LEVEL=debug shows a traceback."""
+    """Run the command line and exit. A traceback is shown only with TIDINGS_LOG_LEVEL=debug."""
     if sys.stdout is None:  # closed by the shell: `>&-`
         print(
-            "tidings-server: standard output is closed: redirect it to /dev/null where it is not wanted",
+            "tidings-server: standard output is closed: redirect it to /dev/null if you do not need it",
             file=sys.stderr,
         )
         sys.exit(1)
     try:
-        # Here, not above: a Ctrl-C while they load is no traceback either.
+        # Imported here, so that a Ctrl-C during the import shows no traceback.
         from tidings_api.cli.app import run  # noqa: PLC0415
 
         code = run(sys.argv[1:])
@@ -34,7 +34,7 @@ def main() -> NoReturn:
 
 
 def _written(code: int) -> int:
-    """Write what is buffered of the answer; the exit code, which is 1 where that fails."""
+    """Flush the answer. Returns the exit code: `code`, or 1 when the flush fails."""
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -47,5 +47,5 @@ def _written(code: int) -> int:
 
 
 def _discard_output() -> None:
-    """Keep Python from flushing once more at its exit what can't be written, with a traceback."""
+    """Replace stdout by /dev/null, so that Python's flush at exit does not fail with a traceback."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""`python -m tidings_api.cli`: how the supervisor starts its parts, whatever is on the PATH."""
+"""`python -m tidings_api.cli`: the supervisor starts its parts this way, without the PATH."""
 
 from tidings_api.cli import main
 

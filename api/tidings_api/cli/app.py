@@ -1,6 +1,6 @@
-"""The commands of `tidings-server`, each a module that is imported only when it runs.
+"""The commands of `tidings-server`. A command's module is imported only when the command runs.
 
-So `--help` and the operator's small commands start fast, and a part loads nothing of another part.
+So small commands start fast, and a part does not load the modules of another part.
 """
 
 import os
@@ -49,7 +49,7 @@ def _app(words: Sequence[str]) -> App:
         version=_version,
         result_action="return_value",
     )
-    # The list of all commands has the first line of each one's docstring, so it needs all the modules.
+    # The list of all commands shows the first line of each docstring, so it needs all modules.
     lists = not any(word in _COMMANDS for word in words)
     for name, place in _COMMANDS.items():
         module, _, attribute = f"tidings_api.cli.{place}".partition(":")
@@ -63,7 +63,10 @@ def _app(words: Sequence[str]) -> App:
 
 
 def run(words: Sequence[str]) -> int:
-    """Run one command line, without the program's name; its exit code. Errors are one line on stderr."""
+    """Run one command line, without the program's name, and return its exit code.
+
+    An error is one line on stderr.
+    """
     try:
         return _app(words)(words, exit_on_error=False, print_error=False) or 0
     except CycloptsError as error:

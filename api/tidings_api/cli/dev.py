@@ -1,4 +1,4 @@
-"""`tidings-server dev`: its options, turned into settings."""
+"""`tidings-server dev`: turns its options into settings and runs everything."""
 
 import os
 import sys
@@ -16,10 +16,10 @@ from tidings_workers.config import Settings, service_links, variable_of
 from tidings_workers.processes import raise_open_files
 
 OPEN_FILES: Final = 65_536
-# One address may hold 20,000 sockets, also all of them as one user.
+# Room for 20,000 connections from one address, also when all of them are of one user.
 CONNECTIONS: Final = 25_000
 
-# `make run` sets it, so that an error shows what to type after `make run`.
+# `make run` sets it, so that an error shows how to pass an option to `make run`.
 MAKE_VARIABLE: Final = "TIDINGS_MAKE"
 
 HIGHEST_PORT: Final = 65_535
@@ -44,28 +44,28 @@ def dev(
     ] = None,
     data: Annotated[
         Path | None,
-        Parameter(help="Directory of the embedded store, made if need be. [default: ./.tidings]"),
+        Parameter(help="Directory of the embedded store; created if missing. [default: ./.tidings]"),
     ] = None,
     json: Annotated[
         bool,
         Parameter(
             negative="",
-            help="When ready print one line of JSON to stdout: api, realtime, page, tenant, key.",
+            help="When ready, print one line of JSON to stdout: api, realtime, page, tenant, key.",
         ),
     ] = False,
 ) -> int:
     """Run everything on this machine: the store, the API, a dispatcher and a gateway.
 
-    Brings its own store (Valkey, kept in --data) unless REDIS_URL names one, makes the tenant demo
-    with a key, restarts what dies, and says what to do next. Ctrl-C ends it in order. The options
-    come before the environment: see `tidings-server config`.
+    Starts its own store (Valkey, with its data in --data) unless REDIS_URL names one, creates the tenant
+    demo with a key, restarts parts that crash, and prints what to try next. Ctrl-C stops it gracefully.
+    Options override the environment: see `tidings-server config`.
     """
     settings = _settings(host, port, realtime_port, operator_port, data)
     logs.configure("supervisor", format=settings.log_format, level=settings.log_level)
     logs.warn_of_service_links()
     raise_open_files(OPEN_FILES)
     with tempfile.TemporaryDirectory(prefix="tidings-metrics-") as metrics:
-        # Read once, when prometheus_client is imported: hence the late import.
+        # prometheus_client reads it once, at its import: hence the import below.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
         progress = Progress(settings, as_json=json)
         progress.starting()
@@ -101,7 +101,7 @@ def _settings(
         variable = variable_of(field)
         return not os.environ.get(variable, "").strip() or variable in service_links()
 
-    # One option moves all three, so that a second `dev` needs no more than another --port.
+    # The other two ports follow --port, so that a second `dev` needs only another --port.
     if realtime_port is None and unset("realtime_port"):
         settings = structs.replace(settings, realtime_port=_next(settings.port, "--realtime-port"))
     if operator_port is None and unset("operator_port"):

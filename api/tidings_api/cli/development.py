@@ -1,4 +1,4 @@
-"""What `tidings-server dev` runs: the embedded store, the parts, the demo tenant, the welcome."""
+"""Runs `tidings-server dev`: the embedded store, the parts, the demo tenant, the welcome text."""
 
 import asyncio
 import contextlib
@@ -20,13 +20,14 @@ from tidings_api.cli.progress import Progress
 from tidings_api.cli.store_diagnosis import warn_of_server
 from tidings_api.cli.welcome import Demo, open_demo, print_welcome
 from tidings_workers.config import Settings
-from tidings_workers.data_directory import Addresses, DataDirectory
+from tidings_workers.data_directory import DataDirectory
+from tidings_workers.data_state import Addresses
 from tidings_workers.embedded import EmbeddedValkey
 from tidings_workers.operator import Health, operator_port
 from tidings_workers.store import Store
 from tidings_workers.supervisor import Part, Supervisor
 
-# From a taken port to the one that an error proposes.
+# The distance from a port in use to the port that the error proposes.
 _STEP: Final = 1_000
 
 _PARTS: Final = (("api", 0), ("gateway", 0), ("dispatcher", 1))
@@ -35,7 +36,7 @@ _log = structlog.get_logger(__name__)
 
 
 def run(settings: Settings, progress: Progress) -> None:
-    """Run until SIGINT, SIGTERM or SIGHUP; a second signal kills what has not ended yet."""
+    """Run until SIGINT, SIGTERM or SIGHUP. A second signal kills the parts that have not stopped yet."""
     _check_ports(settings)
     asyncio.run(_run(settings, progress))
     progress.stopped()
@@ -50,22 +51,26 @@ async def _run(settings: Settings, progress: Progress) -> None:
             store = await Store.open(settings, name="supervisor")
             try:
                 if directory is not None and valkey is not None and valkey.data_may_be_lost:
-                    _log.warning("the machine stopped without warning: clients are told of a possible loss")
+                    _log.warning(
+                        "writes may be lost",
+                        reason="the machine stopped while the store was running: the store gets a new epoch, "
+                        "so every client reloads",
+                    )
                     await store.start_new_epoch()
-                    directory.settle()
+                    directory.loss_reported()
                 if valkey is None:
                     await warn_of_server(settings)
                 health.store = store.identity
                 demo.append(await open_demo(store.redis))
                 if demo[0].remark:
-                    _log.warning("the key of the demo tenant is a new one", reason=demo[0].remark)
+                    _log.warning("the demo tenant has a new key", reason=demo[0].remark)
             finally:
                 await store.close()
 
         async def on_ready() -> None:
             health.serving = True
             if directory is not None:
-                directory.serves(msgspec.convert(settings, Addresses, from_attributes=True))
+                directory.write_addresses(msgspec.convert(settings, Addresses, from_attributes=True))
             print_welcome(settings, demo[0], progress)
 
         supervisor = Supervisor(
@@ -77,14 +82,14 @@ async def _run(settings: Settings, progress: Progress) -> None:
         )
         stop = asyncio.Event()
 
-        def asked_to_stop() -> None:
+        def on_signal() -> None:
             health.serving = False
             if stop.is_set():
-                supervisor.hurry.set()
+                supervisor.kill_now.set()
             stop.set()
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, asked_to_stop)
+            asyncio.get_running_loop().add_signal_handler(number, on_signal)
         async with operator_port(
             settings.operator_host, settings.operator_port, health, settings.operator_hosts
         ):
@@ -121,7 +126,7 @@ def _part(name: str, rank: int, settings: Settings) -> Part:
 
 
 def _check_ports(settings: Settings) -> None:
-    """Raise CommandFailed when a port is taken, before anything is started."""
+    """Raise CommandFailed when a port is in use, before anything is started."""
     wanted = (
         ("the API", settings.host, settings.port, "--port"),
         ("the gateway", settings.realtime_host, settings.realtime_port, "--realtime-port"),
@@ -131,7 +136,7 @@ def _check_ports(settings: Settings) -> None:
     for what, host, port, option in wanted:
         if port in seen:
             raise CommandFailed(
-                f"port {port} is meant for both {seen[port]} and {what}: choose another, "
+                f"port {port} is configured for both {seen[port]} and {what}: choose another, "
                 f"{_with(option, port)}"
             )
         seen[port] = what
@@ -145,8 +150,7 @@ def _check_ports(settings: Settings) -> None:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise CommandFailed(
-                    f"port {port} of {host}, meant for {what}, is in use: choose another, "
-                    f"{_with(option, port)}"
+                    f"port {port} of {host}, for {what}, is in use: choose another, {_with(option, port)}"
                 ) from error
             raise CommandFailed(
                 f"{what} can't listen on {host}, port {port} ({error.strerror}): choose another with "
@@ -155,7 +159,7 @@ def _check_ports(settings: Settings) -> None:
 
 
 def _with(option: str, taken: int) -> str:
-    """The command line that avoids a taken port, in the words of the command that was typed."""
+    """The command line with a free port, as `make run` or `tidings-server dev`, whichever the user typed."""
     other = taken + _STEP if taken + _STEP <= HIGHEST_PORT else taken - _STEP
     if os.environ.get(MAKE_VARIABLE):
         return f'as in make run ARGS="{option} {other}"'

@@ -1,4 +1,4 @@
-"""What `doctor` looks at outside the store: this machine, this environment, the parts' ports."""
+"""The checks of `doctor` outside the store: this machine, this environment, the ports of the parts."""
 
 import os
 import resource
@@ -16,16 +16,16 @@ from tidings_workers.identity import STORE_HEADER
 from tidings_workers.processes import READY_VARIABLE
 
 CONNECT_SECONDS: Final = 3.0
-# What a process needs besides its connections: the store, logs, its own files.
+# Open files that a process needs in addition to its connections: the store, logs, its own files.
 SPARE_FILES: Final = 256
 FEWEST_FILES: Final = 4_096
 
-# Variables of ours that are no settings: the SDK's two, the supervisor's, that of `make run`.
+# Variables that are not settings of the server: two of the SDK, one of the supervisor, one of `make run`.
 _OTHER_VARIABLES: Final = {"TIDINGS_KEY", "TIDINGS_URL", READY_VARIABLE, MAKE_VARIABLE}
 
 
 def host_findings(settings: Settings, environ: Mapping[str, str] = os.environ) -> list[Finding]:
-    """Look at this machine and this environment."""
+    """Check this machine and this environment."""
     return [_variables(environ), _open_files(settings, environ)]
 
 
@@ -50,7 +50,7 @@ def _open_files(settings: Settings, environ: Mapping[str, str]) -> Finding:
     cure = "raise it (ulimit -Hn, LimitNOFILE= of the systemd unit, --ulimit nofile of the container)"
     if hard < FEWEST_FILES:
         return wrong("open files", detail, cure)
-    # The default is only a ceiling; a number that the operator chose is meant to be reached.
+    # The default is only an upper limit. A number that the operator set has to be reachable.
     if environ.get(variable_of("gateway_connections")) and room < settings.gateway_connections:
         return warning(
             "open files",
@@ -61,9 +61,10 @@ def _open_files(settings: Settings, environ: Mapping[str, str]) -> Finding:
 
 
 async def port_findings(settings: Settings, store: str | None) -> list[Finding]:
-    """Ask the API, the gateway and the operator's port at their addresses.
+    """Check that the API, the gateway and the operator's port answer at their addresses.
 
-    `store`: the identity that they have to name, empty while nothing has used the store, None when unknown.
+    `store` is the identity of the store that they have to name: empty when no part has used the store yet,
+    None when unknown.
     """
     api = f"http://{reachable(settings.host)}:{settings.port}/health/ready"
     gateway = f"http://{reachable(settings.realtime_host)}:{settings.realtime_port}/v1/realtime"
@@ -71,7 +72,7 @@ async def port_findings(settings: Settings, store: str | None) -> list[Finding]:
     async with httpx.AsyncClient(timeout=CONNECT_SECONDS, trust_env=False) as client:
         return [
             await _ask(client, Port("api", api, "port", is_ready), store),
-            # Without an upgrade it refuses, and shows thereby that a gateway listens.
+            # A gateway refuses a request without an upgrade, and that answer shows that it is a gateway.
             await _ask(client, Port("gateway", gateway, "realtime_port", is_gateway), store),
             await _ask(client, Port("operator's port", operator, "operator_port", is_ready), store),
         ]
@@ -83,16 +84,16 @@ class Port(NamedTuple):
     check: str
     url: str
     field: str
-    well: Callable[[httpx.Response], bool]
+    is_expected: Callable[[httpx.Response], bool]
 
 
 def is_ready(response: httpx.Response) -> bool:
-    """Whether this is the answer of something that is ready."""
+    """Whether this is the answer of a ready part."""
     return response.is_success
 
 
 def is_gateway(response: httpx.Response) -> bool:
-    """Whether this is how a gateway answers a request that is no WebSocket."""
+    """Whether this is a gateway's answer to a request without an upgrade to WebSocket."""
     return response.status_code == HTTPStatus.UPGRADE_REQUIRED
 
 
@@ -104,7 +105,7 @@ async def _ask(client: httpx.AsyncClient, port: Port, store: str | None) -> Find
         return wrong(
             port.check,
             f"{port.url} accepts connections but does not answer within {CONNECT_SECONDS:.0f} s",
-            f"see its log and restart it, or say by {variable} where the right one listens",
+            f"see its log and restart it, or set {variable} to the right one",
         )
     except httpx.RemoteProtocolError:
         return wrong(port.check, f"{port.url} does not speak HTTP", _elsewhere(variable))
@@ -112,7 +113,7 @@ async def _ask(client: httpx.AsyncClient, port: Port, store: str | None) -> Find
         return wrong(
             port.check,
             f"nothing answers at {port.url}",
-            f"start it, or say by {variable} where it listens; --no-ports where none should run here",
+            f"start it, or set {variable} to its port; use --no-ports if no part runs here",
         )
     named = response.headers.get(STORE_HEADER)
     if named and store is not None and named != store:
@@ -121,24 +122,24 @@ async def _ask(client: httpx.AsyncClient, port: Port, store: str | None) -> Find
             f"{port.url} belongs to another installation, with another store",
             _elsewhere(variable),
         )
-    if not port.well(response):
+    if not port.is_expected(response):
         return wrong(
             port.check,
             f"{port.url} answers {response.status_code}: {' '.join(response.text[:300].split())}",
-            "see what it names as not ok, and its log",
+            "see the fault that it names, and its log",
         )
     if not named:
         return wrong(
-            port.check, f"{port.url} answers, but not as this version of Tidings does", _elsewhere(variable)
+            port.check, f"{port.url} answers, but not like this version of Tidings", _elsewhere(variable)
         )
     if store is None:
         return warning(
             port.check,
-            f"{port.url} answers, but without the store it can't be seen whether it is of this installation",
-            "look again when the store answers",
+            f"{port.url} answers, but without the store its installation is unknown",
+            "run doctor again when the store answers",
         )
     return ok(port.check, f"{port.url} answers, and works on this store")
 
 
 def _elsewhere(variable: str) -> str:
-    return f"say by {variable} where the part of this installation listens, or end what listens there"
+    return f"set {variable} to the port of this installation's part, or stop the program that listens there"

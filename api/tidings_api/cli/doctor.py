@@ -1,4 +1,4 @@
-"""`tidings-server doctor`: says what is wrong with an installation, and what to do."""
+"""`tidings-server doctor`: finds the faults of an installation, and says what to do."""
 
 import asyncio
 from collections import Counter
@@ -15,7 +15,8 @@ from tidings_api.cli.store_diagnosis import examine_store
 from tidings_api.cli.stores import store_settings
 from tidings_workers import logs
 from tidings_workers.config import Settings
-from tidings_workers.data_directory import DataDirectoryInUse, DataDirectoryUnusable
+from tidings_workers.data_directory import DataDirectoryInUse
+from tidings_workers.data_state import DataDirectoryUnusable
 from tidings_workers.embedded import EmbeddedStartFailed
 
 _MARKS: Final = {"ok": "ok     ", "warning": "warning", "wrong": "WRONG  "}
@@ -27,8 +28,8 @@ def doctor(
         bool,
         Parameter(
             negative="--no-ports",
-            help="Also ask the API and the gateway: for an embedded store where its `dev` listens, else at "
-            "the addresses of this environment's settings. --no-ports leaves them out.",
+            help="Also check the API and the gateway: for an embedded store at the addresses of its `dev`, "
+            "else at those of this environment's settings. --no-ports skips this.",
         ),
     ] = True,
     data: DataOption = None,
@@ -36,7 +37,7 @@ def doctor(
 ) -> int:
     """Check an installation: its store, its parts, this machine. Exit code 1 when something is wrong.
 
-    Run it with the environment of a part. Nothing is changed. A warning is no failure.
+    Run it with the environment of a part. It changes nothing. A warning is not a failure.
     """
     findings = asyncio.run(_examine(data, ports=ports))
     healthy = all(finding.level != "wrong" for finding in findings)
@@ -51,10 +52,10 @@ async def _examine(data: Path | None, *, ports: bool) -> list[Finding]:
         async with store_settings(data) as settings:
             embedded = Settings.from_environment().redis_url is None or data is not None
             report = await examine_store(settings, embedded=embedded)
-            asked = await port_findings(settings, report.identity) if ports else []
-            return [*host_findings(settings), *report.findings, *asked]
+            of_ports = await port_findings(settings, report.identity) if ports else []
+            return [*host_findings(settings), *report.findings, *of_ports]
     except (CommandFailed, DataDirectoryInUse, DataDirectoryUnusable) as error:
-        # Their text is a fault and, after a colon, its cure.
+        # Their text is the fault, a colon, and the cure.
         detail, _, cure = str(error).partition(": ")
         found = wrong("store", detail, cure)
     except EmbeddedStartFailed as error:
@@ -70,5 +71,5 @@ def _text(findings: list[Finding]) -> str:
         if finding.cure:
             lines.append(f"         -> {finding.cure}")
     counts = Counter(finding.level for finding in findings)
-    lines.append(f"{counts['wrong']} wrong, {counts['warning']} to look at, {counts['ok']} ok")
+    lines.append(f"wrong: {counts['wrong']}, warnings: {counts['warning']}, ok: {counts['ok']}")
     return "\n".join(lines)

@@ -1,9 +1,9 @@
-"""What commands raise. Imports nothing, since `dev` has to set metrics up before it imports the store."""
+"""Errors of commands. Imports nothing: `dev` has to set up metrics before it imports the store."""
 
 
 class CommandFailed(Exception):
-    """A command can't do what it was asked; the text is for the operator."""
+    """A command failed. The text is for the operator: the fault, a colon, the cure."""
 
 
 class WrongUsage(Exception):
-    """The command line itself can't be used; the text says what to write instead."""
+    """The command line is wrong. The text says what to write instead."""

@@ -1,4 +1,4 @@
-"""What `doctor` found, one thing at a time."""
+"""The findings of `doctor`, one per check."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that was looked at. `cure` says what to do, where it is not ok."""
+    """The result of one check. `cure` says what to do; it is empty when the level is ok."""
 
     check: str
     level: Literal["ok", "warning", "wrong"]
@@ -15,15 +15,15 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def ok(check: str, detail: str) -> Finding:
-    """Nothing to do."""
+    """A finding that needs no action."""
     return Finding(check=check, level="ok", detail=detail)
 
 
 def warning(check: str, detail: str, cure: str) -> Finding:
-    """It works, but not as well or as long as it should, or it could not be looked at."""
+    """A finding that may lead to a failure, or a check that was not possible."""
     return Finding(check=check, level="warning", detail=detail, cure=cure)
 
 
 def wrong(check: str, detail: str, cure: str) -> Finding:
-    """It does not work, or a promise does not hold."""
+    """A finding that breaks the service or one of its promises."""
     return Finding(check=check, level="wrong", detail=detail, cure=cure)

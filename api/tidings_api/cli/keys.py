@@ -1,4 +1,4 @@
-"""`tidings-server keys`: what a tenant's applications sign their tokens with."""
+"""`tidings-server keys`: the keys with which a tenant's applications sign their tokens."""
 
 import asyncio
 from pathlib import Path
@@ -23,19 +23,19 @@ def create(
         Parameter(
             negative="",
             consume_multiple=True,
-            help=f"What tokens of this key may do, of {', '.join(SCOPES)}; all unless told otherwise. "
+            help=f"Scopes that tokens of this key may have: {', '.join(SCOPES)}. Default: all. "
             "Repeat it for more.",
         ),
     ] = None,
     public_key: Annotated[
         Path | None,
         Parameter(
-            help="A file with a PEM public key: the tenant signs with the private half, we never see it."
+            help="A file with a PEM public key. The tenant signs with the private half, which stays with it."
         ),
     ] = None,
     alg: Annotated[
         Literal["RS256", "ES256", "EdDSA"] | None,
-        Parameter(name="--alg", help="The algorithm that the public key is for."),
+        Parameter(name="--alg", help="The algorithm of the public key."),
     ] = None,
     name: Annotated[
         str,
@@ -44,7 +44,7 @@ def create(
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Create a key. Without --public-key it is a secret, printed this once and never again."""
+    """Create a key. Without --public-key it is a secret, which is printed only once."""
     pem = _read(public_key) if public_key is not None else None
 
     async def work() -> str:
@@ -63,7 +63,7 @@ def create(
 
 @app.command(name="list")
 def list_(*, tenant: TenantOption, data: DataOption = None, json: JsonOption = False) -> None:
-    """List a tenant's keys, oldest first, the revoked ones too. Secrets are never shown."""
+    """List a tenant's keys, oldest first, including revoked ones. Secrets are never shown."""
 
     async def work() -> list[KeyInfo]:
         async with operator_store(data) as redis:
@@ -94,7 +94,7 @@ def revoke(
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Revoke a key: its tokens, those made through it, and their sockets end within 2 s."""
+    """Revoke a key. Within 2 s its tokens and those made through it are void, and their connections close."""
 
     async def work() -> None:
         async with operator_store(data) as redis:
@@ -110,4 +110,4 @@ def _read(path: Path) -> str:
     except OSError as error:
         raise CommandFailed(f"{path} can't be read: {error.strerror}") from error
     except UnicodeDecodeError:
-        raise CommandFailed(f"{path} is no PEM file: give one that begins with BEGIN PUBLIC KEY") from None
+        raise CommandFailed(f"{path} is not a PEM file: give one that begins with BEGIN PUBLIC KEY") from None

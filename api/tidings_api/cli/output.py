@@ -1,4 +1,4 @@
-"""What commands share: their options, and how they answer on stdout."""
+"""Common parts of commands: options, and answers on stdout."""
 
 import sys
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ DataOption = Annotated[
     Path | None,
     Parameter(
         name="--data",
-        help="Directory of the embedded store, whether or not it is running. Without it the store is the "
-        "one that REDIS_URL names, else the one in TIDINGS_DATA (default ./.tidings).",
+        help="Directory of the embedded store, running or not. Default: the store of REDIS_URL, else the one "
+        "in TIDINGS_DATA (./.tidings).",
     ),
 ]
 TenantOption = Annotated[str, Parameter(name="--tenant", help="The tenant's id.")]
@@ -27,7 +27,7 @@ TenantOption = Annotated[str, Parameter(name="--tenant", help="The tenant's id."
 def answer(value: object, text: str, *, as_json: bool) -> None:
     """Print the answer of a command: `value` as JSON, or `text` for people.
 
-    Raises CommandFailed when stdout can't take it, and BrokenPipeError when its reader has ended.
+    Raises CommandFailed when stdout can't be written, and BrokenPipeError when its reader has stopped.
     """
     try:
         print(_json(value) if as_json else text)
@@ -38,7 +38,7 @@ def answer(value: object, text: str, *, as_json: bool) -> None:
 
 
 def _json(value: object) -> str:
-    """One line, with times as the API writes them."""
+    """One line of JSON, with times in the format of the API."""
     return msgspec.json.encode(_plain(msgspec.to_builtins(value, builtin_types=(datetime,)))).decode()
 
 
@@ -51,12 +51,12 @@ def _plain(value: Any) -> Any:
 
 
 def note(text: str) -> None:
-    """Say something beside the answer, on stderr, so that the answer can be piped."""
+    """Print a hint to stderr, so that stdout has only the answer and can be piped."""
     print(text, file=sys.stderr)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out rows under headings in columns as wide as their widest cell; the last runs free."""
+    """Headings and rows as text. A column is as wide as its widest cell; the last one is not padded."""
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -1,6 +1,6 @@
-"""`tidings-server api`, `dispatcher`, `gateway`: one part each, for production.
+"""`tidings-server api`, `dispatcher` and `gateway`: one part per process, for production.
 
-All settings come from the environment. A part waits for a store that is away, serves /metrics and
+All settings are read from the environment. A part waits until the store answers, serves /metrics and
 /health on its operator's port, and on SIGTERM or SIGINT drains and exits 0.
 """
 
@@ -32,9 +32,9 @@ from tidings_workers.store.pipeline import Pipeline
 Run = Callable[[Settings, asyncio.Event, Callable[[], None]], Awaitable[None]]
 
 OPEN_FILES: Final = 65_536
-# What a process needs besides its connections: the store, logs, its own files.
+# Open files that a process needs in addition to its connections: the store, logs, its own files.
 SPARE_FILES: Final = 256
-# Beyond the drain, for closing what is left: with the default drain the whole stays under 10 s.
+# Time after the drain, to close the rest. With the default drain the whole stop takes less than 10 s.
 CLOSING_SECONDS: Final = 1.5
 
 _log = structlog.get_logger(__name__)
@@ -46,22 +46,22 @@ def api() -> int:
     It needs REDIS_URL and listens on TIDINGS_HOST and TIDINGS_PORT (127.0.0.1:8000). Any number may
     run on one store. All settings: `tidings-server config`.
     """
-    # Only `dev` supervises, and it alone serves the demo page.
+    # Only `dev` has a supervisor, and only `dev` serves the demo page.
     module = "tidings_api.demo" if is_supervised() else "tidings_api.server"
     return _run("api", module, ("host", "port"))
 
 
 def dispatcher() -> int:
-    """Run a dispatcher, which takes accepted notifications to their recipients' logs.
+    """Run a dispatcher, which carries out the work that spans partitions.
 
-    It needs REDIS_URL and listens on nothing but its operator's port. Any number may run on one
-    store: they share its partitions. All settings: `tidings-server config`.
+    It needs REDIS_URL and listens only on its operator's port. Any number may run on one store: they share
+    its partitions. All settings: `tidings-server config`.
     """
     return _run("dispatcher", "tidings_workers.dispatcher", None)
 
 
 def gateway() -> int:
-    """Run a gateway, which holds the clients' WebSockets.
+    """Run a gateway, to which clients connect by WebSocket.
 
     It needs REDIS_URL and listens on TIDINGS_REALTIME_HOST and TIDINGS_REALTIME_PORT
     (127.0.0.1:8001). Any number may run on one store. All settings: `tidings-server config`.
@@ -74,7 +74,7 @@ def _run(name: str, module: str, address: tuple[str, str] | None) -> int:
     if settings.redis_url is None:
         raise ConfigurationError(
             "REDIS_URL is not set: name the store, such as redis://127.0.0.1:6379/0, "
-            "or run `tidings-server dev`, which brings its own"
+            "or run `tidings-server dev`, which starts its own"
         )
     for host in (*(address or ())[:1], "operator_host"):
         _check_host(settings, host)
@@ -84,7 +84,7 @@ def _run(name: str, module: str, address: tuple[str, str] | None) -> int:
     connections = settings.gateway_connections if name == "gateway" else 0
     raise_open_files(max(OPEN_FILES, connections + SPARE_FILES))
     run: Run = import_module(module).run
-    _calm_the_collector()
+    _tune_gc()
     try:
         uvloop.run(_serve(settings, run))
     except OSError as error:
@@ -94,8 +94,8 @@ def _run(name: str, module: str, address: tuple[str, str] | None) -> int:
     return 0
 
 
-def _calm_the_collector() -> None:
-    """Look for cycles rarely: the hot paths make none, and looking cost 13 to 30 % of their time.
+def _tune_gc() -> None:
+    """Collect cycles rarely: the hot paths make none, and the search took 13 to 30 % of their time.
 
     Measured in interleaved pairs: CPU per notification of batches in the API and the gateway.
     """
@@ -125,32 +125,33 @@ async def _serve(settings: Settings, run: Run) -> None:
 
         def ready() -> None:
             health.serving = True
-            # Before the supervisor is told: what it prints for people then is the last of the start.
+            # Before `report_ready`, so that the supervisor's welcome text is the last output of a start.
             _log.info("ready", store=masked(settings.redis_url or ""))
-            # A supervisor has already looked, for all its parts.
+            # A supervisor has already checked the server for all its parts.
             if not supervised:
                 group.create_task(warn_of_server(settings))
             report_ready()
 
         async with asyncio.TaskGroup() as group:
-            stopping = group.create_task(_watch_the_end(stop, health, settings.drain_seconds))
+            stopping = group.create_task(_limit_stop(stop, health, settings.drain_seconds))
             await run(settings, stop, ready)
             stopping.cancel()
-    _log.info("ended")
+    _log.info("stopped")
 
 
-async def _watch_the_end(stop: asyncio.Event, health: Health, drain_seconds: float) -> None:
+async def _limit_stop(stop: asyncio.Event, health: Health, drain_seconds: float) -> None:
+    """When `stop` is set, exit the process unless it stops in time."""
     await stop.wait()
     health.serving = False
     _log.info("stopping", drain_seconds=drain_seconds)
-    # In a thread of its own: it has to end also what blocks the loop or swallows its cancellation.
-    watchdog = threading.Timer(drain_seconds + CLOSING_SECONDS, _give_up)
+    # In a thread, because the work may block the event loop or swallow its cancellation.
+    watchdog = threading.Timer(drain_seconds + CLOSING_SECONDS, _exit_now)
     watchdog.daemon = True
     watchdog.start()
 
 
-def _give_up() -> None:
-    _log.error("work in flight did not end in time")
+def _exit_now() -> None:
+    _log.error("the part did not stop in time")
     os._exit(1)
 
 
@@ -173,13 +174,13 @@ def _check_host(settings: Settings, host: str) -> None:
         socket.getaddrinfo(getattr(settings, host), None)
     except OSError as error:
         raise ConfigurationError(
-            f"{variable_of(host)} is {getattr(settings, host)!r}, of which this machine knows no address: "
-            "write an IP address, or a name that it knows"
+            f"{variable_of(host)} is {getattr(settings, host)!r}, which does not resolve to an address: "
+            "set it to an IP address, or to a name that resolves on this machine"
         ) from error
 
 
 def _taken(settings: Settings, host: str, port: str) -> CommandFailed:
     return CommandFailed(
-        f"port {getattr(settings, port)} of {getattr(settings, host)} is in use already: "
+        f"port {getattr(settings, port)} of {getattr(settings, host)} is already in use: "
         f"choose another with {variable_of(port)}"
     )

@@ -1,4 +1,4 @@
-"""What a command says when it fails: one line that names the cause and, where it can, the cure."""
+"""The error line of a command: it names the cause and, if known, the cure."""
 
 import errno
 import os
@@ -8,7 +8,8 @@ from redis.exceptions import RedisClusterException, RedisError
 from tidings_api.cli import EXIT_USAGE
 from tidings_api.cli.errors import CommandFailed, WrongUsage
 from tidings_workers.config import EXIT_CONFIGURATION, ConfigurationError
-from tidings_workers.data_directory import DataDirectoryInUse, DataDirectoryUnusable
+from tidings_workers.data_directory import DataDirectoryInUse
+from tidings_workers.data_state import DataDirectoryUnusable
 from tidings_workers.embedded import EmbeddedStartFailed
 from tidings_workers.logs import one_line
 from tidings_workers.store import StorageUnavailable, StoreError
@@ -31,14 +32,14 @@ _WRITTEN = (
 
 
 def code_for(error: BaseException) -> int:
-    """Give the exit code for an error; see `tidings_api.cli`."""
+    """The exit code of an error; see `tidings_api.cli`."""
     if isinstance(error, ConfigurationError):
         return EXIT_CONFIGURATION
     return EXIT_USAGE if isinstance(error, WrongUsage | InvalidValue) else 1
 
 
 def line_for(error: BaseException) -> str:
-    """Give the one line for an error."""
+    """The error line of an error."""
     if isinstance(error, (RedisError, RedisClusterException)):
         error = unavailable(error, os.environ.get("REDIS_URL", ""))
     if isinstance(error, StorageUnavailable):
@@ -51,5 +52,5 @@ def line_for(error: BaseException) -> str:
         file = error.filename or "a file"
         return f"{file} can't be used ({error.strerror}): run this as the user that owns it"
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return f"a port is in use already ({error.strerror or error}): choose another"
+        return f"a port is already in use ({error.strerror or error}): choose another"
     return f"{one_line(error)} (TIDINGS_LOG_LEVEL=debug shows where)"

@@ -1,4 +1,4 @@
-"""What `dev` says of its start and its end: for people lines on stderr, with --json events of the log."""
+"""The messages of `dev` about its start and its stop: lines on stderr, or log events with --json."""
 
 import sys
 import time
@@ -11,11 +11,11 @@ _log = structlog.get_logger(__name__)
 
 
 class Progress:
-    """The steps of one `dev`, from `starting` to `stopped`, with the seconds that the start took."""
+    """The messages of one `dev`, and the time since its start."""
 
     def __init__(self, settings: Settings, *, as_json: bool) -> None:
         self.as_json = as_json
-        self._began = time.monotonic()
+        self._started_at = time.monotonic()
         if settings.redis_url is None:
             self._field, self._place = "data", str(settings.data)
         else:
@@ -23,18 +23,18 @@ class Progress:
 
     @property
     def seconds(self) -> float:
-        """How long ago `dev` was started."""
-        return time.monotonic() - self._began
+        """Seconds since the start of `dev`."""
+        return time.monotonic() - self._started_at
 
     def starting(self) -> None:
-        """Say that it starts, before anything that takes time."""
-        self._say("starting", f"starting Tidings, data in {self._place}")
+        """Report the start. Call it before any slow step."""
+        self._report("starting", f"starting Tidings, data in {self._place}")
 
     def stopped(self) -> None:
-        """Say that all has ended, and where the data are."""
-        self._say("stopped", f"stopped; your data is in {self._place}")
+        """Report that everything has stopped, and where the data is."""
+        self._report("stopped", f"stopped; your data is in {self._place}")
 
-    def _say(self, event: str, line: str) -> None:
+    def _report(self, event: str, line: str) -> None:
         if self.as_json:
             _log.info(event, **{self._field: self._place})
         else:

@@ -1,4 +1,4 @@
-"""`tidings-server restored`: after a backup was put back, have every client know."""
+"""`tidings-server restored`: makes all clients reload after the restore of a backup."""
 
 import asyncio
 from pathlib import Path
@@ -9,10 +9,10 @@ from tidings_workers.store import Store
 
 
 def restored(*, data: DataOption = None, json: JsonOption = False) -> None:
-    """Tell all clients to reload, after a backup was restored: the store gets a new epoch.
+    """Make all clients reload after the restore of a backup: the store gets a new epoch.
 
-    A client that resumes gets a gap with reason epoch. Without it a client would take what was sent
-    since the restore for what it has already. Nothing else is changed.
+    A client that resumes gets a gap with the reason epoch. Without this command, a client would skip new
+    notifications whose positions it already has. It changes nothing else.
     """
     epoch = asyncio.run(_renew(data))
     answer({"epoch": epoch}, f"the store has the new epoch {epoch}: clients reload", as_json=json)

@@ -1,4 +1,4 @@
-"""`tidings-server config`: the reference of all settings, with the values that hold now."""
+"""`tidings-server config`: the reference of all settings, with their current values."""
 
 import os
 from typing import Any
@@ -11,9 +11,9 @@ from tidings_workers.config import Settings, masked, variable_of
 
 
 def config(*, json: JsonOption = False) -> None:
-    """List every setting: its variable, its value now, its default, and what it means.
+    """List every setting: its variable, its current value, its default and its meaning.
 
-    Every part reads its settings from the environment, once, at start. Passwords in URLs are hidden.
+    Every part reads its settings once, at its start, from the environment. Passwords in URLs are hidden.
     """
     now = Settings.from_environment()
     entries = [_entry(field, getattr(now, field.name)) for field in structs.fields(Settings)]

@@ -1,4 +1,4 @@
-"""What `doctor` looks at in the store: the server's version and settings, its clock, who works on it."""
+"""The checks of `doctor` in the store: the server's version, settings and clock, and the parts at work."""
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,27 +23,27 @@ _log = structlog.get_logger(__name__)
 
 OLDEST_VERSION: Final = (7, 2)
 SKEW_SECONDS: Final = 2.0
-# A gateway that has not renewed its entry for this long has ended; it renews it every few seconds.
+# A gateway renews its entry every few seconds. One that has not renewed it for this long has stopped.
 GATEWAY_SECONDS: Final = 30
 
 
-# With these the store still answers questions, so the other checks go on.
-_ANSWERS: Final = frozenset({"readonly", "disk", "out-of-memory", "no-replicas"})
+# With these reasons the store still answers reads, so the other checks are possible.
+_STILL_READABLE: Final = frozenset({"readonly", "disk", "out-of-memory", "no-replicas"})
 
-_UNUSED: Final = warning("layout", "nothing has used this store yet", "start the parts")
+_UNUSED: Final = warning("layout", "no part has used this store yet", "start the parts")
 
 
 class StoreReport(Struct, frozen=True):
-    """The findings about a store, and its identity: empty while nothing has used it, None when unknown."""
+    """The findings about a store, and its identity: empty when no part has used it, None when unknown."""
 
     findings: list[Finding]
     identity: str | None = None
 
 
 async def examine_store(settings: Settings, *, embedded: bool) -> StoreReport:
-    """Look at the store. Changes nothing, and raises nothing: what can't be seen is a finding.
+    """Check the store. It changes nothing and raises nothing: a check that is not possible is a finding.
 
-    `embedded`: it is that of a `dev`, which is what starts the parts.
+    `embedded`: the store belongs to a `dev`, which starts the parts.
     """
     url = settings.redis_url or ""
     pipeline = Pipeline(url, "tidings-doctor")
@@ -55,7 +55,7 @@ async def examine_store(settings: Settings, *, embedded: bool) -> StoreReport:
         except (*UNREACHABLE, StorageUnavailable) as error:
             failure = unavailable(error, url)
             findings.append(wrong("store", str(failure), failure.cure))
-            if failure.reason not in _ANSWERS:
+            if failure.reason not in _STILL_READABLE:
                 return StoreReport(findings)
         else:
             findings.append(ok("store", f"{masked(url)} answers and takes writes"))
@@ -74,9 +74,9 @@ async def examine_store(settings: Settings, *, embedded: bool) -> StoreReport:
 
 
 async def warn_of_server(settings: Settings) -> None:
-    """Log what `doctor` calls wrong about the server: its version, or settings that break a promise.
+    """Log the faults of the server that `doctor` would find: its version, or settings that break a promise.
 
-    For the start of a part. Nothing is logged when the server does not answer.
+    Call it at the start of a part. It logs nothing when the server does not answer.
     """
     pipeline = Pipeline(settings.redis_url or "", "tidings-check")
     try:
@@ -86,12 +86,12 @@ async def warn_of_server(settings: Settings) -> None:
     for finding in findings:
         if finding.level == "wrong":
             _log.warning(
-                "the store does not fit", check=finding.check, reason=finding.detail, cure=finding.cure
+                "the store is not suitable", check=finding.check, reason=finding.detail, cure=finding.cure
             )
 
 
 async def _server_findings(pipeline: Pipeline, settings: Settings) -> list[Finding]:
-    """Version, eviction, durability and clock, each by itself: the user may not be allowed all of it."""
+    """Version, eviction, durability and clock. Each check is separate: the user may lack a permission."""
     client = pipeline.client
     checks: tuple[tuple[str, Callable[[], Awaitable[list[Finding]]]], ...] = (
         ("version", lambda: _each_node(client, "server", _version)),
@@ -100,17 +100,17 @@ async def _server_findings(pipeline: Pipeline, settings: Settings) -> list[Findi
         ("clock", lambda: _clock(client)),
     )
     findings: list[Finding] = []
-    for check, look in checks:
+    for check, run in checks:
         try:
-            findings += await look()
+            findings += await run()
         except UNREACHABLE as error:
             failure = unavailable(error, pipeline.url)
-            findings.append(warning(check, f"it can't be seen: {failure}", failure.cure))
+            findings.append(warning(check, f"it can't be read: {failure}", failure.cure))
     return findings
 
 
 async def _meta(pipeline: Pipeline) -> dict[str, str] | Finding:
-    """The facts of the store, or why there are none."""
+    """The meta data of the store, or the finding why there are none."""
     try:
         found = await cast("Any", pipeline.client).hgetall(META)
     except UNREACHABLE as error:
@@ -123,7 +123,7 @@ async def _meta(pipeline: Pipeline) -> dict[str, str] | Finding:
         return wrong(
             "layout",
             f"the store has layout {meta['layout']}, this version reads {LAYOUT}",
-            "run the version of Tidings that made the store, or name another store",
+            "run the version of Tidings that created the store, or name another store",
         )
     return meta
 
@@ -141,7 +141,7 @@ async def _work_findings(
         ]
     except UNREACHABLE as error:
         failure = unavailable(error, pipeline.url)
-        return [wrong("parts", f"whether parts are at work can't be seen: {failure}", failure.cure)]
+        return [wrong("parts", f"it is unknown whether parts are running: {failure}", failure.cure)]
 
 
 async def _each_node(
@@ -151,7 +151,7 @@ async def _each_node(
 
 
 async def _nodes(client: Redis | RedisCluster, section: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """Give INFO of each primary, with its name in a cluster and an empty one otherwise."""
+    """INFO of each primary, with its name; the name is empty outside a cluster."""
     if isinstance(client, RedisCluster):
         answers: Any = await client.info(section, target_nodes=RedisCluster.PRIMARIES)
         return [(f" {name}", info) for name, info in answers.items()]
@@ -161,7 +161,7 @@ async def _nodes(client: Redis | RedisCluster, section: str) -> list[tuple[str, 
 def _version(node: str, info: Mapping[str, Any]) -> Finding:
     name = "Valkey" if "valkey_version" in info else "Redis"
     text = str(info.get("valkey_version") or info.get("redis_version"))
-    # Valkey reports the Redis that it is compatible with as redis_version: 7.2.4.
+    # Valkey reports the version of Redis with which it is compatible as redis_version: 7.2.4.
     compatible = tuple(int(part) for part in str(info.get("redis_version", "0.0")).split(".")[:2])
     check = f"version{node}"
     if compatible < OLDEST_VERSION:
@@ -174,7 +174,7 @@ def _eviction(node: str, info: Mapping[str, Any]) -> Finding:
     if policy != "noeviction":
         return wrong(
             f"eviction{node}",
-            f"maxmemory-policy is {policy}: it may drop notifications that were acknowledged",
+            f"maxmemory-policy is {policy}: the server may evict accepted notifications",
             "set it to noeviction (CONFIG SET maxmemory-policy noeviction, then CONFIG REWRITE)",
         )
     return ok(f"eviction{node}", "maxmemory-policy is noeviction")
@@ -189,18 +189,18 @@ async def _clock(client: Redis | RedisCluster) -> list[Finding]:
         return [
             wrong(
                 "clock",
-                f"this machine and the store are {skew:.1f} s apart",
-                "let both follow a time server (NTP): expiry and tokens go by the clock",
+                f"the clocks of this machine and of the store differ by {skew:.1f} s",
+                "synchronise both with a time server (NTP): expiry and tokens depend on the clock",
             )
         ]
-    return [ok("clock", f"this machine and the store agree within {max(skew, 0.001):.3f} s")]
+    return [ok("clock", f"the clocks of this machine and of the store agree within {max(skew, 0.001):.3f} s")]
 
 
 def _partitions(found: int, settings: Settings) -> Finding:
     if found != settings.partitions:
         return warning(
             "partitions",
-            f"TIDINGS_PARTITIONS is {settings.partitions}, but the store was made with {found}, which holds",
+            f"TIDINGS_PARTITIONS is {settings.partitions}, but the store was created with {found}",
             f"set TIDINGS_PARTITIONS={found}",
         )
     return ok("partitions", f"{found}")
@@ -210,18 +210,18 @@ async def _durability(pipeline: Pipeline, settings: Settings) -> list[Finding]:
     durability = await Durability(pipeline, settings.durability).read()
     if durability == settings.durability:
         return [ok("durability", durability)]
-    settle = f"or settle for TIDINGS_DURABILITY={durability}"
+    accept = f"or set TIDINGS_DURABILITY={durability}"
     if durability == "memory":
         cure = (
             "switch its append-only file on (CONFIG SET appendonly yes, then CONFIG REWRITE; without CONFIG, "
-            f"appendonly yes in its configuration) with appendfsync everysec or always, {settle}"
+            f"appendonly yes in its configuration) with appendfsync everysec or always, {accept}"
         )
     else:
-        cure = f"set appendfsync always (CONFIG SET appendfsync always, then CONFIG REWRITE), {settle}"
+        cure = f"set appendfsync always (CONFIG SET appendfsync always, then CONFIG REWRITE), {accept}"
     return [
         wrong(
             "durability",
-            f"TIDINGS_DURABILITY is {settings.durability}, but the store gives {durability}",
+            f"TIDINGS_DURABILITY is {settings.durability}, but the store's durability is {durability}",
             cure,
         )
     ]
@@ -230,19 +230,19 @@ async def _durability(pipeline: Pipeline, settings: Settings) -> list[Finding]:
 async def _dispatchers(client: Redis | RedisCluster, partitions: int, cure: str) -> Finding:
     idle = [number for number in range(partitions) if not await client.exists(lease(number))]
     if len(idle) == partitions:
-        return wrong("dispatcher", "none is at work: nothing is delivered", cure)
+        return wrong("dispatcher", "none is running: nothing is delivered", cure)
     if idle:
         return wrong(
             "dispatcher",
             f"none works on partition {', '.join(map(str, idle))}",
-            "wait 5 s and look again; if it stays so, restart the dispatchers and see their logs",
+            "wait 5 s and run doctor again; if it is still so, restart the dispatchers and see their logs",
         )
-    return ok("dispatcher", "every partition is worked on")
+    return ok("dispatcher", "every partition has a dispatcher")
 
 
 async def _gateways(client: Redis | RedisCluster, cure: str) -> Finding:
     since = int((time.time() - GATEWAY_SECONDS) * 1000)
-    alive = await client.zcount(GATEWAYS, since, "+inf")
-    if not alive:
-        return wrong("gateways", "none is at work: no client can connect", cure)
-    return ok("gateways", f"{alive} at work")
+    running = await client.zcount(GATEWAYS, since, "+inf")
+    if not running:
+        return wrong("gateways", "none is running: no client can connect", cure)
+    return ok("gateways", f"{running} running")

@@ -1,4 +1,4 @@
-"""The store that an operator's command works on, running or not."""
+"""The store of an operator's command, running or not."""
 
 import contextlib
 import os
@@ -10,24 +10,19 @@ from redis.asyncio import Redis, RedisCluster
 
 from tidings_api.cli.errors import CommandFailed
 from tidings_workers.config import Settings
-from tidings_workers.data_directory import (
-    DataDirectory,
-    DataDirectoryInUse,
-    has_store,
-    read_state,
-    socket_url,
-)
+from tidings_workers.data_directory import DataDirectory, DataDirectoryInUse
+from tidings_workers.data_state import has_store, read_state, socket_url
 from tidings_workers.embedded import EmbeddedValkey
 from tidings_workers.store.clients import close, connect
 
 
 @contextlib.asynccontextmanager
 async def store_settings(data: Path | None, *, make: bool = False) -> AsyncIterator[Settings]:
-    """Give settings whose `redis_url` answers inside the block.
+    """Settings whose `redis_url` answers inside the block.
 
-    `data` (the option) comes before REDIS_URL, and that before TIDINGS_DATA. An embedded store that
-    nobody runs is started here and held for the length of the block. One that is not there is
-    CommandFailed; with `make` it is made, where it was named.
+    `data` (the option) overrides REDIS_URL, and REDIS_URL overrides TIDINGS_DATA. An embedded store that is
+    not running is started for the length of the block. Raises CommandFailed when it does not exist; with
+    `make` it is created, if `data` or TIDINGS_DATA names it.
     """
     settings = Settings.from_environment()
     if data is not None:
@@ -47,21 +42,21 @@ async def store_settings(data: Path | None, *, make: bool = False) -> AsyncItera
         state = read_state(settings.data)
         if state is None:
             raise
-        yield structs.replace(_where_it_listens(settings), redis_url=socket_url(state.socket))
+        yield structs.replace(_with_addresses(settings), redis_url=socket_url(state.socket))
         return
     try:
         valkey = EmbeddedValkey(directory, settings.durability)
         try:
             await valkey.start()
-            yield structs.replace(_where_it_listens(settings), redis_url=valkey.url)
+            yield structs.replace(_with_addresses(settings), redis_url=valkey.url)
         finally:
             await valkey.stop()
     finally:
         directory.release()
 
 
-def _where_it_listens(settings: Settings) -> Settings:
-    """The settings with the addresses of the last `dev` on this directory, whatever the environment says."""
+def _with_addresses(settings: Settings) -> Settings:
+    """The settings with the addresses of the last `dev` on this directory, instead of the environment's."""
     state = read_state(settings.data)
     if state is None or state.addresses is None:
         return settings
@@ -70,7 +65,7 @@ def _where_it_listens(settings: Settings) -> Settings:
 
 @contextlib.asynccontextmanager
 async def operator_store(data: Path | None, *, make: bool = False) -> AsyncIterator[Redis | RedisCluster]:
-    """Give a client of that store."""
+    """A client of the same store."""
     async with store_settings(data, make=make) as settings:
         client = connect(settings.redis_url or "", "tidings-operator", connections=2)
         try:

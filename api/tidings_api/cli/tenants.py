@@ -28,16 +28,15 @@ Origins = Annotated[
         negative="",
         consume_multiple=True,
         help="An origin whose pages may connect, such as https://shop.example, or https://*.shop.example for "
-        "all subdomains. Repeat it for more. "
-        "Without any, pages of every origin may.",
+        "all subdomains. Repeat it for more. Without any, pages of all origins may connect.",
     ),
 ]
 RetentionOption = Annotated[
     str | None,
     Parameter(
         name="--retention",
-        help=f"How long notifications are kept: {_KEPT} (TIDINGS_RETENTION_SECONDS). It counts for what "
-        "is stored already, too.",
+        help=f"Retention of notifications: {_KEPT} (TIDINGS_RETENTION_SECONDS). It also applies to stored "
+        "notifications.",
     ),
 ]
 CategoryRetention = Annotated[
@@ -46,32 +45,31 @@ CategoryRetention = Annotated[
         name="--category-retention",
         negative="",
         consume_multiple=True,
-        help="The same for one category, as chat=7, or for all that begin with a name, as orders.=365; the "
-        "longest name counts. default takes a rule away. Repeat it for more.",
+        help="Retention of one category, as chat=7, or of all categories that begin with a name, as "
+        "orders.=365; the longest name wins. default removes a rule. Repeat it for more.",
     ),
 ]
 LookbackOption = Annotated[
     str | None,
     Parameter(
         name="--all-lookback",
-        help=f"How many seconds back users see what was sent to all, {LEAST_LOOKBACK_SECONDS} or more, or "
-        f"{_NONE}: as long as it is kept.",
+        help=f"Seconds for which users see a notification to all: {LEAST_LOOKBACK_SECONDS} or more, or "
+        f"{_NONE} for its whole retention.",
     ),
 ]
 SessionsOption = Annotated[
     str | None,
     Parameter(
         name="--sessions",
-        help="What happens to a user's connection beyond the limit: it is refused (many, reject) or takes "
-        "the place of the oldest (replace).",
+        help="The rule for a user's connection beyond the limit: it is refused (many, reject) or replaces "
+        "the oldest one (replace).",
     ),
 ]
 SessionLimit = Annotated[
     str | None,
     Parameter(
         name="--session-limit",
-        help=f"Connections per user: a number, or {_NONE}, which is 1 for replace and reject, and no limit "
-        "for many.",
+        help=f"Connections per user: a number, or {_NONE}: 1 for replace and reject, and no limit for many.",
     ),
 ]
 
@@ -90,7 +88,7 @@ def create(
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Create a tenant. It has no key yet: `tidings-server keys create` makes one."""
+    """Create a tenant. It has no key yet: create one with `tidings-server keys create`."""
     settings = _settings(retention, category_retention, all_lookback, sessions, session_limit)
     settings["origins"] = origin or ()
 
@@ -108,7 +106,7 @@ def update(
     *,
     origin: Origins = None,
     any_origin: Annotated[
-        bool, Parameter(negative="", help="Let pages of every origin connect again.")
+        bool, Parameter(negative="", help="Allow pages of all origins to connect.")
     ] = False,
     retention: RetentionOption = None,
     category_retention: CategoryRetention = None,
@@ -118,7 +116,7 @@ def update(
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Change what is named of a tenant, everywhere within a second. A list of origins is replaced."""
+    """Change settings of a tenant. All parts follow within a second. A list of origins is replaced."""
     if origin and any_origin:
         raise WrongUsage("say either --origin, once or more, or --any-origin")
     settings = _settings(retention, category_retention, all_lookback, sessions, session_limit)
@@ -173,11 +171,11 @@ def delete(
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Delete a tenant and its keys: its tokens and sockets end within 2 s. Its data stay.
+    """Delete a tenant and its keys. Within 2 s its tokens are void and its connections close. Its data stay.
 
-    Groups, members and presence stay in the store, and notifications and inboxes for
-    TIDINGS_RETENTION_SECONDS. So the id of a tenant that had a key is not given to another tenant.
-    It can't be undone.
+    Groups, members and presence stay in the store; notifications and inboxes stay for
+    TIDINGS_RETENTION_SECONDS. So the id of a tenant that had a key can't be used for another tenant. This
+    can't be undone.
     """
     if not yes:
         _confirm(id)
@@ -189,18 +187,20 @@ def delete(
     asyncio.run(work())
     answer(
         {"deleted": id, "removed": ["tenant", "keys"], "kept": list(_KEPT_DATA)},
-        f"deleted the tenant {id} and its keys: its tokens and sockets end within 2 s\n"
-        f"kept in the store: its {', '.join(_KEPT_DATA)}; so {id} is not given to another tenant",
+        f"deleted the tenant {id} and its keys: within 2 s its tokens are void and its connections close\n"
+        f"kept in the store: its {', '.join(_KEPT_DATA)}; so {id} can't be used for another tenant",
         as_json=json,
     )
 
 
 def _confirm(id: str) -> None:
-    """Have the operator type the id. WrongUsage where stdin is no terminal."""
+    """Ask the operator to type the id. Raises WrongUsage when stdin is not a terminal."""
     if not sys.stdin.isatty():
-        raise WrongUsage(f"this deletes the tenant {id} and its keys for good: confirm it with --yes")
-    note(f"This deletes the tenant {id} and its keys for good. Its data stay in the store.")
-    print("Type the id to go on: ", end="", file=sys.stderr, flush=True)
+        raise WrongUsage(
+            f"this deletes the tenant {id} and its keys, and can't be undone: confirm it with --yes"
+        )
+    note(f"This deletes the tenant {id} and its keys, and can't be undone. Its data stay in the store.")
+    print("Type the id to continue: ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip() != id:
         raise CommandFailed("that is another id: nothing was deleted")
 
@@ -212,14 +212,14 @@ def _settings(
     sessions: str | None,
     session_limit: str | None,
 ) -> TenantSettings:
-    """What the options say; what is out of range is left to the registry."""
+    """The settings that the options name. The registry checks their ranges."""
     settings: TenantSettings = {}
     if retention is not None:
         settings["retention_days"] = _days(retention, "--retention")
     if category_retention is not None:
         rules: dict[str, int | str | None] = {}
         for rule in category_retention:
-            # A category may hold an equals sign itself.
+            # A category may contain an equals sign.
             category, sign, days = rule.rpartition("=")
             if not sign or not category:
                 raise WrongUsage(f"--category-retention is written as orders.=365, not {rule!r}")
@@ -255,11 +255,11 @@ def _days(text: str, option: str) -> int | str | None:
 
 
 def _kept(tenant: Tenant) -> str:
-    said = [_time(tenant.retention_days)]
-    said += [f"{name}={_time(days)}" for name, days in sorted(tenant.category_retention.items())]
+    rules = [_time(tenant.retention_days)]
+    rules += [f"{name}={_time(days)}" for name, days in sorted(tenant.category_retention.items())]
     if tenant.all_lookback is not None:
-        said.append(f"all={tenant.all_lookback}s")
-    return " ".join(said)
+        rules.append(f"all={tenant.all_lookback}s")
+    return " ".join(rules)
 
 
 def _time(days: int | str | None) -> str:

@@ -1,4 +1,4 @@
-"""`tidings-server token`: a token by hand, for trying things out and for scripts."""
+"""`tidings-server token`: prints a token, for tests by hand and for scripts."""
 
 import asyncio
 import time
@@ -19,26 +19,26 @@ from tidings_workers.tokens import make_token
 def token(
     *,
     tenant: TenantOption,
-    user: Annotated[str, Parameter(help="Whom the token speaks for: a user's id, or a service's name.")],
+    user: Annotated[str, Parameter(help="Subject of the token: a user's id, or a service's name.")],
     scope: Annotated[
         list[str] | None,
         Parameter(
             negative="",
             consume_multiple=True,
-            help=f"What it may do, of {', '.join(SCOPES)}; inbox unless told otherwise. Repeat it for more.",
+            help=f"Scopes of the token: {', '.join(SCOPES)}. Default: inbox. Repeat it for more.",
         ),
     ] = None,
     expires_in: Annotated[
-        int, Parameter(help=f"Seconds that it is good for, {limits.TOKEN_SECONDS} at most.")
+        int, Parameter(help=f"Seconds until it expires, at most {limits.TOKEN_SECONDS}.")
     ] = 3600,
     kid: Annotated[
         str | None,
-        Parameter(help="The key that signs it. Without it the newest one that allows the scopes."),
+        Parameter(help="Kid of the key that signs it. Default: the newest key that allows the scopes."),
     ] = None,
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make a token for a user or a service, signed with one of the tenant's HS256 keys."""
+    """Create a token for a user or a service, signed with one of the tenant's HS256 keys."""
     scopes = frozenset(scope or ["inbox"])
     unknown = scopes - frozenset(SCOPES)
     if unknown:
@@ -56,25 +56,26 @@ def token(
 async def _signing_keys(tenant: str, data: Path | None) -> list[Key]:
     async with operator_store(data) as redis:
         registry = Registry(redis)
-        await registry.list_keys(tenant)  # raises when there is no such tenant
+        await registry.list_keys(tenant)  # raises when the tenant does not exist
         return await registry.signing_keys(tenant)
 
 
 def _choose(keys: list[Key], tenant: str, scopes: frozenset[str], kid: str | None) -> Key:
-    """The newest key that allows the scopes, or the one named; CommandFailed says what there is."""
+    """The key named `kid`, else the newest one that allows the scopes. CommandFailed lists the keys."""
     if not keys:
         raise CommandFailed(
-            f"tenant {tenant!r} has no live HS256 key: tidings-server keys create --tenant {tenant}"
+            f"tenant {tenant!r} has no valid HS256 key: create one with "
+            f"tidings-server keys create --tenant {tenant}"
         )
-    said = "; ".join(f"{key.kid} allows {' '.join(key.scopes)}" for key in keys)
+    listed = "; ".join(f"{key.kid} allows {' '.join(key.scopes)}" for key in keys)
     named = [key for key in keys if kid in {None, key.kid}]
     if not named:
-        raise CommandFailed(f"tenant {tenant!r} has no live HS256 key {kid}: {said}")
+        raise CommandFailed(f"tenant {tenant!r} has no valid HS256 key {kid}: choose one of these: {listed}")
     fit = [key for key in named if scopes <= frozenset(key.scopes)]
     if not fit:
         which = f"key {kid} does not allow" if kid else "no key allows"
         raise CommandFailed(
-            f"{which} {' '.join(sorted(scopes))} ({said}): choose other scopes, or make a key with "
+            f"{which} {' '.join(sorted(scopes))} ({listed}): choose other scopes, or create a key with "
             f"tidings-server keys create --tenant {tenant}"
         )
     return fit[-1]

@@ -1,4 +1,4 @@
-"""Wrong usage of `tidings-server` in plain words, on one line."""
+"""The error line for wrong usage of `tidings-server`."""
 
 import re
 from difflib import get_close_matches
@@ -17,13 +17,13 @@ _KINDS: Final = {int: "a whole number", float: "a number"}
 
 
 def in_words(error: CycloptsError) -> str:
-    """Say what is wrong, and where the right usage is shown."""
+    """The fault of a command line, and the command that shows its usage."""
     command = " ".join(("tidings-server", *(error.command_chain or ())))
-    what = " ".join(_what(error).split()).rstrip(".")
-    return f"{what}{'' if what.endswith('?') else '.'} See `{command} --help`"
+    fault = " ".join(_fault(error).split()).rstrip(".")
+    return f"{fault}{'' if fault.endswith('?') else '.'} See `{command} --help`"
 
 
-def _what(error: CycloptsError) -> str:
+def _fault(error: CycloptsError) -> str:
     name = error.argument.name if error.argument is not None else ""
     match error:
         case MissingArgumentError():

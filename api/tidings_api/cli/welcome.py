@@ -26,14 +26,14 @@ from tidings_workers.registry import (
 )
 from tidings_workers.tokens import make_token
 
-# The name of the key that `dev` makes, by which it finds it again.
+# The name of the key that `dev` creates. Later starts find the key by this name.
 KEY_NAME: Final = "dev"
 
 
 class Demo(Struct, frozen=True):
-    """The demo tenant's key as one string, and a server token that it signed, good for 24 h.
+    """The demo tenant's key as one string, and a server token that it signed, valid for 24 h.
 
-    `remark` says why it is another key than on the start before; empty otherwise.
+    `remark` says why the key differs from that of the previous start; it is empty when it does not.
     """
 
     key: str
@@ -42,10 +42,10 @@ class Demo(Struct, frozen=True):
 
 
 async def open_demo(redis: Redis | RedisCluster) -> Demo:
-    """Give the key of the demo tenant that is `dev`'s own, made on the first start.
+    """The key of the demo tenant that belongs to `dev`. The first start creates it.
 
-    Later starts find it by its name, whatever keys were made since; one that was revoked, or that
-    lacks a scope, is replaced, and `remark` says so.
+    Later starts find it by its name. When it was revoked or lacks a scope, a new key replaces it, and
+    `remark` says so.
     """
     registry = Registry(redis)
     try:
@@ -54,7 +54,7 @@ async def open_demo(redis: Redis | RedisCluster) -> Demo:
         key, remark = await _own_key(registry)
     except NameKeepsData as error:
         raise CommandFailed(
-            f"the tenant {TENANT} of this store was deleted, and its data are still there: start `dev` with "
+            f"the tenant {TENANT} of this store was deleted, but its data are still there: start `dev` with "
             "another store (--data or REDIS_URL), or delete the data directory"
         ) from error
     else:
@@ -65,7 +65,7 @@ async def open_demo(redis: Redis | RedisCluster) -> Demo:
         key = next((each for each in await registry.signing_keys(TENANT) if each.kid == kid), None)
     if key is None or key.secret is None:
         raise CommandFailed(f"the new key of the tenant {TENANT} was revoked at once: start `dev` again")
-    remark = f"{remark}: made key {key.kid}" if remark else ""
+    remark = f"{remark}: created key {key.kid}" if remark else ""
     return Demo(key=f"{TENANT}.{key.kid}.{key.secret}", token=_token(key), remark=remark)
 
 
@@ -76,18 +76,18 @@ async def _own_key(registry: Registry) -> tuple[Key | None, str]:
     if whole:
         return whole[-1], ""
     if not any(info.name == KEY_NAME for info in await registry.list_keys(TENANT)):
-        # A store from before keys had names: the oldest key is the one that `dev` made.
+        # In a store from before keys had names, the oldest key is the one that `dev` created.
         for key in keys:
             if not key.name and set(SCOPES) <= set(key.scopes):
                 return key, ""
     if own:
         missing = [scope for scope in SCOPES if scope not in own[-1].scopes]
         return None, f"the key {own[-1].kid} (named {KEY_NAME}) does not allow {' '.join(missing)}"
-    return None, f"the tenant {TENANT} has no live key named {KEY_NAME}"
+    return None, f"the tenant {TENANT} has no valid key named {KEY_NAME}"
 
 
 def print_welcome(settings: Settings, demo: Demo, progress: Progress) -> None:
-    """Print where everything is and what to try; as JSON one line, and nothing else, on stdout."""
+    """Print the addresses and the commands to try. With --json, stdout gets only one line of JSON."""
     api = f"http://{reachable(settings.host)}:{settings.port}"
     realtime = settings.public_realtime_url
     page = f"{api}/"
@@ -105,7 +105,7 @@ def print_welcome(settings: Settings, demo: Demo, progress: Progress) -> None:
     listen = f"TIDINGS_URL={api} TIDINGS_KEY={demo.key} {_tidings()} listen --user ana"
     print(
         f"""
-Tidings is running, ready after {progress.seconds:.1f} s; Ctrl-C ends it.
+Tidings is running, ready after {progress.seconds:.1f} s. Ctrl-C stops it.
 
   API       {api}
   realtime  {realtime}
@@ -130,7 +130,7 @@ def _token(key: Key) -> str:
 
 
 def _tidings() -> str:
-    """Name the SDK's command as the user's shell finds it: it may be in a virtual environment."""
+    """The SDK's command as the user's shell finds it, or its path in this virtual environment."""
     beside = Path(sys.executable).with_name("tidings")
     if shutil.which("tidings") is not None or not beside.exists():
         return "tidings"

@@ -1,6 +1,6 @@
 """The demo page of `tidings-server dev`: two users side by side, and a form that sends to them.
 
-`dev` alone runs this; an API of production neither serves nor imports it.
+Only `dev` runs this. An API in production neither serves nor imports it.
 """
 
 import asyncio
@@ -12,5 +12,5 @@ from tidings_workers.config import Settings
 
 
 async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]) -> None:
-    """As `tidings_api.server.run`, with the page at `/`."""
+    """Serve as `tidings_api.server.run` does, with the demo page at `/`."""
     await server.run(settings, stop, ready, (routes.routes,))

@@ -1,8 +1,8 @@
-"""Whether a request comes from the demo page itself: what it is given opens the tenant `demo`.
+"""Checks that a request comes from the demo page itself, because its tokens are valid for the tenant `demo`.
 
-A page of another site can send requests here, and by DNS rebinding even under a name of its own that
-leads to this machine. Neither can have both a `Host` and an `Origin` that are ours: a name that can be
-made to point here is not `localhost`, not the operator's, and not an address.
+A page of another site can send requests to this server, by DNS rebinding even under its own host name. No
+request of that page has a `Host` and an `Origin` of this server: a name that an attacker controls is not
+`localhost`, not the configured host, and not an IP address.
 """
 
 from ipaddress import ip_address
@@ -13,7 +13,7 @@ from tidings_workers.config import Settings
 
 
 def own_host(headers: RawHeaders, settings: Settings) -> str | None:
-    """The host by which the request reached us, as a URL has it; None when it is no name of ours."""
+    """The `Host` of the request, as in a URL; None when it is not a name of this server."""
     hosts = header(headers, b"host")
     if len(hosts) != 1:
         return None
@@ -30,7 +30,7 @@ def own_host(headers: RawHeaders, settings: Settings) -> str | None:
 
 
 def is_own_page(headers: RawHeaders, settings: Settings) -> bool:
-    """Whether our own page asks, by `Host` and `Origin`."""
+    """Whether the request comes from the demo page, by its `Host` and `Origin`."""
     host = own_host(headers, settings)
     return host is not None and header(headers, b"origin") == [f"http://{host}".encode()]
 

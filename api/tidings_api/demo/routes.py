@@ -37,14 +37,14 @@ _FILES: Final = frozenset(
 
 
 class TokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom a token is for: one of the page's users, or the form that sends."""
+    """A request for a token: for one of the page's users, or for the form that sends."""
 
     role: Literal["ana", "bob", "sender"]
 
 
 @get("/", opt=PUBLIC)
 async def page(request: Request[Any, Any, State], services: Parts) -> Response[str]:
-    """The page: the form, two users in frames, the frames that travel, and the code."""
+    """The page: the form, two users in iframes, the frames that are sent and received, and the code."""
     host = own_host(request.scope["headers"], services.settings)
     api = f"http://{host or f'127.0.0.1:{services.settings.port}'}"
     widget = asset(WIDGET)
@@ -62,7 +62,7 @@ async def page(request: Request[Any, Any, State], services: Parts) -> Response[s
 
 @get("/demo/users/{user:str}", opt=PUBLIC)
 async def user_page(request: Request[Any, Any, State], user: FromPath[str], services: Parts) -> Response[str]:
-    """A page of some application, as this user has it open."""
+    """A page of an application that the user has opened."""
     if user not in USERS:
         raise ProblemError("not_found", f"The users of this page are {' and '.join(USERS)}.")
     url = realtime_url(request.scope["headers"], services.settings)
@@ -71,7 +71,7 @@ async def user_page(request: Request[Any, Any, State], user: FromPath[str], serv
         _template("user.html").substitute(user=user, name=USERS[user]),
         connect_src=f"'self' {gateway}",
         frame_ancestors="'self'",
-        # A notification's icon may be anywhere.
+        # The icon of a notification may have any address.
         img_src="'self' http: https:",
     )
 
@@ -83,7 +83,7 @@ async def file(
     condition: Conditional,
     version: Annotated[str | None, QueryParameter(name="v")] = None,
 ) -> Response[bytes]:
-    """What the pages are made of."""
+    """A style sheet, a script or a picture of the pages."""
     if name not in _FILES:
         raise ProblemError("not_found", "The page has no such file.")
     answer = asset(name, _PACKAGE).answer(request.scope["headers"], condition, version)
@@ -95,19 +95,19 @@ async def file(
 async def create_token(
     request: Request[Any, Any, State], data: JSONBody[TokenRequest], services: Parts
 ) -> Response[UserToken]:
-    """A token of the tenant `demo`, for the page itself and nobody else."""
+    """A token of the tenant `demo`, for the demo page only."""
     headers, settings = request.scope["headers"], services.settings
     if not is_own_page(headers, settings):
         raise ProblemError(
             "origin_refused",
-            f"Only the page at http://127.0.0.1:{settings.port}/ gets these: make a token with "
+            f"Only the page at http://127.0.0.1:{settings.port}/ gets this token. Create one with "
             "`tidings-server token`.",
         )
     scopes = SENDER_SCOPES if data.role == "sender" else {INBOX_SCOPE}
     key = await Registry(services.store.redis).signing_key(TENANT, scopes)
     if key is None:
         raise ProblemError(
-            "not_found", f"The tenant {TENANT} has no key for this. Start `dev` again: it makes one."
+            "not_found", f"The tenant {TENANT} has no key for this. Start `dev` again: it creates one."
         )
     now = int(time.time())
     if data.role == "sender":

@@ -1,4 +1,4 @@
-"""The client and the widget for pages of any origin, as the files that `<script>` and `import` name."""
+"""The client and the widget for pages of any origin, as files for `<script>` and `import`."""
 
 from typing import Annotated, Any, Final
 
@@ -12,16 +12,16 @@ from tidings_api.authorisation import PUBLIC
 from tidings_api.conditional import Conditional, provide_condition
 from tidings_api.requests import ANY_QUERY
 
-# Both in one, each as a module, and what the widget loads when it is opened or has a toast.
+# Both in one file, each as a module, and the parts that the widget loads when it opens or shows a toast.
 FILES: Final = (WIDGET, "widget.mjs", "parts.mjs", "toasts.mjs", "tidings.mjs")
 
 Version = Annotated[str | None, QueryParameter(name="v", description="The version that the page names.")]
 
-# Scripts with `integrity`, and modules, are fetched by the rules of CORS: these are for everybody.
+# Browsers load modules, and scripts with `integrity`, by the rules of CORS: these are for all origins.
 _FOR_ALL: Final = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
 
 
-# Sites' own tools add parameters of theirs to the addresses of scripts, such as `?ver=`.
+# ANY_QUERY, because the tools of a site add parameters to addresses of scripts, such as `?ver=`.
 @get(
     [f"/{name}" for name in FILES],
     opt={**PUBLIC, ANY_QUERY: True},
@@ -30,7 +30,7 @@ _FOR_ALL: Final = {"access-control-allow-origin": "*", "cross-origin-resource-po
 async def script(
     request: Request[Any, Any, State], condition: Conditional, version: Version = None
 ) -> Response[bytes]:
-    """The file, kept for ever under its version and for minutes without one."""
+    """The file. Browsers cache it for a year under its version, and for five minutes without one."""
     answer = asset(request.url.path[1:]).answer(request.scope["headers"], condition, version)
     answer.headers.update(_FOR_ALL)
     return answer

@@ -1,4 +1,4 @@
-"""The API's description: for programs as OpenAPI, for people as one page without scripts."""
+"""The description of the API: as OpenAPI for programs, and as one page without scripts for people."""
 
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ async def openapi(request: Request[Any, Any, State], state: State, condition: Co
 
 @get("/docs", opt=PUBLIC, dependencies=_CONDITION)
 async def page(request: Request[Any, Any, State], state: State, condition: Conditional) -> Response[bytes]:
-    """The same as a page for people."""
+    """The same document as a page for people."""
     documents: Documents = state.documents
     answer = (await documents.page()).answer(request.scope["headers"], condition, None)
     answer.headers.update(_PAGE_HEADERS)
@@ -41,16 +41,16 @@ async def page(request: Request[Any, Any, State], state: State, condition: Condi
 
 @get("/docs/style.css", opt=PUBLIC)
 async def style() -> Response[str]:
-    """The page's style."""
+    """The style sheet of the page."""
     return Response(STYLE, media_type="text/css", headers=_CACHED)
 
 
 @get("/problems/{code:str}", opt=PUBLIC)
 async def explain(code: FromPath[str]) -> Redirect:
-    """What a problem's `type` leads to (RFC 9457, section 3.1.1)."""
+    """The target of a problem's `type` (RFC 9457, section 3.1.1)."""
     if code not in ERRORS:
         raise ProblemError("not_found", "There is no such problem: /docs lists them.")
-    # Relative, so that it is right behind a prefix as well.
+    # Relative, so that it is also right behind a proxy's prefix.
     return Redirect(f"../docs#error-{code}")
 
 

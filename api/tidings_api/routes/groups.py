@@ -10,12 +10,13 @@ from tidings.protocol.errors import FieldError
 from tidings.protocol.rest import ChangeMembers, Group, GroupPage, Member, MemberPage, MembersChanged
 from tidings.protocol.times import timestamp
 from tidings_api.authorisation import needs
+from tidings_api.bodies import INVALID
 from tidings_api.cursors import Cursors
 from tidings_api.problems import ProblemError
 from tidings_api.requests import BODY_BYTES_OPTION, Caller, Cursor, GroupPath, Limit, OpenStore, UserPath
 from tidings_workers.store import GroupInfo, Page
 
-# 10,000 ids of 128 characters, quoted and apart.
+# 10,000 ids of 128 characters, with quotes and commas.
 CHANGE_BYTES: Final = limits.GROUP_CHANGES * (limits.ID_LENGTH + 4) + 1024
 
 
@@ -23,14 +24,14 @@ CHANGE_BYTES: Final = limits.GROUP_CHANGES * (limits.ID_LENGTH + 4) + 1024
 async def list_groups(
     identity: Caller, store: OpenStore, limit: Limit = limits.PAGE_DEFAULT, cursor: Cursor = None
 ) -> GroupPage:
-    """The tenant's groups by id."""
+    """The tenant's groups, ordered by id."""
     cursors = Cursors(store, identity.tenant, "groups")
     return _group_page(await store.groups.page(identity.tenant, limit, cursors.read(cursor)), cursors)
 
 
 @get("/v1/groups/{group:str}", opt=needs("read"), summary="Get a group")
 async def get_group(group: GroupPath, identity: Caller, store: OpenStore) -> Group:
-    """A group, with how many members it has."""
+    """A group, with its number of members."""
     found = await store.groups.get(identity.tenant, group)
     if found is None:
         raise ProblemError("not_found", f"There is no group {group!r}.")
@@ -39,7 +40,7 @@ async def get_group(group: GroupPath, identity: Caller, store: OpenStore) -> Gro
 
 @delete("/v1/groups/{group:str}", opt=needs("groups"), summary="Delete a group")
 async def delete_group(group: GroupPath, identity: Caller, store: OpenStore) -> None:
-    """Ends all memberships of the group. Members keep what they got; idempotent."""
+    """Ends all memberships of the group. Members keep what was sent to the group so far. Idempotent."""
     await store.groups.delete(identity.tenant, group)
 
 
@@ -51,7 +52,7 @@ async def list_members(
     limit: Limit = limits.PAGE_DEFAULT,
     cursor: Cursor = None,
 ) -> MemberPage:
-    """The members in the order of joining; an empty page for a group that nobody made."""
+    """The members in the order of joining; an empty page for a group that does not exist."""
     cursors = Cursors(store, identity.tenant, "members", group)
     page = await store.groups.members(identity.tenant, group, limit, cursors.read(cursor))
     return MemberPage(
@@ -70,11 +71,11 @@ async def list_members(
 async def change_members(
     group: GroupPath, data: JSONBody[ChangeMembers], identity: Caller, store: OpenStore
 ) -> MembersChanged:
-    """Adds, then removes. The group is made with its first member; a send that follows sees the change."""
+    """Adds users, then removes users. The first member creates the group. A later send sees the change."""
     if len(data.add) + len(data.remove) > limits.GROUP_CHANGES:
         raise ProblemError(
             "invalid_request",
-            "The body is not valid: see errors.",
+            INVALID,
             (FieldError("#", f"add and remove name more than {limits.GROUP_CHANGES:,} users together."),),
         )
     return MembersChanged(*await store.groups.change(identity.tenant, group, data.add, data.remove))
@@ -87,7 +88,7 @@ async def change_members(
     summary="Add a user to a group",
 )
 async def add_member(group: GroupPath, user: UserPath, identity: Caller, store: OpenStore) -> None:
-    """The user gets what is sent to the group from now on. Idempotent."""
+    """The user gets each notification to the group from now on. Idempotent."""
     await store.groups.change(identity.tenant, group, [user], [])
 
 
@@ -95,7 +96,7 @@ async def add_member(group: GroupPath, user: UserPath, identity: Caller, store: 
     "/v1/groups/{group:str}/members/{user:str}", opt=needs("groups"), summary="Remove a user from a group"
 )
 async def remove_member(group: GroupPath, user: UserPath, identity: Caller, store: OpenStore) -> None:
-    """The user keeps what was sent to the group so far, and gets nothing after it. Idempotent."""
+    """The user keeps the notifications to the group so far, and gets no further ones. Idempotent."""
     await store.groups.change(identity.tenant, group, [], [user])
 
 
@@ -107,7 +108,7 @@ async def list_groups_of_user(
     limit: Limit = limits.PAGE_DEFAULT,
     cursor: Cursor = None,
 ) -> GroupPage:
-    """The groups that the user is in, by id; an empty page for a user that nobody has named yet."""
+    """The groups of the user, ordered by id; an empty page for an unknown user."""
     cursors = Cursors(store, identity.tenant, "groups-of", user)
     return _group_page(
         await store.groups.of_user(identity.tenant, user, limit, cursors.read(cursor)), cursors

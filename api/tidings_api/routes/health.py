@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can do its work."""
+"""Health checks: the process answers, and the whole service works."""
 
 from typing import Final
 
@@ -19,16 +19,17 @@ class Health(Struct, frozen=True):
 
 @get("/health/live", opt=PUBLIC, summary="Is the process alive?")
 async def live() -> Response[Health]:
-    """200 as long as the process answers at all, also while the storage is away."""
+    """200 while the process answers, also when the storage is unavailable."""
     return Response(Health("live"), headers=_UNCACHED)
 
 
 @get("/health/ready", opt=PUBLIC, summary="Can the service do its work?")
 async def ready(services: Parts) -> Response[Health]:
-    """200 when a probe notification has gone the whole way within the last seconds, else 503."""
+    """200 when a probe notification was stored within the last 5 seconds, else 503."""
     if not services.ready:
         raise ProblemError(
-            "storage_unavailable", "No probe notification has gone the whole way within the last seconds."
+            "storage_unavailable",
+            "No probe notification was stored within the last 5 seconds: check storage and dispatchers.",
         )
     await services.store.ping()
     return Response(Health("ready"), headers={**_UNCACHED, STORE_HEADER: services.store.identity})

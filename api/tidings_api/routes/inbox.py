@@ -15,6 +15,7 @@ from tidings.protocol.names import LOG_PATTERN, LOG_RULE
 from tidings.protocol.rest import InboxItem, InboxPage, Marked, MarkInbox, StateFilter
 from tidings.protocol.times import timestamp_or_none
 from tidings_api.authorisation import needs
+from tidings_api.bodies import INVALID
 from tidings_api.conditional import CONDITIONAL, Conditional, not_modified, provide_condition, weak_tag
 from tidings_api.cursors import Cursors
 from tidings_api.problems import ProblemError
@@ -33,8 +34,8 @@ InState = Annotated[
     StateFilter | None,
     QueryParameter(
         name="state",
-        description="Only notifications in this state: `unseen` or `seen` (read or not), `unread` or `read`, "
-        "none of them archived; or `archived`. Without it all but the archived.",
+        description="Only notifications in this state: `unseen`, `seen` (read or not), `unread` or `read`, "
+        "each without archived ones, or `archived`. Without it, all except archived ones.",
     ),
 ]
 Log = Annotated[
@@ -70,13 +71,13 @@ async def provide_selection(
     counts: CountsBy = None,
     limit: Limit = limits.PAGE_DEFAULT,
 ) -> InboxQuery:
-    """What of an inbox is asked for."""
+    """The filters and the size of a page of an inbox, from the query."""
     return InboxQuery(
         limit=limit,
         state=state_,
         category=category,
         log=log,
-        # Times are kept in whole milliseconds.
+        # The store has whole milliseconds: round `after` down and `before` up.
         after=None if after is None else (_time("after", after) - _EPOCH) // _MILLISECOND,
         before=None if before is None else -((_EPOCH - _time("before", before)) // _MILLISECOND),
         by_category=counts is not None,
@@ -94,9 +95,9 @@ async def list_inbox(
     condition: Conditional,
     cursor: Cursor = None,
 ) -> Response[InboxPage]:
-    """The user's inbox, newest first: what was sent to the user, to groups while a member, and to all.
+    """The user's inbox, newest first: notifications to the user, to groups while a member, and to all.
 
-    `counts` are those of the whole inbox, whatever the filters.
+    `counts` are those of the whole inbox, without the filters.
     """
     return await _page(store, identity.tenant, user, selection, condition, cursor)
 
@@ -116,7 +117,7 @@ async def list_own_inbox(
     summary="Mark notifications of a user",
 )
 async def mark_inbox(user: UserPath, data: JSONBody[MarkInbox], identity: Caller, store: OpenStore) -> Marked:
-    """Changes the state of notifications for the user; every connection of the user learns of it."""
+    """Changes the state of notifications for the user. Each connection of the user gets a `state` frame."""
     return await _mark(store, identity.tenant, user, data)
 
 
@@ -151,9 +152,9 @@ async def _page(
         return weak_tag(store.epoch, version, tenant, user, *filters, *shape)
 
     if condition.given:
-        # The counts cost a fraction of the page.
+        # Reading the counts costs a fraction of reading the page.
         current = tag((await store.inbox.counts(tenant, user)).version)
-        if not condition.holds(current):
+        if not condition.is_met(current):
             return not_modified(current)
     page = await store.inbox.page(tenant, user, selection, packed)
     content = InboxPage(
@@ -181,9 +182,9 @@ def _item(item: stored.InboxItem) -> InboxItem:
 
 
 async def _mark(store: Store, tenant: str, user: str, mark: MarkInbox) -> Marked:
-    wrong = faults(mark)
-    if wrong:
-        raise ProblemError("invalid_request", "The body is not valid: see errors.", wrong)
+    errors = faults(mark)
+    if errors:
+        raise ProblemError("invalid_request", INVALID, errors)
     result = await store.marks.mark(tenant, user, mark)
     return Marked(result.changed, result.counts, result.unknown)
 

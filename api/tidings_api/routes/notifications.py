@@ -41,10 +41,10 @@ async def send(
     store: OpenStore,
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Sent]:
-    """Accepts a notification for users, groups or everybody; each of them gets one copy.
+    """Accepts a notification for users, groups or all users of the tenant. Each user gets one copy.
 
-    The 202 means that it is kept with the durability it names; it is in the inboxes when its status
-    says `stored`, milliseconds later.
+    A 202 means that the server has it, with the durability that the answer names. It is in the inboxes when
+    its status is `stored`, milliseconds later.
     """
     _check(data, "#")
     claim = await idempotency(idempotency_key, "notifications", (data,))
@@ -72,12 +72,12 @@ async def send(
 async def send_batch(
     data: JSONBody[CreateBatch], identity: Caller, store: OpenStore, idempotency_key: IdempotencyKey = None
 ) -> Response[BatchAnswer]:
-    """Accepts many notifications at once, each judged alone: a bad one gets its error in its place.
+    """Accepts many notifications at once. An invalid one gets its error in its place; the others are sent.
 
     An Idempotency-Key covers the whole batch.
     """
-    items = await _judged(data.notifications)
-    good = [item for item in items if isinstance(item, PostedNotification)]
+    items = await _decoded(data.notifications)
+    valid = [item for item in items if isinstance(item, PostedNotification)]
     claim = None
     if idempotency_key is not None:
         parts = [
@@ -85,8 +85,8 @@ async def send_batch(
             for item, raw in zip(items, data.notifications, strict=True)
         ]
         claim = await idempotency(idempotency_key, "batch", parts)
-    acceptance = await store.sends.send(identity.tenant, good, idempotency=claim)
-    metrics.ACCEPTED.inc(len(good))
+    acceptance = await store.sends.send(identity.tenant, valid, idempotency=claim)
+    metrics.ACCEPTED.inc(len(valid))
     ids = iter(acceptance.ids)
     results = [
         item if isinstance(item, BatchResult) else BatchResult(id=next(ids), status="accepted")
@@ -97,7 +97,7 @@ async def send_batch(
 
 @delete("/v1/notifications/{notification:str}", opt=needs("send"), summary="Recall a notification")
 async def recall(notification: NotificationPath, identity: Caller, store: OpenStore) -> None:
-    """Takes the notification out of every inbox, count and replay, and from open clients. Idempotent."""
+    """Removes the notification from every inbox, count, replay and open client. Idempotent."""
     if not await store.sends.recall(identity.tenant, notification):
         raise no_such(notification)
 
@@ -110,7 +110,7 @@ routes: Final = Router(
 
 
 def _check(notification: PostedNotification, base: str) -> None:
-    """The rules that a type cannot say."""
+    """Check the rules that the types can't express. Raises ProblemError (422) with all faults."""
     to = notification.to
     errors = []
     if not (to.all or to.users or to.groups):
@@ -131,13 +131,13 @@ def _check_data(data: bytes, pointer: str, errors: list[FieldError]) -> None:
         errors.append(FieldError(pointer, "A number in it is too large for a double: send it as a string."))
 
 
-async def _judged(raws: Sequence[msgspec.Raw]) -> list[PostedNotification | BatchResult]:
-    """Every item of a batch decoded, or with its error; in turns, so that other requests do not wait."""
+async def _decoded(raws: Sequence[msgspec.Raw]) -> list[PostedNotification | BatchResult]:
+    """Each item of a batch, decoded or with its error. It works in turns, so that other requests can run."""
     items = []
     turn = Turn()
     for index, raw in enumerate(raws):
         items.append(_item(index, raw))
-        await turn.give()
+        await turn.pause_if_over()
     return items
 
 
@@ -148,7 +148,7 @@ def _item(index: int, raw: msgspec.Raw) -> PostedNotification | BatchResult:
         notification = _notification.decode(raw, base)
         _check(notification, base)
     except ProblemError as error:
-        # One that is not even JSON makes the whole body something that is not.
+        # An item that is not JSON makes the whole body malformed.
         if error.code == "malformed_json":
             raise
         return BatchResult(error=problem(error.code, error.detail, None, error.errors))

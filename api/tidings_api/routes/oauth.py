@@ -1,4 +1,4 @@
-"""Access tokens for applications: OAuth 2.0's client credentials grant, which needs no JWT library."""
+"""Access tokens for applications: the client credentials grant of OAuth 2.0, which needs no JWT library."""
 
 import time
 from typing import Any, Final
@@ -44,13 +44,13 @@ async def grant_token(request: Request[Any, Any, State], services: Parts) -> Res
     """A token with the key's scopes, or with those that `scope` names; never `inbox`.
 
     The key is the client: `<tenant>.<kid>` is its id, the rest its secret, by Basic or in the form. The
-    token lasts an hour, or ends within two seconds when the key is revoked.
+    token expires after one hour. When the key is revoked, the token is void within two seconds.
     """
     headers = request.scope["headers"]
     kinds = header(headers, b"content-type")
     if len(kinds) != 1 or kinds[0].partition(b";")[0].strip().lower() != FORM:
         raise ProblemError(
-            "unsupported_media_type", f"Send a form, with Content-Type: {FORM.decode()}, as OAuth 2.0 has it."
+            "unsupported_media_type", f"Send a form, with Content-Type: {FORM.decode()}, as in OAuth 2.0."
         )
     body = await read_body(request.receive, headers, FORM_BYTES)
     try:
@@ -80,7 +80,7 @@ async def _key(services: Services, client: Client) -> Key | None:
 def _refusal(refused: Refused, request_id: str) -> Response[GrantError]:
     base = problem(_CODES[refused.code], refused.detail, request_id)
     answer = GrantError(**msgspec.structs.asdict(base), error=refused.code, error_description=refused.detail)
-    # RFC 6749, section 5.2, wants application/json here.
+    # RFC 6749, section 5.2, requires application/json here.
     return Response(
         answer,
         status_code=base.status,

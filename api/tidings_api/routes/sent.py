@@ -1,4 +1,4 @@
-"""What was sent and what became of it: for the sender."""
+"""Sent notifications with their status and receipts, for the sender."""
 
 from typing import Annotated, Final
 
@@ -24,14 +24,14 @@ from tidings_workers.store import NoUserReceipts, StoredNotification, UserProgre
 from tidings_workers.store.content import Content
 
 NotificationPath = Annotated[
-    str, PathParameter(description="A notification's id, as the answer to its sending gave it.")
+    str, PathParameter(description="A notification's id, from the answer to its send.")
 ]
 
 _content: Final = msgspec.json.Decoder(Content)
 _target: Final = msgspec.json.Decoder(SentTarget)
 
 
-@get("/v1/notifications", opt=needs("read"), summary="List what was sent")
+@get("/v1/notifications", opt=needs("read"), summary="List sent notifications")
 async def list_sent(
     identity: Caller,
     store: OpenStore,
@@ -51,7 +51,7 @@ async def list_sent(
 async def get_notification(
     notification: NotificationPath, identity: Caller, store: OpenStore
 ) -> SentNotification:
-    """The notification as it was sent, how far it came, and how many users it reached."""
+    """The notification as it was sent, with its status and its receipts."""
     stored = await store.sends.notification(identity.tenant, notification)
     if stored is None:
         raise no_such(notification)
@@ -70,9 +70,9 @@ async def list_receipts(
     limit: Limit = limits.PAGE_DEFAULT,
     cursor: Cursor = None,
 ) -> ReceiptPage:
-    """How far a notification came with each of its users: for users and compound targets.
+    """The progress of a notification with each of its users, for direct and compound notifications.
 
-    What went to one group or to all is kept once for everybody, and only counted: 422.
+    A notification to one group or to all is stored once for all its users and has only counts: 422.
     """
     cursors = Cursors(store, identity.tenant, "receipts", notification)
     packed = cursors.read(cursor)
@@ -81,7 +81,7 @@ async def list_receipts(
     except NoUserReceipts:
         raise ProblemError(
             "invalid_request",
-            "For a notification to one group or to all only counts are kept: "
+            "A notification to one group or to all has only counts of its receipts: "
             f"GET /v1/notifications/{notification} has them.",
         ) from None
     if page is None:
@@ -94,7 +94,7 @@ async def list_receipts(
 
 
 def no_such(notification: str) -> ProblemError:
-    """404 for an id that this tenant has not."""
+    """The 404 for an id of no notification of this tenant."""
     return ProblemError("not_found", f"There is no notification {notification[:64]!r}.")
 
 

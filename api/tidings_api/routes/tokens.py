@@ -15,17 +15,18 @@ from tidings_api.requests import Caller, Parts
 from tidings_workers.tokens import TokenError, make_user_token
 
 
-@post("/v1/tokens", opt=needs("tokens"), status_code=201, summary="Make a token for a user")
+@post("/v1/tokens", opt=needs("tokens"), status_code=201, summary="Create a token for a user")
 async def create_token(
     request: Request[Any, Any, State], data: JSONBody[CreateToken], identity: Caller, services: Parts
 ) -> Response[UserToken]:
-    """A token that connects as the user and reads the user's own inbox, and does nothing else.
+    """A token that can connect as the user, and read and mark the user's own inbox; nothing else.
 
-    It ends by itself, or within two seconds when the key of the caller's token is revoked.
+    It expires after `expires_in`. When the key of the caller's token is revoked, it is void within two
+    seconds.
     """
     key = services.view.key(identity.tenant, identity.kid)
     if key is None:  # revoked between the guard and here
-        raise TokenError("invalid_token", "The key of this token was revoked.")
+        raise TokenError("invalid_token", "The key of this token was revoked: use another key.")
     now = int(time.time())
     return Response(
         UserToken(

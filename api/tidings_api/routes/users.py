@@ -1,4 +1,4 @@
-"""Users: who is connected, ending that, and erasing one."""
+"""Users: their presence, closing their connections, and erasing a user."""
 
 from typing import Annotated, Final
 
@@ -16,7 +16,9 @@ from tidings_workers.store.ids import milliseconds
 
 ConnectionPath = Annotated[
     str,
-    PathParameter(pattern=ID_PATTERN, description="A connection's id, as in its welcome and in presence."),
+    PathParameter(
+        pattern=ID_PATTERN, description="A connection's id, from its `welcome` frame or from presence."
+    ),
 ]
 
 
@@ -24,7 +26,7 @@ ConnectionPath = Annotated[
 async def get_presence(user: UserPath, identity: Caller, store: OpenStore) -> Presence:
     """The user's open connections on all gateways, oldest first.
 
-    A gateway that was killed is noticed within 15 s.
+    When a gateway is killed, its connections stay in the list for up to 15 s.
     """
     found = await store.sessions.presence(identity.tenant, user)
     seen_at = milliseconds() if found.connections else found.seen_at
@@ -39,9 +41,9 @@ async def get_presence(user: UserPath, identity: Caller, store: OpenStore) -> Pr
 
 @delete("/v1/users/{user:str}/connections", opt=needs("users"), summary="Disconnect a user")
 async def disconnect_user(user: UserPath, identity: Caller, store: OpenStore) -> None:
-    """Closes every connection of the user with 4005, which tells the clients to stay away; idempotent.
+    """Closes every connection of the user with 4005. Clients do not reconnect after that code. Idempotent.
 
-    It bars nobody: who has a token may connect again.
+    It blocks no user: a client with a valid token may connect again.
     """
     await store.sessions.disconnect(identity.tenant, user, closing.DISCONNECTED)
 
@@ -50,19 +52,19 @@ async def disconnect_user(user: UserPath, identity: Caller, store: OpenStore) ->
     "/v1/connections/{connection_id:str}", opt=needs("users"), summary="Disconnect one connection of a user"
 )
 async def disconnect_connection(connection_id: ConnectionPath, identity: Caller, store: OpenStore) -> None:
-    """Closes one connection with 4005; `not_found` for one that is not open."""
+    """Closes one connection with 4005; `not_found` when it is not open."""
     if not await store.sessions.disconnect_one(identity.tenant, connection_id, closing.DISCONNECTED):
         raise ProblemError("not_found", f"There is no open connection {connection_id!r}.")
 
 
 @delete("/v1/users/{user:str}", opt=needs("users"), status_code=200, summary="Erase a user")
 async def erase_user(user: UserPath, identity: Caller, store: OpenStore) -> Erased:
-    """Erases everything that is kept of the user and says how much it was; may be repeated.
+    """Erases all data of the user, and answers with the number of erased items. It may be repeated.
 
-    Sockets are closed (4005), memberships ended, the own log with its notifications, marks, devices and
-    presence are gone when this is answered. Positions are never used again: a client that resumes gets a
-    `gap`. A 503 means that it was not finished: repeat it. Notifications that were sent to others as well
-    are theirs and stay, with the list of whom they were sent to.
+    When the answer is sent, connections are closed (4005), memberships have ended, and the user's own log
+    with its notifications, states, devices and presence is removed. Positions are never used again: a
+    client that resumes gets a `gap`. After a 503 the erasure is not complete: repeat the request.
+    Notifications that were also sent to other users stay, with the list of their recipients.
     """
     erased = await store.erasure.erase(identity.tenant, user)
     return Erased(

@@ -22,7 +22,7 @@ from tidings_workers.dispatcher.sweeper import Sweeper
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import Store
 from tidings_workers.store.leases import LEASE_SECONDS
-from tidings_workers.tasks import cancelled, every, keep_running, open_store
+from tidings_workers.tasks import cancel_all, every, keep_running, open_store
 
 _BEAT_SECONDS: Final = LEASE_SECONDS / 3
 _SWEEP_SECONDS: Final = 1.0
@@ -67,12 +67,12 @@ class Dispatcher:
         )
 
     async def _stop(self, partition: int) -> None:
-        await cancelled(self._workers.pop(partition))
+        await cancel_all(self._workers.pop(partition))
 
     async def close(self) -> None:
         """Stop every worker and release the leases."""
         held = list(self._workers)
-        await cancelled(task for tasks in self._workers.values() for task in tasks)
+        await cancel_all(task for tasks in self._workers.values() for task in tasks)
         self._workers.clear()
         await asyncio.gather(
             *(self._store.leases.release(partition, self.name) for partition in held),
@@ -108,7 +108,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
     try:
         await stop.wait()
     finally:
-        await cancelled(running)
+        await cancel_all(running)
         await dispatcher.close()
         await store.close()
         _log.info("dispatcher stopped")

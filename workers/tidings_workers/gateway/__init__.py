@@ -22,7 +22,7 @@ from tidings_workers.gateway.stream import Transport
 from tidings_workers.gateway.websocket import WebSocket
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import StorageUnavailable
-from tidings_workers.tasks import cancelled, every, keep_running, open_store
+from tidings_workers.tasks import cancel_all, every, keep_running, open_store
 
 _log = structlog.get_logger()
 
@@ -82,7 +82,7 @@ async def run(
             for server in servers:
                 server.close()
             await gateway.drain()
-            await cancelled(running)
+            await cancel_all(running)
     finally:
         await gateway.background.close()
         try:
