@@ -103,7 +103,9 @@ def test_a_directory_of_another_user_that_is_open_is_refused() -> None:
         path.chmod(0o777)
         os.seteuid(65_534)
         try:
-            with pytest.raises(DataDirectoryUnusable, match=r"read by others .* one inside it, with --data"):
+            with pytest.raises(
+                DataDirectoryUnusable, match=r"readable by other users .* one inside it, with --data"
+            ):
                 DataDirectory.acquire(path)
             DataDirectory.acquire(path / "own").release()
         finally:

@@ -285,7 +285,11 @@ async def listening(answer: bytes | None) -> AsyncIterator[int]:
     [
         (None, "does not answer within", "see its log"),
         (b"-ERR unknown command\r\n", "does not speak HTTP", "TIDINGS_PORT"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "not as this version of Tidings", "TIDINGS_PORT"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            "not like this version of Tidings",
+            "TIDINGS_PORT",
+        ),
         (b"HTTP/1.1 503 Away\r\nContent-Length: 2\r\n\r\nno", "answers 503: no", "its log"),
     ],
 )

@@ -112,7 +112,7 @@ async def test_a_damaged_file_can_be_cut(directory: DataDirectory) -> None:
         file.write(b"*3\r\n$3\r\nSET\r\n$9\r\nnonsense" + b"x" * 100)
     with pytest.raises(EmbeddedStartFailed, match="from a backup") as failed:
         await valkey.start()
-    command = str(failed.value).partition("stored later: ")[2]
+    command = str(failed.value).partition("later writes: ")[2]
     cutting = await asyncio.create_subprocess_shell(command, stdin=asyncio.subprocess.PIPE)
     await cutting.communicate(b"y\n")
     await valkey.start()
