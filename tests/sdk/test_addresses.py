@@ -85,7 +85,7 @@ async def test_a_url_is_taken_as_it_is_copied(url: str) -> None:
 @pytest.mark.parametrize("kind", [Tidings, AsyncTidings])
 def test_the_realtime_url_is_not_the_apis(kind: type[Any]) -> None:
     """An address for WebSockets is refused with what to give in its place."""
-    with pytest.raises(ConfigurationError, match=r"is one for WebSockets\. Give that of the API"):
+    with pytest.raises(ConfigurationError, match=r"is one for WebSockets\. Give the URL of the API"):
         kind("ws://127.0.0.1:8001/v1/realtime", key=KEY)
 
 
@@ -138,7 +138,7 @@ async def test_what_is_no_token_is_refused_before_anything_is_sent(ask: Ask, tok
 @pytest.mark.parametrize("kind", [Tidings, AsyncTidings])
 def test_an_inbox_needs_its_user(kind: type[Any]) -> None:
     """A client with a key names the user; it does not read the inbox of one that the SDK makes up."""
-    with pytest.raises(ConfigurationError, match="Say whose inbox"):
+    with pytest.raises(ConfigurationError, match="The inbox has no user"):
         kind("http://api", key=KEY).inbox()
 
 
@@ -153,4 +153,4 @@ def test_a_cut_key_lets_no_warning_of_a_library_out() -> None:
     command = [sys.executable, "-W", "always", "-c", code]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stderr == ""
-    assert "Copy the key whole" in done.stdout
+    assert "Copy the whole key" in done.stdout

@@ -10,7 +10,7 @@ from tidings import (
     ReconnectPolicy,
 )
 from tidings._errors import RequestInfo
-from tidings._listen.backoff import Backoff, Ending, Return
+from tidings._listen.backoff import Backoff, Ending, Reconnect
 from tidings._problems import LaxProblem, error_of
 from tidings.protocol.closing import CLOSE_CODES, Verdict, verdict_of
 
@@ -34,12 +34,12 @@ def test_every_close_code_is_obeyed_by_its_verdict(code: int | None) -> None:
             with pytest.raises(ConnectionClosedError):
                 backoff().after(Ending(code=code), renewable=True)
         case Verdict.REFRESH:
-            assert backoff().after(Ending(code=code), renewable=True) == Return(0.0, renew=True)
+            assert backoff().after(Ending(code=code), renewable=True) == Reconnect(0.0, renew=True)
         case Verdict.NOW:
-            assert backoff().after(Ending(code=code), renewable=True) == Return(0.0)
+            assert backoff().after(Ending(code=code), renewable=True) == Reconnect(0.0)
         case _:
             first = POLICY.base if code is None else POLICY.spread
-            assert backoff().after(Ending(code=code), renewable=True) == Return(first)
+            assert backoff().after(Ending(code=code), renewable=True) == Reconnect(first)
 
 
 def test_waits_double_up_to_the_cap_and_begin_anew_after_a_stable_connection() -> None:
@@ -47,8 +47,8 @@ def test_waits_double_up_to_the_cap_and_begin_anew_after_a_stable_connection() -
     policy = backoff()
     waits = [policy.after(Ending(), renewable=True).wait for _ in range(6)]
     assert waits == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
-    assert policy.after(Ending(lived=4.9), renewable=True).wait == 10.0
-    assert policy.after(Ending(lived=5.0), renewable=True).wait == 1.0
+    assert policy.after(Ending(open_seconds=4.9), renewable=True).wait == 10.0
+    assert policy.after(Ending(open_seconds=5.0), renewable=True).wait == 1.0
 
 
 @pytest.mark.parametrize("code", [4200, 4201])
@@ -63,7 +63,7 @@ def test_what_is_to_come_at_once_does_not_wait_for_what_was_unreachable() -> Non
     policy = backoff()
     for _ in range(9):
         policy.after(Ending(), renewable=True)
-    assert policy.after(Ending(code=4200), renewable=True) == Return(0.0, renew=True)
+    assert policy.after(Ending(code=4200), renewable=True) == Reconnect(0.0, renew=True)
     assert policy.after(Ending(), renewable=True).wait == POLICY.cap
 
 
@@ -77,17 +77,20 @@ def test_a_token_that_cannot_be_renewed_ends_with_its_time() -> None:
     "ending",
     [
         Ending(code=4001, fresh=False),
-        Ending(code=4001, lived=5.0),
+        Ending(code=4001, open_seconds=5.0),
         Ending(code=4002, fresh=False),
-        Ending(code=4002, lived=5.0),
+        Ending(code=4002, open_seconds=5.0),
         Ending(code=4007, fresh=False),
         Ending(error=refused(401), fresh=False),
     ],
 )
 def test_a_kept_token_that_is_refused_is_renewed_once(ending: Ending) -> None:
     """Only a token made for this very connection, and not good for long, is refused for good."""
-    assert backoff().after(ending, renewable=True) == Return(0.0, renew=True)
-    for final in (*(Ending(code=code, lived=4.9) for code in (4001, 4002, 4007)), Ending(error=refused(401))):
+    assert backoff().after(ending, renewable=True) == Reconnect(0.0, renew=True)
+    for final in (
+        *(Ending(code=code, open_seconds=4.9) for code in (4001, 4002, 4007)),
+        Ending(error=refused(401)),
+    ):
         with pytest.raises((ConnectionClosedError, APIError)):
             backoff().after(final, renewable=True)
     with pytest.raises((ConnectionClosedError, APIError)):
@@ -98,7 +101,7 @@ def test_a_kept_token_that_is_refused_is_renewed_once(ending: Ending) -> None:
 def test_a_busy_server_is_given_the_time_it_asks_for(status: int) -> None:
     """Retry-After is waited out, and jitter comes on top."""
     ending = Ending(error=refused(status, retry_after=7.0))
-    assert backoff().after(ending, renewable=True) == Return(11.0)
+    assert backoff().after(ending, renewable=True) == Reconnect(11.0)
 
 
 @pytest.mark.parametrize("error", [refused(403), refused(404), refused(422), ConfigurationError("no")])
@@ -111,4 +114,4 @@ def test_what_cannot_get_better_is_raised(error: Exception) -> None:
 def test_a_failed_connection_is_tried_again() -> None:
     """No answer is the same as a broken connection."""
     error = ConnectionFailedError("gone", request=RequestInfo("GET", "ws://x"))
-    assert backoff().after(Ending(error=error), renewable=False) == Return(1.0)
+    assert backoff().after(Ending(error=error), renewable=False) == Reconnect(1.0)

@@ -144,8 +144,8 @@ async def test_a_child_process_leaves_a_blocking_inbox_to_its_parent() -> None:
     """After `fork` the child is told to listen for itself, and its `with` ends nothing of the parent's."""
 
     def work(inbox: BlockingInbox) -> list[int]:
-        assert "opened by another process" in in_child(lambda: inbox.next(timeout=1))
-        assert "opened by another process" in in_child(lambda: inbox.mark_read(all=True))
+        assert "opened in another process" in in_child(lambda: inbox.next(timeout=1))
+        assert "opened in another process" in in_child(lambda: inbox.mark_read(all=True))
         assert in_child(inbox.close) == ""
         assert in_child(lambda: inbox.__exit__(None, None, None)) == ""
         return take(inbox, 1)
@@ -165,7 +165,7 @@ async def test_a_child_process_leaves_a_live_inbox_to_its_parent() -> None:
         async def take_one() -> None:
             await anext(inbox)
 
-        assert "opened by another process" in in_child(lambda: asyncio.run(take_one()))
+        assert "opened in another process" in in_child(lambda: asyncio.run(take_one()))
         assert in_child(lambda: asyncio.run(inbox.aclose())) == ""
         assert (await anext(inbox)).position == 1
 

@@ -256,7 +256,7 @@ async def test_changes_alone_stand_still_with_a_warning(caplog: pytest.LogCaptur
         changes = inbox.changes()
         await inbox.mark_read("n1")
         await anext(changes)
-    assert caplog.text.count("stands still") == 1
+    assert caplog.text.count("changes() pauses") == 1
 
 
 async def test_nothing_is_known_before_entering() -> None:

@@ -83,7 +83,7 @@ async def test_listen_prints_until_it_is_interrupted() -> None:
         await gateway.peers[0].socket.wait_closed()
     assert line == "2026-11-22 07:00:00  user  orders  bell  and newline [31m  b  /o\n"
     assert process.returncode == 0
-    assert err.decode() == "listening as ana; Ctrl-C ends\n"
+    assert err.decode() == "listening as ana; Ctrl-C stops\n"
     assert acked == [{"type": "ack", "positions": {"user": 1}}]
     assert gateway.peers[0].connect["device"] == "shell"
 

@@ -55,11 +55,11 @@ def test_an_error_carries_everything_and_says_it_on_one_line() -> None:
     error = error_of(problem, 422, request=REQUEST)
     assert (error.code, error.status, error.request_id) == ("invalid_request", 422, "req-7")
     assert error.errors == problem.errors
-    assert error.hint == error.mend == "Correct the fields named"
+    assert error.hint == error.mend == "Correct these fields"
     assert error.request == REQUEST
     assert str(error) == (
         "Two fields are wrong [invalid_request, HTTP 422]: #/to/users/3: is not an id; "
-        "#/title: is too long. Correct the fields named (request req-7)"
+        "#/title: is too long. Correct these fields (request req-7)"
     )
 
 
@@ -121,7 +121,7 @@ async def test_a_socket_that_is_refused_says_the_same() -> None:
         (httpx.ConnectTimeout, "no connection within 5 s. Check that the server runs"),
         (httpx.ReadTimeout, "the server did not answer within 7 s. Check that it runs, or raise the timeout"),
         (httpx.WriteTimeout, "the request could not be sent within 7 s"),
-        (httpx.PoolTimeout, "all connections of this client were in use, and none was free within 7 s"),
+        (httpx.PoolTimeout, "all connections of this client were in use, and none became free within 7 s"),
     ],
 )
 async def test_a_timeout_says_what_took_too_long(
@@ -136,7 +136,7 @@ async def test_a_timeout_says_what_took_too_long(
 @pytest.mark.parametrize(
     ("cause", "text"),
     [
-        (socket.gaierror(-2, "Name or service not known"), "no server of that name can be found"),
+        (socket.gaierror(-2, "Name or service not known"), "the name of the server was not found"),
         (ConnectionResetError(104, "x"), "connection reset by peer"),
         (OSError("Multiple exceptions: [Errno 111] x, [Errno 111] y"), "connection refused"),
         (ExceptionGroup("x", [ConnectionRefusedError(111, "y")]), "connection refused"),

@@ -155,7 +155,7 @@ async def test_without_a_hook_a_gap_is_logged(caplog: pytest.LogCaptureFixture) 
     assert caplog.messages == [
         "missed in user: positions 1 to 4 (expired)",
         (
-            "missed in all: whatever the store has lost, or all where it is another store (epoch). "
+            "missed in all: notifications that the store lost, or all if it is another store (epoch). "
             "Read the inbox again"
         ),
     ]
@@ -529,8 +529,8 @@ async def test_each_reconnect_is_logged(caplog: pytest.LogCaptureFixture) -> Non
         assert await take(inbox, 1) == [1]
     restart, lost = [record for record in caplog.records if record.name == "tidings"]
     assert restart.levelno == lost.levelno == logging.INFO
-    assert restart.message == "restart [1012]; the inbox connects again in 0.0 s"
-    assert lost.message == "The connection broke off; the inbox connects again in 0.0 s"
+    assert restart.message == "restart [1012]; the inbox reconnects in 0.0 s"
+    assert lost.message == "The connection broke off; the inbox reconnects in 0.0 s"
     assert "None" not in str(ConnectionClosedError(None, ""))
 
 

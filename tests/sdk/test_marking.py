@@ -7,7 +7,7 @@ import pytest
 
 from tests.sdk.gateway import notification
 from tidings import InboxItem, InvalidArgumentError, Notification
-from tidings._listen.marks import Pending
+from tidings._listen.marks import PendingMarks
 from tidings._marking import compose_mark
 from tidings.protocol.rest import MarkInbox
 
@@ -67,8 +67,8 @@ def test_a_mark_that_cannot_be_is_refused_before_sending(
 
 def test_a_mark_that_no_frame_holds_is_refused() -> None:
     """A mark over the size of a frame is an error of its own, not a closed connection."""
-    pending = Pending()
+    pending = PendingMarks()
     mark = MarkInbox(state="read", ids=tuple(f"{number:0128}" for number in range(1_000)))
-    with pytest.raises(InvalidArgumentError, match="less at once"):
+    with pytest.raises(InvalidArgumentError, match="Mark fewer items at once"):
         pending.add(mark)
     assert pending.frames() == []

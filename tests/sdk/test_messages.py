@@ -94,7 +94,7 @@ def test_what_cannot_be_valid_is_refused_before_sending(message: dict[str, Any])
         ({"actions": ["x"]}, "actions[0]: This must be an object, not a string"),
         (
             {"actions": {"id": "a", "label": "A"}},
-            "actions is a list of actions, such as [{'id': 'track', 'label': 'Track'}]",
+            "actions must be a list of actions, such as [{'id': 'track', 'label': 'Track'}]",
         ),
         (
             {"link": "shop.example"},
@@ -107,10 +107,10 @@ def test_what_cannot_be_valid_is_refused_before_sending(message: dict[str, Any])
             {"priority": "x", "expires_in": -1},
             "priority: This must be one of low, normal, high, urgent; expires_in: It must be 1 or more",
         ),
-        ({"data": [1]}, "data is a dict, not of the type list"),
+        ({"data": [1]}, "data must be a dict, not list"),
         (
             {"data": {"x": float("nan")}},
-            "data has a value that JSON does not have: nan is not a number of JSON",
+            "data has a value that JSON cannot represent: nan is not a number of JSON",
         ),
     ],
 )

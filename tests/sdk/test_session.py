@@ -137,7 +137,7 @@ def test_handled_is_acknowledged_cumulatively_and_once() -> None:
     session = started()
     events = [session.receive(delivered(at, log))[0] for log, at in [("user", 1), ("user", 2), ("all", 7)]]
     assert session.acks() == []
-    assert [session.took(event, "e1") for event in events] == [True, True, True]
+    assert [session.handled(event, "e1") for event in events] == [True, True, True]
     assert [json.loads(ack)["positions"] for ack in session.acks()] == [{"user": 2, "all": 7}]
     assert session.acks() == []
 
@@ -145,7 +145,7 @@ def test_handled_is_acknowledged_cumulatively_and_once() -> None:
 def test_what_an_old_connection_acknowledged_last_is_said_again() -> None:
     """Acks get no answer, so those of a connection that broke are repeated on the next."""
     session = started()
-    session.took(session.receive(delivered(1))[0], "e1")
+    session.handled(session.receive(delivered(1))[0], "e1")
     assert len(session.acks()) == 1
     session.connect()
     session.receive(welcome({"user": 1}, resume="complete"))
@@ -157,7 +157,7 @@ def test_acks_of_many_logs_fit_their_frames() -> None:
     session = started()
     logs = [f"group:{number:0128d}" for number in range(1000)]
     for log in logs:
-        session.took(session.receive(delivered(9, log))[0], "e1")
+        session.handled(session.receive(delivered(9, log))[0], "e1")
     acks = session.acks()
     assert all(len(ack) <= limits.FRAME_BYTES for ack in acks)
     assert {log for ack in acks for log in json.loads(ack)["positions"]} == set(logs)
@@ -184,7 +184,7 @@ def test_a_gap_moves_on_and_is_acknowledged_when_it_was_told() -> None:
     assert gap == Gap(log="user", from_=1, to=5, missed=5, reason="trimmed")
     assert positions(session.connect()) == {"user": 5}
     assert session.resume_point() == Resume("e1", {"user": 0}, 0)
-    assert session.took(gap, "e1")
+    assert session.handled(gap, "e1")
     assert session.resume_point() == Resume("e1", {"user": 5}, 0)
 
 
@@ -196,7 +196,7 @@ def test_another_epoch_starts_positions_anew() -> None:
     session.receive(welcome({"user": 3}, epoch="e2", resume="gap"))
     session.receive(frame("gap", log="user", **{"from": 1, "to": 3}, missed=None, reason="epoch"))
     assert shown(session, delivered(3), delivered(4)) == [("user", 4)]
-    assert not session.took(old, "e1")
+    assert not session.handled(old, "e1")
     assert session.acks() == []
     assert session.resume_point() == Resume("e2", {"user": 3}, 0)
 
@@ -215,7 +215,7 @@ def test_caught_up_passes_over_what_the_user_may_not_see() -> None:
     session = started()
     (caught_up,) = session.receive(frame("caught_up", positions={"user": 9}))
     assert caught_up == CaughtUp(positions={"user": 9})
-    assert session.took(caught_up, "e1")
+    assert session.handled(caught_up, "e1")
     assert positions(session.connect()) == {"user": 9}
 
 

@@ -125,7 +125,7 @@ def test_a_file_that_is_not_there_is_named(
 ) -> None:
     """A client for https is not made with a setting that cannot be read; one for http does not look."""
     monkeypatch.setenv(variable, "/nowhere/ca.pem")
-    with pytest.raises(ConfigurationError, match=f"{variable} names '/nowhere/ca.pem', which is not there"):
+    with pytest.raises(ConfigurationError, match=f"{variable} names '/nowhere/ca.pem', which does not exist"):
         kind("https://api", key=KEY)
     kind("http://api", key=KEY)
 

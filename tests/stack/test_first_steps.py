@@ -73,7 +73,7 @@ def test_the_lines_that_dev_prints_work_when_pasted(short_directory: Path) -> No
         listen = line_with(dev.stdout, "TIDINGS_URL=")
         curl = line_with(dev.stdout, "curl ")
         with started(["/bin/sh", "-c", f"exec env {listen} --json --count 1"], cwd=home) as listener:
-            assert line_with(listener.stderr, "listening") == "listening as ana; Ctrl-C ends"
+            assert line_with(listener.stderr, "listening") == "listening as ana; Ctrl-C stops"
             answer = json.loads(run(curl, cwd=home))
             assert (answer["status"], answer["durability"]) == ("accepted", "everysec")
             assert listener.stdout is not None

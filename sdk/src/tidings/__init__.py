@@ -11,9 +11,10 @@
             for delivery in inbox:
                 print(delivery.notification.title)
 
-`Tidings` is the blocking client, `AsyncTidings` the same to be awaited.
+`Tidings` is the blocking client; `AsyncTidings` has the same methods for `await`.
 
-- send, send_batch, send_many, get, recall, sent, receipts: sending, and what became of it
+- send, send_batch, send_many: send notifications; recall: take one back
+- get, sent, receipts: sent notifications, their status and their receipts
 - listen: notifications as they arrive; inbox(user): list, counts and marks
 - groups: add, remove, get, delete, list, members, of_user
 - tokens: create, for a user's browser; users: presence, disconnect, erase
@@ -21,7 +22,7 @@
 Every error is a `TidingsError`; `help("tidings._errors")` draws the tree. Results have `to_dict()`.
 """
 
-# All of it is loaded when it is first used: the protocol alone costs nothing more.
+# Names are imported on first use: a program that uses the protocol alone loads nothing else.
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -118,7 +119,7 @@ if TYPE_CHECKING:
     from tidings.protocol.notifications import Action, Notification, Receipts
     from tidings.protocol.rest import Marked, MembersChanged, SentTarget
 
-# Kept equal to the imports above by a test.
+# A test keeps this equal to the imports above.
 _HOMES = {
     "tidings._api_errors": (
         "APIError AuthenticationError BadRequestError BodyTimeoutError ExpiredTokenError "
@@ -165,7 +166,7 @@ _HOMES = {
 
 
 def _publish(module: dict[str, Any]) -> None:
-    """Name the public classes of a module as they are imported: `tidings.Sent`, in tracebacks and pickles."""
+    """Set the module of public classes to this package: tracebacks and pickles then name `tidings.Sent`."""
     for name in _HOMES[module["__name__"]].split():
         if isinstance(module[name], type):
             module[name].__module__ = __name__

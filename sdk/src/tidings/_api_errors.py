@@ -59,7 +59,7 @@ class APIError(TidingsError):
 
 
 class RedirectedError(APIError):
-    """3xx: what answers at the URL sends every request elsewhere. None was sent there."""
+    """3xx: the server at the URL redirects to another URL. The client does not follow redirects."""
 
     hint = "Use the URL of the API itself"
 
@@ -78,14 +78,14 @@ class MalformedJSONError(BadRequestError):
 
 
 class MalformedRequestError(BadRequestError):
-    """`malformed_request`: the request is broken below JSON."""
+    """`malformed_request`: the request is not valid HTTP."""
 
-    hint = "Check what lies between the client and the server, such as a proxy"
+    hint = "Check each proxy between the client and the server"
     code = "malformed_request"
 
 
 class InvalidCursorError(BadRequestError):
-    """`invalid_cursor`: the cursor is not one of this list."""
+    """`invalid_cursor`: the cursor does not belong to this list."""
 
     hint = "Start again without a cursor, or use `next` and `previous` of the same list"
     code = "invalid_cursor"
@@ -99,7 +99,7 @@ class UnknownTypeError(BadRequestError):
 
 
 class AuthenticationError(APIError):
-    """401: who asks is not known."""
+    """401: the request has no valid token."""
 
     hint = "Check the key or token"
 
@@ -112,23 +112,23 @@ class MissingTokenError(AuthenticationError):
 
 
 class InvalidTokenError(AuthenticationError):
-    """`invalid_token`: the token does not hold."""
+    """`invalid_token`: the token is not valid."""
 
     hint = "Check that the key is complete, not revoked, and of this installation"
     code = "invalid_token"
 
 
 class ExpiredTokenError(AuthenticationError):
-    """`expired_token`: the token's time is over."""
+    """`expired_token`: the token has expired."""
 
-    hint = "Give the client a key or a callable that makes tokens, and check the clock"
+    hint = "Give the client a key or a callable that returns tokens, and check the clock"
     code = "expired_token"
 
 
 class PermissionDeniedError(APIError):
-    """403: known, but not allowed."""
+    """403: the token is valid, but does not allow the request."""
 
-    hint = "Check what the key may do"
+    hint = "Check the scopes of the key"
 
 
 class InsufficientScopeError(PermissionDeniedError):
@@ -146,14 +146,14 @@ class OriginRefusedError(PermissionDeniedError):
 
 
 class NotFoundError(APIError):
-    """`not_found`: there is no such thing, or it belongs to another tenant."""
+    """`not_found`: the resource does not exist, or belongs to another tenant."""
 
     hint = "Check the id and the tenant of the key, and the URL"
     code = "not_found"
 
 
 class MethodNotAllowedError(APIError):
-    """`method_not_allowed`: this server does not do that."""
+    """`method_not_allowed`: this server does not support the method at that URL."""
 
     hint = "Check the URL, or update the server"
     code = "method_not_allowed"
@@ -162,7 +162,7 @@ class MethodNotAllowedError(APIError):
 class BodyTimeoutError(APIError):
     """`body_timeout`: the body did not arrive in time."""
 
-    hint = "Send less at once, or try again over a faster line"
+    hint = "Send less at once, or try again over a faster connection"
     code = "body_timeout"
 
 
@@ -174,9 +174,9 @@ class IdempotencyInProgressError(APIError):
 
 
 class TooLargeError(APIError):
-    """`too_large`: the body is over the limit."""
+    """`too_large`: the body is larger than the limit."""
 
-    hint = "Send less at once: 32 KB a notification, 4 MB a batch"
+    hint = "Send at most 32 KB per notification and 4 MB per batch"
     code = "too_large"
 
 
@@ -188,7 +188,7 @@ class UnsupportedMediaTypeError(APIError):
 
 
 class UnprocessableError(APIError):
-    """422: readable, but not allowed by the rules."""
+    """422: the request is readable, but breaks a rule of the API."""
 
     hint = "Correct the request"
 
@@ -196,7 +196,7 @@ class UnprocessableError(APIError):
 class InvalidRequestError(UnprocessableError):
     """`invalid_request`: `errors` says which fields are wrong."""
 
-    hint = "Correct the fields named"
+    hint = "Correct these fields"
     code = "invalid_request"
 
 
@@ -208,7 +208,7 @@ class IdempotencyMismatchError(UnprocessableError):
 
 
 class TooManyRequestsError(APIError):
-    """429: too much at once; `retry_after` says when to come back."""
+    """429: too many requests; repeat after `retry_after` seconds."""
 
     hint = "Slow down and try again later"
 
@@ -227,7 +227,7 @@ class QuotaExceededError(TooManyRequestsError):
 
 
 class ServerError(APIError):
-    """5xx: the fault is not the caller's."""
+    """5xx: the server failed, and not the request."""
 
     hint = "Try again later"
 
@@ -235,19 +235,19 @@ class ServerError(APIError):
 class InternalError(ServerError):
     """`internal_error`: a fault in the server."""
 
-    hint = "Try again; if it stays, give the operator the request id"
+    hint = "Try again. If the error stays, give the operator the request id"
     code = "internal_error"
 
 
 class StorageUnavailableError(ServerError):
     """`storage_unavailable`: the server cannot reach its storage."""
 
-    hint = "Try again in a moment; if it stays, `tidings-server doctor` says what is wrong"
+    hint = "Try again in a moment. If the error stays, run `tidings-server doctor`"
     code = "storage_unavailable"
 
 
 class OverloadedError(ServerError):
-    """`overloaded`: the server has too much to do."""
+    """`overloaded`: the server has too many requests to handle."""
 
     hint = "Try again in a moment"
     code = "overloaded"

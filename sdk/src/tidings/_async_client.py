@@ -1,4 +1,4 @@
-"""The async client. It differs from the blocking one in how it waits, and in that it can listen."""
+"""The async client."""
 
 import asyncio
 import ssl
@@ -17,7 +17,7 @@ from tidings._async_sending import AsyncSending
 from tidings._calls.call import Call
 from tidings._credentials import AsyncCredential, AsyncTokenSource
 from tidings._exchange import Done, Exchange
-from tidings._keywords import explained
+from tidings._keywords import checks_keywords
 from tidings._listen.arguments import BUFFER
 from tidings._listen.backoff import ReconnectPolicy
 from tidings._retries import Retries
@@ -31,10 +31,11 @@ T = TypeVar("T")
 
 
 class AsyncTidings(AsyncSending):
-    """The async client of one Tidings server: the methods of `Tidings`, to be awaited, and `listen`.
+    """The async client of one Tidings server: the methods of `Tidings`, for `await`.
 
-    `token` may also be an async callable. One client serves all tasks of any number of event loops, also in
-    several threads or one after another: each loop has connections of its own, closed when it ends.
+    The arguments are those of `Tidings`; `token` may also be an async callable, `transport` is an async one.
+    One client serves all tasks of any number of event loops, also in several threads or one after another:
+    each loop has its own connections, which are closed when the loop ends.
     """
 
     def __init__(
@@ -106,18 +107,18 @@ class AsyncTidings(AsyncSending):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections of this event loop, each when its call is done.
+        """Close the connections of this event loop, each when its call is finished.
 
-        Calls after it raise ClientClosedError. Live inboxes are closed by their own contexts.
+        Later calls raise ClientClosedError. Live inboxes stay open until their own contexts close them.
         """
         await self._pools.close()
 
     def inbox(self, user: str | None = None) -> AsyncInbox:
-        """As `Tidings.inbox`; its lists are for `async for`."""
+        """As `Tidings.inbox`; iterate its lists with `async for`."""
         options.check_owner(user, holds_key=self._credential.holds_key)
         return AsyncInbox(self._run, user)
 
-    @explained
+    @checks_keywords
     def listen(
         self,
         *,
@@ -131,20 +132,19 @@ class AsyncTidings(AsyncSending):
         buffer: int = BUFFER,
         reconnect: ReconnectPolicy | None = None,
     ) -> "LiveInbox":
-        """A live inbox, to be entered with `async with`; iterate it for deliveries.
+        """A live inbox. Enter it with `async with`, then iterate it for deliveries.
 
-        Who listens: a client with a key names the `user`. A client with a user's own token names none and
-        gives `realtime_url`; `token` with `realtime_url` takes the place of the client's own, and may be a
-        callable.
-        Where it starts: now. A `device`, 1 to 64 characters as in ids, goes on where it last acknowledged,
-        also in another process; `resume` starts at given positions, as of `InboxPage.resume` or
-        `LiveInbox.resume_point`; `rewind` starts with the last N, at most 200.
-        `on_event` is called in order with everything that is no delivery, and
-        awaited where it is async.
-        `buffer`: so many events wait for the application before the socket is no longer read.
-        `reconnect`: how long it waits before it connects again.
+        User: a client with a key needs `user`. A client with a user's own token needs `realtime_url`
+        instead. `token` with `realtime_url` replaces the client's own token, and may be a callable.
+        Start: by default the inbox starts with new notifications. A `device`, 1 to 64 characters as in ids,
+        continues after the positions that it last acknowledged, also in another process. `resume` starts
+        after given positions, from `InboxPage.resume` or `LiveInbox.resume_point`. `rewind` starts with the
+        last N notifications, at most 200.
+        `on_event` is called in order with each event that is not a delivery, and awaited if it is async.
+        `buffer`: the number of events that wait for the application before reading from the socket pauses.
+        `reconnect`: the waits before reconnecting.
 
-        Raises ConfigurationError where the keywords do not say who listens, or where to.
+        Raises ConfigurationError if the keywords do not name the user or the address.
         """
         from tidings._listen.opening import opener  # noqa: PLC0415 - websockets cost 70 ms
 
@@ -177,12 +177,12 @@ class AsyncTidings(AsyncSending):
             async with pool.gate:
                 exchange.begin()
                 token = await self._credential.token(call.scope, renew=renew)
-                outcome = await pool.ask(call, exchange, token, limits)
-            verdict = exchange.judge(outcome)
-            if isinstance(verdict, Done):
-                return verdict.value
-            renew = verdict.renew
-            await self._sleep(verdict.wait)
+                outcome = await pool.request(call, exchange, token, limits)
+            step = exchange.next_step(outcome)
+            if isinstance(step, Done):
+                return step.value
+            renew = step.renew
+            await self._sleep(step.wait)
 
 
 _publish(globals())

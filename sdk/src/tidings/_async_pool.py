@@ -16,24 +16,24 @@ from tidings._wire import KEPT_SECONDS, Wire, answer_of, failure_of
 
 
 class AsyncPool:
-    """The connections of one event loop, and the gate before them; as `Pool`."""
+    """The connections of one event loop, and the semaphore that limits calls; as `Pool`."""
 
     def __init__(self, wire: Wire, transport: httpx.AsyncBaseTransport | None) -> None:
         self.process = os.getpid()
         self.gate = asyncio.Semaphore(wire.max_connections)
-        self.keeper: AsyncGenerator[None, None] | None = None
+        self.closer: AsyncGenerator[None, None] | None = None
         self._wire = wire
         self._shared = (
             None if transport is None else httpx.AsyncClient(transport=transport, **wire.httpx_options())
         )
-        # Each with when it was used last; the one used last is taken first.
+        # Each with the time of its last use. The last used one is taken first.
         self._free: deque[tuple[httpx.AsyncClient, float]] = deque()
         self._closed = False
 
-    async def ask(
+    async def request(
         self, call: Call[Any], exchange: Exchange[Any], token: str, limits: httpx.Timeout
     ) -> Answer | Failure:
-        """One try, on a connection that is free."""
+        """Make one try, on a free connection."""
         if self._closed:
             raise ClientClosedError
         if self._free:
@@ -54,18 +54,18 @@ class AsyncPool:
         except httpx.RequestError as error:
             return failure_of(error, limits)
         finally:
-            await self._give_back(http, kept=kept)
+            await self._release(http, kept=kept)
         return answer_of(response)
 
     async def close(self) -> None:
-        """Close the connections that are free now, and the others as soon as their calls are done."""
+        """Close the free connections now, and the others when their calls are finished."""
         self._closed = True
         while self._free:
             await self._free.pop()[0].aclose()
         if self._shared is not None:
             await self._shared.aclose()
 
-    async def _give_back(self, http: httpx.AsyncClient, *, kept: bool) -> None:
+    async def _release(self, http: httpx.AsyncClient, *, kept: bool) -> None:
         now = time.monotonic()
         if kept:
             self._free.append((http, now))
@@ -80,21 +80,21 @@ class AsyncPool:
 
 
 class AsyncPools:
-    """The pool of the running event loop, of any number of loops in any number of threads.
+    """One pool for each event loop, for any number of loops in any number of threads.
 
-    A connection belongs to the loop that opened it. A pool is closed when its loop ends, as
-    `asyncio.run` ends it. After `fork` the child's loops get pools of their own.
+    A connection belongs to the loop that opened it. When a loop ends, as `asyncio.run` ends it, its pool is
+    closed. After `fork` the loops of the child process get their own pools.
     """
 
     def __init__(self, wire: Wire, transport: httpx.AsyncBaseTransport | None) -> None:
         self._wire = wire
         self._transport = transport
         self._pools: dict[asyncio.AbstractEventLoop, AsyncPool | None] = {}
-        # Kept as they are: to close them would end the connections of the parent process.
+        # Referenced so that they are not closed: that would end the connections of the parent process.
         self._inherited: list[AsyncPool] = []
 
     async def current(self) -> AsyncPool:
-        """The pool of the running loop. Raises ClientClosedError where it was closed."""
+        """The pool of the running loop. Raises ClientClosedError after `close`."""
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None or pool.process != os.getpid():
@@ -112,20 +112,22 @@ class AsyncPools:
         loop = asyncio.get_running_loop()
         self._forget()
         pool, self._pools[loop] = self._pools.get(loop), None
-        if pool is not None and pool.keeper is not None:
-            await pool.keeper.aclose()
+        if pool is not None and pool.closer is not None:
+            await pool.closer.aclose()
 
     async def _open(self, loop: asyncio.AbstractEventLoop) -> AsyncPool:
         self._forget()
         if loop in self._pools:
             raise ClientClosedError
         pool = self._pools[loop] = AsyncPool(self._wire, self._transport)
-        # A loop that ends closes the generators that were begun on it: so it closes the pool.
-        pool.keeper = self._keep(loop, pool)
-        await anext(pool.keeper)
+        # asyncio closes the async generators of a loop when the loop ends. This one closes the pool.
+        pool.closer = self._close_with_loop(loop, pool)
+        await anext(pool.closer)
         return pool
 
-    async def _keep(self, loop: asyncio.AbstractEventLoop, pool: AsyncPool) -> AsyncGenerator[None, None]:
+    async def _close_with_loop(
+        self, loop: asyncio.AbstractEventLoop, pool: AsyncPool
+    ) -> AsyncGenerator[None, None]:
         try:
             yield
         finally:
@@ -134,7 +136,7 @@ class AsyncPools:
             await pool.close()
 
     def _forget(self) -> None:
-        """Let go of loops that have ended, and of those of a parent process."""
+        """Drop the pools of loops that have ended, and those of a parent process."""
         for loop, pool in tuple(self._pools.items()):
             if pool is not None and pool.process != os.getpid():
                 self._inherited.append(pool)

@@ -1,4 +1,4 @@
-"""What an async client works on: groups, tokens, users and their inboxes."""
+"""The resources of an async client: groups, tokens, users and their inboxes."""
 
 from collections.abc import Coroutine, Iterable, Mapping
 from datetime import datetime
@@ -9,7 +9,7 @@ from tidings._calls import groups as group_calls
 from tidings._calls import inboxes
 from tidings._calls import users as user_calls
 from tidings._calls.call import Call
-from tidings._keywords import explained
+from tidings._keywords import checks_keywords
 from tidings._marking import Items, Marks, compose_mark
 from tidings._models import Erased, Group, InboxItem, InboxPage, Member, Page, Presence
 from tidings._pages import AsyncPages, Extent
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class AsyncRun(Protocol):
-    """Sends a call, again where that helps, and gives its result."""
+    """Sends a call, with retries, and returns its result."""
 
     async def __call__(
         self, call: Call[T], /, *, timeout: float | None = None, retries: Retries | None = None
@@ -35,7 +35,7 @@ class AsyncGroups:
     def __init__(self, run: AsyncRun) -> None:
         self._run = run
 
-    @explained
+    @checks_keywords
     async def add(
         self,
         group: str,
@@ -47,7 +47,7 @@ class AsyncGroups:
         """As `Groups.add`."""
         return await self._run(group_calls.change_members(group, users, ()), timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     async def remove(
         self,
         group: str,
@@ -59,19 +59,19 @@ class AsyncGroups:
         """As `Groups.remove`."""
         return await self._run(group_calls.change_members(group, (), users), timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     async def get(self, group: str, *, timeout: float | None = None, retries: Retries | None = None) -> Group:
         """As `Groups.get`."""
         return await self._run(group_calls.get(group), timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     async def delete(
         self, group: str, *, timeout: float | None = None, retries: Retries | None = None
     ) -> None:
         """As `Groups.delete`."""
         await self._run(group_calls.delete(group), timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     def list(
         self,
         *,
@@ -87,7 +87,7 @@ class AsyncGroups:
             Extent(limit, page_size, cursor),
         )
 
-    @explained
+    @checks_keywords
     def members(
         self,
         group: str,
@@ -106,7 +106,7 @@ class AsyncGroups:
             Extent(limit, page_size, cursor),
         )
 
-    @explained
+    @checks_keywords
     def of_user(
         self,
         user: str,
@@ -130,7 +130,7 @@ class AsyncTokens:
     def __init__(self, run: AsyncRun) -> None:
         self._run = run
 
-    @explained
+    @checks_keywords
     async def create(
         self,
         user: str,
@@ -149,14 +149,14 @@ class AsyncUsers:
     def __init__(self, run: AsyncRun) -> None:
         self._run = run
 
-    @explained
+    @checks_keywords
     async def presence(
         self, user: str, *, timeout: float | None = None, retries: Retries | None = None
     ) -> Presence:
         """As `Users.presence`."""
         return await self._run(user_calls.presence(user), timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     async def disconnect(
         self,
         user: str | None = None,
@@ -168,7 +168,7 @@ class AsyncUsers:
         """As `Users.disconnect`."""
         await self._run(user_calls.disconnect(user, connection), timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     async def erase(
         self, user: str, *, timeout: float | None = None, retries: Retries | None = None
     ) -> Erased:
@@ -177,13 +177,13 @@ class AsyncUsers:
 
 
 class AsyncInbox(Marks[Coroutine[Any, Any, Marked]]):
-    """As `Inbox`; its marks are awaited and its lists are for `async for`."""
+    """As `Inbox`: await its marks, and iterate its lists with `async for`."""
 
     def __init__(self, run: AsyncRun, user: str | None) -> None:
         self._run = run
         self._user = user
 
-    @explained
+    @checks_keywords
     def list(
         self,
         *,
@@ -211,7 +211,7 @@ class AsyncInbox(Marks[Coroutine[Any, Any, Marked]]):
 
         return AsyncPages(fetch, Extent(limit, page_size, cursor))
 
-    @explained
+    @checks_keywords
     async def counts(
         self, *, by_category: bool = False, timeout: float | None = None, retries: Retries | None = None
     ) -> Counts:
@@ -222,7 +222,7 @@ class AsyncInbox(Marks[Coroutine[Any, Any, Marked]]):
             )
         ).counts
 
-    @explained
+    @checks_keywords
     async def mark(
         self,
         state: State,

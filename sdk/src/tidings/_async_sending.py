@@ -1,4 +1,4 @@
-"""What an async client sends, and what became of it."""
+"""The methods of the async client that send notifications and read sent ones."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from datetime import timedelta
@@ -6,8 +6,8 @@ from typing import Any
 
 from tidings._async_resources import AsyncRun
 from tidings._calls import sending
-from tidings._calls.batches import Batch, encoded, several
-from tidings._keywords import explained
+from tidings._calls.batches import Batch, checked_messages, encoded
+from tidings._keywords import checks_keywords
 from tidings._many import CONCURRENCY, check, key_of, send_many_async
 from tidings._messages import Message
 from tidings._models import BatchResult, Page, Sent, SentNotification, UserReceipt
@@ -20,11 +20,11 @@ AnyMessages = Iterable[Message | Mapping[str, Any]] | AsyncIterable[Message | Ma
 
 
 class AsyncSending:
-    """What an async client sends, and what became of it."""
+    """Sending notifications, and reading their status and receipts."""
 
     _run: AsyncRun
 
-    @explained
+    @checks_keywords
     async def send(
         self,
         *,
@@ -47,18 +47,19 @@ class AsyncSending:
     ) -> Sent:
         """Send one notification to users, groups or all.
 
-        `to_users`, `to_groups`, `to_all`: who gets it, one copy each: ids, a lone string is a list of one;
-        up to 1,000 users and 100 groups. `exclude`: ids of users who get none.
-        `title`, `body`: text; `data`: a JSON object for your own code; one of the three is needed.
-        `category`: what it is about, up to 128 characters; inboxes filter by it.
-        `link`, `icon`: http, https, mailto, or a path beginning with one slash.
-        `actions`: up to 10 buttons: `Action`, or dicts with `id`, `label` and perhaps `link`.
+        `to_users`, `to_groups`, `to_all`: the recipients; each receives one copy. Give ids, up to 1,000 users
+        and 100 groups; a single string counts as a list of one. `exclude`: ids of users who receive none.
+        `title`, `body`: text; `data`: a JSON object for your own code. One of the three is required.
+        `category`: the subject, up to 128 characters; inboxes filter by it.
+        `link`, `icon`: http, https, mailto, or a path that begins with one slash.
+        `actions`: up to 10 buttons: `Action`, or dicts with `id`, `label` and optionally `link`.
         `priority`: low, normal, high or urgent.
         `expires_in`: seconds, or a timedelta, until it is removed from inboxes; at most a year.
-        `idempotency_key`: within 24 hours the same key gives the first answer again; without one, each call
-        is a send of its own.
+        `idempotency_key`: within 24 hours a call with the same key returns the first answer again and sends
+        nothing. Without a key each call sends.
 
-        It is accepted when this returns, and in the inboxes milliseconds later. At most 32 KB as JSON.
+        The notification is accepted when this returns, and in the inboxes milliseconds later. It has at most
+        32 KB as JSON.
         """
         message = Message(
             to_users=to_users,
@@ -77,7 +78,7 @@ class AsyncSending:
         )
         return await self._run(sending.send(message, idempotency_key), timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     async def send_batch(
         self,
         messages: Iterable[Message | Mapping[str, Any]],
@@ -88,12 +89,12 @@ class AsyncSending:
     ) -> list[BatchResult]:
         """As `Tidings.send_batch`."""
         batch = Batch()
-        for message in several(messages):
+        for message in checked_messages(messages):
             batch.add(encoded(message))
         batch.check()
         return await self._deliver(batch, idempotency_key, timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     def send_many(
         self,
         messages: AnyMessages,
@@ -131,7 +132,7 @@ class AsyncSending:
         """As `Tidings.recall`."""
         await self._run(sending.recall(notification), timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     def sent(
         self,
         *,
@@ -148,7 +149,7 @@ class AsyncSending:
             Extent(limit, page_size, cursor),
         )
 
-    @explained
+    @checks_keywords
     def receipts(
         self,
         notification: str,

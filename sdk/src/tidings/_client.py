@@ -15,7 +15,7 @@ from tidings import _wire as wire
 from tidings._calls.call import Call
 from tidings._credentials import AsyncTokenSource, Credential, TokenSource
 from tidings._exchange import Done, Exchange
-from tidings._keywords import explained
+from tidings._keywords import checks_keywords
 from tidings._listen.arguments import BUFFER
 from tidings._listen.backoff import ReconnectPolicy
 from tidings._pool import Pools
@@ -35,19 +35,18 @@ T = TypeVar("T")
 class Tidings(Sending):
     """The blocking client of one Tidings server. Make one and share it between threads.
 
-    A child process after `fork` gets connections of its own.
+    A child process after `fork` opens its own connections.
 
-    `url` is the API's, such as ``http://127.0.0.1:8000``. Give either `key`, ``<tenant>.<kid>.<secret>``,
-    from which the client signs its own short-lived tokens, or `token`, a JWT or a callable that
-    fetches one. `timeout` is in seconds, per try; `retries` counts tries after the first, or is a
-    `RetryPolicy`. At most `max_connections` calls are under way at a time; more wait, and their timeouts
-    begin after that. `ssl_context` says whom to trust, in place of `SSL_CERT_FILE`, `SSL_CERT_DIR` and the
-    usual authorities. `proxy` is a proxy's URL, or True for that of the environment; by default none is
-    used. Both are for HTTP and WebSockets alike. A `transport` of httpx takes the place of the connections
-    of HTTP.
+    `url` is the URL of the API, such as ``http://127.0.0.1:8000``. Give either `key`,
+    ``<tenant>.<kid>.<secret>``, from which the client signs its own short-lived tokens, or `token`, a JWT or
+    a callable that returns one. `timeout` is in seconds, per try. `retries` is the number of tries after the
+    first, or a `RetryPolicy`. At most `max_connections` calls run at a time; others wait, and their timeouts
+    begin after that wait. `ssl_context` replaces the certificates of `SSL_CERT_FILE`, `SSL_CERT_DIR` and the
+    usual authorities. `proxy` is the URL of a proxy, or True for the proxy of the environment; the default
+    is no proxy. Both apply to HTTP and to WebSockets. A `transport` of httpx replaces the HTTP connections.
 
-    Every method raises `APIError` when the server refuses, `ConnectionFailedError` when no answer came,
-    and `InvalidArgumentError` before sending what cannot be valid. All are safe to repeat.
+    Every method raises `APIError` if the server refuses, `ConnectionFailedError` if no answer arrives, and
+    `InvalidArgumentError` before it sends an argument that is not valid. Every call is safe to repeat.
     """
 
     def __init__(
@@ -95,9 +94,10 @@ class Tidings(Sending):
         proxy: wire.Proxy | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> Self:
-        """The client of `TIDINGS_URL` and `TIDINGS_KEY`; what is given here takes their place.
+        """A client with the URL of `TIDINGS_URL` and the key of `TIDINGS_KEY`.
 
-        The other options are those of the constructor. Raises ConfigurationError where one is missing.
+        `url`, `key` and `token` replace those of the environment. The other options are those of the
+        constructor. Raises ConfigurationError if the URL or the key is missing.
         """
         url, key = options.from_environment(environ, url=url, key=key, keyless=token is not None)
         return cls(
@@ -122,15 +122,15 @@ class Tidings(Sending):
         self.close()
 
     def close(self) -> None:
-        """Close the connections, each when its call is done. Calls after it raise ClientClosedError."""
+        """Close the connections, each when its call is finished. Later calls raise ClientClosedError."""
         self._pools.close()
 
     def inbox(self, user: str | None = None) -> Inbox:
-        """A user's inbox; with no `user` that of the user's token which the client was made with."""
+        """The inbox of `user`. A client that was made with a user's own token needs no `user`."""
         options.check_owner(user, holds_key=self._credential.holds_key)
         return Inbox(self._run, user)
 
-    @explained
+    @checks_keywords
     def listen(
         self,
         *,
@@ -144,19 +144,19 @@ class Tidings(Sending):
         buffer: int = BUFFER,
         reconnect: ReconnectPolicy | None = None,
     ) -> "BlockingInbox":
-        """A live inbox, to be entered with `with`; iterate it for deliveries.
+        """A live inbox. Enter it with `with`, then iterate it for deliveries.
 
-        Who listens: a client with a key names the `user`. A client with a user's own token names none and
-        gives `realtime_url`; `token` with `realtime_url` takes the place of the client's own, and may be a
-        callable.
-        Where it starts: now. A `device`, 1 to 64 characters as in ids, goes on where it last acknowledged,
-        also in another process; `resume` starts at given positions, as of `InboxPage.resume` or
-        `LiveInbox.resume_point`; `rewind` starts with the last N, at most 200.
-        `on_event` is called in order with everything that is no delivery, in the iterating thread.
-        `buffer`: so many events wait for the application before the socket is no longer read.
-        `reconnect`: how long it waits before it connects again.
+        User: a client with a key needs `user`. A client with a user's own token needs `realtime_url`
+        instead. `token` with `realtime_url` replaces the client's own token, and may be a callable.
+        Start: by default the inbox starts with new notifications. A `device`, 1 to 64 characters as in ids,
+        continues after the positions that it last acknowledged, also in another process. `resume` starts
+        after given positions, from `InboxPage.resume` or `LiveInbox.resume_point`. `rewind` starts with the
+        last N notifications, at most 200.
+        `on_event` is called in order with each event that is not a delivery, in the iterating thread.
+        `buffer`: the number of events that wait for the application before reading from the socket pauses.
+        `reconnect`: the waits before reconnecting.
 
-        Raises ConfigurationError where the keywords do not say who listens, or where to.
+        Raises ConfigurationError if the keywords do not name the user or the address.
         """
         from tidings._listen.blocking import BlockingInbox  # noqa: PLC0415 - websockets cost 70 ms
         from tidings._listen.opening import opener  # noqa: PLC0415
@@ -192,12 +192,12 @@ class Tidings(Sending):
             with pool.gate:
                 exchange.begin()
                 token = self._credential.token(call.scope, renew=renew)
-                outcome = pool.ask(call, exchange, token, limits)
-            verdict = exchange.judge(outcome)
-            if isinstance(verdict, Done):
-                return verdict.value
-            renew = verdict.renew
-            self._sleep(verdict.wait)
+                outcome = pool.request(call, exchange, token, limits)
+            step = exchange.next_step(outcome)
+            if isinstance(step, Done):
+                return step.value
+            renew = step.renew
+            self._sleep(step.wait)
 
 
 _publish(globals())

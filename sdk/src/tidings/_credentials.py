@@ -1,7 +1,7 @@
-"""Keys and tokens: what goes into the Authorization header, and when to make another.
+"""Keys and tokens: the token for the Authorization header, and the time to renew it.
 
-A key never leaves the process: the client signs short-lived tokens from it, one per scope, so that
-no token can do more than the request it is for.
+A key never leaves the process. The client signs short-lived tokens from it, one per scope, so that a token
+allows no more than its request needs.
 """
 
 import base64
@@ -18,10 +18,10 @@ from tidings._errors import ConfigurationError
 from tidings.protocol.names import TENANT_RULE, is_tenant
 
 SIGNED_SECONDS: Final = 600
-# The server refuses a token made in the future: this much a client's clock may be ahead.
+# The server refuses a token made in the future. The clock of a client may be this much ahead.
 BACKDATED_SECONDS: Final = 30
 RENEW_BEFORE_SECONDS: Final = 60
-_SECRET_LEAST: Final = 32  # bytes; what an HMAC with SHA-256 needs, and less than any key has
+_SECRET_LEAST: Final = 32  # bytes that an HMAC with SHA-256 needs; every key that the server makes has more
 SERVICE: Final = "tidings-python"
 
 TokenSource = str | Callable[[], str]
@@ -29,7 +29,7 @@ AsyncTokenSource = str | Callable[[], str] | Callable[[], Awaitable[str]]
 
 
 class Key(msgspec.Struct, frozen=True):
-    """A key, `<tenant>.<kid>.<secret>`, taken apart. Its repr hides the secret."""
+    """The parts of a key, `<tenant>.<kid>.<secret>`. Its repr hides the secret."""
 
     tenant: str
     kid: str
@@ -37,24 +37,26 @@ class Key(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> "Key":
-        """Raises ConfigurationError, without repeating the text: it may be a secret."""
+        """Parse a key. Raises ConfigurationError, whose text does not have the key: it may be a secret."""
         parts = text.strip().split(".")
         if len(parts) != 3 or not all(parts):  # noqa: PLR2004 - tenant, kid, secret
             raise ConfigurationError(
-                "A key is three parts apart by dots, <tenant>.<kid>.<secret>, and this is not. "
-                "Copy it whole from `tidings-server keys create`"
+                "The key does not have three parts with dots between them, <tenant>.<kid>.<secret>. "
+                "Copy the whole key from `tidings-server keys create`"
             )
         tenant, kid, secret = parts
         if not is_tenant(tenant):
-            raise ConfigurationError(f"The key's tenant {tenant!r} is not {TENANT_RULE}. Copy the key whole")
+            raise ConfigurationError(
+                f"The key's tenant {tenant!r} is not valid: a tenant is {TENANT_RULE}. Copy the whole key"
+            )
         if not (kid + secret).isascii() or not (kid + secret).isprintable() or " " in kid + secret:
-            raise ConfigurationError("The key holds characters that no key has. Copy it whole")
+            raise ConfigurationError("The key has characters that no key has. Copy the whole key")
         return cls(tenant, kid, secret)
 
     def sign(self, scope: str, now: float) -> str:
-        """A token for one scope, good for `SIGNED_SECONDS` around now (seconds since the epoch)."""
+        """A token for one scope. It is valid from 30 s before `now` (seconds since the epoch), for 600 s."""
         if len(self.secret) < _SECRET_LEAST:
-            raise ConfigurationError("The key's secret is too short, so it was cut. Copy the key whole")
+            raise ConfigurationError("The key's secret is too short: a part is missing. Copy the whole key")
         issued = int(now) - BACKDATED_SECONDS
         claims = {
             "iss": self.tenant,
@@ -80,15 +82,17 @@ def _base64url(value: bytes) -> bytes:
 
 
 def checked_token(text: str) -> str:
-    """A token without the blanks around it. Raises ConfigurationError for what cannot be in a header."""
+    """A token without the blanks around it. Raises ConfigurationError if a header cannot have it."""
     token = text.strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise ConfigurationError("The token is empty or holds characters that no token has. Copy it whole")
+        raise ConfigurationError(
+            "The token is empty or has characters that no token has. Copy the whole token"
+        )
     return token
 
 
 def expiry_of(token: str) -> float | None:
-    """When a token says it ends, in seconds since the epoch; unverified. None where it does not say."""
+    """The claim `exp` of a token, in seconds since the epoch, not verified; None if it has none."""
     try:
         payload = token.split(".")[1]
         claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -99,9 +103,9 @@ def expiry_of(token: str) -> float | None:
 
 
 class TokenCache:
-    """The last token of each scope, as long as it is good for another `RENEW_BEFORE_SECONDS`.
+    """The last token of each scope, until 60 s (`RENEW_BEFORE_SECONDS`) before it expires.
 
-    A token that does not say when it ends is kept until the server refuses it.
+    A token without an expiry is kept until the server refuses it.
     """
 
     def __init__(self) -> None:
@@ -117,7 +121,7 @@ class TokenCache:
 
 
 class _Credential:
-    """A key, a fixed token, or a callable that fetches tokens; exactly one of them."""
+    """A key, a fixed token, or a callable that returns tokens; exactly one of them."""
 
     def __init__(
         self,
@@ -126,7 +130,7 @@ class _Credential:
         clock: Callable[[], float] = time.time,
     ) -> None:
         if (key is None) == (token is None):
-            raise ConfigurationError("Give the client either key=... or token=..., one of the two")
+            raise ConfigurationError("The client needs either a key or a token. Give key=... or token=...")
         self._key = Key.parse(key) if isinstance(key, str) else key
         self._source = checked_token(token) if isinstance(token, str) else token
         self._cache = TokenCache()
@@ -134,7 +138,7 @@ class _Credential:
 
     @property
     def renewable(self) -> bool:
-        """Whether asking again can give another token."""
+        """Whether `renew` can return another token."""
         return self._key is not None or callable(self._source)
 
     @property
@@ -142,7 +146,7 @@ class _Credential:
         return self._key is not None
 
     def _ready(self, scope: str, *, renew: bool) -> str | None:
-        """A token that needs no fetching, or None."""
+        """A fixed, cached or newly signed token; None if the callable has to be called."""
         if isinstance(self._source, str):
             return self._source
         if not renew:
@@ -154,12 +158,12 @@ class _Credential:
         return None
 
     def _cached_as(self, scope: str) -> str:
-        # What a callable gives serves every scope.
+        # A token of a callable serves every scope.
         return scope if self._key is not None else ""
 
     def _keep(self, token: object) -> str:
         if not isinstance(token, str) or not token:
-            raise ConfigurationError(f"The token callable must give a string, not {type(token).__name__}")
+            raise ConfigurationError(f"The token callable must return a string, not {type(token).__name__}")
         return self._cache.put("", checked_token(token))
 
 
@@ -174,11 +178,11 @@ class Credential(_Credential):
         given = self._source() if callable(self._source) else None
         if inspect.iscoroutine(given):
             given.close()
-            raise ConfigurationError("The token callable is async: use AsyncTidings, or a plain function")
+            raise ConfigurationError("The token callable is async. Use AsyncTidings, or a plain function")
         return self._keep(given)
 
     def for_async(self) -> "AsyncCredential":
-        """The same, for an event loop."""
+        """The same credential for an event loop."""
         return AsyncCredential(self._key, self._source, self._clock)
 
 

@@ -1,16 +1,16 @@
-"""Everything that the SDK raises.
+"""The errors that the SDK raises.
 
 ::
 
     TidingsError
-    ├── ConfigurationError                 the client was made with a wrong URL, key or token (a ValueError)
+    ├── ConfigurationError                 a URL, key or token cannot be used (a ValueError)
     ├── ClientClosedError                  a call after `close` or `aclose`
     ├── InvalidArgumentError               refused before anything was sent (a ValueError)
     ├── ConnectionFailedError              no answer: the outcome of the request is unknown
-    │   └── TimedOutError                  the answer did not come in time
-    ├── UnreadableAnswerError              a success whose body is not what the contract says
-    ├── APIError                           the server said no
-    │   ├── RedirectedError                3xx, of something in front of the API
+    │   └── TimedOutError                  no answer within the timeout
+    ├── UnreadableAnswerError              success, but the body is not one of the API
+    ├── APIError                           the server refused the request
+    │   ├── RedirectedError                3xx, of another server in front of the API
     │   ├── BadRequestError                400
     │   │   ├── MalformedJSONError             malformed_json
     │   │   ├── MalformedRequestError          malformed_request
@@ -40,14 +40,14 @@
     │       ├── StorageUnavailableError        storage_unavailable
     │       └── OverloadedError                overloaded
     └── ListenError                        a live inbox
-        ├── ConnectionClosedError              ended by the server, with the verdict to stay away
+        ├── ConnectionClosedError              closed by the server, with the verdict to stay away
         ├── FrameRefusedError                  the server answered a frame with `error`
         └── UnansweredError                    a mark got no answer: its outcome is unknown
 
-Retryable requests were repeated as far as `RetryPolicy` allows before any of these is raised.
+The client raises the error of a retryable request after the retries that `RetryPolicy` allows.
 
-This module defines the errors of the client itself. `_api_errors` has `APIError` and those below it,
-`_listen/errors.py` has `ListenError` and those below it.
+This module defines the errors of the client itself. `_api_errors` has `APIError` and its subclasses,
+`_listen/errors.py` has `ListenError` and its subclasses.
 """
 
 from typing import Any
@@ -67,14 +67,14 @@ class RequestInfo(msgspec.Struct, frozen=True):
 
 
 class TidingsError(Exception):
-    """The base of everything that the SDK raises on purpose. All of it survives pickle and copy."""
+    """The base class of all errors of the SDK. Instances can be pickled and copied."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), self.args, self.__dict__)
 
 
 def _restored(kind: type[TidingsError], args: tuple[Any, ...], state: dict[str, Any]) -> TidingsError:
-    """An error as it was, past the arguments of its constructor."""
+    """The error of a pickle, made without its constructor: that takes other arguments."""
     error = kind.__new__(kind)
     error.args = args
     error.__dict__.update(state)
@@ -82,7 +82,7 @@ def _restored(kind: type[TidingsError], args: tuple[Any, ...], state: dict[str, 
 
 
 class ConfigurationError(TidingsError, ValueError):
-    """A URL, key, token or environment variable cannot be used; the text says how to mend it."""
+    """A URL, key, token or environment variable cannot be used; the text names the fault and the cure."""
 
 
 class ClientClosedError(TidingsError):
@@ -93,14 +93,14 @@ class ClientClosedError(TidingsError):
 
 
 class InvalidArgumentError(TidingsError, ValueError):
-    """An argument cannot be sent as it is; nothing was sent."""
+    """An argument is not valid; nothing was sent."""
 
 
 class ConnectionFailedError(TidingsError):
-    """No answer came, after `tries` tries. Whether the last one took effect is unknown.
+    """No answer arrived, after `tries` tries. It is not known whether the last one took effect.
 
-    A send may safely be repeated with the `idempotency_key` of `request`. `__cause__` is the error of the
-    library below.
+    A send is safe to repeat with the `idempotency_key` of `request`. `__cause__` is the error of the HTTP or
+    WebSocket library.
     """
 
     def __init__(self, reason: str | Reason, *, request: RequestInfo, tries: int = 1) -> None:
@@ -114,11 +114,11 @@ class ConnectionFailedError(TidingsError):
 
 
 class TimedOutError(ConnectionFailedError):
-    """No answer came within the timeout."""
+    """No answer arrived within the timeout."""
 
 
 class UnreadableAnswerError(TidingsError):
-    """The server reported success with a body that the contract does not allow."""
+    """The server reported success, but its body is not one that the API has."""
 
     def __init__(self, reason: str, *, status: int, request: RequestInfo) -> None:
         self.status = status

@@ -1,4 +1,4 @@
-"""One call from first try to last, without I/O: the clients only fetch tokens, send and sleep."""
+"""One call from its first try to its last, without I/O: the clients fetch tokens, send and sleep."""
 
 import logging
 import random
@@ -28,15 +28,15 @@ class Done(Generic[T]):
     value: T
 
 
-class Again(msgspec.Struct, frozen=True):
-    """Send once more, after `wait` seconds; with another token if `renew`."""
+class Retry(msgspec.Struct, frozen=True):
+    """Send again after `wait` seconds; with another token if `renew`."""
 
     wait: float
     renew: bool = False
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """No answer came: why, in words, and the error that said so."""
+    """No answer arrived: the reason in words, and the error of the transport."""
 
     reason: Reason
     cause: Exception | None = None
@@ -44,7 +44,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Clock(msgspec.Struct, frozen=True):
-    """Time and chance, to be replaced in tests: both clocks are in seconds, `chance` is 0 up to 1."""
+    """Clocks, in seconds, and a random number from 0 up to 1. Tests replace them."""
 
     monotonic: Callable[[], float] = time.monotonic
     epoch: Callable[[], float] = time.time
@@ -55,10 +55,10 @@ SYSTEM: Final = Clock()
 
 
 class Exchange(Generic[T]):
-    """Judges each outcome of one call: done, again, or an error that is raised.
+    """Decides after each try of one call: the result, another try, or an error.
 
-    The body and the idempotency key are the same on every try, so a send whose answer was lost
-    takes effect once.
+    The body and the idempotency key are the same on every try, so a send whose answer was lost takes effect
+    once.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class Exchange(Generic[T]):
 
     @property
     def url(self) -> str:
-        """Where to send the call, without its query."""
+        """The URL of the call, without its query."""
         return self._info.url
 
     def begin(self) -> None:
-        """A try begins now. The policy's `total` counts from the first."""
+        """Note the start of a try. The policy's `total` counts from the first one."""
         if self._started is None:
             self._started = self._clock.monotonic()
 
@@ -91,10 +91,10 @@ class Exchange(Generic[T]):
             headers["Idempotency-Key"] = self._call.idempotency_key
         return headers
 
-    def judge(self, outcome: Answer | Failure) -> Done[T] | Again:
-        """What follows from one outcome.
+    def next_step(self, outcome: Answer | Failure) -> Done[T] | Retry:
+        """The result of the call, or the next try, after one outcome.
 
-        Raises APIError, ConnectionFailedError or UnreadableAnswerError when there is nothing more to try.
+        Raises APIError, ConnectionFailedError or UnreadableAnswerError if no retry follows.
         """
         self._tries += 1
         if isinstance(outcome, Failure):
@@ -107,19 +107,19 @@ class Exchange(Generic[T]):
         error = self._error(outcome)
         if isinstance(error, ExpiredTokenError) and self._renewable:
             self._renewable = False
-            return Again(0.0, renew=True)
+            return Retry(0.0, renew=True)
         if not is_retryable(outcome.status):
             raise error
         return self._again(error, error.retry_after)
 
-    def _again(self, error: APIError | ConnectionFailedError, retry_after: float | None) -> Again:
+    def _again(self, error: APIError | ConnectionFailedError, retry_after: float | None) -> Retry:
         now = self._clock.monotonic()
         elapsed = now - (now if self._started is None else self._started)
         wait = self._policy.wait(self._tries, elapsed, retry_after, self._clock.chance)
         if wait is None:
             raise error
         _logger.info("%s; try %d follows in %.1f s", error, self._tries + 1, wait)
-        return Again(wait)
+        return Retry(wait)
 
     def _read(self, answer: Answer) -> T:
         try:

@@ -1,4 +1,4 @@
-"""What is wrong with an argument that does not fit the wire's type, in the words of the contract."""
+"""Errors for arguments that do not fit a type of the wire, in the words of the API."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -21,10 +21,10 @@ _TARGETS: Final[dict[tuple[str, ...], str]] = {
 def not_valid(
     what: str, value: Mapping[str, Any], type_: type[msgspec.Struct], error: msgspec.ValidationError
 ) -> InvalidArgumentError:
-    """The error for keywords that do not make a `type_`: all of their faults, each by its keyword."""
+    """The error for a value that is not a valid `type_`: all faults, each with the keyword it is in."""
     try:
         faults = faults_of(msgspec.json.encode(value), type_, error, "#")
-    except (TypeError, ValueError, RecursionError):  # it has what JSON does not
+    except (TypeError, ValueError, RecursionError):  # a value has no form in JSON
         faults = (field_error(str(error)),)
     return InvalidArgumentError(f"The {what} is not valid: {'; '.join(map(_in_words, faults))}")
 
@@ -34,6 +34,6 @@ def _in_words(fault: FieldError) -> str:
     keyword = _TARGETS.get(steps[:2])
     name, rest = (keyword, steps[2:]) if keyword else ("".join(steps[:1]), steps[1:])
     name += "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in rest)
-    # The SDK leaves out what is None, so it is no choice.
+    # The SDK sends no null: a keyword that is None is left out.
     detail = fault.detail.replace(" or null", "").rstrip(".")
     return f"{name}: {detail}" if name else detail

@@ -1,4 +1,4 @@
-"""Wrong keywords are answered with the right ones."""
+"""Errors for wrong keywords name the right ones."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -13,15 +13,15 @@ R = TypeVar("R")
 
 
 def unknown(what: str, names: Iterable[str], known: Iterable[str]) -> InvalidArgumentError:
-    """An error that says what was probably meant, and lists what there is."""
+    """The error for unknown names: it suggests similar known ones, and lists all of those."""
     known, names = list(known), sorted(map(str, names))
     close = [match for name in names for match in get_close_matches(name, known, n=1)]
     meant = f" Did you mean {', '.join(map(repr, close))}?" if close else ""
     return InvalidArgumentError(f"{what} {', '.join(map(repr, names))}.{meant} It takes {', '.join(known)}")
 
 
-def explained(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, that answers a keyword which it lacks with InvalidArgumentError and a suggestion."""
+def checks_keywords(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a method: for an unknown keyword it raises InvalidArgumentError with a suggestion."""
     parameters = inspect.signature(function).parameters.values()
     known = tuple(each.name for each in parameters if each.kind is not each.POSITIONAL_ONLY)[1:]
     accepted = frozenset(known)

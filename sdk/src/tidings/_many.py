@@ -1,4 +1,4 @@
-"""Sending more than one request holds: batch after batch, several at once, results in order."""
+"""Sending more messages than fit into one request: several batches at a time, results in order."""
 
 import asyncio
 from collections import deque
@@ -13,22 +13,24 @@ from tidings._progress import Meter, Progress
 from tidings.protocol import limits
 
 CONCURRENCY: Final = 4
-_NUMBER: Final = 12  # characters that the number of a batch takes of an idempotency key
+_NUMBER: Final = 12  # characters that the number of a batch adds to an idempotency key
 
 
 def check(concurrency: int, idempotency_key: str | None) -> None:
-    """Raise InvalidArgumentError for what cannot be, before anything is read."""
+    """Raise InvalidArgumentError for arguments that are not valid, before a message is read."""
     if concurrency < 1:
         raise InvalidArgumentError(
-            f"concurrency is how many requests are sent at once, 1 or more: {concurrency}"
+            f"concurrency, the number of requests at a time, must be 1 or more, not {concurrency}"
         )
     longest = limits.IDEMPOTENCY_KEY_LENGTH - _NUMBER
     if idempotency_key is not None and not 1 <= len(idempotency_key) <= longest:
-        raise InvalidArgumentError(f"Here an idempotency key is 1 to {longest} characters")
+        raise InvalidArgumentError(
+            f"The idempotency key is not valid. For send_many give one of 1 to {longest} characters"
+        )
 
 
 def key_of(batch: Batch, idempotency_key: str | None) -> str | None:
-    """The batch's own key: the same messages under the same key make the same batches."""
+    """The key of one batch. The same messages with the same key make the same batches."""
     return None if idempotency_key is None else f"{idempotency_key}:{batch.start}"
 
 
@@ -39,7 +41,7 @@ def send_many(
     concurrency: int,
     progress: Progress,
 ) -> Iterator[BatchResult]:
-    """Results in order; at most `concurrency` batches are held at a time."""
+    """Results in order. At most `concurrency` batches are in memory at a time."""
     under_way: deque[Future[list[BatchResult]]] = deque()
     with (
         Meter(progress, messages) as meter,
@@ -64,7 +66,7 @@ async def send_many_async(
     concurrency: int,
     progress: Progress,
 ) -> AsyncIterator[BatchResult]:
-    """The same, on the event loop."""
+    """As `send_many`, on the event loop."""
     under_way: deque[asyncio.Future[list[BatchResult]]] = deque()
     with Meter(progress, messages) as meter:
         try:

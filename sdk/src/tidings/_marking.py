@@ -1,4 +1,4 @@
-"""What to mark, in an application's words, and in the wire's."""
+"""Marks as an application writes them, and their conversion to the type of the wire."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ import msgspec
 
 from tidings._errors import InvalidArgumentError
 from tidings._invalid import not_valid
-from tidings._keywords import explained
+from tidings._keywords import checks_keywords
 from tidings.protocol.frames import State
 from tidings.protocol.marks import faults
 from tidings.protocol.names import ID_RULE, is_id
@@ -20,7 +20,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Shown(Protocol):
-    """What holds a notification: a delivery, or an item of an inbox."""
+    """An object with a notification: a delivery, or an item of an inbox."""
 
     @property
     def notification(self) -> Notification: ...
@@ -38,10 +38,10 @@ def compose_mark(
     all: bool = False,
     category: str | None = None,
 ) -> MarkInbox:
-    """Check a mark and bring it into the wire's shape.
+    """Check a mark and convert it to the type of the wire.
 
-    Raises InvalidArgumentError: not exactly one of ids, `up_to` and `all`, more than 1,000 ids, a
-    category without `all`, or what is no state, id, log or position.
+    Raises InvalidArgumentError: not exactly one of `ids`, `up_to` and `all`; more than 1,000 ids; a category
+    without `all`; or an unknown state, id, log or position.
     """
     wanted = {
         "state": state,
@@ -75,12 +75,12 @@ def _id(item: Item) -> str:
             shown = getattr(item, "notification", None)
             id = shown.id if isinstance(shown, Notification) else ""
     if not is_id(id):
-        raise InvalidArgumentError(f"{item!r} cannot name a notification: ids are {ID_RULE}")
+        raise InvalidArgumentError(f"{item!r} is not the id of a notification: an id is {ID_RULE}")
     return id
 
 
 class Marks(ABC, Generic[R_co]):
-    """An inbox that can be marked: the states by name."""
+    """An inbox that can be marked, with one method per state."""
 
     @abstractmethod
     def mark(
@@ -94,10 +94,10 @@ class Marks(ABC, Generic[R_co]):
     ) -> R_co:
         """Change the state of some `ids`, of everything `up_to` a position per log, or of `all`.
 
-        `up_to` and `all` leave archived items alone, unless the state is `unarchived`.
+        `up_to` and `all` change archived items only if the state is `unarchived`.
         """
 
-    @explained
+    @checks_keywords
     def mark_seen(
         self,
         ids: Items | None = None,
@@ -109,7 +109,7 @@ class Marks(ABC, Generic[R_co]):
         """`mark("seen", …)`."""
         return self.mark("seen", ids, up_to=up_to, all=all, category=category)
 
-    @explained
+    @checks_keywords
     def mark_unseen(
         self,
         ids: Items | None = None,
@@ -121,7 +121,7 @@ class Marks(ABC, Generic[R_co]):
         """`mark("unseen", …)`: takes back seen and read."""
         return self.mark("unseen", ids, up_to=up_to, all=all, category=category)
 
-    @explained
+    @checks_keywords
     def mark_read(
         self,
         ids: Items | None = None,
@@ -133,7 +133,7 @@ class Marks(ABC, Generic[R_co]):
         """`mark("read", …)`; read implies seen."""
         return self.mark("read", ids, up_to=up_to, all=all, category=category)
 
-    @explained
+    @checks_keywords
     def mark_unread(
         self,
         ids: Items | None = None,
@@ -145,7 +145,7 @@ class Marks(ABC, Generic[R_co]):
         """`mark("unread", …)`: takes back read only."""
         return self.mark("unread", ids, up_to=up_to, all=all, category=category)
 
-    @explained
+    @checks_keywords
     def archive(
         self,
         ids: Items | None = None,
@@ -154,10 +154,10 @@ class Marks(ABC, Generic[R_co]):
         all: bool = False,
         category: str | None = None,
     ) -> R_co:
-        """`mark("archived", …)`: out of the counts and of the default list."""
+        """`mark("archived", …)`: removes items from the counts and from the default list."""
         return self.mark("archived", ids, up_to=up_to, all=all, category=category)
 
-    @explained
+    @checks_keywords
     def unarchive(
         self,
         ids: Items | None = None,
@@ -166,12 +166,12 @@ class Marks(ABC, Generic[R_co]):
         all: bool = False,
         category: str | None = None,
     ) -> R_co:
-        """`mark("unarchived", …)`: back to where it was."""
+        """`mark("unarchived", …)`: returns items to the counts and to the default list."""
         return self.mark("unarchived", ids, up_to=up_to, all=all, category=category)
 
 
 class MarksOne(ABC, Generic[R_co]):
-    """A notification that can be marked: the states by name."""
+    """A notification that can be marked, with one method per state."""
 
     __slots__ = ()
 
@@ -196,9 +196,9 @@ class MarksOne(ABC, Generic[R_co]):
         return self.mark("unread")
 
     def archive(self) -> R_co:
-        """`mark("archived")`: out of the counts and of the default list."""
+        """`mark("archived")`: removes it from the counts and from the default list."""
         return self.mark("archived")
 
     def unarchive(self) -> R_co:
-        """`mark("unarchived")`: back to where it was."""
+        """`mark("unarchived")`: returns it to the counts and to the default list."""
         return self.mark("unarchived")

@@ -18,23 +18,24 @@ from tidings.protocol.notifications import Action, CreateNotification, Priority
 class Message(TypedDict, total=False):
     """A notification to send: the keywords of `send`, and an element of `send_batch` and `send_many`.
 
-    At least one of `to_users`, `to_groups`, `to_all` and one of `title`, `body`, `data` are needed. A
-    dict with these keys does as well; this type lets a type checker look at each key.
+    At least one of `to_users`, `to_groups`, `to_all` and one of `title`, `body`, `data` are required. A plain
+    dict with these keys works too; with this type a type checker checks each key.
 
-    to_users: ids of users, up to 1,000; a lone string is a list of one.
+    to_users: ids of users, up to 1,000; a single string counts as a list of one.
     to_groups: ids of groups, up to 100.
     to_all: true for every user of the tenant.
-    exclude: ids of users who get no copy, up to 1,000. A user reached in several ways gets one copy.
-    category: what it is about, up to 128 characters; inboxes filter by it.
+    exclude: ids of users who receive no copy, up to 1,000. A user who is named more than once receives one
+        copy.
+    category: the subject, up to 128 characters; inboxes filter by it.
     title, body: text.
     data: a JSON object for your own code.
-    link: where a click leads: http, https, mailto, or a path beginning with one slash.
-    icon: an image's URL, as `link`.
-    actions: up to 10 buttons: `Action`, or dicts with `id`, `label` and perhaps `link`.
+    link: the URL that a click opens: http, https, mailto, or a path that begins with one slash.
+    icon: the URL of an image, as `link`.
+    actions: up to 10 buttons: `Action`, or dicts with `id`, `label` and optionally `link`.
     priority: low, normal, high or urgent.
     expires_in: seconds, or a timedelta, until it is removed from inboxes; at most a year.
 
-    All of it is at most 32 KB as JSON.
+    The whole message has at most 32 KB as JSON.
     """
 
     to_users: Iterable[str] | str
@@ -57,15 +58,15 @@ _CONTENT = Message.__annotations__.keys() - _TARGETS.keys()
 
 
 def compose(message: Mapping[str, Any]) -> CreateNotification:
-    """Check a message and bring it into the wire's shape.
+    """Check a message and convert it to the type of the wire.
 
-    Raises InvalidArgumentError: an unknown keyword, no target, no content, a value over its limit,
-    or data that JSON cannot say (NaN, infinity, lone surrogates, objects of no JSON type).
+    Raises InvalidArgumentError: an unknown keyword, no target, no content, a value over its limit, or data
+    that JSON cannot represent (NaN, infinity, lone surrogates, objects of other types).
     """
     if not isinstance(message, Mapping):
         raise InvalidArgumentError(
-            "A message is a dict such as {'to_users': ['ana'], 'title': 'Hi'}, "
-            f"not of the type {type(message).__name__}"
+            f"A message must be a dict, not {type(message).__name__}. "
+            "Give one such as {'to_users': ['ana'], 'title': 'Hi'}"
         )
     if wrong := message.keys() - Message.__annotations__.keys():
         raise unknown("A message has no field", wrong, Message.__annotations__)
@@ -100,14 +101,16 @@ def _names(value: Any) -> list[str]:
     names = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
     for name in names:
         if not isinstance(name, str) or not is_id(name):
-            raise InvalidArgumentError(f"{name!r} cannot name a user or group: ids are {ID_RULE}: {ID_CURE}")
+            raise InvalidArgumentError(
+                f"{name!r} is not the id of a user or group: an id is {ID_RULE}: {ID_CURE}"
+            )
     return names
 
 
 def _listed(actions: Any) -> list[Any]:
     if isinstance(actions, str | Mapping | Action) or not isinstance(actions, Iterable):
         raise InvalidArgumentError(
-            "The notification is not valid: actions is a list of actions, such as "
+            "The notification is not valid: actions must be a list of actions, such as "
             "[{'id': 'track', 'label': 'Track'}]"
         )
     return list(actions)
@@ -122,16 +125,16 @@ def _json_object(data: Any) -> dict[str, Any]:
         wrong = f"data has a text that is not valid Unicode: {error}"
     except (TypeError, ValueError) as error:
         if not isinstance(data, Mapping):
-            wrong = f"data is a dict, not of the type {type(data).__name__}"
+            wrong = f"data must be a dict, not {type(data).__name__}"
         else:
-            wrong = f"data has a value that JSON does not have: {error}"
+            wrong = f"data has a value that JSON cannot represent: {error}"
     else:
         return found
     raise InvalidArgumentError(f"The notification is not valid: {wrong}")
 
 
 def _finite(value: Any) -> Any:
-    """Refuse what msgspec would silently send as null."""
+    """Raise ValueError for NaN and infinity: msgspec would silently send them as null."""
     match value:
         case float() if not math.isfinite(value):
             raise ValueError(f"{value} is not a number of JSON")

@@ -1,7 +1,7 @@
-"""What the server answers, as the caller gets it: `tidings.protocol.rest` with times as datetimes.
+"""The server's answers as results of the SDK: the types of `tidings.protocol.rest` with times as datetimes.
 
-Times are aware, in UTC. Unknown fields are ignored everywhere, and words such as `status` are plain
-strings: a newer server may add to both. Each has `to_dict()`, the same in the shape of the API.
+Times are in UTC and have a time zone. Unknown fields are ignored, and values such as `status` are plain
+strings: a newer server may add to both. Each type has `to_dict()`, a dict in the shape of the API.
 """
 
 from datetime import datetime
@@ -21,14 +21,14 @@ T = TypeVar("T")
 
 
 def _null() -> None:
-    """The default of what the API gives as null, not as an absent field: msgspec omits plain defaults."""
+    """The default of a field that is null in the API: msgspec would omit a field with a plain default."""
 
 
 class Sent(Plain, frozen=True, kw_only=True, omit_defaults=True):
     """An accepted notification.
 
-    `durability` is what held when it was accepted: `memory`, `everysec` or `always`. `replayed` is
-    true where the server had already accepted this idempotency key and repeated its answer.
+    `durability` is that of the store at that time: `memory`, `everysec` or `always`. `replayed` is true if
+    the server had already accepted this idempotency key and repeated its answer.
     """
 
     id: str
@@ -39,11 +39,11 @@ class Sent(Plain, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BatchResult(Plain, frozen=True, kw_only=True):
-    """What became of one message of a batch: its `id`, or the `error` that refused it.
+    """The result for one message of a batch: its `id`, or the `error` that refused it.
 
-    `index` is the message's place among those that were given, from 0. `status` is the server's word,
-    `accepted`, or `refused`; then `error` says why: an `APIError` of the server, or an
-    `InvalidArgumentError` where the message was not worth sending.
+    `index` is the place of the message in the input, from 0. `status` is `accepted`, as the server says, or
+    `refused`. For a refused one `error` is an `APIError` of the server, or an `InvalidArgumentError` if the
+    message was not valid and therefore not sent.
     """
 
     index: int
@@ -108,9 +108,10 @@ class Member(Plain, frozen=True):
 
 
 class UserReceipt(Plain, frozen=True, kw_only=True):
-    """How far a notification came with one user.
+    """The receipts of one user for a notification.
 
-    What came about stays true when the user takes a mark back; the times are those of the inbox now.
+    `delivered`, `seen` and `read` stay true when the user takes a mark back. The times are those of the inbox
+    now.
     """
 
     user: str
@@ -122,7 +123,7 @@ class UserReceipt(Plain, frozen=True, kw_only=True):
 
 
 class OpenConnection(Plain, frozen=True):
-    """One connection that is open now; `device` is None where it named none."""
+    """One open connection; `device` is None if its client named none."""
 
     connection: str
     device: str | None
@@ -130,9 +131,10 @@ class OpenConnection(Plain, frozen=True):
 
 
 class Presence(Plain, frozen=True):
-    """Whether a user is online, and since when on which devices.
+    """The presence of a user: online or not, and the open connections.
 
-    `last_seen_at` is now while online, else when the last connection ended; None for who never came.
+    `last_seen_at` is the current time while the user is online, else the time when the last connection
+    closed; None for a user who never connected.
     """
 
     online: bool
@@ -141,7 +143,7 @@ class Presence(Plain, frozen=True):
 
 
 class Erased(Plain, frozen=True):
-    """What was erased of a user: how many of each."""
+    """The data of a user that were erased: the number of each kind."""
 
     user: str
     notifications: int
@@ -185,9 +187,9 @@ class InboxPage(Plain, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def resume(self) -> Resume:
-        """What to give to `listen`, so that nothing between this page and the connection is missed.
+        """The argument for `listen(resume=...)`: the live inbox starts after this page.
 
-        Neither what was sent nor what was marked.
+        It misses no notification and no mark between this page and the connection.
         """
         return Resume(self.epoch, dict(self.positions), self.state_version)
 

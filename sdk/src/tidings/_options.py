@@ -1,4 +1,4 @@
-"""What both clients are configured with."""
+"""The configuration that both clients share."""
 
 import os
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import httpx
 from tidings._errors import ConfigurationError
 from tidings._retries import Retries, RetryPolicy
 
-# Five tries over 7.5 to 15 seconds: a restart of the server fits in.
+# Five tries over 7.5 to 15 seconds: a server can restart within that time.
 RETRIES: Final = 4
 
 
@@ -22,22 +22,22 @@ def base_url(url: str) -> str:
         raise ConfigurationError(f"{url!r} is not a URL: {error}") from None
     if parsed.scheme in {"ws", "wss"}:
         raise ConfigurationError(
-            f"The URL {url!r} is one for WebSockets. Give that of the API, with http:// or https://: "
-            "where to listen is found through it"
+            f"The URL {url!r} is one for WebSockets. Give the URL of the API, with http:// or https://: "
+            "the client learns the realtime URL from the API"
         )
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise ConfigurationError(f"The URL {url!r} must begin with http:// or https:// and name a host")
     if parsed.userinfo or parsed.query or parsed.fragment:
-        raise ConfigurationError("The URL must hold no user, query or fragment: give key=... or token=...")
+        raise ConfigurationError("The URL must not have a user, query or fragment. Give key=... or token=...")
     return str(parsed).rstrip("/").removesuffix("/v1").rstrip("/")
 
 
 def retry_policy(retries: Retries) -> RetryPolicy:
-    """`retries` counts what comes after the first try."""
+    """The policy for `retries`: a policy itself, or the number of tries after the first."""
     if isinstance(retries, RetryPolicy):
         return retries
     if retries < 0:
-        raise ConfigurationError(f"retries must not be negative: {retries}")
+        raise ConfigurationError(f"retries must be 0 or more, not {retries}")
     return RetryPolicy(tries=retries + 1)
 
 
@@ -49,7 +49,7 @@ def policy_of(retries: Retries | None, default: RetryPolicy) -> RetryPolicy:
 def from_environment(
     environ: Mapping[str, str] | None, *, url: str | None, key: str | None, keyless: bool
 ) -> tuple[str, str | None]:
-    """The URL and the key, each as given or of `TIDINGS_URL` and `TIDINGS_KEY`; `keyless` needs no key."""
+    """The URL and the key: as given, else from `TIDINGS_URL` and `TIDINGS_KEY`. `keyless` needs no key."""
     environ = os.environ if environ is None else environ
     found_url = url or environ.get("TIDINGS_URL", "").strip()
     found_key = key or (None if keyless else environ.get("TIDINGS_KEY", "").strip())
@@ -60,12 +60,14 @@ def from_environment(
     ]
     if missing:
         raise ConfigurationError(
-            f"{' and '.join(missing)} must be set: `tidings-server dev` prints both when it starts"
+            f"{' and '.join(missing)} must be set. `tidings-server dev` prints both when it starts"
         )
     return found_url, found_key
 
 
 def check_owner(user: str | None, *, holds_key: bool) -> None:
-    """An inbox is a user's. Raises ConfigurationError where none is named and the client is no user's own."""
+    """Raise ConfigurationError for a client with a key if no user is named."""
     if user is None and holds_key:
-        raise ConfigurationError("Say whose inbox: inbox(user). Only a user's own token needs no name")
+        raise ConfigurationError(
+            "The inbox has no user. Call inbox(user); only a client with a user's own token needs no name"
+        )

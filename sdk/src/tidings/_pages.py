@@ -1,4 +1,4 @@
-"""Lists that are fetched page by page, as they are iterated."""
+"""Lists that are fetched page by page while they are iterated."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Extent(msgspec.Struct, frozen=True):
-    """How far a list is read: at most `limit` items in all, `page_size` of them with one request."""
+    """The part of a list to read: from `cursor`, at most `limit` items in all, `page_size` per request."""
 
     limit: int | None
     page_size: int | None
@@ -30,36 +30,36 @@ class Extent(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
-            raise InvalidArgumentError(f"limit is the most items to give, 1 or more: {self.limit}")
+            raise InvalidArgumentError(f"limit, the number of all items, must be 1 or more, not {self.limit}")
         if self.page_size is not None and not 1 <= self.page_size <= limits.PAGE_MAXIMUM:
             raise InvalidArgumentError(
-                f"page_size is what one request asks for, 1 to {limits.PAGE_MAXIMUM}: {self.page_size}"
+                f"page_size, the number of items per request, must be 1 to {limits.PAGE_MAXIMUM}, "
+                f"not {self.page_size}"
             )
 
     def size(self, taken: int = 0) -> int | None:
-        """How many the next request asks for, after `taken` items; None for as many as the API thinks."""
+        """The size of the next page, after `taken` items; None for the default of the API."""
         if self.limit is None:
             return self.page_size
         return min(self.limit - taken, self.page_size or limits.PAGE_MAXIMUM)
 
     def cut(self, page: P, taken: int) -> P:
-        """The page without what is over the limit: a server may give more than it was asked for."""
+        """The page without the items beyond the limit: a server may return more than requested."""
         if self.limit is None or taken + len(page.items) <= self.limit:
             return page
         shorter = msgspec.structs.replace(cast("Any", page), items=page.items[: self.limit - taken])
         return cast("P", shorter)
 
     def ends(self, taken: int, cursor: str | None) -> bool:
-        """Whether no request follows."""
+        """Whether the list ends here."""
         return cursor is None or (self.limit is not None and taken >= self.limit)
 
 
 class Pages(Generic[P, T]):
-    """A list of the API. Iterating gives its items, page after page; nothing is fetched before.
+    """A list of the API. Iterating fetches page after page and gives the items; nothing is fetched before.
 
-    Each iteration starts again at the cursor it was made with, and ends after `limit` items where a limit
-    was given. What is added or removed during an iteration may or may not appear; nothing else is left out
-    or given twice.
+    Each iteration starts at the original cursor, and ends after `limit` items if a limit was given. An item
+    that is added or removed during an iteration may or may not appear. Every other item appears exactly once.
     """
 
     def __init__(self, fetch: Callable[[int | None, str | None], P], extent: Extent) -> None:
@@ -67,11 +67,11 @@ class Pages(Generic[P, T]):
         self._extent = extent
 
     def page(self) -> P:
-        """The first page alone, with the cursors of its neighbours."""
+        """The first page alone, with the cursors of its neighbours, `next` and `previous`."""
         return self._fetch(self._extent.size(), self._extent.cursor)
 
     def pages(self) -> Iterator[P]:
-        """Page after page, to the end of the list or the limit."""
+        """All pages in order, up to the end of the list or the limit."""
         taken, cursor = 0, self._extent.cursor
         while True:
             page = self._extent.cut(self._fetch(self._extent.size(taken), cursor), taken)
@@ -93,11 +93,11 @@ class AsyncPages(Generic[P, T]):
         self._extent = extent
 
     async def page(self) -> P:
-        """The first page alone, with the cursors of its neighbours."""
+        """The first page alone, with the cursors of its neighbours, `next` and `previous`."""
         return await self._fetch(self._extent.size(), self._extent.cursor)
 
     async def pages(self) -> AsyncIterator[P]:
-        """Page after page, to the end of the list or the limit."""
+        """All pages in order, up to the end of the list or the limit."""
         taken, cursor = 0, self._extent.cursor
         while True:
             page = self._extent.cut(await self._fetch(self._extent.size(taken), cursor), taken)

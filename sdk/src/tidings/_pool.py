@@ -16,18 +16,18 @@ from tidings._exchange import Exchange, Failure
 from tidings._wire import KEPT_SECONDS, Wire, answer_of, failure_of
 
 
-class Lane:
-    """One connection, for one call at a time, with when it was used last."""
+class PooledConnection:
+    """One connection, for one call at a time, with the time of its last use."""
 
     def __init__(self, http: httpx.Client) -> None:
         self.http = http
         self.used = time.monotonic()
         self._stream: Any = None
 
-    def ask(
+    def request(
         self, call: Call[Any], exchange: Exchange[Any], token: str, limits: httpx.Timeout
     ) -> Answer | Failure:
-        """One try."""
+        """Make one try."""
         try:
             response = self.http.request(
                 call.method,
@@ -44,22 +44,23 @@ class Lane:
 
     @property
     def connection(self) -> socket | None:
-        """The socket, once there was an answer over it."""
+        """The socket; None before the first answer."""
         found = None if self._stream is None else self._stream.get_extra_info("socket")
         return found if isinstance(found, socket) else None
 
     def abandon(self) -> None:
-        """Close this process' copy of the socket without a word to the server: the parent goes on with it."""
+        """Close this process' copy of the socket, but not the connection: the parent still uses it."""
         if (connection := self.connection) is not None:
             with suppress(OSError):
                 connection.close()
 
 
 class Pool:
-    """The connections of one process, and the gate before them.
+    """The connections of one process, and the semaphore that limits calls.
 
-    A call holds `gate` while it is under way. Each connection is a client of httpx by itself: in one for
-    all of them every call costs time with each connection, and its timeout runs while it waits for one.
+    A call acquires `gate` while it runs. Each connection has its own `httpx.Client`: with one client for all
+    connections, each call would take time in proportion to their number, and its timeout would include the
+    wait for a free connection.
     """
 
     def __init__(self, wire: Wire, transport: httpx.BaseTransport | None) -> None:
@@ -68,25 +69,25 @@ class Pool:
         self._shared = (
             None if transport is None else httpx.Client(transport=transport, **wire.httpx_options())
         )
-        # The one used last is taken first, so that a quiet client keeps few.
-        self._free: deque[Lane] = deque()
+        # The last used one is taken first, so that a client with few calls keeps few connections.
+        self._free: deque[PooledConnection] = deque()
         self._closed = False
 
-    def ask(
+    def request(
         self, call: Call[Any], exchange: Exchange[Any], token: str, limits: httpx.Timeout
     ) -> Answer | Failure:
-        """One try, on a connection that is free."""
-        lane = self._take()
+        """Make one try, on a free connection."""
+        connection = self._acquire()
         kept = False
         try:
-            outcome = lane.ask(call, exchange, token, limits)
+            outcome = connection.request(call, exchange, token, limits)
             kept = isinstance(outcome, Answer)
         finally:
-            self._give_back(lane, kept=kept)
+            self._release(connection, kept=kept)
         return outcome
 
     def close(self) -> None:
-        """Close the connections that are free now, and the others as soon as their calls are done."""
+        """Close the free connections now, and the others when their calls are finished."""
         self._closed = True
         with suppress(IndexError):
             while True:
@@ -95,31 +96,31 @@ class Pool:
             self._shared.close()
 
     def abandon(self) -> None:
-        """Let go of the connections in a child process."""
-        for lane in self._free:
-            lane.abandon()
+        """Drop the connections in a child process."""
+        for connection in self._free:
+            connection.abandon()
 
-    def _take(self) -> Lane:
+    def _acquire(self) -> PooledConnection:
         if self._closed:
             raise ClientClosedError
         try:
             return self._free.pop()
         except IndexError:
-            return Lane(self._shared or httpx.Client(**self._wire.httpx_options()))
+            return PooledConnection(self._shared or httpx.Client(**self._wire.httpx_options()))
 
-    def _give_back(self, lane: Lane, *, kept: bool) -> None:
-        lane.used = time.monotonic()
+    def _release(self, connection: PooledConnection, *, kept: bool) -> None:
+        connection.used = time.monotonic()
         if kept:
-            self._free.append(lane)
+            self._free.append(connection)
         elif self._shared is None:
-            lane.http.close()
+            connection.http.close()
         if self._closed:
             self.close()
         else:
-            self._drop_old(lane.used)
+            self._drop_old(connection.used)
 
     def _drop_old(self, now: float) -> None:
-        """Close the connection that was free longest, once it was for too long."""
+        """Close the connection that was free longest, if that was for 30 s (`KEPT_SECONDS`)."""
         with suppress(IndexError):
             if self._free[0].used < now - KEPT_SECONDS:
                 oldest = self._free.popleft()
@@ -128,9 +129,9 @@ class Pool:
 
 
 class Pools:
-    """The pool of this process. A child process after `fork` gets one of its own.
+    """The pool of this process. A child process after `fork` gets its own.
 
-    Two processes that use one connection get each other's answers.
+    Two processes that share a connection would receive each other's answers.
     """
 
     def __init__(self, wire: Wire, transport: httpx.BaseTransport | None) -> None:
@@ -140,7 +141,7 @@ class Pools:
         self._closed = False
 
     def current(self) -> Pool:
-        """The pool of this process. Raises ClientClosedError."""
+        """The pool of this process. Raises ClientClosedError after `close`."""
         process = os.getpid()
         return self._pools.get(process) or self._open(process)
 
@@ -159,7 +160,7 @@ class Pools:
         if self._closed:
             raise ClientClosedError
         self._abandon_inherited(process)
-        # Of several threads one wins; the pools of the others have no connection yet.
+        # If several threads open a pool, all use the first one; the others have no connection yet.
         return self._pools.setdefault(process, Pool(self._wire, self._transport))
 
     def _abandon_inherited(self, process: int) -> None:

@@ -1,4 +1,4 @@
-"""From the server's problem documents to exceptions."""
+"""Exceptions for the server's problem documents."""
 
 from typing import Final
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -39,14 +39,14 @@ _BY_STATUS: Final[dict[int, type[APIError]]] = {
 
 
 _REDIRECTS: Final = range(300, 400)
-_STRANGE: Final = {404, 405, 426}
+_OF_ANOTHER_SERVER: Final = {404, 405, 426}
 _NOT_THE_API: Final = (
-    "Check that the URL is that of a Tidings API, with the prefix under which a proxy has it"
+    "Check that the URL is that of a Tidings API, with the path prefix of a proxy in front of it"
 )
 
 
 class LaxProblem(msgspec.Struct):
-    """`tidings.protocol.errors.Problem` with nothing required: a proxy may answer in our place."""
+    """`tidings.protocol.errors.Problem` without required fields: a proxy may answer instead of the server."""
 
     detail: str = ""
     title: str = ""
@@ -64,7 +64,7 @@ def error_of(
     retry_after: float | None = None,
     hint: str | None = None,
 ) -> APIError:
-    """The exception for a problem: by its `code`, else by the HTTP status."""
+    """The exception for a problem, chosen by its `code`, else by the HTTP status."""
     fallback = ServerError if status >= 500 else APIError  # noqa: PLR2004
     kind = BY_CODE.get(problem.code) or _BY_STATUS.get(status, fallback)
     return kind(
@@ -88,15 +88,15 @@ def error_of_answer(
     retry_after: float | None = None,
     location: str | None = None,
 ) -> APIError:
-    """The exception for an HTTP answer; one that is no problem document gets the code ``http_<status>``."""
+    """The exception for an HTTP answer. Without a problem document its code is ``http_<status>``."""
     try:
         problem = msgspec.json.decode(body, type=LaxProblem)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         problem = LaxProblem()
     if _REDIRECTS.start <= status < _REDIRECTS.stop and location:
         return _redirected(status, urljoin(request.url, location), request, request_id)
-    # Refusals of the API have a code: this one is of something else at that URL.
-    hint = _NOT_THE_API if not problem.code and status in _STRANGE else None
+    # Refusals of the API have a code, so another server answers at that URL.
+    hint = _NOT_THE_API if not problem.code and status in _OF_ANOTHER_SERVER else None
     return error_of(
         problem, status, request=request, request_id=request_id, retry_after=retry_after, hint=hint
     )
@@ -104,7 +104,7 @@ def error_of_answer(
 
 def _redirected(status: int, address: str, request: RequestInfo, request_id: str | None) -> APIError:
     path = urlsplit(request.url).path
-    # The part of the path that is the call's own begins with the version of the API.
+    # The path of the call itself begins with the version of the API.
     own = path[path.rindex("/v1/") :] if "/v1/" in path else path
     found = urlsplit(address)
     hint = "Use the URL that leads there"

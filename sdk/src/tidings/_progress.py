@@ -1,4 +1,4 @@
-"""How far a long send has come: a bar, a line of words, or a call of the application's own."""
+"""The progress of a long send: a bar, a line of text, or a callable of the application."""
 
 import sys
 import time
@@ -14,9 +14,9 @@ from tidings._models import BatchResult
 
 
 class SendProgress(msgspec.Struct, frozen=True):
-    """How many messages were answered so far, how many of them refused, and of how many.
+    """The numbers of messages so far: `done` (answered), `refused` (a part of those), and `total`.
 
-    `total` is None where the messages do not say how many they are.
+    `total` is None if the messages have no length.
     """
 
     done: int
@@ -53,7 +53,7 @@ class Meter:
         self._open.close()
 
     def counted(self, results: list[BatchResult]) -> Iterable[BatchResult]:
-        """The same results, once they are shown."""
+        """The same results, after their counts were shown."""
         self._done += len(results)
         self._refused += sum(not result.ok for result in results)
         if self._show is not None:
@@ -62,7 +62,7 @@ class Meter:
 
 
 def _bar(opened: ExitStack, total: int | None) -> Callable[[SendProgress], object] | None:
-    """A bar on stderr; None without rich, which comes with `tidings[cli]`."""
+    """A bar on stderr; None without rich, which `tidings[cli]` installs."""
     try:
         from rich.console import Console  # noqa: PLC0415 - an extra, and 60 ms
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
@@ -87,7 +87,7 @@ def _bar(opened: ExitStack, total: int | None) -> Callable[[SendProgress], objec
 
 
 def _words(opened: ExitStack) -> Callable[[SendProgress], Any]:
-    """A line on stderr at most once a second, and one at the end."""
+    """A line of text on stderr at most once a second, and one at the end."""
     last = time.monotonic()
     newest: list[SendProgress] = []
 
@@ -108,7 +108,7 @@ def _words(opened: ExitStack) -> Callable[[SendProgress], Any]:
 
 
 def in_words(progress: SendProgress) -> str:
-    """`12,000 of 50,000 sent, 3 refused`."""
+    """The progress as text, such as `12,000 of 50,000 sent, 3 refused`."""
     total = f" of {progress.total:,}" if progress.total is not None else ""
     refused = f", {progress.refused:,} refused" if progress.refused else ""
     return f"{progress.done - progress.refused:,}{total} sent{refused}"

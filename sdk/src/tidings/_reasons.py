@@ -1,4 +1,4 @@
-"""Why no answer came, in the same words however the bytes are moved. No I/O."""
+"""The reason why no answer arrived, in the same words for HTTP and WebSockets. No I/O."""
 
 import os
 import re
@@ -11,21 +11,21 @@ import msgspec
 _CHECK = "Check that the server runs and that the URL is right"
 _CHECK_API = "Check that the URL is that of the API, not that of the realtime port or of another server"
 _CHECK_CA = (
-    "For a CA of your own set SSL_CERT_FILE to the file of its certificate, or give the client an ssl_context"
+    "For your own CA set SSL_CERT_FILE to the file of its certificate, or give the client an ssl_context"
 )
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """What happened, and what to do about it: two sentences without their full stops."""
+    """The fault and the cure: two sentences without their full stops."""
 
     text: str
     advice: str = _CHECK
 
 
 def reason_of(error: BaseException) -> Reason:
-    """The reason behind an error of a connection. Libraries wrap what the system said: look inside."""
+    """The reason behind an error of a connection. Libraries wrap the error of the system: look inside."""
     causes = tuple(_causes(error))
     for cause in causes:
         if (reason := _known(cause)) is not None:
@@ -46,7 +46,7 @@ def timed_out(kind: str, seconds: float | None) -> Reason:
             return Reason(f"no connection {within}")
         case "pool":
             return Reason(
-                f"all connections of this client were in use, and none was free {within}",
+                f"all connections of this client were in use, and none became free {within}",
                 "Make fewer calls at once, or allow more connections",
             )
         case "write":
@@ -70,7 +70,7 @@ def _known(cause: BaseException) -> Reason | None:
                 )
             return Reason(f"TLS failed: {cause.reason or cause}".rstrip("."))
         case socket.gaierror():
-            return Reason("no server of that name can be found", "Check the host of the URL")
+            return Reason("the name of the server was not found", "Check the host of the URL")
         case OSError(errno=int(number)):
             return Reason(_of_system(number))
         case _:
@@ -82,7 +82,7 @@ def _of_system(number: int) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and everything it was raised from, the outermost first."""
+    """The error and all errors that it was raised from, the outermost first."""
     seen: set[int] = set()
     waiting: list[BaseException] = [error]
     while waiting:
@@ -90,7 +90,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         if id(found) in seen:
             continue
         seen.add(id(found))
-        # What TLS without blocking says all the time.
+        # Non-blocking TLS raises these all the time.
         if not isinstance(found, ssl.SSLWantReadError | ssl.SSLWantWriteError):
             yield found
         inner = found.exceptions if isinstance(found, BaseExceptionGroup) else ()

@@ -1,4 +1,4 @@
-"""What a blocking client works on: groups, tokens, users and their inboxes."""
+"""The resources of a blocking client: groups, tokens, users and their inboxes."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -9,7 +9,7 @@ from tidings._calls import groups as group_calls
 from tidings._calls import inboxes
 from tidings._calls import users as user_calls
 from tidings._calls.call import Call
-from tidings._keywords import explained
+from tidings._keywords import checks_keywords
 from tidings._marking import Items, Marks, compose_mark
 from tidings._models import Erased, Group, InboxItem, InboxPage, Member, Page, Presence
 from tidings._pages import Extent, Pages
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Run(Protocol):
-    """Sends a call, again where that helps, and gives its result."""
+    """Sends a call, with retries, and returns its result."""
 
     def __call__(
         self, call: Call[T], /, *, timeout: float | None = None, retries: Retries | None = None
@@ -30,12 +30,12 @@ class Run(Protocol):
 
 
 class Groups:
-    """The tenant's groups. A change holds for every send that is accepted after it returned."""
+    """The tenant's groups. A change applies to every send that is accepted after it returned."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    @explained
+    @checks_keywords
     def add(
         self,
         group: str,
@@ -44,10 +44,10 @@ class Groups:
         timeout: float | None = None,
         retries: Retries | None = None,
     ) -> MembersChanged:
-        """Make users members, up to 10,000; the group comes into being with its first."""
+        """Add up to 10,000 users to a group. The first member creates the group."""
         return self._run(group_calls.change_members(group, users, ()), timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     def remove(
         self,
         group: str,
@@ -56,20 +56,20 @@ class Groups:
         timeout: float | None = None,
         retries: Retries | None = None,
     ) -> MembersChanged:
-        """End memberships, up to 10,000. What a member received stays in their inbox."""
+        """Remove up to 10,000 users from a group. Notifications that they received stay in their inboxes."""
         return self._run(group_calls.change_members(group, (), users), timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     def get(self, group: str, *, timeout: float | None = None, retries: Retries | None = None) -> Group:
-        """A group with the number of its members. Raises NotFoundError."""
+        """A group with the number of its members. Raises NotFoundError if it does not exist."""
         return self._run(group_calls.get(group), timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     def delete(self, group: str, *, timeout: float | None = None, retries: Retries | None = None) -> None:
-        """End all memberships of a group; idempotent."""
+        """Delete a group with all its memberships; idempotent."""
         self._run(group_calls.delete(group), timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     def list(
         self,
         *,
@@ -81,15 +81,15 @@ class Groups:
     ) -> Pages[Page[Group], Group]:
         """All groups of the tenant.
 
-        `limit` is the most items that it gives in all, `page_size` how many one request asks for, at most
-        200; `cursor` is where to begin, as a page says. The same in the other lists.
+        `limit` is the largest number of items in all, `page_size` the number of items per request, at most
+        200. `cursor` is the start: `next` or `previous` of a page. The other lists have the same arguments.
         """
         return Pages(
             lambda size, at: self._run(group_calls.listed(size, at), timeout=timeout, retries=retries),
             Extent(limit, page_size, cursor),
         )
 
-    @explained
+    @checks_keywords
     def members(
         self,
         group: str,
@@ -100,7 +100,7 @@ class Groups:
         timeout: float | None = None,
         retries: Retries | None = None,
     ) -> Pages[Page[Member], Member]:
-        """A group's members; empty for a group that nobody has used."""
+        """The members of a group, in the order of joining; empty for a group that does not exist."""
         return Pages(
             lambda size, at: self._run(
                 group_calls.members(group, size, at), timeout=timeout, retries=retries
@@ -108,7 +108,7 @@ class Groups:
             Extent(limit, page_size, cursor),
         )
 
-    @explained
+    @checks_keywords
     def of_user(
         self,
         user: str,
@@ -119,7 +119,7 @@ class Groups:
         timeout: float | None = None,
         retries: Retries | None = None,
     ) -> Pages[Page[Group], Group]:
-        """The groups that a user is a member of."""
+        """The groups of which a user is a member."""
         return Pages(
             lambda size, at: self._run(group_calls.of_user(user, size, at), timeout=timeout, retries=retries),
             Extent(limit, page_size, cursor),
@@ -127,12 +127,12 @@ class Groups:
 
 
 class Tokens:
-    """Tokens for users: what a browser or another device connects with."""
+    """Tokens for users, with which a browser or another device connects."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    @explained
+    @checks_keywords
     def create(
         self,
         user: str,
@@ -146,19 +146,19 @@ class Tokens:
 
 
 class Users:
-    """Who is online, and ending that."""
+    """The presence of users, closing their connections, and erasing them."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    @explained
+    @checks_keywords
     def presence(
         self, user: str, *, timeout: float | None = None, retries: Retries | None = None
     ) -> Presence:
-        """Whether a user is online, since when and on which devices; also for one who never came."""
+        """The presence of a user: online or not, with the open connections. It exists for every user id."""
         return self._run(user_calls.presence(user), timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     def disconnect(
         self,
         user: str | None = None,
@@ -169,32 +169,33 @@ class Users:
     ) -> None:
         """Close all connections of a user, or one by its id, with code 4005: the client stays away.
 
-        Raises NotFoundError where no such connection is open.
+        Raises NotFoundError if no connection with that id is open.
         """
         self._run(user_calls.disconnect(user, connection), timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     def erase(self, user: str, *, timeout: float | None = None, retries: Retries | None = None) -> Erased:
-        """Erase everything of a user for good, and say how much it was.
+        """Erase all data of a user. This cannot be undone.
 
-        Connections are closed, memberships ended; own notifications, marks and devices are gone.
+        It closes the user's connections and ends the memberships. It removes the user's own notifications,
+        marks and devices. Returns the number of each.
         """
         return self._run(user_calls.erase(user), timeout=timeout, retries=retries)
 
 
 class Inbox(Marks[Marked]):
-    """One user's inbox, newest first.
+    """The inbox of one user, newest first.
 
-    Marking is idempotent, atomic, and pushed to all connections of the user; the first time of a state is
-    kept. Each way of marking takes `ids` - one or up to 1,000 ids, notifications or items of a list -, or
-    `up_to` a position per log, or `all`, perhaps of one `category`.
+    A mark is idempotent and atomic, and the server sends it to all connections of the user. The first time of
+    a state is kept. Each method that marks takes `ids` (one or up to 1,000 ids, notifications or items of a
+    list), or `up_to` (a position per log), or `all`, optionally with a `category`.
     """
 
     def __init__(self, run: Run, user: str | None) -> None:
         self._run = run
         self._user = user
 
-    @explained
+    @checks_keywords
     def list(
         self,
         *,
@@ -210,13 +211,13 @@ class Inbox(Marks[Marked]):
         timeout: float | None = None,
         retries: Retries | None = None,
     ) -> Pages[InboxPage, InboxItem]:
-        """The inbox's items, newest first; the archived only with `state="archived"`.
+        """The items of the inbox, newest first; archived items only with `state="archived"`.
 
-        `state` is `unseen`, `seen` (read or not), `unread`, `read` or `archived`. A `category` that ends
-        in a dot is a prefix: `orders.`. `log` is `user`, `all` or ``group:<id>``. `after` and `before` are
-        times with a zone, both exclusive. `limit` is the most items that it gives in all, `page_size` how
-        many one request asks for, at most 200. `.page()` gives one page with counts, with
-        `counts="category"` also by category, and the positions to resume from.
+        `state` is `unseen`, `seen` (read or not), `unread`, `read` or `archived`. A `category` that ends in a
+        dot, such as `orders.`, is a prefix. `log` is `user`, `all` or ``group:<id>``. `after` and `before`
+        are times with a time zone, both exclusive. `limit` is the largest number of items in all, `page_size`
+        the number of items per request, at most 200. `.page()` returns one page with the counts and the
+        positions to resume from; with `counts="category"` its counts are also by category.
         """
         selection = inboxes.Selection(
             state=state, category=category, log=log, after=after, before=before, counts=counts
@@ -229,16 +230,16 @@ class Inbox(Marks[Marked]):
 
         return Pages(fetch, Extent(limit, page_size, cursor))
 
-    @explained
+    @checks_keywords
     def counts(
         self, *, by_category: bool = False, timeout: float | None = None, retries: Retries | None = None
     ) -> Counts:
-        """How much is unseen and unread, the archived not counted; a higher `version` is newer."""
+        """The numbers of unseen and unread items, without archived ones. A higher `version` is newer."""
         return self._run(
             inboxes.counts(self._user, by_category=by_category), timeout=timeout, retries=retries
         ).counts
 
-    @explained
+    @checks_keywords
     def mark(
         self,
         state: State,
@@ -252,9 +253,9 @@ class Inbox(Marks[Marked]):
     ) -> Marked:
         """Change the state of some `ids`, of everything `up_to` a position per log, or of `all`.
 
-        Exactly one of the three; `category` narrows `all`: with a dot at its end, to all that begin so.
-        `state` is seen, unseen, read, unread, archived or unarchived. What is not in this inbox is named by
-        `unknown` of the answer, and no error.
+        Give exactly one of the three. `category` narrows `all`; with a dot at its end it is a prefix. `state`
+        is seen, unseen, read, unread, archived or unarchived. An id that is not in this inbox is no error:
+        `unknown` of the result has it. Raises InvalidArgumentError.
         """
         return self._run(
             inboxes.mark(self._user, compose_mark(state, ids, up_to=up_to, all=all, category=category)),

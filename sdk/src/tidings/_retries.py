@@ -1,4 +1,4 @@
-"""When to try again, and how long to wait before. Pure: the clock and chance are handed in."""
+"""Which requests are retried, and after which wait. Pure: the caller passes time and random numbers."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,12 +13,12 @@ RETRYABLE: Final = frozenset({408, 409, 429})
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How a request is tried again: after connection errors, 408, 409, 429 and 5xx.
+    """When a request is retried: after connection errors, 408, 409, 429 and 5xx.
 
-    At most `tries` tries in all, begun within `total` seconds. Before try n+1 it waits `base` x 2^(n-1)
-    seconds and a random part of as much again, together at most `cap`: by default 0.5, 1, 2 and 4 seconds
-    and up to twice that, which a restart of the server fits into. A Retry-After is obeyed: the wait is
-    never shorter, and where it goes beyond `total`, the error is raised at once.
+    There are at most `tries` tries in all, and each begins within `total` seconds. Before try n+1 the client
+    waits between `base` x 2^(n-1) seconds and twice that, at random, and at most `cap` seconds. The defaults
+    give waits from 0.5, 1, 2 and 4 seconds up to twice those, which covers a restart of the server. The wait
+    is never shorter than a Retry-After; if that ends after `total`, the error is raised at once.
     """
 
     tries: int = 5
@@ -29,13 +29,13 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     def wait(
         self, tries: int, elapsed: float, retry_after: float | None, chance: Callable[[], float]
     ) -> float | None:
-        """Seconds to wait after `tries` tries and `elapsed` seconds, or None to give up.
+        """Seconds to wait after `tries` tries and `elapsed` seconds; None if no retry follows.
 
-        `chance` gives a number from 0 up to 1.
+        `chance` returns a random number from 0 up to 1.
         """
         if tries >= self.tries:
             return None
-        # The exponent is cut so that a long-lived caller cannot overflow a float.
+        # The exponent is limited, so that many tries cannot overflow a float.
         least = min(self.cap / 2, self.base * 2 ** min(tries - 1, 32))
         if retry_after is None:
             wait = least * (1 + chance())
@@ -44,7 +44,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         return wait if elapsed + wait <= self.total else None
 
 
-# A number counts what comes after the first try.
+# A number is the number of tries after the first.
 Retries = int | RetryPolicy
 
 
@@ -54,7 +54,7 @@ def is_retryable(status: int) -> bool:
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Retry-After (RFC 9110, section 10.2.3) in seconds from now; None where absent or unreadable.
+    """Retry-After (RFC 9110, section 10.2.3) in seconds from now; None if absent or unreadable.
 
     `now` is in seconds since the epoch; a date in the past is 0.
     """

@@ -1,12 +1,12 @@
-"""What a blocking client sends, and what became of it."""
+"""The methods of the blocking client that send notifications and read sent ones."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 from tidings._calls import sending
-from tidings._calls.batches import Batch, encoded, several
-from tidings._keywords import explained
+from tidings._calls.batches import Batch, checked_messages, encoded
+from tidings._keywords import checks_keywords
 from tidings._many import CONCURRENCY, check, key_of, send_many
 from tidings._messages import Message
 from tidings._models import BatchResult, Page, Sent, SentNotification, UserReceipt
@@ -18,11 +18,11 @@ from tidings.protocol.notifications import Action, Priority
 
 
 class Sending:
-    """What a blocking client sends, and what became of it."""
+    """Sending notifications, and reading their status and receipts."""
 
     _run: Run
 
-    @explained
+    @checks_keywords
     def send(
         self,
         *,
@@ -45,18 +45,19 @@ class Sending:
     ) -> Sent:
         """Send one notification to users, groups or all.
 
-        `to_users`, `to_groups`, `to_all`: who gets it, one copy each: ids, a lone string is a list of one;
-        up to 1,000 users and 100 groups. `exclude`: ids of users who get none.
-        `title`, `body`: text; `data`: a JSON object for your own code; one of the three is needed.
-        `category`: what it is about, up to 128 characters; inboxes filter by it.
-        `link`, `icon`: http, https, mailto, or a path beginning with one slash.
-        `actions`: up to 10 buttons: `Action`, or dicts with `id`, `label` and perhaps `link`.
+        `to_users`, `to_groups`, `to_all`: the recipients; each receives one copy. Give ids, up to 1,000 users
+        and 100 groups; a single string counts as a list of one. `exclude`: ids of users who receive none.
+        `title`, `body`: text; `data`: a JSON object for your own code. One of the three is required.
+        `category`: the subject, up to 128 characters; inboxes filter by it.
+        `link`, `icon`: http, https, mailto, or a path that begins with one slash.
+        `actions`: up to 10 buttons: `Action`, or dicts with `id`, `label` and optionally `link`.
         `priority`: low, normal, high or urgent.
         `expires_in`: seconds, or a timedelta, until it is removed from inboxes; at most a year.
-        `idempotency_key`: within 24 hours the same key gives the first answer again; without one, each call
-        is a send of its own.
+        `idempotency_key`: within 24 hours a call with the same key returns the first answer again and sends
+        nothing. Without a key each call sends.
 
-        It is accepted when this returns, and in the inboxes milliseconds later. At most 32 KB as JSON.
+        The notification is accepted when this returns, and in the inboxes milliseconds later. It has at most
+        32 KB as JSON.
         """
         message = Message(
             to_users=to_users,
@@ -75,7 +76,7 @@ class Sending:
         )
         return self._run(sending.send(message, idempotency_key), timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     def send_batch(
         self,
         messages: Iterable[Message | Mapping[str, Any]],
@@ -86,17 +87,18 @@ class Sending:
     ) -> list[BatchResult]:
         """Send up to 1,000 messages, at most 4 MB, in one request.
 
-        Each is a dict with the keywords of `send`, or a `Message`. Gives one `BatchResult` for each, in
-        order: a message that is refused, here or by the server, has its `error` there and stops no other.
-        Raises InvalidArgumentError for more than a batch holds: `send_many` takes any number.
+        Each message is a dict with the keywords of `send`, or a `Message`. Returns one `BatchResult` for
+        each, in order. For a message that is refused, here or by the server, the result has the `error`; the
+        others are sent. Raises InvalidArgumentError if there are too many for a batch: `send_many` takes any
+        number.
         """
         batch = Batch()
-        for message in several(messages):
+        for message in checked_messages(messages):
             batch.add(encoded(message))
         batch.check()
         return self._deliver(batch, idempotency_key, timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     def send_many(
         self,
         messages: Iterable[Message | Mapping[str, Any]],
@@ -107,18 +109,18 @@ class Sending:
         timeout: float | None = None,
         retries: Retries | None = None,
     ) -> Iterator[BatchResult]:
-        """Send any number of messages, in batches of up to 1,000, and give a result for each, in order.
+        """Send any number of messages, in batches of up to 1,000, and iterate over their results, in order.
 
-        `messages` is read as it is needed, once: a list, a generator, a file's lines decoded. At most
-        `concurrency` batches are under way at a time, and no more are held. A message that is refused has
-        its error in its `BatchResult`, and does not stop the others; `index` is its place in `messages`.
-        A batch that gets no answer, or that the server refuses as a whole, raises out of the iteration
-        after its retries, when the results before it were given.
+        `messages` is any iterable, such as a generator. It is read once, as far as needed: at most
+        `concurrency` batches are sent at a time, and no others are in memory. For a message that is refused,
+        its `BatchResult` has the error, and the others are sent; `index` is its place in `messages`. If a
+        batch gets no answer, or the server refuses it as a whole, the iteration raises the error after the
+        retries and after the results of the batches before it.
 
-        Nothing is sent before the first result is asked for. `progress=True` shows a bar on stderr (lines
-        without `tidings[cli]`); a callable gets a `SendProgress` after each batch. With an
-        `idempotency_key`, the same messages may be sent again within 24 hours, as after an interruption:
-        what was accepted before is not sent twice.
+        The first batch is sent when the iteration begins. `progress=True` shows a bar on stderr (lines of
+        text without `tidings[cli]`); a callable gets a `SendProgress` after each batch. With an
+        `idempotency_key` the same messages can be sent again within 24 hours, for example after an
+        interruption: those accepted before are not sent twice.
         """
         check(concurrency, idempotency_key)
 
@@ -137,16 +139,16 @@ class Sending:
     def get(
         self, notification: str, *, timeout: float | None = None, retries: Retries | None = None
     ) -> SentNotification:
-        """A sent notification with its status and receipts."""
+        """A sent notification with its status and receipts. Raises NotFoundError."""
         return self._run(sending.get(notification), timeout=timeout, retries=retries)
 
     def recall(
         self, notification: str, *, timeout: float | None = None, retries: Retries | None = None
     ) -> None:
-        """Take a notification back: from every inbox, count, replay and open client."""
+        """Recall a notification: remove it from every inbox, count, replay and open client; idempotent."""
         self._run(sending.recall(notification), timeout=timeout, retries=retries)
 
-    @explained
+    @checks_keywords
     def sent(
         self,
         *,
@@ -157,17 +159,17 @@ class Sending:
         timeout: float | None = None,
         retries: Retries | None = None,
     ) -> Pages[Page[SentNotification], SentNotification]:
-        """What was sent, newest first, each with status and receipts.
+        """The sent notifications, newest first, each with status and receipts.
 
-        `limit` is the most items that it gives in all, `page_size` how many one request asks for, at most
-        200; `cursor` is where to begin, as a page says.
+        `limit` is the largest number of items in all, `page_size` the number of items per request, at most
+        200. `cursor` is the start: `next` or `previous` of a page.
         """
         return Pages(
             lambda size, at: self._run(sending.sent(category, size, at), timeout=timeout, retries=retries),
             Extent(limit, page_size, cursor),
         )
 
-    @explained
+    @checks_keywords
     def receipts(
         self,
         notification: str,
@@ -178,10 +180,10 @@ class Sending:
         timeout: float | None = None,
         retries: Retries | None = None,
     ) -> Pages[Page[UserReceipt], UserReceipt]:
-        """Who of the recipients got, saw and read a notification; `limit` and the rest as in `sent`.
+        """The receipts of each recipient of a notification. The other arguments are those of `sent`.
 
-        For what was sent to users, or to several groups; of one to a single group or to all only the counts
-        are kept, which `get` has: InvalidRequestError.
+        Only notifications to users or to several groups have them. Raises InvalidRequestError for a
+        notification to a single group or to all: the server keeps only its counts, which `get` returns.
         """
         return Pages(
             lambda size, at: self._run(

@@ -1,4 +1,4 @@
-"""A user's token, as a web framework can answer with it."""
+"""The token of a user, as a dict that a web framework can return."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,10 +8,11 @@ from tidings import _publish
 
 
 class UserToken(dict[str, str]):
-    """A token for one user's own inbox, and where to connect with it.
+    """A token for one user's own inbox, and the URL to connect to with it.
 
-    A dict with the fields of the API's answer, `token`, `expires_at` and `realtime_url`, so that a web
-    framework sends it to the browser as it is; the same are attributes, `expires_at` as a datetime.
+    It is a dict with the fields of the API's answer, `token`, `expires_at` and `realtime_url`, so that a web
+    framework can return it to the browser unchanged. The fields are also attributes, `expires_at` as a
+    datetime.
     """
 
     @property
@@ -21,12 +22,12 @@ class UserToken(dict[str, str]):
 
     @property
     def expires_at(self) -> datetime:
-        """When it ends, in UTC."""
+        """The time when it expires, in UTC."""
         return datetime.fromisoformat(self["expires_at"])
 
     @property
     def realtime_url(self) -> str:
-        """Where to connect with it."""
+        """The WebSocket URL to connect to with it."""
         return self["realtime_url"]
 
     def to_dict(self) -> dict[str, str]:
@@ -35,11 +36,11 @@ class UserToken(dict[str, str]):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _: object, handler: Callable[[object], Any]) -> Any:
-        # FastAPI asks for it where a route is annotated with `-> UserToken`.
+        # FastAPI calls it for a route with the annotation `-> UserToken`.
         return handler(dict[str, str])
 
     def __repr__(self) -> str:
-        # A token in a log is a token given away.
+        # Without the token: a repr may end up in a log.
         return f"UserToken(expires_at={self['expires_at']!r}, realtime_url={self['realtime_url']!r})"
 
 

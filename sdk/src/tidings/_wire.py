@@ -1,4 +1,4 @@
-"""How bytes reach the server: connections, timeouts, TLS and proxy, the same for HTTP and for WebSockets."""
+"""Connections to the server: timeouts, TLS and proxy, the same for HTTP and for WebSockets."""
 
 import os
 import ssl
@@ -15,7 +15,7 @@ from tidings._reasons import reason_of, timed_out
 
 TIMEOUT_SECONDS: Final = 10.0
 CONNECT_SECONDS: Final = 5.0
-# A call to a server nearby takes milliseconds: more at once wait there instead of here.
+# A call to a server nearby takes milliseconds: with more at a time, calls would only wait at the server.
 MAX_CONNECTIONS: Final = 16
 KEPT_SECONDS: Final = 30.0
 
@@ -23,10 +23,10 @@ Proxy = str | Literal[True]
 
 
 class Wire:
-    """What a client's connections are made with. Raises ConfigurationError where they cannot be.
+    """The options of a client's connections. Raises ConfigurationError for options that cannot be used.
 
-    `timeout` is in seconds, for each try. At most `max_connections` are open at a time. `proxy` is a
-    proxy's URL, or True for that of the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`).
+    `timeout` is in seconds, for each try. At most `max_connections` are open at a time. `proxy` is the URL of
+    a proxy, or True for the proxy of the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`).
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Wire:
         self.timeout = timeout
         self.timeouts = timeouts(timeout)
         if max_connections < 1:
-            raise ConfigurationError(f"max_connections must be 1 or more: {max_connections}")
+            raise ConfigurationError(f"max_connections must be 1 or more, not {max_connections}")
         self.max_connections = max_connections
         try:
             _ = isinstance(proxy, str) and httpx.Proxy(proxy)
@@ -66,15 +66,15 @@ class Wire:
 
     @cached_property
     def ssl_context(self) -> ssl.SSLContext:
-        """Whom to trust: as given, else `SSL_CERT_FILE` and `SSL_CERT_DIR`, else the usual authorities.
+        """The trusted certificates: given, else of `SSL_CERT_FILE` and `SSL_CERT_DIR`, else the usual ones.
 
-        Those are Mozilla's list and the system's own.
+        The usual ones are Mozilla's list and those of the system.
         """
         if self._given is not None:
             return self._given
         for name, exists in (("SSL_CERT_FILE", os.path.isfile), ("SSL_CERT_DIR", os.path.isdir)):
             if (path := os.environ.get(name)) and not exists(path):
-                raise ConfigurationError(f"{name} names {path!r}, which is not there. Correct or unset it")
+                raise ConfigurationError(f"{name} names {path!r}, which does not exist. Correct or unset it")
         try:
             context = httpx.create_ssl_context()
             context.load_default_certs()
@@ -86,8 +86,8 @@ class Wire:
         return context
 
     def httpx_options(self) -> dict[str, Any]:
-        """The keywords of an `httpx.Client` or `httpx.AsyncClient` of one connection."""
-        # Making a context with all authorities takes longer than a call: not where none is needed.
+        """The keywords of an `httpx.Client` or `httpx.AsyncClient` with one connection."""
+        # Loading all authorities takes longer than a call, so plain HTTP gets an empty context.
         unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         return {
             "timeout": self.timeouts,
@@ -104,7 +104,7 @@ class Wire:
 def timeouts(seconds: float) -> httpx.Timeout:
     """`seconds` for each of reading, writing and waiting for a pooled connection."""
     if not seconds > 0:
-        raise ConfigurationError(f"timeout must be above 0 seconds: {seconds}")
+        raise ConfigurationError(f"timeout must be more than 0 seconds, not {seconds}")
     return httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
 
 
@@ -114,7 +114,7 @@ def timeouts_of(seconds: float | None, default: httpx.Timeout) -> httpx.Timeout:
 
 
 def user_agent() -> str:
-    """What requests and handshakes name themselves."""
+    """The User-Agent of requests and handshakes."""
     try:
         return f"tidings-python/{version('tidings')}"
     except PackageNotFoundError:
@@ -122,7 +122,7 @@ def user_agent() -> str:
 
 
 def answer_of(response: httpx.Response) -> Answer:
-    """A response that was read whole."""
+    """The answer of a response whose body was read."""
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(response.status_code, headers, response.content)
 
@@ -136,7 +136,7 @@ _TIMEOUTS: Final[dict[type[httpx.TimeoutException], str]] = {
 
 
 def failure_of(error: httpx.RequestError, limits: httpx.Timeout) -> Failure:
-    """Why a try got no answer; `limits` are those of the try, in seconds."""
+    """The reason why a try got no answer. `limits` are the timeouts of the try, in seconds."""
     for kind, name in _TIMEOUTS.items():
         if isinstance(error, kind):
             return Failure(timed_out(name, limits.as_dict().get(name)), error, timed_out=True)

@@ -1,4 +1,4 @@
-"""Many messages in one request, each judged alone."""
+"""Many messages in one request; each is accepted or refused alone."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -21,9 +21,9 @@ AnyMessage = Message | Mapping[str, Any]
 
 
 class Batch:
-    """Messages for one request, from the one with the number `start` on.
+    """Messages for one request. `start` is the index of the first one among all messages.
 
-    What cannot be valid has its error here already, and is not sent.
+    A message that is not valid is not sent: the batch keeps its error.
     """
 
     def __init__(self, start: int = 0) -> None:
@@ -36,7 +36,7 @@ class Batch:
         return len(self._bodies) + len(self._refused)
 
     def add(self, body: bytes | InvalidArgumentError) -> None:
-        """Put a message in, as `encoded` gives it."""
+        """Add a message, or the error of one that is not valid, as `encoded` returns it."""
         if isinstance(body, InvalidArgumentError):
             self._refused[self.start + len(self)] = body
         else:
@@ -44,20 +44,20 @@ class Batch:
             self._bytes += len(body) + 1
 
     def fits(self, body: bytes | InvalidArgumentError) -> bool:
-        """Whether one more goes into the same request."""
+        """Whether the same request has room for one more."""
         more = len(body) if isinstance(body, bytes) else 0
         return len(self) < limits.BATCH_NOTIFICATIONS and self._bytes + more <= _ROOM
 
     def check(self) -> None:
-        """Raise InvalidArgumentError where it is too much for one request."""
+        """Raise InvalidArgumentError if the batch is too large for one request."""
         if len(self) > limits.BATCH_NOTIFICATIONS or self._bytes > _ROOM:
             raise InvalidArgumentError(
-                f"A batch holds at most {limits.BATCH_NOTIFICATIONS:,} messages and "
+                f"A batch has at most {limits.BATCH_NOTIFICATIONS:,} messages and "
                 f"{limits.BATCH_BYTES:,} bytes: use send_many"
             )
 
     def call(self, idempotency_key: str | None) -> Call[list[BatchResult]] | None:
-        """`POST /v1/notifications/batch`; None where every message was refused here."""
+        """`POST /v1/notifications/batch`; None if no message is valid."""
         if self._refused and not self._bodies:
             return None
         bodies = [msgspec.Raw(body) for body in self._bodies]
@@ -71,37 +71,38 @@ class Batch:
         )
 
     def refused(self) -> list[BatchResult]:
-        """The results where there is nothing to send."""
-        return self._placed([])
+        """The results of a batch without a valid message."""
+        return self._in_order([])
 
     def _results(self, answer: Answer) -> list[BatchResult]:
         request_id = answer.headers.get("x-request-id")
-        judged: list[tuple[str, str] | APIError] = []
+        outcomes: list[tuple[str, str] | APIError] = []
         for result in _read(answer).results:
             if result.error is not None:
-                judged.append(error_of(result.error, result.error.status, request_id=request_id))
+                outcomes.append(error_of(result.error, result.error.status, request_id=request_id))
             else:
-                judged.append((result.id or "", result.status or ""))
-        if len(judged) != len(self._bodies):
-            raise msgspec.ValidationError(f"{len(self._bodies)} results expected, {len(judged)} found")
-        return self._placed(judged)
+                outcomes.append((result.id or "", result.status or ""))
+        if len(outcomes) != len(self._bodies):
+            raise msgspec.ValidationError(f"{len(self._bodies)} results expected, {len(outcomes)} found")
+        return self._in_order(outcomes)
 
-    def _placed(self, judged: list[tuple[str, str] | APIError]) -> list[BatchResult]:
-        left = iter(judged)
+    def _in_order(self, outcomes: list[tuple[str, str] | APIError]) -> list[BatchResult]:
+        """The results of all messages: the server's `outcomes`, and the errors found here."""
+        of_server = iter(outcomes)
         return [
-            _result(index, self._refused.get(index) or next(left))
+            _result(index, self._refused.get(index) or next(of_server))
             for index in range(self.start, self.start + len(self))
         ]
 
 
 class Chunks:
-    """Cuts messages into batches that fit into a request each, without reading ahead."""
+    """Splits messages into batches of one request each, without reading ahead."""
 
     def __init__(self) -> None:
         self._batch = Batch()
 
     def add(self, message: AnyMessage) -> Batch | None:
-        """Take a message; a batch where the one before is full with it."""
+        """Add a message. Returns the batch before it if the message did not fit into that, else None."""
         body = encoded(message)
         full = None
         if not self._batch.fits(body):
@@ -111,21 +112,23 @@ class Chunks:
         return full
 
     def rest(self) -> Batch | None:
-        """What is left when all were taken."""
+        """The last batch, after all messages were added; None if it is empty."""
         return self._batch if len(self._batch) else None
 
 
-def several(messages: Iterable[AnyMessage]) -> Iterable[AnyMessage]:
-    """The messages. InvalidArgumentError for a single one, whose keys would each be taken for a message."""
+def checked_messages(messages: Iterable[AnyMessage]) -> Iterable[AnyMessage]:
+    """The messages. Raises InvalidArgumentError for a single one: iterating it would give its keys."""
     if isinstance(messages, Mapping | str | bytes):
-        raise InvalidArgumentError("Give a list of messages, such as [{'to_users': ['ana'], 'title': 'Hi'}]")
+        raise InvalidArgumentError(
+            "The messages are not a list. Give one, such as [{'to_users': ['ana'], 'title': 'Hi'}]"
+        )
     return messages
 
 
 def chunked(messages: Iterable[AnyMessage]) -> Iterator[Batch]:
     """Batches of the messages, in order."""
     chunks = Chunks()
-    for message in several(messages):
+    for message in checked_messages(messages):
         if batch := chunks.add(message):
             yield batch
     if batch := chunks.rest():
@@ -147,18 +150,18 @@ async def chunked_async(messages: Iterable[AnyMessage] | AsyncIterable[AnyMessag
 
 
 def encoded(message: AnyMessage) -> bytes | InvalidArgumentError:
-    """A message as it is sent, or why it cannot be."""
+    """The JSON of a message, or the error that says why it is not valid."""
     try:
         body = msgspec.json.encode(compose(message))
     except InvalidArgumentError as error:
-        # Results may be kept for long; a traceback would keep the frames of the whole batch.
+        # An application may keep results, and a traceback would keep the frames of the whole batch alive.
         return error.with_traceback(None)
     if len(body) > _ROOM:
         return InvalidArgumentError(f"The message is larger than a whole batch: {len(body):,} bytes")
     return body
 
 
-def _result(index: int, judged: tuple[str, str] | APIError | InvalidArgumentError) -> BatchResult:
-    if isinstance(judged, tuple):
-        return BatchResult(index=index, id=judged[0], status=judged[1])
-    return BatchResult(index=index, status="refused", error=judged)
+def _result(index: int, outcome: tuple[str, str] | APIError | InvalidArgumentError) -> BatchResult:
+    if isinstance(outcome, tuple):
+        return BatchResult(index=index, id=outcome[0], status=outcome[1])
+    return BatchResult(index=index, status="refused", error=outcome)

@@ -1,4 +1,4 @@
-"""What a request is, and the parts that many of them have."""
+"""A request of the API as a value, and functions for the parts that many requests share."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """An HTTP answer; the names of headers are lower case."""
+    """An HTTP answer; the names of headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -25,7 +25,10 @@ class Answer(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Call(Generic[T]):
-    """One request of the API, without its token. `read` turns a 2xx answer into the result."""
+    """One request of the API, without its token. `read` turns a 2xx answer into the result.
+
+    `path` begins with `/v1`. `scope` is the scope that the token needs.
+    """
 
     method: str
     path: str
@@ -37,7 +40,7 @@ class Call(Generic[T]):
 
 
 def decoded(kind: type[T]) -> Callable[[Answer], T]:
-    """A reader of answers whose body is the JSON of that type."""
+    """A reader of answers whose body is the JSON of `kind`."""
     decoder = msgspec.json.Decoder(kind)
     return lambda answer: decoder.decode(answer.body)
 
@@ -47,23 +50,24 @@ def nothing(_: Answer) -> None:
 
 
 def segment(kind: str, value: object) -> str:
-    """A checked id as a segment of a path."""
+    """An id as a segment of a path. Raises InvalidArgumentError for a value that is no id."""
     if not isinstance(value, str) or not is_id(value):
         raise InvalidArgumentError(f"{value!r} cannot name a {kind}: ids are {ID_RULE}: {ID_CURE}")
     return quote(value, safe="")
 
 
 def query(**parts: str | int | None) -> dict[str, str]:
-    """The parts that are given."""
+    """The parameters of a query, without those that are None."""
     return {name: str(value) for name, value in parts.items() if value is not None}
 
 
 def idempotency(key: str | None) -> str:
-    """A checked idempotency key, or a new one. Raises InvalidArgumentError."""
+    """The key, or a new one for None. Raises InvalidArgumentError for a key that is not valid."""
     if key is None:
         return str(uuid.uuid4())
     if not (key.isascii() and key.isprintable() and 1 <= len(key) <= limits.IDEMPOTENCY_KEY_LENGTH):
         raise InvalidArgumentError(
-            f"An idempotency key is 1 to {limits.IDEMPOTENCY_KEY_LENGTH} printable ASCII characters"
+            "The idempotency key is not valid. "
+            f"Give 1 to {limits.IDEMPOTENCY_KEY_LENGTH} printable ASCII characters"
         )
     return key

@@ -20,7 +20,7 @@ def change_members(group: str, add: Iterable[str], remove: Iterable[str]) -> Cal
     """`POST /v1/groups/{g}/members`."""
     change = ChangeMembers(add=_users(add), remove=_users(remove))
     if not (change.add or change.remove):
-        raise InvalidArgumentError("Name at least one user to add or remove")
+        raise InvalidArgumentError("There is no user to add or remove. Name at least one")
     return Call(
         method="POST",
         path=f"{_path(group)}/members",

@@ -1,4 +1,4 @@
-"""Reading and marking an inbox: a user's, or with no user that of the token."""
+"""Reading and marking the inbox of a user; with None as the user, the inbox of the token's user."""
 
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -16,7 +16,7 @@ _read_marked: Final = decoded(Marked)
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which of an inbox's items to list, and what to say beside them."""
+    """The filters of a list of an inbox, and the form of its counts."""
 
     state: str | None = None
     category: str | None = None
@@ -26,7 +26,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     counts: Literal["category"] | None = None
 
     def query(self) -> dict[str, str]:
-        """As parameters. Raises InvalidArgumentError for a log that is none, or a time without a zone."""
+        """The parameters. Raises InvalidArgumentError for an unknown log or a time without a time zone."""
         if self.log is not None and not is_log(self.log):
             raise InvalidArgumentError(f"{self.log!r} cannot name a log: it is {LOG_RULE}")
         return query(

@@ -1,4 +1,4 @@
-"""Sending, and what became of what was sent."""
+"""Sending notifications, and reading their status and receipts."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,7 +16,7 @@ _read_receipts: Final = decoded(Page[UserReceipt])
 
 
 def send(message: Mapping[str, Any], idempotency_key: str | None) -> Call[Sent]:
-    """`POST /v1/notifications`, with an idempotency key made here where none is given."""
+    """`POST /v1/notifications`, with a new idempotency key if none is given."""
     return Call(
         method="POST",
         path="/v1/notifications",

@@ -1,4 +1,4 @@
-"""Users: their tokens, who of them is online, and forgetting them."""
+"""Users: their tokens, their presence, their connections, and erasing them."""
 
 from typing import Final
 
@@ -36,7 +36,7 @@ def disconnect(user: str | None, connection: str | None) -> Call[None]:
         case None, str():
             path = f"/v1/connections/{segment('connection', connection)}"
         case _:
-            raise InvalidArgumentError("Give either a user or a connection")
+            raise InvalidArgumentError("There must be one thing to disconnect. Give a user or a connection")
     return Call(method="DELETE", path=path, scope="users", read=nothing)
 
 

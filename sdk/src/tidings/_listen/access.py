@@ -1,4 +1,4 @@
-"""Where to connect, and with which token."""
+"""The URL and the token of a connection."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from tidings._token import UserToken
 
 
 class Access(msgspec.Struct, frozen=True):
-    """What one connection needs. `fresh`: the token was made for this very attempt."""
+    """The URL and the token of one connection. `fresh`: the token was made for this attempt."""
 
     realtime_url: str
     token: str
@@ -19,15 +19,15 @@ class Access(msgspec.Struct, frozen=True):
 
 
 class AccessSource(Protocol):
-    """Gives access again and again, with a kept token as long as it is good for a while."""
+    """Returns an `Access` for each connection. It keeps a token until shortly before that expires."""
 
     @property
     def renewable(self) -> bool:
-        """Whether `renew` can give another token."""
+        """Whether `renew` can return another token."""
         ...
 
     async def get(self, *, renew: bool) -> Access:
-        """Access; with `renew`, by another token than before. Raises TidingsError."""
+        """The access for the next connection; with `renew`, with another token. Raises TidingsError."""
         ...
 
 
@@ -41,7 +41,7 @@ LIFETIME_SECONDS: Final = 3600
 
 
 class UserAccess:
-    """Tokens for one user, made by `POST /v1/tokens`, whose answer says where to connect."""
+    """Access with tokens of one user from `POST /v1/tokens`. Its answer also has the URL."""
 
     renewable = True
 
@@ -59,7 +59,7 @@ class UserAccess:
         self._kept: UserToken | None = None
 
     async def get(self, *, renew: bool) -> Access:
-        """A kept token while it is good for another minute, else a new one."""
+        """The kept token if it is valid for more than another minute, else a new one."""
         fresh = renew or self._kept is None or self._remaining(self._kept) <= RENEW_BEFORE_SECONDS
         if fresh or self._kept is None:
             self._kept = await self._create(self._user, expires_in=LIFETIME_SECONDS)
@@ -70,7 +70,7 @@ class UserAccess:
 
 
 class GivenAccess:
-    """The application's own token, fixed or from a callable, for a URL that it names."""
+    """Access with a token of the application, fixed or from a callable, and a URL that it names."""
 
     def __init__(self, credential: AsyncCredential, realtime_url: str) -> None:
         self._credential = credential
@@ -83,7 +83,7 @@ class GivenAccess:
         return self._credential.renewable
 
     async def get(self, *, renew: bool) -> Access:
-        """The token as the application gives it."""
+        """The token of the application; `fresh` if it differs from the one before."""
         token = await self._credential.token("inbox", renew=renew)
         fresh, self._last = token != self._last, token
         return Access(self._url, token, fresh)

@@ -1,4 +1,4 @@
-"""What `listen` takes, for code that keeps the keywords before it calls."""
+"""The keywords of `listen` as a type, for code that stores them before the call."""
 
 from typing import Final, TypedDict
 
@@ -11,19 +11,19 @@ BUFFER: Final = 256
 
 
 class ListenOptions(TypedDict, total=False):
-    """The keywords of `listen` as a dict, for code that keeps them: `tidings.listen(**options)`.
+    """The keywords of `listen` as a dict, for code that stores them: `tidings.listen(**options)`.
 
-    user: who listens, with a client that has a key; a client with a user's own token names none.
-    device: its name, 1 to 64 characters as in ids: it goes on where it last acknowledged, also in another
-        process.
-    resume: positions to start at, as of `InboxPage.resume` or `LiveInbox.resume_point`.
-    rewind: start with the last so many, at most 200.
-    token: a user's token, or a callable that gives one, in place of the client's own; with `realtime_url`.
-    realtime_url: where to connect, such as ``ws://127.0.0.1:8001/v1/realtime``; else the API says it.
-    buffer: how many events (256) wait for the application before the socket is no longer read.
-    reconnect: a `ReconnectPolicy`: how long it waits before it connects again.
+    user: the user of the inbox, for a client with a key; a client with a user's own token needs none.
+    device: the name of the device, 1 to 64 characters as in ids. The inbox continues after the positions that
+        this device last acknowledged, also in another process.
+    resume: the positions to start after, from `InboxPage.resume` or `LiveInbox.resume_point`.
+    rewind: start with the last N notifications, at most 200.
+    token: a user's token, or a callable that returns one, instead of the client's own; with `realtime_url`.
+    realtime_url: the URL to connect to, such as ``ws://127.0.0.1:8001/v1/realtime``; else that of the API.
+    buffer: the number of events (256) that wait for the application before reading from the socket pauses.
+    reconnect: a `ReconnectPolicy`, the waits before reconnecting.
 
-    Without `device`, `resume` and `rewind` it starts now.
+    Without `device`, `resume` and `rewind` the inbox starts with new notifications.
     """
 
     user: str | None

@@ -1,4 +1,4 @@
-"""A live inbox for blocking code: `LiveInbox` on an event loop in a thread of its own."""
+"""A live inbox for blocking code: `LiveInbox` on an event loop in its own thread."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn, Protocol, Self, TypeVar
 from anyio.from_thread import start_blocking_portal
 
 from tidings import _publish
-from tidings._keywords import explained
+from tidings._keywords import checks_keywords
 from tidings._listen.changes import Changes
 from tidings._listen.delivery import Delivery
 from tidings._listen.errors import ListenError
@@ -26,7 +26,7 @@ from tidings.protocol.notifications import Notification
 T = TypeVar("T")
 
 _NOT_OPEN: Final = "The inbox is not open. Enter it with `with`"
-_CLOSED: Final = "The inbox is closed. Call listen() again and enter what it gives with `with`"
+_CLOSED: Final = "The inbox is closed. Call listen() again and enter its result with `with`"
 
 
 class Wait(Protocol):
@@ -36,10 +36,10 @@ class Wait(Protocol):
 
 
 class BlockingInbox(Marks[Changed]):
-    """As `LiveInbox`, with `with` and `for`: what it promises is the same.
+    """As `LiveInbox`, with `with` and `for`, and the same guarantees.
 
-    One thread iterates; any may mark, watch `changes()` or `close`. The hook is called in the thread that
-    iterates. A child process after `fork` calls `listen` for itself.
+    One thread iterates; any thread may mark, iterate `changes()`, or `close`. The hook is called in the
+    thread that iterates. A child process after `fork` has to call `listen` itself.
     """
 
     def __init__(self, live: LiveInbox, on_event: "Callable[[BlockingEvent], None] | None") -> None:
@@ -66,9 +66,9 @@ class BlockingInbox(Marks[Changed]):
         self.close()
 
     def close(self) -> None:
-        """Acknowledge what was handled and leave; iterating ends. From any thread, any number of times.
+        """Acknowledge the handled deliveries, and close; the iteration ends. Takes at most about 2 seconds.
 
-        Takes a few seconds at the longest.
+        Any thread may call it, any number of times.
         """
         if self._process != os.getpid():
             return
@@ -82,15 +82,14 @@ class BlockingInbox(Marks[Changed]):
         return self.deliveries()
 
     def deliveries(self, *, timeout: float | None = None) -> "Iterator[BlockingDelivery]":
-        """As iterating the inbox, but it ends where none arrived for `timeout` seconds."""
+        """As iterating the inbox, but it ends if none arrives for `timeout` seconds."""
         self._check_open()
         return self._until(timeout, self._next_delivery)
 
     def next(self, *, timeout: float | None = None) -> "BlockingDelivery":
-        """The next delivery, as iterating gives it.
+        """The next delivery, as in an iteration.
 
-        Raises TimeoutError where none arrives within `timeout` seconds, ListenError where the inbox is
-        closed.
+        Raises TimeoutError if none arrives within `timeout` seconds, and ListenError if the inbox is closed.
         """
         self._check_open()
         try:
@@ -99,9 +98,9 @@ class BlockingInbox(Marks[Changed]):
             raise ListenError(_CLOSED) from None
 
     def events(self, *, timeout: float | None = None) -> "Iterator[BlockingEvent]":
-        """Deliveries and everything else that happens, in order. The `on_event` hook is not called.
+        """All events in order, deliveries included. The `on_event` hook is not called.
 
-        Ends where nothing happened for `timeout` seconds. Then it may be called again.
+        It ends if no event arrives for `timeout` seconds, and can be called again.
         """
         self._check_open()
         return self._until(timeout, self._next_event)
@@ -119,7 +118,7 @@ class BlockingInbox(Marks[Changed]):
 
     def _next_event(self, timeout: float | None) -> "BlockingEvent":
         async def take() -> InboxEvent:
-            # A wait that is cut short takes nothing out.
+            # A wait that times out takes no event from the queue.
             async with asyncio.timeout(timeout):
                 return await anext(self._live.events())
 
@@ -132,7 +131,7 @@ class BlockingInbox(Marks[Changed]):
         return self._live.counts
 
     def changes(self) -> Iterator[InboxChange]:
-        """As `LiveInbox.changes`: for one `for`, in a thread of its own."""
+        """As `LiveInbox.changes`, for one `for` in its own thread."""
 
         async def opened() -> Changes:
             return self._live.changes()
@@ -140,7 +139,7 @@ class BlockingInbox(Marks[Changed]):
         changes = self._wait(opened)
         return self._until(None, lambda _: self._take(changes.__anext__))
 
-    @explained
+    @checks_keywords
     def mark(
         self,
         state: State,
@@ -159,7 +158,7 @@ class BlockingInbox(Marks[Changed]):
 
     @staticmethod
     def _until(timeout: float | None, take: Callable[[float | None], T]) -> Iterator[T]:
-        """One after another, until the inbox is closed or nothing arrived in time."""
+        """All items, until the inbox is closed or none arrives in time."""
         while True:
             try:
                 item = take(timeout)
@@ -168,7 +167,7 @@ class BlockingInbox(Marks[Changed]):
             yield item
 
     def _take(self, take: Callable[[], Awaitable[T]]) -> T:
-        """What the loop gives. Raises StopAsyncIteration where the inbox was closed, also just now."""
+        """The result of `take` on the loop. Raises StopAsyncIteration if `close` ran before or during it."""
         try:
             return self._wait(take)
         except ListenError:
@@ -209,7 +208,7 @@ class BlockingDelivery(MarksOne[Changed]):
 
     @property
     def frame(self) -> Delivered:
-        """The whole as it came."""
+        """The frame that the server sent."""
         return self._delivery.frame
 
     @property

@@ -1,4 +1,4 @@
-"""What waits between the socket and the application."""
+"""A queue between the socket and the application."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Buffer(Generic[T]):
-    """A queue in order with an end. Putting never waits: whoever fills it waits for `room` first."""
+    """A queue in order that can be closed. `put` never waits: the producer waits for `room` before it."""
 
     def __init__(self, limit: int) -> None:
         self._limit = max(1, limit)
@@ -23,30 +23,30 @@ class Buffer(Generic[T]):
 
     @property
     def full(self) -> bool:
-        """Whether as much waits as should."""
+        """Whether the number of waiting items has reached the limit."""
         return len(self._items) >= self._limit
 
     def put(self, item: T) -> None:
-        """Add an item; after the end it is dropped."""
+        """Add an item; after `end` it is dropped."""
         if not self._ended:
             self._items.append(item)
             self._changed()
 
     def drop(self, matches: Callable[[T], bool]) -> None:
-        """Take out what matches, wherever it waits."""
+        """Remove the waiting items that match."""
         if any(matches(item) for item in self._items):
             self._items = deque(item for item in self._items if not matches(item))
             self._changed()
 
     def end(self, error: Exception | None) -> None:
-        """Nothing comes any more: `get` gives what waits, then raises `error`, or StopAsyncIteration."""
+        """Close the queue: `get` returns the waiting items, then raises `error`, or StopAsyncIteration."""
         if not self._ended:
             self._ended = True
             self._error = error
             self._changed()
 
     async def get(self) -> T:
-        """The next item. Raises StopAsyncIteration or the error after the end."""
+        """Remove and return the next item. Raises StopAsyncIteration or the error after `end`."""
         while not self._items:
             if self._ended:
                 raise self._error or StopAsyncIteration
@@ -56,13 +56,13 @@ class Buffer(Generic[T]):
         return item
 
     async def room(self) -> None:
-        """Wait until there is room, or until an override is in force."""
+        """Wait until there is room, or an override is in force."""
         await self._room.wait()
 
     def override(self, by: int) -> None:
-        """Let items pass the limit while the sum of all overrides is above zero.
+        """Lift the limit while the sum of all overrides is above zero.
 
-        Whoever waits for an answer needs it read, though it comes behind a full buffer.
+        The answer to a mark has to be read from the socket, also while the buffer is full.
         """
         self._overrides += by
         self._changed()

@@ -1,4 +1,4 @@
-"""Changes of an inbox for any number of readers."""
+"""The changes of a live inbox, for any number of readers."""
 
 from collections.abc import Callable
 from typing import Self
@@ -10,10 +10,10 @@ from tidings._listen.events import Changed, InboxChange
 
 
 class Changes:
-    """What `changes()` gives, for one `async for`: `InboxChange` in order, as they arrive.
+    """The result of `changes()`, for one `async for`: each `InboxChange` in order, as it arrives.
 
-    It holds 256. Where its reader is slower, what waits is replaced by one `Changed` with `reload`. It
-    ends with the inbox, and raises what ended that.
+    At most 256 wait for the reader. If the reader is slower, one `Changed` with `reload` replaces those that
+    wait. It ends when the inbox ends, and raises the error that ended the inbox.
     """
 
     def __init__(self, buffer: Buffer[InboxChange]) -> None:
@@ -26,19 +26,19 @@ class Changes:
         return await self._buffer.get()
 
     def put(self, change: InboxChange, reload: Callable[[], Changed]) -> None:
-        """Add a change."""
+        """Add a change; if the buffer is full, `reload()` replaces it and all that wait."""
         if self._buffer.full:
             self._buffer.drop(lambda _: True)
             change = reload()
         self._buffer.put(change)
 
     def end(self, error: Exception | None) -> None:
-        """Nothing comes any more."""
+        """Close this reader."""
         self._buffer.end(error)
 
 
 class Readers:
-    """All readers of one inbox. One that is dropped by its application is forgotten."""
+    """All readers of one inbox. A reader that the application drops is removed."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -48,18 +48,18 @@ class Readers:
         return len(self._open)
 
     def add(self) -> Changes:
-        """Another reader, of what comes from now on."""
+        """Another reader, of the changes from now on."""
         reader = Changes(Buffer(self._limit))
         self._open.add(reader)
         return reader
 
     def put(self, change: InboxChange, reload: Callable[[], Changed]) -> None:
-        """Tell all of them; `reload` is made for those who are too slow."""
+        """Add a change to all readers. `reload` makes the change for readers that are too slow."""
         for reader in tuple(self._open):
             reader.put(change, reload)
 
     def end(self, error: Exception | None) -> None:
-        """Nothing comes any more."""
+        """Close all readers."""
         for reader in tuple(self._open):
             reader.end(error)
 

@@ -1,4 +1,4 @@
-"""One notification, as the application takes it from a live inbox."""
+"""One notification that the application takes from a live inbox."""
 
 from collections.abc import Coroutine
 from typing import Any, Protocol
@@ -18,7 +18,8 @@ class _Inbox(Protocol):
 class Delivery(MarksOne[Coroutine[Any, Any, Changed]]):
     """A notification of one log (`user`, `all` or ``group:<id>``) with its position there.
 
-    `replayed` is true for what was missed and is caught up on; `frame` is the whole as it came.
+    `replayed` is true for a notification that the client missed and the server sends again. `frame` is the
+    frame that the server sent.
     """
 
     __slots__ = ("_inbox", "frame")
@@ -39,20 +40,20 @@ class Delivery(MarksOne[Coroutine[Any, Any, Changed]]):
 
     @property
     def position(self) -> int:
-        """The place in its log, from 1; rising, but not dense: what the user may not see is left out."""
+        """The position in its log, from 1. Positions rise; those that the user may not see are left out."""
         return self.frame.position
 
     @property
     def replayed(self) -> bool:
-        """Whether it was missed and comes late."""
+        """Whether the client missed it, and the server replays it."""
         return self.frame.replayed
 
     def to_dict(self) -> dict[str, Any]:
-        """The frame as a dict for `json.dumps`: `log`, `position`, `notification` and perhaps `replayed`."""
+        """The frame as a dict for `json.dumps`: `log`, `position`, `notification`, and `replayed` if true."""
         return self.frame.to_dict()
 
     def ack(self) -> None:
-        """Acknowledge at once, not when the next one is taken: this one will not be shown again."""
+        """Acknowledge it now, and not when the next one is taken. The server does not send it again."""
         self._inbox.acknowledge(self)
 
     async def mark(self, state: State) -> Changed:

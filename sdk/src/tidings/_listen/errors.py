@@ -9,26 +9,26 @@ from tidings.protocol.closing import CLOSE_CODES, Verdict, verdict_of
 
 
 class ListenError(TidingsError):
-    """A live inbox could not go on, or could not do what it was asked."""
+    """A live inbox stopped, or a method of it could not be carried out."""
 
 
 class ConnectionClosedError(ListenError):
-    """The server closed the connection, and its code says to stay away."""
+    """The server closed the connection, and the `verdict` of its `code` is to stay away."""
 
     def __init__(self, code: int | None, reason: str) -> None:
         self.code = code
         self.reason = reason
         self.verdict: Verdict = verdict_of(code)
         known = CLOSE_CODES.get(code or 0)
-        said = (reason or (known.reason if known else "") or "no reason given").rstrip(".")
+        cause = (reason or (known.reason if known else "") or "no reason given").rstrip(".")
         super().__init__(
-            f"The server closed the connection: {said}{'' if code is None else f' [{code}]'}. "
+            f"The server closed the connection: {cause}{'' if code is None else f' [{code}]'}. "
             f"{_CLOSE_HINTS.get(code or 0, 'The code means: ' + self.verdict.value)}"
         )
 
 
 class FrameRefusedError(ListenError):
-    """The server answered a frame with `error`; the connection stands."""
+    """The server answered a frame with `error`; the connection stays open."""
 
     def __init__(self, code: str, detail: str, ref: str | int | None = None) -> None:
         self.code = code
@@ -39,20 +39,20 @@ class FrameRefusedError(ListenError):
 
 
 class UnansweredError(ListenError):
-    """No answer came for a mark. Whether it took effect is unknown; repeating it does no harm."""
+    """No answer arrived for a mark. It is not known whether it took effect; it is safe to repeat."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"{reason.rstrip('.')}, so whether it took effect is unknown. Repeat it")
+        super().__init__(f"{reason.rstrip('.')}, so it is not known whether it took effect. Repeat it")
 
 
 _CLOSE_HINTS: Final = {
     4001: "Check that the key or token is complete, not revoked, and of this installation",
-    4002: "Its key was revoked: use another key",
-    4003: "The tenant allows one session per user, and a newer one has taken its place",
+    4002: "The key of the token was revoked: use another key",
+    4003: "The tenant allows one session per user, and a newer one replaced this one",
     4004: "Add the origin to the tenant",
     4005: "The application disconnected this user",
     4007: "Use a user's token, as made by POST /v1/tokens",
-    4200: "Give `listen` a key or a callable that makes tokens, so that it can renew them",
+    4200: "Give `listen` a key or a callable that returns tokens, so that it can renew them",
 }
 
 

@@ -1,4 +1,4 @@
-"""The events of a live inbox between the connection and the application."""
+"""The events of a live inbox that wait for the application."""
 
 import logging
 from collections.abc import Callable
@@ -43,7 +43,7 @@ class EventQueue:
         self._buffer.put((event, self._session.epoch))
         if self._buffer.full and self._readers and self._taken is None and not self._warned:
             self._warned = True
-            _logger.warning("changes() stands still until somebody takes the deliveries that wait")
+            _logger.warning("changes() pauses: the buffer is full. Iterate the inbox to take its deliveries")
         if isinstance(event, InboxChange):
             self._readers.put(event, self._reload)
 
@@ -58,11 +58,11 @@ class EventQueue:
         return self._taken is not None and self._taken[0] is event
 
     def handled(self) -> bool:
-        """Count the event taken last as handled. True if there is something to acknowledge."""
+        """Count the event taken last as handled. Returns whether there is something to acknowledge."""
         if self._taken is None:
             return False
         event, epoch = self._taken
-        return self._session.took(event.frame if isinstance(event, Delivery) else event, epoch)
+        return self._session.handled(event.frame if isinstance(event, Delivery) else event, epoch)
 
     def changes(self) -> Changes:
         """Another reader of the changes from now on."""

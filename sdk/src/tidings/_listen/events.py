@@ -1,4 +1,4 @@
-"""What a live inbox tells besides deliveries."""
+"""The events of a live inbox, except deliveries."""
 
 from typing import Literal
 
@@ -10,10 +10,10 @@ from tidings.protocol.plain import Plain
 
 
 class Connected(Plain, frozen=True):
-    """The connection stands.
+    """The connection is open.
 
-    `resume` says how it continues: `none` (from here on), `complete` (nothing was missed), or `gap`
-    (a `Gap` follows for each log of which something cannot be had).
+    `resume` says how it continues: `none` (with new notifications), `complete` (nothing is lost), or `gap` (a
+    `Gap` follows for each log that lost positions).
     """
 
     connection: str
@@ -22,7 +22,10 @@ class Connected(Plain, frozen=True):
 
 
 class Disconnected(Plain, frozen=True):
-    """The connection ended and is tried again in `retry_in` seconds. `code` is None where it just broke."""
+    """The connection ended, and the inbox reconnects in `retry_in` seconds.
+
+    `code` is None if no close frame arrived.
+    """
 
     code: int | None
     reason: str
@@ -30,31 +33,31 @@ class Disconnected(Plain, frozen=True):
 
 
 class Changed(Stated, frozen=True, tag="state", tag_field="type", omit_defaults=True, kw_only=True):
-    """The state of items changed, or the counts alone.
+    """The state of items changed, or only the counts. `counts` are those after the change.
 
-    One of three: `changes` names single notifications, each with the mark that was made, `state`, and `at`;
-    none where something expired, or a mark changed nothing. `up_to` a position per log, everything was
-    marked `state`. `all`, perhaps of one `category`, everything was, as far as `up_to`. Neither reaches what
-    is archived, unless `state` is `unarchived`. `reload`: what happened is not told one by one, so read the
-    inbox again. Always with the `counts` after it.
+    `changes` names single notifications, each with the mark that was made (`state`) and the time (`at`); it
+    is empty if a notification expired, or a mark changed nothing. `up_to` alone: everything up to a position
+    per log was marked `state`. `all`: the whole inbox, or one `category`, was marked, up to the positions in
+    `up_to`. The last two exclude archived items, unless `state` is `unarchived`. `reload`: the server cannot
+    name each change, so read the inbox again.
 
-    `mine`: this listener's own mark, which returned the same; else another device's, another process', or
-    one of this listener whose answer was lost.
+    `mine`: this live inbox made the mark, and its call returned the same. Else another device or process made
+    it, or the answer to a mark of this one was lost.
     """
 
     mine: bool = False
 
     @classmethod
     def of(cls, frame: Stated, *, mine: bool) -> "Changed":
-        """The frame, and whose it is."""
+        """The event for a frame."""
         return cls(**msgspec.structs.asdict(frame), mine=mine)
 
 
 def loss_in_words(gap: Gap) -> str:
-    """What is missing, on one line. After another epoch the positions say nothing about it."""
+    """A gap on one line of text, without positions if the epoch changed: they mean nothing then."""
     if gap.reason == "epoch":
         return (
-            f"missed in {gap.log}: whatever the store has lost, or all where it is another store (epoch). "
+            f"missed in {gap.log}: notifications that the store lost, or all if it is another store (epoch). "
             "Read the inbox again"
         )
     return f"missed in {gap.log}: positions {gap.from_} to {gap.to} ({gap.reason})"

@@ -26,9 +26,10 @@ _logger = logging.getLogger("tidings")
 
 
 class Link:
-    """Reads one socket into a session, and sends what the session says.
+    """Passes the messages of one socket to the session, and sends the session's frames.
 
-    `emit` gets each output in order; after each message the link waits for `room` before it reads on.
+    `emit` gets each output in order. After each message the link waits for `room` before it reads the next
+    one. `timeout` is the number of seconds in which the welcome must arrive.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Link:
         return self._welcomed_at is not None
 
     async def run(self) -> Ending:
-        """Serve the connection until it ends, and say how."""
+        """Serve the connection until it ends. Returns how it ended."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 ending = await self._read(tasks)
@@ -69,7 +70,7 @@ class Link:
         return ending
 
     async def send(self, frame: str) -> None:
-        """Send a frame at a pace the server allows, or nothing where the connection has ended."""
+        """Send a frame, not faster than the server allows. Does nothing if the connection has ended."""
         wait = self._pace.wait(time.monotonic())
         if wait:
             await asyncio.sleep(wait)
@@ -77,11 +78,11 @@ class Link:
             await self._socket.send(frame)
 
     def ack_soon(self) -> None:
-        """Acknowledge what was handled, together with what is handled in the next moment."""
+        """Acknowledge the handled positions within 0.25 s, in one frame with those handled until then."""
         self._ack_due.set()
 
     async def leave(self) -> None:
-        """Acknowledge what was handled and close."""
+        """Acknowledge the handled positions, and close."""
         if self.welcomed:
             await self._send_acks()
         await self._socket.close()
@@ -99,12 +100,12 @@ class Link:
                     await self._room()
         except ConnectionClosed as closed:
             if closed.rcvd is None:
-                return Ending(reason=broken_off(closed), lived=self._lived())
-            return Ending(code=closed.rcvd.code, reason=closed.rcvd.reason, lived=self._lived())
+                return Ending(reason=broken_off(closed), open_seconds=self._open_seconds())
+            return Ending(code=closed.rcvd.code, reason=closed.rcvd.reason, open_seconds=self._open_seconds())
         except MalformedFrameError as error:
-            _logger.warning("%s; connecting again", error)
+            _logger.warning("%s; the inbox reconnects", error)
             await self._socket.close(PROTOCOL_ERROR)
-            return Ending(reason=str(error), lived=self._lived())
+            return Ending(reason=str(error), open_seconds=self._open_seconds())
         except TimeoutError:
             request = RequestInfo("GET", str(self._socket.request.path if self._socket.request else ""))
             return Ending(error=TimedOutError(timed_out("read", self._timeout), request=request))
@@ -126,7 +127,7 @@ class Link:
         self._emit(output)
 
     async def _acknowledge(self) -> None:
-        """A few times a second at most, however fast the application is."""
+        """Send acknowledgements at most every 0.25 s, however fast the application is."""
         while True:
             await self._ack_due.wait()
             self._ack_due.clear()
@@ -140,17 +141,17 @@ class Link:
     async def _refresh(self) -> None:
         try:
             access = await self._access.get(renew=True)
-        except Exception as error:  # noqa: BLE001 - the callable is the application's; the old token still holds
-            _logger.warning("could not renew the token, and try again when it has ended: %s", error)
+        except Exception as error:  # noqa: BLE001 - the application's callable; the old token is still valid
+            _logger.warning("the token could not be renewed; the next try follows its expiry: %s", error)
             return
         await self.send(refresh(access.token))
 
-    def _lived(self) -> float:
+    def _open_seconds(self) -> float:
         return 0.0 if self._welcomed_at is None else time.monotonic() - self._welcomed_at
 
 
 def broken_off(closed: ConnectionClosed) -> str:
-    """Why a connection ended on which the server said no code."""
-    if closed.sent is not None and closed.sent.code == CloseCode.INTERNAL_ERROR:  # its pings had no answer
+    """The reason for the end of a connection without a close frame of the server."""
+    if closed.sent is not None and closed.sent.code == CloseCode.INTERNAL_ERROR:  # our pings got no answer
         return "The server did not answer in time"
     return "The connection broke off"

@@ -1,4 +1,4 @@
-"""A live inbox: what its connections brought, in order, and the state it can change."""
+"""A live inbox: the events of its connections in order, and marks."""
 
 import asyncio
 import inspect
@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from tidings import _publish
-from tidings._keywords import explained
+from tidings._keywords import checks_keywords
 from tidings._listen.changes import Changes
 from tidings._listen.delivery import Delivery
 from tidings._listen.errors import ListenError
@@ -32,30 +32,28 @@ from tidings.protocol.frames import (
 EventHook = Callable[[InboxEvent], Awaitable[None] | None]
 
 _NOT_OPEN: Final = "The inbox is not open. Enter it with `async with`"
-_CLOSED: Final = "The inbox is closed. Call listen() again and enter what it gives with `async with`"
+_CLOSED: Final = "The inbox is closed. Call listen() again and enter its result with `async with`"
 
-OTHER_PROCESS: Final = (
-    "The inbox was opened by another process, which this one was forked from. Call listen() in this process"
-)
+OTHER_PROCESS: Final = "The inbox was opened in another process, before a fork. Call listen() in this one"
 
 _logger = logging.getLogger("tidings")
 
 
 class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
-    """What one user sees, as it happens: enter it with `async with`, then iterate.
+    """The inbox of one user, live. Enter it with `async with`, then iterate it.
 
-    Entering waits for the first connection and raises where there is none to be had. From then on it
-    reconnects by itself, resumes, and shows each position once and in order within its log. It raises
-    `ConnectionClosedError` or `APIError` out of the iteration, after what had arrived before, where
-    the server says to stay away.
+    Entering waits for the first connection, and raises if it fails. After that the inbox reconnects and
+    resumes without the application, and gives each position once and in order within its log. If the server
+    says to stay away, the iteration gives the events that arrived before, then raises `ConnectionClosedError`
+    or `APIError`.
 
-    Iterate the inbox itself for `Delivery` alone; everything else goes to the `on_event` hook in the
-    same order. Or iterate `events()` for all of it. A `Gap` names exactly what cannot be had; without
-    a hook it is logged as a warning. One task iterates; any may mark, or watch `changes()`.
+    Iterating the inbox gives each `Delivery`; all other events go to the `on_event` hook, in the same order.
+    Iterating `events()` gives all events. A `Gap` names the positions that are lost; without a hook it is
+    logged as a warning. One task iterates; any task may mark, or iterate `changes()`.
 
-    What was taken is acknowledged when the next one is taken, or by `Delivery.ack`: a few times a
-    second, and on leaving. While the application is slow the socket is not read; the server holds what
-    it can and then drops the connection, which is resumed when there is room again.
+    A delivery is acknowledged when the next one is taken, or by `Delivery.ack`. Acknowledgements are sent a
+    few times a second, and on leaving. While the buffer is full, the inbox does not read from the socket. The
+    server buffers up to its limit, then closes the connection; the inbox resumes when there is room again.
     """
 
     def __init__(
@@ -69,7 +67,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         self._session = session
         self._on_event = on_event
         self._queue = EventQueue(session, limit=buffer, reload=self._reload)
-        self._decided = asyncio.Event()
+        self._first_outcome = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
         self._closed = False
         self._process = os.getpid()
@@ -78,13 +76,13 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
 
     async def __aenter__(self) -> Self:
         if self._runner is not None:
-            raise ListenError("A live inbox is entered once: call listen() again")
+            raise ListenError("The inbox was entered before. Call listen() again")
         self._process = os.getpid()
-        # This object supervises the task: _run hands its error over, and aclose ends it.
+        # This object supervises the task: _run passes its error on, and aclose cancels it.
         self._runner = asyncio.create_task(self._run(), name="tidings-listen")
         try:
-            await self._decided.wait()
-            if not self._session_runner.stood:
+            await self._first_outcome.wait()
+            if not self._session_runner.has_connected:
                 await self._queue.take()
         except BaseException:
             await self.aclose()
@@ -97,13 +95,13 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Acknowledge what was handled and leave; the iteration ends. Takes a few seconds at the longest."""
+        """Acknowledge the handled deliveries, and close; the iteration ends. Takes at most about 2 s."""
         if self._process != os.getpid():
-            # The connection goes on in the parent.
+            # The parent process still uses the connection.
             return
         self._closed = True
         self._end(None)
-        # Read on, or the close frame would wait behind what nobody takes any more.
+        # Keep reading: the close frame follows events that no task takes any more.
         self._queue.override(+1)
         if self._runner is None:
             return
@@ -130,7 +128,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         return event
 
     def events(self) -> AsyncIterator[InboxEvent]:
-        """Deliveries and everything else that happens, in order. The `on_event` hook is not called."""
+        """All events in order, deliveries included. The `on_event` hook is not called."""
         self._check_open()
         return _Events(self._next)
 
@@ -153,35 +151,38 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
             link.ack_soon()
 
     def acknowledge(self, delivery: Delivery) -> None:
-        """Count the delivery taken last as handled, without taking another. As `Delivery.ack`."""
+        """Acknowledge the delivery that was taken last, without taking another. As `Delivery.ack`."""
         if self._queue.is_taken(delivery):
             self._acknowledge_taken()
 
     def resume_point(self) -> Resume | None:
-        """What to give to `listen(resume=...)` later, to go on after all that was handled."""
+        """The argument for a later `listen(resume=...)` that continues after the handled deliveries.
+
+        None before the first connection.
+        """
         return self._session.resume_point()
 
     @property
     def counts(self) -> Counts:
-        """The newest counts that the server told: on connecting, and after each mark, recall and expiry.
+        """The newest counts that arrived: on connecting, and after each mark, recall and expiry.
 
-        A delivery tells none: what came after it is in the counts of the next change. Raises ListenError
-        before the inbox was entered.
+        A delivery has no counts; those of the next change include it. Raises ListenError before the inbox was
+        entered.
         """
         if self._session.counts is None:
             raise ListenError(_NOT_OPEN)
         return self._session.counts
 
     def changes(self) -> Changes:
-        """What changes from now on besides deliveries, for `async for`, in any number of tasks at once.
+        """The changes from now on, without deliveries, for `async for`, in any number of tasks.
 
-        Each `InboxChange` is given as it arrives, before deliveries that still wait. Somebody has to
-        iterate the inbox as well: while its buffer is full, nothing is read, changes neither.
+        Each `InboxChange` is given as it arrives, before deliveries that still wait. Another task has to
+        iterate the inbox: while its buffer is full, the inbox reads neither deliveries nor changes.
         """
         self._check_open()
         return self._queue.changes()
 
-    @explained
+    @checks_keywords
     async def mark(
         self,
         state: State,
@@ -193,18 +194,18 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
     ) -> Changed:
         """Change the state of some `ids`, of everything `up_to` a position per log, or of `all`.
 
-        Exactly one of the three; `category` narrows `all`: with a dot at its end, to all that begin so.
-        `state` is seen, unseen, read, unread, archived or unarchived; `ids` are one or up to 1,000 ids,
-        notifications, deliveries or items of a list. It is done when this returns, with the counts after
-        it; sent again where the connection broke meanwhile or the server had no time, and safe to repeat.
-        Raises FrameRefusedError where the server refuses, UnansweredError where no answer comes within the
-        client's timeout.
+        Give exactly one of the three. `category` narrows `all`; with a dot at its end it is a prefix. `state`
+        is seen, unseen, read, unread, archived or unarchived. `ids` are one or up to 1,000 ids,
+        notifications, deliveries or items of a list. The mark is made when this returns; the result has the
+        counts after it. A mark is sent again if the connection ends before the answer, or if the server is
+        overloaded; repeating it is safe. Raises InvalidArgumentError, FrameRefusedError if the server
+        refuses, and UnansweredError if no answer arrives within the client's timeout.
         """
         mark = compose_mark(state, ids, up_to=up_to, all=all, category=category)
         self._check_open()
         if self._runner is None or self._runner.done():
             raise ListenError(_NOT_OPEN)
-        # The answer has to be read, though it comes behind a full buffer.
+        # The answer has to be read, also while the buffer is full.
         self._queue.override(+1)
         try:
             return await self._marker.mark(mark)
@@ -214,7 +215,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
     async def _run(self) -> None:
         try:
             await self._session_runner.run()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the application is told
+        except Exception as error:  # noqa: BLE001 - the application gets every error
             self._end(error)
 
     def _emit(self, output: Output | Disconnected) -> None:
@@ -228,7 +229,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
                 self._queue.put(Delivery(output, self))
                 return
             case Connected():
-                self._decided.set()
+                self._first_outcome.set()
             case _:
                 pass
         self._queue.put(output)
@@ -238,12 +239,12 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
 
     def _end(self, error: Exception | None) -> None:
         self._queue.end(error)
-        self._decided.set()
+        self._first_outcome.set()
         self._marker.end(error)
 
 
 def warn_of_loss(event: object) -> None:
-    """Nobody looks at events: that something is missing must still be said."""
+    """Log a gap, for an application without an `on_event` hook."""
     if isinstance(event, Gap):
         _logger.warning("%s", loss_in_words(event))
 

@@ -1,4 +1,4 @@
-"""Marks over a live inbox's connections, each until its answer."""
+"""Sends the marks of a live inbox, and waits for their answers."""
 
 import asyncio
 import random
@@ -17,10 +17,11 @@ _CAP_SECONDS: Final = 2.0
 
 
 class Marker:
-    """Sends marks and waits for their answers, `timeout` seconds each at most.
+    """Sends marks and waits for their answers, at most `timeout` seconds each.
 
-    One that is under way when its connection breaks is sent again by the next one; `link` gives the
-    connection that stands. One that the server refuses for now is made again after a random wait.
+    If the connection ends before the answer, the next connection sends the mark again. If the server refuses
+    a mark with a retryable error, the marker repeats it after a random wait. `link` returns the open
+    connection, or None.
     """
 
     def __init__(self, session: Session, *, timeout: float, link: Callable[[], Link | None]) -> None:
@@ -30,7 +31,10 @@ class Marker:
         self._answers: dict[str, asyncio.Future[Changed]] = {}
 
     async def mark(self, mark: MarkInbox) -> Changed:
-        """What the server answers. Raises FrameRefusedError, UnansweredError, or what ended the inbox."""
+        """Send a mark and return its answer.
+
+        Raises FrameRefusedError, UnansweredError, or the error that ended the inbox.
+        """
         tries = 0
         try:
             async with asyncio.timeout(self._timeout) as limit:
@@ -41,7 +45,7 @@ class Marker:
                         tries += 1
                         # Full jitter, as in RetryPolicy.
                         wait = random.random() * min(_CAP_SECONDS, _BASE_SECONDS * 2**tries)  # noqa: S311
-                        if not _is_for_now(error) or _left(limit) < wait + _BASE_SECONDS:
+                        if not _is_retryable(error) or _left(limit) < wait + _BASE_SECONDS:
                             raise
                     await asyncio.sleep(wait)
         except TimeoutError:
@@ -60,7 +64,7 @@ class Marker:
             del self._answers[ref]
 
     def answer(self, answered: Answered) -> None:
-        """The server's answer came."""
+        """Pass the server's answer to the call that waits for it."""
         answer = self._answers.get(answered.ref)
         if answer is None or answer.done():
             return
@@ -70,14 +74,14 @@ class Marker:
             answer.set_result(answered.result)
 
     def end(self, error: Exception | None) -> None:
-        """The inbox ended: no answer comes any more."""
-        unanswered = error or UnansweredError("The inbox was left before the mark was answered")
+        """Raise `error`, or UnansweredError, in all calls that wait: the inbox has ended."""
+        unanswered = error or UnansweredError("The inbox was closed before the mark was answered")
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(unanswered)
 
 
-def _is_for_now(error: FrameRefusedError) -> bool:
+def _is_retryable(error: FrameRefusedError) -> bool:
     known = ERRORS.get(error.code)
     return known is not None and known.retryable
 

@@ -1,4 +1,4 @@
-"""From the arguments of `listen` to a live inbox, for both clients."""
+"""Makes a live inbox from the arguments of `listen`, for both clients."""
 
 from collections.abc import Callable
 
@@ -23,9 +23,9 @@ def opener(
     wire: Wire,
     first_tries: int,
 ) -> Callable[..., LiveInbox]:
-    """A function of `ListenOptions`: an inbox with tokens made by `create` or taken from `credential`.
+    """A function from `ListenOptions` to a live inbox, with tokens from `create` or `credential`.
 
-    It raises ConfigurationError where its options do not say who listens, or where to.
+    It raises ConfigurationError if the options do not name the user or the address.
     """
 
     def open_inbox(
@@ -40,7 +40,7 @@ def opener(
         reconnect: ReconnectPolicy | None = None,
     ) -> LiveInbox:
         if device is not None and not is_device(device):
-            raise InvalidArgumentError(f"{device!r} cannot name a device: it is {DEVICE_RULE}")
+            raise InvalidArgumentError(f"{device!r} is not the name of a device: it is {DEVICE_RULE}")
         return LiveInbox(
             Session(device=device, resume=resume, rewind=rewind, client=user_agent()),
             ConnectOptions(
@@ -66,7 +66,7 @@ def _access(
     if token is None and user is not None:
         return UserAccess(create, user, realtime_url)
     if token is None and credential.holds_key:
-        raise ConfigurationError("Say who listens: listen(user=...)")
+        raise ConfigurationError("The live inbox has no user. Call listen(user=...)")
     if realtime_url is None:
-        raise ConfigurationError("A token does not say where to connect: give realtime_url=... as well")
+        raise ConfigurationError("A token does not have the realtime URL. Give realtime_url=... as well")
     return GivenAccess(credential if token is None else AsyncCredential(None, token), realtime_url)

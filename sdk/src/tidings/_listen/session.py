@@ -1,12 +1,13 @@
 """The client's side of the realtime protocol as a pure state machine: frames in, frames and events out.
 
-It knows no socket and no clock. One session lives through many connections: `connect` begins each,
-`receive` takes its messages, `took` says how far the application is, `acks` what to tell the server.
+It has no socket and no clock. One session serves many connections in turn: `connect` starts each one,
+`receive` takes its messages, `handled` records the progress of the application, and `acks` returns the
+acknowledgements to send.
 
-Two sets of positions are kept. *Received* is what came off the wire: duplicates are told by it, and
-a new connection resumes from it, because what was received waits in this process. *Handled* is what
-the application is done with: that is acknowledged, and a later process resumes from it. The same
-goes for the versions of state, in `Standing`.
+The session keeps two positions per log. *Received* is the last one that arrived: it detects duplicates, and a
+new connection resumes from it, because received events wait in this process. *Handled* is the last one that
+the application is finished with: it is acknowledged, and a later process resumes from it. `InboxStatus` keeps
+the same two for the versions of the state.
 """
 
 from typing import Final
@@ -16,8 +17,8 @@ import msgspec
 from tidings._errors import InvalidArgumentError
 from tidings._listen.errors import FrameRefusedError, ListenError
 from tidings._listen.events import Changed, Connected
-from tidings._listen.marks import Pending
-from tidings._listen.standing import Standing
+from tidings._listen.marks import PendingMarks
+from tidings._listen.status import InboxStatus
 from tidings.protocol import limits
 from tidings.protocol.frames import (
     SERVER_FRAMES,
@@ -44,24 +45,24 @@ from tidings.protocol.frames import (
 from tidings.protocol.names import DEVICE_RULE, is_device
 from tidings.protocol.rest import MarkInbox
 
-# 200 names of the longest kind stay well below the limit of a frame.
+# 200 names of the greatest length have 27 KB; the limit of a frame is 64 KB.
 LOGS_PER_ACK: Final = 200
 
 Event = Connected | Delivered | CaughtUp | Gap | Joined | Left | Changed | Recalled | ErrorFrame
 
 
 class MalformedFrameError(ListenError):
-    """The server sent what the protocol does not allow; the connection is not to be trusted."""
+    """The server sent a frame that the protocol does not allow. The link closes the connection."""
 
 
 class RefreshWanted(msgspec.Struct, frozen=True):
-    """The token ends in `seconds`: send `refresh` with another one."""
+    """The token expires in `seconds`: send `refresh` with another one."""
 
     seconds: int
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """The mark `ref` is done with this result, or was refused."""
+    """The answer to the mark `ref`: its result, or the error that refused it."""
 
     ref: str
     result: Changed | FrameRefusedError
@@ -69,7 +70,7 @@ class Answered(msgspec.Struct, frozen=True):
 
 Output = Event | RefreshWanted | Answered
 
-# None: what has no type at all.
+# None is the type of a message without a type.
 _KNOWN: Final = frozenset((None, *(kind.__struct_config__.tag for kind in SERVER_FRAMES)))
 _decode: Final = msgspec.json.Decoder(ServerFrame).decode
 _encode: Final = msgspec.json.Encoder().encode
@@ -83,7 +84,7 @@ _decode_type: Final = msgspec.json.Decoder(_Type).decode
 
 
 class Session:
-    """One listener. `epoch` is the store's, None before the first welcome."""
+    """The protocol state of one live inbox. `epoch` is that of the store, None before the first welcome."""
 
     def __init__(
         self,
@@ -94,11 +95,11 @@ class Session:
         client: str | None = None,
     ) -> None:
         if device is not None and not is_device(device):
-            raise InvalidArgumentError(f"{device!r} cannot name a device: it is {DEVICE_RULE}")
+            raise InvalidArgumentError(f"{device!r} is not the name of a device: it is {DEVICE_RULE}")
         if rewind is not None and resume is not None:
-            raise InvalidArgumentError("Give either resume or rewind, not both")
+            raise InvalidArgumentError("resume and rewind exclude each other. Give one of them")
         if rewind is not None and not 0 <= rewind <= limits.REWIND:
-            raise InvalidArgumentError(f"rewind is 0 to {limits.REWIND}, not {rewind}")
+            raise InvalidArgumentError(f"rewind must be 0 to {limits.REWIND}, not {rewind}")
         self.epoch: str | None = resume.epoch if resume else None
         self._device = device
         self._rewind = rewind
@@ -109,31 +110,34 @@ class Session:
         self._acked_here: set[str] = set()
         self._starts: Positions = {}
         self._welcomed = False
-        self._marks = Pending()
-        self._standing = Standing(resume.state_version if resume else None)
+        self._marks = PendingMarks()
+        self._status = InboxStatus(resume.state_version if resume else None)
 
     @property
     def counts(self) -> Counts | None:
         """The newest counts; None before the first welcome."""
-        return self._standing.counts
+        return self._status.counts
 
     @property
     def state_version(self) -> int:
-        """The last change of state that was told; 0 before the first welcome."""
-        return self._standing.told or 0
+        """The version of the last state that arrived; 0 before the first welcome."""
+        return self._status.received or 0
 
     def connect(self) -> str:
-        """The first frame of a new connection. What an old one acknowledged last may be lost: again."""
+        """The first frame of a new connection.
+
+        The last acknowledgements of the previous connection may be lost: `acks` returns them again.
+        """
         self._welcomed = False
         for log in self._acked_here:
             self._acked.pop(log, None)
         self._acked_here.clear()
         if self.epoch is None:
             return _text(Connect(device=self._device, rewind=self._rewind, client=self._client))
-        # A log that is not named is replayed from its beginning, and its duplicates are dropped here.
-        # So where a frame cannot hold them all, those with the least to replay are left out.
+        # The server replays a log that is not named from its beginning, and this session drops duplicates.
+        # If a frame cannot hold all logs, those with the lowest positions are left out: least to replay.
         logs = sorted(self._received, key=self._received.__getitem__, reverse=True)
-        version = self._standing.resume()
+        version = self._status.resume()
         while True:
             resume = Resume(self.epoch, {log: self._received[log] for log in logs}, version)
             frame = _text(Connect(device=self._device, resume=resume, client=self._client))
@@ -142,10 +146,9 @@ class Session:
             logs = logs[: len(logs) * 3 // 4]
 
     def receive(self, message: str | bytes) -> list[Output]:
-        """What follows from one message of the server, in order.
+        """The outputs for one message of the server, in order.
 
-        Frames of a type unknown here are passed over: a newer server may send them. Raises
-        MalformedFrameError.
+        Frames of unknown types give none: a newer server may send them. Raises MalformedFrameError.
         """
         if isinstance(message, bytes):
             raise MalformedFrameError("The server sent a binary frame")
@@ -164,18 +167,18 @@ class Session:
             case ErrorFrame():
                 return self._error(frame)
             case _ if not self._welcomed:
-                raise MalformedFrameError("The server's first frame was no welcome")
+                raise MalformedFrameError("The server's first frame was not a welcome")
             case Delivered():
                 if frame.position <= self._received.get(frame.log, 0):
                     return []
                 self._received[frame.log] = frame.position
             case CaughtUp():
                 _advance(self._received, frame.positions)
-                self._standing.caught_up()
+                self._status.caught_up()
             case Gap():
                 self._gap(frame)
             case Recalled():
-                self._standing.counted(frame.counts)
+                self._status.counts_received(frame.counts)
             case Joined():
                 for positions in (self._received, self._handled, self._acked):
                     positions.setdefault(frame.log, frame.position)
@@ -192,9 +195,9 @@ class Session:
             raise MalformedFrameError("The server sent a second welcome")
         self._welcomed = True
         self._starts = dict(frame.positions)
-        self._standing.welcomed(frame, anew=frame.epoch != self.epoch)
+        self._status.welcomed(frame, new_epoch=frame.epoch != self.epoch)
         if frame.epoch != self.epoch:
-            # Positions of another epoch mean nothing here; the server names the loss in gaps.
+            # Positions of another epoch are void; the server sends a gap for each log that lost something.
             self.epoch = frame.epoch
             self._received = dict(frame.positions)
             self._handled = dict(frame.positions)
@@ -207,15 +210,15 @@ class Session:
 
     def _gap(self, frame: Gap) -> None:
         if frame.reason == "epoch":
-            # The log is another one than before: its end may lie behind the old positions.
+            # The log belongs to another store, and its head may be below the old positions.
             start = self._starts.get(frame.log, frame.to)
             self._received[frame.log] = self._handled[frame.log] = start
         else:
             _advance(self._received, {frame.log: frame.to})
 
     def _stated(self, frame: Stated) -> list[Output]:
-        self._standing.counted(frame.counts)
-        self._standing.changed(frame.state_version)
+        self._status.counts_received(frame.counts)
+        self._status.version_received(frame.state_version)
         changed = Changed.of(frame, mine=self._marks.made(frame.ref))
         return [Answered(str(frame.ref), changed), changed] if self.forget(frame.ref) else [changed]
 
@@ -224,8 +227,8 @@ class Session:
             return [Answered(str(frame.ref), FrameRefusedError(frame.code, frame.detail, frame.ref))]
         return [frame]
 
-    def took(self, event: object, epoch: str | None) -> bool:
-        """The application is done with an event of that epoch. True where that is to be acknowledged."""
+    def handled(self, event: object, epoch: str | None) -> bool:
+        """Count an event of that epoch as handled. Returns whether there is a position to acknowledge."""
         if epoch != self.epoch:
             return False
         match event:
@@ -236,7 +239,7 @@ class Session:
             case CaughtUp():
                 reached = event.positions
             case Changed():
-                self._standing.took(event.state_version)
+                self._status.version_handled(event.state_version)
                 return False
             case _:
                 return False
@@ -244,7 +247,7 @@ class Session:
         return any(self._handled[log] > self._acked.get(log, 0) for log in reached)
 
     def acks(self) -> list[str]:
-        """The frames that acknowledge all that was handled and not acknowledged on this connection yet."""
+        """The frames for all handled positions that are not acknowledged yet; they then count as sent."""
         due = {log: at for log, at in self._handled.items() if at > self._acked.get(log, 0)}
         self._acked |= due
         self._acked_here |= due.keys()
@@ -255,25 +258,25 @@ class Session:
         ]
 
     def mark(self, mark: MarkInbox) -> tuple[str, str]:
-        """A mark's ref and frame. It is remembered until it is answered or forgotten.
+        """The ref and the frame of a mark, which is kept until it is answered or forgotten.
 
-        Raises InvalidArgumentError where that is more than a frame holds.
+        Raises InvalidArgumentError if a frame cannot hold it.
         """
         return self._marks.add(mark)
 
     def forget(self, ref: str | int | None) -> bool:
-        """Nobody waits for the answer of this mark any more. True where somebody did."""
+        """Forget a pending mark. Returns whether it was pending."""
         return self._marks.forget(ref)
 
     def unanswered(self) -> list[str]:
-        """The marks to send again on a new connection; marking is idempotent."""
+        """The frames of pending marks, to send again on a new connection; marking is idempotent."""
         return self._marks.frames()
 
     def resume_point(self) -> Resume | None:
-        """Where a later listener goes on after all that was handled; None before the first welcome."""
+        """The argument of `resume` that continues after everything handled; None before the first welcome."""
         if self.epoch is None:
             return None
-        return Resume(self.epoch, dict(self._handled), self._standing.handled)
+        return Resume(self.epoch, dict(self._handled), self._status.handled)
 
 
 def refresh(token: str) -> str:
@@ -286,7 +289,7 @@ def _text(frame: msgspec.Struct) -> str:
 
 
 def _type_of(message: str) -> str | None:
-    """The type of a frame, known or not; None where the message is no frame at all."""
+    """The type of a frame, known or not; None for a message that is no frame."""
     try:
         return _decode_type(message).type
     except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -1,6 +1,6 @@
 """Runs the session of one live inbox over one connection after another.
 
-It stops when the inbox is closed, or when the server says to stay away.
+It stops when the inbox is closed, or when a close code says to stay away.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import msgspec
 
 from tidings._errors import TidingsError
 from tidings._listen.access import AccessSource
-from tidings._listen.backoff import Backoff, Ending, ReconnectPolicy, Return
+from tidings._listen.backoff import Backoff, Ending, Reconnect, ReconnectPolicy
 from tidings._listen.errors import ConnectionClosedError
 from tidings._listen.events import Connected, Disconnected
 from tidings._listen.link import Link
@@ -61,15 +61,15 @@ class SessionRunner:
         self._emit_outside = emit
         self._link: Link | None = None
         self._leaving = False
-        self.stood = False
+        self.has_connected = False
 
     @property
     def link(self) -> Link | None:
-        """The connection that stands: frames may be sent."""
+        """The open connection, after its welcome, when frames may be sent; else None."""
         return self._link if self._link is not None and self._link.welcomed else None
 
     async def run(self) -> None:
-        """Until it is left. Raises what the application must know where coming back cannot help."""
+        """Connect and reconnect until `leave`. Raises an error if reconnecting cannot help."""
         renew = False
         while True:
             ending = await self._connect(renew=renew)
@@ -81,35 +81,35 @@ class SessionRunner:
             renew = plan.renew
 
     async def leave(self) -> None:
-        """Acknowledge what was handled, close, and do not come back."""
+        """Acknowledge the handled positions, close, and do not reconnect."""
         self._leaving = True
         if self._link is not None:
             await self._link.leave()
 
-    def _plan(self, ending: Ending) -> Return:
-        """When to come back. Raises where that cannot help, or did not help the first time."""
+    def _plan(self, ending: Ending) -> Reconnect:
+        """When to reconnect. Raises if that cannot help, or if the first tries are used up."""
         plan = self._backoff.after(ending, renewable=self._access.renewable)
         reason = str(ending.error) if ending.error else ending.reason
-        if self.stood or self._backoff.failures < self._first_tries:
+        if self.has_connected or self._backoff.failures < self._first_tries:
             _logger.info(
-                "%s%s; the inbox connects again in %.1f s",
+                "%s%s; the inbox reconnects in %.1f s",
                 reason or "The connection ended",
                 "" if ending.code is None else f" [{ending.code}]",
                 plan.wait,
             )
-        if self.stood:
+        if self.has_connected:
             self._emit_outside(Disconnected(ending.code, reason, plan.wait))
         elif self._backoff.failures >= self._first_tries:
             raise ending.error or ConnectionClosedError(ending.code, ending.reason)
         return plan
 
     async def _connect(self, *, renew: bool) -> Ending:
-        """One connection, from its token to its end."""
+        """Open one connection and serve it. Returns how it ended."""
         try:
             access = await self._access.get(renew=renew)
         except TidingsError as error:
-            # The request was tried as often as the client is to; only a standing inbox goes on.
-            if not self.stood:
+            # The client has retried the request already. Only an inbox that was connected before goes on.
+            if not self.has_connected:
                 raise
             return Ending(error=error)
         fresh = access.fresh or renew
@@ -132,5 +132,5 @@ class SessionRunner:
 
     def _emit(self, output: Output) -> None:
         if isinstance(output, Connected):
-            self.stood = True
+            self.has_connected = True
         self._emit_outside(output)

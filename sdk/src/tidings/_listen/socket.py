@@ -1,4 +1,4 @@
-"""Opening the socket of one connection, and telling why it could not be opened."""
+"""Opens the socket of one connection, and turns failures into errors of the SDK."""
 
 from typing import Final
 
@@ -14,16 +14,16 @@ from tidings._retries import parse_retry_after
 from tidings._wire import Wire, user_agent
 from tidings.protocol.frames import SUBPROTOCOL
 
-# A welcome names every log of the user: a thousand groups are some 100 KB.
+# A welcome names every log of the user: a thousand groups take about 100 KB.
 MESSAGE_BYTES: Final = 16 * 1024 * 1024
 CLOSE_SECONDS: Final = 2.0
 
 
 async def open_socket(access: Access, wire: Wire, *, now: float) -> ClientConnection:
-    """A connection with the token in its handshake, open within the timeout of `wire`.
+    """Open a connection within the timeout of `wire`, with the token in its handshake.
 
-    Raises APIError where the handshake is refused, ConnectionFailedError where there is no answer,
-    ConfigurationError where the URL cannot be one.
+    Raises APIError if the server refuses the handshake, ConnectionFailedError if no answer arrives, and
+    ConfigurationError if the URL or the proxy cannot be used.
     """
     request = RequestInfo("GET", access.realtime_url)
     try:

@@ -1,18 +1,18 @@
-"""The command `tidings`: send, listen, look into inboxes and mark what is in them, from a shell.
+"""The command `tidings`: send notifications, listen, read inboxes and mark their items, from a shell.
 
-Exit codes: 0 done; 1 it could not be done, stderr says why in one line; 2 wrong usage.
+Exit codes: 0 success; 1 failure, with the reason on one line of stderr; 2 wrong usage; 130 interrupted.
 """
 
 import sys
 from typing import NoReturn
 
 _MISSING = (
-    "tidings: the command needs more than the SDK brings.\nInstall it with: pip install 'tidings[cli]'\n"
+    "tidings: the command needs packages that are not installed.\nInstall them: pip install 'tidings[cli]'\n"
 )
 
 
 def main() -> NoReturn:
-    """Run the command line and exit, never with a traceback for what can be wrong outside."""
+    """Run the command line and exit. Errors of usage, files and the server give no traceback."""
     try:
         from tidings.cli.app import run  # noqa: PLC0415 - an extra of the distribution
     except ModuleNotFoundError as error:

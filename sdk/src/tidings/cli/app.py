@@ -1,4 +1,4 @@
-"""The commands, each a module that is imported only when it runs, and the errors that they end with."""
+"""The commands, each in a module that is imported when it runs, and the exit code for each error."""
 
 import os
 import sys
@@ -14,27 +14,25 @@ from tidings.cli.wording import in_words
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 _ENVIRONMENT = (
-    "TIDINGS_URL and TIDINGS_KEY say where and as whom; `tidings-server dev` prints both. `ps` shows a --key "
-    "on the command line to every user of the machine: TIDINGS_KEY and --key-file are safer."
+    "TIDINGS_URL and TIDINGS_KEY are the API's URL and the key; `tidings-server dev` prints both. `ps` shows "
+    "a --key on the command line to every user of the machine: TIDINGS_KEY and --key-file are safer."
 )
 
 _COMMANDS = {
     "send": ("send:send", "Send a notification, or many from a file."),
     "get": ("get:get", "Print a notification that was sent, with its receipts."),
-    "recall": ("recall:recall", "Take notifications back, from every inbox and open client."),
-    "sent": ("sent:sent", "Print what was sent, newest first."),
-    "receipts": ("receipts:receipts", "Print who received, saw and read it."),
+    "recall": ("recall:recall", "Recall notifications: remove them from every inbox and open client."),
+    "sent": ("sent:sent", "Print sent notifications, newest first."),
+    "receipts": ("receipts:receipts", "Print the users who received, saw and read a notification."),
     "listen": ("listen:listen", "Print a user's notifications as they arrive."),
     "inbox": ("inbox:inbox", "Print a user's inbox, newest first."),
-    "mark": ("mark:mark", "Mark what is in a user's inbox."),
+    "mark": ("mark:mark", "Mark items of a user's inbox."),
     "groups": ("groups:app", "List, change and delete groups."),
     "token": ("token:token", "Make a token for a user's browser or app."),
     "presence": ("presence:presence", "Print whether a user is online."),
-    "disconnect": ("users:disconnect", "Close a user's connections; the clients stay away."),
-    "erase": ("users:erase", "Delete all that is kept of a user."),
+    "disconnect": ("users:disconnect", "Close a user's connections; the clients do not reconnect."),
+    "erase": ("users:erase", "Erase all data of a user."),
 }
-
-_WRONG = (CycloptsError, WrongUsageError, tidings.InvalidArgumentError, tidings.ConfigurationError)
 
 
 def _app() -> App:
@@ -54,12 +52,12 @@ def _app() -> App:
 
 
 def run(words: Sequence[str]) -> int:
-    """Run one command line, without the program's name; its exit code."""
-    if sys.stdout is None:  # closed by the shell: `>&-`
-        _say("Standard output is closed. Redirect it to /dev/null where it is not wanted")
+    """Run one command line, without the name of the program. Returns its exit code."""
+    if sys.stdout is None:  # the shell closed it: `>&-`
+        _print_error("Standard output is closed. Redirect it to /dev/null if you do not need it")
         return FAILED
     if isinstance(sys.stdout, TextIOWrapper):
-        # A terminal of another encoding shows escapes for what it cannot show.
+        # A terminal with another encoding shows escapes for characters that it does not have.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _app()(words, exit_on_error=False, print_error=False)
@@ -70,28 +68,28 @@ def run(words: Sequence[str]) -> int:
         tidings.InvalidArgumentError,
         tidings.ConfigurationError,
     ) as error:
-        _say(in_words(error) if isinstance(error, CycloptsError) else str(error))
+        _print_error(in_words(error) if isinstance(error, CycloptsError) else str(error))
         return WRONG_USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of a pipe has closed it, as `head` does.
-        _forget_output()
+        # The reader closed the pipe, as `head` does.
+        _discard_output()
         return FAILED
     except OSError as error:
-        _forget_output()
-        _say(f"The output cannot be written: {error.strerror or error}")
+        _discard_output()
+        _print_error(f"The output cannot be written: {error.strerror or error}")
         return FAILED
     except tidings.TidingsError as error:
-        _say(str(error))
+        _print_error(str(error))
         return FAILED
     return code or DONE
 
 
-def _say(text: str) -> None:
+def _print_error(text: str) -> None:
     print(f"tidings: {' '.join(text.split())}", file=sys.stderr)
 
 
-def _forget_output() -> None:
-    """Python flushes once more at exit, and would print a traceback for the same error."""
+def _discard_output() -> None:
+    """Send further output to /dev/null: Python flushes at exit, and would print a traceback."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""What the commands share: whom they act as, and how they print."""
+"""Options and output that the commands share."""
 
 import os
 import sys
@@ -20,13 +20,13 @@ RETRIES = 4
 
 
 class WrongUsageError(Exception):
-    """Options that do not go together, or that are missing."""
+    """Options that exclude each other, or that are missing."""
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Common:
-    """Where to, as whom, and for whom to print."""
+    """The options of every command: the API's URL, the key, retries and the form of the output."""
 
     url: Annotated[str, Parameter(env_var="TIDINGS_URL", help="The API's URL.")] = DEFAULT_URL
     key: Annotated[
@@ -45,7 +45,7 @@ class Common:
         ),
     ] = None
     retries: Annotated[
-        int, Parameter(help="How often to try again where no answer comes.", validator=Number(gte=0))
+        int, Parameter(help="How often to try again if no answer arrives.", validator=Number(gte=0))
     ] = RETRIES
     json: Annotated[
         bool, Parameter(negative="", show_default=False, help="Print one JSON object per line, for scripts.")
@@ -53,17 +53,17 @@ class Common:
 
     @property
     def address(self) -> str:
-        """The API's URL; an empty TIDINGS_URL counts as none, as everywhere."""
+        """The API's URL; an empty TIDINGS_URL counts as none."""
         return self.url.strip() or DEFAULT_URL
 
     def require_key(self) -> str:
-        """The key. Raises WrongUsageError where there is none, or two."""
+        """The key. Raises WrongUsageError if there is none, or if both options are given."""
         if self.key and self.key_file:
-            raise WrongUsageError("Give either --key or --key-file")
+            raise WrongUsageError("--key and --key-file exclude each other. Give one of them")
         key = self.key or (_read(self.key_file) if self.key_file else os.environ.get("TIDINGS_KEY"))
         if not key:
             raise WrongUsageError(
-                "There is no key: set TIDINGS_KEY, or give --key-file or --key. "
+                "There is no key. Set TIDINGS_KEY, or give --key-file or --key; "
                 "`tidings-server dev` prints one"
             )
         return key
@@ -89,7 +89,7 @@ def _read(path: str) -> str:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Owner:
-    """Whose inbox: a user's, with a key; or that of a user's own token."""
+    """The options that choose an inbox: a user with a key, or a user's own token."""
 
     user: Annotated[str | None, Parameter(help="Whose inbox.", show_default=False)] = None
     token: Annotated[
@@ -97,20 +97,20 @@ class Owner:
     ] = None
 
     def client(self, common: Common) -> "Tidings":
-        """A client that may work on the inbox."""
+        """A client that has access to the inbox."""
         from tidings import Tidings  # noqa: PLC0415 - as above
 
         return Tidings(common.address, key=self.key(common), token=self.token, retries=common.retries)
 
     def key(self, common: Common) -> str | None:
-        """The key, where there is no token. Raises WrongUsageError where nobody is named, or by both."""
+        """The key; None with a token. Raises WrongUsageError without a user and a token, or with both."""
         if (self.user is None) == (self.token is None):
-            raise WrongUsageError("Say whose inbox: give --user, or a user's own --token")
+            raise WrongUsageError("The inbox needs one user. Give --user, or a user's own --token")
         return None if self.token is not None else common.require_key()
 
 
 def in_words(counts: "Counts") -> str:
-    """Counts for people."""
+    """Counts as text."""
     return f"{counts.unseen:,} unseen, {counts.unread:,} unread"
 
 
@@ -120,11 +120,11 @@ def plural(number: int, word: str) -> str:
 
 
 def print_json(value: Any) -> None:
-    """One object on a line of its own, at once, in the shape of the API."""
+    """Print one object in the shape of the API, on its own line, and flush."""
     sys.stdout.write(msgspec.json.encode(to_plain(value)).decode() + "\n")
     sys.stdout.flush()
 
 
 def note(text: str) -> None:
-    """A word to the person at the terminal, beside what a script reads."""
+    """Print a line for people on stderr: a script reads stdout."""
     print(text, file=sys.stderr, flush=True)

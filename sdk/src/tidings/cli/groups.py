@@ -12,7 +12,7 @@ app = App(name="groups", help="List, change and delete groups.")
 
 GroupName = Annotated[str, Parameter(name="GROUP", help="The group's id.")]
 UserNames = Annotated[list[str], Parameter(name="USER", help="Users, one or more.", negative="")]
-Limit = Annotated[int, Parameter(help="At most so many; 0 for all.", validator=Number(gte=0))]
+Limit = Annotated[int, Parameter(help="The largest number to print; 0 for all.", validator=Number(gte=0))]
 
 
 @app.command(name="list", help="Print the groups, or those of a user.")
@@ -33,7 +33,7 @@ def list_groups(
     return 0
 
 
-@app.command(help="Make users members of a group.")
+@app.command(help="Add users to a group.")
 def add(
     group: GroupName,
     users: UserNames,
@@ -41,7 +41,7 @@ def add(
     *,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Make users members; the group begins with its first."""
+    """Add users to a group. The first member creates the group."""
     with common.client() as client:
         changed = client.groups.add(group, users)
     if common.json:
@@ -51,7 +51,7 @@ def add(
     return 0
 
 
-@app.command(help="End memberships of users in a group.")
+@app.command(help="Remove users from a group.")
 def remove(
     group: GroupName,
     users: UserNames,
@@ -59,7 +59,7 @@ def remove(
     *,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """End memberships; what a member received stays in the inbox."""
+    """Remove users from a group. Notifications that they received stay in their inboxes."""
     with common.client() as client:
         changed = client.groups.remove(group, users)
     if common.json:
@@ -89,14 +89,14 @@ def members(
     return 0
 
 
-@app.command(help="End all memberships of a group.")
+@app.command(help="Delete a group with all its memberships.")
 def delete(
     group: GroupName,
     /,
     *,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """End all memberships of a group; what was sent to it stays in the inboxes."""
+    """Delete a group with all its memberships. Notifications sent to it stay in the inboxes."""
     with common.client() as client:
         client.groups.delete(group)
     if common.json:

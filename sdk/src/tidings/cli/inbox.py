@@ -16,27 +16,27 @@ from tidings.protocol.rest import StateFilter
 def inbox(
     *,
     owner: Owner = Owner(),  # noqa: B008 - frozen
-    state: Annotated[StateFilter | None, Parameter(help="Only what is in this state.")] = None,
+    state: Annotated[StateFilter | None, Parameter(help="Only items in this state.")] = None,
     unread: Annotated[bool, Parameter(help="As --state unread.", negative="")] = False,
     category: Annotated[
-        str | None, Parameter(help="Only this category; with a dot at the end, all that begin so.")
+        str | None, Parameter(help="Only this category; with a dot at the end, all that begin with it.")
     ] = None,
     log: Annotated[str | None, Parameter(help="Only this log: user, all or group:ID.")] = None,
-    after: Annotated[datetime | None, Parameter(help="Only what was sent after this time.")] = None,
-    before: Annotated[datetime | None, Parameter(help="Only what was sent before this time.")] = None,
+    after: Annotated[datetime | None, Parameter(help="Only items sent after this time.")] = None,
+    before: Annotated[datetime | None, Parameter(help="Only items sent before this time.")] = None,
     limit: Annotated[
-        int, Parameter(help="At most so many; 0 for all.", validator=Number(gte=0))
+        int, Parameter(help="The largest number to print; 0 for all.", validator=Number(gte=0))
     ] = limits.PAGE_DEFAULT,
     counts: Annotated[
-        bool, Parameter(help="Print how much is unseen and unread instead, by category.", negative="")
+        bool, Parameter(help="Print only the numbers of unseen and unread items, by category.", negative="")
     ] = False,
-    mark_read: Annotated[bool, Parameter(help="Mark what was printed as read.", negative="")] = False,
+    mark_read: Annotated[bool, Parameter(help="Mark the printed items as read.", negative="")] = False,
     ids: Annotated[bool, Parameter(help="Print ids too, as `tidings mark` takes them.", negative="")] = False,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
     """Print a user's inbox, newest first."""
     if unread and state:
-        raise WrongUsageError("Give either --unread or --state")
+        raise WrongUsageError("--unread and --state exclude each other. Give one of them")
     with owner.client(common) as client:
         of_owner = client.inbox(owner.user)
         if counts:
@@ -51,7 +51,7 @@ def inbox(
             limit=limit or None,
             page_size=None if limit else limits.PAGE_MAXIMUM,
         ).pages()
-        show = print_json if common.json else _people(ids=ids)
+        show = print_json if common.json else _line_printer(ids=ids)
         now: Counts | None = None
         for page in pages:
             for item in page.items:
@@ -75,7 +75,7 @@ def _print_counts(counts: Counts, *, as_json: bool) -> None:
         print(f"  {category or '(no category)'}: {part.unseen} unseen, {part.unread} unread")
 
 
-def _people(*, ids: bool) -> Callable[[InboxItem], None]:
+def _line_printer(*, ids: bool) -> Callable[[InboxItem], None]:
     from tidings.cli.lines import Printer  # noqa: PLC0415 - loads rich, which scripts do not need
 
     printer = Printer(ids=ids)

@@ -1,4 +1,4 @@
-"""Notifications and what becomes of them, as lines for people."""
+"""Notifications, marks and receipts as lines of text for people."""
 
 import os
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ REMEMBERED: Final = 1_000
 
 
 def as_json(data: Mapping[str, Any] | None) -> str:
-    """A notification's data as it was sent."""
+    """The data of a notification as JSON, as it was sent."""
     return msgspec.json.encode(data).decode()
 
 
 class Printer:
-    """Prints one line per notification or change, with colours on a terminal only.
+    """Prints one line per notification or change, with colours only on a terminal.
 
     With `ids`, each line of a notification ends in its id.
     """
@@ -37,9 +37,9 @@ class Printer:
         self._titles: dict[str, str] = {}
 
     def notification(self, log: str, notification: Notification, extra: str = "") -> None:
-        """Local time, log, category, title, body, link; what is absent is left out."""
+        """Print local time, log, category, title, body and link, without absent fields."""
         self._remember(notification)
-        line = _begun(notification.created_at)
+        line = _line_from(notification.created_at)
         line.append(f"  {clean(log)}", style="cyan")
         if notification.category:
             line.append(f"  {clean(notification.category)}", style="magenta")
@@ -58,7 +58,7 @@ class Printer:
         self._print(line)
 
     def change(self, change: Stated) -> None:
-        """Local time, new state and title of what another device marked."""
+        """Print local time, new state and title of the items that another device marked."""
         for one in change.changes or ():
             self._change(one.at, one.state, self._titles.get(one.id, one.id))
         if change.all and change.at:
@@ -68,7 +68,7 @@ class Printer:
             self._change(change.at, change.state or "", f"everything up to {_in_words(change.up_to)}")
 
     def _change(self, at: datetime, state: str, what: str) -> None:
-        line = _begun(at)
+        line = _line_from(at)
         line.append(f"  {clean(state)} on another device", style="green")
         line.append(f"  {clean(what)}")
         self._print(line)
@@ -84,22 +84,22 @@ class Printer:
 
 
 def local(time: datetime) -> str:
-    """A time where the reader is, to the second."""
+    """A time in the local time zone, to the second."""
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def clean(text: str) -> str:
-    """On one line, and without the control characters that would command the terminal."""
+    """The text on one line, without control characters: a terminal would obey them."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def in_words(receipts: Receipts) -> str:
-    """Receipts for people."""
+    """Receipts as text."""
     recipients = "everybody" if receipts.recipients is None else plural(receipts.recipients, "recipient")
     return f"{recipients}, {receipts.delivered} delivered, {receipts.seen} seen, {receipts.read} read"
 
 
-def _begun(time: datetime) -> Text:
+def _line_from(time: datetime) -> Text:
     line = Text()
     line.append(local(time), style="dim")
     return line

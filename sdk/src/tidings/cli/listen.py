@@ -30,37 +30,39 @@ async def listen(
     *,
     owner: Owner = Owner(),  # noqa: B008 - frozen
     device: Annotated[
-        str | None, Parameter(help="This device's name: the next time it goes on where it left off.")
+        str | None,
+        Parameter(help="This device's name: with it, the next run continues where this one stops."),
     ] = None,
     rewind: Annotated[
         int | None,
         Parameter(
-            help="Start with the last so many, at most 200.", validator=Number(gte=0, lte=limits.REWIND)
+            help="Start with the last N notifications, at most 200.",
+            validator=Number(gte=0, lte=limits.REWIND),
         ),
     ] = None,
     count: Annotated[
-        int | None, Parameter(help="Leave after so many notifications.", validator=Number(gte=1))
+        int | None, Parameter(help="Stop after this number of notifications.", validator=Number(gte=1))
     ] = None,
-    mark_read: Annotated[bool, Parameter(help="Mark what was printed as read.", negative="")] = False,
+    mark_read: Annotated[bool, Parameter(help="Mark the printed items as read.", negative="")] = False,
     ids: Annotated[bool, Parameter(help="Print ids too, as `tidings mark` takes them.", negative="")] = False,
     realtime_url: Annotated[
-        str | None, Parameter(help="Where to connect, instead of where the API says.")
+        str | None, Parameter(help="The realtime URL, instead of the one that the API names.")
     ] = None,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Print a user's notifications as they come, and what other devices mark, until Ctrl-C."""
+    """Print a user's notifications as they arrive, and the marks of other devices, until Ctrl-C."""
     key = owner.key(common)
     if owner.token is not None and realtime_url is None:
         raise WrongUsageError(
-            "A token does not say where to listen: give --realtime-url as well, as `tidings token` prints it"
+            "A token does not have the realtime URL. Give --realtime-url as well; `tidings token` prints it"
         )
     async with AsyncTidings(common.address, key=key, token=owner.token, retries=common.retries) as client:
         live = client.listen(user=owner.user, device=device, rewind=rewind, realtime_url=realtime_url)
         _end_on_signals()
-        # Cancelled by a signal only: the inbox has acknowledged and left by then.
+        # Only a signal cancels it. The inbox has acknowledged and closed by then.
         with suppress(asyncio.CancelledError):
             async with live as inbox:
-                show = _show_json if common.json else _people(ids=ids)
+                show = _show_json if common.json else _line_printer(ids=ids)
                 await _print(inbox, show, count, mark_read=mark_read)
     return 0
 
@@ -70,7 +72,7 @@ def _end_on_signals() -> None:
     if task is None:
         return
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Windows has no handlers in the loop; Ctrl-C is a KeyboardInterrupt there.
+        # On Windows the loop has no signal handlers; Ctrl-C is a KeyboardInterrupt there.
         with suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
@@ -97,10 +99,10 @@ def _show_json(event: InboxEvent) -> None:
         case Gap() | Recalled() | Changed():
             print_json(event)
         case _:
-            _say(event)
+            _print_note(event)
 
 
-def _people(*, ids: bool) -> Callable[[InboxEvent], None]:
+def _line_printer(*, ids: bool) -> Callable[[InboxEvent], None]:
     from tidings.cli.lines import Printer  # noqa: PLC0415 - loads rich, which scripts do not need
 
     printer = Printer(ids=ids)
@@ -115,20 +117,22 @@ def _people(*, ids: bool) -> Callable[[InboxEvent], None]:
                 note(f"recalled: {event.id}")
             case Changed(mine=False):
                 printer.change(event)
-                note("marks were missed: see `tidings inbox`" if event.reload else in_words(event.counts))
+                note(
+                    "some marks were missed: see `tidings inbox`" if event.reload else in_words(event.counts)
+                )
             case _:
-                _say(event)
+                _print_note(event)
 
     return show
 
 
-def _say(event: InboxEvent) -> None:
+def _print_note(event: InboxEvent) -> None:
     match event:
         case Connected():
-            note(f"listening as {event.user}; Ctrl-C ends")
+            note(f"listening as {event.user}; Ctrl-C stops")
         case Disconnected():
-            note(f"disconnected ({event.reason or event.code}); again in {event.retry_in:.1f} s")
+            note(f"disconnected ({event.reason or event.code}); reconnecting in {event.retry_in:.1f} s")
         case ErrorFrame():
-            note(f"the server says: {event.detail} [{event.code}]")
+            note(f"error of the server: {event.detail} [{event.code}]")
         case _:
             pass

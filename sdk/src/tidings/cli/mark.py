@@ -10,26 +10,28 @@ from tidings.protocol.frames import State
 
 
 def mark(
-    state: Annotated[State, Parameter(help="What it is from now on.")],
-    ids: Annotated[list[str] | None, Parameter(name="ID", help="What to mark.", negative="")] = None,
+    state: Annotated[State, Parameter(help="The new state.")],
+    ids: Annotated[
+        list[str] | None, Parameter(name="ID", help="Ids of the notifications to mark.", negative="")
+    ] = None,
     /,
     *,
     owner: Owner = Owner(),  # noqa: B008 - frozen
-    everything: Annotated[bool, Parameter(name="--all", help="Everything instead.", negative="")] = False,
-    category: Annotated[str | None, Parameter(help="Of everything, only this category.")] = None,
+    everything: Annotated[bool, Parameter(name="--all", help="Mark everything.", negative="")] = False,
+    category: Annotated[str | None, Parameter(help="With --all, only this category.")] = None,
     up_to: Annotated[
         list[str] | None,
         Parameter(
-            help="Everything up to LOG=POSITION instead; repeatable.",
+            help="Mark everything up to LOG=POSITION; repeatable.",
             negative="",
             validator=values.check_positions,
         ),
     ] = None,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Mark what is in a user's inbox, for all devices of the user."""
+    """Mark items of a user's inbox, for all devices of the user."""
     if bool(ids) + bool(up_to) + everything != 1:
-        raise WrongUsageError("Say what to mark: some ids, --up-to or --all")
+        raise WrongUsageError("There must be one selection to mark. Give some ids, --up-to or --all")
     with owner.client(common) as client:
         marked = client.inbox(owner.user).mark(
             state, ids, up_to=values.positions(up_to) if up_to else None, all=everything, category=category

@@ -8,12 +8,12 @@ from tidings.cli.common import Common, print_json
 
 
 def presence(
-    user: Annotated[str, Parameter(name="USER", help="Whose presence.")],
+    user: Annotated[str, Parameter(name="USER", help="The user's id.")],
     /,
     *,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Print whether a user is online, with devices and since when."""
+    """Print whether a user is online, with the device and the time of each open connection."""
     with common.client() as client:
         found = client.users.presence(user)
     if common.json:

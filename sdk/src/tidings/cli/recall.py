@@ -8,12 +8,14 @@ from tidings.cli.common import Common, print_json
 
 
 def recall(
-    notifications: Annotated[list[str], Parameter(name="ID", help="What to take back.", negative="")],
+    notifications: Annotated[
+        list[str], Parameter(name="ID", help="Ids of the notifications to recall.", negative="")
+    ],
     /,
     *,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Take notifications back: from every inbox, count, replay and open client."""
+    """Recall notifications: remove them from every inbox, count, replay and open client."""
     with common.client() as client:
         for notification in notifications:
             client.recall(notification)

@@ -14,7 +14,7 @@ def receipts(
     *,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Print how many users got, saw and read a notification, then who, where that is kept."""
+    """Print how many users received, saw and read a notification, then each user if the server keeps them."""
     from tidings.cli.lines import in_words  # noqa: PLC0415 - loads rich
 
     with common.client() as client:
@@ -31,18 +31,18 @@ def receipts(
                 else:
                     print(_line(receipt))
         except InvalidRequestError:
-            note("For what was sent to one group or to all only these counts are kept, not who it was")
+            note("The server keeps no users for a notification to one group or to all, only these counts")
     return 0
 
 
 def _line(receipt: UserReceipt) -> str:
     from tidings.cli.lines import local  # noqa: PLC0415 - as above
 
-    told = ["delivered"] if receipt.delivered else []
+    words = ["delivered"] if receipt.delivered else []
     for name, there, at in (
         ("seen", receipt.seen, receipt.seen_at),
         ("read", receipt.read, receipt.read_at),
     ):
         if there:
-            told.append(f"{name} {local(at)}" if at else name)
-    return f"  {receipt.user}: {', '.join(told) or 'not delivered yet'}"
+            words.append(f"{name} {local(at)}" if at else name)
+    return f"  {receipt.user}: {', '.join(words) or 'not delivered yet'}"

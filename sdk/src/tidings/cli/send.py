@@ -12,7 +12,7 @@ from tidings.protocol.notifications import Priority
 
 def send(
     title: Annotated[
-        str | None, Parameter(show_default=False, help="The title; with or without its option's name.")
+        str | None, Parameter(show_default=False, help="The title, as an argument or as --title.")
     ] = None,
     *,
     user: Annotated[
@@ -28,7 +28,7 @@ def send(
         ),
     ] = False,
     exclude: Annotated[
-        list[str] | None, Parameter(negative="", help="A user who gets none; repeatable.")
+        list[str] | None, Parameter(negative="", help="A user who receives no copy; repeatable.")
     ] = None,
     body: Annotated[str | None, Parameter(help="The text below the title.")] = None,
     data: Annotated[
@@ -40,8 +40,8 @@ def send(
             accepts_keys=False,
         ),
     ] = None,
-    category: Annotated[str | None, Parameter(help="What it is about; inboxes filter by it.")] = None,
-    link: Annotated[str | None, Parameter(help="Where a click leads.")] = None,
+    category: Annotated[str | None, Parameter(help="The subject; inboxes filter by it.")] = None,
+    link: Annotated[str | None, Parameter(help="The URL that a click opens.")] = None,
     icon: Annotated[str | None, Parameter(help="An image's URL.")] = None,
     action: Annotated[
         list[str] | None,
@@ -55,7 +55,9 @@ def send(
     expires_in: Annotated[
         int | None,
         Parameter(
-            converter=values.duration, n_tokens=1, help="When it is removed: seconds, or 30s, 90m, 12h, 1d."
+            converter=values.duration,
+            n_tokens=1,
+            help="The time until it is removed: seconds, or 30s, 90m, 12h, 1d.",
         ),
     ] = None,
     file: Annotated[
@@ -66,7 +68,7 @@ def send(
         ),
     ] = None,
     idempotency_key: Annotated[
-        str | None, Parameter(help="The same key within 24 hours sends nothing more.")
+        str | None, Parameter(help="A second send with the same key within 24 hours sends nothing.")
     ] = None,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
@@ -77,14 +79,14 @@ def send(
     given = [*content.values(), *details.values()]
     if file is not None:
         if everybody or action or any(target.values()) or any(value is not None for value in given):
-            raise WrongUsageError("With --file the lines say it all: leave title and options out")
+            raise WrongUsageError("--file excludes a title and the options of a notification. Leave them out")
         from tidings.cli.sendfile import send_file  # noqa: PLC0415 - only for many
 
         return send_file(file, common, idempotency_key)
     if not (user or group or everybody):
-        raise WrongUsageError("Say who gets it: give --user, --group or --all")
+        raise WrongUsageError("There is no target. Give --user, --group or --all")
     if all(value is None for value in content.values()):
-        raise WrongUsageError("Say what to send: give a title, --body or --data")
+        raise WrongUsageError("There is no content. Give a title, --body or --data")
     with common.client() as client:
         return _send(
             client,

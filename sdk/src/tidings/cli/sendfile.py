@@ -14,9 +14,9 @@ _TARGETS = {"users": "to_users", "groups": "to_groups", "all": "to_all", "exclud
 
 
 def send_file(path: str, common: Common, idempotency_key: str | None) -> int:
-    """Send each line; 0 where all were accepted, 1 where some were refused."""
+    """Send each line. Returns 0 if the server accepted all of them, else 1."""
     if path == "-" and common.key_file == "-":
-        raise WrongUsageError("Standard input cannot be both the key and the lines: give a file for one")
+        raise WrongUsageError("Standard input cannot be both the key and the lines. Give a file for one")
     with common.client() as client, _opened(path) as lines:
         messages = _Messages(lines)
         accepted = refused = 0
@@ -42,7 +42,7 @@ def _plain(result: BatchResult, reason: str | None) -> dict[str, Any]:
 
 
 class _Messages:
-    """The messages of the lines, with the number of the line of each that has no result yet."""
+    """The messages of the lines. It keeps the line number of each message until its result arrives."""
 
     def __init__(self, lines: IO[bytes]) -> None:
         self._lines = lines
@@ -63,12 +63,15 @@ class _Messages:
             index += 1
 
     def line_of(self, result: BatchResult) -> tuple[int, str | None]:
-        """Its line, and why that was no message."""
+        """The line number of a result, and why the line is no message; None if it is one."""
         return self._numbers.pop(result.index), self._reasons.pop(result.index, None)
 
 
 def _as_keywords(message: dict[str, Any]) -> dict[str, Any]:
-    """The shape of the API, `{"to": {"users": [...]}, ...}`, as the keywords of `send`; those do as well."""
+    """The keywords of `send` for a message in the shape of the API, `{"to": {"users": [...]}, ...}`.
+
+    A message that has the keywords already is returned unchanged.
+    """
     to = message.pop("to", None)
     if not isinstance(to, dict):
         return message if to is None else {**message, "to": to}

@@ -14,11 +14,11 @@ def sent(
     *,
     category: Annotated[str | None, Parameter(help="Only this category.")] = None,
     limit: Annotated[
-        int, Parameter(help="At most so many; 0 for all.", validator=Number(gte=0))
+        int, Parameter(help="The largest number to print; 0 for all.", validator=Number(gte=0))
     ] = limits.PAGE_DEFAULT,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Print what was sent, newest first, with its ids."""
+    """Print sent notifications, newest first, with their ids."""
     with common.client() as client:
         size = None if limit else limits.PAGE_MAXIMUM
         for record in client.sent(category=category, limit=limit or None, page_size=size):
@@ -32,6 +32,6 @@ def sent(
 def _print(record: SentNotification) -> None:
     from tidings.cli.lines import as_json, clean, in_words, local  # noqa: PLC0415 - loads rich
 
-    told = f"  {in_words(record.receipts)}" if record.receipts else ""
+    receipts = f"  {in_words(record.receipts)}" if record.receipts else ""
     title = clean(record.title or record.body or as_json(record.data))
-    print(f"{local(record.accepted_at)}  {record.id}  {record.status}{told}  {title}")
+    print(f"{local(record.accepted_at)}  {record.id}  {record.status}{receipts}  {title}")

@@ -9,15 +9,15 @@ from tidings.cli.common import Common, note, print_json
 
 
 def token(
-    user: Annotated[str, Parameter(name="USER", help="Whose inbox it opens.")],
+    user: Annotated[str, Parameter(name="USER", help="The user's id.")],
     /,
     *,
     expires_in: Annotated[
-        int, Parameter(converter=values.duration, n_tokens=1, help="How long it works: at most 24h.")
+        int, Parameter(converter=values.duration, n_tokens=1, help="How long it is valid: at most 24h.")
     ] = 3600,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Make a token for a user's own inbox; print it, and on stderr where to connect with it."""
+    """Print a new token for a user's own inbox, and on stderr the realtime URL for it."""
     with common.client() as client:
         made = client.tokens.create(user, expires_in=expires_in)
     if common.json:

@@ -15,13 +15,13 @@ def disconnect(
     /,
     *,
     connection: Annotated[
-        str | None, Parameter(help="Close this one instead, by the id that `tidings presence` prints.")
+        str | None, Parameter(help="Close only this connection, by the id that `tidings presence` prints.")
     ] = None,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Close connections with code 4005: the clients stay away."""
+    """Close connections with code 4005: the clients do not reconnect."""
     if (user is None) == (connection is None):
-        raise WrongUsageError("Say what to close: give a user, or --connection")
+        raise WrongUsageError("There must be one thing to close. Give a user, or --connection")
     with common.client() as client:
         client.users.disconnect(user, connection=connection)
     if common.json:
@@ -32,15 +32,15 @@ def disconnect(
 
 
 def erase(
-    user: Annotated[str, Parameter(name="USER", help="Whose data.")],
+    user: Annotated[str, Parameter(name="USER", help="The user's id.")],
     /,
     *,
     yes: Annotated[bool, Parameter(negative="", show_default=False, help="Do not ask first.")] = False,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Delete all that is kept of a user, for good."""
-    if not yes and not _agreed(user):
-        raise WrongUsageError(f"Nothing was erased: give --yes to erase everything of {user}")
+    """Erase all data of a user. This cannot be undone."""
+    if not yes and not _is_confirmed(user):
+        raise WrongUsageError(f"Nothing was erased. Give --yes to erase all data of {user}")
     with common.client() as client:
         erased = client.users.erase(user)
     if common.json:
@@ -57,9 +57,9 @@ def erase(
     return 0
 
 
-def _agreed(user: str) -> bool:
+def _is_confirmed(user: str) -> bool:
     if not sys.stdin or not sys.stdin.isatty():
         return False
-    sys.stderr.write(f"Erase everything of {user}, for good? [y/N] ")
+    sys.stderr.write(f"Erase all data of {user}? This cannot be undone. [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -1,4 +1,4 @@
-"""Values of options that are more than a word."""
+"""Options whose values have a syntax: durations, JSON, actions and positions."""
 
 import re
 from typing import Any, Final
@@ -10,7 +10,7 @@ _DURATION: Final = re.compile(r"(?:\d+[smhdw])+|\d+")
 
 
 def duration(_: Any, tokens: Any) -> int:
-    """Seconds of `90`, `30s`, `90m`, `1d` or `1h30m`."""
+    """The seconds of a duration such as `90`, `30s`, `90m`, `1d` or `1h30m`."""
     text = tokens[0].value.strip().lower()
     if not _DURATION.fullmatch(text) or not text.isascii():
         raise ValueError(f"it takes seconds, or a time such as 30s, 90m, 12h, 1d or 2w, not {text!r}")
@@ -28,7 +28,7 @@ def json_object(_: Any, tokens: Any) -> dict[str, Any]:
 
 
 def action(text: str) -> dict[str, str]:
-    """A button of `ID=LABEL` or `ID=LABEL=LINK`."""
+    """The button of `ID=LABEL` or `ID=LABEL=LINK`."""
     name, _, rest = text.partition("=")
     label, _, link = rest.partition("=")
     if not name or not label:
@@ -39,13 +39,13 @@ def action(text: str) -> dict[str, str]:
 
 
 def check_actions(_: object, texts: list[str] | None) -> None:
-    """Say what is wrong with one of them."""
+    """Raise ValueError for the first text that is no action."""
     for text in texts or []:
         action(text)
 
 
 def positions(texts: list[str]) -> dict[str, int]:
-    """Positions per log of `LOG=POSITION`s."""
+    """The position per log, from texts such as `user=12`."""
     try:
         return {log: int(position) for log, position in (text.rsplit("=", 1) for text in texts)}
     except ValueError:
@@ -53,5 +53,5 @@ def positions(texts: list[str]) -> dict[str, int]:
 
 
 def check_positions(_: object, texts: list[str] | None) -> None:
-    """Say what is wrong with one of them."""
+    """Raise ValueError if a text is no position."""
     positions(texts or [])

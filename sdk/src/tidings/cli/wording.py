@@ -1,4 +1,4 @@
-"""Wrong usage in plain words, on one line."""
+"""Errors of wrong usage as one line of plain text."""
 
 import re
 from datetime import datetime
@@ -17,13 +17,13 @@ _KINDS = {int: "a whole number", float: "a number", datetime: "a time such as 20
 
 
 def in_words(error: CycloptsError) -> str:
-    """What is wrong, and where the right usage is shown."""
+    """The fault, and the command that shows the right usage."""
     command = " ".join(("tidings", *(error.command_chain or ())))
-    what = _what(error).rstrip(".")
-    return f"{what}{'' if what.endswith('?') else '.'} See `{command} --help`"
+    fault = _fault(error).rstrip(".")
+    return f"{fault}{'' if fault.endswith('?') else '.'} See `{command} --help`"
 
 
-def _what(error: CycloptsError) -> str:
+def _fault(error: CycloptsError) -> str:
     name = error.argument.name if error.argument is not None else ""
     match error:
         case MissingArgumentError():
@@ -44,6 +44,6 @@ def _what(error: CycloptsError) -> str:
 
 
 def _bounds(text: str) -> str:
-    """What cyclopts says of a number out of its range, in words."""
+    """The message of cyclopts about a number out of its range, in words."""
     text = re.sub(r"Must be >= (\d+)", r"it must be \1 or more", text)
     return re.sub(r"Must be <= (\d+)", r"it must be \1 or less", text)

@@ -33,7 +33,7 @@ def take(session: Session, *messages: str) -> None:
     """The application takes all of it, one after another."""
     for message in messages:
         for output in session.receive(message):
-            session.took(output, session.epoch)
+            session.handled(output, session.epoch)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_later_process_resumes_from_what_was_handled(session: Session) -> None
     """A resume point has the last change that the application is done with, not the last that came."""
     (changed,) = session.receive(stated(6))
     session.receive(stated(7))
-    session.took(changed, "e1")
+    session.handled(changed, "e1")
     assert session.resume_point() == Resume("e1", {"user": 0}, 6)
     later = Session(resume=session.resume_point())
     assert asked(later) == 6
