@@ -20,8 +20,8 @@ from tidings_workers.store.counting import inbox_counts, look
 from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log
+from tidings_workers.store.log_walks import LogWalk, accepted_at, merge
 from tidings_workers.store.logs import END, Entry, id_of
-from tidings_workers.store.merging import Walk, merge
 from tidings_workers.store.packing import pack
 from tidings_workers.store.state import KINDS, LogState, field
 from tidings_workers.store.view import View
@@ -117,19 +117,19 @@ class Inbox:
         }
         await self._narrow(positions, chosen, query)
         walks = [
-            Walk(log, positions[log.base], query.category or "", newest_first=forward)
+            LogWalk(log, positions[log.base], query.category or "", newest_first=forward)
             for log in sorted(chosen, key=lambda log: log.name)
         ]
         now = milliseconds()
 
-        def keep(walk: Walk, entry: Entry, at: int) -> bool:
+        def keep(walk: LogWalk, entry: Entry) -> bool:
             return (
                 entry.visible_to(user, now)
                 # Where the boundary names the log it decides by position: a copy may have an older id
                 # than what stands before it.
                 and (walk.log.name in start or id_of(entry.content) > edge)
-                and (query.after is None or at > query.after)
-                and (query.before is None or at < query.before)
+                and (query.after is None or accepted_at(entry) > query.after)
+                and (query.before is None or accepted_at(entry) < query.before)
             )
 
         taken = await merge(core, walks, query.limit + 1, keep)

@@ -1,135 +1,55 @@
-"""Merging logs: entries of several logs in order of acceptance, read in few calls.
+"""Merging walks: the items of several sources in one order, each read in parts. Pure: the caller reads."""
 
-How much of each log is worth reading is not known beforehand. Every log is asked for its share of what is
-wanted, and one that turns out to have more is asked again, for twice as much.
-"""
-
-import asyncio
 import heapq
-from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Final
-
-from tidings_workers.store import intervals
-from tidings_workers.store.core import Core
-from tidings_workers.store.ids import milliseconds_of_id
-from tidings_workers.store.intervals import Bounds
-from tidings_workers.store.keys import Log
-from tidings_workers.store.logs import Entry, Part, id_of, read
-
-# The fewest entries of a log that are worth a call, and the most.
-_LEAST: Final = 4
-# Another call costs as much as a hundred entries: each log is asked for more than an equal share.
-_SHARES: Final = 3
-_MOST: Final = 100
-_LOGS_PER_CALL: Final = 200
-# How many intervals are looked through in one call.
-_INTERVALS: Final = 400
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 
-class Walk:
-    """A way through some positions of one log, in one direction. `category` as in `Part`."""
-
-    def __init__(self, log: Log, positions: Bounds, category: str, *, newest_first: bool) -> None:
-        self.log = log
-        self.newest_first = newest_first
-        self.buffer: deque[Entry] = deque()
-        self._category = category
-        self._left = positions
-        self._given = 0
+class Walk(Protocol):
+    """The items of one source in order, as far as they are read."""
 
     @property
-    def is_hungry(self) -> bool:
-        """Whether it has to be read on before it is known what comes next."""
-        return not self.buffer and self.has_more
+    def needs_read(self) -> bool:
+        """Whether the next item is known only after another read."""
+        ...
 
-    @property
-    def has_more(self) -> bool:
-        """Whether there may be more to read."""
-        return bool(self._left)
-
-    def part(self, count: int) -> Part:
-        """What to read next: so many entries at most, or twice what it was last given."""
-        some = self._left[-2 * _INTERVALS :] if self.newest_first else self._left[: 2 * _INTERVALS]
-        limit = min(max(count, 2 * self._given), _MOST)
-        return Part(self.log.base, some, limit, self.newest_first, self._category)
-
-    def take(self, part: Part, entries: Sequence[Entry]) -> None:
-        """Go on behind what was read of a part."""
-        self.buffer.extend(entries)
-        self._given = len(entries)
-        ended = len(entries) < part.limit
-        if self.newest_first:
-            passed = part.positions[0] if ended else entries[-1].position - 1
-            self._left = intervals.common(self._left, intervals.up_to(passed))
-        else:
-            passed = part.positions[-1] if ended else entries[-1].position
-            self._left = intervals.minus(self._left, intervals.up_to(passed))
+    def peek(self) -> int | None:
+        """The number that orders the next item, such as its time; None if no item is left."""
+        ...
 
 
-Keep = Callable[[Walk, Entry, int], bool]
-"""Whether an entry of a walk, accepted at a time (ms), belongs to the result."""
+W = TypeVar("W", bound=Walk)
+Refill = Callable[[list[W]], Awaitable[object]]
+"""Reads the next part of these walks."""
 
 
-async def merge(core: Core, walks: Sequence[Walk], wanted: int, keep: Keep) -> list[tuple[Walk, Entry]]:
-    """Up to `wanted` entries to keep, in the direction of the walks, which is the same for all.
+class Merge(Generic[W]):
+    """The items of several walks in the order of their numbers, `newest_first` in falling order.
 
-    They are in order of acceptance, within a millisecond by the order of `walks`, and each log stays in
-    its own order.
+    Items with the same number are in the order of `walks`, in falling order else in the opposite one.
     """
-    sign = -1 if not walks or walks[0].newest_first else 1
-    share = min(max(_LEAST, _SHARES * wanted // max(len(walks), 1)), wanted, _MOST)
-    await _begin(core, walks, wanted, share, sign)
-    taken: list[tuple[Walk, Entry]] = []
-    heap: list[tuple[int, int]] = []
-    waiting = list(range(len(walks)))
-    while len(taken) < wanted:
-        while hungry := [walks[index] for index in waiting if walks[index].is_hungry]:
-            await _read(core, hungry, share)
-        for index in waiting:
-            if walks[index].buffer:
-                heapq.heappush(heap, (sign * _time(walks[index].buffer[0]), -sign * index))
+
+    def __init__(self, walks: Sequence[W], refill: Refill[W], *, newest_first: bool) -> None:
+        self._walks = walks
+        self._refill = refill
+        self._sign = -1 if newest_first else 1
+        self._heap: list[tuple[int, int]] = []
+        # The walks whose next item is not in the heap.
+        self._outside = list(range(len(walks)))
+
+    async def first(self) -> W | None:
+        """The walk with the first item; None if no item is left. Take the item before the next call."""
+        walks, heap, sign = self._walks, self._heap, self._sign
+        unread = [walk for index in self._outside if (walk := walks[index]).needs_read]
+        while unread:
+            await self._refill(unread)
+            unread = [walk for walk in unread if walk.needs_read]
+        for index in self._outside:
+            if (number := walks[index].peek()) is not None:
+                heapq.heappush(heap, (sign * number, -sign * index))
         if not heap:
-            break
-        at, index = map(abs, heapq.heappop(heap))
-        waiting = [index]
-        entry = walks[index].buffer.popleft()
-        if keep(walks[index], entry, at):
-            taken.append((walks[index], entry))
-    return taken
-
-
-async def _begin(core: Core, walks: Sequence[Walk], wanted: int, share: int, sign: int) -> None:
-    """Read what most likely is enough of each log."""
-    hungry = [walk for walk in walks if walk.is_hungry]
-    if len(hungry) > 2 * wanted:
-        # What is wanted is of no more logs than it has entries: of those whose first come first.
-        await _read(core, hungry, 1)
-        found = [walk for walk in hungry if walk.buffer]
-        first = heapq.nsmallest(wanted, found, key=lambda walk: sign * _time(walk.buffer[0]))
-        hungry = [walk for walk in first if walk.has_more]
-    await _read(core, hungry, share)
-
-
-async def _read(core: Core, walks: Sequence[Walk], count: int) -> None:
-    """Read on in logs, those of one partition in one call."""
-    partitions: dict[int, list[Walk]] = {}
-    for walk in walks:
-        partitions.setdefault(walk.log.partition, []).append(walk)
-    calls = [
-        (partition, some[start : start + _LOGS_PER_CALL])
-        for partition, some in partitions.items()
-        for start in range(0, len(some), _LOGS_PER_CALL)
-    ]
-    parts = [[walk.part(count) for walk in some] for _, some in calls]
-    answers = await asyncio.gather(
-        *(read(core, partition, asked) for (partition, _), asked in zip(calls, parts, strict=True))
-    )
-    for (_, some), asked, answer in zip(calls, parts, answers, strict=True):
-        for walk, part, found in zip(some, asked, answer, strict=True):
-            walk.take(part, found.entries)
-
-
-def _time(entry: Entry) -> int:
-    # Not the whole id: within a millisecond only the order of the log counts.
-    return milliseconds_of_id(id_of(entry.content))
+            self._outside = []
+            return None
+        index = abs(heapq.heappop(heap)[1])
+        self._outside = [index]
+        return walks[index]

@@ -5,7 +5,6 @@ notification.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,13 +17,14 @@ from tidings_workers.store.errors import NoUserReceipts
 from tidings_workers.store.groups import Cursor, Page, read_cursor
 from tidings_workers.store.ids import partition_of_id
 from tidings_workers.store.inbox import category_matches
-from tidings_workers.store.keys import Record, parse_base, tenant_sends
+from tidings_workers.store.keys import Record, parse_base
+from tidings_workers.store.merging import Merge
 from tidings_workers.store.packing import pack, text
 from tidings_workers.store.records import StoredNotification, parse_record, read_notification
+from tidings_workers.store.sent import Edge, SentWalk, refill
 from tidings_workers.store.state import Kind, LogState
 from tidings_workers.store.targets import is_compound, log_of
 
-_SENT_READ: Final = 200
 # How many entries of other categories one page looks through before it answers with what it has.
 _SENT_SCANNED: Final = 20_000
 
@@ -41,13 +41,6 @@ class UserProgress(Struct, frozen=True):
     read: bool
     seen_at: int | None
     read_at: int | None
-
-
-class _Edge(Struct, array_like=True, frozen=True):
-    """A cut through what was sent: per partition, ids below are older and the others newer."""
-
-    forward: bool
-    below: dict[int, str]
 
 
 class Receipts:
@@ -126,35 +119,32 @@ class Receipts:
 
         A page may be shorter than the limit although another follows, when its category is rare.
         """
-        edge = msgspec.msgpack.decode(cursor, type=_Edge) if cursor is not None else None
+        edge = msgspec.msgpack.decode(cursor, type=Edge) if cursor is not None else None
         forward = edge is None or edge.forward
-        walks = [_SentWalk(self._core, tenant, partition, edge) for partition in range(self._core.partitions)]
+        walks = [SentWalk(self._core, tenant, partition, edge) for partition in range(self._core.partitions)]
+        merged = Merge(walks, refill, newest_first=forward)
+        walk = await merged.first()
+        start = {walk.partition: walk.boundary for walk in walks}
         taken: list[str] = []
-        start: dict[int, str] = {}
         scanned = 0
-        more = False
-        while not more:
-            await asyncio.gather(*(walk.refill() for walk in walks if walk.is_hungry))
-            start = start or {walk.partition: walk.boundary for walk in walks}
-            waiting = [walk for walk in walks if walk.entries]
-            if not waiting:
-                break
-            walk = (max if forward else min)(waiting, key=lambda each: each.order)
+        while walk is not None:
             matches = category is None or category_matches(category, walk.category)
-            more = scanned == _SENT_SCANNED or (matches and len(taken) == limit)
-            if not more:
-                scanned += 1
-                identity = walk.take()
-                if matches:
-                    taken.append(identity)
+            if scanned == _SENT_SCANNED or (matches and len(taken) == limit):
+                break
+            scanned += 1
+            identity = walk.take()
+            if matches:
+                taken.append(identity)
+            walk = await merged.first()
+        more = walk is not None
         reached = {walk.partition: walk.boundary for walk in walks}
         items = await self._sent(tenant, taken)
         if forward:
-            older = pack(_Edge(forward=True, below=reached)) if more else None
-            newer = pack(_Edge(forward=False, below=start)) if edge is not None and items else None
+            older = pack(Edge(forward=True, below=reached)) if more else None
+            newer = pack(Edge(forward=False, below=start)) if edge is not None and items else None
             return Page(items, older, newer)
-        older = pack(_Edge(forward=True, below=start)) if items else None
-        newer = pack(_Edge(forward=False, below=reached)) if more else None
+        older = pack(Edge(forward=True, below=start)) if items else None
+        newer = pack(Edge(forward=False, below=reached)) if more else None
         return Page(items[::-1], older, newer)
 
     async def _sent(self, tenant: str, ids: Sequence[str]) -> list[StoredNotification]:
@@ -178,63 +168,3 @@ def _user_progress(user: str, row: Sequence[Any]) -> UserProgress:
         since("seen", seen_since),
         since("read", read_since),
     )
-
-
-class _SentWalk:
-    """Walks through what one partition has of a tenant's sends, newest first or the other way.
-
-    `boundary`: what lies below it is older than all that was taken (newest first), or not yet passed.
-    """
-
-    def __init__(self, core: Core, tenant: str, partition: int, edge: _Edge | None) -> None:
-        self.partition = partition
-        self.boundary = edge.below.get(partition, "0-1") if edge else ""
-        self.entries: deque[tuple[str, str, str]] = deque()
-        self._core = core
-        self._key = tenant_sends(partition, tenant)
-        self._forward = edge is None or edge.forward
-        self._last = ""
-        self._ended = False
-
-    @property
-    def is_hungry(self) -> bool:
-        return not self.entries and not self._ended
-
-    @property
-    def order(self) -> str:
-        """Ids begin with the time of acceptance."""
-        return self.entries[0][1]
-
-    @property
-    def category(self) -> str:
-        return self.entries[0][2]
-
-    def take(self) -> str:
-        """The id of the next one, which is passed now."""
-        entry, identity, _ = self.entries.popleft()
-        self.boundary = entry if self._forward else _following(entry)
-        return identity
-
-    async def refill(self) -> None:
-        call = self._core.connection.call
-        if self._forward:
-            edge = f"({self._last or self.boundary}" if self._last or self.boundary else "+"
-            found = await call("XREVRANGE", self._key, edge, "-", "COUNT", _SENT_READ)
-        else:
-            edge = f"({self._last}" if self._last else self.boundary
-            found = await call("XRANGE", self._key, edge, "+", "COUNT", _SENT_READ)
-        for identity, fields in found:
-            values = fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
-            self.entries.append((text(identity), text(values[b"i"]), text(values.get(b"c", b""))))
-        self._ended = len(found) < _SENT_READ
-        if found:
-            self._last = text(found[-1][0])
-        if not self.boundary:
-            # What comes later is not older: the cut is where this partition ended.
-            self.boundary = _following(self.entries[0][0]) if found else "0-1"
-
-
-def _following(entry: str) -> str:
-    """The least id above this one."""
-    time, number = entry.split("-")
-    return f"{time}-{int(number) + 1}"

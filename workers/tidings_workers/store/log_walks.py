@@ -1,0 +1,131 @@
+"""Merging logs: entries of several logs in order of acceptance, read in few calls.
+
+How much of each log is worth reading is not known beforehand. Every log is asked for its share of what is
+wanted, and one that turns out to have more is asked again, for twice as much.
+"""
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from tidings_workers.store import intervals
+from tidings_workers.store.core import Core
+from tidings_workers.store.ids import milliseconds_of_id
+from tidings_workers.store.intervals import Bounds
+from tidings_workers.store.keys import Log
+from tidings_workers.store.logs import Entry, Part, id_of, read
+from tidings_workers.store.merging import Merge
+
+# The fewest entries of a log that are worth a call, and the most.
+_LEAST: Final = 4
+# Another call costs as much as a hundred entries: each log is asked for more than an equal share.
+_SHARES: Final = 3
+_MOST: Final = 100
+_LOGS_PER_CALL: Final = 200
+# How many intervals are looked through in one call.
+_INTERVALS: Final = 400
+
+
+class LogWalk:
+    """A way through some positions of one log, in one direction. `category` as in `Part`."""
+
+    def __init__(self, log: Log, positions: Bounds, category: str, *, newest_first: bool) -> None:
+        self.log = log
+        self.newest_first = newest_first
+        self.buffer: deque[Entry] = deque()
+        self._category = category
+        self._left = positions
+        self._given = 0
+
+    @property
+    def needs_read(self) -> bool:
+        """Whether the next entry is known only after another read."""
+        return not self.buffer and self.has_more
+
+    def peek(self) -> int | None:
+        """When the next entry was accepted (ms); None if no entry is left."""
+        return accepted_at(self.buffer[0]) if self.buffer else None
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there may be more to read."""
+        return bool(self._left)
+
+    def part(self, count: int) -> Part:
+        """What to read next: so many entries at most, or twice what it was last given."""
+        some = self._left[-2 * _INTERVALS :] if self.newest_first else self._left[: 2 * _INTERVALS]
+        limit = min(max(count, 2 * self._given), _MOST)
+        return Part(self.log.base, some, limit, self.newest_first, self._category)
+
+    def add(self, part: Part, entries: Sequence[Entry]) -> None:
+        """Add the entries that were read of a part. The next part begins behind them."""
+        self.buffer.extend(entries)
+        self._given = len(entries)
+        ended = len(entries) < part.limit
+        if self.newest_first:
+            passed = part.positions[0] if ended else entries[-1].position - 1
+            self._left = intervals.common(self._left, intervals.up_to(passed))
+        else:
+            passed = part.positions[-1] if ended else entries[-1].position
+            self._left = intervals.minus(self._left, intervals.up_to(passed))
+
+
+Keep = Callable[[LogWalk, Entry], bool]
+"""Whether an entry of a walk belongs to the result."""
+
+
+async def merge(core: Core, walks: Sequence[LogWalk], wanted: int, keep: Keep) -> list[tuple[LogWalk, Entry]]:
+    """Up to `wanted` entries to keep, in the direction of the walks, which is the same for all.
+
+    They are in order of acceptance, within a millisecond by the order of `walks`, and each log stays in
+    its own order.
+    """
+    newest_first = not walks or walks[0].newest_first
+    share = min(max(_LEAST, _SHARES * wanted // max(len(walks), 1)), wanted, _MOST)
+    await _begin(core, walks, wanted, share)
+    merged = Merge(walks, lambda unread: _read(core, unread, share), newest_first=newest_first)
+    taken: list[tuple[LogWalk, Entry]] = []
+    while len(taken) < wanted and (walk := await merged.first()) is not None:
+        entry = walk.buffer.popleft()
+        if keep(walk, entry):
+            taken.append((walk, entry))
+    return taken
+
+
+async def _begin(core: Core, walks: Sequence[LogWalk], wanted: int, share: int) -> None:
+    """Read of each log the entries that are most likely enough."""
+    unread = [walk for walk in walks if walk.needs_read]
+    if len(unread) > 2 * wanted:
+        # The wanted entries are in `wanted` logs at most, those with the first entries: read one of each.
+        await _read(core, unread, 1)
+        found = [walk for walk in unread if walk.buffer]
+        sign = -1 if walks[0].newest_first else 1
+        first = heapq.nsmallest(wanted, found, key=lambda walk: sign * accepted_at(walk.buffer[0]))
+        unread = [walk for walk in first if walk.has_more]
+    await _read(core, unread, share)
+
+
+async def _read(core: Core, walks: Sequence[LogWalk], count: int) -> None:
+    """Read on in logs, those of one partition in one call."""
+    partitions: dict[int, list[LogWalk]] = {}
+    for walk in walks:
+        partitions.setdefault(walk.log.partition, []).append(walk)
+    calls = [
+        (partition, some[start : start + _LOGS_PER_CALL])
+        for partition, some in partitions.items()
+        for start in range(0, len(some), _LOGS_PER_CALL)
+    ]
+    parts = [[walk.part(count) for walk in some] for _, some in calls]
+    answers = await asyncio.gather(
+        *(read(core, partition, asked) for (partition, _), asked in zip(calls, parts, strict=True))
+    )
+    for (_, some), asked, answer in zip(calls, parts, answers, strict=True):
+        for walk, part, found in zip(some, asked, answer, strict=True):
+            walk.add(part, found.entries)
+
+
+def accepted_at(entry: Entry) -> int:
+    """When an entry was accepted (ms). Within a millisecond only the order of the log counts."""
+    return milliseconds_of_id(id_of(entry.content))

@@ -1,0 +1,87 @@
+"""Walking through the notifications that a tenant has sent."""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from msgspec import Struct
+
+from tidings_workers.store.core import Core
+from tidings_workers.store.keys import tenant_sends
+from tidings_workers.store.packing import text
+
+_SENT_READ: Final = 200
+
+
+class Edge(Struct, array_like=True, frozen=True):
+    """A cut through what was sent: per partition, ids below are older and the others newer."""
+
+    forward: bool
+    below: dict[int, str]
+
+
+class SentWalk:
+    """Walks through what one partition has of a tenant's sends, newest first or the other way.
+
+    `boundary`: what lies below it is older than all that was taken (newest first), or not yet passed.
+    """
+
+    def __init__(self, core: Core, tenant: str, partition: int, edge: Edge | None) -> None:
+        self.partition = partition
+        self.boundary = edge.below.get(partition, "0-1") if edge else ""
+        self._entries: deque[tuple[str, str, str]] = deque()
+        self._core = core
+        self._key = tenant_sends(partition, tenant)
+        self._forward = edge is None or edge.forward
+        self._last = ""
+        self._ended = False
+
+    @property
+    def needs_read(self) -> bool:
+        """Whether the next notification is known only after another read."""
+        return not self._entries and not self._ended
+
+    def peek(self) -> int | None:
+        """The id of the next notification as a number, which rises with the time of acceptance."""
+        return int(self._entries[0][1].replace("-", ""), 16) if self._entries else None
+
+    @property
+    def category(self) -> str:
+        """The category of the next notification, or ''."""
+        return self._entries[0][2]
+
+    def take(self) -> str:
+        """Pass the next notification; returns its id."""
+        entry, identity, _ = self._entries.popleft()
+        self.boundary = entry if self._forward else _following(entry)
+        return identity
+
+    async def read(self) -> None:
+        """Read the next entries."""
+        call = self._core.connection.call
+        if self._forward:
+            edge = f"({self._last or self.boundary}" if self._last or self.boundary else "+"
+            found = await call("XREVRANGE", self._key, edge, "-", "COUNT", _SENT_READ)
+        else:
+            edge = f"({self._last}" if self._last else self.boundary
+            found = await call("XRANGE", self._key, edge, "+", "COUNT", _SENT_READ)
+        for identity, fields in found:
+            values = fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
+            self._entries.append((text(identity), text(values[b"i"]), text(values.get(b"c", b""))))
+        self._ended = len(found) < _SENT_READ
+        if found:
+            self._last = text(found[-1][0])
+        if not self.boundary:
+            # What comes later is not older: the cut is where this partition ended.
+            self.boundary = _following(self._entries[0][0]) if found else "0-1"
+
+
+def _following(entry: str) -> str:
+    """The least id above this one."""
+    time, number = entry.split("-")
+    return f"{time}-{int(number) + 1}"
+
+
+async def refill(walks: list[SentWalk]) -> None:
+    """Read the next entries of these walks."""
+    await asyncio.gather(*(walk.read() for walk in walks))
