@@ -1,6 +1,6 @@
-"""Puts what `npm run build` made in `sdk/browser` where the API serves it from, or compares the two.
+"""Copies the files that `npm run build` makes in `sdk/browser` into the API's package, or compares them.
 
-The copies are tracked, so that a server is installed without Node; `--check` keeps them true.
+The copies are tracked, so that a server is installed without Node; `--check` finds outdated ones.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from typing import Final
 ROOT: Final = Path(__file__).parent.parent
 BUILT: Final = ROOT / "sdk" / "browser" / "dist"
 SERVED: Final = ROOT / "api" / "tidings_api" / "static"
-# The name that it is served by, and that it is built by.
+# The served name, and the name in the build.
 FILES: Final = {
     "widget.js": "tidings.js",
     "widget.mjs": "widget.mjs",
@@ -22,7 +22,7 @@ FILES: Final = {
 
 
 def main() -> int:
-    """Copies; with --check compares, and answers 1 when a copy is not what the sources make."""
+    """Copy the files. With --check compare them; the exit code is 1 when a copy differs."""
     parser = argparse.ArgumentParser(prog="python tools/browser_files.py", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare instead of copying")
     check = parser.parse_args().check
@@ -30,7 +30,7 @@ def main() -> int:
     for name in stale:
         if check:
             sys.stderr.write(
-                f"{(SERVED / name).relative_to(ROOT)} is not what its sources make: make browser\n"
+                f"{(SERVED / name).relative_to(ROOT)} differs from its sources: run make browser\n"
             )
         else:
             SERVED.mkdir(exist_ok=True)

@@ -1,6 +1,6 @@
 """Writes `sdk/browser/src/protocol.ts` from `tidings.protocol`, or compares it with the code.
 
-The browser's client gets its frames, limits and close codes from there, so that they cannot drift.
+The browser's client gets its frames, limits and close codes from there, so that both always agree.
 """
 
 import argparse
@@ -49,7 +49,7 @@ _NAMED: Final = {frozenset(get_args(literal)): name for name, literal in _ALIASE
 
 
 def render() -> str:
-    """The module's text."""
+    """The text of the module."""
     parts = [
         "// Generated from tidings.protocol by tools/browser_protocol.py. Do not edit.",
         *(f"export type {name} = {_literal(get_args(alias))};" for name, alias in _ALIASES.items()),
@@ -160,7 +160,7 @@ def _doc(text: str) -> str:
 
 
 def main() -> int:
-    """Writes, or with --check compares and answers 1 when the file is stale."""
+    """Write the file. With --check compare it; the exit code is 1 when it is stale."""
     parser = argparse.ArgumentParser(prog="python tools/browser_protocol.py", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     options = parser.parse_args()

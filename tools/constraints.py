@@ -1,7 +1,7 @@
 """Write `constraints.txt`: one tested version of everything that both distributions need.
 
 Both are resolved together, with the tools of development, so that one file serves `make install`,
-the tests and the image. It names versions only: no index, no path, nothing of this machine.
+the tests and the image. It has versions only: no index and no path.
 """
 
 import subprocess
@@ -27,7 +27,7 @@ def requirements() -> Iterator[str]:
 
 
 def main() -> None:
-    """Resolve anew, keeping what the file already says unless `--upgrade` is given."""
+    """Resolve all requirements. Versions in the file are kept, unless `--upgrade` is given."""
     command = [
         *(sys.executable, "-m", "piptools", "compile", "-", "--output-file", str(CONSTRAINTS)),
         *("--quiet", "--no-header", "--no-annotate", "--strip-extras", "--resolver=backtracking"),

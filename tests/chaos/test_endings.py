@@ -7,7 +7,7 @@ import time
 import httpx
 
 from tests.support.listening import Listener, listening
-from tests.support.stack import START_SECONDS, Stack, clean_environment, is_alive
+from tests.support.stack import START_SECONDS, Stack, clean_environment, is_running
 from tests.support.traffic import (
     Account,
     Reference,
@@ -106,7 +106,7 @@ async def test_no_process_outlives_the_supervisor(stack: Stack) -> None:
             stack.process.kill()
             await asyncio.to_thread(stack.wait)
             await asyncio.to_thread(
-                wait_until, lambda: not any(map(is_alive, pids.values())), "the end of all parts", 10
+                wait_until, lambda: not any(map(is_running, pids.values())), "the end of all parts", 10
             )
             await asyncio.to_thread(stack.start)
             await account.reaches(2 * RATE)

@@ -1,4 +1,4 @@
-"""Whether what a document shows is what really came.
+"""Compares the answer that a document shows with the real one.
 
 Ids and times differ from run to run, so they need only be ids and times. A text that ends in ``…`` is cut
 there.
@@ -15,7 +15,7 @@ _VOLATILE = (
 
 
 def differences(language: str, shown: str, came: str) -> list[str]:
-    """What is wrong with an answer block (`text`, `json` or `http`: status line and some headers)."""
+    """The differences from an answer block (`text`, `json` or `http`: status line and some headers)."""
     match language:
         case "json":
             return list(_unlike(json.loads(shown), json.loads(came), "$"))

@@ -1,4 +1,4 @@
-"""Markdown documents taken apart: what they show to run, where they point, what they list."""
+"""Markdown documents as data: the examples to run, the links, and the lists."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -63,7 +63,7 @@ def elsewhere(document: Path, place: str) -> list[str]:
 
 
 def links(document: Path) -> Iterator[str]:
-    """Where its links and pictures point."""
+    """The targets of its links and pictures."""
     for token in _tokens(document):
         for child in token.children or ():
             target = child.attrGet("href") or child.attrGet("src")
@@ -80,7 +80,7 @@ def prose(document: Path) -> Iterator[str]:
 
 
 def anchors(document: Path) -> set[str]:
-    """The names that a fragment may have: its headings as GitHub writes them."""
+    """The anchors of its headings, as GitHub writes them."""
     tokens = _tokens(document)
     titles = [inline.content for head, inline in pairwise(tokens) if head.type == "heading_open"]
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

@@ -1,4 +1,4 @@
-"""What the documents show works when pasted, and prints what they say."""
+"""The examples of the documents work when pasted, and print the documented output."""
 
 import subprocess
 import sys
@@ -19,14 +19,14 @@ PLAY_SECONDS = 60
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    """A `dev` whose users and groups are those of the document alone."""
+    """A `dev` with only the users and groups of the document."""
     with running_stack(tmp_path) as running:
         yield running
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_examples_work_when_pasted(document: str, stack: Stack) -> None:
-    """Each example of a document runs on a fresh `dev` and prints what the document says it prints."""
+    """Each example of a document runs on a fresh `dev` and prints the documented output."""
     home = stack.home
     (home / ".venv").symlink_to(sys.prefix)
     found = examples(ROOT / document)
@@ -44,7 +44,7 @@ def test_examples_work_when_pasted(document: str, stack: Stack) -> None:
 
 
 def test_the_documents_work_one_after_the_other(stack: Stack) -> None:
-    """A reader who has followed README gets from docs/python.md what it shows, on the same server."""
+    """A reader who has followed the README gets the output of docs/python.md on the same server."""
     (stack.home / ".venv").symlink_to(sys.prefix)
     wrong = []
     for document in ("README.md", "docs/python.md"):
@@ -57,7 +57,7 @@ def test_the_documents_work_one_after_the_other(stack: Stack) -> None:
 
 
 def _play_shell(blocks: Sequence[Example], stack: Stack) -> list[tuple[Example, str]]:
-    """All blocks in one shell, so that later ones have the variables of earlier ones."""
+    """Run all blocks in one shell, so that later ones have the variables of earlier ones."""
     ended = f"printf '\\{ord(player.END):03o}'"
     script = "\n".join(f"{_here(block.code, stack)}\n{ended}" for block in blocks)
     return _outputs(["bash", "-euo", "pipefail", "-c", script], "", blocks, stack)
@@ -71,7 +71,7 @@ def _play_python(blocks: Sequence[Example], stack: Stack) -> list[tuple[Example,
 
 
 def _play_node(blocks: Sequence[Example], stack: Stack) -> list[tuple[Example, str]]:
-    """Each block as a module of its own."""
+    """Run each block as a module of its own."""
     played = []
     for block in blocks:
         module = stack.home / "example.mjs"
@@ -105,6 +105,6 @@ def _outputs(
 
 
 def _here(text: str, stack: Stack) -> str:
-    """The text with the addresses of this `dev` for those that the documents use."""
+    """The text with the addresses of this `dev` in place of the documented ones."""
     text = text.replace("http://127.0.0.1:8000", stack.api)
     return text.replace("ws://127.0.0.1:8001/v1/realtime", stack.realtime)

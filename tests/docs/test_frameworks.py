@@ -1,4 +1,4 @@
-"""The routes that docs/python.md shows for a browser's token, served by the frameworks themselves."""
+"""The routes that docs/python.md shows for a browser's token, run by the frameworks."""
 
 import asyncio
 import html
@@ -61,7 +61,7 @@ def wsgi(app: Any) -> httpx.Response:
 
 
 async def answer(framework: str, names: dict[str, Any]) -> httpx.Response:
-    """What the framework's own application answers to the page."""
+    """The answer of the framework's application to the page."""
     if framework == "Django":
         urls = ModuleType("urls_of_the_document")
         urls.urlpatterns = names["urlpatterns"]  # type: ignore[attr-defined]
@@ -79,10 +79,10 @@ async def answer(framework: str, names: dict[str, Any]) -> httpx.Response:
 
 @pytest.mark.parametrize("framework", ["FastAPI", "Flask", "Django", "Starlette", "Litestar"])
 async def test_the_documented_route_answers_a_page(framework: str, stack: Stack) -> None:
-    """The lines of the document, as they are written, answer with a token that opens the user's inbox."""
+    """The documented lines answer with a token that opens the user's inbox."""
     with Tidings(stack.api, key=stack.key) as tidings:
         names: dict[str, Any] = {**PROVIDED, "tidings": tidings}
-        exec(shown(framework), names)  # noqa: S102 - it is what is tested
+        exec(shown(framework), names)  # noqa: S102 - the documented code is tested
         response = await answer(framework, names)
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("application/json")
@@ -93,7 +93,7 @@ async def test_the_documented_route_answers_a_page(framework: str, stack: Stack)
 
 
 def of_the_browser_document() -> str:
-    """The first Python of docs/browser.md."""
+    """The first Python block of docs/browser.md."""
     found = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "browser.md").read_text(), re.DOTALL)
     assert found is not None
     return found[1]
@@ -108,14 +108,14 @@ def of_the_demo_page() -> str:
 
 
 @pytest.mark.parametrize("shown_there", [of_the_browser_document, of_the_demo_page])
-async def test_what_a_page_s_author_copies_runs_as_it_is(
+async def test_the_copied_code_runs_unchanged(
     shown_there: Callable[[], str], stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the two variables and a `logged_in` of one's own, the lines are a whole application."""
+    """With the two variables and a `logged_in`, the copied lines are a whole application."""
     monkeypatch.setenv("TIDINGS_URL", stack.api)
     monkeypatch.setenv("TIDINGS_KEY", stack.key)
     names: dict[str, Any] = {"__name__": "shop", "logged_in": lambda _: "ana"}
-    exec(shown_there(), names)  # noqa: S102 - it is what is tested
+    exec(shown_there(), names)  # noqa: S102 - the documented code is tested
     with names["tidings"]:
         response = await answer("FastAPI", names)
     assert response.status_code == 200, response.text
@@ -123,7 +123,7 @@ async def test_what_a_page_s_author_copies_runs_as_it_is(
 
 
 async def test_a_route_may_be_annotated_with_the_token(stack: Stack) -> None:
-    """FastAPI takes `-> UserToken` for what the route gives."""
+    """FastAPI accepts `-> UserToken` as the type of the route's answer."""
     with Tidings(stack.api, key=stack.key) as tidings:
         names: dict[str, Any] = {**PROVIDED, "tidings": tidings}
         exec(shown("FastAPI").replace("):\n", ") -> UserToken:\n"), names)  # noqa: S102

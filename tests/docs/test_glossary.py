@@ -14,7 +14,7 @@ STORE = ROOT / "workers" / "tidings_workers" / "store"
 
 
 def entries() -> list[tuple[str, str]]:
-    """Each word of the glossary with the name in code that its row gives."""
+    """Each word of the glossary with the name in code of its row."""
     return [(word, name.strip("`")) for word, _, name in rows([GLOSSARY], "word", "meaning", "in code")]
 
 
@@ -44,12 +44,12 @@ def _is_python(package: str, parts: list[str]) -> bool:
 
 @pytest.mark.parametrize(("word", "name"), entries())
 def test_each_name_in_code_exists(word: str, name: str) -> None:
-    """The place that the glossary names for a word is in the code."""
+    """The name in code that the glossary gives for a word exists."""
     assert exists(name), f"the glossary says that {word!r} is {name!r} in code"
 
 
 def test_a_word_has_one_entry() -> None:
-    """No word is defined twice, and a name that does not exist is noticed."""
+    """No word is defined twice, and the check detects a name that does not exist."""
     words = [word for word, _ in entries()]
     assert sorted(words) == sorted(set(words))
     missing = ("store.keys.Lag", "store.lags.Log", "append.luna", "/hollows", "protocol.frames.Mark.stat")

@@ -1,4 +1,4 @@
-"""Readers get where a document sends them."""
+"""The links of documents lead to existing places."""
 
 import re
 from pathlib import PurePosixPath
@@ -9,7 +9,7 @@ from tests.support.tree import ROOT, tracked
 
 
 def test_links_lead_somewhere() -> None:
-    """Each link between documents names a file or directory that a clone has, and a heading that it has."""
+    """Each link between documents names a file or directory of a clone, and an existing heading."""
     files = set(tracked())
     places = files | {str(parent) for name in files for parent in PurePosixPath(name).parents}
     lost = []
@@ -28,7 +28,7 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_every_document_is_in_the_index() -> None:
-    """docs/README.md links to each document of docs, and says in a sentence what it holds."""
+    """docs/README.md links to each document of docs, with a sentence about its content."""
     index = ROOT / "docs" / "README.md"
     listed = {
         str((index.parent / match[1]).resolve().relative_to(ROOT))

@@ -1,4 +1,4 @@
-"""What the documents list is what the protocol defines: all of it, and nothing else."""
+"""The lists of the documents are those of the protocol, complete and without extras."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from tidings_workers.registry import SCOPES
 SENDING = ROOT / "docs" / "sending.md"
 REALTIME = ROOT / "docs" / "realtime.md"
 
-# How the document says what a client does after a close.
+# The documented texts of a client's reaction to a close.
 VERDICTS = {
     "no": Verdict.STAY_AWAY,
     "no, or with another token": Verdict.STAY_AWAY,
@@ -34,15 +34,15 @@ def names(cell: str) -> list[str]:
 
 
 def test_every_error_code_is_explained() -> None:
-    """Each error code stands with its HTTP status in the table of what to do, once."""
+    """The table of errors has each error code once, with its HTTP status."""
     listed = [
         (int(status), *names(code)) for status, code, _ in rows([SENDING], "status", "code", "what to do")
     ]
     assert sorted(listed) == sorted((error.status, error.code) for error in ERRORS.values())
 
 
-def test_every_limit_is_told() -> None:
-    """Each limit stands with its value in the tables of the two protocols, once."""
+def test_every_limit_is_listed() -> None:
+    """The tables of the two protocols have each limit once, with its value."""
     listed = [
         (names(name)[0], int(re.match(r"[\d,]+", value)[0].replace(",", "")))  # type: ignore[index]
         for name, value in rows([SENDING, REALTIME], "limit", "")
@@ -51,8 +51,8 @@ def test_every_limit_is_told() -> None:
     assert sorted(listed) == sorted(defined)
 
 
-def test_every_close_code_is_told() -> None:
-    """Each close code stands in the table with its verdict, once."""
+def test_every_close_code_is_listed() -> None:
+    """The table of close codes has each code once, with its verdict."""
     listed = [
         (int(code), VERDICTS[verdict])
         for codes, _, verdict in rows([REALTIME], "code", "meaning", "come back")
@@ -64,7 +64,7 @@ def test_every_close_code_is_told() -> None:
 
 
 def test_every_route_is_listed() -> None:
-    """Each route stands in the table with its scope, once."""
+    """The table of routes has each route once, with its scope."""
     document = json.loads((ROOT / "openapi" / "openapi.json").read_text())
     methods = ("get", "post", "put", "delete", "patch")
     defined = [
@@ -96,5 +96,5 @@ def test_every_route_is_listed() -> None:
     ],
 )
 def test_every_word_is_explained(document: Path, head: Sequence[str], defined: Sequence[str]) -> None:
-    """Each word that may stand on the wire here stands in the first column of its table, once."""
+    """The first column of its table has each word of the wire once."""
     assert sorted(name for row in rows([document], *head) for name in names(row[0])) == sorted(defined)

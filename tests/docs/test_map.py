@@ -1,4 +1,4 @@
-"""The map of the code leads to places that exist."""
+"""The paths in the map of the code exist."""
 
 import re
 

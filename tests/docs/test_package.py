@@ -1,4 +1,4 @@
-"""The page that a package index shows of the SDK: its programs run, and it says what is needed."""
+"""The page of the SDK on a package index: its programs run, and it lists the requirements."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ SDK = ROOT / "sdk"
 
 
 def test_the_programs_of_the_page_run(tmp_path: Path) -> None:
-    """Each program, saved to a file, prints what the page says it prints, without a warning."""
+    """Each program, saved to a file, prints the documented output without a warning."""
     with running_stack(tmp_path) as stack:
         environment = clean_environment(TIDINGS_URL=stack.api, TIDINGS_KEY=stack.key)
         programs = [example for example in examples(SDK / "README.md") if example.language == "python"]
@@ -36,7 +36,7 @@ def test_the_programs_of_the_page_run(tmp_path: Path) -> None:
 
 
 def test_the_package_is_described() -> None:
-    """The page, keywords and Pythons are in the metadata, and no requirement keeps newer packages out."""
+    """The metadata has the page, keywords and Pythons, and no requirement excludes newer packages."""
     project = tomllib.loads((SDK / "pyproject.toml").read_text())["project"]
     assert project["readme"] == "README.md"
     assert project["keywords"]

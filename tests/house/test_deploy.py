@@ -23,7 +23,7 @@ from tests.support.tree import ROOT, tracked
 from tests.support.valkey import wait_until
 from tidings_workers.config import Settings, variable_of
 
-# It comes with schemathesis, and has no types.
+# schemathesis installs it; it has no types.
 yaml: Any = import_module("yaml")
 
 DEPLOY = ROOT / "deploy"
@@ -32,7 +32,7 @@ NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 
 
 def test_every_variable_is_a_setting() -> None:
-    """A variable that a file or the text names is one that the server reads."""
+    """Each variable in a file or text of deploy/ is a setting of the server."""
     known = {variable_of(field.name) for field in structs.fields(Settings)} | {"TIDINGS_KEY", "TIDINGS_URL"}
     for name in tracked("deploy"):
         named = set(re.findall(r"\bTIDINGS_[A-Z_]*[A-Z]\b", (ROOT / name).read_text()))
@@ -41,7 +41,7 @@ def test_every_variable_is_a_setting() -> None:
 
 
 def test_the_settings_of_systemd_can_be_read() -> None:
-    """The files of settings hold values that the server takes, and the parts' operator ports differ."""
+    """The server accepts the values in the files of settings, and the parts' operator ports differ."""
     ports = set()
     for part in PARTS:
         variables: dict[str, str] = {}
@@ -56,8 +56,8 @@ def test_the_settings_of_systemd_can_be_read() -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 @pytest.mark.parametrize("part", PARTS)
-def test_systemd_takes_the_unit(part: str, tmp_path: Path) -> None:
-    """`systemd-analyze verify` has nothing to say about a unit of each part."""
+def test_systemd_accepts_the_unit(part: str, tmp_path: Path) -> None:
+    """`systemd-analyze verify` reports nothing for a unit of each part."""
     text = (DEPLOY / "systemd" / "tidings@.service").read_text()
     installed = Path(sys.executable).with_name("tidings-server")
     assert "/opt/tidings/bin/tidings-server" in text
@@ -77,7 +77,7 @@ def test_systemd_takes_the_unit(part: str, tmp_path: Path) -> None:
 
 
 def test_kubernetes_probes_and_times_fit() -> None:
-    """Probes ask routes and the port of the operator, and the pod has time for its drain."""
+    """Probes use the routes and the port of the operator, and the pod has time for its drain."""
     (deployment,) = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text())
     pod = deployment["spec"]["template"]["spec"]
     (container,) = pod["containers"]
@@ -93,14 +93,14 @@ def test_kubernetes_probes_and_times_fit() -> None:
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    """A `dev` of this test's own."""
+    """A `dev` for this test only."""
     with running_stack(tmp_path) as running:
         yield running
 
 
 @contextmanager
 def nginx(home: Path, stack: Stack) -> Iterator[tuple[int, PrivateCA]]:
-    """Nginx with the file of deploy/ in front of the stack, by TLS on a port."""
+    """Nginx with the file of deploy/ in front of the stack, with TLS on a port."""
     assert NGINX is not None
     authority, port = PrivateCA(home), quiet_port()
     certificate, key = authority.certify(home, "server")
@@ -162,6 +162,6 @@ async def test_nginx_passes_requests_and_sockets(stack: Stack, tmp_path: Path) -
 
 
 def without_names(trust: ssl.SSLContext) -> ssl.SSLContext:
-    """The same trust for a certificate of an address, asked for under the name that nginx serves."""
+    """The same trust for a certificate of an address, under the name that nginx serves."""
     trust.check_hostname = False
     return trust

@@ -19,7 +19,7 @@ from tests.support.tree import ROOT, tracked
 
 
 def instructions(stage: str) -> list[tuple[str, str]]:
-    """The instructions of one build stage as (word, rest), lines joined."""
+    """The instructions of one build stage as (instruction, arguments), with continued lines joined."""
     text = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())
     stages = re.split(r"(?m)^(?=FROM )", text)
     wanted = next(part for part in stages if re.match(rf"FROM \S+ AS {stage}\n", part))
@@ -29,7 +29,7 @@ def instructions(stage: str) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory that holds what the build stage leaves: `src`, `wheels`, `opt/tidings`."""
+    """A directory with the results of the build stage: `src`, `wheels`, `opt/tidings`."""
     place = tmp_path_factory.mktemp("image")
     (place / "src").mkdir()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -52,7 +52,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("command", ["tidings-server", "tidings"])
 def test_commands_start(image: Path, command: str, tmp_path: Path) -> None:
-    """Both commands answer `--help` with nothing but the image's environment."""
+    """Both commands answer `--help` with only the image's environment."""
     done = subprocess.run(
         [image / "opt/tidings/bin" / command, "--help"],
         cwd=tmp_path,
@@ -65,8 +65,8 @@ def test_commands_start(image: Path, command: str, tmp_path: Path) -> None:
     assert command in done.stdout
 
 
-def test_wheels_carry_what_is_not_python(image: Path) -> None:
-    """Scripts, pages, assets and type markers that the source tree has are in the wheels."""
+def test_wheels_have_all_other_files(image: Path) -> None:
+    """The wheels have the scripts, pages, assets and type markers of the source tree."""
     packed = set[str]()
     for wheel in (*image.glob("wheels/tidings-*.whl"), *image.glob("wheels/tidings_server-*.whl")):
         packed |= set(zipfile.ZipFile(wheel).namelist())
@@ -81,8 +81,8 @@ def test_wheels_carry_what_is_not_python(image: Path) -> None:
     assert wanted - packed == set()
 
 
-def test_sdk_stands_alone(image: Path, tmp_path: Path) -> None:
-    """`pip install tidings` brings what sending needs, nothing of the server, and not the command's."""
+def test_the_sdk_installs_without_the_server(image: Path, tmp_path: Path) -> None:
+    """`pip install tidings` installs everything for sending, and nothing of the server or the command."""
     python = tmp_path / "alone/bin/python"
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "alone"], check=True)
     pip = f"-m pip install --quiet --no-index --find-links {image / 'wheels'} tidings"

@@ -1,4 +1,4 @@
-"""`make run` says what it does, and its errors say what to type after `make run`."""
+"""`make run` reports what it does, and its errors show the options for `make run`."""
 
 import shutil
 import socket
@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.operations.support import clean_environment
-from tests.support.stack import quiet_port
+from tests.support.stack import clean_environment, quiet_port
 from tests.support.tree import ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A directory with the Makefile and what its rules look at."""
+    """A directory with the Makefile and the files that its rules need."""
     for name in ("Makefile", "pyproject.toml", "sdk/pyproject.toml", "constraints.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
@@ -26,7 +25,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def make(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = clean_environment()
-    # Of a `make` that runs these tests.
+    # These are set by a `make` that runs these tests.
     for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS"):
         environment.pop(name, None)
     return subprocess.run(
@@ -41,7 +40,7 @@ def make(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_port_in_use_is_explained_in_words_of_make(checkout: Path) -> None:
-    """What was started by make is told how to pass the option on through make."""
+    """Under make an error about a port shows how to pass the option through make."""
     (checkout / ".venv").symlink_to(sys.prefix)
     with socket.create_server(("127.0.0.1", quiet_port())) as taken:
         port = taken.getsockname()[1]
@@ -54,7 +53,7 @@ def test_a_port_in_use_is_explained_in_words_of_make(checkout: Path) -> None:
 
 @pytest.mark.parametrize(("code", "ends"), [(0, True), (1, False)])
 def test_installing_says_how_long_it_takes(checkout: Path, code: int, *, ends: bool) -> None:
-    """A line before, and one after with the seconds; after a failure none, and it counts as not done."""
+    """There is a line before the installation and one with its seconds after it, but none after a failure."""
     python = checkout / "bin" / "python"
     python.parent.mkdir()
     python.write_text(f"#!/bin/sh\nexit {code}\n")
@@ -68,7 +67,7 @@ def test_installing_says_how_long_it_takes(checkout: Path, code: int, *, ends: b
 
 
 def test_both_suites_run_and_report(checkout: Path) -> None:
-    """When the browser's tests fail, Python's run all the same, and `make test` still fails."""
+    """When the browser's tests fail, Python's tests still run, and `make test` fails."""
     python = checkout / ".venv/bin/python"
     python.parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\necho "ran $*"\n')

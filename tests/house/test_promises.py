@@ -1,4 +1,4 @@
-"""Every test says what it holds."""
+"""Every test names its promise."""
 
 import ast
 
@@ -6,7 +6,7 @@ from tests.support.tree import ROOT, tracked
 
 
 def test_each_test_names_its_promise() -> None:
-    """Every test function has a docstring of one sentence: what a failure would have broken."""
+    """Every test function has a docstring of one sentence, which is the promise that it checks."""
     unnamed = [
         f"{path}:{node.lineno} {node.name}"
         for path in tracked("tests")

@@ -1,4 +1,4 @@
-"""The stores that the other tests run on are real and behave as those tests assume."""
+"""The stores of the other tests are real and behave as those tests assume."""
 
 import redis
 import redis.asyncio
@@ -16,7 +16,7 @@ async def test_session_store_is_empty_and_appends(redis_url: str) -> None:
 
 
 async def test_cluster_spreads_keys(cluster_url: str) -> None:
-    """Keys of all slots can be written, and each of the three primaries holds some."""
+    """Keys of all slots can be written, and each of the three primaries has some."""
     async with RedisCluster.from_url(cluster_url.replace("redis+cluster", "redis")) as cluster:
         for number in range(50):
             await cluster.set(f"key:{number}", number)
@@ -28,8 +28,8 @@ async def test_cluster_spreads_keys(cluster_url: str) -> None:
     assert all(sizes)
 
 
-def test_killed_store_comes_back_with_its_keys(valkey: Valkey) -> None:
-    """What was written before a SIGKILL is there after the next start."""
+def test_a_killed_store_restarts_with_its_keys(valkey: Valkey) -> None:
+    """Writes before a SIGKILL are there after the next start."""
     with valkey.client() as client:
         client.set("kept", "yes")
     valkey.kill()

@@ -1,4 +1,4 @@
-"""The ranges in both `pyproject.toml` and the versions in `constraints.txt` agree and travel well."""
+"""The ranges in both `pyproject.toml` and the versions in `constraints.txt` agree, on every machine."""
 
 import re
 
@@ -21,7 +21,7 @@ def pins() -> dict[str, Version]:
 
 
 def test_constraints_satisfy_every_range() -> None:
-    """Each requirement of both distributions and their tools has one version that fits its range."""
+    """Each requirement of both distributions and their tools has one version within its range."""
     versions = pins()
     misfits = [
         requirement
@@ -32,7 +32,7 @@ def test_constraints_satisfy_every_range() -> None:
 
 
 def test_locks_name_no_source() -> None:
-    """No tracked lock says where its packages came from: each machine has an index of its own."""
+    """No tracked lock names the source of its packages, because each machine has its own index."""
     locks = [ROOT / name for name in tracked() if LOCK_NAMES.search(name)]
     assert CONSTRAINTS in locks
     sourced = [path for path in locks if '"resolved"' in (text := path.read_text()) or INDEX.search(text)]

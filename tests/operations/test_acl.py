@@ -1,4 +1,4 @@
-"""A Redis that allows its users little: all parts work with what the documentation lists, and with less."""
+"""A Redis whose users have few rights: all parts work with the documented rights, and with fewer."""
 
 import asyncio
 import re
@@ -22,7 +22,7 @@ SCOPES = "send read groups users tokens"
 
 
 def documented() -> list[str]:
-    """The rule of docs/operations.md, word by word, without its name and password."""
+    """The ACL rule of docs/operations.md as words, without its name and password."""
     text = (ROOT / "docs" / "operations.md").read_text()
     found = re.search(r"^ACL SETUSER tidings on >PASSWORD (.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert found
@@ -36,14 +36,14 @@ def server(tmp_path: Path) -> Iterator[Valkey]:
 
 
 def url_of(server: Valkey, rules: list[str]) -> str:
-    """The store, for a user who may do this."""
+    """The URL of the store for a user with these rights."""
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", "poor", "on", ">secret", *rules)
     return server.url.replace("redis://", "redis://poor:secret@")
 
 
 async def work(at: Installation) -> None:
-    """Use everything once."""
+    """Use every function once."""
     headers = {"authorization": f"Bearer {at.token('service', SCOPES)}"}
     async with httpx.AsyncClient(base_url=at.api, trust_env=False, timeout=10) as api:
         await join(api, headers, "team", "ana", "bob", "eve")
@@ -79,7 +79,7 @@ async def work(at: Installation) -> None:
 
 
 def test_the_documented_rights_are_enough(server: Valkey) -> None:
-    """All parts and the operator's commands work for a user with just the rights that are documented."""
+    """All parts and the operator's commands work for a user with exactly the documented rights."""
     with running_parts(url_of(server, documented())) as parts:
         asyncio.run(work(parts.installation))
     with server.client() as client:
@@ -88,7 +88,7 @@ def test_the_documented_rights_are_enough(server: Valkey) -> None:
 
 
 def test_every_command_is_documented() -> None:
-    """What scripts and modules call is in the documented rule, also what is called rarely."""
+    """The documented rule allows each command that scripts and modules call, also rare ones."""
     allowed = {word[1:].split("|")[0] for word in documented() if word.startswith("+")}
     called = set()
     for path in (ROOT / "workers" / "tidings_workers").rglob("*.lua"):
@@ -107,8 +107,8 @@ def test_every_command_is_documented() -> None:
         (["~*", "+@all", "-config"], "everysec"),
     ],
 )
-async def test_less_is_said_where_less_can_be_seen(server: Valkey, rules: list[str], durability: str) -> None:
-    """Without CONFIG the store asks INFO; without both it works, says memory, and warns once of INFO."""
+async def test_an_unknown_durability_is_memory(server: Valkey, rules: list[str], durability: str) -> None:
+    """Without CONFIG the store uses INFO; without both it works, says memory, and logs one warning."""
     with structlog.testing.capture_logs() as logs:
         store = await Store.open(Settings(redis_url=url_of(server, rules)), name="test")
         try:

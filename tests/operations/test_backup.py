@@ -1,4 +1,4 @@
-"""A backup as docs/operations.md shows it: made, put back, and served again."""
+"""A backup as docs/operations.md shows it: created, restored and served."""
 
 import stat
 import subprocess
@@ -13,23 +13,23 @@ from tests.support.tree import ROOT
 
 
 class Home(Stack):
-    """A `dev` whose data directory is the default one of its directory."""
+    """A `dev` whose data directory is the default one of its working directory."""
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
         self.data = home / ".tidings"
 
     def send(self, title: str) -> None:
-        """Send a notification to ana; it is stored when this returns."""
+        """Send a notification to ana, and return when it is stored."""
         self._ask("POST", "notifications", "send", json={"to": {"users": ["ana"]}, "title": title})
 
     def titles(self) -> list[str]:
-        """What ana's inbox holds, newest first."""
+        """The titles in ana's inbox, newest first."""
         page = self._ask("GET", "users/ana/notifications", "read")
         return [item["notification"]["title"] for item in page.json()["items"]]
 
     def epoch(self) -> str:
-        """The epoch that clients are given."""
+        """The epoch that clients get."""
         epoch: str = self._ask("GET", "users/ana/notifications", "read").json()["epoch"]
         return epoch
 
@@ -41,7 +41,7 @@ class Home(Stack):
 
 
 def test_a_backup_can_be_restored(tmp_path: Path) -> None:
-    """The lines of the document, in order: the store has what the backup had, and a new epoch."""
+    """After the documented commands the store has the data of the backup and a new epoch."""
     back_up, restore = elsewhere(ROOT / "docs" / "operations.md", "tests/operations/test_backup.py")
 
     def type_in(lines: str) -> None:

@@ -1,4 +1,4 @@
-"""The operator's commands: readable, scriptable, and never a traceback."""
+"""The operator's commands: plain output, scriptable, and never a traceback."""
 
 import asyncio
 import json
@@ -14,14 +14,15 @@ import redis
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from tests.operations.support import clean_environment, eventually, tidings_server
+from tests.operations.support import eventually, tidings_server
+from tests.support.stack import clean_environment
 from tests.support.valkey import Valkey, free_port
 
 PUBLIC = serialization.PublicFormat.SubjectPublicKeyInfo
 
 
-def test_a_tenant_s_life_on_a_store_that_nobody_runs(tmp_path: Path) -> None:
-    """From create to delete, each command starts the store and finds what the one before did."""
+def test_tenants_and_keys_on_a_store_that_does_not_run(tmp_path: Path) -> None:
+    """From create to delete, each command starts the store and finds the results of the previous one."""
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return tidings_server(*words, "--json", "--data", "data", cwd=tmp_path)
@@ -53,7 +54,7 @@ def test_a_tenant_s_life_on_a_store_that_nobody_runs(tmp_path: Path) -> None:
 
 
 def test_a_public_key_is_registered_and_a_private_one_refused(tmp_path: Path, redis_url: str) -> None:
-    """The PEM of a public key becomes a kid; of a private one it is refused without being shown."""
+    """The PEM of a public key gets a kid; a private key is refused and not shown."""
     store = {"REDIS_URL": redis_url}
     private = ed25519.Ed25519PrivateKey.generate()
     (tmp_path / "public.pem").write_bytes(
@@ -113,7 +114,7 @@ def test_a_public_key_is_registered_and_a_private_one_refused(tmp_path: Path, re
 def test_a_mistake_is_one_clear_line(
     tmp_path: Path, words: tuple[str, ...], environment: dict[str, str], code: int, says: str
 ) -> None:
-    """Wrong use and wrong configuration end with their exit code and say what to do."""
+    """Wrong usage and wrong configuration give their exit code and one line with the cure."""
     ended = tidings_server(*words, cwd=tmp_path, environment=environment)
     assert ended.returncode == code
     assert says in ended.stderr
@@ -123,7 +124,7 @@ def test_a_mistake_is_one_clear_line(
 
 
 def test_config_shows_every_setting_and_no_password(tmp_path: Path) -> None:
-    """Each variable with value, default and meaning; the password of a URL is hidden."""
+    """`config` shows each variable with value, default and meaning, and hides passwords of URLs."""
     environment = {"REDIS_URL": "redis://ana:s3cret@host/0", "TIDINGS_PORT": "9000"}
     ended = tidings_server("config", "--json", cwd=tmp_path, environment=environment)
     settings = {entry["variable"]: entry for entry in json.loads(ended.stdout)["settings"]}
@@ -135,10 +136,10 @@ def test_config_shows_every_setting_and_no_password(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", ["api", "dispatcher", "gateway"])
-async def test_a_part_serves_its_operator_and_ends_in_order(
+async def test_a_part_serves_its_operator_and_stops_gracefully(
     tmp_path: Path, redis_url: str, part: str
 ) -> None:
-    """Alone, as in production: ready and measured on its operator's port, exit 0 on SIGTERM."""
+    """A single part is ready and measured on its operator's port, and exits 0 on SIGTERM."""
     operator = free_port()
     environment = clean_environment(
         REDIS_URL=redis_url,
@@ -173,7 +174,7 @@ async def test_a_part_serves_its_operator_and_ends_in_order(
 
 
 async def test_a_part_warns_of_a_server_that_breaks_promises(tmp_path: Path, valkey: Valkey) -> None:
-    """At its start a part logs what `doctor` calls wrong about the server, with the cure."""
+    """At its start a part logs the faults of the server that `doctor` finds, with the cure."""
     with valkey.client() as client:
         client.config_set("appendonly", "no")
     environment = clean_environment(REDIS_URL=valkey.url, TIDINGS_OPERATOR_PORT=str(free_port()))
@@ -199,8 +200,8 @@ async def test_a_part_warns_of_a_server_that_breaks_promises(tmp_path: Path, val
     assert "appendonly yes" in warned["cure"]
 
 
-async def test_a_part_that_hangs_ends_all_the_same(tmp_path: Path) -> None:
-    """What swallows its cancellation or blocks the loop is given up after the drain, with exit code 1."""
+async def test_a_part_that_hangs_exits_after_the_drain(tmp_path: Path) -> None:
+    """A part that swallows its cancellation or blocks the loop exits with code 1 after the drain."""
     read, write = os.pipe()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", HANGING),
@@ -230,7 +231,7 @@ asyncio.run(parts._serve(Settings(redis_url="unix:///nowhere", drain_seconds=0),
 
 
 def test_a_store_that_is_locked_is_used_where_it_runs(tmp_path: Path) -> None:
-    """While another command holds the directory, commands work on its server."""
+    """While another command has the directory's lock, commands use that command's server."""
     tidings_server("tenants", "create", "acme", "--data", "data", cwd=tmp_path)
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER], cwd=tmp_path, stdout=subprocess.PIPE, env=clean_environment()

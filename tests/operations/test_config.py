@@ -1,4 +1,4 @@
-"""Settings: what the environment says, or a line that says how to mend it."""
+"""Settings: read from the environment, or refused with one line that names the cure."""
 
 from pathlib import Path
 
@@ -19,18 +19,18 @@ def test_defaults_without_environment() -> None:
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:
-    """Compose files pass on variables that are empty: their defaults hold."""
+    """An empty variable, as Compose files pass it on, has its default."""
     assert Settings.from_environment({"TIDINGS_PORT": "", "REDIS_URL": ""}) == Settings()
 
 
-def test_a_wildcard_address_is_not_given_out() -> None:
-    """Who listens on all addresses still gives out a URL that can be connected to."""
+def test_a_wildcard_address_is_not_in_the_url() -> None:
+    """A gateway that listens on all addresses has a public URL that clients can connect to."""
     settings = Settings(realtime_host="0.0.0.0")
     assert settings.public_realtime_url == "ws://127.0.0.1:8001/v1/realtime"
 
 
 def test_settings_reach_a_child_unchanged() -> None:
-    """What is written for a child process reads back as the same settings."""
+    """Settings that are written for a child process are read as the same settings."""
     settings = Settings(
         redis_url="unix:///tmp/s", data=Path("/x y"), durability="always", drain_seconds=0.5, port=9
     )
@@ -60,7 +60,7 @@ def test_settings_reach_a_child_unchanged() -> None:
     ],
 )
 def test_a_wrong_value_is_named_with_its_cure(variable: str, value: str, cure: str) -> None:
-    """The error names the variable and what it has to be."""
+    """The error names the variable and its allowed values."""
     with pytest.raises(ConfigurationError) as caught:
         Settings.from_environment({variable: value})
     assert str(caught.value).startswith(variable)
@@ -68,7 +68,7 @@ def test_a_wrong_value_is_named_with_its_cure(variable: str, value: str, cure: s
 
 
 def test_a_cluster_may_be_named_by_several_nodes() -> None:
-    """Each node has its host and port, and the user belongs to all of them."""
+    """Each node of a cluster's URL has its host and port, and the user applies to all of them."""
     url = "rediss+cluster://me:p%2C@a:7000,[::1]:7001,c/0?ssl_ca_certs=/ca.pem"
     assert Settings.from_environment({"REDIS_URL": url}).redis_url == url
     first, addresses = cluster_addresses(url)
@@ -78,15 +78,15 @@ def test_a_cluster_may_be_named_by_several_nodes() -> None:
 
 @pytest.mark.parametrize("variable", ["TIDINGS_PORT", "TIDINGS_REALTIME_PORT", "TIDINGS_OPERATOR_PORT"])
 def test_service_links_of_kubernetes_are_ignored(variable: str) -> None:
-    """Kubernetes sets TIDINGS_PORT to tcp://... for a Service named tidings: the default holds."""
+    """A TIDINGS_PORT of tcp://..., which Kubernetes sets for a Service, is ignored."""
     environ = {variable: "tcp://10.96.0.7:8000", "TIDINGS_DURABILITY": "always"}
     assert Settings.from_environment(environ) == Settings(durability="always")
     assert service_links(environ) == [variable]
     assert service_links({variable: "9000", "REDIS_URL": "unix:///s"}) == []
 
 
-def test_blanks_around_a_value_do_not_count() -> None:
-    """Secrets from files and `echo` end with a newline."""
+def test_blanks_around_a_value_are_removed() -> None:
+    """A value with a newline at its end, as secrets from files have it, is read without it."""
     environ = {
         "REDIS_URL": " redis://host:6379/0\n",
         "TIDINGS_PORT": "9000\r\n",
@@ -109,7 +109,7 @@ def test_blanks_around_a_value_do_not_count() -> None:
     password=st.text(st.characters(exclude_categories=["C"]), min_size=1).map(lambda text: f"s3cret{text}"),
 )
 def test_no_password_is_ever_shown(user: str, password: str) -> None:
-    """A URL keeps its host and loses its password, whatever characters that has."""
+    """A masked URL has its host and no password, for any characters in the password."""
     assert "s3cret" not in masked(f"redis://{user}:{password}@host:6379/0")
     assert "s3cret" not in masked(f"redis://host:6379/0?password={password.replace('&', '')}&db=1")
     assert masked("redis://host:6379/0") == "redis://host:6379/0"

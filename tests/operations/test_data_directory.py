@@ -1,4 +1,4 @@
-"""The data directory: held by one process, and honest about how the store last ended."""
+"""The data directory: one process uses it at a time, and it knows how the store last stopped."""
 
 import os
 import stat
@@ -22,15 +22,15 @@ from tidings_workers.embedded import EmbeddedValkey
 from tidings_workers.store import Store
 
 
-def end_unclean(path: Path, durability: str = "everysec") -> None:
-    """A store that ran and never said that it ended."""
+def stop_unclean(path: Path, durability: str = "everysec") -> None:
+    """Run a store that is not stopped cleanly."""
     directory = DataDirectory.acquire(path)
     directory.begin(durability)
     directory.release()
 
 
-def test_a_second_holder_is_refused_with_the_first_ones_name(tmp_path: Path) -> None:
-    """The error names the process that holds the directory and what to do."""
+def test_a_second_process_is_refused_with_the_first_ones_id(tmp_path: Path) -> None:
+    """The error names the process that uses the directory, and the cure."""
     first = DataDirectory.acquire(tmp_path)
     with pytest.raises(DataDirectoryInUse, match=rf"process {os.getpid()} .*kill {os.getpid()}.*--data"):
         DataDirectory.acquire(tmp_path)
@@ -39,19 +39,19 @@ def test_a_second_holder_is_refused_with_the_first_ones_name(tmp_path: Path) -> 
 
 
 def test_the_directory_is_private(tmp_path: Path) -> None:
-    """What is made can be read by its owner alone."""
+    """Only the owner can read the created files."""
     directory = DataDirectory.acquire(tmp_path / "new" / "data")
     assert stat.S_IMODE(directory.path.stat().st_mode) == 0o700
     directory.release()
 
 
 def loose(path: Path) -> list[str]:
-    """What of a directory others may use."""
+    """The files of a directory that other users may use."""
     return [str(each) for each in (path, *path.rglob("*")) if each.lstat().st_mode & 0o077]
 
 
-async def test_a_directory_that_was_open_is_closed(tmp_path: Path) -> None:
-    """A directory that others could read, and what an older start left there, are closed to them."""
+async def test_an_open_directory_becomes_private(tmp_path: Path) -> None:
+    """A directory that others could read, and its older files, become readable by their owner only."""
     path = tmp_path / "data"
     (path / "appendonlydir").mkdir(parents=True)
     for name in ("valkey.log", "state.json.old", "appendonlydir/appendonly.aof.1.incr.aof"):
@@ -75,7 +75,7 @@ async def test_a_directory_that_was_open_is_closed(tmp_path: Path) -> None:
         os.umask(before)
 
 
-def test_a_directory_that_is_used_for_something_else_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_directory_of_another_program_is_not_changed(tmp_path: Path) -> None:
     """A mistyped --data, such as /tmp or a home, gets neither a store nor another mode."""
     path = tmp_path / "home"
     path.mkdir()
@@ -87,8 +87,8 @@ def test_a_directory_that_is_used_for_something_else_is_left_as_it_is(tmp_path: 
     assert [file.name for file in path.iterdir()] == ["letters.txt"]
 
 
-def test_an_empty_file_system_or_a_kept_directory_will_do(tmp_path: Path) -> None:
-    """What file systems and repositories put into an empty directory does not make it another's."""
+def test_an_empty_directory_may_have_harmless_files(tmp_path: Path) -> None:
+    """An empty directory may have the files that file systems and repositories put there."""
     (tmp_path / "lost+found").mkdir()
     (tmp_path / ".gitkeep").write_text("")
     DataDirectory.acquire(tmp_path).release()
@@ -97,7 +97,7 @@ def test_an_empty_file_system_or_a_kept_directory_will_do(tmp_path: Path) -> Non
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_directory_of_another_user_that_is_open_is_refused() -> None:
-    """Where it can't be closed the error says so, and names a way out."""
+    """An open directory that can't be closed is refused, and the error names a cure."""
     with tempfile.TemporaryDirectory() as home:
         path = Path(home)
         path.chmod(0o777)
@@ -115,8 +115,8 @@ def test_a_directory_of_another_user_that_is_open_is_refused() -> None:
 @pytest.mark.parametrize(
     "name", ["a#b", "a%20b", "a?b=c", "a b", "ü", "x" * 150, os.fsdecode(b"a\xffb"), "a'\"b"]
 )
-async def test_any_path_will_do(tmp_path: Path, name: str) -> None:
-    """A store starts in a directory of any name, and its URL reaches it also through the environment."""
+async def test_a_directory_may_have_any_name(tmp_path: Path, name: str) -> None:
+    """A store starts in a directory of any name, and its URL also works through the environment."""
     directory = DataDirectory.acquire(tmp_path / name)
     valkey = EmbeddedValkey(directory, "everysec")
     try:
@@ -130,14 +130,14 @@ async def test_any_path_will_do(tmp_path: Path, name: str) -> None:
 
 
 def test_a_file_in_its_place_is_explained(tmp_path: Path) -> None:
-    """A path that can't be a directory is an error with a cure, not a traceback."""
+    """A path that can't be a directory gives an error with a cure and no traceback."""
     (tmp_path / "file").write_text("")
     with pytest.raises(DataDirectoryUnusable, match="--data or TIDINGS_DATA"):
         DataDirectory.acquire(tmp_path / "file")
 
 
-def test_what_another_user_may_not_see_is_explained(tmp_path: Path) -> None:
-    """A directory that may not be entered is an error with a cure, for looking, reading and taking."""
+def test_a_directory_without_permission_is_explained(tmp_path: Path) -> None:
+    """A directory that can't be entered gives an error with a cure, for checking, reading and acquiring."""
     shut = tmp_path / "shut"
     (shut / "data").mkdir(parents=True)
     shut.chmod(0)
@@ -151,7 +151,7 @@ def test_what_another_user_may_not_see_is_explained(tmp_path: Path) -> None:
 
 
 def as_another_user(path: Path) -> list[str]:
-    """What the three ways into a directory say to a process that is not root."""
+    """The errors of the three functions for a process that is not root."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -172,8 +172,8 @@ def as_another_user(path: Path) -> list[str]:
     return said
 
 
-def test_the_addresses_of_the_last_dev_stay_known(tmp_path: Path) -> None:
-    """Where the parts listened is known after the end, and to a later start that has not begun yet."""
+def test_the_addresses_of_the_last_dev_are_kept(tmp_path: Path) -> None:
+    """The addresses of the parts are known after the stop, and at a later start before its `begin`."""
     addresses = Addresses(
         host="127.0.0.1", port=1, realtime_host="::1", realtime_port=2, operator_host="::1", operator_port=3
     )
@@ -182,14 +182,14 @@ def test_the_addresses_of_the_last_dev_stay_known(tmp_path: Path) -> None:
     directory.write_addresses(addresses)
     directory.stopped_cleanly()
     directory.release()
-    end_unclean(tmp_path)
+    stop_unclean(tmp_path)
     state = read_state(tmp_path)
     assert state is not None
     assert state.addresses == addresses
 
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
-    """A start on a full disk says which disk it is."""
+    """A start on a full disk names that disk."""
     directory = DataDirectory.acquire(tmp_path)
     (tmp_path / "state.json.new").symlink_to("/dev/full")
     with pytest.raises(DataDirectoryUnusable, match=rf"disk of the data directory {tmp_path} is full"):
@@ -197,8 +197,8 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
     directory.release()
 
 
-def test_an_orderly_end_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After an orderly end a boot is no reason for a new epoch."""
+def test_a_clean_stop_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a clean stop another boot does not make the data suspect."""
     directory = DataDirectory.acquire(tmp_path)
     directory.begin("everysec")
     directory.stopped_cleanly()
@@ -210,30 +210,30 @@ def test_an_orderly_end_loses_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_crash_of_the_process_loses_nothing(tmp_path: Path) -> None:
-    """What was written before a SIGKILL is still in the machine's memory: no new epoch."""
-    end_unclean(tmp_path)
+    """A crash in the same boot does not make the data suspect, because the kernel has the writes."""
+    stop_unclean(tmp_path)
     directory = DataDirectory.acquire(tmp_path)
     assert not directory.begin("everysec").suspect
     directory.release()
 
 
 @pytest.mark.parametrize(("durability", "suspect"), [("memory", True), ("everysec", True), ("always", False)])
-def test_a_power_failure_may_lose_what_was_not_synced(
+def test_a_power_failure_may_lose_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: str, *, suspect: bool
 ) -> None:
-    """Without an orderly end, another boot makes data suspect, unless every write was synced."""
-    end_unclean(tmp_path, durability)
+    """Without a clean stop another boot makes the data suspect, unless every write was synced."""
+    stop_unclean(tmp_path, durability)
     monkeypatch.setattr(data_directory, "boot_id", lambda: "another")
     directory = DataDirectory.acquire(tmp_path)
     assert directory.begin(durability).suspect is suspect
     directory.release()
 
 
-def test_a_suspicion_stands_until_it_is_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A crash between finding the loss and telling of it does not forget the loss."""
-    end_unclean(tmp_path)
+def test_data_stay_suspect_until_a_loss_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash before the loss is reported does not clear the suspicion."""
+    stop_unclean(tmp_path)
     monkeypatch.setattr(data_directory, "boot_id", lambda: "another")
-    end_unclean(tmp_path)
+    stop_unclean(tmp_path)
     directory = DataDirectory.acquire(tmp_path)
     assert directory.begin("everysec").suspect
     directory.loss_reported()
@@ -244,7 +244,7 @@ def test_a_suspicion_stands_until_it_is_settled(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_long_path_gets_a_socket_elsewhere(tmp_path: Path) -> None:
-    """The socket's path fits the kernel's limit, is private, found again, and removed at the end."""
+    """A socket for a long path fits the kernel's limit, is private, is found again, and is removed."""
     long = tmp_path / ("x" * 120)
     directory = DataDirectory.acquire(long)
     socket = Path(directory.begin("everysec").socket)
@@ -259,11 +259,11 @@ def test_a_long_path_gets_a_socket_elsewhere(tmp_path: Path) -> None:
 
 
 def test_a_copied_directory_has_a_socket_of_its_own(tmp_path: Path) -> None:
-    """A copy of a data directory never meets the original's server."""
-    end_unclean(tmp_path / "one")
+    """A copy of a data directory never connects to the original's server."""
+    stop_unclean(tmp_path / "one")
     (tmp_path / "two").mkdir()
     (tmp_path / "two" / "state.json").write_bytes((tmp_path / "one" / "state.json").read_bytes())
-    end_unclean(tmp_path / "two")
+    stop_unclean(tmp_path / "two")
     first, second = read_state(tmp_path / "one"), read_state(tmp_path / "two")
     assert first is not None
     assert second is not None
@@ -272,7 +272,7 @@ def test_a_copied_directory_has_a_socket_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_lock_does_not_leak_into_other_programs(tmp_path: Path) -> None:
-    """Only a Valkey inherits the lock; any other child closes it on exec."""
+    """Only Valkey inherits the lock; any other child closes it on exec."""
     directory = DataDirectory.acquire(tmp_path)
     assert not os.get_inheritable(directory.lock)
     directory.release()

@@ -1,4 +1,4 @@
-"""`tidings-server dev` as its user meets it: one command, ready, hard to kill, gone when told."""
+"""`tidings-server dev` as a user runs it: one command that is ready, survives kills, and stops on request."""
 
 import asyncio
 import contextlib
@@ -18,8 +18,8 @@ import msgspec
 import redis
 from msgspec import structs
 
-from tests.operations.support import clean_environment, eventually, is_running, tidings_server
-from tests.support.stack import quiet_port
+from tests.operations.support import eventually, tidings_server
+from tests.support.stack import clean_environment, is_running, quiet_port
 from tests.support.valkey import free_port
 from tidings_api.cli.diagnosis import port_findings
 from tidings_api.cli.store_diagnosis import examine_store
@@ -31,7 +31,7 @@ PARTS = ("api", "dispatcher", "gateway")
 
 
 class Dev:
-    """A running `dev`: what its line said, and its processes."""
+    """A running `dev`: its line of JSON, and its processes."""
 
     def __init__(self, process: asyncio.subprocess.Process, line: str, metrics: str) -> None:
         self.process = process
@@ -50,7 +50,7 @@ class Dev:
         return found
 
     def send(self, token: str) -> httpx.Response:
-        """One notification over HTTP."""
+        """Send one notification by HTTP."""
         return httpx.post(
             f"{self.facts['api']}/v1/notifications",
             headers={"Authorization": f"Bearer {token}"},
@@ -60,7 +60,7 @@ class Dev:
 
 
 def options(here: Path) -> list[str]:
-    """Ports that are free, and a data directory."""
+    """Options with free ports and a data directory."""
     words = ["--data", str(here / "data")]
     for name in ("--port", "--realtime-port", "--operator-port"):
         words += [name, str(free_port())]
@@ -69,7 +69,7 @@ def options(here: Path) -> list[str]:
 
 @asynccontextmanager
 async def running(here: Path, words: list[str]) -> AsyncIterator[Dev]:
-    """`dev --json`, ready; killed at the end unless it has ended."""
+    """A ready `dev --json`; killed at the end if it still runs."""
     with (here / "log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tidings_api.cli", "dev", "--json", *words),
@@ -91,7 +91,7 @@ async def running(here: Path, words: list[str]) -> AsyncIterator[Dev]:
 
 
 def token_of(here: Path) -> str:
-    """A token by the operator's command, on the store that `dev` runs."""
+    """A token from the operator's command, on the store that `dev` runs."""
     words = ("token", "--tenant", "demo", "--user", "tests", "--scope", "send", "--json")
     answer: Any = json.loads(tidings_server(*words, "--data", "data", cwd=here).stdout)
     token: str = answer["token"]
@@ -99,7 +99,7 @@ def token_of(here: Path) -> str:
 
 
 async def test_a_first_start_and_a_second(tmp_path: Path) -> None:
-    """One line on stdout with all that a program needs; the same key and epoch on the next start; exit 0."""
+    """Each start prints one line with the same key and epoch, and exits 0."""
     words = options(tmp_path)
     lines = []
     for _ in range(2):
@@ -125,8 +125,8 @@ async def test_a_first_start_and_a_second(tmp_path: Path) -> None:
     assert lines[0] == lines[1]
 
 
-async def test_whatever_is_killed_is_back(tmp_path: Path) -> None:
-    """SIGKILL of each part and of the store: it alone is restarted, and sending works again."""
+async def test_each_killed_process_is_restarted(tmp_path: Path) -> None:
+    """After SIGKILL of a part or the store only that process is restarted, and sending works again."""
     async with running(tmp_path, options(tmp_path)) as dev:
         token = token_of(tmp_path)
         for name in (*PARTS, "valkey"):
@@ -155,7 +155,7 @@ def accepts(dev: Dev, token: str) -> bool:
 
 
 async def test_a_power_failure_gives_the_store_a_new_epoch(tmp_path: Path) -> None:
-    """After a boot without an orderly end clients are told of a possible loss, once."""
+    """A boot without a clean stop gives the store a new epoch, once."""
     words, epochs = options(tmp_path), []
     for boot in ("same", "another", "same"):
         if boot == "another":
@@ -179,8 +179,8 @@ def epoch_of(data: Path) -> object:
         return client.hget("{tidings}/meta", "epoch")
 
 
-async def test_what_is_taken_is_named(tmp_path: Path) -> None:
-    """A second start on the directory, or on the port, says who holds it and what to do; nothing is left."""
+async def test_a_directory_or_port_in_use_is_named(tmp_path: Path) -> None:
+    """A second start names the user of the directory or port and the cure, and leaves nothing running."""
     words = options(tmp_path)
     async with running(tmp_path, words) as dev:
         again = tidings_server("dev", *options(tmp_path)[2:], "--data", "data", cwd=tmp_path)
@@ -206,7 +206,7 @@ async def test_one_option_moves_all_three_ports(tmp_path: Path) -> None:
 
 
 def three_free_ports() -> int:
-    """The first of three ports in a row that are free."""
+    """The first of three adjacent free ports."""
     while True:
         first = quiet_port()
         with contextlib.ExitStack() as stack:
@@ -218,8 +218,8 @@ def three_free_ports() -> int:
         return first
 
 
-async def test_a_start_and_an_end_say_where_the_data_are(tmp_path: Path) -> None:
-    """For people: first that it starts, the curl line last of the start, at the end where the data are."""
+async def test_the_start_and_the_stop_name_the_data(tmp_path: Path) -> None:
+    """The first line says that it starts, the last line of the start is curl, and the stop names the data."""
     with (tmp_path / "all").open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tidings_api.cli", "dev", *options(tmp_path)),
@@ -231,7 +231,7 @@ async def test_a_start_and_an_end_say_where_the_data_are(tmp_path: Path) -> None
     try:
         await eventually(lambda: "curl " in (tmp_path / "all").read_text(), "the start", START_SECONDS)
         url = f"http://127.0.0.1:{options_port(tmp_path / 'data')}/health/ready"
-        # One more answer of the running server, so that a late line of the start would be there.
+        # One more answer of the running server, so that a late line of the start is in the file.
         assert (await asyncio.to_thread(httpx.get, url, trust_env=False)).is_success
         started = (tmp_path / "all").read_text().splitlines()
         process.send_signal(signal.SIGINT)
@@ -253,7 +253,7 @@ def options_port(data: Path) -> int:
 
 
 async def test_the_key_of_dev_is_its_own(tmp_path: Path) -> None:
-    """Other keys, newer or narrower, do not change it; revoked it is replaced, and the log says so."""
+    """Other keys do not change the key of `dev`, and a revoked one is replaced with a line in the log."""
     words = options(tmp_path)
     keys, logs = [], []
     for more in ((), ("keys", "create", "--scope", "send", "read"), ("keys", "revoke", "k1")):
@@ -273,7 +273,7 @@ async def test_the_key_of_dev_is_its_own(tmp_path: Path) -> None:
 
 
 async def test_operator_commands_work_on_the_running_store(tmp_path: Path) -> None:
-    """Tenants and keys can be changed, and doctor finds all well, while it runs."""
+    """Tenants and keys can be changed while it runs, and doctor finds no fault."""
     words = options(tmp_path)
     async with running(tmp_path, words) as dev:
         made = tidings_server("tenants", "create", "acme", "--json", "--data", "data", cwd=tmp_path)
@@ -289,8 +289,8 @@ async def test_operator_commands_work_on_the_running_store(tmp_path: Path) -> No
         assert examined.returncode == 0
 
 
-async def test_doctor_sees_that_ports_are_another_installation_s(tmp_path: Path, redis_url: str) -> None:
-    """A server that answers well, but works on another store, is no part of this installation."""
+async def test_doctor_detects_ports_of_another_installation(tmp_path: Path, redis_url: str) -> None:
+    """A server on another store does not count as a part of this installation."""
     words = options(tmp_path)
     tidings_server("tenants", "create", "acme", cwd=tmp_path, environment={"REDIS_URL": redis_url})
     settings = structs.replace(
@@ -308,5 +308,5 @@ async def test_doctor_sees_that_ports_are_another_installation_s(tmp_path: Path,
     assert [finding.check for finding in found] == ["api", "gateway", "operator's port"]
     assert all("another installation" in finding.detail for finding in found), found
     assert {finding.level for finding in found} == {"wrong"}
-    # Without the store there is nothing to compare with: that is said, and not ok.
+    # Without the store its identity can't be compared, which is a warning.
     assert {finding.level for finding in unknown} == {"warning"}

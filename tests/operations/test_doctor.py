@@ -1,4 +1,4 @@
-"""`doctor`: each fault of an installation is named with its true cause and a cure."""
+"""`doctor`: each fault of an installation is reported with its cause and a cure."""
 
 import asyncio
 import json
@@ -33,14 +33,14 @@ SOUND: Levels = {"store": "ok", "version": "ok", "eviction": "ok", "durability":
 
 @pytest.fixture
 def tcp(short_directory: Path) -> Iterator[Valkey]:
-    """A server on a port, which may be spoilt."""
+    """A server on a port, which may be broken."""
     home = Path(tempfile.mkdtemp(dir=short_directory))
     with running(home, free_port(), save="3600 1") as server:
         yield server
 
 
 async def findings(url: str) -> dict[str, Finding]:
-    """What is found about the store of this URL; whatever is not ok has a cure."""
+    """The findings about the store of this URL; each one that is not ok has a cure."""
     settings = structs.replace(Settings.from_environment({}), redis_url=url)
     report = await examine_store(settings, embedded=False)
     assert all(finding.cure for finding in report.findings if finding.level != "ok")
@@ -68,8 +68,8 @@ async def test_a_store_that_nothing_has_used_is_judged_before_the_first_start(tc
     assert "CONFIG SET appendonly yes" in found["durability"].cure
 
 
-async def test_a_store_that_evicts_and_keeps_nothing_is_wrong(tcp: Valkey) -> None:
-    """What a used store lacks is named: settings that lose data, and parts that are not at work."""
+async def test_a_store_that_evicts_and_loses_data_is_wrong(tcp: Valkey) -> None:
+    """Settings that lose data, and missing parts, are findings for a used store."""
     with tcp.client() as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
         client.config_set("appendonly", "no")
@@ -86,7 +86,7 @@ async def test_a_store_that_evicts_and_keeps_nothing_is_wrong(tcp: Valkey) -> No
 
 
 async def test_another_layout_is_named(tcp: Valkey) -> None:
-    """A store of another version is not opened, and the version to run is the cure."""
+    """A store of another layout is not opened, and the cure names the version to run."""
     with tcp.client() as client:
         client.hset("{tidings}/meta", mapping={"layout": "99", "partitions": "8", "secret": "00"})
     found = await findings(tcp.url)
@@ -153,7 +153,7 @@ def unknown_host(tcp: Valkey) -> str:
 async def test_a_store_that_can_t_be_used_is_one_finding(
     tcp: Valkey, spoil: Spoil, cause: str, cure: str
 ) -> None:
-    """When the store does not answer its cause and cure are all there is to say, and no password is shown."""
+    """A store that does not answer is one finding with its cause and cure, and no password is shown."""
     found = await findings(spoil(tcp) or "")
     assert levels(found) == {"store": "wrong"}
     assert cause in found["store"].detail
@@ -162,7 +162,7 @@ async def test_a_store_that_can_t_be_used_is_one_finding(
 
 
 async def test_plain_to_a_tls_port(tcp: Valkey, tmp_path: Path) -> None:
-    """redis:// to a port that speaks TLS names the scheme to write."""
+    """redis:// to a port with TLS is a finding that names the right scheme."""
     async with FaultProxy(tcp.url, tls=PrivateCA(tmp_path).server(tmp_path)) as proxy:
         found = await findings(proxy.url.replace("rediss://", "redis://"))
     assert levels(found) == {"store": "wrong"}
@@ -170,7 +170,7 @@ async def test_plain_to_a_tls_port(tcp: Valkey, tmp_path: Path) -> None:
 
 
 async def test_a_private_authority(tcp: Valkey, tmp_path: Path) -> None:
-    """A certificate of a private CA is refused with the way to name that CA."""
+    """A certificate of a private CA is refused, and the cure says how to name that CA."""
     async with FaultProxy(tcp.url, tls=PrivateCA(tmp_path).server(tmp_path)) as proxy:
         found = await findings(proxy.url)
     assert levels(found) == {"store": "wrong"}
@@ -178,7 +178,7 @@ async def test_a_private_authority(tcp: Valkey, tmp_path: Path) -> None:
 
 
 async def test_a_node_of_a_cluster_named_as_a_single_server(cluster_url: str) -> None:
-    """The URL of a cluster's node without +cluster is named with the scheme to write."""
+    """The URL of a cluster's node without +cluster is a finding that names the right scheme."""
     found = await findings(cluster_url.replace("+cluster", ""))
     assert levels(found) == {"store": "wrong"}
     assert "redis+cluster://" in found["store"].cure
@@ -209,10 +209,10 @@ def replica(tcp: Valkey) -> None:
         (replica, "is a replica", "primary"),
     ],
 )
-async def test_a_store_that_takes_no_writes_is_looked_at_all_the_same(
+async def test_a_store_that_takes_no_writes_is_still_checked(
     tcp: Valkey, spoil: Spoil, cause: str, cure: str
 ) -> None:
-    """The refusal of writes is named, and version, eviction, durability and clock are still reported."""
+    """The refusal of writes is a finding, and version, eviction, durability and clock are still reported."""
     spoil(tcp)
     found = await findings(tcp.url)
     assert {**SOUND, "store": "wrong"}.items() <= levels(found).items()
@@ -222,8 +222,8 @@ async def test_a_store_that_takes_no_writes_is_looked_at_all_the_same(
         (tcp.directory / "dump.rdb").rmdir()
 
 
-async def test_what_the_user_may_not_see_is_said_of_that_check_alone(tcp: Valkey) -> None:
-    """Without INFO version and eviction are unknown; everything else is judged."""
+async def test_a_missing_permission_affects_only_its_check(tcp: Valkey) -> None:
+    """Without INFO version and eviction are unknown; all other checks are reported."""
     with tcp.client() as client:
         client.execute_command("ACL", "SETUSER", "poor", "on", ">p", "~*", "+@all", "-info")
     found = await findings(tcp.url.replace("redis://", "redis://poor:p@"))
@@ -231,8 +231,8 @@ async def test_what_the_user_may_not_see_is_said_of_that_check_alone(tcp: Valkey
     assert "info" in found["version"].detail
 
 
-async def test_each_primary_of_a_cluster_is_looked_at(cluster_url: str) -> None:
-    """Version and eviction are those of every primary; one with another policy is named."""
+async def test_each_primary_of_a_cluster_is_checked(cluster_url: str) -> None:
+    """Version and eviction are checked on every primary, and one with another policy is named."""
     with redis.RedisCluster.from_url(cluster_url.replace("+cluster", "")) as client:
         _, _, odd = sorted(client.get_primaries(), key=lambda node: node.port)
         client.config_set("maxmemory-policy", "allkeys-lru", target_nodes=odd)
@@ -251,7 +251,7 @@ async def test_each_primary_of_a_cluster_is_looked_at(cluster_url: str) -> None:
 def test_open_files_are_a_finding_where_they_limit(
     monkeypatch: pytest.MonkeyPatch, limit: int, connections: str | None, level: str
 ) -> None:
-    """A machine's usual limit is no fault; one below the connections that the operator asked for is."""
+    """The usual limit of open files is ok, and one below the configured connections is a finding."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
     environ = {} if connections is None else {"TIDINGS_GATEWAY_CONNECTIONS": connections}
     found = {each.check: each for each in host_findings(Settings.from_environment(environ), environ)}
@@ -261,7 +261,7 @@ def test_open_files_are_a_finding_where_they_limit(
 
 @asynccontextmanager
 async def listening(answer: bytes | None) -> AsyncIterator[int]:
-    """A port that answers whatever comes with these bytes; with None it never answers."""
+    """A port that answers each connection with these bytes; with None it never answers."""
     waiting = asyncio.Event()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -294,7 +294,7 @@ async def listening(answer: bytes | None) -> AsyncIterator[int]:
     ],
 )
 async def test_a_port_that_is_not_ours_is_named(answer: bytes | None, cause: str, cure: str) -> None:
-    """What answers wrongly, or not at all, is wrong, with what to do."""
+    """A port with a wrong answer or with none is a finding with a cure."""
     async with listening(answer) as port:
         settings = structs.replace(
             Settings.from_environment({}), port=port, realtime_port=free_port(), operator_port=free_port()
@@ -306,7 +306,7 @@ async def test_a_port_that_is_not_ours_is_named(answer: bytes | None, cause: str
 
 
 async def test_the_operator_s_port_names_its_store(redis_url: str) -> None:
-    """Parts on the same store name the same identity, which shows neither its secret nor its epoch."""
+    """Parts on one store name the same identity, which shows neither its secret nor its epoch."""
     settings = structs.replace(Settings.from_environment({}), redis_url=redis_url, operator_port=free_port())
     store = await Store.open(settings, name="test")
     identity = store.identity
@@ -326,8 +326,8 @@ async def test_the_operator_s_port_names_its_store(redis_url: str) -> None:
     assert unused.detail == other.detail
 
 
-def test_the_command_says_it_in_lines_and_in_its_exit_code(tmp_path: Path) -> None:
-    """Without a store that is a finding, not an error of the command; the last line counts."""
+def test_the_command_prints_findings_and_counts(tmp_path: Path) -> None:
+    """A missing store is a finding and not an error of the command, and the last line has the counts."""
     url = f"redis+cluster://127.0.0.1:{free_port()}"
     ended = tidings_server(
         *("doctor", "--no-ports"), cwd=tmp_path, environment={"REDIS_URL": url, "TIDINGS_TYPO": "1"}
@@ -340,7 +340,7 @@ def test_the_command_says_it_in_lines_and_in_its_exit_code(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("words", [(), ("--data", "nothing-here")])
 def test_no_store_at_all_is_a_finding(tmp_path: Path, words: tuple[str, ...]) -> None:
-    """In a directory without a store the finding says how to get one, and none is made."""
+    """In a directory without a store the finding says how to create one, and none is created."""
     ended = tidings_server("doctor", "--json", *words, cwd=tmp_path)
     assert ended.returncode == 1
     (found,) = (each for each in json.loads(ended.stdout)["findings"] if each["check"] == "store")

@@ -1,4 +1,4 @@
-"""The embedded store: acknowledged is kept, whatever is killed."""
+"""The embedded store: acknowledged writes survive the kill of any process."""
 
 import asyncio
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def mode_of(path: str) -> int:
 
 
 async def test_every_acknowledged_write_survives_a_kill(directory: DataDirectory) -> None:
-    """SIGKILL right after an answer: the write is there when Valkey is back."""
+    """A write that was answered just before SIGKILL is there after the restart of Valkey."""
     valkey = EmbeddedValkey(directory, "everysec")
     await valkey.start()
     try:
@@ -49,10 +49,8 @@ async def test_every_acknowledged_write_survives_a_kill(directory: DataDirectory
 
 
 @pytest.mark.parametrize("durability", ["memory", "everysec", "always"])
-async def test_the_store_names_the_durability_that_holds(
-    directory: DataDirectory, durability: Durability
-) -> None:
-    """A store on the embedded Valkey gives what was asked for, and calls it by its name."""
+async def test_the_store_names_its_durability(directory: DataDirectory, durability: Durability) -> None:
+    """A store on the embedded Valkey has the configured durability and names it."""
     valkey = EmbeddedValkey(directory, durability)
     await valkey.start()
     try:
@@ -63,8 +61,8 @@ async def test_the_store_names_the_durability_that_holds(
         await valkey.stop()
 
 
-async def test_an_orderly_stop_keeps_everything_and_says_so(directory: DataDirectory) -> None:
-    """After `stop` the data is there and the directory knows that nothing was lost."""
+async def test_a_stop_keeps_everything_and_notes_it(directory: DataDirectory) -> None:
+    """After `stop` the data is there, and the state says that the stop was clean."""
     valkey = EmbeddedValkey(directory, "everysec")
     await valkey.start()
     async with client(valkey) as redis:
@@ -80,7 +78,7 @@ async def test_an_orderly_stop_keeps_everything_and_says_so(directory: DataDirec
 
 
 async def test_only_the_owner_reaches_it(directory: DataDirectory) -> None:
-    """It listens on no port, and its socket lets nobody else in."""
+    """It listens on no port, and only the owner can use its socket."""
     valkey = EmbeddedValkey(directory, "everysec")
     await valkey.start()
     try:
@@ -92,7 +90,7 @@ async def test_only_the_owner_reaches_it(directory: DataDirectory) -> None:
 
 
 async def test_a_broken_file_is_explained(directory: DataDirectory) -> None:
-    """When Valkey refuses its file, the error quotes it and names the log."""
+    """When Valkey refuses its file, the error quotes the reason and names the log."""
     files = directory.path / "appendonlydir"
     files.mkdir()
     (files / "appendonly.aof.manifest").write_text("nonsense\n")
@@ -101,7 +99,7 @@ async def test_a_broken_file_is_explained(directory: DataDirectory) -> None:
 
 
 async def test_a_damaged_file_can_be_cut(directory: DataDirectory) -> None:
-    """Damage in the middle of the data is explained, with a command that works."""
+    """Damage in the middle of the data is explained with a command that repairs the file."""
     valkey = EmbeddedValkey(directory, "everysec")
     await valkey.start()
     async with client(valkey) as redis:
@@ -124,7 +122,7 @@ async def test_a_damaged_file_can_be_cut(directory: DataDirectory) -> None:
 
 
 def test_sync_forgets_files_that_a_rewrite_removed(tmp_path: Path) -> None:
-    """A rewrite takes a file away between two rounds: the next round goes on with the new one."""
+    """When a rewrite removes a file between two syncs, the next sync uses the new one."""
     first, second = tmp_path / "a.1.incr.aof", tmp_path / "a.2.incr.aof"
     sync = AofSync(tmp_path)
     first.write_text("x")

@@ -20,7 +20,7 @@ from tests.support.valkey import Valkey, free_port, running, wait_until
 
 @contextmanager
 def proxied(upstream: str) -> Iterator[FaultProxy]:
-    """A proxy on a loop of its own, for tests that wait for processes."""
+    """A proxy on its own event loop, for tests that wait for processes."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -39,7 +39,7 @@ def proxied(upstream: str) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[tuple[Valkey, Valkey]]:
-    """A primary and its replica, in step."""
+    """A primary and its replica, in sync."""
     with ExitStack() as stack:
         servers = []
         for name in ("one", "two"):
@@ -59,7 +59,7 @@ def follow(replica: Valkey, primary: Valkey) -> None:
 
 
 def send(at: Installation, client: httpx.Client, title: str) -> str | None:
-    """Send to two users, once; the id where it was accepted."""
+    """Send to two users; returns the id if the send was accepted."""
     headers = {"authorization": f"Bearer {at.token('service', 'send read')}", "idempotency-key": title}
     body = {"to": {"users": ["ana", "bob"], "groups": ["team"]}, "title": title}
     answer = client.post("/v1/notifications", json=body, headers=headers)
@@ -73,7 +73,7 @@ def is_stored(at: Installation, client: httpx.Client, identity: str | None) -> b
 
 
 def received(at: Installation, title: str) -> subprocess.Popen[bytes]:
-    """A listener of the SDK that ends when this title has come."""
+    """An SDK listener that stops when a notification with this title arrives."""
     program = (
         "import asyncio, json, sys\n"
         "from tidings import AsyncTidings\n"
@@ -94,7 +94,7 @@ def received(at: Installation, title: str) -> subprocess.Popen[bytes]:
 
 
 def test_parts_follow_the_primary(pair: tuple[Valkey, Valkey]) -> None:
-    """API, dispatchers and gateways go on after a failover that leaves the old primary as a replica."""
+    """API, dispatchers and gateways continue after a failover that makes the old primary a replica."""
     primary, replica = pair
     with proxied(primary.url) as proxy, running_parts(proxy.url) as parts:
         at = parts.installation
@@ -106,7 +106,7 @@ def test_parts_follow_the_primary(pair: tuple[Valkey, Valkey]) -> None:
                 assert listener.stdout.readline() == b"listening\n"
                 before = send(at, client, "before")
                 wait_until(lambda: is_stored(at, client, before), "storing")
-                # Replication is asynchronous: what the replica lacks is lost by the failover.
+                # Replication is asynchronous: a failover loses the writes that the replica does not have.
                 with primary.client() as commands:
                     commands.set("{tidings}/mark", "x")
                     assert commands.wait(1, 5_000) == 1

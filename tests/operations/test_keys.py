@@ -11,12 +11,13 @@ from pathlib import Path
 import jwt
 import pytest
 
-from tests.operations.support import clean_environment, tidings_server
+from tests.operations.support import tidings_server
+from tests.support.stack import clean_environment
 
 
 @pytest.fixture
 def store(tmp_path: Path, redis_url: str) -> dict[str, str]:
-    """A tenant `acme` with a key k1 of all scopes and a newer, narrower k2."""
+    """A tenant `acme` with a key k1 of all scopes and a newer key k2 with fewer scopes."""
     environment = {"REDIS_URL": redis_url}
     tidings_server("tenants", "create", "acme", cwd=tmp_path, environment=environment)
     create = ("keys", "create", "--tenant", "acme", "--name")
@@ -31,7 +32,7 @@ def kid_of(token: str) -> str:
 
 
 def test_a_token_is_signed_by_a_key_that_allows_it(tmp_path: Path, store: dict[str, str]) -> None:
-    """The newest key that allows the scopes signs; a narrower, newer key does not get in the way."""
+    """The newest key that allows the scopes signs, also when a newer key allows fewer."""
     words = ("token", "--tenant", "acme", "--user", "ana")
     for more, kid in (((), "k1"), (("--scope", "send"), "k2"), (("--scope", "send", "--kid", "k1"), "k1")):
         ended = tidings_server(*words, *more, cwd=tmp_path, environment=store)
@@ -39,8 +40,8 @@ def test_a_token_is_signed_by_a_key_that_allows_it(tmp_path: Path, store: dict[s
         assert kid_of(ended.stdout.strip()) == kid
 
 
-def test_no_key_that_allows_it_is_explained(tmp_path: Path, store: dict[str, str]) -> None:
-    """Which key allows what is said when none fits, when the chosen one does not, and when there is none."""
+def test_a_missing_key_is_explained(tmp_path: Path, store: dict[str, str]) -> None:
+    """When no key, or not the chosen one, allows the scopes, the error lists the keys."""
     words = ("token", "--tenant", "acme", "--user", "ana")
     chosen = tidings_server(*words, "--kid", "k2", cwd=tmp_path, environment=store)
     assert (chosen.returncode, chosen.stdout) == (1, "")
@@ -56,15 +57,15 @@ def test_no_key_that_allows_it_is_explained(tmp_path: Path, store: dict[str, str
 
 
 def test_a_key_s_name_is_listed(tmp_path: Path, store: dict[str, str]) -> None:
-    """`keys list` shows whose key is which, as text and as JSON."""
+    """`keys list` shows the name of each key, as text and as JSON."""
     words = ("keys", "list", "--tenant", "acme")
     assert "the shop" in tidings_server(*words, cwd=tmp_path, environment=store).stdout
     keys = json.loads(tidings_server(*words, "--json", cwd=tmp_path, environment=store).stdout)["keys"]
     assert [key["name"] for key in keys] == ["everything", "the shop"]
 
 
-def test_a_deleted_tenant_s_name_is_kept_from_new_owners(tmp_path: Path, store: dict[str, str]) -> None:
-    """Deleting says what stays, and the name can't be given to somebody who would read it."""
+def test_a_deleted_tenant_s_name_is_refused(tmp_path: Path, store: dict[str, str]) -> None:
+    """Deleting lists the kept data, and a new tenant can't have that name."""
     refused = tidings_server("tenants", "delete", "acme", cwd=tmp_path, environment=store)
     assert refused.returncode == 2
     deleted = tidings_server("tenants", "delete", "acme", "--yes", cwd=tmp_path, environment=store)
@@ -80,7 +81,7 @@ def test_a_deleted_tenant_s_name_is_kept_from_new_owners(tmp_path: Path, store: 
 def test_deleting_at_a_terminal_asks_for_the_name(
     tmp_path: Path, store: dict[str, str], typed: str, code: int
 ) -> None:
-    """At a terminal the tenant's id has to be typed; anything else deletes nothing."""
+    """At a terminal the tenant's id must be typed; any other input deletes nothing."""
     ours, theirs = pty.openpty()
     try:
         os.write(ours, f"{typed}\n".encode())
@@ -103,7 +104,7 @@ def test_deleting_at_a_terminal_asks_for_the_name(
 
 
 def test_times_in_json_are_those_of_the_api(tmp_path: Path, store: dict[str, str]) -> None:
-    """Operators' JSON has times in UTC with three digits of milliseconds, as REST and frames have."""
+    """JSON of commands has times in UTC with three digits of milliseconds, as in REST and frames."""
     for words in (("keys", "list", "--tenant", "acme"), ("tenants", "list")):
         text = tidings_server(*words, "--json", cwd=tmp_path, environment=store).stdout
         times = re.findall(r'_at":"([^"]+)"', text)

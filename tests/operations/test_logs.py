@@ -1,4 +1,4 @@
-"""Logs: one line an event, with no traceback unless it was asked for."""
+"""Logs: one line per event, and a traceback only at level debug."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from tidings_workers.config import LogLevel
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    """The configuration is the process' own: other tests get theirs back."""
+    """Restores the logging of the process after each test."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -37,7 +37,7 @@ def fail(level: LogLevel, capsys: pytest.CaptureFixture[str]) -> list[dict[str, 
 
 
 def test_an_exception_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Our lines and those of libraries name the error, in JSON, and show no traceback."""
+    """Our lines and those of libraries name the error in JSON, without a traceback."""
     lines = fail("info", capsys)
     assert [line["error"] for line in lines] == ["ValueError: no way"] * 2
     assert {line["process"] for line in lines} == {"api"}
@@ -45,7 +45,7 @@ def test_an_exception_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_debug_adds_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    """At level debug the traceback is there too."""
+    """At level debug a line has the traceback as well."""
     assert all("Traceback" in line["exception"] for line in fail("debug", capsys))
 
 
@@ -57,7 +57,7 @@ def test_colours_are_the_terminal_s_and_the_user_s_choice(
     *,
     coloured: bool,
 ) -> None:
-    """On a terminal lines for people have colours, unless NO_COLOR is set to something."""
+    """Console lines have colours on a terminal, unless NO_COLOR is set."""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.delenv("NO_COLOR", raising=False)
     if no_color is not None:
@@ -68,7 +68,7 @@ def test_colours_are_the_terminal_s_and_the_user_s_choice(
 
 
 def test_no_value_breaks_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Bytes, lone surrogates and line breaks of a stranger stay inside one line of JSON."""
+    """Bytes, lone surrogates and line breaks in a value stay in one line of JSON."""
     logs.configure("api", format="json", level="info")
     structlog.get_logger().info("odd", user="\ud800\n", body=b"\xff", error=KeyError("x"))
     (line,) = capsys.readouterr().err.splitlines()
@@ -78,7 +78,7 @@ def test_no_value_breaks_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_service_links_are_named_once(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What Kubernetes put into our variables is one warning that says how to end it."""
+    """Variables that Kubernetes set are one warning with its cure."""
     monkeypatch.setenv("TIDINGS_PORT", "tcp://10.96.0.7:8000")
     logs.configure("api", format="json", level="info")
     logs.warn_of_service_links()

@@ -1,4 +1,4 @@
-"""The operator's port: metrics and health, and no harm from whatever else knocks."""
+"""The operator's port: metrics and health, and no harm from invalid requests."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from tidings_workers.store import StoreError
 
 
 async def broken() -> None:
-    raise ConnectionError("the storage is away")
+    raise ConnectionError("the storage is unavailable")
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ async def raw(port: int, request: bytes) -> bytes:
         writer.close()
 
 
-async def test_metrics_count_what_happened(port: int) -> None:
-    """A counter that moved shows in the scrape."""
+async def test_metrics_are_served(port: int) -> None:
+    """A counter that was raised is in the answer of /metrics."""
     ACCEPTED.inc()
     response = await ask(port, "/metrics")
     assert response.status_code == 200
@@ -58,14 +58,14 @@ async def test_metrics_count_what_happened(port: int) -> None:
 
 
 async def test_readiness_follows_the_process(port: int, health: Health) -> None:
-    """Not ready before it serves, ready while it does."""
+    """It is not ready before the process serves, and ready while it does."""
     assert (await ask(port, "/health/ready")).status_code == 503
     health.serving = True
     assert (await ask(port, "/health/ready")).json() == {"status": "ok", "checks": {"serving": "ok"}}
 
 
 async def test_a_failing_check_is_named() -> None:
-    """Readiness says which check failed and why; liveness does not care."""
+    """Readiness names the failed check and its fault, and liveness does not depend on checks."""
     health, number = Health({"storage": broken}), free_port()
     health.serving = True
     async with operator_port("127.0.0.1", number, health):
@@ -86,15 +86,15 @@ async def test_a_failing_check_is_named() -> None:
         (b"GET /health/live", b""),
     ],
 )
-async def test_garbage_is_refused(port: int, request_: bytes, status: bytes) -> None:
-    """What is no request for us gets a 4xx or a closed connection, and the port goes on serving."""
+async def test_an_invalid_request_is_refused(port: int, request_: bytes, status: bytes) -> None:
+    """An invalid request gets a 4xx or a closed connection, and the port still serves."""
     answer = await raw(port, request_)
     assert answer[9:12] == status or not answer
     assert (await ask(port, "/health/live")).status_code == 200
 
 
 async def test_a_flood_takes_few_connections(port: int) -> None:
-    """Idle connections above a small number are closed at once, and the port serves when others end."""
+    """Idle connections above the limit are closed at once, and the port serves after others close."""
     idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS + 40)]
     try:
         late = [reader for reader, _ in idle[CONNECTIONS:]]
@@ -116,8 +116,8 @@ async def long_winded() -> None:
     raise StoreError("x" * 20_000_000)
 
 
-async def test_an_answer_that_is_not_taken_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that asks and never reads is hung up on."""
+async def test_an_unread_answer_closes_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that does not read its answer is disconnected."""
     monkeypatch.setattr(operator, "REQUEST_SECONDS", 0.5)
     loop, number = asyncio.get_running_loop(), free_port()
     async with operator_port("127.0.0.1", number, Health({"storage": long_winded})):
@@ -129,7 +129,7 @@ async def test_an_answer_that_is_not_taken_ends(monkeypatch: pytest.MonkeyPatch)
 
 
 async def _knock(client: socket.socket) -> None:
-    """Send now and then, until the other side has hung up."""
+    """Send repeatedly until the other side has closed the connection."""
     while True:
         await asyncio.get_running_loop().sock_sendall(client, b"more")
         await asyncio.sleep(0.05)
@@ -159,7 +159,7 @@ async def _knock(client: socket.socket) -> None:
 async def test_a_page_of_another_site_reads_nothing(
     health: Health, host: str, status: int, path: str
 ) -> None:
-    """By DNS rebinding a page reaches this port only under a public name, which gets a 421 and a cure."""
+    """A page that uses DNS rebinding has a public host name, which gets a 421 with the cure."""
     number = free_port()
     async with operator_port("127.0.0.1", number, health, ["metrics.shop.example"]):
         answer = await raw(number, f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
@@ -167,8 +167,8 @@ async def test_a_page_of_another_site_reads_nothing(
     assert (b"TIDINGS_OPERATOR_NAMES" in answer) == (status == 421)
 
 
-def test_a_made_up_close_code_makes_no_new_series() -> None:
-    """Labels of close codes come from a fixed set, whatever a client sends."""
+def test_an_unknown_close_code_adds_no_series() -> None:
+    """Labels of close codes are from a fixed set, for every code that a client sends."""
     assert [close_label(code) for code in (4100, 1012, 3999, 4999, None)] == [
         "4100",
         "1012",

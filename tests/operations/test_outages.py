@@ -1,4 +1,4 @@
-"""What the parts say of an outage of the store: one line each when it begins, one when it ends."""
+"""The log lines of an outage of the store: one per part when it begins, one when it ends."""
 
 import json
 import socket
@@ -39,7 +39,7 @@ class Part:
             )
 
     def ready(self) -> bool:
-        """Whether it serves and has its store."""
+        """Whether it serves and its store answers."""
         assert self._process.poll() is None, self.log.read_text()
         try:
             url = f"http://127.0.0.1:{self.operator}/health/ready"
@@ -48,7 +48,7 @@ class Part:
             return False
 
     def lines(self, level: str = "") -> list[dict[str, Any]]:
-        """What it logged, of a level or all."""
+        """Its log lines, of one level or of all."""
         found = [json.loads(line) for line in self.log.read_text().splitlines()]
         return [line for line in found if line["level"] == level or not level]
 
@@ -57,14 +57,14 @@ class Part:
         return any(line["event"] == event for line in self.lines())
 
     def end(self) -> None:
-        """SIGTERM, and an orderly end."""
+        """SIGTERM, and a graceful stop."""
         self._process.terminate()
         assert self._process.wait(END_SECONDS) == 0
 
 
 @contextmanager
 def running(redis_url: str, home: Path, *names: str, **variables: str) -> Iterator[list[Part]]:
-    """Parts, as in production."""
+    """Parts as in production."""
     with ExitStack() as stack:
         parts = [Part(name, redis_url, home, variables) for name in names]
         for part in parts:
@@ -72,8 +72,8 @@ def running(redis_url: str, home: Path, *names: str, **variables: str) -> Iterat
         yield parts
 
 
-def test_an_outage_is_two_lines_a_part(valkey: Valkey, tmp_path: Path) -> None:
-    """A store killed and started again: each part says once that it is away, and once that it is back."""
+def test_an_outage_is_two_lines_per_part(valkey: Valkey, tmp_path: Path) -> None:
+    """When the store is killed and restarted, each part logs its loss once and its return once."""
     with running(valkey.url, tmp_path, *PARTS) as parts:
         for part in parts:
             wait_until(part.ready, part.name, START_SECONDS)
@@ -92,8 +92,8 @@ def test_an_outage_is_two_lines_a_part(valkey: Valkey, tmp_path: Path) -> None:
             assert said[0]["cure"]
 
 
-def test_a_missing_dispatcher_is_called_so(valkey: Valkey, tmp_path: Path) -> None:
-    """Without a dispatcher the API says so, and not that the storage is away."""
+def test_a_missing_dispatcher_is_logged(valkey: Valkey, tmp_path: Path) -> None:
+    """Without a dispatcher the API logs that, and not that the storage is unavailable."""
     with running(valkey.url, tmp_path, "api") as (api,):
         wait_until(lambda: api.says("no dispatcher is at work"), "the line", START_SECONDS)
         with running(valkey.url, tmp_path, "dispatcher"):
@@ -104,7 +104,7 @@ def test_a_missing_dispatcher_is_called_so(valkey: Valkey, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", ["api", "gateway"])
 def test_a_part_listens_on_a_name(valkey: Valkey, tmp_path: Path, name: str) -> None:
-    """`localhost` will do where an address is asked for."""
+    """A part can listen on `localhost` in place of an address."""
     hosts = {"TIDINGS_HOST": "localhost", "TIDINGS_REALTIME_HOST": "localhost"}
     hosts["TIDINGS_OPERATOR_HOST"] = "localhost"
     with running(valkey.url, tmp_path, name, **hosts) as (part,):
@@ -115,7 +115,7 @@ def test_a_part_listens_on_a_name(valkey: Valkey, tmp_path: Path, name: str) -> 
 
 @pytest.mark.parametrize("variable", ["TIDINGS_HOST", "TIDINGS_OPERATOR_HOST"])
 def test_an_unknown_name_is_explained(valkey: Valkey, tmp_path: Path, variable: str) -> None:
-    """A name without an address is a setting that can't be used, and is named."""
+    """A host name without an address is a configuration error that names the variable."""
     environment = {"REDIS_URL": valkey.url, variable: "nowhere.invalid"}
     environment.setdefault("TIDINGS_OPERATOR_PORT", str(quiet_port()))
     ended = tidings_server("api", cwd=tmp_path, environment=environment)
@@ -125,7 +125,7 @@ def test_an_unknown_name_is_explained(valkey: Valkey, tmp_path: Path, variable: 
 
 @pytest.mark.parametrize("scheme", ["redis", "redis+cluster"])
 def test_a_part_waits_for_its_store(tmp_path: Path, scheme: str) -> None:
-    """A part whose store is away at its start says so once and waits, on one server as on a cluster."""
+    """A part whose store is unavailable at its start logs that once and waits, also on a cluster."""
     with running(f"{scheme}://127.0.0.1:{quiet_port()}", tmp_path, "dispatcher") as (part,):
         wait_until(lambda: part.says("storage is unavailable"), "the line", START_SECONDS)
         wait_until(lambda: not part.ready(), "not being ready")

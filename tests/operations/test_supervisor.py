@@ -1,4 +1,4 @@
-"""The supervisor: what dies is back, what is stopped stays down, nothing is left behind."""
+"""The supervisor: it restarts crashed processes, keeps stopped ones down, and leaves none behind."""
 
 import asyncio
 import contextlib
@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.operations.support import clean_environment, eventually, is_running
+from tests.operations.support import eventually
+from tests.support.stack import clean_environment, is_running
 from tidings_workers.data_directory import DataDirectory
 from tidings_workers.embedded import EmbeddedValkey
 from tidings_workers.supervisor import Backoff, Part, PartFailed, Supervisor
 
-# Says that it is ready by its pid in a file, and on SIGTERM that it ended, in a list shared by all.
+# It writes its pid to a file when it is ready, and on SIGTERM its name to a list that all parts share.
 CHILD = """
 import os, pathlib, signal, sys
 name, here, stubborn = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3] == "stubborn"
@@ -50,7 +51,7 @@ def pid_of(name: str, here: Path) -> int:
 
 
 async def nothing() -> None:
-    """A hook that has nothing to do."""
+    """A hook that does nothing."""
 
 
 def supervisor(
@@ -61,7 +62,7 @@ def supervisor(
 
 @asynccontextmanager
 async def running(*parts: Part, valkey: EmbeddedValkey | None = None) -> AsyncIterator[Supervisor]:
-    """A supervisor whose parts are all ready; stopped in order at the end."""
+    """A supervisor whose parts are all ready; stopped at the end."""
     ready, stop = asyncio.Event(), asyncio.Event()
 
     async def on_ready() -> None:
@@ -75,8 +76,8 @@ async def running(*parts: Part, valkey: EmbeddedValkey | None = None) -> AsyncIt
         stop.set()
 
 
-async def test_a_killed_part_is_back_within_a_second(tmp_path: Path) -> None:
-    """SIGKILL of a part: another process has taken its place, and is ready."""
+async def test_a_killed_part_is_restarted_within_a_second(tmp_path: Path) -> None:
+    """After SIGKILL of a part another process of it is ready within a second."""
     async with running(child("a", tmp_path)) as supervising:
         before = pid_of("a", tmp_path)
         os.kill(before, signal.SIGKILL)
@@ -86,8 +87,8 @@ async def test_a_killed_part_is_back_within_a_second(tmp_path: Path) -> None:
         assert time.monotonic() - started < 1
 
 
-async def test_a_killed_store_is_back_with_its_data(tmp_path: Path) -> None:
-    """SIGKILL of Valkey: it is back on the same socket while the parts live on."""
+async def test_a_killed_store_is_restarted_with_its_data(tmp_path: Path) -> None:
+    """After SIGKILL Valkey is restarted on the same socket with its data, while the parts keep running."""
     directory = DataDirectory.acquire(tmp_path / "data")
     valkey = EmbeddedValkey(directory, "everysec")
     async with running(child("a", tmp_path), valkey=valkey):
@@ -100,8 +101,8 @@ async def test_a_killed_store_is_back_with_its_data(tmp_path: Path) -> None:
     directory.release()
 
 
-async def test_parts_end_by_rank(tmp_path: Path) -> None:
-    """The first rank has ended before the second is asked to."""
+async def test_parts_stop_by_rank(tmp_path: Path) -> None:
+    """The parts of the first rank have stopped before the second rank gets SIGTERM."""
     async with running(child("late", tmp_path, rank=1), child("a", tmp_path), child("b", tmp_path)):
         pass
     ended = (tmp_path / "ended").read_text().split()
@@ -109,37 +110,37 @@ async def test_parts_end_by_rank(tmp_path: Path) -> None:
     assert ended[2:] == ["late"]
 
 
-async def test_a_part_that_will_not_end_is_killed_in_time(tmp_path: Path) -> None:
-    """A part that ignores SIGTERM costs the drain time, and no more."""
+async def test_a_part_that_ignores_sigterm_is_killed_in_time(tmp_path: Path) -> None:
+    """A part that ignores SIGTERM is killed after the drain time."""
     async with running(child("a", tmp_path, manner="stubborn")):
         pid, started = pid_of("a", tmp_path), time.monotonic()
     assert time.monotonic() - started < 3
     assert not is_running(pid)
 
 
-async def test_hurry_does_not_wait_for_the_drain(tmp_path: Path) -> None:
-    """A second signal ends what still drains at once."""
+async def test_kill_now_does_not_wait_for_the_drain(tmp_path: Path) -> None:
+    """`kill_now` kills the parts that still drain at once."""
     async with running(child("a", tmp_path, manner="stubborn")) as supervising:
         supervising.kill_now.set()
         started = time.monotonic()
     assert time.monotonic() - started < 0.9
 
 
-async def test_a_wrong_configuration_is_not_tried_again(tmp_path: Path) -> None:
-    """Exit code 78 ends the whole at once, with the other parts."""
+async def test_a_wrong_configuration_is_not_retried(tmp_path: Path) -> None:
+    """Exit code 78 of a part stops all parts at once."""
     with pytest.raises(PartFailed, match=r"failing can't start \(exit code 78\)"):
         await supervisor(child("a", tmp_path), failing(78)).run(asyncio.Event())
     assert not (tmp_path / "a.pid").exists() or not is_running(pid_of("a", tmp_path))
 
 
-async def test_a_part_that_never_starts_ends_the_whole() -> None:
-    """After five tries without once being ready there is an error instead of a loop."""
+async def test_a_part_that_never_starts_stops_all() -> None:
+    """A part that was not ready in five tries gives an error and not a loop."""
     with pytest.raises(PartFailed, match=r"exit code 3"):
         await supervisor(failing(3)).run(asyncio.Event())
 
 
-async def test_stopping_while_starting_starts_nothing_more(tmp_path: Path) -> None:
-    """A stop during the preparation ends it, also when a library swallows the cancellation."""
+async def test_a_stop_during_the_start_starts_no_part(tmp_path: Path) -> None:
+    """A stop during the preparation starts no part, also when a library swallows the cancellation."""
     stop = asyncio.Event()
 
     async def swallowing() -> None:
@@ -155,7 +156,7 @@ async def test_stopping_while_starting_starts_nothing_more(tmp_path: Path) -> No
 
 
 def test_restarts_slow_down_only_while_failing() -> None:
-    """The first restart is immediate, repeated ones wait longer and longer, a healthy run resets."""
+    """The first restart is immediate, the pauses grow while it fails, and a healthy run resets them."""
     backoff = Backoff()
     assert [backoff.after(0.1) for _ in range(4)] == [0.0, 0.1, 0.2, 0.4]
     assert max(backoff.after(0.1) for _ in range(20)) == 5.0
@@ -180,7 +181,7 @@ asyncio.run(Supervisor([child("a", here, manner="stubborn")], valkey=valkey, dra
 
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
 async def test_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:
-    """SIGKILL of the supervisor takes parts and store along, and the directory can be opened again."""
+    """After SIGKILL of the supervisor no part and no store runs, and the directory can be acquired."""
     host = await asyncio.create_subprocess_exec(
         sys.executable, "-c", HOST, str(tmp_path), stdout=asyncio.subprocess.PIPE, env=clean_environment()
     )
@@ -235,8 +236,8 @@ asyncio.run(main())
 """
 
 
-async def test_a_lack_of_files_ends_nothing(tmp_path: Path) -> None:
-    """While no file can be opened nothing can be started or synced; when some can, all is back."""
+async def test_a_lack_of_files_stops_nothing(tmp_path: Path) -> None:
+    """Without free files nothing starts or syncs, and everything continues when files are available."""
     host = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", STARVED, str(tmp_path)),
         stdout=asyncio.subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The face of `tidings-server` in a shell: help, exit codes, narrow terminals, pipes, full disks."""
+"""`tidings-server` in a shell: help, exit codes, narrow terminals, pipes, full disks."""
 
 import json
 import subprocess
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.operations.support import clean_environment, tidings_server
+from tests.operations.support import tidings_server
+from tests.support.stack import clean_environment
 from tidings_api.cli.app import run
 
 COMMANDS = ("api", "config", "dev", "dispatcher", "doctor", "gateway", "keys", "restored", "tenants", "token")
@@ -40,7 +41,7 @@ def shell(line: str, *, cwd: Path, **variables: str) -> subprocess.CompletedProc
 
 @pytest.mark.parametrize("words", [(), ("tenants",), ("keys",)])
 def test_each_command_is_listed_with_a_description(tmp_path: Path, words: tuple[str, ...]) -> None:
-    """Without more words the commands are listed, each with what it does, also in a narrow terminal."""
+    """Without arguments each command is listed with its description, also in a narrow terminal."""
     wide = tidings_server(*words, cwd=tmp_path)
     assert wide.returncode == 0
     rows = [line.strip("│ ").split(None, 1) for line in wide.stdout.splitlines() if line.startswith("│ ")]
@@ -58,7 +59,7 @@ Here = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def here(capsys: pytest.CaptureFixture[str]) -> Here:
-    """Runs a command line in this process: its code, stdout and stderr."""
+    """A function that runs a command line in this process: its code, stdout and stderr."""
 
     def run_here(*words: str) -> tuple[int, str, str]:
         code = run(words)
@@ -70,7 +71,7 @@ def here(capsys: pytest.CaptureFixture[str]) -> Here:
 
 @pytest.mark.parametrize("words", LEAVES, ids=" ".join)
 def test_every_command_explains_itself(here: Here, words: tuple[str, ...]) -> None:
-    """`--help` of each command has more than its options: a sentence that says what it does."""
+    """`--help` of each command has a description in addition to its options."""
     code, out, _ = here(*words, "--help")
     assert code == 0
     assert out.startswith(f"Usage: tidings-server {' '.join(words)}")
@@ -79,7 +80,7 @@ def test_every_command_explains_itself(here: Here, words: tuple[str, ...]) -> No
 
 @pytest.mark.parametrize(("words", "missing"), REQUIRED.items(), ids=str)
 def test_a_missing_argument_is_named(here: Here, words: tuple[str, ...], missing: str) -> None:
-    """What is missing is named on stderr with exit code 2, for every command that requires something."""
+    """A missing argument is named on stderr with exit code 2, for every command that requires one."""
     code, out, err = here(*words)
     assert (code, out) == (2, "")
     assert err == f"tidings-server: {missing} is missing. See `tidings-server {' '.join(words)} --help`\n"
@@ -87,7 +88,7 @@ def test_a_missing_argument_is_named(here: Here, words: tuple[str, ...], missing
 
 @pytest.mark.parametrize("words", [leaf for leaf in LEAVES if leaf not in REQUIRED], ids=" ".join)
 def test_an_unknown_option_is_wrong_usage(here: Here, words: tuple[str, ...]) -> None:
-    """Exit code 2 and the option's name, for every command that could run without."""
+    """An unknown option gives exit code 2 and its name, for every command."""
     code, out, err = here(*words, "--no-such-option", "x")
     assert (code, out) == (2, "")
     assert "--no-such-option" in err
@@ -117,12 +118,12 @@ def test_an_unknown_option_is_wrong_usage(here: Here, words: tuple[str, ...]) ->
     ],
 )
 def test_wrong_usage_is_one_line_that_names_no_type(here: Here, line: str, says: str) -> None:
-    """Each mistake is one line on stderr, without boxes and words of Python, and shows the help."""
+    """Each mistake is one line on stderr, without boxes and names of Python, and names the help."""
     assert here(*line.split()) == (2, "", f"tidings-server: {says}\n")
 
 
 def test_a_closed_stdout_is_one_line(tmp_path: Path) -> None:
-    """With `>&-` nothing is done, and one line says why."""
+    """With `>&-` the command does nothing and prints one line with the reason."""
     ended = shell("$T config >&-", cwd=tmp_path)
     assert ended.returncode == 1
     assert ended.stderr.splitlines() == [
@@ -131,7 +132,7 @@ def test_a_closed_stdout_is_one_line(tmp_path: Path) -> None:
 
 
 def test_every_operator_s_command_answers_in_json(tmp_path: Path, redis_url: str) -> None:
-    """Each command but the parts takes --json, and stdout is then one line of JSON."""
+    """Each command except the parts takes --json, and stdout is then one line of JSON."""
     lines = [
         ("tenants", "create", "acme"),
         ("tenants", "update", "acme", "--retention", "30"),
@@ -155,7 +156,7 @@ def test_every_operator_s_command_answers_in_json(tmp_path: Path, redis_url: str
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("words", ["", "config --json"])
 def test_a_full_disk_behind_stdout_is_one_line(tmp_path: Path, words: str, unbuffered: str) -> None:
-    """An answer that can't be written is exit code 1 and one line, whatever Python buffers."""
+    """An answer that can't be written gives exit code 1 and one line, with any buffering."""
     ended = shell(f"$T {words} > /dev/full", cwd=tmp_path, PYTHONUNBUFFERED=unbuffered)
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1, ended.stderr
@@ -163,14 +164,14 @@ def test_a_full_disk_behind_stdout_is_one_line(tmp_path: Path, words: str, unbuf
 
 
 @pytest.mark.parametrize("words", ["", "config"])
-def test_a_reader_that_ends_early_is_no_complaint(tmp_path: Path, words: str) -> None:
-    """Into a closed pipe nothing is written to stderr: no traceback, no complaint of Python's own."""
+def test_a_closed_pipe_gives_no_error_output(tmp_path: Path, words: str) -> None:
+    """A closed pipe gives no traceback and no other output on stderr."""
     ended = shell(f"$T {words} | true", cwd=tmp_path)
     assert ended.stderr == ""
 
 
 def test_completion_is_installed_for_a_shell(tmp_path: Path) -> None:
-    """`--install-completion` writes a script that names the commands."""
+    """`--install-completion` writes a script with the names of the commands."""
     ended = shell("$T --install-completion --shell bash", cwd=tmp_path, HOME=str(tmp_path))
     assert ended.returncode == 0, ended.stderr
     (script,) = tmp_path.rglob("completions/tidings-server")

@@ -36,13 +36,13 @@ GROUPS = {f"team-{number}": USERS[number::10] for number in range(10)}
 
 
 async def send_batches(client: AsyncTidings, reference: Reference, account: Account) -> None:
-    """Batch after batch, some of them twice under one key, with members coming and going between."""
+    """Send batches, some of them twice under one key, and change members between them."""
     chance = random.Random(2)
     for start in range(0, SENDS, BATCH):
         batch = [reference.next() for _ in range(BATCH)]
         ids = await send_batch(client, batch, f"batch-{start}")
         if chance.random() < 0.3:
-            # As after a lost answer.
+            # The same request again, as after a lost answer.
             assert await send_batch(client, batch, f"batch-{start}") == ids
         for send, identity in zip(batch, ids, strict=True):
             account.acknowledge(send, identity)
@@ -50,14 +50,14 @@ async def send_batches(client: AsyncTidings, reference: Reference, account: Acco
 
 
 async def send_batch(client: AsyncTidings, batch: Sequence[Send], key: str) -> list[str]:
-    """The ids of a batch that was accepted whole."""
+    """The ids of a batch whose notifications were all accepted."""
     results = await client.send_batch([send.message for send in batch], idempotency_key=key)
     assert [result for result in results if not result.ok] == []
     return [result.id or "" for result in results]
 
 
 async def change_members(client: AsyncTidings, reference: Reference, chance: random.Random) -> None:
-    """One user leaves a group and one joins it at once; what is sent from now on goes by that."""
+    """One user leaves a group and one joins it; later sends follow the change."""
     group = chance.choice(sorted(reference.groups))
     members = reference.groups[group]
     leaving = chance.choice(sorted(members))
@@ -69,7 +69,7 @@ async def change_members(client: AsyncTidings, reference: Reference, chance: ran
 
 @pytest.mark.timeout(300)
 async def test_every_expected_copy_once_and_in_order(stack: Stack) -> None:
-    """Each user ends with exactly the copies that the rules give, each once, in the order of sending."""
+    """Each user gets exactly the expected copies, each once, in the order of sending."""
     reference, account = Reference(USERS, 1), Account()
     begun = time.monotonic()
     async with stubborn_client(stack) as client:

@@ -1,4 +1,4 @@
-"""The account that the other tests hold the system to finds what is wrong, and nothing else."""
+"""The account of the other tests: it finds each fault, and reports no fault without one."""
 
 from tests.support.listening import Arrival, Listener
 from tests.support.stack import Installation
@@ -15,7 +15,7 @@ def account(*audiences: str) -> Account:
 
 
 def listener(user: str, *numbers: int, log: str = "user") -> Listener:
-    """A listener to whom these sends have arrived, in this order."""
+    """A listener that received these sends in this order."""
     made = Listener(Installation("", "", ""), user)
     for position, n in enumerate(numbers, 1):
         made.arrivals.append(Arrival(log, position, n, f"id-{n}"))
@@ -23,8 +23,8 @@ def listener(user: str, *numbers: int, log: str = "user") -> Listener:
     return made
 
 
-def test_what_is_right_is_right() -> None:
-    """Each copy once and in order, an unknown outcome that did arrive, and one that did not: no complaint."""
+def test_a_right_result_has_no_fault() -> None:
+    """Each copy once and in order, and sends with an unknown outcome, stored or not, give no fault."""
     made = account("ana", "ana", "bob")
     made.unknown[7] = Send(7, Message(title="7"), frozenset({"ana", "bob"}), None)
     listeners = [listener("ana", 0, 1, 7), listener("bob", 2)]
@@ -32,8 +32,8 @@ def test_what_is_right_is_right() -> None:
     assert out_of_order([listener("ana", 0, 1), listener("bob", 2)], made) == []
 
 
-def test_each_wrong_is_named() -> None:
-    """A lost copy, a second one, a stranger's, one in another log, and a wrong order are all found."""
+def test_each_fault_is_named() -> None:
+    """A missing, repeated, foreign, misplaced or unordered copy is found."""
     made = account("ana", "ana", "bob")
     assert missing([listener("ana", 1)], made) == ["ana: 1 missing, the first 0"]
     assert wrongs([listener("ana", 0, 1, 1)], made) == ["ana got 1 2 times"]

@@ -1,4 +1,4 @@
-"""What the README tells a new user to do, done to the letter."""
+"""The first steps of the README, as they are written."""
 
 import json
 import os
@@ -16,13 +16,13 @@ import pytest
 
 from tests.support.stack import END_SECONDS, START_SECONDS, Stack, clean_environment
 
-# `tidings` has to be found, as it is in a shell whose virtual environment is active.
+# `tidings` is on the PATH, as in a shell whose virtual environment is active.
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 @contextmanager
 def started(command: list[str], *, cwd: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """A program whose output is read; it is killed at the end, and after a minute at the latest."""
+    """A program whose output is read; it is killed at the end, and after at most a minute."""
     with subprocess.Popen(
         command,
         cwd=cwd,
@@ -41,7 +41,7 @@ def started(command: list[str], *, cwd: Path, **variables: str) -> Iterator[subp
 
 
 def run(command: str, *, cwd: Path, **variables: str) -> str:
-    """What a line typed into a shell prints; it has to succeed."""
+    """The output of a shell line, which has to succeed."""
     done = subprocess.run(
         ["/bin/sh", "-c", command],
         cwd=cwd,
@@ -56,7 +56,7 @@ def run(command: str, *, cwd: Path, **variables: str) -> str:
 
 
 def line_with(stream: Iterator[str] | None, start: str) -> str:
-    """The next line that begins so; AssertionError where the program ends first."""
+    """The next line with this beginning. Raises AssertionError when the program stops first."""
     assert stream is not None
     for line in stream:
         if line.startswith(start):
@@ -66,7 +66,7 @@ def line_with(stream: Iterator[str] | None, start: str) -> str:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="it pastes a curl line")
 def test_the_lines_that_dev_prints_work_when_pasted(short_directory: Path) -> None:
-    """`dev` prints a `tidings listen` and a `curl`: pasted, the one shows what the other sent."""
+    """The `tidings listen` that `dev` prints shows the notification that its `curl` line sends."""
     home = Path(tempfile.mkdtemp(dir=short_directory))
     command = [word for word in Stack(home).command() if word != "--json"]
     with started(command, cwd=home, TIDINGS_LOG_LEVEL="error") as dev:

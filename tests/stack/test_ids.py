@@ -1,4 +1,4 @@
-"""Ids of other systems, with every character that an id may hold."""
+"""Ids of other systems, with every character that an id may have."""
 
 import time
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from tidings.protocol.names import is_device, is_id, is_log
 
 PATIENCE_SECONDS = 20.0
 ALPHABET = "azAZ09._-:@+|=~"
-# Each one is the beginning or the end of another, parted at one of the characters.
+# Each one is the beginning or the end of another one, split at one of the characters.
 USER, OTHERS = "auth0|5f7c=~x", ("auth0", "5f7c=~x", "auth0|5f7c", "~x", "|", "=", "~")
 GROUP, GROUPS = "org|a=~b", ("org", "a=~b", "org|a")
 
@@ -26,13 +26,13 @@ def stored(client: Tidings, identity: str) -> None:
 
 
 def titles(client: Tidings, user: str) -> list[str | None]:
-    """What a user's inbox holds, newest first."""
+    """The titles in a user's inbox, newest first."""
     return [item.notification.title for item in client.inbox(user).list()]
 
 
 @pytest.mark.parametrize("text", [ALPHABET, USER, GROUP, *OTHERS, "...", "~" * 128])
 def test_the_alphabet(text: str) -> None:
-    """An id holds letters, digits and . _ - : @ + | = ~, and so do devices and names of logs."""
+    """An id may have letters, digits and . _ - : @ + | = ~, and so may devices and names of logs."""
     assert is_id(text)
     assert is_log(f"group:{text}")
     assert bool(is_device(text)) == (len(text) <= 64)
@@ -42,14 +42,14 @@ def test_the_alphabet(text: str) -> None:
     "text", ["", ".", "..", "a b", "a/b", "a,b", "a%7Cb", "a\n", "é", "a" * 129, "{a}", '"']
 )
 def test_outside_the_alphabet(text: str) -> None:
-    """No id holds a character that parts names in a path, a header or a key of the store."""
+    """No id may have a character that separates names in a path, a header or a key of the store."""
     assert not is_id(text)
     assert not is_device(text)
     assert not is_log(f"group:{text}")
 
 
-async def test_no_two_ids_are_taken_for_one_another(stack: Stack) -> None:
-    """Sends, groups, excludes, marks, recalls and connections of `auth0|5f7c=~x` are its own."""
+async def test_no_two_ids_are_confused(stack: Stack) -> None:
+    """Sends, groups, excludes, marks, recalls and connections of `auth0|5f7c=~x` are only its own."""
     with Tidings(stack.api, key=stack.key) as client:
         for group, user in zip((GROUP, *GROUPS), (USER, *OTHERS), strict=False):
             client.groups.add(group, [user])
@@ -86,7 +86,7 @@ async def test_no_two_ids_are_taken_for_one_another(stack: Stack) -> None:
 
 
 def test_paths(stack: Stack) -> None:
-    """In a path an id is percent-encoded, and so it may be where it need not."""
+    """In a path any character of an id may be percent-encoded."""
     headers = {"Authorization": f"Bearer {stack.token('shop', 'send read groups users')}"}
     with httpx.Client(base_url=stack.api, headers=headers, trust_env=False) as http:
         for group, user in (("path|g", "path|u=~"), ("path=g", "path~u")):

@@ -32,12 +32,12 @@ def stored(client: Tidings, identity: str) -> SentNotification:
 
 
 def titles(client: Tidings, user: str) -> list[str | None]:
-    """What a user has that was not sent to all: other tests of the module do that."""
+    """The titles in a user's inbox, without sends to all, which other tests of the module make."""
     return [item.notification.title for item in client.inbox(user).list() if item.log != "all"]
 
 
 def test_blocking_sends_of_every_kind(stack: Stack) -> None:
-    """Sends to a user, a group, all and a compound target reach exactly those who are meant, once each."""
+    """Sends to a user, a group, all and a compound target reach exactly their recipients, once each."""
     with Tidings(stack.api, key=stack.key) as client:
         assert client.groups.add("b-team", ["b-ana", "b-bob", "b-cleo"]).added == 3
         assert client.groups.remove("b-team", ["b-cleo"]).removed == 1
@@ -63,8 +63,8 @@ def test_blocking_sends_of_every_kind(stack: Stack) -> None:
             client.groups.get("b-team")
 
 
-def test_a_batch_is_judged_one_by_one_and_repeated_as_one(stack: Stack) -> None:
-    """One refused message stops no other; the same key gives the same ids, other content an error."""
+def test_a_batch_is_checked_by_item_and_repeated_as_one(stack: Stack) -> None:
+    """A refused message stops no other, and the same key gives the same ids or an error for other content."""
     good, bad = Message(to_users=["batch"], title="good"), Message(to_users=["batch"], title="x" * 33_000)
     with Tidings(stack.api, key=stack.key) as client:
         first = client.send_batch([good, bad, good], idempotency_key="a-batch")
@@ -77,8 +77,8 @@ def test_a_batch_is_judged_one_by_one_and_repeated_as_one(stack: Stack) -> None:
         assert titles(client, "batch") == ["good", "good"]
 
 
-def test_a_recalled_notification_is_gone(stack: Stack) -> None:
-    """After a recall no inbox has it, also where many had a copy, and its status says so."""
+def test_a_recalled_notification_is_removed(stack: Stack) -> None:
+    """After a recall no inbox has it, also with many copies, and its status says so."""
     with Tidings(stack.api, key=stack.key) as client:
         sent = client.send(to_users=["r-ana", "r-bob"], title="mistake")
         stored(client, sent.id)
@@ -93,7 +93,7 @@ def test_a_recalled_notification_is_gone(stack: Stack) -> None:
 
 
 async def test_pages_follow_one_another(stack: Stack) -> None:
-    """Iterating over an inbox fetches page after page, newest first, while new ones arrive at the top."""
+    """Iterating over an inbox reads page after page, newest first, while new notifications arrive."""
     async with AsyncTidings(stack.api, key=stack.key) as client:
         await client.send_batch([Message(to_users=["pages"], title=str(n), category="p") for n in range(45)])
         pages = client.inbox("pages").list(category="p", page_size=10)
@@ -106,8 +106,8 @@ async def test_pages_follow_one_another(stack: Stack) -> None:
         assert (await client.inbox("pages").list().page()).positions["user"] == 46
 
 
-async def test_a_device_goes_on_where_it_left_off(stack: Stack) -> None:
-    """What came while a device was away is replayed to it, in order, and nothing that it had."""
+async def test_a_device_continues_at_its_position(stack: Stack) -> None:
+    """A device gets the notifications that it missed, in order, and none that it had."""
     async with AsyncTidings(stack.api, key=stack.key) as client:
         taken = []
         async with client.listen(user="device", device="phone") as inbox:
@@ -129,8 +129,8 @@ async def test_a_device_goes_on_where_it_left_off(stack: Stack) -> None:
         assert all(replayed)
 
 
-async def test_nothing_falls_between_a_page_and_the_socket(stack: Stack) -> None:
-    """A page's resume point given to `listen`: what came after the page arrives, what is on it does not."""
+async def test_nothing_is_lost_between_a_page_and_the_socket(stack: Stack) -> None:
+    """`listen` with a page's resume point delivers everything after the page and nothing on it."""
     async with AsyncTidings(stack.api, key=stack.key) as client:
         await client.groups.add("seam-group", "seam")
         await client.send(to_users=["seam"], title="on the page")
@@ -163,7 +163,7 @@ async def test_a_users_own_token_sees_that_user_alone(stack: Stack) -> None:
                 await client.send(to_users=["own"], title="mine")
 
 
-def test_blocking_code_listens_too(stack: Stack) -> None:
+def test_blocking_code_can_listen(stack: Stack) -> None:
     """`with client.listen(...)` delivers to plain blocking code."""
     with Tidings(stack.api, key=stack.key) as client, client.listen(user="plain") as inbox:
         sent = client.send(to_users=["plain"], title="hello")
@@ -171,7 +171,7 @@ def test_blocking_code_listens_too(stack: Stack) -> None:
 
 
 async def test_concurrent_repeats_of_one_key_make_one_notification(stack: Stack) -> None:
-    """Ten sends at once under one key are one notification, whoever of them was first."""
+    """Ten concurrent sends under one key create one notification."""
     async with AsyncTidings(stack.api, key=stack.key) as client:
         sends = [client.send(to_users=["once"], title="once", idempotency_key="one") for _ in range(10)]
         answers = await asyncio.gather(*sends)

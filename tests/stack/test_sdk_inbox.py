@@ -1,4 +1,4 @@
-"""The SDK's inbox against the real server: devices share marks, and the sender sees what came of it."""
+"""The SDK's inbox against the real server: devices share marks, and the sender sees receipts."""
 
 import asyncio
 import os
@@ -38,8 +38,8 @@ async def changed(changes: Changes) -> Changed:
     raise AssertionError("the inbox ended")
 
 
-async def test_what_one_device_marks_the_others_show(stack: Stack) -> None:
-    """A mark by frame or by REST reaches every connection, with the same change and the same counts."""
+async def test_a_mark_reaches_all_connections(stack: Stack) -> None:
+    """A mark by frame or by REST reaches every connection, with the same change and counts."""
     async with (
         AsyncTidings(stack.api, key=stack.key) as client,
         client.listen(user="two", device="a") as a,
@@ -62,8 +62,8 @@ async def test_what_one_device_marks_the_others_show(stack: Stack) -> None:
         assert (marked.counts.unseen, marked.counts.unread) == (0, 1)
 
 
-async def test_what_was_marked_while_away_is_told_on_return(stack: Stack) -> None:
-    """A listener that resumes learns of the marks made since, and so does one that starts from a page."""
+async def test_a_resume_delivers_missed_marks(stack: Stack) -> None:
+    """A listener that resumes or starts from a page gets the marks since then."""
     async with AsyncTidings(stack.api, key=stack.key) as client:
         inbox = client.inbox("away")
         first = await client.send(to_users=["away"], title="one")
@@ -80,7 +80,7 @@ async def test_what_was_marked_while_away_is_told_on_return(stack: Stack) -> Non
         await inbox.archive(all=True)
         for resume in (point, page.resume):
             async with client.listen(user="away", resume=resume) as live:
-                told = await _told_until(live, page.resume.state_version or 0)
+                told = await _changes_after(live, page.resume.state_version or 0)
                 assert [(change.state or (change.changes or ())[0].state) for change in told] == [
                     "read",
                     "archived",
@@ -88,7 +88,7 @@ async def test_what_was_marked_while_away_is_told_on_return(stack: Stack) -> Non
                 assert (live.counts.unseen, live.counts.unread) == (0, 0)
 
 
-async def _told_until(live: LiveInbox, before: int) -> list[Changed]:
+async def _changes_after(live: LiveInbox, before: int) -> list[Changed]:
     """The changes of state after a version, two of them."""
     told: list[Changed] = []
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -101,8 +101,8 @@ async def _told_until(live: LiveInbox, before: int) -> list[Changed]:
     return told
 
 
-async def test_a_recall_takes_it_from_open_clients_and_counts(stack: Stack) -> None:
-    """What is recalled is told to who has it, with counts that do not have it any more."""
+async def test_a_recall_reaches_open_clients_and_counts(stack: Stack) -> None:
+    """A client that has the notification gets its recall, with counts without it."""
     async with (
         AsyncTidings(stack.api, key=stack.key) as client,
         client.listen(user="recalling") as live,
@@ -118,7 +118,7 @@ async def test_a_recall_takes_it_from_open_clients_and_counts(stack: Stack) -> N
 
 
 async def test_lists_and_counts_follow_the_marks(stack: Stack) -> None:
-    """Every filter and count is what the marks say, by all three ways of marking."""
+    """Every filter and count agrees with the marks, by all three ways of marking."""
     async with AsyncTidings(stack.api, key=stack.key) as client:
         categories = ("orders.new", "orders.paid", "chat")
         await client.send_batch(
@@ -148,8 +148,8 @@ async def test_lists_and_counts_follow_the_marks(stack: Stack) -> None:
         }
 
 
-def test_a_sender_sees_who_got_it(stack: Stack) -> None:
-    """Receipts by user and their counts add up, and of one group only the counts are kept."""
+def test_a_sender_sees_receipts(stack: Stack) -> None:
+    """Receipts by user agree with their counts, and one group has only counts."""
     with Tidings(stack.api, key=stack.key) as client:
         sent = client.send(to_users=["got", "not"], title="both", category="receipts")
         client.groups.add("got-group", "got")
@@ -174,7 +174,7 @@ def test_a_sender_sees_who_got_it(stack: Stack) -> None:
 
 
 async def test_presence_and_disconnecting(stack: Stack) -> None:
-    """Who is online is seen with devices; a disconnected client stays away, the others stay."""
+    """Presence lists the connections with their devices, and a disconnected client does not reconnect."""
     async with (
         AsyncTidings(stack.api, key=stack.key) as client,
         client.listen(user="here", device="phone") as phone,
@@ -195,7 +195,7 @@ async def test_presence_and_disconnecting(stack: Stack) -> None:
 
 
 async def test_erasing_a_user_leaves_nothing(stack: Stack) -> None:
-    """After an erasure the inbox is empty, the memberships and the connections have ended."""
+    """After an erasure the inbox is empty, and memberships and connections have ended."""
     async with (
         AsyncTidings(stack.api, key=stack.key) as client,
         client.listen(user="gone", device="phone") as live,
@@ -231,7 +231,7 @@ async def terminal(stack: Stack, *arguments: str) -> AsyncIterator[Process]:
 
 
 async def _line(process: Process, ending: str) -> None:
-    """Read until a line ends so."""
+    """Read until a line with this end."""
     assert process.stdout is not None
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not (await process.stdout.readline()).decode().rstrip().endswith(ending):
@@ -239,7 +239,7 @@ async def _line(process: Process, ending: str) -> None:
 
 
 async def test_two_terminals_show_each_others_reads(stack: Stack) -> None:
-    """`tidings listen` shows what the other terminal marks, with --mark-read or with `tidings mark`."""
+    """`tidings listen` shows the marks of the other terminal, by --mark-read or by `tidings mark`."""
     listen = ("listen", "--user", "terminals", "--device")
     async with terminal(stack, *listen, "a") as a, AsyncTidings(stack.api, key=stack.key) as client:
         assert a.stderr is not None
@@ -256,8 +256,8 @@ async def test_two_terminals_show_each_others_reads(stack: Stack) -> None:
             await _line(b, "unread on another device  Lunch")
 
 
-async def test_what_waits_for_the_application_is_not_lost_by_a_mark(stack: Stack) -> None:
-    """A mark that is answered behind a full buffer neither blocks nor drops what waits."""
+async def test_a_mark_does_not_drop_buffered_notifications(stack: Stack) -> None:
+    """A mark that is answered behind a full buffer neither blocks nor drops buffered notifications."""
     async with AsyncTidings(stack.api, key=stack.key) as client:
         await client.send_batch([Message(to_users=["behind"], title=str(n)) for n in range(50)])
         async with client.listen(user="behind", rewind=50, buffer=4) as live:

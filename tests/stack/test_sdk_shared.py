@@ -1,4 +1,4 @@
-"""One client of the SDK shared by very many calls, processes and loops, against a whole installation."""
+"""One SDK client shared by many calls, processes and event loops, against a whole installation."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from tidings import AsyncTidings, Tidings
 
 
 async def test_thousands_of_gathered_sends_are_all_stored(stack: Stack) -> None:
-    """2,000 sends at once are all accepted, and each is in its user's inbox once."""
+    """2,000 concurrent sends are all accepted, and each is in its user's inbox once."""
     async with AsyncTidings(stack.api, key=stack.key) as client:
         sent = await asyncio.gather(
             *(client.send(to_users="many", title=str(number)) for number in range(2_000))
@@ -19,7 +19,7 @@ async def test_thousands_of_gathered_sends_are_all_stored(stack: Stack) -> None:
 
 
 def test_children_get_the_ids_of_their_own_sends(stack: Stack) -> None:
-    """Processes forked from one that has sent before send at the same time; each id is of its own inbox."""
+    """Processes forked after a send can send concurrently, and each gets the ids of its own sends."""
     with Tidings(stack.api, key=stack.key) as client:
         client.send(to_users="child-0", title="before")
         pipes = []
@@ -43,7 +43,7 @@ def test_children_get_the_ids_of_their_own_sends(stack: Stack) -> None:
 
 
 def test_one_client_serves_several_runs(stack: Stack) -> None:
-    """A client made outside of any loop sends in one `asyncio.run` after another."""
+    """A client created outside of any loop sends in several `asyncio.run` one after another."""
     client = AsyncTidings(stack.api, key=stack.key)
 
     async def send() -> str:

@@ -1,4 +1,4 @@
-"""Several of each part on one store, started one by one as in production."""
+"""Several processes of each part on one store, started one by one as in production."""
 
 import pytest
 
@@ -25,7 +25,7 @@ RATE = 100
 
 @pytest.mark.parametrize("store", ["redis_url", "cluster_url"])
 async def test_two_of_each_share_the_work(store: str, request: pytest.FixtureRequest) -> None:
-    """Two dispatchers halve the partitions, two gateways serve alike, and one of each may die."""
+    """Two dispatchers share the partitions, two gateways serve alike, and one of each may be killed."""
     with running_parts(request.getfixturevalue(store)) as parts:
         first, second = parts.dispatchers
         wait_until(
