@@ -22,7 +22,7 @@ from bench.server import Server
 from bench.websocket import Unexpected
 from tidings_workers.store import Store, intervals
 from tidings_workers.store.counting import unsettled
-from tidings_workers.store.logs import END, Facts
+from tidings_workers.store.entries import END, Facts
 from tidings_workers.store.state import LogState, apply
 
 _SEED: Final = 5

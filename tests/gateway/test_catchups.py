@@ -10,8 +10,8 @@ from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.users import Subscriber, User
 from tidings_workers.gateway.wire import WEBSOCKET
 from tidings_workers.store import Store
+from tidings_workers.store.entries import Facts
 from tidings_workers.store.keys import Keys, Log
-from tidings_workers.store.logs import Facts
 from tidings_workers.tasks import Background
 
 

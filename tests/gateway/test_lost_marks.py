@@ -18,7 +18,7 @@ from tests.support.valkey import free_port
 from tidings.protocol.rest import MarkInbox
 from tidings_workers.config import Settings
 from tidings_workers.store import Store
-from tidings_workers.store.view import read_view
+from tidings_workers.store.surveys import read_view
 
 Frame = dict[str, Any]
 REFUSED_SECONDS = 2.6

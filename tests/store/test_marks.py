@@ -19,10 +19,10 @@ from tidings_workers.config import Settings
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.dispatcher.partition import PartitionWorker
 from tidings_workers.store import InboxQuery, StorageUnavailable, Store
+from tidings_workers.store.entries import id_of
 from tidings_workers.store.ids import partition_of_id
-from tidings_workers.store.logs import id_of
 from tidings_workers.store.packing import pack
-from tidings_workers.store.view import read_view
+from tidings_workers.store.surveys import read_view
 
 Receipts = tuple[int, int, int]
 Answer = TypeVar("Answer")

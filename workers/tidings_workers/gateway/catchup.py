@@ -15,8 +15,9 @@ from tidings_workers.gateway.states import stated
 from tidings_workers.gateway.users import Subscriber
 from tidings_workers.gateway.wire import moment
 from tidings_workers.store import Change, Store
+from tidings_workers.store.entries import Entry, id_of
 from tidings_workers.store.ids import milliseconds, milliseconds_of_id
-from tidings_workers.store.logs import Entry, ExpiredEntry, id_of
+from tidings_workers.store.logs import ExpiredEntry
 
 PAGE_ENTRIES: Final = 100
 PART_BYTES: Final = 64 * 1024

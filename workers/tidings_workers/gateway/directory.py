@@ -16,10 +16,10 @@ from tidings_workers.gateway.states import Missed
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.users import Subscriber, User
 from tidings_workers.store import Change, SessionRefused, Store
+from tidings_workers.store.changes import decode_change
 from tidings_workers.store.feed_items import Departed, Erased, FeedItem, Hidden, Joined, Left, Marked
 from tidings_workers.store.feeds import Arrival, Attached
 from tidings_workers.store.keys import Log
-from tidings_workers.store.marks import decode_change
 
 # How long to wait for a feed item before the slot is read. Feeds are usually read within milliseconds.
 _FEED_SECONDS: Final = 0.25

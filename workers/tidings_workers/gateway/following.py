@@ -14,8 +14,8 @@ from tidings_workers.gateway.states import Missed
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.users import Subscriber, User
 from tidings_workers.store import StorageUnavailable
+from tidings_workers.store.entries import END
 from tidings_workers.store.keys import Keys
-from tidings_workers.store.logs import END
 
 
 class MembershipListener(Protocol):

@@ -14,6 +14,7 @@ from tidings_workers.gateway.directory import Directory
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.updates import Updates
 from tidings_workers.gateway.users import Subscriber
+from tidings_workers.store.entries import Entry
 from tidings_workers.store.feed_items import (
     Appended,
     Departed,
@@ -28,7 +29,6 @@ from tidings_workers.store.feed_items import (
     Removed,
 )
 from tidings_workers.store.keys import Keys
-from tidings_workers.store.logs import Entry
 
 _NONE: Final = frozenset[str]()
 

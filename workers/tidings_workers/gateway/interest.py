@@ -12,8 +12,8 @@ from typing import Any, Final
 from tidings_workers import metrics
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.store import Store
+from tidings_workers.store.entries import END, Facts
 from tidings_workers.store.keys import Log
-from tidings_workers.store.logs import END, Facts
 
 UNUSED_SECONDS: Final = 10.0
 HEAL_ENTRIES: Final = 200

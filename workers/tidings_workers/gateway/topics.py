@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import Final, Generic, Protocol, TypeVar
 
 from tidings_workers.gateway.wire import BuiltFrames, Sink
+from tidings_workers.store.entries import Entry, Facts
 from tidings_workers.store.keys import Log
-from tidings_workers.store.logs import Entry, Facts
 
 RECENT_ENTRIES: Final = 256
 RECENT_BYTES: Final = 256 * 1024

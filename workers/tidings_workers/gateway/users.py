@@ -11,12 +11,12 @@ from tidings_workers.gateway.memberships import Memberships
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.wire import Wire
 from tidings_workers.store import intervals
+from tidings_workers.store.changes import Change
 from tidings_workers.store.counting import unsettled
+from tidings_workers.store.entries import END, Facts
 from tidings_workers.store.feed_items import FeedItem
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Keys, Log
-from tidings_workers.store.logs import END, Facts
-from tidings_workers.store.marks import Change
 from tidings_workers.store.state import LogState, put
 from tidings_workers.store.view import View
 

@@ -9,7 +9,7 @@ import msgspec
 
 from tidings.protocol.frames import ServerFrame
 from tidings.protocol.times import timestamp
-from tidings_workers.store.logs import Entry
+from tidings_workers.store.entries import Entry
 
 
 class Wire(Protocol):

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 
 from tidings_workers.config import Settings
+from tidings_workers.store.changes import Change
 from tidings_workers.store.copies import Copies
 from tidings_workers.store.core import Core
 from tidings_workers.store.erasure import ErasedUser, Erasure
@@ -25,14 +26,15 @@ from tidings_workers.store.errors import (
     StoreMismatch,
 )
 from tidings_workers.store.feeds import Feeds
-from tidings_workers.store.groups import GroupInfo, Groups, Page
+from tidings_workers.store.groups import GroupInfo, Groups
 from tidings_workers.store.inbox import Inbox, InboxItem, InboxPage, InboxQuery
 from tidings_workers.store.ingress import Ingress
 from tidings_workers.store.keys import Keys
 from tidings_workers.store.leases import Leases
 from tidings_workers.store.logs import Logs
-from tidings_workers.store.marks import Change, MarkResult, Marks
+from tidings_workers.store.marks import MarkResult, Marks
 from tidings_workers.store.outage import Outage
+from tidings_workers.store.paging import Page
 from tidings_workers.store.pipeline import Pipeline
 from tidings_workers.store.plans import Plans
 from tidings_workers.store.presence import OpenConnection, Sessions, UserPresence

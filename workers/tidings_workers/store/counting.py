@@ -1,28 +1,20 @@
-"""Counts of an inbox, by arithmetic: what is not settled is a short list of ranges per log.
+"""Counts of an inbox, by arithmetic.
 
-`unsettled` says which; a log answers how many live entries lie in them, from its facts in memory (a
-gateway) or by a script (`survey`). The version of the counts is how many positions the user's logs ever had
-for the user, and every other change of these logs: it rises with each change of the counts and never falls.
+The positions of a log that count as unseen or unread are a short list of ranges (`unsettled`). The number
+of entries in them follows from the facts of the log: a gateway has those in memory, others run survey.lua.
+The version of the counts is the number of positions that the user's logs ever had for the user, plus the
+number of other changes of these logs. It increases with each change of the counts and never decreases.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
-
-import msgspec
-from msgspec import Struct
+from typing import Literal, NamedTuple
 
 from tidings.protocol.frames import CategoryCounts, Counts
 from tidings_workers.store import intervals
-from tidings_workers.store.core import Core
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log
-from tidings_workers.store.packing import pack, text
 from tidings_workers.store.state import LogState
-from tidings_workers.store.view import View, read_view
-
-_LOGS_PER_CALL = 200
-_LOOKS = 10
+from tidings_workers.store.view import View
 
 
 def unsettled(visible: Bounds, state: LogState | None, kind: Literal["seen", "read"]) -> Bounds:
@@ -31,7 +23,7 @@ def unsettled(visible: Bounds, state: LogState | None, kind: Literal["seen", "re
 
 
 class Surveyed(NamedTuple):
-    """What a log answered: its end, and how many live entries each query found, also by category."""
+    """The answer of a log: its head, its facts, and the entries that each query found, also by category."""
 
     head: int
     floor: int
@@ -41,72 +33,13 @@ class Surveyed(NamedTuple):
     categories: dict[str, list[int]]
 
 
-class SurveyLog(Struct, array_like=True, frozen=True):
-    """An item of survey.lua: a log, and the sets of positions to count in."""
-
-    base: str
-    queries: list[Bounds]
-    by_category: bool
-
-
 Query = tuple[Log, Sequence[Bounds]]
-
-
-async def survey(core: Core, queries: Iterable[Query], *, by_category: bool = False) -> dict[str, Surveyed]:
-    """Count in logs, by base: per log how many live entries there are in each of several sets."""
-    parts: dict[int, list[_Row]] = {}
-    for log, sets in queries:
-        parts.setdefault(log.partition, []).append(_Row(log.base, sets))
-    calls = [
-        (partition, rows[start : start + _LOGS_PER_CALL])
-        for partition, rows in parts.items()
-        for start in range(0, len(rows), _LOGS_PER_CALL)
-    ]
-    answers = await asyncio.gather(
-        *(
-            core.run(
-                "survey", partition, pack([SurveyLog(row.base, row.different, by_category) for row in rows])
-            )
-            for partition, rows in calls
-        )
-    )
-    return {
-        row.base: row.surveyed(raw)
-        for (_, rows), answer in zip(calls, answers, strict=True)
-        for row, raw in zip(rows, answer, strict=True)
-    }
-
-
-class _Row:
-    """A query of one log. What is unseen is often what is unread: the same is counted once."""
-
-    __slots__ = ("_sets", "base", "different")
-
-    def __init__(self, base: str, sets: Sequence[Bounds]) -> None:
-        self.base = base
-        self.different: list[Bounds] = []
-        self._sets = []
-        for bounds in sets:
-            if bounds not in self.different:
-                self.different.append(bounds)
-            self._sets.append(self.different.index(bounds))
-
-    def surveyed(self, raw: Sequence[Any]) -> Surveyed:
-        """The answer to the query."""
-        head, floor, changes, retired, live, flat = raw
-        width = len(self.different) + 1
-        categories = {
-            text(flat[at]): [int(flat[at + 1 + index]) for index in self._sets]
-            for at in range(0, len(flat), width)
-        }
-        counts = [int(live[index]) for index in self._sets]
-        return Surveyed(int(head), int(floor), int(changes), int(retired), counts, categories)
 
 
 def queries_of(
     view: View, logs: Iterable[Log], states: Mapping[str, LogState]
 ) -> list[tuple[Log, list[Bounds]]]:
-    """What to ask the logs for the counts: of each what is unseen, and what is unread."""
+    """The queries for the counts: the unseen and the unread positions of each log."""
     queries = []
     for log in logs:
         visible, state = view.visible(log), states.get(log.base)
@@ -117,7 +50,7 @@ def queries_of(
 def counts_of(
     view: View, logs: Iterable[Log], found: Mapping[str, Surveyed], *, by_category: bool = False
 ) -> Counts:
-    """The counts from what the logs answered to `queries_of`."""
+    """The counts from the answers to `queries_of`."""
     unseen = unread = version = 0
     categories: dict[str, list[int]] = {}
     for log in logs:
@@ -138,37 +71,6 @@ def counts_of(
         if by_category
         else None,
     )
-
-
-class Look(NamedTuple):
-    """A user's view, the logs by base, what they answered to `queries_of`, and the counts."""
-
-    view: View
-    logs: dict[str, Log]
-    found: dict[str, Surveyed]
-    counts: Counts
-
-
-async def look(core: Core, tenant: str, user: str, *, by_category: bool = False) -> Look:
-    """Read a user's view and count by it; the version is never above that of the view."""
-    own = core.keys.user(tenant, user)
-    tries = 0
-    while True:
-        view = await read_view(core, own)
-        logs = view.logs(core.keys, tenant, user)
-        found = await survey(core, queries_of(view, logs.values(), view.states), by_category=by_category)
-        newer = found[own.base].changes - view.changes
-        tries += 1
-        # A change in between is in what the logs answered, but not in the view that asked them.
-        if not newer or tries == _LOOKS:
-            break
-    counts = counts_of(view, logs.values(), found, by_category=by_category)
-    return Look(view, logs, found, msgspec.structs.replace(counts, version=counts.version - newer))
-
-
-async def inbox_counts(core: Core, tenant: str, user: str, *, by_category: bool = False) -> Counts:
-    """The counts of a user's inbox now."""
-    return (await look(core, tenant, user, by_category=by_category)).counts
 
 
 def _add(categories: dict[str, list[int]], category: str, live: Sequence[int]) -> None:

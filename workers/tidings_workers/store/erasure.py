@@ -13,7 +13,6 @@ from msgspec import Struct
 from tidings.protocol import closing
 from tidings_workers.store import intervals
 from tidings_workers.store.core import Core
-from tidings_workers.store.counting import survey
 from tidings_workers.store.groups import Groups
 from tidings_workers.store.keys import Log
 from tidings_workers.store.packing import pack, text
@@ -21,7 +20,8 @@ from tidings_workers.store.presence import Sessions
 from tidings_workers.store.rosters import unlist
 from tidings_workers.store.settling import all_applied, all_finished, until
 from tidings_workers.store.state import LogState
-from tidings_workers.store.view import View, read_hidden, read_view
+from tidings_workers.store.surveys import read_view, survey
+from tidings_workers.store.view import View, read_hidden
 
 # Measured on one core of a 2-core machine: a call that takes away so many takes Valkey 9.1 2 ms.
 STEP: Final = 200

@@ -13,12 +13,12 @@ from msgspec import Struct
 
 from tidings.protocol import limits
 from tidings.protocol.frames import Resume
+from tidings_workers.store.changes import Change, decode_change
 from tidings_workers.store.core import Core
+from tidings_workers.store.entries import Facts, facts_of
 from tidings_workers.store.errors import DataLost
 from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.keys import GATEWAYS, Log, feed
-from tidings_workers.store.logs import Facts, facts_of
-from tidings_workers.store.marks import Change, decode_change
 from tidings_workers.store.packing import pack
 from tidings_workers.store.presence import KEPT_SECONDS
 from tidings_workers.store.view import View, view_of

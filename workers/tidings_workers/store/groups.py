@@ -7,27 +7,17 @@ half of it can be lost.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar
 
-import msgspec
 from msgspec import Struct
 
 from tidings_workers.store.core import Core
 from tidings_workers.store.keys import Log, key_of, tenant_groups
 from tidings_workers.store.packing import pack, text
+from tidings_workers.store.paging import Page, page_of, read_cursor
 from tidings_workers.store.rosters import rosters
-
-T = TypeVar("T")
+from tidings_workers.store.view import read_memberships
 
 _CHANGES_PER_CALL = 1_000
-
-
-class Page(Struct, Generic[T], frozen=True):
-    """One page of a list, and the packed cursors of its neighbours (None at an end)."""
-
-    items: list[T]
-    next: bytes | None
-    previous: bytes | None
 
 
 class GroupInfo(Struct, frozen=True):
@@ -36,36 +26,6 @@ class GroupInfo(Struct, frozen=True):
     id: str
     members: int
     created_at: int
-
-
-class Cursor(Struct, array_like=True, frozen=True):
-    """Where a page begins: after or before an item, by the list's own order."""
-
-    forward: bool
-    edge: str
-
-
-def page_of(items: list[T], edges: list[str], cursor: Cursor | None, limit: int) -> Page[T]:
-    """Cut a page from up to `limit + 1` items that were read in the cursor's direction."""
-    more = len(items) > limit
-    items, edges = items[:limit], edges[:limit]
-    forward = cursor is None or cursor.forward
-    if not forward:
-        items, edges = items[::-1], edges[::-1]
-    has_next = more if forward else True
-    has_previous = cursor is not None if forward else more
-    if not items:
-        return Page([], None, None)
-    return Page(
-        items,
-        pack(Cursor(forward=True, edge=edges[-1])) if has_next else None,
-        pack(Cursor(forward=False, edge=edges[0])) if has_previous else None,
-    )
-
-
-def read_cursor(raw: bytes | None) -> Cursor | None:
-    """A packed cursor; the API has made sure that it is one of ours."""
-    return msgspec.msgpack.decode(raw, type=Cursor) if raw is not None else None
 
 
 class ChangeMembers(Struct, array_like=True, frozen=True):
@@ -199,12 +159,3 @@ class Groups:
         found = await asyncio.gather(*(self.get(tenant, name) for name in names))
         # A group deleted a moment ago is listed without members rather than not at all.
         return [info or GroupInfo(name, 0, 0) for name, info in zip(names, found, strict=True)]
-
-
-def read_memberships(raw: Any) -> dict[str, list[tuple[int, int]]]:
-    """A user's memberships: group -> intervals (after, up to) of its log; -1 is still a member."""
-    pairs = raw.items() if isinstance(raw, dict) else zip(raw[::2], raw[1::2], strict=True)
-    return {
-        text(group): msgspec.msgpack.decode(intervals, type=list[tuple[int, int]])
-        for group, intervals in pairs
-    }

@@ -16,14 +16,14 @@ from tidings.protocol.frames import Counts
 from tidings.protocol.rest import InboxState, StateFilter
 from tidings_workers.store import intervals
 from tidings_workers.store.core import Core
-from tidings_workers.store.counting import inbox_counts, look
+from tidings_workers.store.entries import END, Entry, id_of
 from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log
 from tidings_workers.store.log_walks import LogWalk, accepted_at, merge
-from tidings_workers.store.logs import END, Entry, id_of
 from tidings_workers.store.packing import pack
 from tidings_workers.store.state import KINDS, LogState, field
+from tidings_workers.store.surveys import inbox_counts, look
 from tidings_workers.store.view import View
 
 # Copies may be stored later than notifications that were accepted after them; by more only after an outage.

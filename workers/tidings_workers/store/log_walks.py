@@ -12,10 +12,11 @@ from typing import Final
 
 from tidings_workers.store import intervals
 from tidings_workers.store.core import Core
+from tidings_workers.store.entries import Entry, Part, id_of
 from tidings_workers.store.ids import milliseconds_of_id
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log
-from tidings_workers.store.logs import Entry, Part, id_of, read
+from tidings_workers.store.logs import read
 from tidings_workers.store.merging import Merge
 
 # The fewest entries of a log that are worth a call, and the most.

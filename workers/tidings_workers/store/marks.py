@@ -19,15 +19,16 @@ from tidings.protocol import limits
 from tidings.protocol.frames import Counts, Mark, State
 from tidings.protocol.rest import MarkInbox
 from tidings_workers.store import intervals
+from tidings_workers.store.changes import Change
 from tidings_workers.store.core import Core
-from tidings_workers.store.counting import counts_of, inbox_counts, queries_of, survey
+from tidings_workers.store.counting import counts_of, queries_of
 from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log
 from tidings_workers.store.packing import pack
 from tidings_workers.store.state import Applied, LogState, apply
-from tidings_workers.store.view import read_view
+from tidings_workers.store.surveys import inbox_counts, read_view, survey
 from tidings_workers.store.wanted import locate, narrow, wanted_by
 
 # Marks of one user from many processes: how long one of them tries, and waits between its tries at most.
@@ -41,25 +42,6 @@ _TIMES: Final = 2 * limits.MARK_IDS
 _CHANGE_BYTES: Final = 32 * 1024
 
 _encode: Final = msgspec.json.Encoder().encode
-
-
-class Change(Struct, omit_defaults=True, frozen=True):
-    """One mark as it happened, for the journal and the gateways.
-
-    `positions` by the bases of the logs is what it changed, unless that would be long; then the state has
-    to be read again. `ids` where single notifications were marked; else `up_to` by the names of the logs.
-    """
-
-    state: State
-    at: int
-    positions: dict[str, Bounds] | None = None
-    ids: tuple[str, ...] | None = None
-    up_to: dict[str, int] | None = None
-    all: bool = False
-    category: str | None = None
-
-
-decode_change: Final = msgspec.json.Decoder(Change).decode
 
 
 class MarkResult(Struct, frozen=True):

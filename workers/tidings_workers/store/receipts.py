@@ -14,12 +14,12 @@ from msgspec import Struct
 from tidings.protocol.notifications import Target
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import NoUserReceipts
-from tidings_workers.store.groups import Cursor, Page, read_cursor
 from tidings_workers.store.ids import partition_of_id
 from tidings_workers.store.inbox import category_matches
 from tidings_workers.store.keys import Record, parse_base
 from tidings_workers.store.merging import Merge
 from tidings_workers.store.packing import pack, text
+from tidings_workers.store.paging import Cursor, Page, read_cursor
 from tidings_workers.store.records import StoredNotification, parse_record, read_notification
 from tidings_workers.store.sent import Edge, SentWalk, refill
 from tidings_workers.store.state import Kind, LogState

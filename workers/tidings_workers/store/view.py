@@ -7,11 +7,9 @@ import msgspec
 from msgspec import Struct
 
 from tidings_workers.store import intervals
-from tidings_workers.store.core import Core
-from tidings_workers.store.groups import read_memberships
+from tidings_workers.store.entries import END
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Keys, Log
-from tidings_workers.store.logs import END
 from tidings_workers.store.packing import text
 from tidings_workers.store.state import LogState
 
@@ -98,6 +96,10 @@ def view_of(raw: Sequence[Any]) -> View:
     )
 
 
-async def read_view(core: Core, log: Log) -> View:
-    """The view of the user whose own log this is."""
-    return view_of(await core.run("read_view", log.partition, log.base))
+def read_memberships(raw: Any) -> dict[str, list[tuple[int, int]]]:
+    """A user's memberships: group -> intervals (after, up to) of its log; -1 is still a member."""
+    pairs = raw.items() if isinstance(raw, dict) else zip(raw[::2], raw[1::2], strict=True)
+    return {
+        text(group): msgspec.msgpack.decode(intervals, type=list[tuple[int, int]])
+        for group, intervals in pairs
+    }
