@@ -13,7 +13,7 @@ from tidings_workers.config import Settings
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.dispatcher.expansion import Expansion
 from tidings_workers.store import Store
-from tidings_workers.store.operations import Compound, Step, Work
+from tidings_workers.store.operations import AppendCopies, ByPartition, Compound, Step, Work
 
 # 20,000 members, 100 of them in both groups, 50 more named, 80 excluded.
 FIRST = [f"m{number}" for number in range(12_000)]
@@ -98,7 +98,12 @@ async def test_two_make_one_plan(store: Store) -> None:
 
     async def planned() -> list[list[tuple[int, list[str]]]]:
         return [
-            sorted((target, rows[0][1]) for target, rows in step.operations.items())
+            sorted(
+                (target, operation.bases)
+                for target, operations in step.operations.items()
+                for operation in operations
+                if isinstance(operation, AppendCopies)
+            )
             async for step in Expansion(store, partition).steps(batch)
         ]
 
@@ -127,12 +132,12 @@ def steps_of(users: Sequence[str], store: Store, chance: random.Random) -> list[
     steps = []
     for entry in range(1, 13):
         for number in range(1, chance.randint(2, 6)):
-            operations: dict[int, list[list[object]]] = {}
+            operations: ByPartition = {}
             identity = f"{entry}.{number}"
             for user in chance.sample(users, 10):
                 log = store.keys.user("demo", user)
-                row: list[object] = ["n", [log.base], identity, f'{{"id":"{identity}"}}', 0, ""]
-                operations.setdefault(log.partition, []).append(row)
+                copies = AppendCopies([log.base], identity, f'{{"id":"{identity}"}}', 0, "")
+                operations.setdefault(log.partition, []).append(copies)
             steps.append(Step(entry, number, operations))
     return steps
 
@@ -157,9 +162,10 @@ async def test_steps_applied_again(store: Store, seed: int) -> None:
     steps = steps_of(users, store, chance)
     expected: dict[str, list[bytes]] = {store.keys.user("demo", user).base: [] for user in users}
     for step in steps:
-        for rows in step.operations.values():
-            for row in rows:
-                expected[row[1][0]].append(row[3].encode())
+        for operations in step.operations.values():
+            for operation in operations:
+                assert isinstance(operation, AppendCopies)
+                expected[operation.bases[0]].append(operation.content.encode())
 
     async def carry_out(own: random.Random) -> None:
         # From the start, in batches of random size, and sometimes from the start again.

@@ -7,32 +7,36 @@ the members of a deleted group were moved to a list of their own when it was del
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import datetime
 from functools import partial
 from itertools import groupby
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import msgspec
-
-from tidings.protocol.notifications import Target
+from tidings_workers.dispatcher.planning import Plan, Planning
 from tidings_workers.store import Store, intervals
 from tidings_workers.store.ids import partition_of_id
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import PROBE, Log, Record
 from tidings_workers.store.operations import (
+    AnswerProbe,
+    AppendCopies,
     Arrived,
+    ByPartition,
     Compound,
+    CountOnLog,
+    CountOnRecord,
     Disband,
     Hide,
+    HidePosition,
     Membership,
     Move,
     Operation,
     Probe,
     Recall,
+    RecallCopy,
+    SetMembership,
     Step,
     Work,
 )
-from tidings_workers.store.rosters import NOW
 
 STEP_USERS: Final = 500
 # How many intervals of a shared log are counted in one step.
@@ -40,31 +44,7 @@ _SPANS: Final = 200
 # Range of the step numbers of one operation: more than a plan can have users.
 _NUMBERS: Final = 1_000_000_000
 
-_Part = tuple[int, dict[int, list[list[Any]]], Callable[[], Awaitable[None]] | None]
-
-_target: Final = msgspec.json.Decoder(Target)
-
-
-class _Content(msgspec.Struct):
-    expires_at: datetime | None = None
-    category: str = ""
-
-
-_content: Final = msgspec.json.Decoder(_Content)
-
-
-class _Plan(NamedTuple):
-    """The copies that a compound notification still needs.
-
-    `done`: how many users have theirs. `users`: all users of the plan, when this process has just made it;
-    None when the plan has to be read.
-    """
-
-    content: str
-    expires: int
-    category: str
-    done: int
-    users: list[str] | None
+_Part = tuple[int, ByPartition, Callable[[], Awaitable[None]] | None]
 
 
 class Expansion:
@@ -77,6 +57,7 @@ class Expansion:
         self._ingress = store.ingress
         self._logs = store.logs
         self._plans = store.plans
+        self._planning = Planning(store, partition)
         self._partition = partition
 
     async def steps(self, batch: Sequence[Work]) -> AsyncIterator[Step]:
@@ -87,14 +68,16 @@ class Expansion:
             for operation in work.operations
             if isinstance(operation, Compound)
         }
-        made = await asyncio.gather(*(self._plan(compound, entry) for compound, entry in compounds.items()))
+        made = await asyncio.gather(
+            *(self._planning.plan(compound, entry) for compound, entry in compounds.items())
+        )
         plans = dict(zip(compounds, made, strict=True))
         for work in batch:
             for index, operation in enumerate(work.operations):
                 async for number, operations, finish in self._expand(operation, plans):
                     yield Step(work.id, index * _NUMBERS + number, operations, finish)
 
-    def _expand(self, operation: Operation, plans: dict[Compound, _Plan | None]) -> AsyncIterator[_Part]:
+    def _expand(self, operation: Operation, plans: dict[Compound, Plan | None]) -> AsyncIterator[_Part]:
         match operation:
             case Compound():
                 return self._copies(operation, plans[operation])
@@ -111,48 +94,7 @@ class Expansion:
             case Arrived():
                 return self._arrived(operation)
 
-    async def _plan(self, compound: Compound, entry: int) -> _Plan | None:
-        """The stored plan, made now if there is none; None when no work is left or the entry is set aside."""
-        try:
-            return await self._stored_plan(compound)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            await self._ingress.set_aside(self._partition, entry, msgspec.json.encode(compound), error)
-            return None
-
-    async def _stored_plan(self, compound: Compound) -> _Plan | None:
-        plans, tenant, identity = self._plans, compound.tenant, compound.id
-        found, done = await asyncio.gather(
-            plans.record(self._partition, tenant, identity),
-            plans.progress(self._partition, tenant, identity),
-        )
-        if found is None:
-            return None
-        status, record = found
-        users: list[str] | None = None
-        if status == "a":
-            union = await self._union(tenant, _target.decode(record.to), compound.cuts)
-            status = await plans.make(self._partition, tenant, identity, union)
-            if status == "new":
-                users = union
-        if status not in {"new", "x"}:
-            return None
-        content = _content.decode(record.content)
-        expires = round(content.expires_at.timestamp() * 1000) if content.expires_at else 0
-        return _Plan(record.content.decode(), expires, content.category, done, users)
-
-    async def _union(self, tenant: str, target: Target, cuts: Sequence[int]) -> list[str]:
-        """Every user of a target once: its named users, then the members of its groups at their cuts."""
-        groups = dict.fromkeys(target.groups)
-        known = dict(zip(groups, cuts, strict=False))
-        union = dict.fromkeys(target.users)
-        moments = {group: known.get(group, NOW) for group in groups}
-        if moments:
-            union.update(dict.fromkeys(await self._groups.members_at(tenant, moments)))
-        for user in target.exclude:
-            union.pop(user, None)
-        return list(union)
-
-    async def _copies(self, compound: Compound, plan: _Plan | None) -> AsyncIterator[_Part]:
+    async def _copies(self, compound: Compound, plan: Plan | None) -> AsyncIterator[_Part]:
         if plan is None:
             return
         tenant, identity, plans = compound.tenant, compound.id, self._plans
@@ -166,8 +108,8 @@ class Expansion:
             if recalled:
                 return
             done += len(users)
-            operations = {
-                partition: [["n", bases, identity, plan.content, plan.expires, plan.category]]
+            operations: ByPartition = {
+                partition: [AppendCopies(bases, identity, plan.content, plan.expires, plan.category)]
                 for partition, bases in self._by_partition(tenant, users).items()
             }
             yield done, operations, partial(advance, done)
@@ -210,15 +152,15 @@ class Expansion:
 
     def _memberships(
         self, tenant: str, users: Sequence[str], group: str, position: int, *, joined: bool
-    ) -> dict[int, list[list[Any]]]:
+    ) -> ByPartition:
         return {
-            partition: [["m", base, group, joined, position] for base in bases]
+            partition: [SetMembership(base, group, joined, position) for base in bases]
             for partition, bases in self._by_partition(tenant, users).items()
         }
 
     async def _hide(self, operation: Hide) -> AsyncIterator[_Part]:
-        operations = {
-            partition: [["h", base, operation.log, operation.position] for base in bases]
+        operations: ByPartition = {
+            partition: [HidePosition(base, operation.log, operation.position) for base in bases]
             for partition, bases in self._by_partition(operation.tenant, operation.users).items()
         }
         yield 1, operations, self._later(self._plans.stored, operation.tenant, operation.id)
@@ -227,8 +169,8 @@ class Expansion:
         done = 0
         async for users in self._planned(operation, 0):
             done += len(users)
-            operations = {
-                partition: [["r", base, operation.id, operation.late] for base in bases]
+            operations: ByPartition = {
+                partition: [RecallCopy(base, operation.id, operation.late) for base in bases]
                 for partition, bases in self._by_partition(operation.tenant, users).items()
             }
             yield done, operations, None
@@ -245,7 +187,7 @@ class Expansion:
         yield done + 1, {}, lambda: self._groups.forget_deleted(group, operation.members)
 
     async def _probe(self, operation: Probe) -> AsyncIterator[_Part]:
-        yield 1, {operation.target: [["p", PROBE, operation.token]]}, None
+        yield 1, {operation.target: [AnswerProbe(PROBE, operation.token)]}, None
 
     async def _arrived(self, operation: Arrived) -> AsyncIterator[_Part]:
         number = 0
@@ -256,8 +198,8 @@ class Expansion:
             if not log.is_own:
                 for start in range(0, len(moves), _SPANS):
                     number += 1
-                    row = await self._moved(log, kind, users, moves[start : start + _SPANS])
-                    yield number, {log.partition: [row]}, None
+                    count = await self._moved(log, kind, users, moves[start : start + _SPANS])
+                    yield number, {log.partition: [count]}, None
                 continue
             for move in moves:
                 after = move.after
@@ -272,27 +214,28 @@ class Expansion:
                     after = up_to
                 number += move.up_to - move.after
 
-    async def _moved(self, log: Log, kind: str, users: Sequence[str], moves: Sequence[Move]) -> list[Any]:
-        """A row for moves of the same users over a shared log, less the users whom some entries exclude."""
+    async def _moved(self, log: Log, kind: str, users: Sequence[str], moves: Sequence[Move]) -> CountOnLog:
+        """Moves of the same users over a shared log, less the users whom some entries exclude."""
         bounds: Bounds = []
         for move in moves:
             intervals.add(bounds, move.after, move.up_to)
-        excluded = []
+        fewer: list[tuple[int, int]] = []
         for entry in await self._logs.excluding(log, bounds[0], bounds[-1]):
             count = sum(user in entry.exclude for user in users)
             if count and intervals.contains(bounds, entry.position):
-                excluded.append([entry.position, count])
-        return ["t", log.base, kind, bounds, len(users), excluded]
+                fewer.append((entry.position, count))
+        return CountOnLog(log.base, kind, bounds, len(users), fewer)
 
     @staticmethod
-    def _copied(move: Move, copies: Sequence[str]) -> dict[int, list[list[Any]]]:
-        """Rows for a move over a user's copies of compound notifications: their records count it."""
-        operations: dict[int, list[list[Any]]] = {}
+    def _copied(move: Move, copies: Sequence[str]) -> ByPartition:
+        """A move over a user's copies of compound notifications: their records count it."""
+        operations: ByPartition = {}
         for identity in copies:
             partition = partition_of_id(identity)
             if partition is not None:
-                row = ["v", Record(partition, move.tenant, identity).base, move.kind, len(move.users)]
-                operations.setdefault(partition, []).append(row)
+                record = Record(partition, move.tenant, identity).base
+                count = CountOnRecord(record, move.kind, len(move.users))
+                operations.setdefault(partition, []).append(count)
         return operations
 
     def _by_partition(self, tenant: str, users: Sequence[str]) -> dict[int, list[str]]:

@@ -8,7 +8,7 @@ from tidings_workers import metrics
 from tidings_workers.dispatcher.expansion import STEP_USERS, Expansion
 from tidings_workers.store import Store
 from tidings_workers.store.ids import milliseconds
-from tidings_workers.store.operations import Step, Work
+from tidings_workers.store.operations import AppendCopies, Step, Work
 
 _READ: Final = 64
 
@@ -60,6 +60,6 @@ class PartitionWorker:
 
 
 def _weight(step: Step) -> int:
-    """How many users a step changes, plus one. A row of copies has a list of users."""
-    rows = (row for rows in step.operations.values() for row in rows)
-    return 1 + sum(len(row[1]) if isinstance(row[1], list) else 1 for row in rows)
+    """How many users a step changes, plus one."""
+    operations = (operation for part in step.operations.values() for operation in part)
+    return 1 + sum(len(each.bases) if isinstance(each, AppendCopies) else 1 for each in operations)

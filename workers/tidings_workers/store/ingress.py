@@ -9,7 +9,7 @@ import itertools
 import secrets
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import structlog
@@ -18,7 +18,7 @@ from tidings_workers import metrics
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.keys import ingress, poisoned, probe
-from tidings_workers.store.operations import Step, Work, decode_operations
+from tidings_workers.store.operations import Step, StepPart, Work, decode_operations
 from tidings_workers.store.packing import pack, text
 from tidings_workers.store.reader import Reader
 
@@ -67,13 +67,13 @@ class Ingress:
 
     async def apply(self, source: int, steps: Sequence[Step]) -> None:
         """Apply steps of one source, in rising order, each once. Durable when it returns."""
-        targets: dict[int, list[Any]] = {}
+        targets: dict[int, list[StepPart]] = {}
         for step in steps:
             for partition, operations in step.operations.items():
-                targets.setdefault(partition, []).append([step.id, step.number, operations])
+                targets.setdefault(partition, []).append(StepPart(step.id, step.number, operations))
         futures = [
-            self._core.run("apply", partition, pack([str(source), rows]), durable=True)
-            for partition, rows in targets.items()
+            self._core.run("apply", partition, pack([str(source), parts]), durable=True)
+            for partition, parts in targets.items()
         ]
         await asyncio.gather(*futures)
 

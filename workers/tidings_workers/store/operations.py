@@ -1,10 +1,12 @@
 """The work of dispatchers as data: operations of an ingress entry, and the steps that they become."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
+
+from tidings_workers.store.intervals import Bounds
 
 
 class Compound(Struct, array_like=True, frozen=True, tag="c"):
@@ -88,6 +90,85 @@ Operation = Compound | Membership | Hide | Recall | Disband | Probe | Arrived
 decode_operations: Final = msgspec.msgpack.Decoder(list[Operation]).decode
 
 
+class AppendCopies(Struct, array_like=True, frozen=True, tag="n"):
+    """Append copies of a compound notification to the logs of these users."""
+
+    bases: list[str]
+    id: str
+    content: str
+    expires: int
+    category: str
+
+
+class SetMembership(Struct, array_like=True, frozen=True, tag="m"):
+    """The user of this base joined the group, or left it, at a position of its log."""
+
+    base: str
+    group: str
+    joined: bool
+    position: int
+
+
+class HidePosition(Struct, array_like=True, frozen=True, tag="h"):
+    """Hide a position of a log from the user of this base."""
+
+    base: str
+    log: str
+    position: int
+
+
+class RecallCopy(Struct, array_like=True, frozen=True, tag="r"):
+    """Recall the copy that the user of this base has; `late` as in `Recall`."""
+
+    base: str
+    id: str
+    late: bool
+
+
+class AnswerProbe(Struct, array_like=True, frozen=True, tag="p"):
+    """Write the token of a probe."""
+
+    key: str
+    token: str
+
+
+class CountOnRecord(Struct, array_like=True, frozen=True, tag="v"):
+    """Add users to the receipts of a compound notification."""
+
+    record: str
+    kind: str
+    count: int
+
+
+class CountOnLog(Struct, array_like=True, frozen=True, tag="t"):
+    """Add users to the receipts of a set of positions.
+
+    `fewer`: positions that exclude some of these users, each with their number.
+    """
+
+    base: str
+    kind: str
+    positions: Bounds
+    count: int
+    fewer: list[tuple[int, int]]
+
+
+TargetOperation = (
+    AppendCopies | SetMembership | HidePosition | RecallCopy | AnswerProbe | CountOnRecord | CountOnLog
+)
+"""An operation that a target partition applies (see apply.lua)."""
+
+ByPartition = dict[int, list[TargetOperation]]
+
+
+class StepPart(Struct, array_like=True, frozen=True):
+    """The operations of a step in one target partition."""
+
+    id: int
+    number: int
+    operations: list[TargetOperation]
+
+
 class Work(NamedTuple):
     """One ingress entry: its id (rising within its partition) and its operations."""
 
@@ -96,7 +177,7 @@ class Work(NamedTuple):
 
 
 class Step(NamedTuple):
-    """Part of the work of one entry: the rows that each target partition applies (see apply.lua).
+    """Part of the work of one entry: the operations that each target partition applies.
 
     `number` rises within the entry and is the same whenever the step is made again. `finish` is called after
     the step was applied.
@@ -104,5 +185,5 @@ class Step(NamedTuple):
 
     id: int
     number: int
-    operations: dict[int, list[list[Any]]]
+    operations: ByPartition
     finish: Callable[[], Awaitable[None]] | None = None
