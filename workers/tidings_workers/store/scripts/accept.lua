@@ -1,11 +1,35 @@
--- Take notifications into this partition, in order. ARGV[1]: packed items; an item is
---   {kind, tenant, id, accepted ms, to, content, expires, base, exclude, excluded users, recipients,
---    category, life of the record in ms or 0 for ever, cuts}
--- kind: 'l' for one log (user, group or all: appended here and now), 'c' for a target with several groups, or
--- with groups and users (expanded by the dispatcher; `cuts` are the clocks of its groups), '0' for nobody; or
---   {'k', bases, id, content, expires, category}
--- for copies of a notification to several users that has begun (see begin.lua).
--- A record, and a user's copy, is made once only: a retry with the same id does nothing.
+--[[
+  Accept notifications into this partition, in order. A record and a copy are made once: a call may be repeated.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed items; the first field of each is its kind
+
+    'l'  the target is one log (of a user, a group or all): appended now
+    'c'  the target is compound with groups: a dispatcher expands it
+    '0'  the target is empty
+      2 tenant
+      3 id
+      4 accepted    ms since the epoch
+      5 to          the target as JSON
+      6 content     the stored content as JSON
+      7 expires     ms since the epoch, 0 for never
+      8 base        of the log, '' without one
+      9 exclude     ids of the excluded users, separated by commas, or ''
+      10 excluded   the same ids as a list
+      11 recipients -1 for unknown
+      12 category   or ''
+      13 life       of the record in ms, 0 for ever
+      14 cuts       of the groups, only for 'c'
+
+    'k'  the copies of a notification that begin.lua accepted
+      2 bases       of the users' logs
+      3 id
+      4 content
+      5 expires
+      6 category
+
+  Returns the number of items.
+]]
 
 --- @include "tag"
 --- @include "now_ms"
@@ -13,6 +37,7 @@
 --- @include "append_copy"
 --- @include "add_to_ingress"
 --- @include "record_header"
+--- @include "record_key"
 --- @include "store_record"
 
 local items = cmsgpack.unpack(ARGV[1])
@@ -20,14 +45,14 @@ local operations = {}
 local now = now_ms()
 
 local function accept(item)
-  local kind, tenant, id, accepted = item[1], item[2], item[3], item[4]
-  local base, exclude, excluded, recipients, category = item[8], item[9], item[10], item[11], item[12]
-  local record = tag .. '/n/' .. tenant .. '/' .. id
+  local kind, tenant, id, accepted, to, content, expires, base, exclude, excluded, recipients, category, life, cuts =
+    unpack(item)
+  local record = record_key(tenant, id)
   if redis.call('EXISTS', record) == 1 then return end
   local position, status, stored = 0, 's', now
   if kind == 'c' then
     status, stored = 'a', 0
-    operations[#operations + 1] = { 'c', tenant, id, item[14] }
+    operations[#operations + 1] = { 'c', tenant, id, cuts }
   elseif kind == 'l' then
     if string.sub(base, 1, 2) == 'g/' then
       local members = tag .. '/' .. base .. '/members'
@@ -38,23 +63,24 @@ local function accept(item)
       excluded = hidden
       recipients = redis.call('ZCARD', members) - #hidden
     end
-    -- An unknown or empty group has nobody who could ever see the position.
+    -- No user could ever see a position of a group without members.
     if recipients ~= 0 then
-      position = append(base, item[6], item[7], exclude, category)
+      position = append(base, content, expires, exclude, category)
       if #excluded > 0 then
-        -- Stored as soon as it is hidden from them: until then their counts have it.
+        -- Until a dispatcher has hidden the position from these users, their counts include it.
         status, stored = 'x', 0
         operations[#operations + 1] = { 'h', tenant, base, position, excluded, id }
       end
     end
   end
-  local head = record_header(status, accepted, stored, position, recipients)
-  store_record(tenant, id, head .. item[5] .. '\n' .. item[6], category, item[13])
+  local header = record_header(status, accepted, stored, position, recipients)
+  store_record(record, tenant, id, header .. to .. '\n' .. content, category, life)
 end
 
 for _, item in ipairs(items) do
   if item[1] == 'k' then
-    for _, base in ipairs(item[2]) do append_copy(base, item[3], item[4], item[5], item[6]) end
+    local _, bases, id, content, expires, category = unpack(item)
+    for _, base in ipairs(bases) do append_copy(base, id, content, expires, category) end
   else
     accept(item)
   end

@@ -1,31 +1,47 @@
--- Move devices' positions forward. ARGV[1]: packed {now ms, limit, {{base, device, positions, start}},
--- epoch}. A position never moves back, but for a device that starts anew at other positions (`start`), or
--- in another epoch.
--- A user keeps `limit` devices; the longest unused is forgotten.
-local request = cmsgpack.unpack(ARGV[1])
-local now, limit, epoch = request[1], request[2], request[4]
-for _, item in ipairs(request[3]) do
-  local key = KEYS[1] .. '/' .. item[1] .. '/devices'
-  local held = redis.call('HGET', key, item[2])
-  local positions = item[3]
-  if held and not item[4] then
-    local old = cmsgpack.unpack(held)
-    if old[3] == epoch then
-      for log, position in pairs(positions) do
-        if position > (old[2][log] or -1) then old[2][log] = position end
-      end
-      positions = old[2]
+--[[
+  Move the positions of devices forward. A position moves back only for a device that starts over (`start`), or when
+  the epoch is another one.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed:
+    1 now    ms since the epoch
+    2 limit  of devices per user; above it, the device that was unused the longest is removed
+    3 items  {base, device, positions, start} each: the user's base, log -> position, whether the device starts over
+    4 epoch
+
+  Returns the number of items.
+]]
+
+--- @include "tag"
+
+local now, limit, items, epoch = unpack(cmsgpack.unpack(ARGV[1]))
+
+local function remove_oldest_device(key, kept)
+  local oldest, unused_since
+  local devices = redis.call('HGETALL', key)
+  for i = 1, #devices, 2 do
+    local used = cmsgpack.unpack(devices[i + 1])[1]
+    if devices[i] ~= kept and (not unused_since or used < unused_since) then
+      oldest, unused_since = devices[i], used
     end
   end
-  redis.call('HSET', key, item[2], cmsgpack.pack({ now, positions, epoch }))
-  if not held and redis.call('HLEN', key) > limit then
-    local oldest, unused
-    local devices = redis.call('HGETALL', key)
-    for i = 1, #devices, 2 do
-      local used = cmsgpack.unpack(devices[i + 1])[1]
-      if devices[i] ~= item[2] and (not unused or used < unused) then oldest, unused = devices[i], used end
-    end
-    redis.call('HDEL', key, oldest)
-  end
+  redis.call('HDEL', key, oldest)
 end
-return #request[3]
+
+for _, item in ipairs(items) do
+  local base, device, positions, start = unpack(item)
+  local key = tag .. '/' .. base .. '/devices'
+  local packed = redis.call('HGET', key, device)
+  if packed and not start then
+    local _, stored, stored_epoch = unpack(cmsgpack.unpack(packed))
+    if stored_epoch == epoch then
+      for log, position in pairs(positions) do
+        if position > (stored[log] or -1) then stored[log] = position end
+      end
+      positions = stored
+    end
+  end
+  redis.call('HSET', key, device, cmsgpack.pack({ now, positions, epoch }))
+  if not packed and redis.call('HLEN', key) > limit then remove_oldest_device(key, device) end
+end
+return #items

@@ -1,16 +1,24 @@
--- Give to the dispatcher what was begun and not finished. ARGV: age in microseconds, limit. Answers how many
--- were looked at: as many as the limit means that there may be more.
+--[[
+  Put unfinished sends to several users into the ingress, for a dispatcher to finish.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  age in microseconds from which a send is adopted
+  ARGV[2]  most sends to look at
+
+  Returns the number of sends that it looked at. There may be more when that is the limit.
+]]
 
 --- @include "tag"
+--- @include "now_us"
 --- @include "add_to_ingress"
+--- @include "record_status"
 
-local time = redis.call('TIME')
-local before = string.format('%.0f', time[1] * 1000000 + time[2] - ARGV[1])
+local age, limit = unpack(ARGV)
 local unfinished = tag .. '/unfinished'
-local found = redis.call('ZRANGE', unfinished, '-inf', before, 'BYSCORE', 'LIMIT', 0, ARGV[2])
+local found = redis.call('ZRANGE', unfinished, '-inf', now_us() - age, 'BYSCORE', 'LIMIT', 0, limit)
 local operations = {}
 for _, name in ipairs(found) do
-  if redis.call('GETRANGE', tag .. '/n/' .. name, 0, 0) == 'x' then
+  if record_status(tag .. '/n/' .. name) == 'x' then
     local tenant, id = string.match(name, '^([^/]+)/(.+)$')
     operations[#operations + 1] = { 'c', tenant, id }
   end

@@ -1,16 +1,27 @@
--- Carry out what another partition's ingress asks of this one. ARGV[1]: packed {source, steps};
--- a step is {ingress id, number within it, operations}. Exactly once: what is not above the
--- mark kept for that source has been done before. Steps come in rising order.
---   {'n', bases, id, content, expires, category}  append users' own copies
---   {'m', base, group, joined, position}       the user's side of a membership
---   {'h', base, log, position}                 hide a position of a log from the user
---   {'r', base, id, late}                      take back the user's own copy
---   {'p', key, token}                          answer a probe
---   {'v', record, kind, count}                 so many more users of a compound notification
---   {'t', base, kind, positions, count, {{position, count}}}  so many more users of a set of a log's positions,
---                                              but for those whom some of them excluded
+--[[
+  Apply the steps of another partition's ingress to this one, once each: the applied mark of that partition tells which
+  steps were applied before.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed:
+    1 source  the partition with the ingress
+    2 steps   {ingress id, number, operations} each, in rising order
+
+  An operation is a list that begins with its kind:
+    {'n', bases, id, content, expires, category}  append copies to these users' logs
+    {'m', base, group, joined, position}          the user joined or left the group at this position of its log
+    {'h', base, log, position}                    hide a position of a log from the user
+    {'r', base, id, late}                         recall the user's copy; `late`: a call that makes it may still arrive
+    {'p', key, token}                             answer a probe
+    {'v', record, kind, count}                    add users to the receipts of a compound notification
+    {'t', base, kind, positions, count, fewer}    add users to the receipts of a set of positions; `fewer`, {{position,
+                                                  count}, ...}, are the users whom single positions exclude
+
+  Returns the number of operations that were applied now.
+]]
 
 --- @include "tag"
+--- @include "decimal"
 --- @include "append_copy"
 --- @include "publish_change"
 --- @include "recall_entry"
@@ -18,17 +29,19 @@
 --- @include "expire"
 --- @include "tree_add"
 
-local request = cmsgpack.unpack(ARGV[1])
-local source = request[1]
+local EXPIRED_PER_OPERATION = 200
+local PROBE_MS = 60000
+
+local source, steps = unpack(cmsgpack.unpack(ARGV[1]))
 local applied = tag .. '/applied'
+local done_id, done_number = 0, 0
 local mark = redis.call('HGET', applied, source)
-local done_id, done_step = 0, 0
 if mark then
-  local left, right = string.match(mark, '^(%d+):(%d+)$')
-  done_id, done_step = tonumber(left), tonumber(right)
+  local id, number = string.match(mark, '^(%d+):(%d+)$')
+  done_id, done_number = tonumber(id), tonumber(number)
 end
 
-local function membership(base, group, joined, position)
+local function change_membership(base, group, joined, position)
   local key = tag .. '/' .. base .. '/groups'
   local packed = redis.call('HGET', key, group)
   local intervals = packed and cmsgpack.unpack(packed) or {}
@@ -39,58 +52,74 @@ local function membership(base, group, joined, position)
     intervals[#intervals + 1] = { position, -1 }
   else
     last[2] = math.max(position, last[1])
-    -- One that held nothing says nothing, but the log stays the user's: a version never falls.
+    -- An empty interval is removed, but the last one stays: without the log the counts version would fall.
     if last[2] == last[1] and #intervals > 1 then intervals[#intervals] = nil end
   end
   redis.call('HSET', key, group, cmsgpack.pack(intervals))
   publish_change(base, { joined and 'j' or 'l', base, position, group })
 end
 
--- `late`: a call that makes the copy may still arrive. It will find that the copy was taken back.
-local function take_back(base, id, late)
+local function hide(base, log, position)
+  local number = decimal(position)
+  redis.call('ZADD', tag .. '/' .. base .. '/hidden', number, log .. '/' .. number)
+  publish_change(base, { 'h', base, position, log })
+end
+
+local function recall_copy(base, id, late)
   local position = redis.call('ZSCORE', tag .. '/' .. base .. '/copies', id)
   if position then
     recall_entry(base, tonumber(position), id)
   elseif late and not redis.call('ZSCORE', tag .. '/' .. base .. '/parted', id) then
+    -- A call that makes the copy finds this position and makes none.
     keep_former_position(base, 0, id)
   end
 end
 
-local count = 0
-for _, step in ipairs(request[2]) do
-  local id, number = step[1], step[2]
-  if id > done_id or (id == done_id and number > done_step) then
-    for _, operation in ipairs(step[3]) do
-      local kind, base = operation[1], operation[2]
-      if kind == 'n' then
-        for _, user in ipairs(base) do append_copy(user, operation[3], operation[4], operation[5], operation[6]) end
-      elseif kind == 'm' then
-        membership(base, operation[3], operation[4], operation[5])
-      elseif kind == 'h' then
-        local position = string.format('%.0f', operation[4])
-        redis.call('ZADD', tag .. '/' .. base .. '/hidden', position, operation[3] .. '/' .. position)
-        publish_change(base, { 'h', base, operation[4], operation[3] })
-      elseif kind == 'r' then
-        take_back(base, operation[3], operation[4])
-      elseif kind == 'p' then
-        redis.call('SET', tag .. '/' .. base, operation[3], 'PX', 60000)
-      elseif kind == 'v' then
-        local life = redis.call('PTTL', tag .. '/' .. base)
-        if life ~= -2 then
-          local receipts = tag .. '/' .. base .. '/receipts'
-          redis.call('HINCRBY', receipts, operation[3], operation[4])
-          if life > 0 then redis.call('PEXPIRE', receipts, life) end
-        end
-      elseif kind == 't' then
-        -- What has ended by now keeps the receipts that it had.
-        expire(base, 200)
-        tree_add(base, operation[3], operation[4], operation[5], operation[6])
-      end
-      count = count + 1
-    end
-    done_id, done_step = id, number
+local function add_receipts(record, kind, count)
+  local life = redis.call('PTTL', tag .. '/' .. record)
+  if life == -2 then return end
+  local receipts = tag .. '/' .. record .. '/receipts'
+  redis.call('HINCRBY', receipts, kind, count)
+  if life > 0 then redis.call('PEXPIRE', receipts, life) end
+end
+
+local function apply(operation)
+  local kind = operation[1]
+  if kind == 'n' then
+    local _, bases, id, content, expires, category = unpack(operation)
+    for _, base in ipairs(bases) do append_copy(base, id, content, expires, category) end
+  elseif kind == 'm' then
+    local _, base, group, joined, position = unpack(operation)
+    change_membership(base, group, joined, position)
+  elseif kind == 'h' then
+    local _, base, log, position = unpack(operation)
+    hide(base, log, position)
+  elseif kind == 'r' then
+    local _, base, id, late = unpack(operation)
+    recall_copy(base, id, late)
+  elseif kind == 'p' then
+    local _, key, token = unpack(operation)
+    redis.call('SET', tag .. '/' .. key, token, 'PX', PROBE_MS)
+  elseif kind == 'v' then
+    local _, record, receipt, count = unpack(operation)
+    add_receipts(record, receipt, count)
+  elseif kind == 't' then
+    local _, base, receipt, positions, count, fewer = unpack(operation)
+    -- Entries that have expired by now keep the receipts that they had.
+    expire(base, EXPIRED_PER_OPERATION)
+    tree_add(base, receipt, positions, count, fewer)
   end
 end
-redis.call('HSET', applied, source, string.format('%.0f:%.0f', done_id, done_step))
+
+local count = 0
+for _, step in ipairs(steps) do
+  local id, number, operations = unpack(step)
+  if id > done_id or (id == done_id and number > done_number) then
+    for _, operation in ipairs(operations) do apply(operation) end
+    count = count + #operations
+    done_id, done_number = id, number
+  end
+end
+redis.call('HSET', applied, source, decimal(done_id) .. ':' .. decimal(done_number))
 write_feeds()
 return count

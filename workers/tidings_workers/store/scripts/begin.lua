@@ -1,29 +1,48 @@
--- Take notifications to several users into this partition; their copies are made by the caller, with accept.lua.
--- ARGV[1]: packed items {tenant, id, accepted ms, to, content, users, category, life of the record in ms or 0}.
--- `unfinished` has them until they are stored: a dispatcher finishes what its caller did not. A record is made
--- once only. Answers per item 1 when copies may be missing, 0 when there is nothing to be done.
+--[[
+  Accept notifications to several users into this partition. The caller makes their copies with accept.lua, then calls
+  stored.lua. Until then they are unfinished, and a dispatcher finishes those that the caller did not. A record is made
+  once: a call may be repeated.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed items:
+    1 tenant
+    2 id
+    3 accepted  ms since the epoch
+    4 to        the target as JSON
+    5 content   the stored content as JSON
+    6 users     who get a copy
+    7 category  or ''
+    8 life      of the record in ms, 0 for ever
+
+  Returns per item 1 when copies may be missing, 0 when there is nothing to do.
+]]
 
 --- @include "tag"
---- @include "decimal"
 --- @include "next_ingress_number"
 --- @include "record_header"
+--- @include "record_key"
+--- @include "record_status"
 --- @include "store_record"
 
-local answer = {}
+-- Lua's `unpack` takes some thousands of values.
+local PUSHED = 500
+
 local unfinished = tag .. '/unfinished'
+local answer = {}
 local number
 
 for i, item in ipairs(cmsgpack.unpack(ARGV[1])) do
-  local tenant, id, users, life = item[1], item[2], item[6], item[8]
-  local record = tag .. '/n/' .. tenant .. '/' .. id
-  local status = redis.call('GETRANGE', record, 0, 0)
+  local tenant, id, accepted, to, content, users, category, life = unpack(item)
+  local record = record_key(tenant, id)
+  local status = record_status(record)
   if status == '' then
     status = 'x'
-    store_record(tenant, id, record_header(status, item[3], 0, 0, #users) .. item[4] .. '\n' .. item[5], item[7], life)
-    for at = 1, #users, 500 do
-      redis.call('RPUSH', record .. '/plan', unpack(users, at, math.min(at + 499, #users)))
+    local header = record_header(status, accepted, 0, 0, #users)
+    store_record(record, tenant, id, header .. to .. '\n' .. content, category, life)
+    for at = 1, #users, PUSHED do
+      redis.call('RPUSH', record .. '/plan', unpack(users, at, math.min(at + PUSHED - 1, #users)))
     end
-    if life > 0 then redis.call('PEXPIRE', record .. '/plan', string.format('%.0f', life)) end
+    if life > 0 then redis.call('PEXPIRE', record .. '/plan', life) end
     number = number or next_ingress_number()
     redis.call('ZADD', unfinished, number, tenant .. '/' .. id)
   end

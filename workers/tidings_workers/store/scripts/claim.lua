@@ -1,7 +1,19 @@
--- Claim an idempotency key, or say who holds it. ARGV: key, value, ttl ms.
--- Answers false when the claim is new, else the value that was there.
-local key = KEYS[1] .. '/' .. ARGV[1]
-local held = redis.call('GET', key)
-if held then return held end
-redis.call('SET', key, ARGV[2], 'PX', ARGV[3])
+--[[
+  Claim an idempotency key.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  the key
+  ARGV[2]  value of the claim
+  ARGV[3]  life of the claim in ms
+
+  Returns false when the claim is new, else the value of the earlier claim.
+]]
+
+--- @include "tag"
+
+local name, value, life = unpack(ARGV)
+local key = tag .. '/' .. name
+local earlier = redis.call('GET', key)
+if earlier then return earlier end
+redis.call('SET', key, value, 'PX', life)
 return false

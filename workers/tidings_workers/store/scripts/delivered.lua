@@ -1,25 +1,36 @@
--- Devices acknowledged what they were sent. ARGV[1]: packed {{user's base, tenant, user, {{log's base,
--- {{after, up to}, ...}}, ...}}, ...}. A position is delivered to a user once, however many devices there
--- are; what was new goes to the dispatcher, which knows where it is counted.
+--[[
+  Record what the devices of users acknowledged. A position is delivered to a user once, on whichever device; the
+  dispatcher counts the new ones on the receipts.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed items:
+    1 base    of the user's log
+    2 tenant
+    3 user
+    4 logs    {log's base, {{after, up to}, ...}} each
+
+  Returns the number of spans that go to the dispatcher.
+]]
 
 --- @include "add_delivered"
 --- @include "is_counted"
 --- @include "add_to_ingress"
 
-local moves, known = {}, {}
+local moves, by_span = {}, {}
 for _, item in ipairs(cmsgpack.unpack(ARGV[1])) do
-  local user = item[1]
-  for _, part in ipairs(item[4]) do
-    local log = part[1]
-    for _, fresh in ipairs(add_delivered(user, log, part[2])) do
-      if is_counted(user, log, fresh) then
-        local name = string.format('%s %.0f %.0f', log, fresh[1], fresh[2])
-        if not known[name] then
-          known[name] = { item[2], log, 'delivered', fresh[1], fresh[2], {} }
-          moves[#moves + 1] = known[name]
+  local base, tenant, user, logs = unpack(item)
+  for _, part in ipairs(logs) do
+    local log, spans = unpack(part)
+    for _, span in ipairs(add_delivered(base, log, spans)) do
+      if is_counted(base, log, span) then
+        local after, up_to = unpack(span)
+        local name = log .. ' ' .. decimal(after) .. ' ' .. decimal(up_to)
+        if not by_span[name] then
+          by_span[name] = { tenant, log, 'delivered', after, up_to, {} }
+          moves[#moves + 1] = by_span[name]
         end
-        local users = known[name][6]
-        users[#users + 1] = item[3]
+        local users = by_span[name][6]
+        users[#users + 1] = user
       end
     end
   end

@@ -1,7 +1,16 @@
--- Which logs have something to be taken out. ARGV: now ms or 0 for the server's clock, how many at most.
-local now = tonumber(ARGV[1])
-if now == 0 then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
-return redis.call('ZRANGE', KEYS[1] .. '/due', '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, ARGV[2])
+--[[
+  List the logs that are due for the retention sweep.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  now in ms since the epoch, 0 for the clock of the server
+  ARGV[2]  most logs to list
+
+  Returns their bases, the longest due first; `s/<tenant>` is the list of what the tenant has sent.
+]]
+
+--- @include "tag"
+--- @include "now_ms"
+
+local now, limit = tonumber(ARGV[1]), ARGV[2]
+if now == 0 then now = now_ms() end
+return redis.call('ZRANGE', tag .. '/due', '-inf', now, 'BYSCORE', 'LIMIT', 0, limit)

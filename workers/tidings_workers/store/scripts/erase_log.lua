@@ -1,33 +1,47 @@
--- Take away some of what `erase` put aside. ARGV[1]: packed {user's base, tenant, how many}. What was sent to
--- this user alone goes with its record. Answers {notifications, more to do: 1 or 0}.
+--[[
+  Remove a part of the log that erase.lua renamed. Notifications to this user alone are removed with their records.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed:
+    1 base    of the user's log
+    2 tenant
+    3 limit   of entries, ids and positions to remove, each
+
+  Returns {number of entries, 1 when there is more to remove, else 0}.
+]]
 
 --- @include "tag"
+--- @include "content_id"
 --- @include "keep_former_position"
+--- @include "record_key"
+--- @include "record_position"
 
-local request = cmsgpack.unpack(ARGV[1])
-local base, tenant, limit = request[1], request[2], request[3]
+local base, tenant, limit = unpack(cmsgpack.unpack(ARGV[1]))
 local key = tag .. '/' .. base
 local more = false
+
+local function remove_record(record) redis.call('UNLINK', record, record .. '/receipts') end
+
+local function remove_category(category, position)
+  local index = key .. '/in/' .. category
+  redis.call('ZREM', index, position)
+  if redis.call('EXISTS', index) == 0 then redis.call('ZREM', key .. '/categories', category) end
+end
 
 local entries = redis.call('XRANGE', key .. '/erased', '-', '+', 'COUNT', limit)
 for _, entry in ipairs(entries) do
   local position, fields = string.match(entry[1], '^%d+'), entry[2]
-  local id = string.sub(fields[2], 8, 43)
+  local id = content_id(fields[2])
   if redis.call('ZREM', key .. '/copies', id) == 1 then
     -- A call that makes the copy may still arrive.
     keep_former_position(base, position, id)
   else
-    local record = tag .. '/n/' .. tenant .. '/' .. id
-    redis.call('UNLINK', record, record .. '/receipts')
+    remove_record(record_key(tenant, id))
   end
   redis.call('ZREM', key .. '/expiring', position)
   redis.call('ZREM', key .. '/excludes', position)
   for i = 3, #fields, 2 do
-    if fields[i] == 'c' then
-      local index = key .. '/in/' .. fields[i + 1]
-      redis.call('ZREM', index, position)
-      if redis.call('EXISTS', index) == 0 then redis.call('ZREM', key .. '/categories', fields[i + 1]) end
-    end
+    if fields[i] == 'c' then remove_category(fields[i + 1], position) end
   end
   redis.call('XDEL', key .. '/erased', entry[1])
 end
@@ -37,22 +51,20 @@ else
   redis.call('DEL', key .. '/erased')
 end
 
--- Those that were out of the log before.
-local ended = redis.call('HRANDFIELD', key .. '/erased-ids', limit)
-for _, id in ipairs(ended) do
-  local record = tag .. '/n/' .. tenant .. '/' .. id
-  -- Only what was sent to one log has a position, and only this user's is known here.
-  if (tonumber(redis.call('GETRANGE', record, 27, 42)) or 0) > 0 then
-    redis.call('UNLINK', record, record .. '/receipts')
-  end
+-- Notifications that were removed from the log before the erasure.
+local removed = redis.call('HRANDFIELD', key .. '/erased-ids', limit)
+for _, id in ipairs(removed) do
+  local record = record_key(tenant, id)
+  -- Only a direct notification has a position, and only one to this user is in this partition.
+  if (record_position(record) or 0) > 0 then remove_record(record) end
   redis.call('HDEL', key .. '/erased-ids', id)
 end
-if #ended == limit then more = true end
+if #removed == limit then more = true end
 
 local floor = redis.call('HGET', key, 'floor') or '0'
-for _, part in ipairs({ 'holes', 'retired' }) do
-  local old = redis.call('ZRANGE', key .. '/' .. part, '-inf', floor, 'BYSCORE', 'LIMIT', 0, limit)
-  if #old > 0 then redis.call('ZREM', key .. '/' .. part, unpack(old)) end
+for _, part in ipairs({ '/holes', '/retired' }) do
+  local old = redis.call('ZRANGE', key .. part, '-inf', floor, 'BYSCORE', 'LIMIT', 0, limit)
+  if #old > 0 then redis.call('ZREM', key .. part, unpack(old)) end
   if #old == limit then more = true end
 end
 return { #entries, more and 1 or 0 }

@@ -1,18 +1,30 @@
--- What do these logs have that we don't know? ARGV[1]: packed {gateway, {{base, position, changes}}}.
--- Answers the numbers (from 1) of those whose head is higher, negative for a head that is lower, which
--- means that data was lost; and of those that have changed otherwise. Interest is renewed on the way.
-local request = cmsgpack.unpack(ARGV[1])
+--[[
+  Find the logs that have more than a gateway received of them, and renew the gateway's interest in all of them.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed:
+    1 gateway
+    2 logs     {base, position, changes} each, as the gateway has them
+
+  Returns {behind, changed}, indexes into `logs` from 1 on: the logs whose head is above the position, negative where
+  it is below (data was lost), and the logs whose number of changes is another one.
+]]
+
+--- @include "tag"
+
+local gateway, logs = unpack(cmsgpack.unpack(ARGV[1]))
 local behind, changed = {}, {}
-for i, item in ipairs(request[2]) do
-  local key = KEYS[1] .. '/' .. item[1]
-  redis.call('SADD', key .. '/gateways', request[1])
+for i, log in ipairs(logs) do
+  local base, position, changes = unpack(log)
+  local key = tag .. '/' .. base
+  redis.call('SADD', key .. '/gateways', gateway)
   local facts = redis.call('HMGET', key, 'head', 'changes')
   local head = tonumber(facts[1] or '0')
-  if head > item[2] then
+  if head > position then
     behind[#behind + 1] = i
-  elseif head < item[2] then
+  elseif head < position then
     behind[#behind + 1] = -i
   end
-  if tonumber(facts[2] or '0') ~= item[3] then changed[#changed + 1] = i end
+  if tonumber(facts[2] or '0') ~= changes then changed[#changed + 1] = i end
 end
 return { behind, changed }

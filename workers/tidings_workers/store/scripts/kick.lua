@@ -1,31 +1,42 @@
--- Close connections of a user. ARGV[1]: packed {user's base, code, ids (none: all), when gateways that have
--- died were last heard of: {gateway, ms, ...}}. The connections are gone for everybody when this returns;
--- their gateways are told. Answers {gateway, id} of each that was open.
+--[[
+  Close connections of a user. Their registrations are removed now, and feed items ask their gateways to close them.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed:
+    1 base     of the user's log
+    2 code     to close them with
+    3 ids      of the connections; empty for all
+    4 stopped  {gateway, ms, ...}: when gateways that have stopped last renewed their feeds
+
+  Returns {gateway, id} of each connection that was open.
+]]
 
 --- @include "now_ms"
 --- @include "connections"
 --- @include "close_connection"
 --- @include "set_last_seen"
 
-local request = cmsgpack.unpack(ARGV[1])
-local base, code = request[1], request[2]
-local wanted, beats = {}, {}
-for i = 1, #request[4], 2 do beats[request[4][i]] = request[4][i + 1] end
-for _, id in ipairs(request[3]) do wanted[id] = true end
+local base, code, ids, stopped = unpack(cmsgpack.unpack(ARGV[1]))
+local wanted, stopped_at = {}, {}
+for i = 1, #stopped, 2 do stopped_at[stopped[i]] = stopped[i + 1] end
+for _, id in ipairs(ids) do wanted[id] = true end
+
 local closed = {}
 local open, lost = connections(base)
 for _, row in ipairs(open) do
-  if #request[3] == 0 or wanted[row[1]] then
+  local id, _, _, gateway = unpack(row)
+  if #ids == 0 or wanted[id] then
     close_connection(base, row, code)
     set_last_seen(base, now_ms())
-    closed[#closed + 1] = { row[4], row[1] }
+    closed[#closed + 1] = { gateway, id }
   end
 end
--- A gateway that only stood still will find them here when it goes on.
+-- A gateway that was only paused finds these requests when it resumes.
 for _, row in ipairs(lost) do
-  if #request[3] == 0 or wanted[row[1]] then
+  local id, _, connected, gateway = unpack(row)
+  if #ids == 0 or wanted[id] then
     close_connection(base, row, code)
-    set_last_seen(base, math.max(beats[row[4]] or 0, row[3]))
+    set_last_seen(base, math.max(stopped_at[gateway] or 0, connected))
   end
 end
 write_feeds()

@@ -1,6 +1,17 @@
--- Take or renew a partition's lease. ARGV: owner, ttl ms. Answers 1 when the owner holds it.
-local key = KEYS[1] .. '/lease'
-local held = redis.call('GET', key)
-if held and held ~= ARGV[1] then return 0 end
-redis.call('SET', key, ARGV[1], 'PX', ARGV[2])
+--[[
+  Take or renew the lease of this partition.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  dispatcher
+  ARGV[2]  life of the lease in ms
+
+  Returns 1 when the dispatcher has the lease, 0 when another one has it.
+]]
+
+--- @include "tag"
+
+local dispatcher, life = unpack(ARGV)
+local owner = redis.call('GET', tag .. '/lease')
+if owner and owner ~= dispatcher then return 0 end
+redis.call('SET', tag .. '/lease', dispatcher, 'PX', life)
 return 1

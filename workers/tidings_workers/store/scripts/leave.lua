@@ -1,5 +1,15 @@
--- Connections of a gateway have ended. ARGV[1]: packed {gateway, when in ms or 0 for now, only if the gateway
--- has died, {{user's base, id}, ...}}. Idempotent.
+--[[
+  Remove the registrations of connections that have closed. A call may be repeated.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed:
+    1 gateway
+    2 at          when they closed, ms since the epoch, 0 for now
+    3 if_stopped  do nothing while the gateway runs
+    4 rows        {base of the user's log, id} each
+
+  Returns the number of registrations that were removed.
+]]
 
 --- @include "tag"
 --- @include "now_ms"
@@ -7,15 +17,14 @@
 --- @include "remove_connection"
 --- @include "set_last_seen"
 
-local request = cmsgpack.unpack(ARGV[1])
-local gateway, at = request[1], request[2]
-if request[3] and is_alive(gateway) then return 0 end
+local gateway, at, if_stopped, rows = unpack(cmsgpack.unpack(ARGV[1]))
+if if_stopped and is_alive(gateway) then return 0 end
 if at == 0 then at = now_ms() end
 local count = 0
-for _, row in ipairs(request[4]) do
-  local base, id = row[1], row[2]
+for _, row in ipairs(rows) do
+  local base, id = unpack(row)
   redis.call('HDEL', tag .. '/closing/' .. gateway, id)
-  -- One that was closed for it has been seen then.
+  -- If kick.lua removed the registration, it has also set when the user was last seen.
   if remove_connection(base, id, gateway) then
     set_last_seen(base, at)
     count = count + 1

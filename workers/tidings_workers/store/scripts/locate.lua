@@ -1,13 +1,24 @@
--- Where are these notifications? ARGV[1]: packed {{tenant, id}, ...}, their records in this partition. Answers
--- per id {status, position, target, expires_at or ''}, or false when there is none.
+--[[
+  Read where notifications are.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed {tenant, id} of each; their records are in this partition
+
+  Returns for each {status, position, target as JSON, expires_at or ''} (see record_header.lua), or false when there is
+  no record.
+]]
+
+--- @include "tag"
+--- @include "record_key"
+
 local answer = {}
 for i, item in ipairs(cmsgpack.unpack(ARGV[1])) do
-  local record = redis.call('GET', KEYS[1] .. '/n/' .. item[1] .. '/' .. item[2])
+  local record = redis.call('GET', record_key(unpack(item)))
   if record then
-    local ends = string.find(record, '\n', 54, true)
+    local target_end = string.find(record, '\n', 54, true) - 1
     answer[i] = {
-      string.sub(record, 1, 1), string.sub(record, 28, 43), string.sub(record, 54, ends - 1),
-      -- The last field that the server writes, so nothing of the sender's can be taken for it.
+      string.sub(record, 1, 1), string.sub(record, 28, 43), string.sub(record, 54, target_end),
+      -- The server writes this field last, so no field of the sender can be mistaken for it.
       string.match(record, '"expires_at":"([^"]+)"}$') or '',
     }
   else

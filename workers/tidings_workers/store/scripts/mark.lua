@@ -1,56 +1,82 @@
--- Swap a user's state for what a mark makes of it. ARGV[1]: packed {base, tenant, user, version that was
--- read, token, time, {{log, state}, ...}, {{log, {field, time, ...}}, ...}, {{log, {field, ...}}, ...},
--- {{log, kind, spans}, ...}, change, origin}: new states, times to keep, times to drop, what was never seen
--- or read before, and the change as the gateways get it. Answers {1, state version, changes} when it stands,
--- also when it already did (the token in the journal tells), {0} when the state has moved on.
+--[[
+  Replace a user's state by the state that a mark makes of it (compare and swap on the state version).
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed:
+    1 base     of the user's log
+    2 tenant
+    3 user
+    4 read     the state version that the caller read
+    5 token    names this attempt in the journal: a repeated call finds that it has succeeded
+    6 at       time of the mark in ms
+    7 states   {log, new state as JSON} each
+    8 times    {log, {field, ms, ...}} each: times to keep
+    9 dropped  {log, {field, ...}} each: times to remove
+    10 ever    {log, kind, {{after, up to}, ...}} each: positions that were never seen, or never read, before
+    11 change  the change as JSON, for the journal and the gateways
+    12 origin  of the mark, for the gateways
+
+  Returns {1, state version, changes}  the state was replaced, now or by an earlier call with this token
+          {0}                          the state has changed since it was read: read it again and retry
+]]
 
 --- @include "tag"
+--- @include "decimal"
 --- @include "add_delivered"
 --- @include "is_counted"
 --- @include "add_to_ingress"
 --- @include "publish_change"
 
-local request = cmsgpack.unpack(ARGV[1])
-local base, token = request[1], request[5]
+local JOURNAL = 100
+
+local base, tenant, user, read, token, at, states, times, dropped, ever, change, origin =
+  unpack(cmsgpack.unpack(ARGV[1]))
 local key = tag .. '/' .. base
 local known = redis.call('HMGET', key, 'marks', 'changes')
-local version = request[4] + 1
-local number = string.format('%.0f', version)
-if tonumber(known[1] or '0') ~= request[4] then
-  -- If this swap took place it made that version, whatever has followed.
-  local made = redis.call('LINDEX', key .. '/marks', version - tonumber(known[1] or '0') - 1)
-  local name = number .. ' ' .. token .. ' '
+local current = tonumber(known[1] or '0')
+local version = read + 1
+local number = decimal(version)
+local name = number .. ' ' .. token .. ' '
+if current ~= read then
+  -- An earlier call with this token made that version, whatever followed it.
+  local made = redis.call('LINDEX', key .. '/marks', version - current - 1)
   if made and string.sub(made, 1, #name) == name then return { 1, version, known[2] or 0 } end
   return { 0 }
 end
-redis.call('HSET', key, 'marks', number, 'marked', string.format('%.0f', request[6]))
-for _, field in ipairs(request[7]) do redis.call('HSET', key .. '/state', field[1], field[2]) end
-for _, kept in ipairs(request[8]) do
-  for i = 1, #kept[2], 2 do redis.call('HSET', key .. '/times/' .. kept[1], kept[2][i], kept[2][i + 1]) end
+
+redis.call('HSET', key, 'marks', number, 'marked', at)
+for _, row in ipairs(states) do
+  local log, state = unpack(row)
+  redis.call('HSET', key .. '/state', log, state)
 end
-for _, dropped in ipairs(request[9]) do
-  for _, field in ipairs(dropped[2]) do redis.call('HDEL', key .. '/times/' .. dropped[1], field) end
+for _, row in ipairs(times) do
+  local log, fields = unpack(row)
+  for i = 1, #fields, 2 do redis.call('HSET', key .. '/times/' .. log, fields[i], fields[i + 1]) end
+end
+for _, row in ipairs(dropped) do
+  local log, fields = unpack(row)
+  for _, field in ipairs(fields) do redis.call('HDEL', key .. '/times/' .. log, field) end
 end
 
 local moves = {}
-local function count(log, kind, spans)
+local function add_moves(log, kind, spans)
   for _, span in ipairs(spans) do
     if is_counted(base, log, span) then
-      moves[#moves + 1] = { request[2], log, kind, span[1], span[2], { request[3] } }
+      moves[#moves + 1] = { tenant, log, kind, span[1], span[2], { user } }
     end
   end
 end
-for _, move in ipairs(request[10]) do
-  local log, kind, spans = move[1], move[2], move[3]
-  -- What was seen has been delivered, whether a device said so or not.
-  if kind == 'seen' then count(log, 'delivered', add_delivered(base, log, spans)) end
-  count(log, kind, spans)
+for _, row in ipairs(ever) do
+  local log, kind, spans = unpack(row)
+  -- An entry that was seen has been delivered, with or without an acknowledgement of a device.
+  if kind == 'seen' then add_moves(log, 'delivered', add_delivered(base, log, spans)) end
+  add_moves(log, kind, spans)
 end
 if #moves > 0 then add_to_ingress({ { 'v', moves } }) end
 
--- A list: a stream would take its first block of 4 KB for a single mark.
-redis.call('RPUSH', key .. '/marks', number .. ' ' .. token .. ' ' .. request[11])
-redis.call('LTRIM', key .. '/marks', -100, -1)
-publish_change(base, { 's', base, version, request[11], request[12] })
+-- A list, because the first block of a stream takes 4 KB even for a single mark.
+redis.call('RPUSH', key .. '/marks', name .. change)
+redis.call('LTRIM', key .. '/marks', -JOURNAL, -1)
+publish_change(base, { 's', base, version, change, origin })
 write_feeds()
 return { 1, version, redis.call('HGET', key, 'changes') }

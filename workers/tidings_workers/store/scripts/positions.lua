@@ -1,8 +1,20 @@
--- The live positions of a category in a log. ARGV[1]: packed {base, category, after, up to, limit}.
--- Answers them in rising order, `limit` at most.
+--[[
+  List positions of a log by category.
 
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed:
+    1 base      of the log
+    2 category  a name, or a prefix that ends in a dot
+    3 after     positions above this one
+    4 up_to     and up to this one
+    5 limit
+
+  Returns the positions of entries that are in the log, in rising order.
+]]
+
+--- @include "tag"
 --- @include "categories"
 
-local request = cmsgpack.unpack(ARGV[1])
-local key = KEYS[1] .. '/' .. request[1]
-return positions_in(key, categories_of(key, request[2]), request[3], request[4], request[5], false)
+local base, category, after, up_to, limit = unpack(cmsgpack.unpack(ARGV[1]))
+local key = tag .. '/' .. base
+return positions_in(key, categories_of(key, category), after, up_to, limit, false)

@@ -1,7 +1,15 @@
--- Who of a user is connected. ARGV: user's base. Answers {seen, open, lost}; see connections.lua.
+--[[
+  Read the connections of a user.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  base of the user's log
+
+  Returns {time in ms at which the user was last connected, or 0, open, lost}; connections.lua describes the rows.
+]]
 
 --- @include "tag"
 --- @include "connections"
 
-local open, lost = connections(ARGV[1])
-return { redis.call('HGET', tag .. '/' .. ARGV[1], 'seen') or 0, open, lost }
+local base = ARGV[1]
+local open, lost = connections(base)
+return { redis.call('HGET', tag .. '/' .. base, 'seen') or 0, open, lost }

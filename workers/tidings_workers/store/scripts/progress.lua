@@ -1,27 +1,38 @@
--- How far a notification came with users of this partition. ARGV[1]: packed {id, {{base, position}, ...}};
--- a position of 0 is that of the user's copy. Answers per user {delivered, seen, read, seen since or '', read
--- since or '', position, state or ''}.
+--[[
+  Read how far a notification came with some users.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed:
+    1 id
+    2 users  {base of the user's log, position} each; position 0 stands for that of the user's copy
+
+  Returns per user {delivered, seen, read, seen at or '', read at or '', position, state as JSON or ''}.
+]]
 
 --- @include "tag"
+--- @include "decimal"
 --- @include "own_receipts"
 
-local request = cmsgpack.unpack(ARGV[1])
-local id = request[1]
-local answer = {}
-for i, item in ipairs(request[2]) do
-  local base, position = item[1], item[2]
+local id, users = unpack(cmsgpack.unpack(ARGV[1]))
+
+local function progress_of(base, position)
   local key = tag .. '/' .. base
-  local ended = redis.call('HGET', key .. '/ended', id)
+  -- The receipts of an entry that was removed.
+  local kept = redis.call('HGET', key .. '/ended', id)
   if position == 0 then position = tonumber(redis.call('ZSCORE', key .. '/copies', id) or '0') end
-  local counts = ended and cjson.decode(ended) or (position > 0 and own_receipts(base, position)) or { 0, 0, 0 }
-  local times = { false, false }
-  if position > 0 then
-    local number = string.format('%.0f', position)
-    times = redis.call('HMGET', key .. '/times/' .. base, 's' .. number, 'r' .. number)
+  if position == 0 then
+    local counts = kept and cjson.decode(kept) or { 0, 0, 0 }
+    return { counts[1], counts[2], counts[3], '', '', 0, '' }
   end
-  answer[i] = {
+  local counts = kept and cjson.decode(kept) or own_receipts(base, position)
+  local number = decimal(position)
+  local times = redis.call('HMGET', key .. '/times/' .. base, 's' .. number, 'r' .. number)
+  return {
     counts[1], counts[2], counts[3], times[1] or '', times[2] or '', position,
-    position > 0 and redis.call('HGET', key .. '/state', base) or '',
+    redis.call('HGET', key .. '/state', base) or '',
   }
 end
+
+local answer = {}
+for i, row in ipairs(users) do answer[i] = progress_of(unpack(row)) end
 return answer

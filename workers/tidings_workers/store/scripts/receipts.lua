@@ -1,17 +1,27 @@
--- The receipts of notifications. ARGV[1]: packed {{record, log's base or '', position}, ...}; the base of a
--- compound one is ''. Answers per notification {delivered, seen, read}. Those of one that was taken out of its
--- log are what they were then.
+--[[
+  Read the receipts of notifications. Those of a notification that was removed from its log are the last ones that it
+  had.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed items:
+    1 record
+    2 base      of its log, '' for a compound notification
+    3 position  in its log, or 0
+
+  Returns {delivered, seen, read} of each, as numbers of users.
+]]
 
 --- @include "tag"
 --- @include "receipts"
 
 local answer = {}
 for i, item in ipairs(cmsgpack.unpack(ARGV[1])) do
-  local kept = redis.call('HMGET', tag .. '/' .. item[1] .. '/receipts', 'delivered', 'seen', 'read')
-  if kept[1] or kept[2] or kept[3] or item[2] == '' or item[3] == 0 then
+  local record, base, position = unpack(item)
+  local kept = redis.call('HMGET', tag .. '/' .. record .. '/receipts', 'delivered', 'seen', 'read')
+  if kept[1] or kept[2] or kept[3] or base == '' or position == 0 then
     answer[i] = { kept[1] or 0, kept[2] or 0, kept[3] or 0 }
   else
-    answer[i] = receipts(item[2], item[3])
+    answer[i] = receipts(base, position)
   end
 end
 return answer

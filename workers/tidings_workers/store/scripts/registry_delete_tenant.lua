@@ -1,8 +1,16 @@
--- Take a tenant and all its keys away.
--- KEYS: tenants, the tenant's keys, version. ARGV: tenant. Answers 1, or 0 when there was none.
-local removed = redis.call('HDEL', KEYS[1], ARGV[1]) + redis.call('DEL', KEYS[2])
-if removed == 0 then
-  return 0
-end
-redis.call('INCR', KEYS[3])
+--[[
+  Delete a tenant and all its keys.
+
+  KEYS[1]  hash of tenants
+  KEYS[2]  hash of the tenant's keys
+  KEYS[3]  version of the registry
+  ARGV[1]  tenant
+
+  Returns 1, or 0 when there was no such tenant.
+]]
+
+local tenants, keys, version = unpack(KEYS)
+local removed = redis.call('HDEL', tenants, ARGV[1]) + redis.call('DEL', keys)
+if removed == 0 then return 0 end
+redis.call('INCR', version)
 return 1

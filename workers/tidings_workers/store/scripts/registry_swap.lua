@@ -1,22 +1,26 @@
--- Replace one field of a registry hash if it still holds what the caller read, and bump the version.
--- KEYS: hash, version. ARGV: field, expected ('' = absent), new ('' = delete).
--- Answers 1 when the field now holds the new value (a repeated call included), 0 when it holds another.
-local current = redis.call('HGET', KEYS[1], ARGV[1]) or ''
-if current == ARGV[3] then
-  return 1
-end
-if current ~= ARGV[2] then
-  return 0
-end
-if ARGV[3] == '' then
-  redis.call('HDEL', KEYS[1], ARGV[1])
+--[[
+  Replace a field of a hash of the registry, if it still has the value that the caller read.
+
+  KEYS[1]  the hash
+  KEYS[2]  version of the registry
+  ARGV[1]  field
+  ARGV[2]  expected value, '' for no field
+  ARGV[3]  new value, '' to delete the field
+
+  Returns 1 when the field has the new value, replaced now or by an earlier call; 0 when it has another one.
+]]
+
+--- @include "raise_registry_version"
+
+local hash, version = unpack(KEYS)
+local field, expected, new = unpack(ARGV)
+local current = redis.call('HGET', hash, field) or ''
+if current == new then return 1 end
+if current ~= expected then return 0 end
+if new == '' then
+  redis.call('HDEL', hash, field)
 else
-  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+  redis.call('HSET', hash, field, new)
 end
--- A store that lost its data must not come back to a version that some process has already cached,
--- so the counter begins at the clock and not at zero.
-if redis.call('EXISTS', KEYS[2]) == 0 then
-  redis.call('SET', KEYS[2], redis.call('TIME')[1] .. '000')
-end
-redis.call('INCR', KEYS[2])
+raise_registry_version(version)
 return 1

@@ -1,18 +1,30 @@
--- Who was in groups at a cut of each one's clock (see last_cut.lua). ARGV[1]: packed {limit, {{base, cut}, ...}}.
--- Answers per group the users, some of them twice perhaps, or 0 where one of its lists is longer than the limit.
-local request = cmsgpack.unpack(ARGV[1])
-local limit = request[1]
+--[[
+  Read the rosters of groups: their members at a cut of each one's clock (see last_cut.lua).
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed:
+    1 limit   of members, and of leavers
+    2 groups  {base of the group's log, cut} each
+
+  Returns per group its users, some of them possibly twice, or 0 when it has too many, or was deleted since.
+]]
+
+--- @include "tag"
+--- @include "decimal"
+
+local limit, groups = unpack(cmsgpack.unpack(ARGV[1]))
 
 local function roster(key, cut)
-  local users = redis.call('ZRANGE', key .. '/members', '-inf', cut, 'BYSCORE', 'LIMIT', 0, limit)
-  local left = redis.call('ZRANGE', key .. '/left', '(' .. cut, '+inf', 'BYSCORE', 'LIMIT', 0, limit)
-  if #users == limit or #left == limit then return 0 end
-  if redis.call('ZCOUNT', key .. '/deleted', '(' .. cut, '+inf') > 0 then return 0 end
-  local at = tonumber(cut)
-  local packed = #left > 0 and redis.call('HMGET', key .. '/stays', unpack(left)) or {}
-  for i, user in ipairs(left) do
+  local number = decimal(cut)
+  local users = redis.call('ZRANGE', key .. '/members', '-inf', number, 'BYSCORE', 'LIMIT', 0, limit)
+  local leavers = redis.call('ZRANGE', key .. '/left', '(' .. number, '+inf', 'BYSCORE', 'LIMIT', 0, limit)
+  if #users == limit or #leavers == limit then return 0 end
+  if redis.call('ZCOUNT', key .. '/deleted', '(' .. number, '+inf') > 0 then return 0 end
+  local packed = #leavers > 0 and redis.call('HMGET', key .. '/stays', unpack(leavers)) or {}
+  for i, user in ipairs(leavers) do
     for _, stay in ipairs(packed[i] and cmsgpack.unpack(packed[i]) or {}) do
-      if stay[1] <= at and at < stay[2] then
+      local joined, left = unpack(stay)
+      if joined <= cut and cut < left then
         users[#users + 1] = user
         break
       end
@@ -22,7 +34,8 @@ local function roster(key, cut)
 end
 
 local answer = {}
-for i, group in ipairs(request[2]) do
-  answer[i] = roster(KEYS[1] .. '/' .. group[1], string.format('%.0f', group[2]))
+for i, group in ipairs(groups) do
+  local base, cut = unpack(group)
+  answer[i] = roster(tag .. '/' .. base, cut)
 end
 return answer

@@ -1,18 +1,29 @@
--- Count in logs. ARGV[1]: packed {{base, queries, by category}, ...}; a query is a set of positions (see
--- contains.lua), which may reach past the log's ends. Answers per log
--- {head, floor, changes, retired, live positions per query, {category, live positions per query, ...}}.
--- What has ended by itself is taken out first, so that holes are all that is missing. Of very much at once
--- some is left for the next time: it does not count, and counts as a change, but by category it is still there.
--- Where there are many intervals and few members, holes mostly, going by the members is cheaper.
+--[[
+  Count the entries of logs. Expired entries are removed first, so that holes are the only positions without an entry.
+  At most 200 of a log are removed per call; those that are left are subtracted from the totals and added to `changes`,
+  but are still included in the numbers per category.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed logs:
+    1 base         of the log
+    2 queries      sets of positions, as boundaries (see contains.lua); they may exceed the log at either end
+    3 by_category  also count by category
+
+  Returns per log {head, floor, changes, retired, numbers, categories}
+    numbers     of entries, one per query
+    categories  category, numbers of entries, one per query, next category, ...
+]]
 
 --- @include "tag"
+--- @include "decimal"
 --- @include "contains"
 --- @include "expire_before_counting"
 
-local MANY = 8
+-- Above this number of intervals, comparing with each member is cheaper when there are few members.
+local MANY_INTERVALS = 8
 
-local function by_members(key, bounds, low, high)
-  local found = redis.call('ZRANGE', key, '(' .. low, high, 'BYSCORE', 'WITHSCORES')
+local function count_by_members(key, bounds, above_low, high)
+  local found = redis.call('ZRANGE', key, above_low, high, 'BYSCORE', 'WITHSCORES')
   local sum, at = 0, 1
   for i = 2, #found, 2 do
     local position = tonumber(found[i])
@@ -22,24 +33,26 @@ local function by_members(key, bounds, low, high)
   return sum
 end
 
+-- The number of members of a sorted set of positions that are in a set, after low and up to high.
 local function count(key, bounds, low, high)
-  if #bounds > 2 * MANY then
-    local first, last = string.format('%.0f', low), string.format('%.0f', high)
-    if redis.call('ZCOUNT', key, '(' .. first, last) < #bounds / 2 then
-      return by_members(key, bounds, first, last)
+  if #bounds > 2 * MANY_INTERVALS then
+    local above_low = '(' .. decimal(low)
+    if redis.call('ZCOUNT', key, above_low, high) < #bounds / 2 then
+      return count_by_members(key, bounds, above_low, high)
     end
   end
   local sum = 0
   for i = 1, #bounds, 2 do
     local after, up_to = math.max(bounds[i], low), math.min(bounds[i + 1], high)
     if up_to > after then
-      sum = sum + redis.call('ZCOUNT', key, '(' .. string.format('%.0f', after), string.format('%.0f', up_to))
+      sum = sum + redis.call('ZCOUNT', key, '(' .. decimal(after), up_to)
     end
   end
   return sum
 end
 
-local function length(bounds, low, high)
+-- The number of positions in a set, after low and up to high.
+local function size(bounds, low, high)
   local sum = 0
   for i = 1, #bounds, 2 do
     sum = sum + math.max(0, math.min(bounds[i + 1], high) - math.max(bounds[i], low))
@@ -47,21 +60,19 @@ local function length(bounds, low, high)
   return sum
 end
 
-local answer = {}
-for i, part in ipairs(cmsgpack.unpack(ARGV[1])) do
-  local base, queries = part[1], part[2]
+local function survey(base, queries, by_category)
   local key = tag .. '/' .. base
-  local due = expire_before_counting(base)
+  local expired = expire_before_counting(base)
   local known = redis.call('HMGET', key, 'head', 'floor', 'changes', 'retired')
   local head, floor = tonumber(known[1] or '0'), tonumber(known[2] or '0')
-  local live, categories = {}, {}
-  for j, bounds in ipairs(queries) do
-    live[j] = length(bounds, floor, head) - count(key .. '/holes', bounds, floor, head)
-    for _, entry in ipairs(due) do
-      if contains(bounds, tonumber(entry)) then live[j] = live[j] - 1 end
+  local numbers, categories = {}, {}
+  for i, bounds in ipairs(queries) do
+    numbers[i] = size(bounds, floor, head) - count(key .. '/holes', bounds, floor, head)
+    for _, entry in ipairs(expired) do
+      if contains(bounds, tonumber(entry)) then numbers[i] = numbers[i] - 1 end
     end
   end
-  if part[3] then
+  if by_category then
     for _, category in ipairs(redis.call('ZRANGE', key .. '/categories', 0, -1)) do
       categories[#categories + 1] = category
       for _, bounds in ipairs(queries) do
@@ -69,7 +80,10 @@ for i, part in ipairs(cmsgpack.unpack(ARGV[1])) do
       end
     end
   end
-  answer[i] = { head, floor, tonumber(known[3] or '0') + #due, known[4] or 0, live, categories }
+  return { head, floor, tonumber(known[3] or '0') + #expired, known[4] or 0, numbers, categories }
 end
+
+local answer = {}
+for i, log in ipairs(cmsgpack.unpack(ARGV[1])) do answer[i] = survey(unpack(log)) end
 write_feeds()
 return answer

@@ -1,59 +1,74 @@
--- Take out of logs what has ended by itself or is older than its retention. ARGV[1]: packed {now ms or 0
--- for the server's clock, budget, least life of a record, {{base, keep, {name, keep, ...}}, ...}}: how long
--- (ms, -1 for ever) the log's tenant keeps a category, by its name or its beginning (ending in a dot), else
--- everything. A base `s/<tenant>` is the index of what the tenant has sent: it ends with the longest of these
--- times, and its records follow the rules when they change. A call looks at no more entries than the budget;
--- what it leaves is due again. Answers the users whose slots are to be tidied.
---
--- What retention took above the floor is in `<log>/retired`: a hole for the counts, a gap for who comes
--- back. The floor moves over it as soon as nothing live lies below.
+--[[
+  Carry out the retention sweep of logs: remove the entries that have expired, and those that are older than the
+  retention of their tenant. A call looks at no more entries than its budget; a log with more is due again at once.
+
+  Entries that retention removed above the floor are in `<log>/retired`. Their positions are holes for the counts, and a
+  gap for a client that resumes. The floor moves over them as soon as no entry is left below them.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed:
+    1 now           ms since the epoch, 0 for the clock of the server
+    2 budget        entries
+    3 least_life    of a record in ms
+    4 rows:
+      1 base        of the log, or `s/<tenant>`: the list of what the tenant has sent. Its entries are kept for the
+                    longest of these times, and its records get a new life when the rules have changed
+      2 default     how long an entry is kept in ms, -1 for ever
+      3 categories  {name, ms, ...}: other times by category; a name that ends in a dot is a prefix
+
+  Returns the users' logs whose partitions need tidying.
+]]
 
 --- @include "tag"
+--- @include "decimal"
 --- @include "now_ms"
+--- @include "content_id"
 --- @include "expire"
+--- @include "id_time"
 --- @include "publish"
+--- @include "record_accepted"
+--- @include "record_key"
 --- @include "remove_entry"
 
--- Rules may change: every log is looked at once an hour.
+-- Each log is swept once an hour, because rules may change.
 local HOUR = 3600000
 local WEEK = 7 * 24 * HOUR
 local KEPT_HOLES = 10000
+-- Most positions that one call removes from the holes of a log.
 local STEP = 1000
 
-local request = cmsgpack.unpack(ARGV[1])
-local now = request[1] > 0 and request[1] or now_ms()
-local budget = request[2]
+local now, budget, least_life, rows = unpack(cmsgpack.unpack(ARGV[1]))
+if now == 0 then now = now_ms() end
 
-local function number(value) return string.format('%.0f', value) end
-
-local function keep_of(rule, category)
-  for i = 1, #rule[3], 2 do
-    local name = rule[3][i]
+-- How long entries of a category are kept.
+local function kept_for(rule, category)
+  local _, default, categories = unpack(rule)
+  for i = 1, #categories, 2 do
+    local name = categories[i]
     if category == name or (string.sub(name, -1) == '.' and string.sub(category, 1, #name) == name) then
-      return rule[3][i + 1]
+      return categories[i + 1]
     end
   end
-  return rule[2]
+  return default
 end
 
--- Every time that something of this tenant is kept, but for ever.
-local function terms_of(rule)
-  local terms, known = {}, { [-1] = true }
+-- Every time for which entries of the tenant are kept, without -1.
+local function times_of(rule)
+  local _, default, categories = unpack(rule)
+  local times, known = {}, { [-1] = true }
   local function add(keep)
     if not known[keep] then
       known[keep] = true
-      terms[#terms + 1] = keep
+      times[#times + 1] = keep
     end
   end
-  add(rule[2])
-  for i = 2, #rule[3], 2 do add(rule[3][i]) end
-  return terms
+  add(default)
+  for i = 2, #categories, 2 do add(categories[i]) end
+  return times
 end
 
--- An id begins with its time (RFC 9562), and a content with its id.
-local function time_of(content)
-  return tonumber(string.sub(content, 8, 15) .. string.sub(content, 17, 20), 16) or now
-end
+-- The rule as text, to notice when it changes.
+local function text_of(rule) return cjson.encode({ rule[2], rule[3] }) end
 
 local function category_of(fields)
   for i = 3, #fields, 2 do
@@ -62,23 +77,24 @@ local function category_of(fields)
   return ''
 end
 
--- Take out what is kept this long and older, from the cursor on. Answers the cursor - nothing kept this long
--- is left up to it - and when the next one is due, or nothing when the budget came first.
-local function retire(base, rule, keep, cursor, gone)
+-- Remove the entries above the cursor that were kept for `keep` ms, and add their positions to `retired`. Returns the
+-- cursor (no such entry is left up to it) and when the next one is due, nil when the budget was used up first.
+local function retire(base, rule, keep, cursor, retired)
   local key = tag .. '/' .. base
   local count = 1
   while budget > 0 do
     count = math.min(count * 4, budget)
-    local entries = redis.call('XRANGE', key .. '/log', number(cursor + 1), '+', 'COUNT', count)
+    local entries = redis.call('XRANGE', key .. '/log', cursor + 1, '+', 'COUNT', count)
     for _, entry in ipairs(entries) do
-      local position = tonumber(string.match(entry[1], '^%d+'))
-      if keep_of(rule, category_of(entry[2])) == keep then
-        local due = time_of(entry[2][2]) + keep
+      local position, fields = tonumber(string.match(entry[1], '^%d+')), entry[2]
+      if kept_for(rule, category_of(fields)) == keep then
+        local id = content_id(fields[2])
+        local due = (id_time(id) or now) + keep
         if due > now then return cursor, due end
         remove_entry(base, position)
-        -- The record of a copy goes with it, so nobody will ask for the receipts.
-        redis.call('HDEL', key .. '/ended', string.sub(entry[2][2], 8, 43))
-        gone[#gone + 1] = position
+        -- The record of a copy is removed at the same age, so its receipts are not read again.
+        redis.call('HDEL', key .. '/ended', id)
+        retired[#retired + 1] = position
       end
       cursor = position
       budget = budget - 1
@@ -88,50 +104,51 @@ local function retire(base, rule, keep, cursor, gone)
   return cursor
 end
 
--- Retention by each of the tenant's terms. Answers when the next entry is due, or nothing when there is more.
-local function retire_all(base, rule, gone)
-  local key = tag .. '/' .. base .. '/swept'
-  local terms = terms_of(rule)
-  local single = #terms == 1 and #rule[3] == 0
+-- Retire entries for each of the tenant's times. Returns when the next entry is due, nil when there is more to do.
+local function retire_all(base, rule, retired)
+  local cursors = tag .. '/' .. base .. '/swept'
+  local times = times_of(rule)
+  -- With one time for all entries, those at the start of the log are the oldest: no cursor is needed.
+  local single = #times == 1 and #rule[3] == 0
   local next_due = now + HOUR
   if not single then
-    -- Cursors hold as long as every category is kept by the same term.
-    local names = cjson.encode({ rule[2], rule[3] })
-    if redis.call('HGET', key, 'rules') ~= names then
-      redis.call('DEL', key)
-      redis.call('HSET', key, 'rules', names)
+    -- A cursor is valid as long as no category is kept for another time.
+    local text = text_of(rule)
+    if redis.call('HGET', cursors, 'rules') ~= text then
+      redis.call('DEL', cursors)
+      redis.call('HSET', cursors, 'rules', text)
     end
   end
-  for _, keep in ipairs(terms) do
-    local from = not single and tonumber(redis.call('HGET', key, number(keep))) or 0
-    local cursor, due = retire(base, rule, keep, from, gone)
-    if not single and cursor > from then redis.call('HSET', key, number(keep), number(cursor)) end
+  for _, keep in ipairs(times) do
+    local from = not single and tonumber(redis.call('HGET', cursors, keep)) or 0
+    local cursor, due = retire(base, rule, keep, from, retired)
+    if not single and cursor > from then redis.call('HSET', cursors, keep, cursor) end
     if not due then return nil end
     next_due = math.min(next_due, due)
   end
   return next_due
 end
 
--- Keep what retention took apart from what was recalled or ended by itself. Answers how many changes there are.
-local function note(base, gone)
-  if #gone == 0 then return 0 end
+-- Keep retired positions apart from other holes, and remove the times of marks there. Returns the log's changes.
+local function keep_retired(base, retired)
+  if #retired == 0 then return 0 end
   local key = tag .. '/' .. base
-  table.sort(gone)
-  local pairs_of, fields = {}, {}
-  for i, position in ipairs(gone) do
-    local text = number(position)
-    pairs_of[2 * i - 1], pairs_of[2 * i] = text, text
-    for _, kind in ipairs({ 's', 'r', 'a' }) do fields[#fields + 1] = kind .. text end
+  table.sort(retired)
+  local members, fields = {}, {}
+  for i, position in ipairs(retired) do
+    local number = decimal(position)
+    members[2 * i - 1], members[2 * i] = number, number
+    for _, kind in ipairs({ 's', 'r', 'a' }) do fields[#fields + 1] = kind .. number end
   end
-  redis.call('ZADD', key .. '/retired', unpack(pairs_of))
+  redis.call('ZADD', key .. '/retired', unpack(members))
   if string.sub(base, 1, 2) == 'u/' then redis.call('HDEL', key .. '/times/' .. base, unpack(fields)) end
-  local retired = tonumber(redis.call('HGET', key, 'retired') or '0')
-  redis.call('HSET', key, 'retired', number(math.max(retired, gone[#gone])))
-  return redis.call('HINCRBY', key, 'changes', #gone)
+  local last = tonumber(redis.call('HGET', key, 'retired') or '0')
+  redis.call('HSET', key, 'retired', math.max(last, retired[#retired]))
+  return redis.call('HINCRBY', key, 'changes', #retired)
 end
 
--- Move the floor up to the first live entry. Answers it, and whether there is more to move.
-local function lift(base)
+-- Raise the floor to just below the first entry. Returns the floor, and whether it has to be raised further.
+local function raise_floor(base)
   local key = tag .. '/' .. base
   local known = redis.call('HMGET', key, 'head', 'floor')
   local floor = tonumber(known[2] or '0')
@@ -139,106 +156,108 @@ local function lift(base)
   local target = tonumber(known[1] or '0')
   if first then target = tonumber(string.match(first[1], '^%d+')) - 1 end
   if target <= floor then return floor, false end
-  local passed = redis.call('ZRANGE', key .. '/retired', '-inf', number(target), 'BYSCORE', 'LIMIT', 0, STEP)
+  local passed = redis.call('ZRANGE', key .. '/retired', '-inf', target, 'BYSCORE', 'LIMIT', 0, STEP)
   local more = #passed == STEP
   if more then target = tonumber(passed[STEP]) end
   if #passed > 0 then
     redis.call('ZREM', key .. '/holes', unpack(passed))
     redis.call('ZREM', key .. '/retired', unpack(passed))
   end
-  redis.call('HSET', key, 'floor', number(target))
+  redis.call('HSET', key, 'floor', target)
   return target, more
 end
 
--- Forget the oldest of too many holes below the floor. Answers whether there are more.
+-- Remove the oldest of too many holes below the floor. Returns whether there are more.
 local function trim_holes(base, floor)
   local holes = tag .. '/' .. base .. '/holes'
-  local extra = redis.call('ZCOUNT', holes, '-inf', number(floor)) - KEPT_HOLES
+  local extra = redis.call('ZCOUNT', holes, '-inf', floor) - KEPT_HOLES
   if extra > 0 then redis.call('ZREMRANGEBYRANK', holes, 0, math.min(extra, STEP) - 1) end
   return extra > STEP
 end
 
--- Answers when the log is due again, or nothing when there is more to do now.
-local function sweep(base, rule)
-  local key = tag .. '/' .. base
-  local ended = expire(base, budget)
-  budget = budget - ended
+-- Returns when the log is due again, nil when there is more to do now.
+local function sweep_log(base, rule)
+  budget = budget - expire(base, budget)
   if budget <= 0 then return nil end
-  local gone = {}
-  local due = retire_all(base, rule, gone)
-  local changes = note(base, gone)
-  local floor, more = lift(base)
-  if #gone > 0 then publish(base, { 'x', base, gone, changes, floor, gone[#gone] }) end
+  local retired = {}
+  local due = retire_all(base, rule, retired)
+  local changes = keep_retired(base, retired)
+  local floor, more = raise_floor(base)
+  if #retired > 0 then publish(base, { 'x', base, retired, changes, floor, retired[#retired] }) end
   if trim_holes(base, floor) or more or not due then return nil end
-  local expiring = redis.call('ZRANGE', key .. '/expiring', 0, 0, 'WITHSCORES')[2]
+  local expiring = redis.call('ZRANGE', tag .. '/' .. base .. '/expiring', 0, 0, 'WITHSCORES')[2]
   return math.min(due, tonumber(expiring or due))
 end
 
--- Give a record, and what belongs to it, the life that the rules say.
-local function renew(record, keep)
-  local accepted = tonumber(redis.call('GETRANGE', record, 1, 13))
+-- Give a record, with its plan and receipts, the life that the rule says.
+local function renew_record(record, keep)
+  local accepted = record_accepted(record)
   if not accepted then return end
   for _, key in ipairs({ record, record .. '/plan', record .. '/receipts' }) do
     if keep == -1 then
       redis.call('PERSIST', key)
     else
-      redis.call('PEXPIREAT', key, number(accepted + math.max(keep, request[3])))
+      redis.call('PEXPIREAT', key, accepted + math.max(keep, least_life))
     end
   end
 end
 
--- Bring the records of everything sent so far under rules that are not those of the last time. Answers
--- false when there is more.
-local function renew_all(tenant, rule)
-  local index = tag .. '/sent/' .. tenant
-  local names = cjson.encode({ rule[2], rule[3] })
-  local known = redis.call('HMGET', index .. '/swept', 'rules', 'cursor')
-  if known[1] == names and known[2] == '' then return true end
-  local cursor = known[1] == names and '(' .. known[2] or '-'
-  local entries = redis.call('XRANGE', index, cursor, '+', 'COUNT', budget)
+-- Renew the records of all that was sent so far, when the rule has changed. Returns false when there is more to do.
+local function renew_records(tenant, rule)
+  local sent = tag .. '/sent/' .. tenant
+  local text = text_of(rule)
+  local known_text, cursor = unpack(redis.call('HMGET', sent .. '/swept', 'rules', 'cursor'))
+  if known_text == text and cursor == '' then return true end
+  local from = known_text == text and '(' .. cursor or '-'
+  local entries = redis.call('XRANGE', sent, from, '+', 'COUNT', budget)
   for _, entry in ipairs(entries) do
-    renew(tag .. '/n/' .. tenant .. '/' .. entry[2][2], keep_of(rule, category_of(entry[2])))
+    local fields = entry[2]
+    renew_record(record_key(tenant, fields[2]), kept_for(rule, category_of(fields)))
   end
   local finished = #entries < budget
-  redis.call('HSET', index .. '/swept', 'rules', names, 'cursor', finished and '' or entries[#entries][1])
+  redis.call('HSET', sent .. '/swept', 'rules', text, 'cursor', finished and '' or entries[#entries][1])
   budget = budget - #entries
   return finished
 end
 
+-- Returns when the list is due again, nil when there is more to do now.
 local function sweep_sent(base, rule)
   local tenant = string.sub(base, 3)
-  local index = tag .. '/sent/' .. tenant
-  if not renew_all(tenant, rule) then return nil end
-  local longest = rule[2]
-  for i = 2, #rule[3], 2 do
-    if longest == -1 or rule[3][i] == -1 then longest = -1 else longest = math.max(longest, rule[3][i]) end
+  if not renew_records(tenant, rule) then return nil end
+  local _, longest, categories = unpack(rule)
+  for i = 2, #categories, 2 do
+    if longest == -1 or categories[i] == -1 then longest = -1 else longest = math.max(longest, categories[i]) end
   end
   if longest == -1 then return now + HOUR end
-  local old = redis.call('XRANGE', index, '-', '(' .. number(now - longest), 'COUNT', budget)
+  local sent = tag .. '/sent/' .. tenant
+  local old = redis.call('XRANGE', sent, '-', '(' .. decimal(now - longest), 'COUNT', budget)
   local ids = {}
   for i, entry in ipairs(old) do ids[i] = entry[1] end
-  if #ids > 0 then redis.call('XDEL', index, unpack(ids)) end
+  if #ids > 0 then redis.call('XDEL', sent, unpack(ids)) end
   budget = budget - #ids
   if budget <= 0 then return nil end
   return now + HOUR
 end
 
-local function is_untidy(base)
+-- Whether a user's partition needs tidying: once a week, and not when the log is swept for the first time.
+local function needs_tidying(base)
   if string.sub(base, 1, 2) ~= 'u/' then return false end
   local key = tag .. '/' .. base
   local last = tonumber(redis.call('HGET', key, 'tidied') or '0')
   if last > now - WEEK then return false end
-  redis.call('HSET', key, 'tidied', number(now))
+  redis.call('HSET', key, 'tidied', now)
   return last > 0
 end
 
 local untidy = {}
-for _, rule in ipairs(request[4]) do
-  local work = string.sub(rule[1], 1, 2) == 's/' and sweep_sent or sweep
-  local due = work(rule[1], rule)
-  -- One with more waits until the others that are due have had their turn.
-  redis.call('ZADD', tag .. '/due', number(due or now), rule[1])
-  if due and is_untidy(rule[1]) then untidy[#untidy + 1] = rule[1] end
+for _, rule in ipairs(rows) do
+  local base = rule[1]
+  local is_sent = string.sub(base, 1, 2) == 's/'
+  local due
+  if is_sent then due = sweep_sent(base, rule) else due = sweep_log(base, rule) end
+  -- A log with more to do waits until the other logs that are due had their turn.
+  redis.call('ZADD', tag .. '/due', due or now, base)
+  if due and needs_tidying(base) then untidy[#untidy + 1] = base end
   if budget <= 0 then break end
 end
 write_feeds()

@@ -1,12 +1,23 @@
--- Forget that a user was in groups. ARGV[1]: packed {user, {base, ...}}.
-local request = cmsgpack.unpack(ARGV[1])
-local user = request[1]
-for _, base in ipairs(request[2]) do
-  local key = KEYS[1] .. '/' .. base
+--[[
+  Remove a user from the leavers of groups, and from the member lists of deleted ones.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed:
+    1 user
+    2 bases  of the groups' logs
+
+  Returns 1.
+]]
+
+--- @include "tag"
+
+local user, bases = unpack(cmsgpack.unpack(ARGV[1]))
+for _, base in ipairs(bases) do
+  local key = tag .. '/' .. base
   redis.call('ZREM', key .. '/left', user)
   redis.call('HDEL', key .. '/stays', user)
-  for _, gone in ipairs(redis.call('ZRANGE', key .. '/deleted', 0, -1)) do
-    redis.call('ZREM', KEYS[1] .. '/' .. gone, user)
+  for _, former in ipairs(redis.call('ZRANGE', key .. '/deleted', 0, -1)) do
+    redis.call('ZREM', tag .. '/' .. former, user)
   end
 end
 return 1

@@ -1,6 +1,16 @@
--- The gateway no longer holds connections of these logs. ARGV[1]: packed {gateway, bases}.
-local request = cmsgpack.unpack(ARGV[1])
-for _, base in ipairs(request[2]) do
-  redis.call('SREM', KEYS[1] .. '/' .. base .. '/gateways', request[1])
-end
-return #request[2]
+--[[
+  End the interest of a gateway in logs.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed:
+    1 gateway
+    2 bases    of the logs
+
+  Returns the number of logs.
+]]
+
+--- @include "tag"
+
+local gateway, bases = unpack(cmsgpack.unpack(ARGV[1]))
+for _, base in ipairs(bases) do redis.call('SREM', tag .. '/' .. base .. '/gateways', gateway) end
+return #bases

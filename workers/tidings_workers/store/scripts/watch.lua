@@ -1,13 +1,21 @@
--- A gateway holds connections of these logs from now on. ARGV[1]: packed {gateway, bases}.
--- Interest first, then the facts: what comes after is in the feed. Answers the facts per base.
+--[[
+  Register the interest of a gateway in logs, then read their facts: the feed reports everything that follows the facts.
+
+  KEYS[1]  hash tag of the partition
+  ARGV[1]  packed:
+    1 gateway
+    2 bases    of the logs
+
+  Returns the facts of each log (see facts.lua).
+]]
 
 --- @include "tag"
 --- @include "facts"
 
-local request = cmsgpack.unpack(ARGV[1])
+local gateway, bases = unpack(cmsgpack.unpack(ARGV[1]))
 local answer = {}
-for i, base in ipairs(request[2]) do
-  redis.call('SADD', tag .. '/' .. base .. '/gateways', request[1])
+for i, base in ipairs(bases) do
+  redis.call('SADD', tag .. '/' .. base .. '/gateways', gateway)
   answer[i] = facts(base)
 end
 write_feeds()

@@ -1,4 +1,10 @@
 #!lua
--- Reads and writes nothing. It may write, as far as Redis knows: so a replica, a full disk and a full
--- memory refuse it.
+--[[
+  Do nothing. Redis takes the script for one that writes, so a replica, a full disk and a full memory refuse it.
+
+  KEYS[1]  any key; in a cluster, the primary of its slot runs the script
+
+  Returns 1.
+]]
+
 return 1

@@ -8,14 +8,14 @@ end
 
 -- The positions after < p <= up_to of these categories, in order, at most `limit`.
 local function positions_in(key, categories, after, up_to, limit, newest_first)
-  local low, high = '(' .. decimal(after), decimal(up_to)
+  local above = '(' .. decimal(after)
   local positions = {}
   for _, category in ipairs(categories) do
     local found
     if newest_first then
-      found = redis.call('ZRANGE', key .. '/in/' .. category, high, low, 'BYSCORE', 'REV', 'LIMIT', 0, limit)
+      found = redis.call('ZRANGE', key .. '/in/' .. category, up_to, above, 'BYSCORE', 'REV', 'LIMIT', 0, limit)
     else
-      found = redis.call('ZRANGE', key .. '/in/' .. category, low, high, 'BYSCORE', 'LIMIT', 0, limit)
+      found = redis.call('ZRANGE', key .. '/in/' .. category, above, up_to, 'BYSCORE', 'LIMIT', 0, limit)
     end
     for _, position in ipairs(found) do positions[#positions + 1] = tonumber(position) end
   end

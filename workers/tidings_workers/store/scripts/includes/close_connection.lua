@@ -13,5 +13,7 @@ local function close_connection(base, row, code)
   remove_connection(base, id, gateway)
   redis.call('HSET', closing, id, code)
   redis.call('PEXPIRE', closing, GATEWAY_KEYS_MS)
-  add_feed_item(gateway, { 'k', base, { id }, code })
+  local items = feed_items[gateway] or {}
+  items[#items + 1] = { 'k', base, { id }, code }
+  feed_items[gateway] = items
 end

@@ -1,5 +1,4 @@
 --- @include "tag"
---- @include "decimal"
 --- @include "now_ms"
 --- @include "publish"
 --- @include "remove_entry"
@@ -7,7 +6,7 @@
 -- Remove the entries of a log that have expired, at most `limit`, and publish that. Returns how many were due.
 local function expire(base, limit)
   local key = tag .. '/' .. base
-  local due = redis.call('ZRANGE', key .. '/expiring', '-inf', decimal(now_ms()), 'BYSCORE', 'LIMIT', 0, limit)
+  local due = redis.call('ZRANGE', key .. '/expiring', '-inf', now_ms(), 'BYSCORE', 'LIMIT', 0, limit)
   local removed = {}
   for _, entry in ipairs(due) do
     if remove_entry(base, tonumber(entry), true) then removed[#removed + 1] = tonumber(entry) end

@@ -6,5 +6,5 @@ local EXPIRED_PER_CALL = 200
 -- still in the log.
 local function expire_before_counting(base)
   if expire(base, EXPIRED_PER_CALL) < EXPIRED_PER_CALL then return {} end
-  return redis.call('ZRANGE', tag .. '/' .. base .. '/expiring', '-inf', decimal(now_ms()), 'BYSCORE')
+  return redis.call('ZRANGE', tag .. '/' .. base .. '/expiring', '-inf', now_ms(), 'BYSCORE')
 end

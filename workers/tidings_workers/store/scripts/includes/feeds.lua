@@ -1,19 +1,10 @@
 --- @include "tag"
 
--- Items for the feeds of gateways. A script collects them while it changes logs and writes them at its end, so a
--- log and its feeds cannot disagree.
 local FEED_LENGTH = 1024
 
+-- Items for the feeds of gateways, by gateway. A script collects them while it changes logs and writes them at its end,
+-- so a log and its feeds cannot disagree.
 local feed_items = {}
-
-local function add_feed_item(gateway, item)
-  local items = feed_items[gateway]
-  if items then
-    items[#items + 1] = item
-  else
-    feed_items[gateway] = { item }
-  end
-end
 
 -- Write one packed entry per gateway. A gateway renews its feeds while it runs; one whose feed has expired has
 -- stopped, so its interest is removed here and does not accumulate.

@@ -5,5 +5,5 @@
 -- of direct notifications are read from the user's state.
 local function is_counted(user, log, span)
   return user ~= log or redis.call('ZCOUNT', tag .. '/' .. log .. '/copies',
-    '(' .. decimal(span[1]), decimal(span[2])) > 0
+    '(' .. decimal(span[1]), span[2]) > 0
 end

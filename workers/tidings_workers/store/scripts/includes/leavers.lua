@@ -1,4 +1,3 @@
---- @include "decimal"
 --- @include "last_cut"
 
 -- Leavers are kept for a day, for sends with an earlier cut. `/left` orders them by their last leaving, and `/stays`
@@ -24,14 +23,14 @@ local function keep_leaver(key, user, joined, left)
   stays[#stays + 1] = { joined, left }
   if #stays > KEPT_STAYS then table.remove(stays, 1) end
   redis.call('HSET', key .. '/stays', user, cmsgpack.pack(stays))
-  redis.call('ZADD', key .. '/left', decimal(left), user)
+  redis.call('ZADD', key .. '/left', left, user)
 end
 
 -- Drop the leavers of more than a day ago, and the oldest of too many.
 local function prune_leavers(key, now)
   local left = key .. '/left'
   if redis.call('EXISTS', left) == 0 then return end
-  drop_leavers(key, redis.call('ZRANGE', left, '-inf', decimal(now - DAY_US), 'BYSCORE', 'LIMIT', 0, PRUNED_LEAVERS))
+  drop_leavers(key, redis.call('ZRANGE', left, '-inf', now - DAY_US, 'BYSCORE', 'LIMIT', 0, PRUNED_LEAVERS))
   local extra = math.min(redis.call('ZCARD', left) - KEPT_LEAVERS, PRUNED_LEAVERS)
   if extra > 0 then drop_leavers(key, redis.call('ZRANGE', left, 0, extra - 1)) end
   for _, part in ipairs({ '/left', '/stays' }) do redis.call('PEXPIRE', key .. part, DAY_US / 1000) end

@@ -10,5 +10,12 @@ local function publish(base, item)
     gateways = redis.call('SMEMBERS', tag .. '/' .. base .. '/gateways')
     gateways_of[base] = gateways
   end
-  for i = 1, #gateways do add_feed_item(gateways[i], item) end
+  for i = 1, #gateways do
+    local items = feed_items[gateways[i]]
+    if items then
+      items[#items + 1] = item
+    else
+      feed_items[gateways[i]] = { item }
+    end
+  end
 end

@@ -1,7 +1,10 @@
 --- @include "tag"
 --- @include "decimal"
+--- @include "content_id"
+--- @include "id_time"
 --- @include "keep_former_position"
 --- @include "receipts"
+--- @include "record_key"
 
 -- Remove one entry from its log, from its indexes and from the counts; its receipts are kept. The hole of an expired
 -- entry keeps time and category ("position|ms|category") for clients that resume later.
@@ -13,9 +16,9 @@ local function remove_entry(base, position, expired)
   local found = redis.call('XRANGE', key .. '/log', entry, entry)[1]
   if not found then return false end
   local fields = found[2]
-  local id = string.sub(fields[2], 8, 43)
+  local id = content_id(fields[2])
   local tenant = string.match(base, '^./([^/]+)')
-  local record = tag .. '/n/' .. tenant .. '/' .. id
+  local record = record_key(tenant, id)
   local counts = receipts(base, position)
   local life = redis.call('PTTL', record)
   local own = string.sub(base, 1, 2) == 'u/'
@@ -42,9 +45,7 @@ local function remove_entry(base, position, expired)
   end
   redis.call('XDEL', key .. '/log', entry .. '-0')
   if expired then
-    -- An id begins with its time (RFC 9562).
-    local at = tonumber(string.sub(id, 1, 8) .. string.sub(id, 10, 13), 16) or 0
-    redis.call('ZADD', key .. '/holes', entry, string.format('%s|%.0f|%s', entry, at, category))
+    redis.call('ZADD', key .. '/holes', entry, entry .. '|' .. decimal(id_time(id) or 0) .. '|' .. category)
   else
     redis.call('ZADD', key .. '/holes', entry, entry)
   end

@@ -1,11 +1,10 @@
 --- @include "tag"
---- @include "decimal"
 
--- Store a notification's record, and list it among those that its tenant has sent. `life` is ms, 0 for ever.
-local function store_record(tenant, id, content, category, life)
-  local record = tag .. '/n/' .. tenant .. '/' .. id
+-- Store a notification's record under its key, and list it among those that its tenant has sent. `life` is ms, 0 for
+-- ever.
+local function store_record(record, tenant, id, content, category, life)
   if life > 0 then
-    redis.call('SET', record, content, 'PX', decimal(life))
+    redis.call('SET', record, content, 'PX', life)
   else
     redis.call('SET', record, content)
   end

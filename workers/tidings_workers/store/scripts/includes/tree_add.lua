@@ -1,4 +1,3 @@
---- @include "decimal"
 --- @include "receipt_tree"
 
 -- The size of the tree, after it was doubled until it has room for a position. Doubling copies one node, because no
@@ -6,10 +5,10 @@
 local function tree_size_for(key, position)
   local size = tonumber(redis.call('HGET', key, 'n') or FIRST_TREE_SIZE)
   while position > size do
-    local whole = redis.call('HGET', key, decimal(size))
+    local whole = redis.call('HGET', key, size)
     size = size * 2
-    if whole then redis.call('HSET', key, decimal(size), whole) end
-    redis.call('HSET', key, 'n', decimal(size))
+    if whole then redis.call('HSET', key, size, whole) end
+    redis.call('HSET', key, 'n', size)
   end
   return size
 end
@@ -36,6 +35,6 @@ local function tree_add(base, kind, bounds, count, fewer)
     add_from(position + 1, users)
   end
   for node, sum in pairs(sums) do
-    if sum ~= 0 then redis.call('HINCRBY', key, decimal(node), decimal(sum)) end
+    if sum ~= 0 then redis.call('HINCRBY', key, node, sum) end
   end
 end

@@ -1,4 +1,3 @@
---- @include "decimal"
 --- @include "receipt_tree"
 
 -- The number of users at one position.
@@ -9,7 +8,7 @@ local function tree_sum(base, kind, position)
   if position > size then position = size end
   local sum = 0
   while position > 0 do
-    sum = sum + tonumber(redis.call('HGET', key, decimal(position)) or '0')
+    sum = sum + tonumber(redis.call('HGET', key, position) or '0')
     position = position - lowest_bit(position)
   end
   return sum

@@ -1,0 +1,3 @@
+--- @include "tag"
+
+local function record_key(tenant, id) return tag .. '/n/' .. tenant .. '/' .. id end
