@@ -1,7 +1,7 @@
 """The Lua scripts, with the includes that they name.
 
-A line `--- @include "name"` stands for the text of `scripts/includes/name.lua`. Each script gets an include
-once, at the first line that names it, after the includes that the include itself names.
+A line `--- @include "name"` is replaced by the text of `scripts/includes/name.lua`. Each script gets an
+include once, at the first line that names it, after the includes that the include itself names.
 """
 
 import hashlib
