@@ -1,5 +1,5 @@
 # One image for every part: `docker run tidings-server api`, `dispatcher`, `gateway`.
-# The pip steps are replayed by tests/house/test_image.py: keep them plain.
+# tests/house/test_image.py replays the pip steps: keep them plain.
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -26,7 +26,7 @@ USER tidings
 WORKDIR /var/lib/tidings
 EXPOSE 8000 8001
 STOPSIGNAL SIGTERM
-# Every part answers on its operator port. Live, not ready: a restart mends no Redis that is away.
+# Every part answers on its operator port. Live, not ready: a restart can't help while Redis is unavailable.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('TIDINGS_OPERATOR_PORT', '8002') + '/health/live', timeout=2)"]
 ENTRYPOINT ["tidings-server"]

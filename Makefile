@@ -1,5 +1,5 @@
-# One place for every command; the pre-commit hooks and .ci/run call these too.
-# Paths are relative on purpose: the checkout may lie in a directory with spaces.
+# All commands of development. The pre-commit hooks and .ci/run call them, too.
+# Paths are relative, because the path of the checkout may have spaces.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -17,12 +17,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-install: .venv/.installed ## The environment: afterwards .venv/bin/tidings-server and .venv/bin/tidings work
-develop: .venv/.developed ## The same with the tools for tests and checks
+install: .venv/.installed ## Install .venv/bin/tidings-server and .venv/bin/tidings
+develop: .venv/.developed ## The same, with the tools for tests and checks
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
-	@echo "making .venv" >&2
+	@echo "creating .venv" >&2
 	@$(PYTHON) -m venv .venv >&2
 
 .venv/.installed: $(RANGES) | $(BIN)/python
@@ -37,7 +37,7 @@ $(BIN)/python:
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./sdk --editable '.[dev]' >&2
 	@touch $@ .venv/.installed
 
-# npm's cache makes the second time quick, on whatever clone.
+# With npm's cache the second installation is fast, in any clone.
 $(NODE_MODULES): $(BROWSER)/package.json $(BROWSER)/package-lock.json
 	@command -v npm >/dev/null && node -e 'process.exit(Number(parseInt(process.versions.node) < 20))' || \
 		{ echo "Node 20 or newer is needed, with npm" >&2; exit 1; }
@@ -48,10 +48,10 @@ $(NODE_MODULES): $(BROWSER)/package.json $(BROWSER)/package-lock.json
 run: .venv/.installed ## Everything on this machine, ready to send to; ARGS="--port 9000" passes options on
 	@TIDINGS_MAKE=1 exec $(BIN)/tidings-server dev $(ARGS)
 
-# Most tests wait more than they compute, so two workers take files in turn.
+# Most tests wait more than they compute, so two processes share the files.
 TOGETHER := --numprocesses=2 --dist=loadfile
 
-# Both suites run and report, whichever fails.
+# Both suites run and report, also when one fails.
 test: .venv/.developed ## All tests; ARGS="tests/store -x" narrows them to some of Python's
 	@status=0; \
 	if [ -z "$(ARGS)" ]; then $(MAKE) test-browser || status=$$?; fi; \
@@ -62,13 +62,13 @@ test: .venv/.developed ## All tests; ARGS="tests/store -x" narrows them to some 
 test-browser: .venv/.developed $(NODE_MODULES)
 	chromium="$$(tools/chromium)" && cd $(BROWSER) && CHROMIUM="$$chromium" PATH="$(CURDIR)/$(BIN):$$PATH" npm test
 
-browser: .venv/.developed browser-lint browser-built ## Check and build sdk/browser, and put it where the API serves it from
+browser: .venv/.developed browser-lint browser-built ## Check and build sdk/browser, and copy it into the API's package
 	$(BIN)/python tools/browser_files.py
 
-pictures: .venv/.developed ## Take the pictures of the documentation anew, of the real server in a real browser
+pictures: .venv/.developed ## Take the pictures of the documentation, of the real server in a real browser
 	PICTURES=docs/images $(BIN)/python -m pytest tests/browser/test_pictures.py
 
-check: lint types schemas-fresh constraints-fresh browser-lint browser-fresh ## Everything that can be said without running it
+check: lint types schemas-fresh constraints-fresh browser-lint browser-fresh ## All static checks
 
 lint: .venv/.developed ## ruff and the direction of imports
 	$(BIN)/python -m ruff check .
@@ -98,19 +98,19 @@ constraints-fresh: .venv/.developed
 	$(BIN)/python -m pip check
 	$(BIN)/python -m pytest --quiet tests/house/test_versions.py
 
-format: .venv/.developed ## Put the code into its form
+format: .venv/.developed ## Format the code
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 	$(if $(wildcard $(NODE_MODULES)),cd $(BROWSER) && npx biome check --write --config-path=. . ../../api/tidings_api/demo/pages)
 
-schemas: .venv/.developed ## Write openapi/ and the browser's protocol anew from the code
+schemas: .venv/.developed ## Write openapi/ and the browser's protocol from the code
 	$(BIN)/python -m tidings_api.schemas
 	$(BIN)/python tools/browser_protocol.py
 
-constraints: .venv/.developed ## Resolve constraints.txt anew; ARGS=--upgrade takes newer versions
+constraints: .venv/.developed ## Resolve constraints.txt; ARGS=--upgrade takes newer versions
 	$(BIN)/python tools/constraints.py $(ARGS)
 
-acceptance: .venv/.developed ## 10,000 notifications to 200 listeners that come and go: every copy once and in order
+acceptance: .venv/.developed ## 10,000 notifications to 200 reconnecting listeners: every copy once and in order
 	ACCEPTANCE=1 $(BIN)/python -m pytest tests/stack/test_acceptance.py -s $(ARGS)
 
 chaos: .venv/.developed ## Kill parts in any order under load; ROUNDS=20 sets how often, CHAOS_SEED repeats a run

@@ -17,7 +17,7 @@ from bench.processes import Cores, pinned
 from bench.profiling import Profiler, unprofiled
 from bench.scale import FULL, QUICK
 
-# In the order in which a round goes through them: each next to what it is compared with.
+# In the order of a round: each workload is next to its reference.
 _WORKLOADS: Final[dict[str, tuple[Workload, ...]]] = {
     "fanout": (references.send_loop, fanout.steady, references.broadcast),
     "burst": (fanout.burst, references.broadcast),
@@ -30,19 +30,23 @@ _WORKLOADS: Final[dict[str, tuple[Workload, ...]]] = {
 }
 _RESULTS: Final = Path(__file__).with_name("results")
 
-app = App(name="bench", help="Measure Tidings, and what its figures are compared with, on this machine.")
+app = App(name="bench", help="Measure Tidings and its references on this machine.")
 
 
 @app.default
 def bench(
-    only: Annotated[list[str] | None, Parameter(help=f"What to measure: {', '.join(_WORKLOADS)}.")] = None,
+    only: Annotated[
+        list[str] | None, Parameter(help=f"Workloads to measure: {', '.join(_WORKLOADS)}.")
+    ] = None,
     *,
     rounds: Annotated[
         int, Parameter(validator=validators.Number(gte=1), help="Interleaved rounds; 5 for publishing.")
     ] = 3,
-    quick: Annotated[bool, Parameter(negative="", help="Tiny numbers, to see that it works.")] = False,
-    output: Annotated[Path | None, Parameter(help="Where to write the results.")] = None,
-    profile: Annotated[Path | None, Parameter(help="Where to write profiles, with py-spy.")] = None,
+    quick: Annotated[
+        bool, Parameter(negative="", help="Tiny numbers, as a test of the benchmark itself.")
+    ] = False,
+    output: Annotated[Path | None, Parameter(help="Directory for the results.")] = None,
+    profile: Annotated[Path | None, Parameter(help="Directory for profiles by py-spy.")] = None,
     centrifugo: Annotated[
         Path | None,
         Parameter(

@@ -1,7 +1,7 @@
-"""A thousand sockets that are all sent the same, counted by bytes.
+"""A thousand sockets that all get the same frames, counted by bytes.
 
-One of them, the witness, has its frames counted. All others must get exactly as many bytes as it,
-which is checked socket by socket at the end: so the load side need not look at what it reads.
+The frames of one of them, the witness, are counted. All others must get exactly as many bytes,
+which is checked per socket at the end. So the load side need not parse the bytes that it reads.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from bench.websocket import NOTIFICATION, RECEIVE_BYTES, Client, Unexpected, Web
 
 
 class Audience:
-    """Opens a socket for each client, and counts what arrives on them."""
+    """Opens a socket for each client, and counts the bytes that arrive."""
 
     def __init__(self, poller: Poller, port: int, clients: Sequence[Client], at_once: int) -> None:
         self._poller = poller
@@ -25,7 +25,7 @@ class Audience:
             poller.add(listener.socket.fileno(), listener.ready)
 
     def read_into(self, listener: "_Listener") -> None:
-        """Count what one socket has for us."""
+        """Count the bytes that arrived on one socket."""
         count = listener.receive(self._buffer)
         if not count:
             raise Unexpected("the server closed a socket")
@@ -33,7 +33,7 @@ class Audience:
         self.bytes += count
 
     def wait_for(self, notifications: int, seconds: float = 30.0) -> None:
-        """Wait until every socket has been sent this many since the beginning."""
+        """Wait until every socket has received this many notifications since the start."""
         witness, others = self._witness, len(self._listeners)
         self._poller.wait(
             lambda: witness.notifications >= notifications and self.bytes >= others * witness.bytes,
@@ -42,7 +42,7 @@ class Audience:
         )
 
     def check(self, notifications: int) -> None:
-        """Raises Unexpected unless every socket got precisely this many, in the witness's bytes."""
+        """Raise Unexpected unless every socket got exactly this many notifications, in as many bytes."""
         odd = sum(listener.bytes != self._witness.bytes for listener in self._listeners)
         if odd or self._witness.notifications != notifications:
             raise Unexpected(
@@ -52,21 +52,21 @@ class Audience:
 
     @property
     def notifications(self) -> int:
-        """How many the witness was sent."""
+        """The number of notifications that the witness got."""
         return self._witness.notifications
 
     @property
     def frame_bytes(self) -> float:
-        """The mean length of a frame."""
+        """The mean length of a frame in bytes."""
         return self._witness.bytes / self._witness.notifications
 
     @property
     def frames_per_read(self) -> float:
-        """How many frames the witness found at a time: more than one where writes were joined."""
+        """The mean number of frames per read of the witness: above one when writes were joined."""
         return self._witness.notifications / self._witness.reads
 
     def close(self) -> None:
-        """Drop every connection."""
+        """Close every connection."""
         for opened in (self._witness.socket, *(listener.socket for listener in self._listeners)):
             self._poller.remove(opened.fileno())
             opened.close()

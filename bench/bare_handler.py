@@ -1,4 +1,4 @@
-"""The least that a send over HTTP costs with these libraries: decode the body, answer 202.
+"""The minimum cost of a send over HTTP with these libraries: decode the body, answer 202.
 
 `python -m bench.bare_handler` prints its port and serves on it.
 """
@@ -17,7 +17,7 @@ from tidings.protocol.notifications import CreateNotification
 
 @post("/v1/notifications", status_code=202)
 async def accept(data: JSONBody[CreateNotification]) -> dict[str, int]:
-    """Stores nothing."""
+    """Answer without storing anything."""
     return {"users": len(data.to.users)}
 
 

@@ -1,4 +1,4 @@
-"""What the figures have to reach: ratios within one run, so that they mean the same on every machine."""
+"""The required figures: ratios within one run, so that they are comparable across machines."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -40,7 +40,7 @@ BARS: Final = (
 
 
 class Verdict(Struct, frozen=True):
-    """A bar and what was reached: the median over rounds of the ratio within a round."""
+    """A bar and the reached value: the median over rounds of the ratio within a round."""
 
     bar: Bar
     reached: float
@@ -48,7 +48,7 @@ class Verdict(Struct, frozen=True):
 
 
 def judge(rounds: Sequence[Mapping[str, float]]) -> list[Verdict]:
-    """The verdict on each bar whose figures are there. `rounds` holds the values of each by name."""
+    """The verdict on each bar whose figures were measured. `rounds` has the values of each figure by name."""
     verdicts = []
     for bar in BARS:
         values = [

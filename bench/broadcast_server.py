@@ -1,7 +1,7 @@
-"""The `websockets` library's asyncio server and its broadcast(), on uvloop, at its best: no compression.
+"""The asyncio server of the `websockets` library and its broadcast(), at full speed: uvloop, no compression.
 
-python -m bench.broadcast_server MESSAGES RATE prints its port, takes connections, reads one line from
-stdin (the text to send), and sends it to all of them MESSAGES times, RATE a second.
+python -m bench.broadcast_server MESSAGES RATE prints its port, accepts connections, reads one line from
+stdin (the text to send), and sends it to all of them MESSAGES times, RATE per second.
 """
 
 import asyncio

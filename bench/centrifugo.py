@@ -33,7 +33,7 @@ BATCH: Final = "reference: Centrifugo, direct, batch"
 _SECRET: Final = "the-secret-of-a-benchmark-on-loopback"
 _START_SECONDS: Final = 10.0
 _TOKEN_SECONDS: Final = 3600
-# As many as Tidings keeps for a gateway; every notification of a run fits.
+# As many as Tidings stores for a gateway, and more than a run sends.
 _HISTORY: Final = {"history_size": 1_000_000, "history_ttl": "1h", "force_recovery": True}
 _PUBLICATION: Final = b'{"push":{"channel":'
 
@@ -89,7 +89,7 @@ def _running(binary: Path, cores: Cores) -> Iterator[direct.Peer]:
     with tempfile.TemporaryDirectory(prefix="tb", dir="/tmp") as name, contextlib.ExitStack() as stack:
         home, (port,) = Path(name), free_ports(1)
         store = home / "valkey.sock"
-        # What the embedded Valkey of Tidings does for `everysec`.
+        # The same as the embedded Valkey of Tidings does for `everysec`.
         options = {"port": "0", "unixsocket": str(store), "dir": name, "appendonly": "yes", "save": ""}
         words = [word for option, value in options.items() for word in (f"--{option}", value)]
         valkey = stack.enter_context(_started([str(get_binary_path()), *words], cores, home / "valkey.log"))

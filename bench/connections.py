@@ -1,4 +1,4 @@
-"""Connections: opening many with a token and a resume, holding them idle, and all coming back at once."""
+"""Connections: opening many with a token and a resume, keeping them idle, and reconnecting all at once."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -24,7 +24,7 @@ _POSITIONS: Final[dict[str, int]] = {"user": 0, "all": 0}
 
 
 def connections(bench: Bench) -> Sequence[Measurement]:
-    """Open all, hold them, drop them, send something meanwhile, let all resume."""
+    """Open all, keep them idle, drop them, send while they are closed, and let all resume."""
     scale = bench.scale
     with server.running(bench.cores) as running:
         poller = Poller()
@@ -73,7 +73,7 @@ def _epoch(poller: Poller, running: Server) -> str:
 
 
 def _send_to_all(poller: Poller, running: Server, count: int) -> None:
-    """Send to everybody, and wait until somebody who is there has got it all."""
+    """Send to all users, and wait until all connected clients have received everything."""
     present = Audience(poller, running.realtime_port, [client(running.token("scout", "inbox"))], 1)
     posting = Connection(poller, running.port)
     data = request("/v1/notifications", running.token("bench", "send"), TO_ALL)
@@ -91,7 +91,7 @@ def _drop(sockets: Sequence[WebSocket]) -> None:
 
 
 def _check(opened: Sequence[WebSocket], missed: int) -> None:
-    """Raises Unexpected unless each was sent every position that it had missed, once and in order."""
+    """Raise Unexpected unless each client got every position that it had missed, once and in order."""
     expected = list(range(1, missed + 1))
     for socket in opened:
         positions = [
@@ -100,4 +100,4 @@ def _check(opened: Sequence[WebSocket], missed: int) -> None:
             if payload.startswith(NOTIFICATION)
         ]
         if positions != expected:
-            raise Unexpected(f"a client that came back got {positions} instead of {expected}")
+            raise Unexpected(f"a client that reconnected got {positions} instead of {expected}")

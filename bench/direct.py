@@ -1,4 +1,4 @@
-"""Direct: each notification is for one user, who has one socket open."""
+"""Direct: each notification is for one user, who has one open socket."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -28,12 +28,12 @@ from bench.websocket import (
 SINGLE: Final = "direct, one per request"
 BATCH: Final = "direct, batch"
 
-_WARMING: Final = 0.25  # of the measured time
+_WARMING: Final = 0.25  # the share of the measured time
 _SEED: Final = 7
 
 
 class Peer(Struct, frozen=True):
-    """A running server: where it takes requests and sockets, and how its frames look.
+    """A running server: its ports, its processes, and the form of its frames.
 
     `client` opens the socket of a user; the text of a frame with notifications begins with `notification`,
     once for each of them.
@@ -47,7 +47,7 @@ class Peer(Struct, frozen=True):
 
 
 def single(bench: Bench) -> Sequence[Measurement]:
-    """One notification per request, as many requests under way as there are clients."""
+    """One notification per request, with as many requests under way as there are clients."""
     with server.running(bench.cores) as running:
         token = running.token("bench", "send")
         requests = [request("/v1/notifications", token, to_user(user)) for user in users(bench)]
@@ -84,13 +84,13 @@ def batch_figure(name: str, usage: Usage, delivered: int) -> Measurement:
 
 
 def users(bench: Bench) -> list[str]:
-    """The receivers, one for each socket, in an order that is random and the same in every run."""
+    """The receivers, one for each socket, in a random order that is the same in every run."""
     names = [f"user-{index}" for index in range(bench.scale.sockets)]
     return random.Random(_SEED).sample(names, len(names))
 
 
 def parts(bench: Bench) -> list[list[str]]:
-    """The receivers of each batch: all users seven times, so that a part has other neighbours each time."""
+    """The receivers of each batch: all users seven times, so that a user has other neighbours each time."""
     scale = bench.scale
     order = cycle(users(bench))
     return [
@@ -109,7 +109,7 @@ def _peer(running: Server) -> Peer:
 
 
 def bare(bench: Bench, name: str, port: int, pid: int) -> Measurement:
-    """The same requests as `single`, to a server that delivers nothing: counted when answered."""
+    """The same requests as `single`, to a server that delivers nothing; an answer counts as a delivery."""
     poller = Poller()
     requests = [request("/v1/notifications", "none", to_user(user)) for user in users(bench)]
     posting = _Posting(poller, port, requests, bench.scale.clients)
@@ -122,7 +122,7 @@ def bare(bench: Bench, name: str, port: int, pid: int) -> Measurement:
 def measure(
     bench: Bench, peer: Peer, requests: Sequence[bytes], clients: int, per_request: int, name: str
 ) -> tuple[Usage, int]:
-    """Post for some seconds to a server with a socket for each user. Gives its usage and what it delivered.
+    """Post for some seconds to a server with a socket for each user. Returns its usage and its deliveries.
 
     Raises Unexpected when a notification is missing or repeated at the end.
     """
@@ -144,7 +144,7 @@ def measure(
 def _over_time(
     bench: Bench, poller: Poller, processes: dict[str, int], count: Callable[[], int], name: str
 ) -> tuple[Usage, int]:
-    """Measure what is counted while the load goes on, after a time of warming up."""
+    """Measure a counter while the load runs, after a time of warming up."""
     seconds = bench.scale.direct_seconds
     poller.run(seconds * _WARMING)
     before, meter = count(), Meter(processes, bench.cores)
@@ -175,7 +175,7 @@ class _Posting:
         connection.post(next(self._requests), answered)
 
     def finish(self) -> None:
-        """Begin no more requests, and wait for the answers to those under way."""
+        """Start no more requests, and wait for the answers to those under way."""
         self._stopping = True
         self._poller.wait(lambda: all(connection.idle for connection in self._connections), "last answers")
         for connection in self._connections:
@@ -183,7 +183,7 @@ class _Posting:
 
 
 class _Inboxes:
-    """Counts the notifications on sockets that each get their own."""
+    """Counts the notifications on sockets that each get their own ones."""
 
     def __init__(self, poller: Poller, opened: Sequence[WebSocket], notification: bytes) -> None:
         self._poller = poller

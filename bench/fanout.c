@@ -1,10 +1,10 @@
-/* The least that a fan-out costs: one send() per socket and message, and nothing else.
+/* The minimum cost of a fan-out: one send() per socket and message, and nothing else.
  *
  * fanout CONNECTIONS MESSAGES RATE LENGTH
  *
- * Prints its port, takes CONNECTIONS, says yes to their handshakes unread, reads LENGTH bytes from stdin (the frame, as it goes onto the
- * wire) and, once one more byte comes, sends the frame to every socket MESSAGES times, RATE a second.
- * Ends when stdin does.
+ * It prints its port, accepts CONNECTIONS and their handshakes without parsing them, and reads LENGTH bytes from
+ * stdin: the frame in its form on the wire. After one more byte it sends the frame to every socket MESSAGES times,
+ * RATE per second. It exits when stdin is closed.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -55,7 +55,7 @@ int main(int count, char **words) {
     size_t length = (size_t)atol(words[4]);
     int *sockets = calloc((size_t)connections, sizeof *sockets);
     char *frame = malloc(length), request[4096], go;
-    const char *yes = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
+    const char *accepted = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     int listening = socket(AF_INET, SOCK_STREAM, 0);
@@ -69,7 +69,7 @@ int main(int count, char **words) {
         if (sockets[index] < 0) fail("accept");
         setsockopt(sockets[index], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         if (read(sockets[index], request, sizeof request) <= 0) fail("handshake");
-        send_all(sockets[index], yes, strlen(yes));
+        send_all(sockets[index], accepted, strlen(accepted));
     }
     read_all(frame, length);
     read_all(&go, 1);

@@ -1,4 +1,4 @@
-"""Fan-out: one notification to everybody, a thousand sockets open."""
+"""Fan-out: one notification to all users, with a thousand open sockets."""
 
 import contextlib
 import time
@@ -49,7 +49,7 @@ def steady(bench: Bench) -> Sequence[Measurement]:
 
 
 def burst(bench: Bench) -> Sequence[Measurement]:
-    """Many sends per request; the next request when everybody has all of the last."""
+    """Many sends per request; the next request starts when every client has all of the last one."""
     scale = bench.scale
     with _audience(bench) as (running, poller, audience):
         connection = Connection(poller, running.port)
@@ -94,7 +94,7 @@ def _audience(bench: Bench) -> Iterator[tuple[Server, Poller, Audience]]:
 def _send_on_schedule(
     poller: Poller, connections: Sequence[Connection], data: bytes, count: int, rate: int
 ) -> None:
-    """Send `rate` a second, each when it is due and a connection is free."""
+    """Send `rate` per second, each when it is due and a connection is free."""
     start = time.monotonic()
     for number in range(count):
         due = start + number / rate

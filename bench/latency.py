@@ -1,4 +1,4 @@
-"""Latency: one notification at a time, from when it was to be sent to its frame on the socket."""
+"""Latency: one notification at a time, from its due time to its frame on the socket."""
 
 import time
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ TAIL: Final = "latency, p99"
 _USER: Final = "user-0"
 _WARMING_SENDS: Final = 20
 _PATIENCE_SECONDS: Final = 10.0
-# A sleep may end this much late; the rest of the time passes awake.
+# A sleep may be late by this much, so it ends earlier and the rest is a busy wait.
 _SLACK_SECONDS: Final = 0.0003
 
 
 def latency(bench: Bench) -> Sequence[Measurement]:
-    """An open-loop schedule: a send that waited for the last one is counted from when it was due."""
+    """An open-loop schedule: the time of a delayed send counts from when it was due."""
     scale = bench.scale
     with server.running(bench.cores) as running:
         poller = Poller()
@@ -51,7 +51,7 @@ def latency(bench: Bench) -> Sequence[Measurement]:
 def _send(
     poller: Poller, posting: Connection, audience: Audience, data: bytes, count: int, rate: int
 ) -> list[float]:
-    """Send `rate` a second, each when it is due and the last has arrived; how long each took, in seconds."""
+    """Send `rate` per second, each when it is due and the last has arrived; returns seconds per send."""
     taken = []
     before = audience.notifications
     start = time.monotonic()

@@ -1,4 +1,4 @@
-"""What a result was measured on."""
+"""The machine of a result."""
 
 import os
 import platform
@@ -22,7 +22,7 @@ _LIBRARIES: Final = (
 
 
 class Machine(Struct, frozen=True):
-    """The facts of a machine that decide its figures."""
+    """The facts of a machine that determine its figures."""
 
     processor: str
     cores: int
@@ -33,7 +33,7 @@ class Machine(Struct, frozen=True):
 
     @classmethod
     def here(cls) -> "Machine":
-        """This one."""
+        """This machine."""
         information = Path("/proc/cpuinfo").read_text()
         named = re.search(r"^model name\s*:\s*(.+)$", information, re.MULTILINE)
         pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -48,6 +48,6 @@ class Machine(Struct, frozen=True):
 
     @property
     def slug(self) -> str:
-        """Its name within a file name: processor and cores."""
+        """The machine's name within a file name: processor and cores."""
         words = re.sub(r"[^a-z0-9]+", "-", self.processor.lower()).strip("-")
         return f"{words}-{self.cores}-cores"

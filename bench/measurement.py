@@ -1,4 +1,4 @@
-"""What a workload answers, and what it needs to run."""
+"""The measurement of a workload, and the parameters of a run."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -10,7 +10,7 @@ from bench.scale import Scale
 
 
 class Measurement(Struct, frozen=True):
-    """One figure of one round, with what is needed to judge it."""
+    """One figure of one round, with the facts to judge it."""
 
     name: str
     value: float
@@ -19,7 +19,7 @@ class Measurement(Struct, frozen=True):
 
 
 class Bench(Struct, frozen=True):
-    """Where and how much to measure. `profiling` wraps the measured stretch of a workload."""
+    """The place and the size of a run. `profiling` wraps the measured part of a workload."""
 
     cores: Cores
     scale: Scale
@@ -30,7 +30,7 @@ Workload = Callable[[Bench], Sequence[Measurement]]
 
 
 def details(usage: Usage, count: float) -> dict[str, float]:
-    """What a count of things took: microseconds of each process for one, and how busy the cores were."""
+    """The cost of a number of things: microseconds of each process per thing, and the load of the cores."""
     return {
         "count": count,
         "seconds": usage.seconds,

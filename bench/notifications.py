@@ -1,4 +1,4 @@
-"""What the benchmark sends."""
+"""The notifications that the benchmark sends."""
 
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -9,7 +9,7 @@ from msgspec import Struct
 from tidings.protocol.frames import Delivered
 from tidings.protocol.notifications import Notification
 
-# As its receiver sees it this is 185 bytes of JSON, id and time included; in its frame 255.
+# A receiver gets 185 bytes of JSON, with id and time; with its frame 255.
 CONTENT: Final[dict[str, Any]] = {
     "category": "orders",
     "title": "On its way",
@@ -24,7 +24,7 @@ def to_user(user: str) -> dict[str, Any]:
 
 
 def example() -> bytes:
-    """The JSON of a notification as its receiver sees it, for references to send."""
+    """The JSON of a notification for its receiver, for references to send."""
     return _json(_EXAMPLE)
 
 
@@ -42,5 +42,5 @@ _EXAMPLE: Final = Notification(
 
 
 def _json(value: Struct) -> bytes:
-    # The server writes milliseconds.
+    # The server's times have milliseconds.
     return msgspec.json.encode(value).replace(b".123000Z", b".123Z")

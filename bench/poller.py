@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 
 class Stalled(Exception):
-    """What was waited for did not come in time."""
+    """An expected event did not happen in time."""
 
 
 class Poller:
-    """Calls `ready` of whatever can be read. Use it from one thread."""
+    """Calls the callback of each readable descriptor. Use it from one thread."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
@@ -22,12 +22,12 @@ class Poller:
         self._epoll.register(descriptor, select.EPOLLIN)
 
     def remove(self, descriptor: int) -> None:
-        """Watch a descriptor no longer."""
+        """Stop watching a descriptor."""
         del self._ready[descriptor]
         self._epoll.unregister(descriptor)
 
     def step(self, timeout: float) -> None:
-        """Wait for at most `timeout` seconds, then call for everything that is readable."""
+        """Wait for at most `timeout` seconds, then call the callback of each readable descriptor."""
         ready = self._ready
         for descriptor, _ in self._epoll.poll(timeout, 1024):
             call = ready.get(descriptor)
@@ -35,7 +35,7 @@ class Poller:
                 call()
 
     def wait(self, done: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
-        """Step until `done`; raises Stalled, naming what was waited for, after `seconds`."""
+        """Step until `done`. Raises Stalled with `what` after `seconds`."""
         deadline = time.monotonic() + seconds
         while not done():
             if time.monotonic() > deadline:
@@ -43,11 +43,11 @@ class Poller:
             self.step(0.05)
 
     def run(self, seconds: float) -> None:
-        """Step for a time."""
+        """Step for this many seconds."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             self.step(left)
 
     def close(self) -> None:
-        """Give the epoll descriptor back; the sockets are their owners'."""
+        """Close the epoll descriptor; the sockets belong to their owners."""
         self._epoll.close()

@@ -1,4 +1,4 @@
-"""HTTP as the load side speaks it: prebuilt requests on kept connections, answers barely read."""
+"""HTTP on the load side: prebuilt requests on open connections, with minimal parsing of answers."""
 
 import socket
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from bench.poller import Poller
 
 _RECEIVE_BYTES: Final = 256 * 1024
 _LENGTH: Final = b"content-length:"
-# Of an answer without a length (RFC 9112, section 7.1).
+# The end of an answer without a length (RFC 9112, section 7.1).
 _LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
 _SUCCESSES: Final = (b"HTTP/1.1 200", b"HTTP/1.1 202")
 
 
 class Refused(Exception):
-    """An answer that is no success: no request of a benchmark is refused."""
+    """An answer without success. No request of a benchmark should be refused."""
 
 
 def request(path: str, token: str, body: object) -> bytes:
@@ -40,7 +40,7 @@ def get(path: str, token: str) -> bytes:
 
 
 class Connection:
-    """One kept connection with at most one request under way."""
+    """One open connection with at most one request under way."""
 
     def __init__(self, poller: Poller, port: int) -> None:
         self._poller = poller
@@ -56,7 +56,7 @@ class Connection:
         return self._answered is None
 
     def post(self, data: bytes, answered: Callable[[], None]) -> None:
-        """Send a request; `answered` is called after its 200 or 202. Raises Refused from the poller else."""
+        """Send a request; `answered` is called after its 200 or 202. Otherwise the poller raises Refused."""
         self._answered = answered
         self._socket.sendall(data)
 

@@ -1,4 +1,4 @@
-"""Where processes run, what they cost, and what else the core was busy with: all from /proc."""
+"""Placement and cost of processes, and the other work of their core: all from /proc."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 class Cores(Struct, frozen=True):
-    """The core of the servers and the core of the load; the same one on a machine that has only one."""
+    """The core of the servers and that of the load; the same one on a machine with one core."""
 
     server: int
     load: int
@@ -27,7 +27,7 @@ class Cores(Struct, frozen=True):
 
 @contextlib.contextmanager
 def pinned(core: int) -> Iterator[None]:
-    """Everything started within runs on one core, as does this thread until the end."""
+    """Runs each process that starts in the block on one core, and this thread until the end."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:
@@ -37,7 +37,7 @@ def pinned(core: int) -> Iterator[None]:
 
 
 def descendants(root: int) -> list[int]:
-    """A process and everything below it."""
+    """A process and all its descendants."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -50,7 +50,7 @@ def descendants(root: int) -> list[int]:
 
 
 def command_line(pid: int) -> list[str]:
-    """The arguments that a process was started with, or those it shows."""
+    """The command line of a process."""
     return Path(f"/proc/{pid}/cmdline").read_bytes().decode().rstrip("\0").split("\0")
 
 
@@ -66,7 +66,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def busy_seconds(core: int) -> float:
-    """How long a core was not idle since the machine started, stolen time included."""
+    """The seconds that a core was not idle since the boot, stolen time included."""
     for line in Path("/proc/stat").read_text().splitlines():
         name, *columns = line.split()
         if name == f"cpu{core}":
@@ -77,15 +77,15 @@ def busy_seconds(core: int) -> float:
 
 
 def _stat(pid: int) -> list[str]:
-    # The name is in brackets and may hold anything; what follows the last bracket is safe to split.
+    # The name is in brackets and may have any character; the text after the last bracket can be split.
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 class Usage(Struct, frozen=True):
-    """What a stretch of work took.
+    """The resources that a part of a run used.
 
-    `cpu` is by process, of everything on the server's side. `foreign` is how long the server's core
-    worked for others, `load` the share of its time that the load side was busy.
+    `cpu` is the CPU time in seconds of each process on the server's side. `foreign` is the seconds in which
+    the servers' core worked for other processes, `load` the share of time in which the load side was busy.
     """
 
     seconds: float
@@ -95,17 +95,17 @@ class Usage(Struct, frozen=True):
 
     @property
     def core_seconds(self) -> float:
-        """CPU time of everything on the server's side; one clock tick where it was too short to tell."""
+        """CPU time of the server's side; at least one clock tick when it was too short to measure."""
         return max(sum(self.cpu.values()), 1 / _TICKS)
 
     @property
     def available(self) -> float:
-        """How long the server's core was there for the servers, used or not."""
+        """The seconds in which the servers' core was available to the servers."""
         return self.seconds - self.foreign
 
 
 class Meter:
-    """Measures from its making until `read`. `processes` names every process of the server's side."""
+    """Measures from its creation until `read`. `processes` names every process of the server's side."""
 
     def __init__(self, processes: Mapping[str, int], cores: Cores) -> None:
         self._processes = dict(processes)
@@ -116,7 +116,7 @@ class Meter:
         self._started = time.monotonic()
 
     def read(self) -> Usage:
-        """The usage so far. Raises FileNotFoundError when one of the processes has ended."""
+        """The usage so far. Raises FileNotFoundError when one of the processes has stopped."""
         seconds = time.monotonic() - self._started
         load = time.process_time() - self._load
         busy = busy_seconds(self._core) - self._busy

@@ -25,13 +25,13 @@ class NoProfiler(Exception):
 
 @contextlib.contextmanager
 def unprofiled(name: str, processes: Mapping[str, int]) -> Iterator[None]:
-    """Measure alone."""
+    """Measure without a profiler."""
     del name, processes
     yield
 
 
 class Profiler:
-    """Writes `<workload>-<process>.folded` (stacks, for flame graphs) and `.txt` (the most expensive)."""
+    """Writes `<workload>-<process>.folded` (stacks, for flame graphs) and `.txt` (the top functions)."""
 
     def __init__(self, directory: Path) -> None:
         beside = Path(sys.executable).with_name("py-spy")
@@ -44,7 +44,7 @@ class Profiler:
 
     @contextlib.contextmanager
     def __call__(self, name: str, processes: Mapping[str, int]) -> Iterator[None]:
-        """Profile while within."""
+        """Profile inside the block."""
         running = []
         for part, pid in processes.items():
             if part in _NOT_PYTHON:
@@ -80,7 +80,7 @@ class Profiler:
 
 
 def summary(folded: str) -> str:
-    """The functions in which most samples were taken, and those below which most were."""
+    """The functions with the most samples, and those with the most samples below them."""
     own: Counter[str] = Counter()
     below: Counter[str] = Counter()
     total = 0
@@ -91,7 +91,7 @@ def summary(folded: str) -> str:
         own[calls[-1]] += count
         below.update(dict.fromkeys(calls, count))
     lines = [f"{total} samples"]
-    for title, counter in (("in the function itself", own), ("with what it calls", below)):
+    for title, counter in (("in the function itself", own), ("with its callees", below)):
         lines += ["", title]
         lines += [f"{count / total:6.1%}  {name}" for name, count in counter.most_common(_SHOWN)]
     return "\n".join(lines) + "\n"

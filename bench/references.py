@@ -1,4 +1,4 @@
-"""What the figures are compared with, measured in the same run on the same core."""
+"""The references of the figures, measured in the same run on the same core."""
 
 import contextlib
 import shutil

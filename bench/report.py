@@ -25,13 +25,13 @@ class Result(Struct, frozen=True):
 
     @classmethod
     def of(cls, scale: Scale, rounds: Sequence[Mapping[str, Measurement]]) -> "Result":
-        """The result of rounds that have just been measured here."""
+        """The result of rounds that were measured on this machine."""
         values = [{name: one.value for name, one in taken.items()} for taken in rounds]
         return cls(datetime.now(UTC), Machine.here(), scale, [dict(taken) for taken in rounds], judge(values))
 
 
 def write(result: Result, directory: Path, only: Sequence[str] = ()) -> Path:
-    """Write `<date>-<what, unless all of it>-<machine>.json` and `.md`; gives the path of the page."""
+    """Write `<date>-<workloads, unless all>-<machine>.json` and `.md`; returns the path of the page."""
     directory.mkdir(parents=True, exist_ok=True)
     words = [f"{result.measured_at:%Y-%m-%d}", *only, result.machine.slug]
     page = directory / f"{'-'.join(words)}.md"
@@ -42,7 +42,7 @@ def write(result: Result, directory: Path, only: Sequence[str] = ()) -> Path:
 
 
 def markdown(result: Result) -> str:
-    """The page."""
+    """The page as Markdown."""
     machine = result.machine
     libraries = ", ".join(f"{name} {version}" for name, version in machine.libraries.items())
     lines = [
@@ -55,7 +55,7 @@ def markdown(result: Result) -> str:
         "",
         (
             f"Medians of {len(result.rounds)} interleaved rounds. All servers, store included, on one core, "
-            "the load on another. What each row means is in docs/benchmarks.md."
+            "the load on another. docs/benchmarks.md explains each row."
         ),
         "",
         "| bar | target | reached | |",
@@ -66,7 +66,7 @@ def markdown(result: Result) -> str:
         "|---|---:|---:|---:|---|---:|---:|",
         *_figures(result.rounds),
         "",
-        "CPU time of each process for one, in microseconds:",
+        "CPU time of each process per unit, in microseconds:",
         "",
         *_costs(result.rounds),
     ]

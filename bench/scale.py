@@ -1,4 +1,4 @@
-"""How much of everything a run does."""
+"""The numbers of a run."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ class Scale(Struct, frozen=True, kw_only=True):
     """The numbers of one run. Times are seconds."""
 
     sockets: int
-    rate: int  # sends a second of the steady fan-out, and of its references
+    rate: int  # sends per second of the steady fan-out, and of its references
     steady_sends: int
     bursts: int
     burst_sends: int
@@ -18,23 +18,25 @@ class Scale(Struct, frozen=True, kw_only=True):
     batch: int
     direct_seconds: float
     connections: int
-    opening: int  # connections that are being opened at one time
-    returning: int  # the same, of those that come back: what waits for accept() has to fit the backlog
+    opening: int  # connections that are opened concurrently
+    returning: (
+        int  # the same for reconnecting ones: those that wait for accept() have to fit into the backlog
+    )
     missed: int  # notifications that the reconnecting clients have missed
     latency_rate: int
     latency_sends: int
     inbox_items: int  # of a full inbox: in the logs of groups and of all
-    inbox_own: int  # besides, in the own log of the one who reads
+    inbox_own: int  # in addition, in the own log of the reader
     inbox_groups: int
     some_groups: int
     many_groups: int
     group_items: int  # in the log of each of some, and of many, groups
-    calls: int  # of each kind, of which the median is taken
-    gaps: int  # between the marks of one who read here and there
+    calls: int  # of each kind; the result is their median
+    gaps: int  # between the marks of a user who read some entries
     stored: int  # notifications of each kind whose memory is measured
     users: int  # of each kind whose memory is measured
     marks: int  # one by one, of such a user
-    positions: int  # of the log in which ways of keeping states are compared
+    positions: int  # of the log for the comparison of states
     far_position: int
 
 
@@ -68,7 +70,7 @@ FULL: Final = Scale(
     positions=100_000,
     far_position=1_000_000,
 )
-# Small enough to prove in seconds that the benchmark itself works; its figures mean nothing.
+# A test of the benchmark itself, in seconds; its figures have no meaning.
 QUICK: Final = Scale(
     sockets=50,
     rate=100,

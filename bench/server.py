@@ -23,16 +23,16 @@ from tidings_workers.data_state import read_state
 _START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 20.0
 _TOKEN_SECONDS: Final = 3600
-# The load side answers no pings: none may come while it measures.
+# The load side answers no pings, so the server must send none during a measurement.
 _HEARTBEAT_SECONDS: Final = 600
 
 
 class ServerFailed(Exception):
-    """A server did not start; the text holds what it said."""
+    """A server did not start. The text has its output."""
 
 
 class Server(Struct, frozen=True):
-    """A running Tidings. `processes` are all of them, by what they are; `store` is the URL of its Valkey."""
+    """A running Tidings. `processes` are all of them by name; `store` is the URL of its Valkey."""
 
     port: int
     realtime_port: int
@@ -43,7 +43,7 @@ class Server(Struct, frozen=True):
     processes: dict[str, int]
 
     def token(self, subject: str, scope: str) -> str:
-        """A token as a customer's own program would make it."""
+        """A token as a customer's own program signs it."""
         now = int(time.time())
         claims = {
             "iss": self.tenant,
@@ -58,7 +58,7 @@ class Server(Struct, frozen=True):
 
 @contextlib.contextmanager
 def running(cores: Cores) -> Iterator[Server]:
-    """A server, all of it on the servers' core; stopped in order at the end."""
+    """A server with all its processes on the servers' core; stopped at the end."""
     with tempfile.TemporaryDirectory(prefix="tb", dir="/tmp", ignore_cleanup_errors=True) as name:
         home = Path(name)
         ports = free_ports(3)
@@ -90,7 +90,7 @@ def running(cores: Cores) -> Iterator[Server]:
 def started(
     command: list[str], cores: Cores, log: Path, environment: dict[str, str] | None = None
 ) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
-    """A process on the servers' core and the line that it prints when it is ready."""
+    """A process on the servers' core, and the line that it prints when it is ready."""
     with log.open("wb") as output, pinned(cores.server):
         process = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output
@@ -115,7 +115,7 @@ def started(
 
 
 def free_ports(count: int) -> list[int]:
-    """TCP ports of the loopback interface that nobody listens on at this moment."""
+    """TCP ports of the loopback interface that are free now."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for listening in sockets:
@@ -126,7 +126,7 @@ def free_ports(count: int) -> list[int]:
 def _store(data: Path) -> str:
     state = read_state(data)
     if state is None:
-        raise ServerFailed(f"nothing in {data} says where its store is")
+        raise ServerFailed(f"the state in {data} does not name its store")
     return f"unix://{state.socket}"
 
 

@@ -1,6 +1,6 @@
-"""WebSockets as the load side speaks them: opened by the thousand, read without decoding.
+"""WebSockets on the load side: opened by the thousand, read without decoding.
 
-Nothing here is a general client: frames are recognised by how their JSON begins, and anything that
+This is not a general client: it recognises frames by the start of their JSON, and any event that
 would spoil a measurement raises `Unexpected`.
 """
 
@@ -28,7 +28,7 @@ _RESET: Final = struct.pack("ii", 1, 0)
 
 
 class Unexpected(Exception):
-    """The server did something that spoils the measurement: closed a socket, refused a handshake."""
+    """An event that would spoil the measurement, such as a closed socket or a refused handshake."""
 
 
 class Client(Struct, frozen=True):
@@ -43,7 +43,7 @@ class Client(Struct, frozen=True):
 
 
 def client(token: str, resume: dict[str, object] | None = None) -> Client:
-    """A client of Tidings: open when welcome, or when it has caught up after a `resume`."""
+    """A client of Tidings: open after the welcome, or after it has caught up with a `resume`."""
     frame = {"type": "connect"} if resume is None else {"type": "connect", "resume": resume}
     return Client(
         handshake("/v1/realtime", f"Authorization: Bearer {token}\r\n"),
@@ -70,7 +70,7 @@ def text_frame(text: bytes) -> bytes:
 
 
 def frames(data: bytes) -> Iterator[tuple[int, int]]:
-    """Where the payload of each whole frame of `data` begins and ends."""
+    """The start and the end of the payload of each complete frame of `data`."""
     at, end = 0, len(data)
     while at + 2 <= end:
         start, length = at + 2, data[at + 1]
@@ -84,7 +84,7 @@ def frames(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 class WebSocket:
-    """One socket while it is being opened; afterwards `socket` belongs to whoever reads on."""
+    """One socket during its opening; afterwards `socket` belongs to its reader."""
 
     def __init__(self, port: int, client: Client) -> None:
         self.payloads: list[bytes] = []
@@ -97,7 +97,7 @@ class WebSocket:
         self.socket.sendall(client.request)
 
     def is_open_after_reading(self) -> bool:
-        """Take what has arrived; whether the socket is open now."""
+        """Read the bytes that arrived; whether the socket is open now."""
         data = self.socket.recv(RECEIVE_BYTES)
         if not data:
             raise Unexpected("the server closed a socket that was being opened")
@@ -125,7 +125,7 @@ class WebSocket:
 def open_all(
     poller: Poller, port: int, clients: Sequence[Client], at_once: int, seconds: float = 60.0
 ) -> list[WebSocket]:
-    """Open a socket for every client, `at_once` at a time; in order. None is watched afterwards."""
+    """Open a socket for every client, `at_once` at a time, in order. None is watched afterwards."""
     waiting = deque(enumerate(clients))
     opened: list[WebSocket | None] = [None] * len(clients)
     left = len(clients)

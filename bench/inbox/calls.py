@@ -1,7 +1,7 @@
-"""Calls of the store as the API makes them, timed one at a time.
+"""Calls of the store, as the API makes them, timed one at a time.
 
-What is timed is the server's own part of a request: the store's code, which runs in this process as it
-does in the API's, and Valkey on the servers' core. HTTP comes on top; it has figures of its own.
+The time is the server's part of a request without HTTP: the store's code, which runs in this process as it
+does in the API's, and Valkey on the servers' core. HTTP has figures of its own.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _PAUSE_SECONDS: Final = 0.002
 
 @contextlib.asynccontextmanager
 async def opened(running: Server) -> AsyncIterator[Store]:
-    """The store of a running server, beside that server."""
+    """The open store of a running server."""
     settings = msgspec.structs.replace(Settings.from_environment({}), redis_url=running.store)
     store = await Store.open(settings, name="bench")
     try:
@@ -44,9 +44,9 @@ async def timed(
     prepare: Callable[[], Awaitable[object]] | None = None,
     **facts: float,
 ) -> Measurement:
-    """The median time of a call in ms, and what one took of this process and of Valkey.
+    """The median time of a call in ms, and the CPU time per call of this process and of Valkey.
 
-    `prepare` comes before each and is not measured.
+    `prepare` runs before each call and is not measured.
     """
     valkey = running.processes["valkey"]
     seconds, own, stored = [], 0.0, 0.0
@@ -64,7 +64,7 @@ async def timed(
 
 
 async def dispatched(store: Store) -> None:
-    """Wait until the dispatcher has done all that it was given: receipts, memberships."""
+    """Wait until the dispatcher has finished all its work: receipts, memberships."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while any([await store.redis.xlen(ingress(partition)) for partition in range(store.partitions)]):
         if time.monotonic() > deadline:
@@ -73,5 +73,5 @@ async def dispatched(store: Store) -> None:
 
 
 def main_thread_seconds(pid: int) -> float:
-    """CPU time of a process' main thread, exact where that of all threads is in steps of 10 ms."""
+    """CPU time of a process' main thread: exact, while that of all threads has steps of 10 ms."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9

@@ -1,4 +1,4 @@
-"""Listing: the first page of a full inbox, and the last, merged over all logs of the user."""
+"""Listing: the first and the last page of a full inbox, merged over all logs of the user."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -30,7 +30,7 @@ _QUERIES: Final = {
 async def lists(
     store: Store, running: Server, user: str, items: int, unread: int, calls: int
 ) -> Sequence[Measurement]:
-    """List an inbox of `items`, of which `unread` are unread, in all ways."""
+    """List an inbox with `items`, of which `unread` are unread, by all filters."""
     measured = []
     expected = {"": items, " of unread": unread}
     for what, query in _QUERIES.items():
@@ -44,7 +44,7 @@ async def lists(
 
 
 async def _last(store: Store, tenant: str, user: str, query: InboxQuery) -> tuple[bytes | None, int]:
-    """The cursor of a full page at the very end, and how many items the whole list has."""
+    """The cursor of the last full page, and the number of items of the whole list."""
     walking = msgspec.structs.replace(query, limit=_WALKING)
     cursor: bytes | None = None
     last, found = cursor, 0

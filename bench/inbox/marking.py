@@ -1,4 +1,4 @@
-"""Marking: one item, and everything at once, in a full inbox and in one of ten."""
+"""Marking: one item, and everything at once, in a full inbox and in one of ten items."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -29,12 +29,12 @@ COMMON_READ: Final = MarkInbox(state="read", all=True, category=COMMON)
 
 
 def read(*ids: str) -> MarkInbox:
-    """The mark that says that these were read."""
+    """The mark that makes these read."""
     return MarkInbox(state="read", ids=ids)
 
 
 async def mark(store: Store, tenant: str, user: str, mark: MarkInbox, changes: int) -> None:
-    """Mark, and raise Unexpected unless that changed as many as it should."""
+    """Mark, and raise Unexpected unless it changed the expected number."""
     marked = await store.marks.mark(tenant, user, mark)
     if marked.changed != changes:
         raise Unexpected(f"a mark of {user} changed {marked.changed:,} instead of {changes:,}")
@@ -49,10 +49,10 @@ async def one_by_one(store: Store, running: Server, name: str, user: str, ids: S
 async def everything(
     store: Store, running: Server, name: str, users: Sequence[tuple[str, str]], every: MarkInbox, items: int
 ) -> Measurement:
-    """Mark the inbox of each user (tenant, name), of whom nobody has marked anything before.
+    """Mark the whole inbox of each user (tenant, name), who has no marks yet.
 
-    What follows, counting the receipts, is not in a mark's time; `us_receipts` is what it takes of Valkey
-    and the dispatcher.
+    The time of a mark does not include counting its receipts afterwards: `us_receipts` is the CPU time that
+    this takes in Valkey and the dispatcher.
     """
     calls = [partial(mark, store, tenant, user, every, items) for tenant, user in users]
     parts = [running.processes[part] for part in ("valkey", "dispatcher")]
@@ -65,7 +65,7 @@ async def everything(
 
 
 async def every_second(store: Store, tenant: str, user: str, ids: Sequence[str]) -> int:
-    """Read every second of these; answers how many."""
+    """Mark every second of these as read; returns their number."""
     chosen = ids[::2]
     for start in range(0, len(chosen), _IDS_PER_CALL):
         some = chosen[start : start + _IDS_PER_CALL]

@@ -1,4 +1,4 @@
-"""Memory: what Valkey grows by for a notification, and for what a user did."""
+"""Memory: the growth of Valkey per notification, and per action of a user."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,15 +28,15 @@ MARK_ALL: Final = "memory of a user's mark of everything"
 
 _PER_SEND: Final = 100
 _USERS: Final = 100
-# Where little is kept of each it takes more of them to tell.
+# Kinds with little data each need more of them for a measurable difference.
 _MANY: Final = 10
 _STILL_SECONDS: Final = 0.3
-# Valkey's own buffers, which come and go.
+# Valkey's own buffers, which change all the time.
 _BUFFERS: Final = ("mem_clients_normal", "mem_aof_buffer")
 
 
 def memory(bench: Bench) -> Sequence[Measurement]:
-    """Each kind by itself, as the difference of INFO memory once nothing grows any more."""
+    """Each kind separately, as the difference of INFO memory once it is stable."""
     scale = bench.scale
     visitors = [f"visitor-{index}" for index in range(_MANY * scale.users)]
     with server.running(bench.cores) as running:
@@ -59,7 +59,7 @@ async def _settled(running: Server) -> int:
 
 
 async def _used(store: Store) -> int:
-    """What the data takes, once the dispatcher has nothing more to do."""
+    """The memory of the data, once the dispatcher has finished its work."""
     await dispatched(store)
     before = -1
     while True:
@@ -86,7 +86,7 @@ async def _notifications(running: Server, count: int) -> list[Measurement]:
                 content = {**CONTENT, "category": category}
                 await store.sends.send(running.tenant, [CreateNotification(to=to, **content) for to in some])
 
-        # What a user's first notification makes, a log above all, is not the next one's.
+        # A user's first notification creates the log and more, which later ones do not.
         newcomers = [Target(users=(f"user-{index}",)) for index in range(count)]
         users = [newcomers[index % _USERS] for index in range(count)]
         return [

@@ -1,4 +1,4 @@
-"""The inbox from outside: over HTTP, and opening a connection with many groups."""
+"""The inbox from outside: over HTTP, and opening a connection of a user with many groups."""
 
 import time
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _PAUSE_SECONDS: Final = 0.1
 
 
 def over_http(bench: Bench, running: Server, user: str, ids: Sequence[str]) -> Sequence[Measurement]:
-    """The first page and marks of one item, one request at a time on a kept connection."""
+    """The first page, and marks of one item, one request at a time on an open connection."""
     token = running.token(user, "inbox")
     pages = [get("/v1/me/notifications", token)] * len(ids)
     marks = [
@@ -48,7 +48,7 @@ def _requests(bench: Bench, running: Server, name: str, requests: Sequence[bytes
 
 
 def connecting(bench: Bench, running: Server, name: str, users: Sequence[str], groups: int) -> Measurement:
-    """From the handshake to the welcome, one at a time: nobody else there has one of the user's logs."""
+    """From the handshake to the welcome, one at a time. No other connection uses the user's logs."""
     poller = Poller()
     taken = []
     clients = [client(running.token(user, "inbox")) for user in users]
@@ -59,7 +59,7 @@ def connecting(bench: Bench, running: Server, name: str, users: Sequence[str], g
             (opened,) = open_all(poller, running.realtime_port, [each], 1)
             taken.append(time.perf_counter() - started)
             opened.socket.close()
-            # The gateway lets go of the logs.
+            # The gateway releases the logs.
             poller.run(_PAUSE_SECONDS)
     usage = meter.read()
     poller.close()

@@ -1,6 +1,6 @@
-"""Two ways to keep which positions of a log somebody has read: our intervals, and bitmaps.
+"""Two ways to store which positions of a log a user has read: intervals, and bitmaps.
 
-Both keep `seen` and `read` in Valkey and answer the same questions. Intervals are what the server uses:
+Both store `seen` and `read` in Valkey and answer the same questions. The server uses intervals:
 its own core, one field, read and written whole. Bitmaps are one string per kind and one bit per
 position, and get every advantage: no round trip to read before a write, no version, no journal, no
 times, no receipts, and a log without holes, which bits alone could not count around.
@@ -27,12 +27,12 @@ from tidings_workers.store.state import LogState, apply
 
 _SEED: Final = 5
 _AT: Final = 1_800_000_000_000
-_SKIPPED: Final = 1 / 3  # of what somebody reads who reads the newest, but not all
-_RECENT: Final = 0.02  # of the log: as far back as that somebody goes
+_SKIPPED: Final = 1 / 3  # of the positions of a user who reads the newest, but not all
+_RECENT: Final = 0.02  # of the log: as far back as that user reads
 
 
-class _Kept(Protocol):
-    """One way of keeping states, at one key."""
+class _States(Protocol):
+    """One way of storing states, at one key."""
 
     name: str
 
@@ -40,20 +40,20 @@ class _Kept(Protocol):
         """Where it is all kept."""
 
     async def mark(self, position: int) -> None:
-        """Mark one position read."""
+        """Mark one position as read."""
 
     async def mark_all(self) -> None:
-        """Mark everything read."""
+        """Mark all positions as read."""
 
     async def unread(self) -> int:
-        """How many positions are not read."""
+        """The number of unread positions."""
 
     async def load(self, positions: Sequence[int]) -> None:
-        """Keep that these were read, and forget all else."""
+        """Store that these positions were read, and remove all other states."""
 
 
 class _Intervals:
-    """As the server keeps them: one JSON text of all intervals."""
+    """As the server stores them: one JSON text of all intervals."""
 
     name = "intervals"
 
@@ -91,7 +91,7 @@ class _Intervals:
 
 
 class _Bitmaps:
-    """As one would with SETBIT: a string per kind, a bit per position."""
+    """With SETBIT: one string per kind, one bit per position."""
 
     name = "bitmaps"
 
@@ -123,13 +123,13 @@ class _Bitmaps:
 
 
 def states(bench: Bench) -> Sequence[Measurement]:
-    """Both ways, for users of different habits, interleaved call by call."""
+    """Both ways, for users with different habits, call by call in turn."""
     with server.running(bench.cores) as running:
         return uvloop.run(_measure(bench, running))
 
 
 def _users(head: int, far: int) -> dict[str, tuple[int, Sequence[int]]]:
-    """Per user the length of the log, and what was read of it."""
+    """Per user the length of the log, and the read positions."""
     chance = random.Random(_SEED)
     recent = range(head - int(head * _RECENT) + 1, head + 1)
     return {
@@ -147,7 +147,7 @@ async def _measure(bench: Bench, running: Server) -> list[Measurement]:
         for number, (user, (head, positions)) in enumerate(
             _users(scale.positions, scale.far_position).items()
         ):
-            ways: list[_Kept] = [way(store, f"b/{number}", head) for way in (_Intervals, _Bitmaps)]
+            ways: list[_States] = [way(store, f"b/{number}", head) for way in (_Intervals, _Bitmaps)]
             for way in ways:
                 await way.load(positions)
             for way in ways:
@@ -156,7 +156,7 @@ async def _measure(bench: Bench, running: Server) -> list[Measurement]:
 
 
 async def _way(
-    store: Store, running: Server, way: _Kept, user: str, head: int, positions: Sequence[int], calls: int
+    store: Store, running: Server, way: _States, user: str, head: int, positions: Sequence[int], calls: int
 ) -> list[Measurement]:
     def name(what: str) -> str:
         return f"{way.name}: {what}, {user}"
@@ -167,7 +167,7 @@ async def _way(
         raise Unexpected(f"{way.name} count {await way.unread()} unread of {user}")
     unread = await timed(name("unread"), running, [way.unread] * calls)
     read = set(positions)
-    # The newest that are not read yet, every second of them: as someone marks who looks around.
+    # Every second one of the newest unread positions: the marks of a user who reads only some.
     fresh = [at for at in range(head, max(head - 8 * calls, 0), -1) if at not in read][: 2 * calls : 2]
     one = await timed(name("mark one"), running, [partial(way.mark, at) for at in fresh])
     everything = await timed(

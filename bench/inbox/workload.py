@@ -1,4 +1,4 @@
-"""The inbox as a whole: lists, marks and counts of one that is full, and of a user with many groups."""
+"""The inbox as a whole: lists, marks and counts of a full inbox, and of a user with many groups."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -48,10 +48,11 @@ def inbox(bench: Bench) -> Sequence[Measurement]:
 
 
 class _World(Struct, frozen=True):
-    """Who is there, of a full inbox those who read in order, and those who do not.
+    """The groups and the users with filled inboxes.
 
     `clearers` mark everything, in a full inbox and in one of ten, `sorters` everything of a category, and
-    `skimmers` have read every second of the newest.
+    `skimmers` have read every second one of the newest. `in_some` and `in_many` are members of some and of
+    many groups.
     """
 
     groups: list[str]
@@ -74,7 +75,7 @@ class _World(Struct, frozen=True):
 
 
 async def _calls(bench: Bench, running: Server, world: _World) -> tuple[list[Measurement], list[str]]:
-    """All that is asked of the store; also what the reader has left unread."""
+    """All calls of the store, and those of the reader's unread items."""
     scale, tenant = bench.scale, running.tenant
     async with opened(running) as store:
         await _populate(store, tenant, scale, world)

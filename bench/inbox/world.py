@@ -1,4 +1,4 @@
-"""Filled inboxes: who is in which group, and what was sent to whom."""
+"""Filled inboxes: the members of groups, and the notifications of users."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ from tidings_workers.store.keys import tag
 
 COMMON: Final = "orders"
 RARE: Final = "billing.overdue"  # one in a thousand
-PREFIX: Final = "billing."  # one in a hundred begins so
+PREFIX: Final = "billing."  # the prefix of one in a hundred
 
 _SEED: Final = 11
 _PER_SEND: Final = 100
@@ -24,7 +24,7 @@ TO_ALL: Final = Target(all=True)
 
 
 async def join(store: Store, tenant: str, memberships: Mapping[str, Sequence[str]]) -> None:
-    """Make groups with these members; returns when every member's slot knows."""
+    """Create groups with these members; returns when every member's slot has its membership."""
     for group, members in memberships.items():
         await store.groups.change(tenant, group, members, [])
     expected: dict[str, int] = {}
@@ -43,13 +43,13 @@ async def join(store: Store, tenant: str, memberships: Mapping[str, Sequence[str
 async def fill(
     store: Store, tenant: str, targets: Sequence[Target], *, shuffled: bool = True
 ) -> list[tuple[Target, str]]:
-    """Send one notification to each target, of mixed categories; answers their ids, oldest first.
+    """Send one notification with a random category to each target. Returns their ids, oldest first.
 
-    The logs grow together, as they do in use: whoever merges them has to go back and forth.
+    The logs grow together, as they do in use, so a merged list changes between the logs often.
     """
     order = random.Random(_SEED).sample(targets, len(targets)) if shuffled else targets
     sent: list[tuple[Target, str]] = []
-    # Several under way share a pipeline; those of one log keep the order in which they were sent.
+    # Concurrent sends share a pipeline; those to one log keep their order.
     batches = [order[start : start + _PER_SEND] for start in range(0, len(order), _PER_SEND)]
     for start in range(0, len(batches), _SENDS_AT_ONCE):
         some = batches[start : start + _SENDS_AT_ONCE]
@@ -79,6 +79,6 @@ def _category(number: int) -> str:
 
 
 def to_groups_and_all(groups: Sequence[str], count: int) -> list[Target]:
-    """So many targets: each group has its share, and all two."""
+    """This number of targets: in turn each group, and twice all."""
     kinds = [*(Target(groups=(group,)) for group in groups), TO_ALL, TO_ALL]
     return [kinds[number % len(kinds)] for number in range(count)]

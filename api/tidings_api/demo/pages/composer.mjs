@@ -1,4 +1,4 @@
-// The form: what it says as a notification, and examples to fill it with.
+// The form: its content as a notification, and examples to fill it with.
 
 const TARGETS = {
   ana: { users: ["ana"] },
@@ -57,7 +57,7 @@ function fill(example) {
   FORM.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
-/** What the form says, as `POST /v1/notifications` takes it. */
+/** The content of the form as the body of `POST /v1/notifications`. */
 export function notification() {
   return {
     to: TARGETS[to.value],

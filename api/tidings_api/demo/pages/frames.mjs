@@ -1,4 +1,4 @@
-// The drawer: what travels on the connections of both users, newest first.
+// The drawer: the frames on the connections of both users, newest first.
 
 const KEPT = 300;
 const LIST = document.getElementById("frames");
@@ -10,7 +10,7 @@ let seen = 0;
 let waiting = [];
 
 /**
- * Shows a frame: at most once per picture of the screen, however many there are.
+ * Shows a frame. All frames since the last repaint are shown together.
  * @param {string} user
  * @param {"sent" | "received"} direction as the user's browser sees it
  * @param {string} text
@@ -40,7 +40,7 @@ function row(user, direction, text) {
   const line = document.createElement("tr");
   line.className = direction;
   const { type, ...fields } = JSON.parse(text);
-  // Who looks over a shoulder, or at a screenshot, should not get to send.
+  // A visible token, also in a screenshot, would let other people connect.
   if (fields.token) fields.token = `${fields.token.slice(0, 8)}…`;
   const arrow = direction === "sent" ? "→ server" : "← server";
   for (const content of [time.format(), user, arrow, type, JSON.stringify(fields)]) {

@@ -1,4 +1,4 @@
-// The page around the two users: sends what the form says, and says what became of it.
+// The page around the two users: sends the content of the form, and shows the result.
 
 import { notification } from "./composer.mjs";
 import { clearFrames, showFrame } from "./frames.mjs";
@@ -12,7 +12,7 @@ const API = document.body.dataset.api;
 const FORM = document.getElementById("composer");
 const OUTCOME = document.getElementById("outcome");
 
-/** The notification that the page waits for: when it was sent, and who has it. */
+/** The notification that the page waits for: the time of its send, and the users who have it. */
 let latest = { id: "", sentAt: 0, answer: "", arrivals: [] };
 let token = "";
 
@@ -55,13 +55,13 @@ async function send(burst) {
   }
 }
 
-/** Says how the last send went. */
+/** Shows the result of the last send. */
 function report(error) {
   OUTCOME.classList.toggle("failed", Boolean(error));
   OUTCOME.textContent = error ? error.message : [latest.answer, ...latest.arrivals].join(" · ");
 }
 
-/** An arrival may be told before the answer to the request is. */
+/** A notification may arrive before the answer to the request. */
 const early = new Map();
 
 function arrived(user, id) {

@@ -1,9 +1,9 @@
-// The code to paste: a button that copies each, and the command that follows the form.
+// The code to paste: a button to copy each snippet, and the command that sends the content of the form.
 
 const TOKEN_SHOWN = 12;
 
 const SEND = document.getElementById("snippet-send");
-/** What is copied where it is more than what is shown. */
+/** The copied text of a snippet that shows only a part of it. */
 const whole = new WeakMap();
 
 for (const code of document.querySelectorAll(".snippet code[id]")) {

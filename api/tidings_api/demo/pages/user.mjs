@@ -1,5 +1,5 @@
-// A page of some application, as one user has it open. It tells the page around it what travels on
-// its connection, so that it can be watched there.
+// A page of an application that one user has opened. It sends each frame of its connection to the page
+// around it, which shows them.
 
 import { Tidings } from "/tidings.mjs";
 import "/widget.mjs";
@@ -7,7 +7,7 @@ import "/widget.mjs";
 const { user } = document.body.dataset;
 
 /** @param {Record<string, unknown>} news */
-function tell(news) {
+function report(news) {
   parent.postMessage({ ...news, user }, location.origin);
 }
 
@@ -19,13 +19,13 @@ class ShownSocket extends WebSocket {
    */
   constructor(url, protocols) {
     super(url, protocols);
-    this.addEventListener("message", ({ data }) => tell({ received: data }));
+    this.addEventListener("message", ({ data }) => report({ received: data }));
   }
 
   /** @param {string} text */
   send(text) {
     super.send(text);
-    tell({ sent: text });
+    report({ sent: text });
   }
 }
 
@@ -39,7 +39,7 @@ const client = new Tidings({
       body: JSON.stringify({ role: user }),
     }),
 });
-client.on("status", ({ status }) => tell({ status }));
-client.on("notification", ({ item }) => tell({ arrived: item.notification.id }));
+client.on("status", ({ status }) => report({ status }));
+client.on("notification", ({ item }) => report({ arrived: item.notification.id }));
 document.getElementById("inbox").client = client;
 client.connect();
