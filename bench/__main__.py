@@ -57,7 +57,7 @@ def bench(
 ) -> int:
     """Measure, and write the results.
 
-    A whole run is written to bench/results unless told otherwise, part of one only where --output says.
+    A whole run is written to bench/results, or to --output. A part of a run is written only with --output.
     """
     unknown = set(only or ()) - set(_WORKLOADS)
     if unknown:

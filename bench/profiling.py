@@ -1,4 +1,4 @@
-"""Where the time goes: py-spy on every Python process of the server while it is measured.
+"""Profiles: py-spy on every Python process of the server during a measurement.
 
 A profiled run costs the servers a little, so its figures are not for publishing.
 """

@@ -35,7 +35,7 @@ class Scale(Struct, frozen=True, kw_only=True):
     gaps: int  # between the marks of a user who read some entries
     stored: int  # notifications of each kind whose memory is measured
     users: int  # of each kind whose memory is measured
-    marks: int  # one by one, of such a user
+    marks: int  # one by one, of one user
     positions: int  # of the log for the comparison of states
     far_position: int
 

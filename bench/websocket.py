@@ -32,7 +32,7 @@ class Unexpected(Exception):
 
 
 class Client(Struct, frozen=True):
-    """What one client says to open its socket, and the frame after which it is open.
+    """The bytes with which a client opens its socket, and the frame after which it is open.
 
     Without `until` the socket is open after the handshake.
     """

@@ -17,7 +17,7 @@ STORE = WORKERS / "store"
 SCRIPTS = STORE / "scripts"
 HEAD = ("key", "meaning", "type", "members", "written by", "read by", "lifetime")
 
-# What a key of the document begins with, and the parts that keys.py allows there.
+# The beginnings of keys in the document, and the parts that keys.py allows there.
 PARTS = {
     "{p<k>}": get_args(keys.PartitionPart),
     "<record>": get_args(keys.RecordPart),
@@ -136,7 +136,7 @@ def test_keys_of_the_scripts_are_listed() -> None:
 
 
 def test_modules_that_use_a_key_are_listed() -> None:
-    """Each module that asks keys.py for a key is named in the row of that key."""
+    """Each module that uses a key of keys.py is named in the row of that key."""
     known = makers()
     assert {"feed", "ingress", "tenant_sends", "META", "tenant_keys"} <= set(known)
     files: dict[str, set[str]] = {}

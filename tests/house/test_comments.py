@@ -8,8 +8,11 @@ from tests.house.sources import paragraphs
 from tests.support.tree import ROOT, tracked
 from tests.support.wording import violations
 
-# Directories whose comments do not follow the rules yet.
-UNREVISED = ("bench/", "tests/", "tools/", "workers/")
+# Directories and files whose comments do not follow the rules yet.
+UNREVISED = (
+    *("tests/browser/", "tests/inbox_model/", "tests/sdk/", "tests/store/", "tests/tokens/"),
+    *("workers/tidings_workers/store/", "workers/tidings_workers/tenants.py"),
+)
 
 
 def test_no_words_of_a_story_in_sources() -> None:

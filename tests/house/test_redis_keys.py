@@ -29,13 +29,13 @@ def built_in(source: str) -> Iterator[str]:
 
 
 def _adds_part(node: ast.expr) -> bool:
-    """Whether a text goes on with a part of a key behind what is before it."""
+    """Whether a text adds a part of a key to the text before it."""
     text = node.value if isinstance(node, ast.Constant) else ""
     return isinstance(text, str) and any(text == part or text.startswith(f"{part}/") for part in PARTS)
 
 
 def _has_tag(values: list[ast.expr]) -> bool:
-    """Whether a text begins with the hash tag of a partition."""
+    """Whether a text has the hash tag of a partition at its start."""
     match values:
         case [ast.FormattedValue(value=ast.Call(func=ast.Name(id="tag"))), *_]:
             return True
@@ -54,7 +54,7 @@ def test_keys_are_built_in_one_module() -> None:
 
 
 def test_a_key_built_elsewhere_is_found() -> None:
-    """Each way to build a key by hand is noticed, and other texts with slashes are not."""
+    """The check finds each way to build a key by hand, and ignores other texts with slashes."""
     ways = (
         'f"{tag(partition)}/{base}"',
         'f"{key}/members"',

@@ -1,4 +1,4 @@
-"""Tokens: what counts, what does not, and when a verdict ends (RFC 8725)."""
+"""Tokens: the valid ones, the refused ones, and the end of their validity (RFC 8725)."""
 
 import base64
 import contextlib
@@ -74,20 +74,20 @@ def code_of(verifier: Verifier, token: str, now: float = NOW) -> str:
 
 
 def raw(*parts: object) -> str:
-    """A token of these parts, each JSON text, bytes or an object, with no regard for sense."""
+    """A token of these parts, each JSON text, bytes or an object, without any check."""
     texts = (part if isinstance(part, bytes) else json.dumps(part).encode() for part in parts)
     return ".".join(base64.urlsafe_b64encode(text).rstrip(b"=").decode() for text in texts)
 
 
 def hmac_token(header: object, claims: object, secret: str) -> str:
-    """As `raw`, with a true HMAC-SHA256 signature."""
+    """As `raw`, with a valid HMAC-SHA256 signature."""
     signed = raw(header, claims)
     digest = hmac.digest(secret.encode(), signed.encode(), "sha256")
     return f"{signed}.{raw(digest)}"
 
 
-def test_a_good_token_speaks_for_its_subject(verifier: Verifier, sign: Sign) -> None:
-    """Tenant, subject, scopes and times come from the token."""
+def test_a_valid_token_has_its_identity(verifier: Verifier, sign: Sign) -> None:
+    """Tenant, subject, scopes and times of the identity are those of the token."""
     identity = verifier.verify(sign(), NOW)
     assert (identity.tenant, identity.subject, identity.kid) == ("demo", "shop", "k1")
     assert identity.scopes == {"send", "read"}
@@ -96,7 +96,7 @@ def test_a_good_token_speaks_for_its_subject(verifier: Verifier, sign: Sign) -> 
 
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_every_claim_is_required(verifier: Verifier, sign: Sign, claim: str) -> None:
-    """A token that lacks any claim does not count."""
+    """A token that lacks a claim is refused."""
     assert code_of(verifier, sign(**{claim: None})) == "invalid_token"
 
 
@@ -112,10 +112,8 @@ def test_every_claim_is_required(verifier: Verifier, sign: Sign, claim: str) -> 
         {"scope": 7}, {"scope": ["send"]}, {"scope": ""}, {"scope": "send  read"}, {"scope": "send\nread"},
     ],
 )  # fmt: skip
-def test_a_claim_of_another_shape_does_not_count(
-    verifier: Verifier, sign: Sign, changes: dict[str, Any]
-) -> None:
-    """Claims are typed and within bounds before anything is made of them."""
+def test_an_invalid_claim_is_refused(verifier: Verifier, sign: Sign, changes: dict[str, Any]) -> None:
+    """A claim of another type or out of its limits is refused."""
     assert code_of(verifier, sign(**changes)) == "invalid_token"
 
 
@@ -130,24 +128,22 @@ def test_a_claim_of_another_shape_does_not_count(
         {"x5c": ["AA"]},
     ],
 )  # fmt: skip
-def test_a_header_of_another_shape_does_not_count(
-    verifier: Verifier, sign: Sign, headers: dict[str, Any]
-) -> None:
-    """The key is named by kid alone and never travels in the token, and no header changes the claims."""
+def test_an_invalid_header_is_refused(verifier: Verifier, sign: Sign, headers: dict[str, Any]) -> None:
+    """Only kid names the key: a token with its key, or with a header that changes its claims, is refused."""
     assert code_of(verifier, sign(headers)) == "invalid_token"
 
 
 @pytest.mark.parametrize("name", ["crit", "zip", "cty", "enc", "b64", "jku", "jwk", "x5u", "x5c"])
 @pytest.mark.parametrize("value", ["x", ["x"], {"x": 1}, 0, False])
 def test_a_refused_header_is_named(verifier: Verifier, sign: Sign, name: str, value: object) -> None:
-    """A header that would change what the token means is refused by its name, whatever its value."""
+    """The error names a header that would change the meaning of the token."""
     with pytest.raises(TokenError) as caught:
         verifier.verify(sign({name: value}), NOW)
     assert f"must not have {name}:" in caught.value.detail
 
 
-def test_a_header_without_typ_counts(verifier: Verifier, sign: Sign) -> None:
-    """A token that leaves `typ` out counts as a JWT, as libraries make it."""
+def test_a_header_without_typ_is_valid(verifier: Verifier, sign: Sign) -> None:
+    """A token without `typ`, as libraries make it, is valid."""
     assert verifier.verify(sign({"typ": None}), NOW).subject == "shop"
     assert verifier.verify(sign({"typ": "jwt"}), NOW).subject == "shop"
 
@@ -166,7 +162,7 @@ def test_a_header_without_typ_counts(verifier: Verifier, sign: Sign) -> None:
     ],
 )
 def test_a_refusal_says_why(verifier: Verifier, sign: Sign, changes: dict[str, Any], detail: str) -> None:
-    """What is wrong with a claim is said in plain words, with its name."""
+    """The error names a wrong claim and its fault in plain words."""
     with pytest.raises(TokenError) as caught:
         verifier.verify(sign(**changes), NOW)
     assert detail in caught.value.detail
@@ -174,26 +170,26 @@ def test_a_refusal_says_why(verifier: Verifier, sign: Sign, changes: dict[str, A
 
 
 def test_a_key_is_no_token(verifier: Verifier, key: str) -> None:
-    """A key sent as a token is called a key, and the route that gives a token for it is named."""
+    """The error for a key in place of a token says so, and names the route for tokens."""
     with pytest.raises(TokenError) as caught:
         verifier.verify(key, NOW)
     assert (caught.value.code, caught.value.unknown_key) == ("invalid_token", False)
     assert "This is a key" in caught.value.detail
     assert "POST /v1/oauth/token" in caught.value.detail
-    # It has to fit into the reason of a close frame.
+    # The text has to fit into the reason of a close frame.
     assert len(caught.value.detail.encode()) <= 120
 
 
 def test_the_algorithm_is_the_keys_own(verifier: Verifier, key: str) -> None:
-    """A token signed otherwise does not count: not with another HMAC, not unsigned."""
+    """A token with another algorithm than its key's, or without a signature, is refused."""
     secret = key.split(".")[2]
     header = {"kid": "k1"}
     assert code_of(verifier, jwt.encode(CLAIMS, secret * 2, "HS512", headers=header)) == "invalid_token"
     assert code_of(verifier, raw({"alg": "none", "kid": "k1", "typ": "JWT"}, CLAIMS, b"")) == "invalid_token"
 
 
-def test_an_altered_token_does_not_count(verifier: Verifier, sign: Sign) -> None:
-    """An altered byte anywhere in a token makes it worthless."""
+def test_an_altered_token_is_refused(verifier: Verifier, sign: Sign) -> None:
+    """A token with any changed byte is refused."""
     token = sign()
     for position in (5, len(token) // 2, len(token) - 3):
         altered = "A" if token[position] != "A" else "B"
@@ -201,14 +197,14 @@ def test_an_altered_token_does_not_count(verifier: Verifier, sign: Sign) -> None
 
 
 def test_nbf_counts_with_leeway(verifier: Verifier, sign: Sign) -> None:
-    """A token may say from when on it counts."""
+    """A token with nbf is valid from that time on, with the leeway."""
     token = sign(nbf=int(NOW) + 60)
     assert code_of(verifier, token, NOW + 54) == "invalid_token"
     assert verifier.verify(token, NOW + 55).subject == "shop"
 
 
-def test_tokens_end_with_five_seconds_of_leeway(verifier: Verifier, sign: Sign) -> None:
-    """A token counts until 5 s after exp and from 5 s before iat, also once it was seen before."""
+def test_times_have_five_seconds_of_leeway(verifier: Verifier, sign: Sign) -> None:
+    """A token is valid from 5 s before iat until 5 s after exp, also when it was verified before."""
     token = sign()
     assert code_of(verifier, token, NOW - 5.1) == "invalid_token"
     for now in (NOW - 5, NOW, NOW + 3604.9):
@@ -217,18 +213,20 @@ def test_tokens_end_with_five_seconds_of_leeway(verifier: Verifier, sign: Sign) 
     assert code_of(verifier, sign(sub="new"), NOW + 3605) == "expired_token"
 
 
-async def test_scopes_shrink_to_the_keys(registry: Registry, view: RegistryView, verifier: Verifier) -> None:
-    """A token can't ask for more than its key has."""
+async def test_scopes_are_limited_to_those_of_the_key(
+    registry: Registry, view: RegistryView, verifier: Verifier
+) -> None:
+    """An identity has only those scopes of its token that the key allows."""
     _, kid, secret = (await registry.create_key("demo", scopes=["send"])).split(".")
     await view.load()
     token = jwt.encode(CLAIMS | {"scope": "send read tokens"}, secret, "HS256", headers={"kid": kid})
     assert verifier.verify(token, NOW).scopes == {"send"}
 
 
-async def test_a_revoked_key_ends_what_rests_on_it(
+async def test_a_revoked_key_voids_its_tokens(
     registry: Registry, view: RegistryView, verifier: Verifier, sign: Sign
 ) -> None:
-    """Revoking a key ends its own tokens and the user tokens made through it, cached verdicts too."""
+    """Revoking a key voids its own tokens and the user tokens made through it, also verified ones."""
     record = view.key("demo", "k1")
     assert record is not None
     tokens = [sign(), make_user_token(record, "demo", "ana", 60, NOW)]
@@ -242,7 +240,7 @@ async def test_a_revoked_key_ends_what_rests_on_it(
 async def test_a_user_token_grants_the_inbox_alone(
     registry: Registry, view: RegistryView, verifier: Verifier
 ) -> None:
-    """A user token made for a key without the scope inbox opens the user's inbox and nothing else."""
+    """A user token made with a key without the scope inbox opens the user's inbox and nothing else."""
     _, kid, _ = (await registry.create_key("demo", scopes=["tokens", "send"])).split(".")
     await view.load()
     record = view.key("demo", kid)
@@ -254,7 +252,7 @@ async def test_a_user_token_grants_the_inbox_alone(
 
 
 async def test_an_operators_token_is_signed_with_the_key(registry: Registry, verifier: Verifier) -> None:
-    """A token made from the newest live key of a tenant counts, with the scopes asked for."""
+    """A token signed with the newest valid key of a tenant is valid, with the requested scopes."""
     record = await registry.signing_key("demo")
     assert record is not None
     token = make_token(record, "demo", "ana", frozenset({"inbox", "read"}), 60, time.time())
@@ -282,7 +280,7 @@ def public_pem(key: Any) -> str:
 async def test_a_registered_public_key_verifies(
     registry: Registry, view: RegistryView, verifier: Verifier, alg: str
 ) -> None:
-    """Tokens signed with the private half count; the public PEM as an HMAC secret does not."""
+    """Tokens signed with the private half are valid; those signed with the public PEM as a secret are not."""
     pem = public_pem(PRIVATE_KEYS[alg])
     answer = await registry.create_key("demo", public_key=pem, alg=alg)
     await view.load()
@@ -312,15 +310,15 @@ async def test_a_registered_public_key_verifies(
         ("", "ES256"),
     ],
 )
-async def test_a_public_key_that_does_not_fit_is_refused(registry: Registry, pem: str, alg: str) -> None:
-    """Weak keys, other curves, another type than alg says, and what is no key are not registered."""
+async def test_an_unsuitable_public_key_is_refused(registry: Registry, pem: str, alg: str) -> None:
+    """A weak key, another curve, another type than alg, and a text that is no key are refused."""
     await registry.create_tenant("demo")
     with pytest.raises(RegistryError):
         await registry.create_key("demo", public_key=pem, alg=alg)
 
 
 async def test_a_private_key_is_refused(registry: Registry) -> None:
-    """A private key never reaches the store."""
+    """A private key is refused and not stored."""
     await registry.create_tenant("demo")
     pem = PRIVATE_KEYS["RS256"].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     with pytest.raises(RegistryError, match="private"):
@@ -340,8 +338,8 @@ async def test_a_private_key_is_refused(registry: Registry) -> None:
         raw({"alg": "HS256", "kid": "k1", "typ": "JWT", "crit": ["exp"]}, CLAIMS, b"x"),
     ],
 )  # fmt: skip
-def test_what_is_no_token_does_not_count(verifier: Verifier, token: str) -> None:
-    """Garbage of every kind is an invalid token, never a crash."""
+def test_an_invalid_text_is_refused(verifier: Verifier, token: str) -> None:
+    """Any text that is not a token is an invalid token, without another exception."""
     assert code_of(verifier, token) == "invalid_token"
 
 
@@ -355,7 +353,7 @@ KNOWN_CLAIMS = json.dumps(CLAIMS).encode()[1:-1]
 def test_a_costly_token_is_refused_cheaply(
     verifier: Verifier, key: str, value: Callable[[int], bytes]
 ) -> None:
-    """No text in a token costs more CPU time than its length explains, signed or not."""
+    """The CPU time for any token is limited by its length, signed or not."""
     inner = value(5000)
     members = inner[1:-1] if inner.startswith(b"{") else b'"x":' + inner
     parts = [
@@ -389,6 +387,6 @@ def test_a_costly_token_is_refused_cheaply(
 def test_no_header_crashes_the_verifier(
     verifier: Verifier, header: dict[str, object], parts: list[bytes]
 ) -> None:
-    """Whatever stands in a token's parts, the verdict is a TokenError."""
+    """For any content of a token's parts the verifier raises only TokenError."""
     token = raw(json.dumps(header, default=repr).encode(), *parts)
     assert code_of(verifier, token) == "invalid_token"

@@ -118,7 +118,7 @@ def update(
 ) -> None:
     """Change settings of a tenant. All parts follow within a second. A list of origins is replaced."""
     if origin and any_origin:
-        raise WrongUsage("say either --origin, once or more, or --any-origin")
+        raise WrongUsage("--origin and --any-origin exclude each other: use one of them")
     settings = _settings(retention, category_retention, all_lookback, sessions, session_limit)
     if origin or any_origin:
         settings["origins"] = origin or ()
