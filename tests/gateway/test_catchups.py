@@ -5,6 +5,7 @@ import asyncio
 from tidings.protocol import closing
 from tidings.protocol.closing import CloseCode
 from tidings.protocol.frames import ServerFrame
+from tidings_workers.gateway.catchup import Backlog
 from tidings_workers.gateway.catchups import CatchUps
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.users import Subscriber, User
@@ -69,7 +70,7 @@ async def test_closed_by_its_last_frame(store: Store) -> None:
     outlet = FullOutlet(catchups)
     subscriber = Subscriber(User("demo", "ana", keys, own, everyone), "c1", None, outlet)
     outlet.subscriber = subscriber
-    catchups.start(subscriber, {"user": 0, "all": 0}, set(), replay=True)
+    catchups.start(subscriber, Backlog({"user": 0, "all": 0}, set(), replay=True))
     await background.close()
     assert outlet.closed
     assert (dict(own.live), dict(everyone.live), catchups.running) == ({}, {}, {})

@@ -186,7 +186,7 @@ def make_token(
     """
     if key.secret is None:
         raise ValueError(f"key {key.kid!r} is a public key: sign with its private half")
-    return _sign(key.secret, key.kid, tenant, subject, scopes, expires_in, now)
+    return _sign(_claims(tenant, subject, scopes, expires_in, now), key.secret, key.kid)
 
 
 def make_user_token(key: Key, tenant: str, user: str, expires_in: int, now: float) -> str:
@@ -194,19 +194,17 @@ def make_user_token(key: Key, tenant: str, user: str, expires_in: int, now: floa
 
     It works with keys of every algorithm and with any scopes, and is void when the key is revoked.
     """
-    kid = key.kid + USER_TOKEN_MARK
-    return _sign(key.token_secret, kid, tenant, user, frozenset({INBOX_SCOPE}), expires_in, now)
+    claims = _claims(tenant, user, frozenset({INBOX_SCOPE}), expires_in, now)
+    return _sign(claims, key.token_secret, key.kid + USER_TOKEN_MARK)
 
 
-def _sign(
-    secret: str, kid: str, tenant: str, subject: str, scopes: frozenset[str], expires_in: int, now: float
-) -> str:
+def _claims(tenant: str, subject: str, scopes: frozenset[str], expires_in: int, now: float) -> dict[str, Any]:
     if not 1 <= expires_in <= limits.TOKEN_SECONDS:
         raise ValueError(f"expires_in is 1 to {limits.TOKEN_SECONDS} seconds, not {expires_in}")
     if not is_id(subject):
         raise ValueError(f"the subject is {ID_RULE}, not {subject!r}")
     issued_at = int(now)
-    claims: dict[str, Any] = {
+    return {
         "iss": tenant,
         "sub": subject,
         "aud": AUDIENCE,
@@ -214,6 +212,9 @@ def _sign(
         "exp": issued_at + expires_in,
         "scope": " ".join(sorted(scopes)),
     }
+
+
+def _sign(claims: dict[str, Any], secret: str, kid: str) -> str:
     return jwt.encode(claims, secret.encode("ascii"), algorithm="HS256", headers={"kid": kid})
 
 

@@ -7,7 +7,7 @@ import asyncio
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from tidings.protocol.frames import CaughtUp, Expired, Left, Stated
 from tidings_workers import metrics
@@ -25,38 +25,35 @@ PART_BYTES: Final = 64 * 1024
 DEFERRED: Final = 200
 
 
-class CatchUp:
-    """The catch-up of one subscriber.
+class Backlog(NamedTuple):
+    """What a catch-up sends.
 
-    `cursors`: the last position that the subscriber was sent, per log. `replay`: the entries that are in the
-    logs at the start are sent as `replayed`, followed by `caught_up` and `states`. `departed`: logs whose
-    part ends with a `left` frame.
+    `cursors`: the last position that the subscriber was sent, for every log that it follows. `departed`: logs
+    whose part ends with a `left` frame. `replay`: the entries that are in the logs at the start are sent as
+    `replayed`, followed by `caught_up` and `states`.
     """
 
+    cursors: dict[str, int]
+    departed: set[str]
+    replay: bool
+    states: Sequence[Stated] = ()
+
+
+class CatchUp:
+    """The catch-up of one subscriber. `reading` limits concurrent reads: live connections come first."""
+
     def __init__(
-        self,
-        store: Store,
-        subscriber: Subscriber,
-        cursors: dict[str, int],
-        departed: set[str],
-        states: Sequence[Stated],
-        reading: asyncio.Semaphore,
-        *,
-        replay: bool,
+        self, store: Store, subscriber: Subscriber, backlog: Backlog, reading: asyncio.Semaphore
     ) -> None:
-        self.cursors = cursors
-        self.departed = departed
+        self.cursors, self.departed, self._replay, self._states = backlog
         self.subscriber = subscriber
         self._store = store
-        self._replay = replay
-        # Limits concurrent reads, so that catch-ups do not slow live connections much.
         self._reading = reading
-        self._states = states
         self._expired: list[ExpiredEntry] = []
         # Marks during the catch-up; None after more than DEFERRED.
         self._deferred: list[tuple[int, Change]] | None = []
         # The counts in the welcome include these positions: it is sent in the same step.
-        self._targets = {name: subscriber.user.log(name).end for name in cursors}
+        self._targets = {name: subscriber.user.log(name).end for name in self.cursors}
         # The version of those counts; None until the first check found more to send.
         self._counts_version: int | None = None
 

@@ -5,11 +5,10 @@ position and receives none twice.
 """
 
 import asyncio
-from collections.abc import Sequence
 from typing import Final
 
 from tidings.protocol import closing, frames
-from tidings_workers.gateway.catchup import CatchUp
+from tidings_workers.gateway.catchup import Backlog, CatchUp
 from tidings_workers.gateway.interest import Spawn
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.users import Subscriber
@@ -29,21 +28,10 @@ class CatchUps:
         self._spawn = spawn
         self._reading = asyncio.Semaphore(READERS)
 
-    def start(
-        self,
-        subscriber: Subscriber,
-        cursors: dict[str, int],
-        departed: set[str],
-        *,
-        replay: bool,
-        states: Sequence[frames.Stated] = (),
-    ) -> None:
-        """Start after these cursors, which name every log that the subscriber follows.
-
-        The subscriber is live on return if there is nothing to send. `CatchUp` describes the other arguments.
-        """
-        subscriber.catch_up(cursors)
-        catchup = CatchUp(self._store, subscriber, cursors, departed, states, self._reading, replay=replay)
+    def start(self, subscriber: Subscriber, backlog: Backlog) -> None:
+        """Start a catch-up. The subscriber is live on return if there is nothing to send."""
+        subscriber.catch_up(backlog.cursors)
+        catchup = CatchUp(self._store, subscriber, backlog, self._reading)
         self.running[subscriber] = catchup
         if not self._finish(catchup):
             self._spawn(self._run(catchup))
@@ -66,7 +54,7 @@ class CatchUps:
             subscriber.acknowledged.setdefault(name, position)
         elif subscriber.outlet.is_open:
             cursors = {log: subscriber.cursor(log) for log in subscriber.acknowledged}
-            self.start(subscriber, cursors | {name: position}, set(), replay=False)
+            self.start(subscriber, Backlog(cursors | {name: position}, set(), replay=False))
 
     def left(self, subscriber: Subscriber, topic: Topic[Subscriber], position: int) -> None:
         """The user left a group: send nothing of its log after a position."""

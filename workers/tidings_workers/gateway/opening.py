@@ -11,6 +11,7 @@ from typing import Literal
 from tidings.protocol.frames import Connect, Gap, Resume, Stated, Welcome
 from tidings_workers import metrics
 from tidings_workers.gateway.admission import deadline
+from tidings_workers.gateway.catchup import Backlog
 from tidings_workers.gateway.catchups import CatchUps
 from tidings_workers.gateway.connection import Connection
 from tidings_workers.gateway.directory import Directory
@@ -102,13 +103,9 @@ class Opening:
         # The token may be about to expire, or have expired during the opening.
         connection.tick(time.monotonic())
         if not connection.closed:
-            self._catchups.start(
-                subscriber,
-                dict(start.positions),
-                start.departed,
-                replay=start.replay,
-                states=_states(user, start.missed),
-            )
+            states = _states(user, start.missed)
+            backlog = Backlog(dict(start.positions), start.departed, start.replay, states)
+            self._catchups.start(subscriber, backlog)
             connection.receive_waiting()
 
     async def _find_missed_marks(self, user: User, resume: Resume | None, start: _Start) -> None:
