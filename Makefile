@@ -48,17 +48,21 @@ $(NODE_MODULES): $(BROWSER)/package.json $(BROWSER)/package-lock.json
 run: .venv/.installed ## Everything on this machine, ready to send to; ARGS="--port 9000" passes options on
 	@TIDINGS_MAKE=1 exec $(BIN)/tidings-server dev $(ARGS)
 
-# Most tests wait more than they compute, so two processes share the files.
-TOGETHER := --numprocesses=2 --dist=loadfile
+# Most tests wait more than they compute, so there are four processes. One that has finished its tests takes some of
+# another's.
+TOGETHER := --numprocesses=4 --dist=worksteal
 
 # Both suites run and report, also when one fails.
 test: .venv/.developed ## All tests; ARGS="tests/store -x" narrows them to some of Python's
 	@status=0; \
 	if [ -z "$(ARGS)" ]; then $(MAKE) test-browser || status=$$?; fi; \
-	$(BIN)/python -m pytest $(or $(ARGS),$(TOGETHER)) || status=$$?; \
+	$(MAKE) test-python || status=$$?; \
 	exit $$status
 
-.PHONY: test-browser
+.PHONY: test-browser test-python
+test-python: .venv/.developed
+	$(BIN)/python -m pytest $(or $(ARGS),$(TOGETHER))
+
 test-browser: .venv/.developed $(NODE_MODULES)
 	chromium="$$(tools/chromium)" && cd $(BROWSER) && CHROMIUM="$$chromium" PATH="$(CURDIR)/$(BIN):$$PATH" npm test
 
