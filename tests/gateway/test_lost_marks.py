@@ -199,17 +199,20 @@ async def test_recalled_while_opening(store: Store, proxy: FaultProxy, proxied: 
     (one, _) = await send(store, "one", "two", users=["ana"])
     log = store.keys.user("demo", "ana")
     proxy.latency = 0.1
-    opening = asyncio.ensure_future(_counted(proxied, store))
+    recalled = asyncio.Event()
+    opening = asyncio.ensure_future(_counted(proxied, store, recalled))
     await eventually(lambda: store.redis.scard(interest(log)), 1)
     # The answer is still delayed, so the feed item arrives before it.
     proxy.latency = 0
     await store.sends.recall("demo", one)
+    recalled.set()
     assert await opening == 1
 
 
-async def _counted(gateway: Realtime, store: Store) -> int:
-    """Connect, wait for the final counts, and mark to get the number of unread notifications."""
+async def _counted(gateway: Realtime, store: Store, recalled: asyncio.Event) -> int:
+    """Connect, wait for the recall and the final counts, and mark to get the number of unread."""
     async with gateway.user("ana") as phone:
+        await recalled.wait()
         await converge(store, phone)
         answer = await marked(phone, state="seen", ids=["none"])
         unread: int = answer["counts"]["unread"]

@@ -37,6 +37,16 @@ async def state(client: Client) -> Frame:
     return (await client.until("state"))[-1]
 
 
+async def answer_to(client: Client, ref: int | str) -> Frame:
+    """The `state` frame with that ref.
+
+    If a feed is slow, the gateway reads the change from the store, and sends it without a ref first.
+    """
+    while (frame := await state(client)).get("ref") != ref:
+        pass
+    return frame
+
+
 def counted(frame: Frame) -> tuple[int, int]:
     """Unseen and unread."""
     return frame["counts"]["unseen"], frame["counts"]["unread"]
@@ -53,15 +63,16 @@ async def test_every_device_gets_a_mark(store: Store, realtime: Realtime, second
         first, other = await send(store, "one", "two", users=["ana"])
         await phone.titles(2)
         await phone.send("mark", ids=[first], state="read", ref="r1")
-        answer = await state(phone)
-        assert (answer["ref"], counted(answer), answer["state_version"]) == ("r1", (1, 1), 1)
+        answer = await answer_to(phone, "r1")
+        assert (counted(answer), answer["state_version"]) == ((1, 1), 1)
         assert [(change["id"], change["state"]) for change in answer["changes"]] == [(first, "read")]
         for device in (tablet, laptop):
             received = await state(device)
             assert (received["changes"], received["counts"]) == (answer["changes"], answer["counts"])
             assert "ref" not in received
         await laptop.send("mark", ids=[other], state="seen", ref=7)
-        assert ((await state(laptop))["ref"], counted(await state(phone))) == (7, (0, 1))
+        await answer_to(laptop, 7)
+        assert counted(await state(phone)) == (0, 1)
         assert await bob.settle() == []
 
 
@@ -105,10 +116,10 @@ async def test_nothing_changes(store: Store, realtime: Realtime) -> None:
         await phone.titles(1)
         await laptop.titles(1)
         await phone.send("mark", ids=[foreign, "no-id"], state="read", ref=1)
-        answer = await state(phone)
+        answer = await answer_to(phone, 1)
         assert (answer["changes"], answer["unknown"], counted(answer)) == ([], [foreign, "no-id"], (1, 1))
         await phone.send("mark", ids=[one, foreign], state="unread", ref=2)
-        assert ((answer := await state(phone))["changes"], answer["unknown"]) == ([], [foreign])
+        assert ((answer := await answer_to(phone, 2))["changes"], answer["unknown"]) == ([], [foreign])
         assert await laptop.settle() == []
 
 
@@ -141,7 +152,7 @@ async def test_past_the_end(store: Store, realtime: Realtime) -> None:
         await send(store, "one", users=["ana"])
         await ana.titles(1)
         await ana.send("mark", up_to={"user": 2**53 - 1}, state="read", ref=1)
-        answer = await state(ana)
+        answer = await answer_to(ana, 1)
         assert (answer["up_to"], counted(answer)) == ({"user": 1}, (0, 0))
         await send(store, "two", users=["ana"])
         await ana.titles(1)
