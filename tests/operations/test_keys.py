@@ -10,20 +10,22 @@ from pathlib import Path
 
 import jwt
 import pytest
+from redis.asyncio import Redis
 
 from tests.operations.support import tidings_server
 from tests.support.stack import clean_environment
+from tidings_workers.registry import Registry
 
 
 @pytest.fixture
-def store(tmp_path: Path, redis_url: str) -> dict[str, str]:
+async def store(redis_url: str) -> dict[str, str]:
     """A tenant `acme` with a key k1 of all scopes and a newer key k2 with fewer scopes."""
-    environment = {"REDIS_URL": redis_url}
-    tidings_server("tenants", "create", "acme", cwd=tmp_path, environment=environment)
-    create = ("keys", "create", "--tenant", "acme", "--name")
-    tidings_server(*create, "everything", cwd=tmp_path, environment=environment)
-    tidings_server(*create, "the shop", "--scope", "send", "read", cwd=tmp_path, environment=environment)
-    return environment
+    async with Redis.from_url(redis_url) as redis:
+        registry = Registry(redis)
+        await registry.create_tenant("acme")
+        await registry.create_key("acme", name="everything")
+        await registry.create_key("acme", ["send", "read"], name="the shop")
+    return {"REDIS_URL": redis_url}
 
 
 def kid_of(token: str) -> str:
