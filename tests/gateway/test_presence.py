@@ -110,14 +110,14 @@ async def test_registrations_of_a_dead_gateway(store: Store, realtime: Realtime)
     """The registrations of a gateway are removed only when it is dead."""
     async with realtime.user("ana") as ana:
         gateway = ana.frames[0]["connection"].rsplit("-", 2)[0]
-        await store.sessions.clear(gateway, 1)
+        await store.sessions.remove_all(gateway, 1)
         assert await online(store)() == {ana.frames[0]["connection"]}
         beat = now_ms() + 60_000
 
         async def clear() -> int | None:
             # The gateway creates its feeds again when it finds them lost.
             await lose_feeds(store)
-            await store.sessions.clear(gateway, beat)
+            await store.sessions.remove_all(gateway, beat)
             return (await store.sessions.presence("demo", "ana")).seen_at
 
         await eventually(clear, beat)

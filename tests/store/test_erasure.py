@@ -160,7 +160,7 @@ async def test_nobody_carries_it_out(store: Store, monkeypatch: pytest.MonkeyPat
     with pytest.raises(StorageUnavailable, match="gateway"):
         await store.erasure.erase("demo", "ana")
     log = store.keys.user("demo", "ana")
-    await store.sessions.leave("w1-00000000", {connection: log.base})
+    await store.sessions.remove("w1-00000000", {connection: log.base})
     assert await store.erasure.erase("demo", "ana") == NOTHING
     await store.groups.change("demo", "team", ["ana"], [])
     with pytest.raises(StorageUnavailable, match="dispatcher"):
@@ -214,7 +214,7 @@ async def test_disconnected(store: Store, dispatcher: Dispatcher) -> None:
             return (await store.sessions.registered("w1-00000000", log.partition))[1]
 
         await eventually(told, {connection: closing.DISCONNECTED.code})
-        await store.sessions.leave("w1-00000000", {connection: log.base})
+        await store.sessions.remove("w1-00000000", {connection: log.base})
 
     erased, _ = await asyncio.gather(store.erasure.erase("demo", "ana"), gateway())
     assert erased == ErasedUser(0, 0, 0, 0, 1)

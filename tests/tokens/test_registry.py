@@ -9,7 +9,8 @@ from redis.asyncio import Redis, RedisCluster
 from tests.support.costly import MOST_PER_BYTE, cost_per_byte
 from tests.support.valkey import Valkey
 from tidings_workers.registry import SCOPES, NameKeepsData, Registry, RegistryView, TenantExists
-from tidings_workers.tenants import RegistryError, Rules, Tenant, TenantSettings, rules_of
+from tidings_workers.retention_rules import Rules, rules_of
+from tidings_workers.tenants import RegistryError, Tenant, TenantSettings
 
 
 async def test_a_key_is_one_string_of_three_parts(registry: Registry) -> None:

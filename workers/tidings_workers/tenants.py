@@ -1,6 +1,6 @@
-"""What the operator says about a tenant, and what follows from it: origins, retention, sessions."""
+"""A tenant and its settings: origins, retention, sessions."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final, Literal, TypedDict, get_args
 
@@ -11,35 +11,32 @@ from tidings_workers.origins import InvalidOrigin, is_listed, listed_form
 Days = Literal[7, 30, 90, 365]
 DAYS: Final[tuple[int, ...]] = get_args(Days)
 
-# None keeps for ever; "default" leaves it to the server's setting, also when that changes.
+# None is without limit; "default" is the server's setting at the time.
 Retention = Days | None
 DEFAULT: Final = "default"
 
 Sessions = Literal["many", "replace", "reject"]
 SESSIONS: Final[tuple[str, ...]] = get_args(Sessions)
 
-# Logs are looked at once an hour.
+# A retention sweep reads each log once an hour.
 LEAST_LOOKBACK_SECONDS: Final = 3_600
-
-_DAY_MS: Final = 86_400_000
 
 
 class RegistryError(ValueError):
-    """A change that can't be made; the text says why. Nothing was changed."""
+    """A change that is not possible, with the reason. Nothing was changed."""
 
 
 class InvalidValue(RegistryError):
-    """A value that is out of range, whatever is stored; the text says what is allowed."""
+    """A value that is never allowed, with the values that are."""
 
 
 class Tenant(Struct, frozen=True, kw_only=True):
     """One customer.
 
-    An empty `origins` lets browsers of any origin connect. `category_retention` says otherwise than
-    `retention_days` for a category, or for all that begin with a name ending in ".". What was sent to
-    all is seen no longer than `all_lookback` seconds, as far as it is kept. `sessions` says what happens
-    to a user's connection beyond `session_limit`: refused ("many", "reject"), or the oldest gives way
-    ("replace").
+    `origins`: the origins of web pages that may connect; empty admits all. `category_retention` overrides
+    `retention_days` for a category, or for all categories with a prefix that ends in ".". Users see sends to
+    all for at most `all_lookback` seconds. `sessions` decides about a user's connection beyond
+    `session_limit`: it is refused ("many", "reject"), or replaces the oldest connection ("replace").
     """
 
     id: str
@@ -55,19 +52,19 @@ class Tenant(Struct, frozen=True, kw_only=True):
     def connections_per_user(self) -> int | None:
         """How many connections a user may have at once; None when the tenant sets no limit.
 
-        `replace` and `reject` are about one connection unless told otherwise.
+        Without a `session_limit`, `replace` and `reject` allow one connection.
         """
         if self.session_limit is None and self.sessions != "many":
             return 1
         return self.session_limit
 
     def admits(self, origin: str) -> bool:
-        """Whether pages of this origin, as a browser names it, may connect and read answers."""
+        """Whether pages of this origin (in the form that browsers send) may connect and read responses."""
         return not self.origins or is_listed(origin, self.origins)
 
 
 class TenantSettings(TypedDict, total=False):
-    """What may be said of a tenant; what is left out stays as it is. `origins` replaces the list."""
+    """Settings to change; the others keep their values. `origins` replaces the list."""
 
     origins: Iterable[str]
     retention_days: int | str | None
@@ -78,9 +75,9 @@ class TenantSettings(TypedDict, total=False):
 
 
 def changed(tenant: Tenant, settings: TenantSettings) -> Tenant:
-    """The tenant with these settings; InvalidValue for one that can't be.
+    """The tenant with these settings. Raises InvalidValue.
 
-    Categories are merged into those that are there; one with "default" loses its rule.
+    Rules of categories are merged with the present ones; "default" removes the rule of a category.
     """
     if "origins" in settings:
         tenant = structs.replace(tenant, origins=_origins(settings["origins"]))
@@ -116,97 +113,11 @@ def _categories(
     after = dict(rules)
     for category, days in changes.items():
         if not category:
-            raise InvalidValue("a rule is for a category, or for all that begin with a name such as orders.")
+            raise InvalidValue("a rule needs a category, or a prefix of categories such as orders.")
         after.pop(category, None)
         if days != DEFAULT:
             after[category] = _retention(days)
     return after
-
-
-class Rules(Struct, frozen=True):
-    """How long a tenant's notifications are kept: milliseconds, None for ever.
-
-    `categories` are pairs of a category, or the beginning of several (ending in "."), and its time,
-    the longest name first: the first that fits counts. What was sent to all is seen for no longer than
-    `lookback`.
-    """
-
-    default: int | None
-    categories: tuple[tuple[str, int | None], ...] = ()
-    lookback: int | None = None
-
-    def keep(self, category: str | None) -> int | None:
-        """How long a notification of this category is kept."""
-        if category is not None:
-            for name, kept in self.categories:
-                if category == name or (name.endswith(".") and category.startswith(name)):
-                    return kept
-        return self.default
-
-    def of_all(self) -> "Rules":
-        """The same for what was sent to all."""
-        if self.lookback is None:
-            return self
-        return Rules(
-            _shorter(self.default, self.lookback),
-            tuple((name, _shorter(kept, self.lookback)) for name, kept in self.categories),
-        )
-
-    @property
-    def longest(self) -> int | None:
-        """How long anything is kept."""
-        kept = [self.default, *(each for _, each in self.categories)]
-        known = [each for each in kept if each is not None]
-        return max(known) if len(known) == len(kept) else None
-
-
-def _shorter(kept: int | None, most: int) -> int:
-    return most if kept is None else min(kept, most)
-
-
-def rules_of(tenant: Tenant | None, default: int | None) -> Rules:
-    """A tenant's rules; `default` counts where the tenant, or nobody, says anything."""
-    if tenant is None:
-        return Rules(default)
-    days = tenant.retention_days
-    categories = sorted(tenant.category_retention.items(), key=lambda rule: (-len(rule[0]), rule[0]))
-    return Rules(
-        default if days == DEFAULT else _milliseconds(days),
-        tuple((name, _milliseconds(days)) for name, days in categories),
-        None if tenant.all_lookback is None else tenant.all_lookback * 1000,
-    )
-
-
-class Policies:
-    """The rules of every tenant, as a process knows them at this moment.
-
-    `default`: milliseconds for tenants that say nothing. Until `follow` has said where tenants are
-    known from, no tenant says anything.
-    """
-
-    def __init__(self, default: int) -> None:
-        self._default = default
-        self._tenant: Callable[[str], Tenant | None] = lambda _: None
-        self._rules: dict[str, tuple[Tenant, Rules]] = {}
-        self._unsaid = Rules(default)
-
-    def follow(self, tenant: Callable[[str], Tenant | None]) -> None:
-        """Have tenants looked up here from now on, such as `RegistryView.tenant`."""
-        self._tenant = tenant
-
-    def rules(self, tenant: str) -> Rules:
-        """The tenant's rules."""
-        record = self._tenant(tenant)
-        if record is None:
-            return self._unsaid
-        known = self._rules.get(tenant)
-        if known is None or known[0] is not record:
-            known = self._rules[tenant] = (record, rules_of(record, self._default))
-        return known[1]
-
-
-def _milliseconds(days: int | None) -> int | None:
-    return None if days is None else days * _DAY_MS
 
 
 def _retention(days: object) -> Retention:

@@ -65,7 +65,7 @@ class Registrations:
             if not closed:
                 return
             try:
-                await self._store.sessions.leave(self._name, closed)
+                await self._store.sessions.remove(self._name, closed)
             except StorageUnavailable:
                 self._closed |= closed
                 raise
@@ -109,11 +109,11 @@ class Registrations:
 
         One call is not enough, because after an outage all gateways have been silent.
         """
-        silent, self._silent = self._silent, set()
-        dead = await self._store.sessions.dead(REAP_SECONDS)
-        for gateway in silent & dead.keys():
-            await self._store.sessions.clear(gateway, dead[gateway])
-        self._silent = dead.keys() - silent
+        before, self._silent = self._silent, set()
+        silent = await self._store.sessions.silent(REAP_SECONDS)
+        for gateway in before & silent.keys():
+            await self._store.sessions.remove_all(gateway, silent[gateway])
+        self._silent = silent.keys() - before
 
     def _of(self, identity: str) -> dict[str, Outlet]:
         place = place_of(identity)

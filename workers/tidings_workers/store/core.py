@@ -7,12 +7,12 @@ from typing import Any, Final
 from tidings.protocol import limits
 from tidings_workers.config import Settings
 from tidings_workers.identity import identity_of
+from tidings_workers.retention_rules import Policies
 from tidings_workers.store.errors import UNREACHABLE, StoreMismatch
 from tidings_workers.store.keys import LAYOUT, META, PARTITIONS_MAXIMUM, Keys
 from tidings_workers.store.packing import text
 from tidings_workers.store.pipeline import Argument, Pipeline
 from tidings_workers.store.server import Durability, check_mode
-from tidings_workers.tenants import Policies
 
 # A record outlives the claim of its idempotency key; otherwise a late retry would send again.
 LEAST_RECORD_MS: Final = limits.IDEMPOTENCY_KEPT_SECONDS * 1000

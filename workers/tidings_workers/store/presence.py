@@ -1,7 +1,8 @@
-"""Who is connected: every open connection in its user's slot, correct also after a gateway was killed.
+"""The registrations of open connections, in the slots of their users.
 
-A connection is registered by the call that attaches it (attach.lua) and taken out when it ends. One whose
-gateway has died, which shows by its feed, counts no longer; whoever meets it takes it out.
+The call that attaches a connection registers it (attach.lua), and its gateway removes the registration after
+the close. When the feed of a gateway has expired, the gateway has stopped: its registrations no longer count,
+and the next reader or another gateway removes them.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from tidings_workers.store.keys import GATEWAYS, Log, closings, index, parse_bas
 from tidings_workers.store.packing import pack, text
 
 KEPT_SECONDS: Final = 3600
-"""How long what a gateway left behind is kept for others to take it out."""
+"""For so long after its last renewal, what a gateway has registered is kept for others to remove."""
 _PER_CALL: Final = 500
 
 _ID: Final = re.compile(r"(.+)-([0-9a-f]{3})-[0-9a-f]{16}").fullmatch
@@ -35,26 +36,26 @@ class OpenConnection(NamedTuple):
 
 
 class UserPresence(NamedTuple):
-    """The open connections of a user, oldest first, and when the last one ended (ms) if any ever did."""
+    """The open connections of a user, the oldest first, and when one last closed (ms), if any."""
 
     connections: list[OpenConnection]
     seen_at: int | None
 
 
 class Closed(NamedTuple):
-    """A connection that its gateway was told to close."""
+    """A connection that its gateway has to close."""
 
     gateway: str
     id: str
 
 
 def new_connection_id(gateway: str, partition: int) -> str:
-    """An id that says where its connection is registered: gateway, partition of its user, random."""
+    """An id that names the place of the registration: gateway, partition of the user, 64 random bits."""
     return f"{gateway}-{partition:03x}-{secrets.token_hex(8)}"
 
 
 def place_of(connection: str) -> tuple[str, int] | None:
-    """The gateway and the partition of a connection's id; None when the text is none of ours."""
+    """The gateway and the partition in the id of a connection; None when the text is not an id."""
     found = _ID(connection)
     return (found[1], int(found[2], 16)) if found else None
 
@@ -86,21 +87,21 @@ class Sessions:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    # What the API asks
+    # For the API
 
     async def presence(self, tenant: str, user: str) -> UserPresence:
-        """Who is there now. Takes out what dead gateways left behind."""
+        """The presence of a user now. Removes registrations of gateways that have stopped."""
         log = self._core.keys.user(tenant, user)
         seen, found, lost = await self._connections(log)
         for row, at in lost:
-            await self.leave(row.gateway, {row.id: log.base}, at=at, if_dead=True)
+            await self.remove(row.gateway, {row.id: log.base}, at=at, if_stopped=True)
             seen = max(seen, at)
         return UserPresence(found, seen or None)
 
     async def _connections(
         self, log: Log
     ) -> tuple[int, list[OpenConnection], list[tuple[OpenConnection, int]]]:
-        """When the user was seen, what is open, and what dead gateways left, each with when it ended."""
+        """When the user was last seen; open connections; those of stopped gateways, with their ends."""
         raw_seen, raw_open, raw_lost = await self._core.run("presence", log.partition, log.base)
         lost = []
         for row in map(_connection, raw_lost):
@@ -110,8 +111,8 @@ class Sessions:
         return int(raw_seen), found, lost
 
     async def disconnect(self, tenant: str, user: str, code: CloseCode) -> list[Closed]:
-        """Close every connection of a user: nobody is there when this returns; idempotent."""
-        return await self._kick(self._core.keys.user(tenant, user), code, [])
+        """Close every connection of a user; none is registered when this returns. Idempotent."""
+        return await self._close(self._core.keys.user(tenant, user), code, [])
 
     async def disconnect_one(self, tenant: str, connection: str, code: CloseCode) -> bool:
         """Close one connection; False when the tenant has none of this id."""
@@ -125,10 +126,10 @@ class Sessions:
         base = text(raw)
         if parse_base(base).tenant != tenant:
             return False
-        return bool(await self._kick(self._core.keys.of(base), code, [connection]))
+        return bool(await self._close(self._core.keys.of(base), code, [connection]))
 
-    async def _kick(self, log: Log, code: CloseCode, ids: list[str]) -> list[Closed]:
-        # Only here, not in the user's slot, is it known when a dead gateway was last heard of.
+    async def _close(self, log: Log, code: CloseCode, ids: list[str]) -> list[Closed]:
+        # The script cannot read when a stopped gateway last renewed its feeds: that is in another slot.
         _, _, lost = await self._connections(log)
         stopped = [part for row, at in lost for part in (row.gateway, at)]
         request = CloseConnections(log.base, code.code, ids, stopped)
@@ -136,7 +137,7 @@ class Sessions:
         return [Closed(text(gateway), text(connection)) for gateway, connection in rows]
 
     async def unclosed(self, connections: Iterable[Closed]) -> list[Closed]:
-        """Those of some connections that their gateways have not closed yet."""
+        """The connections that their gateways have not closed yet."""
         closed = list(connections)
         held = await asyncio.gather(
             *(
@@ -146,14 +147,14 @@ class Sessions:
         )
         return [row for row, waiting in zip(closed, held, strict=True) if waiting]
 
-    # What gateways ask
+    # For gateways
 
-    async def leave(
-        self, gateway: str, connections: Mapping[str, str], *, at: int = 0, if_dead: bool = False
+    async def remove(
+        self, gateway: str, connections: Mapping[str, str], *, at: int = 0, if_stopped: bool = False
     ) -> None:
-        """Connections of a gateway (id -> user's base) have ended at `at` (ms), or just now.
+        """Remove registrations of a gateway (id -> user's base) that closed at `at` (ms; 0 is now).
 
-        With `if_dead` nothing happens while the gateway lives. Idempotent.
+        With `if_stopped` this does nothing while the gateway runs. Idempotent.
         """
         parts: dict[int, list[tuple[str, str]]] = {}
         for connection, base in connections.items():
@@ -163,7 +164,7 @@ class Sessions:
                 self._core.run(
                     "leave",
                     partition,
-                    pack(RemoveConnections(gateway, at, if_dead, rows[start : start + _PER_CALL])),
+                    pack(RemoveConnections(gateway, at, if_stopped, rows[start : start + _PER_CALL])),
                 )
                 for partition, rows in parts.items()
                 for start in range(0, len(rows), _PER_CALL)
@@ -171,7 +172,7 @@ class Sessions:
         )
 
     async def counts(self, gateway: str) -> list[int]:
-        """How many connections of a gateway are registered in each partition; keeps them for an hour."""
+        """The number of a gateway's registrations in each partition. Keeps them for another hour."""
         call, partitions = self._core.connection.call, range(self._core.partitions)
         lengths = await asyncio.gather(
             *(call("HLEN", index(partition, gateway)) for partition in partitions),
@@ -180,27 +181,27 @@ class Sessions:
         return lengths[: len(partitions)]
 
     async def registered(self, gateway: str, partition: int) -> tuple[dict[str, str], dict[str, int]]:
-        """A gateway's connections in a partition (id -> user's base), and those to close (id -> code)."""
+        """A gateway's registrations in a partition (id -> user's base), and those to close (id -> code)."""
         call = self._core.connection.call
-        there, closing = await asyncio.gather(
+        registered, closing = await asyncio.gather(
             call("HGETALL", index(partition, gateway)), call("HGETALL", closings(partition, gateway))
         )
         return (
-            {text(connection): text(base) for connection, base in _pairs(there)},
+            {text(connection): text(base) for connection, base in _pairs(registered)},
             {text(connection): int(code) for connection, code in _pairs(closing)},
         )
 
-    async def dead(self, silent_seconds: float) -> dict[str, int]:
-        """Gateways that have not been heard of for so long, and when they last were (ms)."""
-        before = milliseconds() - int(silent_seconds * 1000)
+    async def silent(self, seconds: float) -> dict[str, int]:
+        """The gateways that renewed no feed for so long, each with its last renewal (ms)."""
+        before = milliseconds() - int(seconds * 1000)
         rows = await self._core.connection.call("ZRANGE", GATEWAYS, "-inf", before, "BYSCORE", "WITHSCORES")
         return {text(gateway): int(float(beat)) for gateway, beat in rows}
 
-    async def clear(self, gateway: str, beat: int) -> None:
-        """Take out every connection that a dead gateway, last heard of at `beat` (ms), left behind."""
+    async def remove_all(self, gateway: str, beat: int) -> None:
+        """Remove every registration of a stopped gateway whose last renewal was at `beat` (ms)."""
         for partition in range(self._core.partitions):
-            there, _ = await self.registered(gateway, partition)
-            await self.leave(gateway, there, at=beat, if_dead=True)
+            registered, _ = await self.registered(gateway, partition)
+            await self.remove(gateway, registered, at=beat, if_stopped=True)
         await self._core.connection.call("ZREM", GATEWAYS, gateway)
 
 

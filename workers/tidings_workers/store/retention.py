@@ -1,8 +1,8 @@
-"""How long things are kept: taking out what is too old, and saying what somebody has missed by it.
+"""Retention: the removal of entries that expired or are too old, and the positions that a user missed by it.
 
-A partition's `due` names its logs by when something in them is next due: an entry ends by itself,
-or is older than its tenant keeps its category. A sweep takes out a few hundred at a time, in one
-script call each, so that nothing ever waits for it; it may be stopped and repeated at any point.
+The key `due` of a partition lists its logs by the time of their next removal: an entry expires, or is older
+than the rules of its tenant allow. One call of the script removes at most a hundred entries, so that other
+calls do not wait long; a sweep may be stopped and repeated at any point.
 """
 
 import asyncio
@@ -19,18 +19,18 @@ from tidings_workers.store.keys import Log, parse_base
 from tidings_workers.store.packing import pack, text
 from tidings_workers.store.view import read_hidden
 
-# Measured with Valkey 9.1 on one busy core: taking out an entry costs 25 us, so a call 2.5 ms.
+# Measured with Valkey 9.1 on one busy core: removing an entry takes 25 us, so a call 2.5 ms.
 BUDGET: Final = 100
 LOGS: Final = 100
-# A hidden mark says of a lost position that it was none for the user: kept as long as holes are.
+# A hidden position shows that a lost position was not for the user, so it is kept as long as the holes.
 _KEPT_BELOW_FLOOR: Final = 10_000
 _SCAN: Final = 500
 
 
 class Lost(NamedTuple):
-    """Positions `first` to `last` of a log are gone, `missed` of which the user would have seen.
+    """Positions `first` to `last` of a log are lost to a user, who missed `missed` entries.
 
-    `erased` when somebody erased them, else retention took them.
+    `erased`: an erasure removed them; otherwise the retention did.
     """
 
     first: int
@@ -60,24 +60,24 @@ class Sweep(Struct, array_like=True, frozen=True):
 
 
 class Retention:
-    """Keeps the logs within their tenants' rules."""
+    """Removes entries of logs by the rules of their tenants."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
     async def due(self, partition: int, *, now: int = 0) -> list[str]:
-        """What has something to be taken out, the longest due first: `sweep` it.
+        """The bases that need a sweep, the longest due first; at most a hundred.
 
-        `now`: ms since the epoch instead of the server's clock.
+        `now`: ms since the epoch, instead of the server's clock.
         """
         return [text(base) for base in await self._core.run("due", partition, now, LOGS)]
 
     async def sweep(self, partition: int, bases: Sequence[str], *, now: int = 0) -> None:
-        """Take out some of what is due there; what is left of it is due again."""
+        """Sweep some of these bases. Those with more to remove become due again."""
         logs = [SweepLog(base, *self._rules(base)) for base in bases]
         request = Sweep(now, BUDGET, LEAST_RECORD_MS, logs)
-        untidy = await self._core.run("sweep", partition, pack(request))
-        for base in untidy:
+        to_tidy = await self._core.run("sweep", partition, pack(request))
+        for base in to_tidy:
             await self._tidy(self._core.keys.of(text(base)))
 
     def _rules(self, base: str) -> tuple[int, list[str | int]]:
@@ -91,10 +91,10 @@ class Retention:
         return -1 if rules.default is None else rules.default, named
 
     async def lost(self, log: Log, positions: Bounds) -> Lost | None:
-        """What is gone of these positions, all of which a user was to see.
+        """The lost ones of these positions, all of which the user might see; None when there are none.
 
-        What was recalled or had ended by itself is not missed. Exact within the ten thousand latest
-        of these; before that all count as missed.
+        Recalled and expired entries are not missed. This is exact for the newest 10,000 of them: earlier
+        positions all count as missed.
         """
         answer = await self._core.run("lost", log.partition, pack([log.base, positions]))
         if not answer:
@@ -103,42 +103,42 @@ class Retention:
         return Lost(first, last, missed, last <= erased)
 
     async def _tidy(self, user: Log) -> None:
-        """Drop what a user's slot still has of positions that are below the floors of their logs."""
+        """Remove from a user's slot the details of positions below the floors of their logs."""
         call = self._core.connection.call
         bases = {text(base) for base in await call("HKEYS", user.key("state"))}
         marks = [text(mark) for mark in await call("ZRANGE", user.key("hidden"), 0, -1)]
         bases.update(read_hidden(mark)[0] for mark in marks)
         floors = await self._floors(bases)
-        gone = [mark for mark in marks if _is_below(mark, floors)]
-        if gone:
-            await call("ZREM", user.key("hidden"), *gone)
+        old = [mark for mark in marks if _is_below(mark, floors)]
+        if old:
+            await call("ZREM", user.key("hidden"), *old)
         for base, floor in floors.items():
             if floor:
-                await self._drop(user.key("times", base), partial(_is_time_below, floor))
+                await self._remove_fields(user.key("times", base), partial(_is_time_below, floor))
         longest = self._core.policies.rules(user.tenant).longest
         if longest is not None:
-            await self._drop(user.key("ended"), partial(_is_id_before, milliseconds() - longest))
+            await self._remove_fields(user.key("ended"), partial(_is_id_before, milliseconds() - longest))
 
     async def _floors(self, bases: set[str]) -> dict[str, int]:
         logs = [self._core.keys.of(base) for base in bases]
         raw = await asyncio.gather(*(self._core.connection.call("HGET", log.root, "floor") for log in logs))
         return {log.base: int(floor or 0) for log, floor in zip(logs, raw, strict=True)}
 
-    async def _drop(self, key: str, is_old: Callable[[bytes], bool]) -> None:
-        """Drop fields of a hash, some hundred at a time."""
+    async def _remove_fields(self, key: str, is_old: Callable[[bytes], bool]) -> None:
+        """Remove old fields of a hash, some hundred at a time."""
         call = self._core.connection.call
         cursor: Any = 0
         while True:
             cursor, fields = await call("HSCAN", key, cursor, "COUNT", _SCAN)
-            gone = [field for field in fields if is_old(field)]
-            if gone:
-                await call("HDEL", key, *gone)
+            old = [field for field in fields if is_old(field)]
+            if old:
+                await call("HDEL", key, *old)
             if not int(cursor):
                 return
 
 
 def _is_time_below(floor: int, field: bytes) -> bool:
-    # The letter of a kind and a position.
+    # A field is the letter of a kind, then a position.
     return int(field[1:]) <= floor
 
 
