@@ -1,4 +1,4 @@
-"""What an application asks the server, to compare it with what its users see."""
+"""Requests of an application to the server, for comparison with the pages of its users."""
 
 from typing import Any
 
@@ -9,24 +9,24 @@ from tests.support.stack import Stack
 
 
 async def connections(dev: Stack, user: str) -> int:
-    """How many the presence of a user counts."""
+    """The number of connections in the presence of a user."""
     return len((await _ask(dev, f"/v1/users/{user}/presence"))["connections"])
 
 
 async def unread(dev: Stack, user: str) -> int:
-    """How many unread notifications the inbox of a user has."""
+    """The number of unread notifications in the inbox of a user."""
     number: int = (await _ask(dev, f"/v1/users/{user}/notifications?limit=1"))["counts"]["unread"]
     return number
 
 
 async def position(dev: Stack, user: str) -> int:
-    """Where the own log of a user ends."""
+    """The head of a user's own log."""
     number: int = (await _ask(dev, f"/v1/users/{user}/notifications?limit=1"))["positions"]["user"]
     return number
 
 
 async def stored(dev: Stack, user: str, number: int) -> None:
-    """Return once as many unread notifications are there: a 202 says only that they will be."""
+    """Wait until the inbox has this number of unread notifications: after a 202 they are only accepted."""
 
     async def look() -> int:
         return await unread(dev, user)

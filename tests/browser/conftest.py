@@ -1,6 +1,6 @@
-"""A real Chromium in front of a real `dev`: the page that it opens, as Ana and Bob have it open.
+"""A real Chromium with the page of a real `dev`, as Ana and Bob have it open.
 
-All of it runs in one event loop of the session, since a browser is started once.
+All tests run in one event loop, because the browser is started once per session.
 """
 
 import json
@@ -21,14 +21,14 @@ from tests.support.sending import eventually
 from tests.support.stack import Stack, running_stack
 from tests.support.tree import ROOT
 
-# As the tests of the package itself start it.
+# The tests of the package start it with the same options.
 ARGUMENTS: tuple[str, ...] = tuple(json.loads((ROOT / "sdk/browser/test/support/chromium.json").read_text()))
 
 NewDevice = Callable[..., Awaitable[Device]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test of this directory runs in the loop that the browser is driven from."""
+    """Run every test of this directory in the event loop that drives the browser."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Where Chromium is, installed if need be. Without it tests are skipped, but in CI they fail."""
+    """The path of Chromium, installed if needed. Without it the tests are skipped; in CI they fail."""
     found = subprocess.run([ROOT / "tools/chromium"], capture_output=True, text=True, check=False)
     if found.returncode:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(found.stderr)
@@ -46,14 +46,14 @@ def chromium() -> str:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def playwright() -> AsyncIterator[Playwright]:
-    """What drives browsers."""
+    """The program that drives browsers."""
     async with async_playwright() as playwright:
         yield playwright
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(playwright: Playwright, chromium: str) -> AsyncIterator[Browser]:
-    """A running browser with nothing in it; all of its tabs count as in sight."""
+    """A running browser without data; all of its tabs count as visible."""
     browser = await playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
     yield browser
     await browser.close()
@@ -61,14 +61,14 @@ async def browser(playwright: Playwright, chromium: str) -> AsyncIterator[Browse
 
 @pytest.fixture(scope="session")
 def dev(short_directory: Path) -> Iterator[Stack]:
-    """A `dev` that is ready, shared by all of these tests; who stops or changes it puts it back."""
+    """A `dev` that is ready, shared by all tests; a test that stops or changes it restores it."""
     with running_stack(Path(tempfile.mkdtemp(dir=short_directory))) as stack:
         yield stack
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def inboxes(dev: Stack) -> None:
-    """Nobody has got anything before."""
+    """Empty the inboxes of ana and bob before each test."""
     headers = {"authorization": f"Bearer {dev.token('tests', 'users read send')}"}
     async with httpx.AsyncClient(base_url=dev.api, headers=headers, trust_env=False, timeout=30) as api:
         for user in ("ana", "bob"):
@@ -76,9 +76,9 @@ async def inboxes(dev: Stack) -> None:
             async def erased(user: str = user) -> int:
                 return (await api.delete(f"/v1/users/{user}")).status_code
 
-            # After the death of a gateway it is 503 for a moment.
+            # After a gateway was killed the answer is 503 for a moment.
             await eventually(erased, expected=200)
-        # What went to all outlives them.
+        # Notifications to all remain after the users are erased.
         for sent in (await api.get("/v1/notifications")).json()["items"]:
             if sent["to"].get("all") and sent["status"] != "recalled":
                 assert (await api.delete(f"/v1/notifications/{sent['id']}")).status_code == 204
@@ -86,7 +86,7 @@ async def inboxes(dev: Stack) -> None:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def device(browser: Browser, dev: Stack, inboxes: None) -> AsyncIterator[NewDevice]:
-    """Opens devices, each a browser of its own. What goes wrong on a page fails the test."""
+    """Opens devices, each with its own browser. A fault on a page fails the test."""
     devices: list[Device] = []
 
     async def open_device(**options: object) -> Device:
@@ -101,7 +101,7 @@ async def device(browser: Browser, dev: Stack, inboxes: None) -> AsyncIterator[N
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def laptop(playwright: Playwright, chromium: str, dev: Stack, inboxes: None) -> AsyncIterator[Device]:
-    """A device whose tabs are out of sight unless they are in front, and can be frozen then."""
+    """A device whose background tabs are hidden, so that they can be frozen."""
     async with desktop(playwright, chromium, ARGUMENTS) as context:
         device = await Device.around(context, dev)
         yield device

@@ -1,7 +1,7 @@
-"""A browser as a person has it: one tab is in sight, and the others rest or are put to sleep.
+"""A browser as on a desktop: one tab is visible, and the others are throttled or frozen.
 
-One that Playwright launches, and every context that it makes, takes each of its tabs for one in sight:
-such a tab can't be frozen, and its timers and frames never slow down.
+In a browser that Playwright launches, and in every context that it makes, each tab counts as visible:
+it cannot be frozen, and its timers and frames are never throttled.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ START_SECONDS = 20.0
 async def desktop(
     playwright: Playwright, chromium: str, arguments: Sequence[str]
 ) -> AsyncIterator[BrowserContext]:
-    """The windows of a Chromium of its own, with nothing stored."""
+    """The windows of a new Chromium without stored data."""
     profile = Path(tempfile.mkdtemp(prefix="chromium-"))
     process = await asyncio.create_subprocess_exec(
         chromium,
@@ -35,10 +35,10 @@ async def desktop(
     try:
         assert process.stderr is not None
         async with asyncio.timeout(START_SECONDS):
-            told = (await process.stderr.readuntil(b"/devtools/browser/")).decode()
-            told += (await process.stderr.readline()).decode()
-        address = re.search(r"DevTools listening on (ws:\S+)", told)
-        assert address is not None, told
+            output = (await process.stderr.readuntil(b"/devtools/browser/")).decode()
+            output += (await process.stderr.readline()).decode()
+        address = re.search(r"DevTools listening on (ws:\S+)", output)
+        assert address is not None, output
         reading = asyncio.ensure_future(process.stderr.read())
         browser = await playwright.chromium.connect_over_cdp(address[1], no_defaults=True)
         yield browser.contexts[0]

@@ -1,4 +1,4 @@
-"""What was sent some time ago, as though the server had been there then."""
+"""Notifications with a send time in the past, as if the server had run then."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -30,7 +30,7 @@ class Sent:
 
 @asynccontextmanager
 async def _store(dev: Stack) -> AsyncIterator[Store]:
-    """The store that `dev` runs."""
+    """The store of `dev`."""
     state = read_state(dev.data)
     assert state is not None
     settings = structs.replace(Settings(), redis_url=f"unix://{state.socket}")
@@ -42,10 +42,10 @@ async def _store(dev: Stack) -> AsyncIterator[Store]:
 
 
 async def send(dev: Stack, sent: Sequence[Sent]) -> list[str]:
-    """Send each so long ago; the ids, in the order given.
+    """Send each notification with its age; their ids, in the given order.
 
-    Straight into the store, since nobody else may choose the time of a send. Oldest first: positions rise
-    with time.
+    It writes to the store, because the API does not accept a send time. The oldest is written first, because
+    positions rise with time.
     """
     ids: dict[int, str] = {}
     async with _store(dev) as store:
@@ -57,8 +57,8 @@ async def send(dev: Stack, sent: Sequence[Sent]) -> list[str]:
     return [ids[index] for index in range(len(sent))]
 
 
-async def take_out_what_is_too_old(dev: Stack) -> None:
-    """What retention does with each log within the hour, done with all of them now."""
+async def remove_what_is_too_old(dev: Stack) -> None:
+    """Apply retention to all logs now; the dispatcher does it within an hour."""
     async with _store(dev) as store:
         view = RegistryView(store.redis)
         await view.load()
@@ -66,7 +66,7 @@ async def take_out_what_is_too_old(dev: Stack) -> None:
         soon = milliseconds() + int(timedelta(hours=2) / timedelta(milliseconds=1))
         for partition in range(store.partitions):
             for base in await store.retention.due(partition, now=soon):
-                # One by one: what a call takes out is bounded, and what it leaves is due at its own time.
+                # One by one: a call removes a limited number of entries, and schedules the rest for later.
                 await store.retention.sweep(partition, [base])
                 while rest := await store.retention.due(partition):
                     await store.retention.sweep(partition, rest)

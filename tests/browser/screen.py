@@ -1,4 +1,4 @@
-"""What a person does with a page that has the widget, and what there is to see."""
+"""A person's actions on a page with the widget, and the content that it shows."""
 
 import asyncio
 import uuid
@@ -14,13 +14,13 @@ from tests.support.stack import Stack
 PATIENCE_MS = 20_000
 CLIENT = "document.getElementById('inbox')?.client"
 
-# The browser tells of some refusals on no console: those of a frame that is gone, and reports alone.
+# The console lacks some refusals: those of a removed frame, and those that are only reported.
 REFUSALS = """addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI, sample }) =>
   console.error(`refused by policy: ${effectiveDirective} ${blockedURI} ${sample}`))"""
 
 expect.set_options(timeout=PATIENCE_MS)
 
-# Reads the list as somebody who scrolls down to its end: the places and titles of the rows that were seen.
+# Scrolls the list down to its end; the places and titles of the rows that were visible.
 SCROLL = """async () => {
   const list = document.querySelector("tidings-inbox").shadowRoot.querySelector("[part~=list]");
   const scroller = list.parentElement;
@@ -43,9 +43,9 @@ SCROLL = """async () => {
 
 
 class Device:
-    """A browser of one person, with any number of tabs. `faults` collects what no page may do.
+    """A browser of one person, with any number of tabs. `faults` collects errors and refusals on its pages.
 
-    Refused connections while the server is away are told by the browser itself, and are no fault.
+    Refused connections during an outage of the server are reported by the browser, and are no fault.
     """
 
     def __init__(self, context: BrowserContext, dev: Stack) -> None:
@@ -55,24 +55,24 @@ class Device:
 
     @classmethod
     async def open(cls, browser: Browser, dev: Stack, **options: Any) -> Self:
-        """A new one, with nothing stored."""
+        """A new device without stored data."""
         return await cls.around(await browser.new_context(**options), dev)
 
     @classmethod
     async def around(cls, context: BrowserContext, dev: Stack) -> Self:
-        """One that is a browser's context."""
+        """A device in a context of a browser."""
         device = cls(context, dev)
         context.on("weberror", lambda error: device.faults.append(str(error.error)))
-        context.on("console", lambda told: device._told(told.type, told.text))
+        context.on("console", lambda message: device._on_console(message.type, message.text))
         await context.add_init_script(REFUSALS)
         return device
 
-    def _told(self, kind: str, text: str) -> None:
+    def _on_console(self, kind: str, text: str) -> None:
         if kind == "error" and not text.startswith(("Failed to load resource", "WebSocket connection to")):
             self.faults.append(text)
 
     async def forgive(self, words: str) -> None:
-        """Wait for a fault with these words, which the browser tells of a moment later, and forget all."""
+        """Wait for a fault with these words, which the browser reports with a delay, then drop all."""
 
         async def has_come() -> bool:
             return any(words in fault for fault in self.faults)
@@ -94,7 +94,7 @@ class Device:
         return tab
 
     async def close(self) -> None:
-        """Close all of it."""
+        """Close the device and all its tabs."""
         await self.context.close()
 
 
@@ -106,14 +106,14 @@ class Tab:
         self.inbox = page.locator("tidings-inbox")
         self.bell = self.inbox.locator("[part~=bell]")
         self.badge = self.inbox.locator("[part~=badge]")
-        # Where the widget says how it stands with the connection, and what is lost.
+        # The element with the widget's status of the connection and its notice of lost notifications.
         self.strip = self.inbox.locator("[part~=strip]")
         self.missed = self.inbox.locator("[part~=missed]")
         self.list = self.inbox.get_by_role("feed")
         self.titles = self.list.locator("[part~=item-title]")
 
     async def until(self, condition: str) -> None:
-        """Wait for a condition in the page. Playwright's own way is `eval`, which its policy forbids."""
+        """Wait for a condition in the page. Playwright's method needs `eval`, which the policy forbids."""
         look = f"() => ({condition}) ? done() : setTimeout(look, 20)"
         async with asyncio.timeout(PATIENCE_MS / 1000):
             await self.page.evaluate(f"() => new Promise((done) => {{ const look = {look}; look(); }})")
@@ -128,7 +128,7 @@ class Tab:
         await expect(self.inbox.get_by_role("tabpanel")).to_be_visible()
 
     async def record(self) -> None:
-        """From now on remember what arrives, for `arrived`."""
+        """Record the notifications that arrive from now on, for `arrived`."""
         await self.page.evaluate(
             f"""() => {{
               globalThis.arrived = [];
@@ -137,22 +137,22 @@ class Tab:
         )
 
     async def arrived(self, number: int) -> list[str]:
-        """The titles of what has arrived since `record`, once there are as many."""
+        """The titles that arrived since `record`, after waiting for this number of them."""
         await self.until(f"arrived.length >= {number}")
         titles: list[str] = await self.page.evaluate("arrived")
         return titles
 
     async def listed(self) -> list[str]:
-        """The titles of the whole list from its top to its end, with nothing between them left out."""
+        """The titles of all rows of the list, from its top to its end."""
         async with asyncio.timeout(PATIENCE_MS / 1000):
             rows: list[tuple[int, str]] = await self.page.evaluate(SCROLL)
         assert [place for place, _ in rows] == list(range(1, len(rows) + 1))
         return [title for _, title in rows]
 
     async def freeze(self) -> CDPSession:
-        """Put the tab to sleep, as browsers do with one that is long out of sight; `thaw` wakes it.
+        """Freeze the tab, as browsers do with a tab that is hidden for long; `thaw` resumes it.
 
-        It has to be out of sight, else the browser leaves it awake without a word.
+        The tab has to be hidden, else the browser silently ignores the request.
         """
         await self.until("document.hidden")
         session = await self.page.context.new_cdp_session(self.page)
@@ -161,28 +161,28 @@ class Tab:
 
 
 async def thaw(session: CDPSession) -> None:
-    """Wake a tab that was frozen."""
+    """Resume a frozen tab."""
     await session.send("Page.setWebLifecycleState", {"state": "active"})
 
 
 class Sender:
-    """An application that sends, by REST."""
+    """An application that sends by REST."""
 
     def __init__(self, dev: Stack) -> None:
         self._dev = dev
 
     def send(self, *titles: str, **to: Any) -> list[str]:
-        """One batch, a notification for each title; their ids."""
+        """Send one batch with a notification for each title; their ids."""
         items = [{"to": to, "title": title} for title in titles]
         return self.send_all(items)
 
     def send_all(self, items: Sequence[dict[str, Any]]) -> list[str]:
-        """The same with all that a notification may have."""
+        """Send one batch of notifications with any fields; their ids."""
         results = self._post("/v1/notifications/batch", {"notifications": items})["results"]
         return [result["id"] for result in results]
 
     def send_one(self, title: str, **to: Any) -> str:
-        """A request for this one alone; its id."""
+        """Send one notification in its own request; its id."""
         return str(self._post("/v1/notifications", {"to": to, "title": title})["id"])
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -195,5 +195,5 @@ class Sender:
             trust_env=False,
         )
         assert answer.status_code == 202, answer.text
-        told: dict[str, Any] = answer.json()
-        return told
+        document: dict[str, Any] = answer.json()
+        return document

@@ -1,22 +1,22 @@
-"""A customer's own site: another origin than the API."""
+"""The site of a customer, on another origin than the API."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-# The content type and the body of what is at a path; None where nothing is.
+# The content type and the body for a path; None for 404.
 Answers = Callable[[str], tuple[str, str] | None]
 
 
 @asynccontextmanager
 async def site(answers: Answers, *, policy: str = "") -> AsyncIterator[str]:
-    """The origin of a server that answers so, each with this Content-Security-Policy where there is one."""
+    """The origin of a server with these answers, each with the Content-Security-Policy if one is given."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request = (await reader.readuntil(b"\r\n\r\n")).decode()
         except asyncio.IncompleteReadError:
-            # A connection that the browser opened ahead of need, and did not need.
+            # The browser opened this connection in advance and did not use it.
             writer.close()
             return
         found = answers(request.split(" ")[1])

@@ -1,4 +1,4 @@
-"""Whoever was away gets what was sent meanwhile: all of it, in order, once."""
+"""A client that was not connected gets all notifications that it missed, in order, each once."""
 
 import asyncio
 import time
@@ -13,16 +13,16 @@ from tests.browser.screen import CLIENT, Device, Sender, thaw
 from tests.support.sending import eventually
 from tests.support.stack import Stack
 
-# A token that has just ended is taken for this much longer.
+# The server accepts an expired token for this many seconds more.
 LEEWAY_SECONDS = 5
 
-# The demo page says what arrives to the window around it, which is its own where there is none.
+# The demo page posts each arrival to its parent window; without one that is its own window.
 ARRIVALS = """globalThis.arrived = [];
 addEventListener("message", ({ data }) => { if (data.arrived) arrived.push(data.arrived); });"""
 
 
 async def test_offline_for_five_hundred(device: NewDevice, dev: Stack) -> None:
-    """A page without a network says so, and with it again has all five hundred in order, each once."""
+    """A page shows that it is offline, and then has all 500 missed notifications in order, each once."""
     phone = await device()
     tab = await phone.tab("ana")
     await tab.record()
@@ -44,14 +44,14 @@ async def test_offline_for_five_hundred(device: NewDevice, dev: Stack) -> None:
     assert await tab.page.evaluate(f"{CLIENT}.counts.unread") == 501
 
 
-async def test_a_laptop_that_was_asleep(laptop: Device, dev: Stack) -> None:
-    """A frozen tab runs nothing; awake again it has what was sent meanwhile, in order, each once."""
+async def test_a_frozen_tab_catches_up(laptop: Device, dev: Stack) -> None:
+    """A tab that was frozen gets all notifications that it missed, in order, each once."""
     tab = await laptop.tab("bob")
     await tab.record()
     await tab.look()
     Sender(dev).send("Before", users=["bob"])
     await tab.arrived(1)
-    await laptop.context.new_page()  # which is in front from now on
+    await laptop.context.new_page()  # now in the foreground
     sleeping = await tab.freeze()
     titles = [f"While asleep {n}" for n in range(120)]
     Sender(dev).send(*titles, users=["bob"])
@@ -65,7 +65,7 @@ async def test_a_laptop_that_was_asleep(laptop: Device, dev: Stack) -> None:
 
 
 async def test_closed_and_opened_again(device: NewDevice, dev: Stack) -> None:
-    """A page that is opened again goes on where its browser was: what it missed arrives, nothing twice."""
+    """A page that is opened again resumes where its browser was, and no notification arrives twice."""
     phone = await device()
     tab = await phone.tab("ana")
     await tab.record()
@@ -82,10 +82,10 @@ async def test_closed_and_opened_again(device: NewDevice, dev: Stack) -> None:
 
 
 async def test_a_token_that_expired_while_away(device: NewDevice, dev: Stack) -> None:
-    """The server says 4200 on the return: the page asks for another token, once, and nothing is lost."""
+    """After 4200 the page fetches one new token, and loses no notification."""
     phone = await device()
     given: list[str] = []
-    # The page takes it for one that holds, since by its own clock it never began.
+    # The page takes the token for a valid one, because its lifetime has not begun by the page's clock.
     short = token(dev, "ana", 4 - LEEWAY_SECONDS)
 
     async def answer(route: Route) -> None:
@@ -119,14 +119,14 @@ async def test_a_token_that_expired_while_away(device: NewDevice, dev: Stack) ->
 
 
 async def refusal(dev: Stack, token: str) -> str:
-    """Why the API refuses a token; empty while it does not."""
+    """The reason why the API refuses a token; empty while it accepts it."""
     headers = {"authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(base_url=dev.api, headers=headers, trust_env=False) as api:
         return str((await api.get("/v1/me/notifications?limit=1")).json().get("code", ""))
 
 
 def token(dev: Stack, user: str, seconds: int) -> str:
-    """A token of a user that ends in so many seconds."""
+    """A token of a user that expires in this number of seconds."""
     tenant, kid, secret = dev.key.split(".")
     now = int(time.time())
     claims = {"iss": tenant, "sub": user, "aud": "tidings", "scope": "inbox"}

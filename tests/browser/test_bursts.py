@@ -1,4 +1,4 @@
-"""However much comes in at once, a page goes on being painted."""
+"""A page keeps its frame rate during bursts of notifications."""
 
 import asyncio
 
@@ -10,15 +10,15 @@ from tests.browser.screen import Sender
 from tests.browser.tracing import tasks_of
 from tests.support.stack import Stack
 
-# 60 pictures a second.
+# 60 frames a second.
 FRAME_MS = 1_000 / 60
-# What browsers call a long task: here a reader notices.
+# The browsers' limit of a long task, which a user notices.
 LONG_MS = 50
 BURST = 1_000
-# Of so many bursts the best counts: what else the machine does can only make them slower.
+# The best of this number of bursts counts: other work on the machine can only make them slower.
 TRIES = 3
 
-# Counts the pictures, and how often the list changed for one: all that happens for one has the same time.
+# Counts the frames, and the changes of the list in each: all callbacks of one frame get the same time.
 WATCH = """() => {
   const list = document.querySelector("tidings-inbox").shadowRoot.querySelector("[part~=list]");
   globalThis.pictures = 0;
@@ -35,8 +35,10 @@ WATCH = """() => {
 }"""
 
 
-async def test_a_burst_costs_one_picture_at_a_time(device: NewDevice, dev: Stack, browser: Browser) -> None:
-    """A thousand at once change the list at most once a frame, and leave the page its 60 frames a second."""
+async def test_a_burst_changes_the_list_once_per_frame(
+    device: NewDevice, dev: Stack, browser: Browser
+) -> None:
+    """1,000 notifications at once change the list at most once per frame, and keep 60 frames a second."""
     tab = await (await device()).tab("bob")
     Sender(dev).send("First", users=["bob"])
     await tab.look()
@@ -56,7 +58,7 @@ async def test_a_burst_costs_one_picture_at_a_time(device: NewDevice, dev: Stack
         pictures, changes = await tab.page.evaluate("[pictures, Object.values(changes)]")
         assert max(changes) == 1, changes
         late = [task for task in tasks if task > FRAME_MS]
-        # The browser's own cleaning up may fall into some.
+        # Some may include a garbage collection of the browser.
         if len(late) <= pictures / 20 and sum(task > LONG_MS for task in late) <= 2:
             break
     else:

@@ -1,4 +1,4 @@
-"""The page that `dev` opens with, used as its reader uses it."""
+"""The page of `dev`, used as a person uses it."""
 
 import re
 
@@ -15,7 +15,7 @@ PHONE = {"width": 390, "height": 844}
 
 
 async def opened(device: NewDevice, dev: Stack, **options: object) -> Page:
-    """The page, with both users connected."""
+    """The open page, with both users connected."""
     page = await (await device(**options)).context.new_page()
     await page.goto(f"{dev.api}/")
     for user in NAMES:
@@ -24,19 +24,19 @@ async def opened(device: NewDevice, dev: Stack, **options: object) -> Page:
 
 
 def window(page: Page, user: str) -> FrameLocator:
-    """The page that a user has open."""
+    """The inner page of a user."""
     return page.frame_locator(f"iframe[title='The page that {NAMES[user]} has open']")
 
 
 async def has(page: Page, unread: dict[str, str]) -> None:
-    """The badges of both users; empty for none."""
+    """Wait for these badges of both users; empty for none."""
     for user, number in unread.items():
         badge = window(page, user).locator("tidings-inbox [part~=badge]")
         await (expect(badge).to_have_text(number) if number else expect(badge).to_be_hidden())
 
 
 async def test_send_to_the_team_and_watch_two_bells(device: NewDevice, dev: Stack) -> None:
-    """A send to the group shows on both bells, the form says how fast, the drawer shows the frames."""
+    """A send to the group shows on both bells, with its time in the form and its frames in the drawer."""
     page = await opened(device, dev)
     await page.get_by_text("Team", exact=True).click()
     await page.get_by_role("button", name="Send", exact=True).click()
@@ -46,12 +46,12 @@ async def test_send_to_the_team_and_watch_two_bells(device: NewDevice, dev: Stac
     await page.locator("#drawer summary").click()
     types = page.locator("#frames td:nth-child(4)")
     await expect(types.filter(has_text=re.compile("^notification$"))).to_have_count(2)
-    # Who reads over a shoulder can't send: no token stands there in full.
+    # No token is shown in full, so that a bystander cannot copy it.
     assert re.findall(r"eyJ[\w-]{20,}", await page.locator("body").inner_text()) == []
 
 
-async def test_whoever_it_is_sent_to_has_it(device: NewDevice, dev: Stack) -> None:
-    """To one user, and to everyone: who is meant has it, with what the form says, and nobody else."""
+async def test_only_the_recipients_get_a_send(device: NewDevice, dev: Stack) -> None:
+    """A send to one user or to all reaches exactly those, with the content of the form."""
     page = await opened(device, dev)
     await page.get_by_text("Bob", exact=True).first.click()
     await page.get_by_role("button", name="Send 25 at once").click()
@@ -71,8 +71,8 @@ async def test_whoever_it_is_sent_to_has_it(device: NewDevice, dev: Stack) -> No
     await expect(row).to_contain_text("Urgent")
 
 
-async def test_a_failure_is_said(device: NewDevice, dev: Stack) -> None:
-    """What the server refuses stands in the form, in the server's words."""
+async def test_a_failure_is_shown(device: NewDevice, dev: Stack) -> None:
+    """The form shows a refusal in the server's words."""
     page = await opened(device, dev)
     await page.route(
         "**/v1/notifications", lambda route: route.fulfill(status=503, json={"detail": "Not now."})
@@ -82,7 +82,7 @@ async def test_a_failure_is_said(device: NewDevice, dev: Stack) -> None:
 
 
 async def test_by_key_alone(device: NewDevice, dev: Stack) -> None:
-    """Without a pointer: choose who gets it, write it, send it, and look at the frames."""
+    """The keyboard alone can choose the target, write, send, and open the frames."""
     page = await opened(device, dev)
     focused = "document.activeElement.closest('label, summary, button')?.textContent.trim()"
 
@@ -111,7 +111,7 @@ async def test_by_key_alone(device: NewDevice, dev: Stack) -> None:
 
 
 async def test_on_a_phone(device: NewDevice, dev: Stack) -> None:
-    """At 390 pixels the form sends, and a tap on a user's bell opens the inbox inside the window."""
+    """At 390 pixels the form sends, and a tap on a bell opens the inbox inside the window."""
     page = await opened(device, dev, viewport=PHONE, has_touch=True, is_mobile=True)
     await page.get_by_text("Team", exact=True).tap()
     await page.get_by_role("button", name="Send", exact=True).tap()
@@ -128,10 +128,10 @@ async def test_on_a_phone(device: NewDevice, dev: Stack) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 390])
-async def test_everybody_can_use_it(device: NewDevice, dev: Stack, scheme: str, width: int) -> None:
-    """Axe finds nothing, in either scheme, on a wide screen and on a phone; nothing sticks out sideways."""
+async def test_the_page_is_accessible(device: NewDevice, dev: Stack, scheme: str, width: int) -> None:
+    """Axe finds no fault in light and dark, on a wide screen and on a phone, and no content overflows."""
     options = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
-    # Axe is put into the page from outside, which the page's own policy would forbid.
+    # Axe is injected past the page's policy, which would forbid it.
     page = await opened(device, dev, bypass_csp=True, **options)
     await page.locator("#drawer summary").click()
     await page.add_script_tag(path=AXE)

@@ -1,4 +1,4 @@
-"""The widget on a page of another origin, as a customer puts it there: by the lines that were copied."""
+"""The widget on a page of another origin, with the code that a customer copies from the demo page."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ from tests.support.stack import Stack, clean_environment
 from tests.support.tree import ROOT
 from tests.support.valkey import wait_until
 
-# All that the widget needs; there is no unsafe-inline, and no text turns into markup.
+# Exactly the needs of the widget: no unsafe-inline, and trusted types.
 POLICY = (
     "default-src 'none'; script-src {script}; connect-src 'self' {api} {gateway}; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
@@ -36,18 +36,18 @@ NONCE = "bm90IGFueWJvZHkncw"
 
 
 def policy(dev: Stack, script: str = "") -> str:
-    """A strict policy of a customer's page."""
+    """A strict policy for a page of a customer."""
     return POLICY.format(script=script or dev.api, api=dev.api, gateway=dev.realtime.partition("/v1/")[0])
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def copied(device: NewDevice, dev: Stack) -> dict[str, str]:
-    """What the demo page's buttons put into the clipboard, by the headings over the code."""
+    """The texts that the demo page's copy buttons put into the clipboard, by their headings."""
     context = (await device()).context
     await context.grant_permissions(["clipboard-read", "clipboard-write"], origin=dev.api)
     page = await context.new_page()
     await page.goto(dev.api)
-    # A title that a shell would take apart.
+    # A title with characters that a shell interprets.
     await page.get_by_label("Title").fill('It\'s "$HOME" & `more`; \\ ü')
     await page.get_by_text("Ana", exact=True).first.click()
     await expect(page.locator("#snippet-send")).to_contain_text("eyJ")
@@ -63,30 +63,30 @@ async def copied(device: NewDevice, dev: Stack) -> dict[str, str]:
 
 
 def shop_page(code: str) -> str:
-    """A page of a customer, with code in it."""
+    """A page of a customer with this code."""
     return f"<!doctype html><html lang=en><title>Shop</title>{code}</html>"
 
 
 def token_of(dev: Stack) -> str:
-    """What a customer's own endpoint answers for Ana."""
+    """The answer of a customer's token endpoint for Ana."""
     return json.dumps({"token": dev.token("ana"), "realtime_url": dev.realtime})
 
 
 def answers(dev: Stack, code: str) -> Callable[[str], tuple[str, str] | None]:
-    """A customer's site: the page with the code, and who is logged in."""
+    """The answers of a customer's site: the page with the code, and the token endpoint."""
     pages = {"/": ("text/html", shop_page(code)), "/my-token": ("application/json", token_of(dev))}
     return pages.get
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(dev: Stack, copied: dict[str, str]) -> AsyncIterator[str]:
-    """The origin of a customer's site, whose page has the code that the demo page offers."""
+    """The origin of a customer's site whose page has the code of the demo page."""
     async with site(answers(dev, copied["Into a page"]), policy=policy(dev)) as origin:
         yield origin
 
 
 async def shown(phone: Device, shop: str) -> Page:
-    """The shop, with its bell."""
+    """The page of the shop, after its bell is shown."""
     page = await phone.context.new_page()
     await page.goto(shop)
     await expect(page.locator("tidings-inbox [part~=bell]")).to_be_visible()
@@ -94,7 +94,7 @@ async def shown(phone: Device, shop: str) -> Page:
 
 
 async def works(page: Page, dev: Stack) -> None:
-    """Badge, list and marks do what they are for."""
+    """Check that badge, list and marks work."""
     Sender(dev).send("To the shop", users=["ana"])
     inbox = page.locator("tidings-inbox")
     await expect(inbox.locator("[part~=badge]")).to_have_text("1")
@@ -106,12 +106,12 @@ async def works(page: Page, dev: Stack) -> None:
 
 
 async def test_the_copied_line_works_on_another_origin(device: NewDevice, dev: Stack, shop: str) -> None:
-    """With its integrity, under a strict policy of the customer's: badge, list and mark, by CORS."""
+    """The copied line works with its integrity under a strict policy: badge, list and marks, by CORS."""
     await works(await shown(await device(), shop), dev)
 
 
 async def test_the_two_lines_of_the_documentation_work(device: NewDevice, dev: Stack) -> None:
-    """Those at the top of the page for customers, with this server's address in place of the example's."""
+    """The two lines at the top of the documentation work with the address of this server."""
     offered = re.search(r"```html\n(.*?)```", (ROOT / "docs/browser.md").read_text(), re.DOTALL)
     assert offered is not None
     code = offered[1].replace("https://notify.example", dev.api)
@@ -121,7 +121,7 @@ async def test_the_two_lines_of_the_documentation_work(device: NewDevice, dev: S
 
 
 async def test_a_policy_of_nonces_is_enough(device: NewDevice, dev: Stack, copied: dict[str, str]) -> None:
-    """Where a page names no hosts at all but trusts what its own scripts load, the parts come as well."""
+    """Under a policy with a nonce and strict-dynamic, without host names, the widget loads its parts."""
     code = copied["Into a page"].replace("<script ", f"<script nonce={NONCE} ")
     trusting = policy(dev, f"'nonce-{NONCE}' 'strict-dynamic'")
     async with site(answers(dev, code), policy=trusting) as origin:
@@ -129,7 +129,7 @@ async def test_a_policy_of_nonces_is_enough(device: NewDevice, dev: Stack, copie
 
 
 async def test_another_file_than_the_named_one_does_not_run(device: NewDevice, shop: str) -> None:
-    """Whoever changes the script on its way finds that browsers refuse it."""
+    """The browser refuses a script that was changed in transit."""
     phone = await device()
 
     async def change(route: Route) -> None:
@@ -143,8 +143,8 @@ async def test_another_file_than_the_named_one_does_not_run(device: NewDevice, s
     assert await page.evaluate("customElements.get('tidings-inbox') === undefined")
 
 
-async def test_a_panel_that_did_not_come_is_asked_for_again(device: NewDevice, dev: Stack, shop: str) -> None:
-    """Where the network fails while the bell is pressed the panel offers to try again, and that helps."""
+async def test_a_panel_that_failed_to_load_is_loaded_again(device: NewDevice, dev: Stack, shop: str) -> None:
+    """If the panel fails to load when the bell is pressed, it offers a retry, which succeeds."""
     phone = await device()
     page = await shown(phone, shop)
     await phone.context.route("**/parts.mjs*", lambda route: route.abort())
@@ -158,8 +158,8 @@ async def test_a_panel_that_did_not_come_is_asked_for_again(device: NewDevice, d
     await expect(inbox.get_by_role("feed").locator("[part~=item-title]")).to_have_text("To the shop")
 
 
-async def test_only_pages_of_listed_origins_get_in(device: NewDevice, dev: Stack, shop: str) -> None:
-    """With a list of origins the widget works on those, and on a page of another it shows nothing."""
+async def test_only_pages_of_listed_origins_can_connect(device: NewDevice, dev: Stack, shop: str) -> None:
+    """With a list of origins the widget works on pages of those, and shows nothing on others."""
     async with site(answers(dev, shop_page("")), policy=policy(dev)) as elsewhere:
         with only(dev, elsewhere):
             phone = await device()
@@ -172,7 +172,7 @@ async def test_only_pages_of_listed_origins_get_in(device: NewDevice, dev: Stack
             await expect(inbox.locator("[part~=badge]")).to_be_hidden()
             await expect(inbox.locator("[part~=item-title]")).to_have_count(0)
             assert await page.evaluate("document.querySelector('tidings-inbox').client.status") == "stopped"
-            # The browser says why, in words for whoever made the page.
+            # The browser logs the reason for the developer of the page.
             await phone.forgive("CORS")
         with only(dev, shop):
             await expect((await shown(await device(), shop)).locator("[part~=badge]")).to_have_text("1")
@@ -180,7 +180,7 @@ async def test_only_pages_of_listed_origins_get_in(device: NewDevice, dev: Stack
 
 @contextmanager
 def only(dev: Stack, origin: str) -> Iterator[None]:
-    """For a while pages of this origin alone may connect."""
+    """Allow only pages of this origin, for the time of the context."""
     operator(dev, "--origin", origin)
     wait_until(lambda: let_in(dev, "http://nobody.example") == {False}, "the list of origins")
     try:
@@ -191,7 +191,7 @@ def only(dev: Stack, origin: str) -> Iterator[None]:
 
 
 def let_in(dev: Stack, origin: str) -> set[bool]:
-    """Whether a page of this origin gets in at the API and at the gateway: each hears of changes itself."""
+    """Whether both the API and the gateway admit a page of this origin: each polls the registry itself."""
     headers = {"origin": origin, "authorization": f"Bearer {dev.token('nobody')}"}
     answer = httpx.get(f"{dev.api}/v1/me/notifications?limit=1", headers=headers, trust_env=False)
     try:
@@ -203,17 +203,17 @@ def let_in(dev: Stack, origin: str) -> set[bool]:
 
 
 def operator(dev: Stack, *words: str) -> None:
-    """What an operator tells the running installation of its tenant."""
+    """Run a command of the operator on the running installation."""
     command = [sys.executable, "-m", "tidings_api.cli", "tenants", "update", "demo", *words]
     subprocess.run(
         [*command, "--data", str(dev.data)], check=True, capture_output=True, env=clean_environment()
     )
 
 
-async def test_the_server_s_lines_answer_the_page_s(
+async def test_the_server_code_gives_tokens_to_the_page(
     device: NewDevice, dev: Stack, copied: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The code for the customer's server gives the page a token of whoever is logged in there."""
+    """The copied code for a customer's server gives the page a token of the logged-in user."""
     monkeypatch.setenv("TIDINGS_URL", dev.api)
     monkeypatch.setenv("TIDINGS_KEY", dev.key)
     names: dict[str, Any] = {"logged_in": lambda _request: "ana"}
@@ -231,14 +231,14 @@ async def test_the_server_s_lines_answer_the_page_s(
             await works(await shown(await device(), origin), dev)
 
 
-async def test_the_command_sends_what_the_form_says(
+async def test_the_copied_command_sends_the_form(
     device: NewDevice, dev: Stack, copied: dict[str, str]
 ) -> None:
-    """Pasted into a shell it sends that very notification, whatever its title does to a shell."""
+    """The copied command sends exactly the notification of the form, also with shell characters in it."""
     phone = await device()
     tab = await phone.tab("ana")
     shell = await asyncio.create_subprocess_exec("bash", "--norc", stdin=PIPE, stdout=PIPE, stderr=PIPE)
-    told, _ = await shell.communicate(copied["Into a terminal"].encode())
-    assert json.loads(told)["status"] == "accepted"
+    printed, _ = await shell.communicate(copied["Into a terminal"].encode())
+    assert json.loads(printed)["status"] == "accepted"
     await tab.look()
     await expect(tab.titles).to_have_text(['It\'s "$HOME" & `more`; \\ ü'])

@@ -1,4 +1,4 @@
-"""What the retention took before its reader came back is named: how many are missing, and where."""
+"""The widget shows how many notifications retention removed before the user connected again, and where."""
 
 import subprocess
 import sys
@@ -27,37 +27,37 @@ HEAR = f"""() => {{
 
 @pytest.fixture(autouse=True)
 def retention(dev: Stack) -> Iterator[None]:
-    """For a while the category `chat` is kept for some days only."""
+    """Keep the category `chat` for a few days only, for the time of the context."""
     keep(dev, str(RETENTION_DAYS))
     yield
     keep(dev, "default")
 
 
 def keep(dev: Stack, days: str) -> None:
-    """What an operator tells the running installation."""
+    """Run a command of the operator on the running installation."""
     command = [sys.executable, "-m", "tidings_api.cli", "tenants", "update", "demo", "--data", str(dev.data)]
     rule = ["--category-retention", f"chat={days}"]
     subprocess.run([*command, *rule], check=True, capture_output=True, env=clean_environment())
 
 
 async def before(dev: Stack) -> None:
-    """Ana gets one of a category that is kept."""
+    """Send ana one notification of a category that is kept."""
     await past.send(dev, [Sent(ago=AGO, notification={"to": {"users": ["ana"]}, "title": "Before"})])
 
 
 async def too_old(dev: Stack, number: int) -> None:
-    """Ana gets so many that are gone again, then one that stays."""
+    """Send ana this number of notifications that retention removes, then one that stays."""
     start = await position(dev, "ana")
     chat = {"to": {"users": ["ana"]}, "title": "Too old", "category": "chat"}
     await past.send(dev, [Sent(ago=AGO, notification=chat)] * number)
     Sender(dev).send("After what was too old", users=["ana"])
     await eventually(lambda: position(dev, "ana"), expected=start + number + 1)
-    await past.take_out_what_is_too_old(dev)
+    await past.remove_what_is_too_old(dev)
     await stored(dev, "ana", 2)
 
 
 async def missing(tab: Tab, number: str) -> None:
-    """The panel says that so many are missing, and shows what is there."""
+    """Check that the panel shows this number of missing notifications, and all others."""
     await expect(tab.missed).to_be_visible()
     await expect(tab.missed).to_contain_text(number)
     await expect(tab.titles).to_have_text(["After what was too old", "Before"])
@@ -65,7 +65,7 @@ async def missing(tab: Tab, number: str) -> None:
 
 
 async def test_the_open_list_says_what_is_missing(device: NewDevice, dev: Stack) -> None:
-    """Who comes back later than the retention is told how many are gone, once, and sees all the others."""
+    """A user who returns after retention removed entries sees their number once, and all other entries."""
     phone = await device()
     tab = await phone.tab("ana")
     await tab.record()
@@ -84,13 +84,13 @@ async def test_the_open_list_says_what_is_missing(device: NewDevice, dev: Stack)
     await missing(tab, "3")
 
 
-async def test_a_list_that_is_opened_later_says_it_too(device: NewDevice, dev: Stack) -> None:
-    """A gap that came before anybody opened the inbox is said when somebody does, until it is dismissed."""
+async def test_a_list_that_is_opened_later_shows_the_gap(device: NewDevice, dev: Stack) -> None:
+    """A gap that arrived before the inbox was opened is shown in it until the user dismisses it."""
     phone = await device()
     tab = await phone.tab("ana")
     await before(dev)
     await expect(tab.badge).to_have_text("1")
-    # What was acknowledged is kept a moment later.
+    # The client stores acknowledged positions with a short delay.
     await eventually(lambda: kept(tab), expected=await position(dev, "ana"))
     await tab.page.close()
     await too_old(dev, 12)
@@ -107,7 +107,7 @@ async def test_a_list_that_is_opened_later_says_it_too(device: NewDevice, dev: S
 
 
 async def kept(tab: Tab) -> int:
-    """The position in the own log from which the next visit of this browser goes on."""
+    """The position in the own log from which the next visit of this browser resumes."""
     position: int = await tab.page.evaluate(
         """() => new Promise((done) => {
           indexedDB.open("tidings").onsuccess = ({ target: { result: database } }) => {

@@ -1,4 +1,4 @@
-"""What an application passes on from strangers is text, whatever it says."""
+"""Content from strangers that an application sends is shown as text."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ STRANGE = (
     "W" * 10_000,
     "Word " * 2_000,
 )
-# None of them is http, https, mailto or a path of the site itself.
+# None of them is http, https, mailto or a path.
 LINKS = (
     "javascript:globalThis.hacked=1",
     "JaVaScRiPt:globalThis.hacked=1",
@@ -50,8 +50,8 @@ LINKS = (
 
 
 @pytest.mark.parametrize("place", ["link", "icon", "action"])
-async def test_the_server_takes_no_other_links(dev: Stack, place: str) -> None:
-    """What runs something, leads nowhere or hides where it leads is refused, wherever a link may stand."""
+async def test_the_server_refuses_other_links(dev: Stack, place: str) -> None:
+    """The server refuses a link that is not http, https, mailto or a path, in every field for links."""
     headers = {"authorization": f"Bearer {dev.token('sender', 'send')}"}
     async with httpx.AsyncClient(base_url=dev.api, headers=headers, trust_env=False) as client:
         for link in LINKS:
@@ -65,7 +65,7 @@ async def test_the_server_takes_no_other_links(dev: Stack, place: str) -> None:
 
 
 async def test_markup_is_text(device: NewDevice, dev: Stack) -> None:
-    """Script tags and handlers stand there as they were written, in the list and in what is read aloud."""
+    """Script tags and handlers are shown as text, in the list and in announcements."""
     tab = await (await device()).tab("ana")
     await tab.look()
     to = {"users": ["ana"]}
@@ -83,7 +83,7 @@ async def test_markup_is_text(device: NewDevice, dev: Stack) -> None:
 
 @pytest.mark.parametrize("way", ["page", "socket"])
 async def test_no_link_runs_anything(device: NewDevice, dev: Stack, way: str) -> None:
-    """A link that an older server let through is none in the list, whichever way it came."""
+    """The list shows no link for a dangerous one of an older server, from pages and from frames."""
     phone = await device()
     evil = {title: link for link in LINKS if (title := f"A link: {json.dumps(link)}")}
 
@@ -141,7 +141,7 @@ async def test_no_link_runs_anything(device: NewDevice, dev: Stack, way: str) ->
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def never() -> AsyncIterator[str]:
-    """The address of a picture whose server takes the request and never answers."""
+    """The URL of an image on a server that accepts requests and never answers."""
     held: list[asyncio.StreamWriter] = []
 
     async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -155,9 +155,9 @@ async def never() -> AsyncIterator[str]:
 
 
 async def test_no_text_breaks_the_list(device: NewDevice, dev: Stack, never: str) -> None:
-    """Overrides of direction, piles of accents, emoji, titles of 10,000 characters: each stays in its place.
+    """Direction overrides, stacked accents, emoji and titles of 10,000 characters stay inside their row.
 
-    An icon that never comes keeps nothing waiting, and its row looks like the others.
+    An icon that never loads delays nothing, and its row looks like the others.
     """
     tab = await (await device()).tab("ana")
     await tab.look()
@@ -167,20 +167,20 @@ async def test_no_text_breaks_the_list(device: NewDevice, dev: Stack, never: str
     await expect(tab.titles).to_have_count(len(STRANGE) + 1)
     assert await overflows(tab) == []
     heights = [box["height"] for box in await boxes(tab, "item")]
-    # Long ones are cut, and accents pile up inside their own line.
+    # Long titles are cut, and stacked accents stay inside their line.
     assert max(heights) < 4 * heights[0], heights
     assert {(box["width"], box["height"]) for box in await boxes(tab, "icon")} == {
         (box["width"], box["height"]) for box in (await boxes(tab, "icon"))[:1]
     }
     texts = await tab.titles.all_text_contents()
     assert not [text for text in texts if "\u202e" in text]
-    # What one title does to the direction ends with it.
+    # The direction override of a title does not affect other elements.
     for each in await tab.titles.all():
         assert await each.evaluate("each => getComputedStyle(each).unicodeBidi") in {"isolate", "plaintext"}
 
 
 async def boxes(tab: Tab, part: str) -> list[dict[str, float]]:
-    """Where the parts of rows are."""
+    """The boxes of the parts of each row."""
     found: list[dict[str, float]] = await tab.list.locator(f"[part~={part}]").evaluate_all(
         "all => all.map((each) => each.getBoundingClientRect().toJSON())"
     )
@@ -188,7 +188,7 @@ async def boxes(tab: Tab, part: str) -> list[dict[str, float]]:
 
 
 async def overflows(tab: Tab) -> list[str]:
-    """The rows of which something is wider than the list."""
+    """The rows with a part that is wider than the list."""
     wide: list[str] = await tab.list.evaluate(
         """list => [...list.querySelectorAll("[part~=item] *")]
           .filter(each => each.getBoundingClientRect().right > list.getBoundingClientRect().right + 1)

@@ -1,4 +1,4 @@
-"""An inbox of ten thousand is as quick to open as one of ten, and holds no more rows."""
+"""An inbox of 10,000 items opens as fast as one of ten, and makes no more rows."""
 
 import asyncio
 import sys
@@ -17,7 +17,7 @@ FIRST_PAINT_MS = 100
 TRIES = 5
 ROWS = 60
 
-# From the click on the bell to the end of the frame that has the first rows; how much of it the API took.
+# The time from the click on the bell to the end of the frame with the first rows, and the API's part of it.
 OPEN = """() => new Promise((done) => {
   const root = document.querySelector("tidings-inbox").shadowRoot;
   performance.clearResourceTimings();
@@ -25,7 +25,7 @@ OPEN = """() => new Promise((done) => {
   const look = () => {
     if (!root.querySelector("[part~=list] [part~=item-title]")) return;
     watching.disconnect();
-    // The next task comes after what this frame paints.
+    // The next task runs after this frame is painted.
     setTimeout(() => {
       const [asked] = performance.getEntriesByType("resource").filter(({ name }) => name.includes("/v1/me/"));
       done([performance.now() - began, asked.duration]);
@@ -36,7 +36,7 @@ OPEN = """() => new Promise((done) => {
   root.querySelector("[part~=bell]").click();
 })"""
 
-# Remembers the titles of rows that come in as new ones do.
+# Records the titles of rows that appear with the animation for new ones.
 WATCH = """() => {
   globalThis.fresh = [];
   const list = document.querySelector("tidings-inbox").shadowRoot.querySelector("[part~=list]");
@@ -49,10 +49,10 @@ WATCH = """() => {
 
 
 async def test_the_list_opens_at_once(device: NewDevice, dev: Stack) -> None:
-    """With 10,000 unread the first rows are there less than 100 ms after the click, and few are made.
+    """With 10,000 unread items the first rows are shown within 100 ms after the click, and few rows are made.
 
-    What counts is the page's own work up to the end of the frame that shows them, with the API's answer, of
-    the quickest of five: what else the machine does can only make it slower.
+    The test measures the page's own work up to the end of the frame that shows them, plus the API's answer.
+    The fastest of five counts: other work on the machine can only make it slower.
     """
     for start in range(0, ITEMS, BATCH):
         titles = [f"Number {n}" for n in range(start, start + BATCH)]
@@ -64,7 +64,7 @@ async def test_the_list_opens_at_once(device: NewDevice, dev: Stack) -> None:
     works: list[float] = []
     for _ in range(TRIES):
         tab = await phone.tab("ana")
-        # What a hand on its way to the bell loads is there by the time it clicks.
+        # Hovering loads the panel before the click.
         await tab.page.evaluate("import('/parts.mjs').then(() => undefined)")
         session = await phone.context.new_cdp_session(tab.page)
         await session.send("Performance.enable", {"timeDomain": "threadTicks"})
@@ -85,13 +85,13 @@ async def test_the_list_opens_at_once(device: NewDevice, dev: Stack) -> None:
 
 
 async def worked_ms(session: CDPSession) -> float:
-    """How long a page's main thread has been at work, in its own time."""
+    """The processor time of a page's main thread, in milliseconds."""
     metrics = (await session.send("Performance.getMetrics"))["metrics"]
     return 1_000 * next(float(metric["value"]) for metric in metrics if metric["name"] == "TaskDuration")
 
 
-async def test_only_what_arrives_comes_in_as_new(device: NewDevice, dev: Stack) -> None:
-    """Scrolling brings rows in as they are; what arrives meanwhile shows that it is new."""
+async def test_only_arrivals_are_shown_as_new(device: NewDevice, dev: Stack) -> None:
+    """Rows from scrolling appear without the animation for new ones, and arrivals appear with it."""
     titles = [f"Number {n}" for n in range(150)]
     Sender(dev).send(*titles, users=["bob"])
     await stored(dev, "bob", len(titles))

@@ -1,4 +1,4 @@
-"""Who logs out leaves nothing behind, and who is not logged in is not asked for again and again."""
+"""A logout clears the widget, and without a user the page does not repeat its request for a token."""
 
 from playwright.async_api import Route, expect
 
@@ -10,7 +10,7 @@ from tests.support.stack import Stack
 
 
 async def test_logging_out_on_one_tab_stops_all(device: NewDevice, dev: Stack) -> None:
-    """Nothing of the inbox is left on the user's tabs, in list, badge, toast or speech; others go on."""
+    """A logout on one tab clears list, badge, toasts and announcements on all tabs of the user alone."""
     one = await device()
     tabs = [await one.tab("ana") for _ in range(3)]
     other, elsewhere = await one.tab("bob"), await (await device()).tab("ana")
@@ -40,7 +40,7 @@ async def test_logging_out_on_one_tab_stops_all(device: NewDevice, dev: Stack) -
 
 
 async def test_a_401_of_the_token_endpoint_stops(device: NewDevice, dev: Stack) -> None:
-    """Where the application says that nobody is logged in the page asks once, and comes back when told to."""
+    """After a 401 of the token endpoint the page stops after one request, and `connect()` starts it again."""
     phone = await device()
     asked = 0
 
@@ -67,7 +67,7 @@ async def test_a_401_of_the_token_endpoint_stops(device: NewDevice, dev: Stack) 
 
 
 async def everything(tab: Tab) -> str:
-    """All that the widget has in it, shown or not."""
+    """The whole text of the widget, visible or not."""
     text: str = await tab.page.evaluate(
         """() => {
           const within = (root) => {

@@ -1,4 +1,4 @@
-"""A page that is left open costs the same after hours as after minutes."""
+"""The memory of an open page does not grow with time."""
 
 import asyncio
 from itertools import count
@@ -9,18 +9,18 @@ from tests.browser.conftest import NewDevice
 from tests.browser.screen import CLIENT, Sender, Tab
 from tests.support.stack import Stack
 
-# As many as a client remembers the state of.
+# A client keeps the state of this number of notifications.
 REMEMBERED = 10_000
 BATCH = 1_000
 PER_SECOND = 100
 SECONDS = 6
-# Bytes for each that came in between the first look and the last. One that is kept takes some hundreds.
+# Bytes per arrival between the first and the last measurement. A kept notification takes some hundreds.
 GROWTH = 60
 NODES = 2_000
 
 
-async def test_a_stream_that_does_not_end(device: NewDevice, dev: Stack) -> None:
-    """With the list open and a hundred a second coming in, memory and the page's nodes stay as they are."""
+async def test_an_endless_stream_keeps_memory_constant(device: NewDevice, dev: Stack) -> None:
+    """With the list open and 100 arrivals a second, the memory and the number of nodes stay constant."""
     tab = await (await device()).tab("ana")
     await tab.look()
     session = await tab.page.context.new_cdp_session(tab.page)
@@ -47,9 +47,9 @@ async def test_a_stream_that_does_not_end(device: NewDevice, dev: Stack) -> None
 
 
 async def heap(tab: Tab, session: CDPSession, unread: int) -> float:
-    """Bytes of the page's heap, once all has arrived and what is not needed was collected.
+    """The bytes of the page's heap, after all notifications arrived and a garbage collection.
 
-    The least of three looks: the browser keeps some code and buffers for a moment after it used them.
+    The least of three measurements: the browser keeps some code and buffers for a moment.
     """
     await tab.until(f"{CLIENT}.counts.unread === {unread}")
     sizes = []
@@ -60,6 +60,6 @@ async def heap(tab: Tab, session: CDPSession, unread: int) -> float:
 
 
 async def metric(session: CDPSession, name: str) -> float:
-    """One of the browser's measures of a page."""
+    """One metric of the browser for a page."""
     metrics = (await session.send("Performance.getMetrics"))["metrics"]
     return next(float(metric["value"]) for metric in metrics if metric["name"] == name)

@@ -1,4 +1,4 @@
-"""The server's own pages do only what their policy names, and the policy names little."""
+"""The server's own pages work under a strict policy."""
 
 from html.parser import HTMLParser
 
@@ -13,14 +13,14 @@ PAGES = ("/", "/demo/users/ana", "/docs")
 
 
 class Inline(HTMLParser):
-    """Finds what a page has in it that belongs into a file of its own."""
+    """Finds inline scripts, styles and handlers of a page."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """What is written into the page at this element."""
+        """Record the inline code of an element."""
         names = {name for name, _ in attrs}
         if tag == "style" or (tag == "script" and "src" not in names):
             self.found.append(tag)
@@ -30,7 +30,7 @@ class Inline(HTMLParser):
 
 @pytest.mark.parametrize("path", PAGES)
 async def test_nothing_is_inline(dev: Stack, path: str) -> None:
-    """No script, style or handler stands in a page, and none would run: everything allowed is named."""
+    """No page has an inline script, style or handler, and the policy would run none."""
     async with httpx.AsyncClient(base_url=dev.api, trust_env=False) as client:
         answer = await client.get(path)
     inline = Inline()
@@ -46,7 +46,7 @@ async def test_nothing_is_inline(dev: Stack, path: str) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 async def test_nothing_is_refused(device: NewDevice, dev: Stack, path: str) -> None:
-    """A page needs nothing that its policy refuses, and loads nothing from anywhere else."""
+    """The policy refuses nothing on a page, and the page loads nothing from other hosts."""
     page = await (await device()).context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -55,8 +55,8 @@ async def test_nothing_is_refused(device: NewDevice, dev: Stack, path: str) -> N
     assert [url for url in asked if not url.startswith(f"{dev.api}/")] == []
 
 
-async def test_a_refusal_does_not_pass_unseen(device: NewDevice, dev: Stack) -> None:
-    """What a policy refuses on any page of these tests is a fault of the device that it happened on."""
+async def test_a_refusal_is_a_fault(device: NewDevice, dev: Stack) -> None:
+    """A refusal by the policy on any page of these tests is a fault of its device."""
     phone = await device()
     tab = await phone.tab("ana")
     assert phone.faults == []

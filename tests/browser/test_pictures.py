@@ -1,6 +1,6 @@
-"""The pictures of the documentation, taken of the real thing.
+"""The pictures of the documentation, taken of the real server.
 
-`make pictures` writes them to docs/images; every other run takes them as well, into a temporary directory.
+`make pictures` writes them to docs/images; every other run writes them to a temporary directory.
 """
 
 import json
@@ -126,7 +126,7 @@ ARABIC = (
 
 @dataclass(frozen=True, kw_only=True)
 class Shot:
-    """How a page looks when its picture is taken."""
+    """The view of a page for its picture."""
 
     inbox: tuple[Sent, ...] = USUAL
     size: dict[str, int] = field(default_factory=lambda: DESK)
@@ -148,18 +148,18 @@ SHOTS = {
 
 @pytest.fixture(scope="session")
 def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pictures are put."""
+    """The directory for the pictures."""
     chosen = os.environ.get("PICTURES")
     return ROOT / chosen if chosen else tmp_path_factory.mktemp("pictures")
 
 
 def morning() -> str:
-    """A time zone in which it is ten o'clock, so that what is an hour old is of today."""
+    """A time zone in which it is ten o'clock, so that an item that is an hour old is of today."""
     return f"Etc/GMT{(datetime.now(UTC).hour + 2) % 24 - 12:+d}"
 
 
 async def fill(dev: Stack, inbox: tuple[Sent, ...]) -> None:
-    """Give ana this inbox."""
+    """Fill the inbox of ana."""
     to_ana = [
         Sent(ago=each.ago, notification={**each.notification, "to": {"users": ["ana"]}}) for each in inbox
     ]
@@ -172,7 +172,7 @@ async def fill(dev: Stack, inbox: tuple[Sent, ...]) -> None:
 
 
 def shop(dev: Stack, shot: Shot) -> Answers:
-    """A customer's page with the widget, and the token of ana, who is logged in there."""
+    """A page of a customer with the widget, and the token of ana, who is logged in."""
     token = {"token": dev.token("ana"), "realtime_url": dev.realtime}
     values = {
         "api": dev.api,
@@ -196,7 +196,7 @@ def shop(dev: Stack, shot: Shot) -> Answers:
 
 
 async def still(page: Page) -> None:
-    """Wait until pictures are there and what moves has come to rest."""
+    """Wait until images are loaded and animations are finished."""
     await page.evaluate(
         """async () => {
           const all = document.getAnimations({ subtree: true });
@@ -215,7 +215,7 @@ async def take(page: Page, album: Path, name: str) -> None:
 
 
 def look(shot: Shot) -> dict[str, Any]:
-    """The options of a browser that sees it."""
+    """The options of a browser for this view."""
     return {
         "viewport": shot.size,
         "color_scheme": "dark" if shot.dark else "light",
@@ -229,7 +229,7 @@ def look(shot: Shot) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", sorted(SHOTS))
 async def test_of_the_widget(device: NewDevice, dev: Stack, album: Path, name: str) -> None:
-    """The widget shows an inbox of several days as the documentation has it."""
+    """The widget shows an inbox of several days, as in the documentation."""
     shot = SHOTS[name]
     if "toasts" not in shot.attributes:
         await fill(dev, shot.inbox)
@@ -242,7 +242,7 @@ async def test_of_the_widget(device: NewDevice, dev: Stack, album: Path, name: s
 
 
 async def shows(page: Page, dev: Stack, shot: Shot) -> None:
-    """Bring the page to where its picture is taken."""
+    """Bring the page into the state for its picture."""
     inbox = page.locator("tidings-inbox")
     await Tab(page).reaches("connected")
     if "toasts" in shot.attributes:
@@ -261,7 +261,7 @@ async def shows(page: Page, dev: Stack, shot: Shot) -> None:
 
 
 async def test_of_the_demo_page(device: NewDevice, dev: Stack, album: Path) -> None:
-    """After a send to the team one user reads, the other has a bell with a badge."""
+    """The demo page shows a send to the team: one user has read it, the other has a badge."""
     size = {"width": 1280, "height": 840}
     visitor = await device(**look(Shot(size=size)))
     page = await visitor.context.new_page()
@@ -284,7 +284,7 @@ async def test_of_the_demo_page(device: NewDevice, dev: Stack, album: Path) -> N
 
 
 async def test_all_of_the_documents_are_taken_here() -> None:
-    """Every photographed picture that a document shows is one of these, and none is taken for nothing."""
+    """The pictures of this module are exactly those that the documents show."""
     shown = set()
     for document in (ROOT / "README.md", ROOT / "docs/browser.md"):
         shown |= set(re.findall(r"images/([\w-]+)\.png", document.read_text(encoding="utf-8")))

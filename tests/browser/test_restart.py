@@ -1,4 +1,4 @@
-"""A server that dies, is stopped, or loses what it had, and the page that comes back by itself."""
+"""A page reconnects after the server was killed, was stopped, or lost its data."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from tests.browser.conftest import NewDevice
 from tests.browser.screen import CLIENT, Sender, Tab
 from tests.support.stack import Stack
 
-# Remembers all that the panel says, and how: an alert interrupts whoever has it read aloud.
+# Records the panel's texts and their roles: an alert interrupts a screen reader.
 LISTEN = """() => {
   const root = document.querySelector("tidings-inbox").shadowRoot;
   globalThis.said = [];
@@ -27,7 +27,7 @@ LISTEN = """() => {
 
 
 async def opened(device: NewDevice, dev: Stack, user: str) -> Tab:
-    """A tab with an open list that has one notification, and listens to what it says."""
+    """A tab with an open list of one notification, whose announcements are recorded."""
     tab = await (await device()).tab(user)
     await tab.record()
     await tab.look()
@@ -39,7 +39,7 @@ async def opened(device: NewDevice, dev: Stack, user: str) -> Tab:
 
 
 async def is_back(tab: Tab, titles: list[str]) -> None:
-    """All of it arrived in order, each once, and badge and list show it; what was said of it was quiet."""
+    """Check that all arrived in order, each once, in badge and list, without an alert."""
     assert await tab.arrived(len(titles)) == titles
     await expect(tab.strip).to_be_hidden()
     await expect(tab.badge).to_have_text(str(len(titles)))
@@ -48,8 +48,8 @@ async def is_back(tab: Tab, titles: list[str]) -> None:
     assert (said[-1], await tab.page.evaluate("alerts")) == ("", 0), said
 
 
-async def test_the_gateway_dies_and_comes_back(device: NewDevice, dev: Stack) -> None:
-    """The page comes back by itself with everything sent meanwhile, and shows no error."""
+async def test_a_killed_gateway_loses_nothing(device: NewDevice, dev: Stack) -> None:
+    """After the gateway was killed the page reconnects, has everything that it missed, and shows no error."""
     tab = await opened(device, dev, "ana")
     dev.kill("gateway")
     titles = [f"Meanwhile {n}" for n in range(30)]
@@ -61,7 +61,7 @@ async def test_the_gateway_dies_and_comes_back(device: NewDevice, dev: Stack) ->
 
 
 async def test_everything_is_killed_and_started_again(device: NewDevice, dev: Stack) -> None:
-    """After the death of every process at once nothing is missing, and the page says that it waits."""
+    """After all processes were killed at once nothing is missing, and the page shows that it reconnects."""
     tab = await opened(device, dev, "ana")
     killed(dev)
     await tab.reaches("offline")
@@ -76,7 +76,7 @@ async def test_everything_is_killed_and_started_again(device: NewDevice, dev: St
 
 
 async def test_everything_is_stopped_and_started_again(device: NewDevice, dev: Stack) -> None:
-    """A restart of the whole server is a pause: what is sent before the page is back comes with it."""
+    """After a restart of the server the page has everything that was sent before it reconnected."""
     tab = await opened(device, dev, "bob")
     assert dev.terminate() == 0
     await tab.reaches("offline")
@@ -86,7 +86,7 @@ async def test_everything_is_stopped_and_started_again(device: NewDevice, dev: S
 
 
 async def test_a_server_that_lost_its_data(device: NewDevice, dev: Stack) -> None:
-    """The page learns that it is another store, and shows what there is now: nothing of before."""
+    """After the server lost its data the page shows only the new contents."""
     tab = await opened(device, dev, "ana")
     await tab.page.evaluate(
         f"() => {{ globalThis.reasons = []; {CLIENT}.on('gap', ({{ reason }}) => reasons.push(reason)); }}"
@@ -106,10 +106,10 @@ async def test_a_server_that_lost_its_data(device: NewDevice, dev: Stack) -> Non
 
 
 def killed(dev: Stack) -> None:
-    """SIGKILL of all processes, the supervisor first so that it starts none of them anew."""
+    """Kill all processes with SIGKILL, the supervisor first, so that it restarts none of them."""
     parts = dev.pids().values()
     for pid in (dev.process.pid, *parts):
-        # A part may have ended already, because its supervisor has.
+        # A part may have stopped already, because its supervisor did.
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     dev.wait()

@@ -1,4 +1,4 @@
-"""Any number of tabs of a person are one: one connection, one sound, the same badge."""
+"""The tabs of a user share one connection, one sound and the same badge."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +14,7 @@ from tests.support.stack import Stack
 TABS = 10
 TAKEOVER_MS = 1_000
 
-# Counts the notes that are played; two of them are one sound.
+# Counts the notes that are played; one sound has two.
 EARS = """globalThis.notes = 0;
 globalThis.AudioContext = class extends AudioContext {
   createOscillator() {
@@ -23,7 +23,7 @@ globalThis.AudioContext = class extends AudioContext {
   }
 };"""
 
-# Resolves with the time at which this tab leads, connected. By events: timers out of sight are slow.
+# Resolves with the time when this tab leads and is connected. It uses events: timers of hidden tabs are slow.
 LEADS = f"""() => new Promise((done) => {{
   const client = {CLIENT};
   const look = () => {{ if (client.leads && client.status === "connected") done(Date.now()); }};
@@ -33,7 +33,7 @@ LEADS = f"""() => new Promise((done) => {{
 
 
 async def roles(tabs: Sequence[Tab]) -> list[Tab]:
-    """The one tab that leads, then the others. On a busy machine it need not be the first to have come."""
+    """The leading tab, then the others. On a busy machine it may not be the tab that was opened first."""
     led: list[bool] = []
 
     async def leading() -> int:
@@ -44,13 +44,13 @@ async def roles(tabs: Sequence[Tab]) -> list[Tab]:
     return sorted(tabs, key=lambda tab: not led[tabs.index(tab)])
 
 
-async def test_ten_tabs_are_one(laptop: Device, dev: Stack) -> None:
-    """Ten tabs hold one connection, one of them leads and plays the sound, and all show the same badge."""
+async def test_ten_tabs_share_one_connection(laptop: Device, dev: Stack) -> None:
+    """Ten tabs have one connection; one leads and plays the sound, and all show the same badge."""
     tabs = [await laptop.tab("ana", EARS) for _ in range(TABS)]
     for tab in tabs:
         await tab.page.bring_to_front()
         await tab.inbox.evaluate("each => each.toggleAttribute('sound', true)")
-        # Browsers let nothing sound on a page that nobody has touched.
+        # Browsers play no sound on a page without a user gesture.
         await tab.page.get_by_role("heading", level=1).click()
     await eventually(lambda: connections(dev, "ana"), expected=1)
     for number in range(1, 4):
@@ -61,19 +61,19 @@ async def test_ten_tabs_are_one(laptop: Device, dev: Stack) -> None:
         async def notes() -> int:
             return sum([int(await tab.page.evaluate("notes")) for tab in tabs])
 
-        # One that sounds twice has done so by the next number.
+        # A second sound would have been played before the next number.
         await eventually(notes, expected=2 * number)
     await roles(tabs)
     assert await connections(dev, "ana") == 1
 
 
 async def closes(leader: Tab) -> None:
-    """The tab is closed."""
+    """Close the tab."""
     await leader.page.close()
 
 
 async def crashes(leader: Tab) -> None:
-    """The process of the tab dies."""
+    """Crash the process of the tab."""
     session = await leader.page.context.new_cdp_session(leader.page)
     async with leader.page.expect_event("crash"):
         dying = asyncio.ensure_future(session.send("Page.crash"))
@@ -81,7 +81,7 @@ async def crashes(leader: Tab) -> None:
 
 
 async def hangs(leader: Tab) -> None:
-    """The tab has no turn of its event loop for three seconds."""
+    """Block the event loop of the tab for three seconds."""
     await leader.page.evaluate(
         """() => { setTimeout(() => { const end = Date.now() + 3_000; while (Date.now() < end); }); }"""
     )
@@ -91,7 +91,7 @@ async def hangs(leader: Tab) -> None:
 async def test_another_tab_takes_over(
     laptop: Device, dev: Stack, goes: Callable[[Tab], Awaitable[None]]
 ) -> None:
-    """Within a second another tab holds the connection, and on none of those left is anything missing."""
+    """Within a second another tab has the connection, and no remaining tab misses a notification."""
     leader, *others = await roles([await laptop.tab("ana") for _ in range(4)])
     for tab in others:
         await tab.record()
@@ -112,7 +112,7 @@ async def test_another_tab_takes_over(
     assert await new.arrived(6) == ["Before", *titles]
     for tab in others:
         await expect(tab.badge).to_have_text("6")
-        # One that hears late of who leads is told to list again.
+        # A tab that learns late of the new leader lists its inbox again.
         arrived = await tab.page.evaluate("arrived")
         assert arrived == ["Before", *titles][: len(arrived)]
         await tab.page.bring_to_front()
@@ -121,8 +121,8 @@ async def test_another_tab_takes_over(
     await eventually(lambda: connections(dev, "ana"), expected=1)
 
 
-async def test_a_leader_that_was_put_to_sleep(laptop: Device, dev: Stack) -> None:
-    """Another tab takes over at once; the sleeper follows it when it wakes, and shows the same."""
+async def test_a_frozen_leader_is_replaced(laptop: Device, dev: Stack) -> None:
+    """Another tab replaces a frozen leader at once, and the frozen tab follows it when it resumes."""
     sleeper, awake = await roles([await laptop.tab("ana") for _ in range(2)])
     await awake.page.bring_to_front()
     await awake.record()

@@ -1,4 +1,4 @@
-"""Tabs and devices of one person show the same, at once."""
+"""All tabs and devices of a user show the same, within 300 ms."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from tests.support.stack import Stack
 WITHIN_MS = 300
 SENDS = 9
 
-# Resolves with the time at which badge and list show it: the number of unread, and the newest title.
+# Resolves with the time when badge and list show the number of unread items and the newest title.
 SHOWN = """([number, title]) => new Promise((done) => {
   const root = document.querySelector("tidings-inbox").shadowRoot;
   const look = () => {
@@ -26,7 +26,7 @@ SHOWN = """([number, title]) => new Promise((done) => {
   look();
 })"""
 
-# The same for what is unread: the badge, and the number of rows that are.
+# The same for unread items: the badge, and the number of unread rows.
 UNREAD = """([number]) => new Promise((done) => {
   const root = document.querySelector("tidings-inbox").shadowRoot;
   const look = () => {
@@ -41,7 +41,7 @@ UNREAD = """([number]) => new Promise((done) => {
 
 
 async def opened(device: NewDevice, user: str) -> list[Tab]:
-    """Two tabs and another browser of a user, each with its list open."""
+    """Two tabs and another browser of a user, each with an open list."""
     one, other = await device(), await device()
     tabs = [await one.tab(user), await one.tab(user), await other.tab(user)]
     for tab in tabs:
@@ -50,7 +50,7 @@ async def opened(device: NewDevice, user: str) -> list[Tab]:
 
 
 class Watch:
-    """What all of some tabs come to show, and how long that takes."""
+    """Measures how long it takes until all tabs show a change."""
 
     def __init__(self, tabs: list[Tab], script: str) -> None:
         self._tabs = tabs
@@ -59,26 +59,28 @@ class Watch:
         self._began = 0.0
 
     async def begin(self, *shown: object) -> None:
-        """From now on."""
+        """Start the measurement."""
         self._watching = [
             asyncio.ensure_future(tab.page.evaluate(self._script, list(shown))) for tab in self._tabs
         ]
-        await asyncio.gather(*(tab.page.evaluate("0") for tab in self._tabs))  # so that all of them watch
+        await asyncio.gather(
+            *(tab.page.evaluate("0") for tab in self._tabs)
+        )  # so that all tabs observe the change
         self._began = time.time() * 1000
 
     async def milliseconds(self) -> float:
-        """Until the last of them showed it."""
+        """The milliseconds until the last tab showed it."""
         async with asyncio.timeout(10):
             return max(await asyncio.gather(*self._watching)) - self._began
 
 
 def usual(waits: list[float]) -> float:
-    """What one in four stays below: what else the machine does can only make others slower."""
+    """The lower quartile: other work on the machine can only make measurements slower."""
     return sorted(waits)[len(waits) // 4]
 
 
-async def test_what_is_sent_is_seen_everywhere_at_once(device: NewDevice, dev: Stack) -> None:
-    """Two tabs and another browser have it in list and badge within 300 ms, and none is left out."""
+async def test_a_send_is_shown_on_all_tabs_and_devices(device: NewDevice, dev: Stack) -> None:
+    """Two tabs and another browser show a send in list and badge within 300 ms."""
     tabs = await opened(device, "ana")
     sender = Sender(dev)
     watch = Watch(tabs, SHOWN)
@@ -93,8 +95,8 @@ async def test_what_is_sent_is_seen_everywhere_at_once(device: NewDevice, dev: S
         assert await tab.listed() == titles[::-1]
 
 
-async def test_read_in_one_is_read_in_all(device: NewDevice, dev: Stack) -> None:
-    """Opening one takes its dot away everywhere within 300 ms, the badge goes down, and the server knows."""
+async def test_a_mark_is_shown_on_all_tabs_and_devices(device: NewDevice, dev: Stack) -> None:
+    """Opening an item marks it as read on all tabs and devices within 300 ms, and on the server."""
     tabs = await opened(device, "bob")
     titles = [f"Number {number}" for number in range(SENDS)]
     Sender(dev).send(*titles, users=["bob"])

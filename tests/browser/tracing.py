@@ -1,4 +1,4 @@
-"""What a page's main thread did, task by task, in its own time: not while others had the processor."""
+"""The tasks of a page's main thread with their processor time, not the time of other processes."""
 
 import json
 from collections import defaultdict
@@ -12,7 +12,7 @@ CATEGORIES = ["__metadata", "disabled-by-default-devtools.timeline", "toplevel"]
 
 @asynccontextmanager
 async def tasks_of(browser: Browser, page: Page) -> AsyncIterator[list[float]]:
-    """Filled at the end with the milliseconds of each task of the busiest page, which is to be this one."""
+    """A list that is filled at the end with the milliseconds of each task of the busiest page."""
     tasks: list[float] = []
     await browser.start_tracing(page=page, categories=CATEGORIES)
     yield tasks

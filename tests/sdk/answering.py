@@ -1,4 +1,4 @@
-"""A server in a process of its own that accepts every send: the id in its answer is the send's title.
+"""A server in its own process that accepts every send and answers with its title as the id.
 
 `X-Request-Id` is the number of the connection. Started as `python -m tests.sdk.answering [CERTIFICATE]`,
 it prints its port.
@@ -19,7 +19,7 @@ _numbers = itertools.count(1)
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One connection, request after request."""
+    """Answer the requests of one connection in turn."""
     number = next(_numbers)
     try:
         while head := (await reader.readuntil(b"\r\n\r\n")).decode().lower():
@@ -36,7 +36,7 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 async def serve(certificate: str | None) -> None:
-    """Until the process is ended."""
+    """Serve until the process is stopped."""
     context = None
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,4 +1,4 @@
-"""What several tests of the SDK share."""
+"""Fixtures that several tests of the SDK share."""
 
 import inspect
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tidings import AsyncTidings, Pages, Tidings
 
 @pytest.fixture(params=["blocking", "async"])
 def ask(request: pytest.FixtureRequest) -> Ask:
-    """Runs a call of a client against a scripted server, once per kind of client."""
+    """A function that runs a call of a client against a scripted server, once per kind of client."""
 
     async def run(server: Server, call: Callable[[Any], Any], **options: Any) -> Any:
         options = {"key": KEY, "transport": httpx.MockTransport(server), **options}

@@ -1,7 +1,7 @@
 """A program that uses one client before and after `fork`, for `test_processes`.
 
-`python -m tests.sdk.forking blocking|async URL`: prints how many connections of the parent are still its own,
-and for each child and the parent the sends whose answer was another's.
+`python -m tests.sdk.forking blocking|async URL` prints, for each child and for the parent, the titles of the
+sends that got the answer to another send.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ SENDS = 50
 
 
 def blocking(url: str) -> Callable[[str], list[str]]:
-    """Sends with a client that was made once, and gives the titles whose answer was another's."""
+    """A function that sends with one client, and returns the titles that got another send's answer."""
     client = Tidings(url, key=KEY, retries=0)
     atexit.register(client.close)
 
@@ -32,7 +32,7 @@ def blocking(url: str) -> Callable[[str], list[str]]:
 
 
 def concurrent(url: str) -> Callable[[str], list[str]]:
-    """The same with the async client, each time on a loop of its own, all at once."""
+    """The same with the async client: all sends at once, each call on a new event loop."""
     client = AsyncTidings(url, key=KEY, retries=0)
 
     async def sends(name: str) -> list[str]:
@@ -44,16 +44,16 @@ def concurrent(url: str) -> Callable[[str], list[str]]:
 
 
 def in_children(work: Callable[[str], Any]) -> dict[str, Any]:
-    """What each of several children says that runs at the same time as the others and the parent."""
+    """Run `work` in four children and in the parent at the same time; the result of each."""
     pipes = {}
     for number in range(CHILDREN):
         reading, writing = os.pipe()
         if os.fork() == 0:
             try:
-                said = json.dumps(work(f"child-{number}"))
-            except BaseException as error:  # noqa: BLE001 - told to the parent, whatever it is
-                said = json.dumps(repr(error))
-            os.write(writing, said.encode())
+                outcome = json.dumps(work(f"child-{number}"))
+            except BaseException as error:  # noqa: BLE001 - the parent gets every error
+                outcome = json.dumps(repr(error))
+            os.write(writing, outcome.encode())
             os._exit(0)
         os.close(writing)
         pipes[f"child-{number}"] = reading
@@ -66,12 +66,12 @@ def in_children(work: Callable[[str], Any]) -> dict[str, Any]:
 
 
 def connections_of_the_parent(url: str) -> list[int]:
-    """The port of the parent's connection before and after a child sent, closed the client and ended."""
+    """The port of the parent's connection before and after a child sends, closes the client and exits."""
 
     def port() -> int:
-        (lane,) = client._pools.current()._free
-        assert lane.connection is not None
-        return int(lane.connection.getsockname()[1])
+        (connection,) = client._pools.current()._free
+        assert connection.raw_socket is not None
+        return int(connection.raw_socket.getsockname()[1])
 
     with Tidings(url, key=KEY, retries=0) as client:
         client.send(to_users="parent", title="before")

@@ -1,4 +1,4 @@
-"""A gateway for tests: speaks the contract's frames over a real socket, as each test scripts it."""
+"""A gateway for tests: it sends the frames of the protocol over a real socket, as each test scripts them."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -20,7 +20,7 @@ SOON = ReconnectPolicy(base=0.0, spread=0.0)
 
 
 class Peer:
-    """One client's connection, with the `connect` frame it began with."""
+    """One connection of a client, with its `connect` frame."""
 
     def __init__(self, socket: ServerConnection, token: str, connect: dict[str, Any]) -> None:
         self.socket = socket
@@ -28,13 +28,13 @@ class Peer:
         self.connect = connect
 
     async def send(self, type: str, **fields: Any) -> None:
-        """One frame."""
+        """Send one frame."""
         await self.socket.send(json.dumps({"type": type, **fields}))
 
     async def welcome(
         self, epoch: str = "e1", resume: str = "none", state_version: int = 0, **positions: int
     ) -> None:
-        """The first frame; the connection starts at `positions`."""
+        """Send the first frame; the connection starts at `positions`."""
         await self.send(
             "welcome",
             connection="c1",
@@ -49,11 +49,11 @@ class Peer:
         )
 
     async def state(self, version: int, **fields: Any) -> None:
-        """A change of state with that number; the counts after it have the same version."""
+        """Send a change of state to that version; its counts have the same version."""
         await self.send("state", state_version=version, counts=counts(version), **fields)
 
     async def deliver(self, position: int, log: str = "user", **more: Any) -> None:
-        """The notification of that position."""
+        """Send the notification of that position."""
         await self.send(
             "notification", log=log, position=position, notification=notification(position), **more
         )
@@ -66,11 +66,11 @@ class Peer:
                 return frame
 
     async def close(self, code: int, reason: str = "") -> None:
-        """End with a code, and wait until the client has read it."""
+        """Close with a code, and wait until the client has read it."""
         await self.socket.close(code, reason)
 
     def drop(self) -> None:
-        """End without a word, as a broken network does."""
+        """End the connection without a close frame, as a broken network does."""
         self.socket.transport.abort()
 
 
@@ -91,7 +91,7 @@ def notification(number: int) -> dict[str, Any]:
 
 
 class Gateway:
-    """Serves each connection with the next script; after the last one it refuses with 503.
+    """Serves each connection with the next script. After the last one it refuses connections with 503.
 
     A number in place of a script refuses the handshake with that status.
     """
@@ -103,20 +103,20 @@ class Gateway:
         self.tokens_made = 0
 
     def client(self) -> AsyncTidings:
-        """A client whose API is played here: each token it asks for is another one."""
+        """A client with an API that is scripted here: each request for a token gets a new one."""
         return AsyncTidings("http://api", key=KEY, transport=httpx.MockTransport(self._answer), retries=0)
 
     def blocking_client(self) -> Tidings:
-        """The same, blocking: for a thread of its own."""
+        """The same client, but blocking: for its own thread."""
         return Tidings("http://api", key=KEY, transport=httpx.MockTransport(self._answer), retries=0)
 
     def listen(self, client: AsyncTidings, **options: Any) -> LiveInbox:
-        """The inbox of one user, that comes back without waiting."""
+        """The live inbox of one user. It reconnects without waiting."""
         return client.listen(user="ana", reconnect=SOON, **options)
 
     @asynccontextmanager
     async def inbox(self, **options: Any) -> AsyncIterator[LiveInbox]:
-        """The same, entered, with a client of its own."""
+        """The same inbox, entered, with its own client."""
         async with self.client() as client, self.listen(client, **options) as inbox:
             yield inbox
 
@@ -155,7 +155,7 @@ class Gateway:
     @classmethod
     @asynccontextmanager
     async def playing(cls, *scripts: Script | int) -> AsyncIterator[Self]:
-        """A gateway on a free port of this machine."""
+        """A gateway on a free port of the loopback interface."""
         gateway = cls(scripts)
         async with serve(
             gateway._serve,

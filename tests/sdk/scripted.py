@@ -1,4 +1,4 @@
-"""An API that answers each request as a test scripts it, below either kind of client."""
+"""An API that answers each request as a test scripts it, for both kinds of client."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ Outcome = httpx.Response | type[httpx.RequestError]
 
 
 class Server:
-    """Answers each request with the next outcome, and keeps what it saw."""
+    """Answers each request with the next outcome, and keeps the requests."""
 
     def __init__(self, *outcomes: Outcome) -> None:
         self.outcomes = list(outcomes)
@@ -23,7 +23,7 @@ class Server:
         self.waits: list[float] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """As a transport of httpx."""
+        """Answer a request, as a transport of httpx."""
         self.requests.append(request)
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, type):

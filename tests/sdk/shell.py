@@ -1,4 +1,4 @@
-"""The command `tidings` in a process of its own, and an API on a socket for it."""
+"""The command `tidings` in its own process, and an API on a socket for it."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from tests.sdk.gateway import KEY
 async def tidings(
     *arguments: str, url: str = "http://127.0.0.1:9", key: str = KEY, stdin: bytes | None = None, **more: str
 ) -> Process:
-    """Started; with `more` variables in its environment, and `stdin` in a pipe."""
+    """The started command, with `more` variables in its environment, and `stdin` in a pipe."""
     environment = {"TIDINGS_URL": url, "TIDINGS_KEY": key, "PATH": "/usr/bin", "TZ": "UTC", "COLUMNS": "200"}
     return await asyncio.create_subprocess_exec(
         sys.executable,

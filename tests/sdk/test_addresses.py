@@ -1,4 +1,4 @@
-"""Wrong addresses, keys and tokens: each is named in words, and blanks around them do no harm."""
+"""Wrong addresses, keys and tokens: errors name each, and blanks around them are ignored."""
 
 import asyncio
 import subprocess
@@ -26,7 +26,7 @@ SEND = {"to_users": ["ana"], "title": "Hi"}
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_names_its_address_and_sends_nothing_there(ask: Ask, status: int) -> None:
-    """The error says which URL to use; the send is not repeated."""
+    """The error names the URL to use, and the send is not repeated."""
     server = Server(answer(status, Location="https://api.example/prefix/v1/notifications"))
     with pytest.raises(RedirectedError) as raised:
         await ask(server, lambda c: c.send(**SEND))
@@ -46,15 +46,15 @@ async def test_a_redirect_names_its_address_and_sends_nothing_there(ask: Ask, st
     ],
 )
 async def test_a_redirect_to_something_else_is_named_whole(ask: Ask, location: str, text: str) -> None:
-    """A relative address is completed; one that is not the API's is not offered as the URL."""
+    """The error completes a relative address, and suggests no URL that is not the API's."""
     with pytest.raises(RedirectedError) as raised:
         await ask(Server(answer(302, Location=location)), lambda c: c.send(**SEND))
     assert text in str(raised.value)
 
 
 @pytest.mark.parametrize("status", [200, 202])
-async def test_a_web_page_in_place_of_an_answer_is_told(ask: Ask, status: int) -> None:
-    """HTML with a success is another server's: the error says so, without a decoder's words."""
+async def test_a_web_page_instead_of_an_answer_is_named(ask: Ask, status: int) -> None:
+    """HTML with a 2xx status raises an error that names a web page, without a message of the decoder."""
     page = httpx.Response(status, html="\n<!doctype html><title>Sign in</title>")
     with pytest.raises(UnreadableAnswerError) as raised:
         await ask(Server(page), lambda c: c.send(**SEND))
@@ -63,8 +63,8 @@ async def test_a_web_page_in_place_of_an_answer_is_told(ask: Ask, status: int) -
     )
 
 
-async def test_a_refusal_that_is_none_of_the_api_doubts_the_url(ask: Ask) -> None:
-    """404 without a code is another server's: it is not the id that is wrong."""
+async def test_a_refusal_of_another_server_names_the_url(ask: Ask) -> None:
+    """For 404 without a code the error says to check the URL, and not the id."""
     with pytest.raises(NotFoundError, match="Check that the URL is that of a Tidings API"):
         await ask(Server(httpx.Response(404, text="nginx")), lambda c: c.get("n1"))
     with pytest.raises(NotFoundError, match="Check the id and the tenant"):
@@ -74,8 +74,8 @@ async def test_a_refusal_that_is_none_of_the_api_doubts_the_url(ask: Ask) -> Non
 @pytest.mark.parametrize(
     "url", ["http://api/base/v1", "http://api/base/v1/", " http://api/base\n", "\thttp://api/base/ "]
 )
-async def test_a_url_is_taken_as_it_is_copied(url: str) -> None:
-    """The version at its end, a slash and blanks around it are left out."""
+async def test_a_copied_url_is_normalised(url: str) -> None:
+    """The client removes the version at the end of the URL, a slash and blanks around it."""
     server = Server(answer(202, SENT))
     with Tidings(url, key=KEY, transport=httpx.MockTransport(server)) as client:
         client.send(to_users="ana", title="Hi")
@@ -84,13 +84,13 @@ async def test_a_url_is_taken_as_it_is_copied(url: str) -> None:
 
 @pytest.mark.parametrize("kind", [Tidings, AsyncTidings])
 def test_the_realtime_url_is_not_the_apis(kind: type[Any]) -> None:
-    """An address for WebSockets is refused with what to give in its place."""
+    """The client refuses a WebSocket URL, and the error says which URL to give."""
     with pytest.raises(ConfigurationError, match=r"is one for WebSockets\. Give the URL of the API"):
         kind("ws://127.0.0.1:8001/v1/realtime", key=KEY)
 
 
-async def test_the_realtime_port_as_url_is_told() -> None:
-    """A server for WebSockets ends a connection with a send: the error says which port that may be."""
+async def test_the_realtime_port_as_url_is_named() -> None:
+    """When a WebSocket server closes the connection of a send, the error names the realtime port."""
     async with Gateway.playing() as gateway:
         url = gateway.url.replace("ws:", "http:").removesuffix("/v1/realtime")
         async with AsyncTidings(url, key=KEY, retries=0) as client:
@@ -106,8 +106,8 @@ async def test_the_realtime_port_as_url_is_told() -> None:
         assert "not that of the realtime port" in str(error)
 
 
-async def test_blanks_around_a_key_or_token_do_no_harm(ask: Ask) -> None:
-    """Secrets out of files and `echo` end with a newline."""
+async def test_blanks_around_a_key_or_token_are_removed(ask: Ask) -> None:
+    """A key or a token may end with a newline, as from a file or `echo`."""
     server = Server(answer(204), answer(204), answer(204))
     await ask(server, lambda c: c.recall("n1"), key=f" {KEY}\n")
     await ask(server, lambda c: c.recall("n1"), key=None, token="mine\n")
@@ -117,7 +117,7 @@ async def test_blanks_around_a_key_or_token_do_no_harm(ask: Ask) -> None:
 
 
 def test_the_environment_may_end_with_newlines() -> None:
-    """`TIDINGS_URL` and `TIDINGS_KEY` are stripped."""
+    """The client strips the values of `TIDINGS_URL` and `TIDINGS_KEY`."""
     server = Server(answer(204))
     environ = {"TIDINGS_URL": " http://api\n", "TIDINGS_KEY": f"{KEY}\n"}
     with Tidings.from_env(environ, transport=httpx.MockTransport(server)) as client:
@@ -126,8 +126,8 @@ def test_the_environment_may_end_with_newlines() -> None:
 
 
 @pytest.mark.parametrize("token", ["", " ", "a b", "a\nb", "t\u00f6ken"])
-async def test_what_is_no_token_is_refused_before_anything_is_sent(ask: Ask, token: str) -> None:
-    """It could not stand in a header, and is not repeated in the error."""
+async def test_an_invalid_token_is_refused_before_anything_is_sent(ask: Ask, token: str) -> None:
+    """A token that no header can have is refused, and the error does not show it."""
     server = Server()
     with pytest.raises(ConfigurationError) as raised:
         await ask(server, lambda c: c.recall("n1"), key=None, token=token)
@@ -137,13 +137,13 @@ async def test_what_is_no_token_is_refused_before_anything_is_sent(ask: Ask, tok
 
 @pytest.mark.parametrize("kind", [Tidings, AsyncTidings])
 def test_an_inbox_needs_its_user(kind: type[Any]) -> None:
-    """A client with a key names the user; it does not read the inbox of one that the SDK makes up."""
+    """A client with a key raises an error for an inbox without a user."""
     with pytest.raises(ConfigurationError, match="The inbox has no user"):
         kind("http://api", key=KEY).inbox()
 
 
-def test_a_cut_key_lets_no_warning_of_a_library_out() -> None:
-    """A key that was not copied whole is an error in words; nothing is printed before it."""
+def test_a_cut_key_gives_no_warning_of_a_library() -> None:
+    """A key without its end raises an error in plain words, and stderr stays empty."""
     code = (
         "import tidings\n"
         "with tidings.Tidings('http://api', key='demo.k1.short') as client:\n"

@@ -41,9 +41,9 @@ def take(inbox: BlockingInbox, number: int) -> list[int]:
     return positions
 
 
-async def test_blocking_code_gets_the_same_promises() -> None:
-    """It reconnects, resumes and shows each position once; the hook is called where it iterates."""
-    told: list[tuple[type, bool]] = []
+async def test_a_blocking_inbox_has_the_same_guarantees() -> None:
+    """It reconnects, resumes and gives each position once, and calls the hook in the iterating thread."""
+    events: list[tuple[type, bool]] = []
 
     async def first(peer: Peer) -> None:
         await peer.welcome()
@@ -61,19 +61,19 @@ async def test_blocking_code_gets_the_same_promises() -> None:
         caller = threading.current_thread()
 
         def hook(event: BlockingEvent) -> None:
-            told.append((type(event), threading.current_thread() is caller))
+            events.append((type(event), threading.current_thread() is caller))
 
         inbox._on_event = hook
         return take(inbox, 3)
 
     async with Gateway.playing(first, second) as gateway:
         assert await in_thread(gateway, work) == [1, 2, 3]
-    assert (Connected, True) in told
-    assert told[-1] == (CaughtUp, True)
+    assert (Connected, True) in events
+    assert events[-1] == (CaughtUp, True)
 
 
 async def test_a_blocking_mark_and_ack() -> None:
-    """Marking returns when it is answered, and an ack is sent before leaving."""
+    """A mark returns with its answer, and an acknowledgement is sent before the close."""
     acked: list[dict[str, Any]] = []
 
     async def script(peer: Peer) -> None:
@@ -96,8 +96,8 @@ async def test_a_blocking_mark_and_ack() -> None:
     assert acked == [{"type": "ack", "positions": {"user": 1}}]
 
 
-async def test_what_ends_a_blocking_inbox_is_raised() -> None:
-    """A close that says stay away comes out of the loop, after what had arrived."""
+async def test_a_final_close_is_raised_from_a_blocking_inbox() -> None:
+    """The loop gives the events that arrived before a final close, then raises its error."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -114,7 +114,7 @@ async def test_what_ends_a_blocking_inbox_is_raised() -> None:
 
 
 def test_a_blocking_inbox_that_cannot_open_says_so() -> None:
-    """Nobody there is an error on entering, and what is not entered cannot be iterated."""
+    """Entering raises if no server answers, and an inbox that was not entered cannot be iterated."""
     with Tidings("http://api", token="mine", retries=0) as client:
         inbox = client.listen(realtime_url="ws://127.0.0.1:9/v1/realtime")
         with pytest.raises(ConnectionFailedError), inbox:
@@ -123,8 +123,8 @@ def test_a_blocking_inbox_that_cannot_open_says_so() -> None:
             next(iter(inbox))
 
 
-def test_an_inbox_that_was_not_entered_says_so_in_its_own_words() -> None:
-    """`for` without `with` raises at once, and names `with`, not `async with`."""
+def test_an_inbox_that_was_not_entered_names_with() -> None:
+    """`for` without `with` raises at once, and the error names `with`, not `async with`."""
     with Tidings("http://api", key=KEY) as client:
         live = client.listen(user="ana")
         for open_it in (lambda: iter(live), live.events, live.changes):
@@ -133,7 +133,7 @@ def test_an_inbox_that_was_not_entered_says_so_in_its_own_words() -> None:
 
 
 async def test_a_closed_inbox_says_that_it_is_closed() -> None:
-    """After `with` an iteration raises, instead of ending as if nothing had been sent."""
+    """An iteration after `with` raises an error, and does not end silently."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome(user=0)

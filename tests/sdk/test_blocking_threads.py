@@ -16,13 +16,13 @@ from tidings import BlockingInbox, Changed, ListenError
 
 
 async def quiet(peer: Peer) -> None:
-    """A connection on which one delivery comes, and nothing more."""
+    """A connection that sends one delivery and nothing more."""
     await peer.welcome()
     await peer.deliver(1)
 
 
 async def test_another_thread_ends_the_iteration() -> None:
-    """`close` from another thread ends a `for` that waits, in order, and may be called again."""
+    """`close` in another thread ends a waiting `for` without an error, and may be called again."""
 
     def work(inbox: BlockingInbox) -> list[int]:
         taken = []
@@ -47,7 +47,7 @@ async def test_another_thread_ends_the_iteration() -> None:
 
 
 async def test_many_threads_may_close_at_once() -> None:
-    """Each of them returns when the inbox is left."""
+    """Each call of `close` returns when the inbox is closed."""
 
     def work(inbox: BlockingInbox) -> None:
         with ThreadPoolExecutor(8) as threads:
@@ -59,7 +59,7 @@ async def test_many_threads_may_close_at_once() -> None:
 
 
 async def test_waiting_ends_after_the_timeout_and_loses_nothing() -> None:
-    """`next` raises TimeoutError, the iterators end; what comes later is given to the next call."""
+    """After a timeout `next` raises and iterators end, and the next call gets the later deliveries."""
     go_on = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -85,7 +85,7 @@ async def test_waiting_ends_after_the_timeout_and_loses_nothing() -> None:
 
 
 async def test_events_without_deliveries_do_not_lengthen_the_wait() -> None:
-    """The timeout counts from the last delivery, whatever else happens."""
+    """The timeout counts from the last delivery, also if other events arrive."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -102,7 +102,7 @@ async def test_events_without_deliveries_do_not_lengthen_the_wait() -> None:
 
 
 async def test_any_thread_may_mark_while_one_iterates() -> None:
-    """Marks from many threads are answered, each with its own change, while deliveries are taken."""
+    """Marks from many threads get their own answers while another thread takes deliveries."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -124,15 +124,15 @@ async def test_any_thread_may_mark_while_one_iterates() -> None:
 
 
 def in_child(work: Callable[[], Any]) -> str:
-    """What a child process says: nothing, or its error."""
+    """Run `work` in a child process; the error that it raised, or an empty text."""
     reading, writing = os.pipe()
     if os.fork() == 0:
         try:
             work()
-            said = ""
-        except BaseException as error:  # noqa: BLE001 - told to the parent, whatever it is
-            said = repr(error)
-        os.write(writing, said.encode())
+            outcome = ""
+        except BaseException as error:  # noqa: BLE001 - the parent gets every error
+            outcome = repr(error)
+        os.write(writing, outcome.encode())
         os._exit(0)
     os.close(writing)
     os.wait()
@@ -141,7 +141,7 @@ def in_child(work: Callable[[], Any]) -> str:
 
 
 async def test_a_child_process_leaves_a_blocking_inbox_to_its_parent() -> None:
-    """After `fork` the child is told to listen for itself, and its `with` ends nothing of the parent's."""
+    """After `fork` the inbox raises in the child, and leaving `with` there keeps the parent's inbox open."""
 
     def work(inbox: BlockingInbox) -> list[int]:
         assert "opened in another process" in in_child(lambda: inbox.next(timeout=1))
@@ -155,7 +155,7 @@ async def test_a_child_process_leaves_a_blocking_inbox_to_its_parent() -> None:
 
 
 async def test_a_child_process_leaves_a_live_inbox_to_its_parent() -> None:
-    """The same for the async client: the child's loop cannot take from it, and closing says nothing."""
+    """After `fork` an async inbox raises in the child, and closing it there sends nothing."""
     async with (
         Gateway.playing(quiet) as gateway,
         gateway.client() as client,
@@ -170,8 +170,8 @@ async def test_a_child_process_leaves_a_live_inbox_to_its_parent() -> None:
         assert (await anext(inbox)).position == 1
 
 
-async def test_a_wait_of_the_async_inbox_may_be_cut_short() -> None:
-    """`asyncio.timeout` around taking loses nothing: the inbox needs no timeout of its own."""
+async def test_a_wait_of_the_async_inbox_may_time_out() -> None:
+    """`asyncio.timeout` around taking an event loses no event."""
     go_on = asyncio.Event()
 
     async def script(peer: Peer) -> None:

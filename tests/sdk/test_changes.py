@@ -28,7 +28,7 @@ from tidings._listen.event_queue import CHANGES
 READ = {"changes": [{"id": "n1", "state": "read", "at": "2026-11-22T07:00:00Z"}]}
 
 
-async def told(inbox: LiveInbox, number: int) -> list[InboxChange]:
+async def next_changes(inbox: LiveInbox, number: int) -> list[InboxChange]:
     """The next changes."""
     changes = inbox.changes()
     return [await anext(changes) for _ in range(number)]
@@ -46,7 +46,7 @@ async def told(inbox: LiveInbox, number: int) -> list[InboxChange]:
     ],
 )
 async def test_each_state_has_a_method(state: str, method: str) -> None:
-    """A mark by name sends that state, and returns what the server answered."""
+    """Each method of a state sends that state, and returns the server's answer."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -65,7 +65,7 @@ async def test_each_state_has_a_method(state: str, method: str) -> None:
 
 
 async def test_marks_go_by_ids_positions_or_all() -> None:
-    """The frame has exactly what was asked for."""
+    """The frame of a mark has exactly the arguments of the call."""
     marks = []
 
     async def script(peer: Peer) -> None:
@@ -89,7 +89,7 @@ async def test_marks_go_by_ids_positions_or_all() -> None:
 
 
 async def test_every_reader_of_changes_gets_all_of_them() -> None:
-    """Each change comes to all readers in order, typed, and the counts are the newest."""
+    """All readers get each change in order, typed, and the counts are the newest."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome(user=0)
@@ -104,7 +104,7 @@ async def test_every_reader_of_changes_gets_all_of_them() -> None:
     async with Gateway.playing(script) as gateway, gateway.inbox() as inbox:
         assert inbox.counts.version == 1
         async with asyncio.TaskGroup() as tasks:
-            readers = [tasks.create_task(told(inbox, 6)) for _ in range(2)]
+            readers = [tasks.create_task(next_changes(inbox, 6)) for _ in range(2)]
             mark = tasks.create_task(_unanswered(inbox))
             first, second = [await reader for reader in readers]
             mark.cancel()
@@ -116,12 +116,12 @@ async def test_every_reader_of_changes_gets_all_of_them() -> None:
 
 
 async def _unanswered(inbox: LiveInbox) -> None:
-    """Tells the server that the readers are there."""
+    """Tell the server that the readers are ready."""
     await inbox.mark_read("n1")
 
 
-async def test_a_slow_reader_is_told_to_reload() -> None:
-    """What a reader does not take in time is one `reload`, in bounded memory, and then what follows."""
+async def test_a_slow_reader_gets_a_reload() -> None:
+    """A slow reader gets one `reload` instead of the changes that it missed, then the later ones."""
     last = CHANGES + 2
 
     async def script(peer: Peer) -> None:
@@ -141,8 +141,8 @@ async def test_a_slow_reader_is_told_to_reload() -> None:
     assert (second.reload, second.mine, second.state_version) == (False, True, last)
 
 
-async def test_what_was_marked_while_away_is_asked_for() -> None:
-    """A new connection names the last change that arrived, and gives what came since."""
+async def test_marks_missed_during_a_disconnection_are_requested() -> None:
+    """A new connection resumes from the last change that arrived, and gives the later ones."""
 
     async def first(peer: Peer) -> None:
         await peer.welcome(state_version=3)
@@ -164,8 +164,8 @@ async def test_what_was_marked_while_away_is_asked_for() -> None:
     assert [event.reload for event in seen if isinstance(event, Changed)] == [False, True]
 
 
-async def test_a_mark_that_is_refused_for_now_is_made_again() -> None:
-    """A server whose storage is away for a moment costs a mark that moment, and a longer one its refusal."""
+async def test_a_mark_that_is_refused_with_a_retryable_error_is_repeated() -> None:
+    """A mark is repeated during a short outage of the storage, and raises the refusal after a longer one."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -188,7 +188,7 @@ async def test_a_mark_that_is_refused_for_now_is_made_again() -> None:
 
 
 async def test_a_mark_that_is_not_answered_in_time_says_so() -> None:
-    """A server that stays away costs a mark no more than the client's timeout, and the outcome is named."""
+    """A mark without an answer raises after the client's timeout that its outcome is not known."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -204,7 +204,7 @@ async def test_a_mark_that_is_not_answered_in_time_says_so() -> None:
 
 
 async def test_leaving_ends_marks_and_readers() -> None:
-    """A mark under way is told that nobody waits for its answer any more, and readers of changes end."""
+    """Leaving the inbox raises UnansweredError in a mark that waits, and ends the readers of changes."""
     asked = asyncio.Event()
 
     async def script(peer: Peer) -> None:
@@ -224,8 +224,8 @@ async def test_leaving_ends_marks_and_readers() -> None:
             await inbox.mark_read("n1")
 
 
-async def test_what_ends_the_inbox_is_raised_from_changes() -> None:
-    """A close that says stay away comes out of `changes()`, after what had arrived before."""
+async def test_a_final_close_is_raised_from_changes() -> None:
+    """`changes()` gives the changes that arrived before a final close, then raises its error."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -242,8 +242,8 @@ async def test_what_ends_the_inbox_is_raised_from_changes() -> None:
             await anext(changes)
 
 
-async def test_changes_alone_stand_still_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    """Who watches changes and never takes deliveries is told why nothing comes any more."""
+async def test_changes_without_iteration_pause_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """An application that iterates only `changes()` gets a warning in the log when the buffer is full."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -259,8 +259,8 @@ async def test_changes_alone_stand_still_with_a_warning(caplog: pytest.LogCaptur
     assert caplog.text.count("changes() pauses") == 1
 
 
-async def test_nothing_is_known_before_entering() -> None:
-    """Counts, changes and marks of an inbox that was not entered are an error that says what to do."""
+async def test_an_inbox_that_was_not_entered_has_no_counts_or_changes() -> None:
+    """Counts, changes and marks of an inbox that was not entered raise an error that says what to do."""
     async with AsyncTidings("http://api", key=KEY) as client:
         inbox = client.listen(user="ana")
         with pytest.raises(ListenError, match="async with"):
@@ -271,8 +271,8 @@ async def test_nothing_is_known_before_entering() -> None:
             await inbox.mark_read("n1")
 
 
-async def test_blocking_code_marks_counts_and_watches_too() -> None:
-    """In blocking code a mark returns its result, and changes are iterated in a plain `for`."""
+async def test_blocking_code_marks_and_iterates_changes() -> None:
+    """A blocking inbox returns the result of a mark, and a plain `for` iterates its changes."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()

@@ -10,7 +10,7 @@ from tests.sdk.shell import finished, playing, tidings
 
 
 async def test_send_says_what_it_sent() -> None:
-    """A shell user's options become one notification, and its id is printed."""
+    """`tidings send` sends one notification with its options, and prints its id."""
     async with playing({"POST /v1/notifications": (202, SENT)}) as api:
         code, out, err = await finished(
             *("send", "On its way", "--user", "ana", "--to-user", "bob", "--group", "g", "--exclude", "eve"),
@@ -34,7 +34,7 @@ async def test_send_says_what_it_sent() -> None:
 
 
 async def test_send_answers_scripts_in_json() -> None:
-    """With --json the answer is one object on one line."""
+    """With --json `tidings send` prints one object on one line."""
     async with playing({"POST /v1/notifications": (202, SENT)}) as api:
         code, out, _ = await finished("send", "--all", "--title", "Hi", "--json", url=api.url)
     assert code == 0
@@ -43,7 +43,7 @@ async def test_send_answers_scripts_in_json() -> None:
 
 
 async def test_a_refusal_is_one_line_with_code_and_request() -> None:
-    """What the server refused is told with its code, its mend and the request id."""
+    """A refusal is one line with the code, the hint and the request id."""
     problem = {
         "type": "/problems/insufficient_scope",
         "title": "The token does not allow this",
@@ -62,7 +62,7 @@ async def test_a_refusal_is_one_line_with_code_and_request() -> None:
 
 
 async def test_listen_prints_until_it_is_interrupted() -> None:
-    """Each notification is a line as it comes; Ctrl-C acknowledges, leaves and exits with 0."""
+    """`listen` prints each notification as it arrives, and Ctrl-C acknowledges, closes and exits with 0."""
     acked: list[dict[str, Any]] = []
 
     async def script(peer: Peer) -> None:
@@ -89,7 +89,7 @@ async def test_listen_prints_until_it_is_interrupted() -> None:
 
 
 async def test_listen_gives_scripts_the_frames() -> None:
-    """With --json each line is the frame as it came, a gap included; --count ends it."""
+    """With --json each line is the frame that arrived, gaps included, and --count stops the command."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome(user=0)

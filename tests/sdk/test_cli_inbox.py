@@ -1,4 +1,4 @@
-"""What the command `tidings` shows and changes of inboxes, run as a user runs it."""
+"""The commands of `tidings` that read and change inboxes, run as a user runs them."""
 
 import json
 import signal
@@ -36,7 +36,7 @@ INBOX = "/v1/users/ana/notifications"
 
 @pytest.mark.parametrize(("limit", "shown"), [("0", 3), ("2", 2), ("50", 3)])
 async def test_inbox_prints_items_and_counts(limit: str, shown: int) -> None:
-    """Items come newest first up to the limit, and the counts go to stderr."""
+    """`tidings inbox` prints items newest first up to the limit, and the counts on stderr."""
     async with playing({f"GET {INBOX}": (200, PAGE)}) as api:
         code, out, err = await finished("inbox", "--user", "ana", "--limit", limit, url=api.url)
         _, lines, _ = await finished("inbox", "--user", "ana", "--limit", limit, "--json", url=api.url)
@@ -48,7 +48,7 @@ async def test_inbox_prints_items_and_counts(limit: str, shown: int) -> None:
 
 
 async def test_data_is_shown_as_json() -> None:
-    """Where a notification has data alone, people see it as it was sent, and can paste it."""
+    """A notification with data alone is printed as the JSON that was sent."""
     data = {"order": 4711, "paid": True, "by": None, "name": "José"}
     shown = '{"order":4711,"paid":true,"by":null,"name":"José"}'
     record = {name: value for name, value in RECORD.items() if name != "title"} | {"data": data}
@@ -71,7 +71,7 @@ async def test_data_is_shown_as_json() -> None:
 
 
 async def test_inbox_filters_and_marks_what_it_showed() -> None:
-    """Options become filters, and --mark-read marks exactly the items that were printed."""
+    """Options filter the list, and --mark-read marks exactly the printed items."""
     answers = {f"GET {INBOX}": (200, PAGE), f"POST {INBOX}/mark": (200, MARKED)}
     async with playing(answers) as api:
         code, out, err = await finished(
@@ -89,7 +89,7 @@ async def test_inbox_filters_and_marks_what_it_showed() -> None:
 
 
 async def test_inbox_counts_by_category() -> None:
-    """--counts prints the totals, then each category; scripts get the counts as the API gives them."""
+    """--counts prints the totals, then each category; with --json the counts of the API."""
     counts = COUNTS | {"categories": {"orders": {"unseen": 1, "unread": 2}, "": {"unseen": 2, "unread": 1}}}
     async with playing({f"GET {INBOX}": (200, PAGE | {"counts": counts})}) as api:
         _, out, _ = await finished("inbox", "--user", "ana", "--counts", url=api.url)
@@ -120,7 +120,7 @@ async def test_inbox_counts_by_category() -> None:
     ],
 )
 async def test_mark_says_what_changed(arguments: tuple[str, ...], path: str, body: Any) -> None:
-    """Ids, positions or everything are marked, and what was not there is named on stderr."""
+    """`tidings mark` marks ids, positions or everything, and names unknown ids on stderr."""
     async with playing({f"POST {path}/mark": (200, MARKED)}) as api:
         code, out, err = await finished("mark", *arguments, url=api.url)
         _, line, _ = await finished("mark", *arguments, "--json", url=api.url)
@@ -131,7 +131,7 @@ async def test_mark_says_what_changed(arguments: tuple[str, ...], path: str, bod
 
 
 async def test_receipts_are_counts_and_then_users() -> None:
-    """The counts stand first, then each recipient with how far it came."""
+    """`tidings receipts` prints the counts, then the receipts of each recipient."""
     items = [
         {"user": "ana", "delivered": True, "seen": True, "read": False, "seen_at": TIME, "read_at": None},
         {"user": "bob", "delivered": False, "seen": False, "read": False, "seen_at": None, "read_at": None},
@@ -155,7 +155,7 @@ async def test_receipts_are_counts_and_then_users() -> None:
 
 
 async def test_receipts_of_a_broadcast_are_its_counts() -> None:
-    """Where only counts are kept they are shown, and why there is no more."""
+    """Without receipts per user the command prints the counts, and says why there is no more."""
     refusal = {
         "type": "/problems/invalid_request",
         "title": "t",
@@ -178,7 +178,7 @@ async def test_receipts_of_a_broadcast_are_its_counts() -> None:
 
 
 async def test_sent_lists_with_ids() -> None:
-    """What was sent is a line each, with the id that receipts and recalls take."""
+    """`tidings sent` prints one line per notification, with the id for receipts and recalls."""
     page = {"items": [RECORD, RECORD | {"id": "n0"}], "next": None, "previous": None}
     async with playing({"GET /v1/notifications": (200, page)}) as api:
         code, out, _ = await finished("sent", "--category", "orders", "--limit", "1", url=api.url)
@@ -215,8 +215,8 @@ async def test_sent_lists_with_ids() -> None:
         ),
     ],
 )
-async def test_presence_says_who_is_there(found: dict[str, Any], lines: list[str]) -> None:
-    """Online with each device, or away and since when."""
+async def test_presence_says_whether_a_user_is_online(found: dict[str, Any], lines: list[str]) -> None:
+    """`tidings presence` prints online with each device, or offline with the time of the last connection."""
     async with playing({"GET /v1/users/ana/presence": (200, found)}) as api:
         code, out, _ = await finished("presence", "ana", url=api.url)
         _, line, _ = await finished("presence", "ana", "--json", url=api.url)
@@ -225,7 +225,7 @@ async def test_presence_says_who_is_there(found: dict[str, Any], lines: list[str
 
 
 async def test_listen_shows_what_other_devices_mark_and_marks_itself() -> None:
-    """Marks of others are lines with the title that was shown; --mark-read marks what was printed."""
+    """`listen` prints the marks of other devices with titles, and --mark-read marks each printed delivery."""
     marks = []
 
     async def script(peer: Peer) -> None:
@@ -267,7 +267,7 @@ async def test_listen_shows_what_other_devices_mark_and_marks_itself() -> None:
 
 
 async def test_listen_gives_scripts_each_change() -> None:
-    """With --json a change is its frame, and whether this listener made it."""
+    """With --json a change is its frame, with `mine` for a mark of this command."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome(user=0)

@@ -1,4 +1,4 @@
-"""What the command `tidings` says when it cannot do what was typed."""
+"""Errors of the command `tidings`, and its exit codes."""
 
 import json
 import os
@@ -43,7 +43,7 @@ WORDS: dict[str, tuple[str, ...]] = {
 
 
 def commands(app: App, *above: str) -> dict[str, App]:
-    """Each command by its words, groups of commands taken apart."""
+    """Each command as its words, with the subcommands of groups."""
     found: dict[str, App] = {}
     for name in app:
         if name.startswith("-"):
@@ -54,8 +54,8 @@ def commands(app: App, *above: str) -> dict[str, App]:
     return found
 
 
-def test_the_tables_here_have_every_command() -> None:
-    """A new command is tried like the others."""
+def test_the_tables_of_this_module_have_every_command() -> None:
+    """The tables of this module have every command, so that a new one is tested."""
     assert set(commands(_app())) == set(WORDS)
 
 
@@ -71,7 +71,7 @@ def test_every_option_says_what_it_does() -> None:
 
 
 class Shell:
-    """The command in this process: hundreds of lines cost a start of Python each."""
+    """The command in this process: hundreds of runs would each start Python."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         self._capsys = capsys
@@ -95,7 +95,7 @@ def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture(scope="module")
 def refusing() -> Iterator[str]:
-    """The URL of an API that has no such key."""
+    """The URL of an API that refuses every key."""
     problem = {
         "title": "t",
         "status": 401,
@@ -140,7 +140,7 @@ def one_line(err: str, words: str = "") -> None:
 
 @pytest.mark.parametrize("name", WORDS)
 def test_no_server_is_a_failure(name: str, shell: Shell) -> None:
-    """Without a server each command ends with 1, and one line says what to check."""
+    """Without a server each command exits with 1, and one line says what to check."""
     code, out, err = shell(*WORDS[name], "--retries", "0")
     assert (code, out) == (1, "")
     one_line(err, "Check that the server runs")
@@ -148,7 +148,7 @@ def test_no_server_is_a_failure(name: str, shell: Shell) -> None:
 
 @pytest.mark.parametrize("name", WORDS)
 def test_a_wrong_key_is_a_failure(name: str, shell: Shell, refusing: str) -> None:
-    """A key that the server does not have ends with 1, and one line says what to check."""
+    """With an unknown key each command exits with 1, and one line says what to check."""
     code, out, err = shell(*WORDS[name], url=refusing)
     assert (code, out) == (1, "")
     one_line(err, "Check that the key is complete")
@@ -156,7 +156,7 @@ def test_a_wrong_key_is_a_failure(name: str, shell: Shell, refusing: str) -> Non
 
 @pytest.mark.parametrize("name", WORDS)
 def test_a_key_is_needed(name: str, shell: Shell) -> None:
-    """Without a key each command is wrong usage, and one line says where to give it."""
+    """Without a key each command exits with 2, and one line says how to give one."""
     code, out, err = shell(*WORDS[name], key="")
     assert (code, out) == (2, "")
     one_line(err, "TIDINGS_KEY")
@@ -164,7 +164,7 @@ def test_a_key_is_needed(name: str, shell: Shell) -> None:
 
 @pytest.mark.parametrize("name", WORDS)
 def test_an_unknown_option_is_wrong_usage(name: str, shell: Shell) -> None:
-    """An option that no command has ends with 2, and one line names the help."""
+    """With an unknown option each command exits with 2, and one line names the help."""
     code, out, err = shell(*WORDS[name], "--bogus")
     assert (code, out) == (2, "")
     one_line(err, f"`tidings {name} --help`")
@@ -172,7 +172,7 @@ def test_an_unknown_option_is_wrong_usage(name: str, shell: Shell) -> None:
 
 @pytest.mark.parametrize("name", [name for name, words in WORDS.items() if words != tuple(name.split())])
 def test_a_missing_argument_is_wrong_usage(name: str, shell: Shell) -> None:
-    """A command without what it needs ends with 2, and one line says what that is."""
+    """With a missing argument each command exits with 2, and one line names it."""
     code, out, err = shell(*name.split())
     assert (code, out) == (2, "")
     one_line(err)
@@ -220,15 +220,15 @@ def test_a_missing_argument_is_wrong_usage(name: str, shell: Shell) -> None:
         (("groups", "ad"), "Did you mean 'add'?"),
     ],
 )
-def test_wrong_usage_is_said_in_plain_words(arguments: tuple[str, ...], words: str, shell: Shell) -> None:
-    """It ends with 2, and one line says in the command's own words how to put it right."""
+def test_wrong_usage_is_named_in_plain_words(arguments: tuple[str, ...], words: str, shell: Shell) -> None:
+    """Wrong usage exits with 2, and one line in the words of the command says how to correct it."""
     code, out, err = shell(*arguments)
     assert (code, out) == (2, "")
     one_line(err, words)
 
 
 async def test_the_key_may_come_from_a_file_or_standard_input(tmp_path: Path) -> None:
-    """Neither shows in a list of processes."""
+    """--key-file takes the key from a file or from standard input."""
     (tmp_path / "key").write_text(KEY + "\n")
     async with playing({"DELETE /v1/notifications/n1": (204, None)}) as api:
         by_file = await finished("recall", "n1", "--key-file", str(tmp_path / "key"), url=api.url, key="")
@@ -243,7 +243,7 @@ async def test_the_key_may_come_from_a_file_or_standard_input(tmp_path: Path) ->
     [("90", 90), ("30s", 30), ("90m", 5400), ("1d", 86_400), ("1h30m", 5400), ("2w", 1_209_600)],
 )
 async def test_durations_may_have_units(text: str, seconds: int) -> None:
-    """--expires-in takes seconds, minutes, hours, days and weeks."""
+    """--expires-in accepts seconds, minutes, hours, days and weeks."""
     sent = {
         "id": "n1",
         "status": "accepted",
@@ -262,35 +262,35 @@ async def test_durations_may_have_units(text: str, seconds: int) -> None:
 
 
 def typed(*arguments: str, then: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command in a shell, with what follows it there."""
+    """Run the command in a shell, with the text `then` behind it."""
     line = f'"$PYTHON" -W error -c "from tidings.cli import main; main()" {" ".join(arguments)} {then}'
     variables = {"PATH": os.environ["PATH"], "PYTHON": sys.executable, "TIDINGS_KEY": KEY, **environment}
     return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, env=variables)
 
 
 @pytest.mark.parametrize(("then", "words"), [(">/dev/full", "No space left on device"), (">&-", "closed")])
-def test_output_that_cannot_be_written_is_said_once(then: str, words: str) -> None:
-    """A full disk or a closed output is one line and 1, never a traceback."""
+def test_output_that_cannot_be_written_is_one_line(then: str, words: str) -> None:
+    """A full disk or a closed output gives one line and exit code 1, never a traceback."""
     done = typed("--help", then=then)
     assert done.returncode == 1
     one_line(done.stderr, words)
 
 
 def test_a_reader_may_stop_early() -> None:
-    """`| head -n 1` ends the command without a word."""
+    """`| head -n 1` stops the command, and stderr stays empty."""
     done = typed("send", "--help", then="| head -n 1")
     assert done.stderr == ""
 
 
 def test_help_fits_a_narrow_terminal() -> None:
-    """With 40 columns no line is longer, and no text is cut off."""
+    """With 40 columns no line of --help is longer, and no text is cut off."""
     done = typed("send", "--help", COLUMNS="40")
     assert max(map(len, done.stdout.splitlines())) <= 40
     assert "…" not in done.stdout
 
 
 async def test_no_color_means_no_escape_codes() -> None:
-    """NO_COLOR is honoured where colours were forced."""
+    """NO_COLOR turns colours off, also if colours are forced."""
     note = {"id": "n1", "title": "Hi", "priority": "urgent", "created_at": "2026-11-22T07:00:00.123Z"}
     item = {"log": "user", "position": 1, "state": "unseen", "notification": note}
     page: dict[str, Any] = {"items": [item], "next": None, "previous": None, "epoch": "e", "positions": {}}
@@ -303,7 +303,7 @@ async def test_no_color_means_no_escape_codes() -> None:
 
 
 async def test_a_terminal_of_another_encoding_shows_escapes() -> None:
-    """What the output's encoding lacks is no traceback."""
+    """Characters that the output's encoding lacks are printed as escapes."""
     sent = {"id": "n1", "status": "accepted", "to": {"users": ["ana"]}, "title": "\N{PARTY POPPER}"}
     record = sent | {"accepted_at": "2026-11-22T07:00:00.123Z"}
     async with playing({"GET /v1/notifications/n1": (200, record)}) as api:
@@ -313,7 +313,7 @@ async def test_a_terminal_of_another_encoding_shows_escapes() -> None:
 
 
 def test_shells_can_complete() -> None:
-    """The command writes a completion script for the shell that it is asked from."""
+    """The command writes a completion script for the shell that runs it."""
     done = typed("--install-completion", "--help")
     assert done.returncode == 0
     assert "completion" in done.stdout
@@ -322,7 +322,7 @@ def test_shells_can_complete() -> None:
 
 
 async def test_each_line_of_a_file_is_sent(tmp_path: Path) -> None:
-    """Lines are the API's notifications; refused ones are named by their line, and end it with 1."""
+    """--file sends each line, names the lines that are refused, and then exits with 1."""
     lines = [
         '{"to": {"users": ["ana"]}, "title": "one"}',
         "",
@@ -353,8 +353,8 @@ async def test_each_line_of_a_file_is_sent(tmp_path: Path) -> None:
     assert answers[2]["error"]["code"] == "malformed_json"
 
 
-async def test_a_file_that_is_accepted_whole_ends_with_0() -> None:
-    """Every line accepted is 0 and a summary."""
+async def test_a_file_of_accepted_lines_exits_with_0() -> None:
+    """--file with only accepted lines prints a summary and exits with 0."""
     results = [{"id": "n1", "status": "accepted"}]
     async with playing({"POST /v1/notifications/batch": (202, {"results": results})}) as api:
         line = b'{"to": {"users": ["ana"]}, "title": "one"}\n'
@@ -368,7 +368,7 @@ async def test_a_file_that_is_accepted_whole_ends_with_0() -> None:
 def test_an_empty_url_of_the_environment_counts_as_none(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Shells and compose files set variables that are empty: the default holds, as for the key."""
+    """With an empty TIDINGS_URL the command uses the default URL."""
     asked: list[str] = []
 
     def client(url: str, **_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Both clients over scripted transports: what is sent, what comes back, what is tried again."""
+"""Both clients over scripted transports: requests, results and retries."""
 
 import json
 import logging
@@ -100,7 +100,7 @@ async def test_each_method_is_its_route(
     body: Any,
     reply: httpx.Response,
 ) -> None:
-    """Method, path below the base URL, least scope and body are those of the contract."""
+    """Each method sends the method, path, scope and body of its route."""
     server = Server(reply)
     await ask(server, call)
     (request,) = server.requests
@@ -110,7 +110,7 @@ async def test_each_method_is_its_route(
 
 
 async def test_a_sent_notification_is_read_with_its_receipts(ask: Ask) -> None:
-    """Times are aware datetimes, unknown counts None, and fields of a newer server no matter."""
+    """Times are datetimes with a time zone, unknown counts are None, and unknown fields are ignored."""
     record = {
         "id": "n1",
         "status": "stored",
@@ -130,7 +130,7 @@ async def test_a_sent_notification_is_read_with_its_receipts(ask: Ask) -> None:
 
 
 async def test_a_send_keeps_its_idempotency_key_over_all_tries(ask: Ask) -> None:
-    """Lost answers, refusals for now and a busy twin are tried again as the very same send."""
+    """A send has the same idempotency key on every retry after a lost answer or a retryable refusal."""
     server = Server(
         httpx.ReadError,
         refusal("storage_unavailable"),
@@ -143,8 +143,8 @@ async def test_a_send_keeps_its_idempotency_key_over_all_tries(ask: Ask) -> None
     assert len({request.content for request in server.requests}) == 1
 
 
-async def test_sends_have_keys_of_their_own_or_the_one_given(ask: Ask) -> None:
-    """Two sends are two notifications, unless the caller says that they are one."""
+async def test_each_send_has_a_new_key_or_the_given_one(ask: Ask) -> None:
+    """Each send has a new idempotency key, unless the caller gives one."""
     server = Server(*(answer(202, SENT) for _ in range(3)))
     await ask(server, lambda c: c.send(**SEND))
     await ask(server, lambda c: c.send(**SEND))
@@ -155,8 +155,8 @@ async def test_sends_have_keys_of_their_own_or_the_one_given(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("code", [code for code, entry in ERRORS.items() if entry.retryable])
-async def test_what_may_succeed_later_is_tried_as_often_as_allowed(ask: Ask, code: str) -> None:
-    """A retryable code is raised only after the last try."""
+async def test_a_retryable_refusal_is_retried_as_often_as_allowed(ask: Ask, code: str) -> None:
+    """The error of a retryable code is raised only after the last try."""
     server = Server(*(refusal(code) for _ in range(3)))
     with pytest.raises(APIError) as raised:
         await ask(server, lambda c: c.get("n1"), retries=2)
@@ -167,8 +167,8 @@ async def test_what_may_succeed_later_is_tried_as_often_as_allowed(ask: Ask, cod
 @pytest.mark.parametrize(
     "code", [code for code, entry in ERRORS.items() if not entry.retryable and code != "expired_token"]
 )
-async def test_what_cannot_get_better_is_raised_at_once(ask: Ask, code: str) -> None:
-    """Other refusals are not repeated."""
+async def test_a_final_refusal_is_raised_at_once(ask: Ask, code: str) -> None:
+    """The error of a code that is not retryable is raised after the first try."""
     server = Server(refusal(code))
     with pytest.raises(APIError) as raised:
         await ask(server, lambda c: c.get("n1"))
@@ -178,7 +178,7 @@ async def test_what_cannot_get_better_is_raised_at_once(ask: Ask, code: str) -> 
 
 @pytest.mark.parametrize("value", ["7", formatdate(None, usegmt=True)], ids=["seconds", "date"])
 async def test_retry_after_is_obeyed(ask: Ask, value: str) -> None:
-    """The server's own wait is kept, in seconds or as a date."""
+    """The client waits for the time of Retry-After, in seconds or as a date."""
     server = Server(refusal("rate_limited", Retry_After=value), answer(204))
     await ask(server, lambda c: c.recall("n1"))
     least = 7.0 if value == "7" else 0.0
@@ -193,7 +193,7 @@ async def test_a_restart_of_the_server_is_no_error(ask: Ask) -> None:
 
 
 async def test_each_retry_is_logged(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
-    """The logger `tidings` says at INFO what failed and when the next try follows."""
+    """The logger `tidings` logs each failure at INFO, with the wait before the next try."""
     caplog.set_level(logging.INFO, logger="tidings")
     server = Server(httpx.ConnectError, refusal("overloaded"), answer(204))
     await ask(server, lambda c: c.recall("n1"))
@@ -230,7 +230,7 @@ EACH_CALL: list[Callable[[Any, Any], Any]] = [
 
 @pytest.mark.parametrize("call", EACH_CALL)
 async def test_each_call_takes_timeout_and_retries(ask: Ask, call: Callable[[Any, Any], Any]) -> None:
-    """A call's own `timeout` and `retries` take the place of the client's."""
+    """`timeout` and `retries` of a call replace those of the client."""
     server = Server(httpx.ReadTimeout, httpx.ReadTimeout)
     with pytest.raises(TimedOutError) as raised:
         await ask(server, lambda c: call(c, {"timeout": 1.5, "retries": 1}), retries=0)
@@ -239,16 +239,16 @@ async def test_each_call_takes_timeout_and_retries(ask: Ask, call: Callable[[Any
 
 
 @pytest.mark.parametrize("options", [{"timeout": 0}, {"timeout": float("nan")}, {"retries": -1}])
-async def test_options_of_a_call_that_cannot_be_send_nothing(ask: Ask, options: dict[str, Any]) -> None:
-    """They are checked before the network."""
+async def test_wrong_options_of_a_call_send_nothing(ask: Ask, options: dict[str, Any]) -> None:
+    """Wrong options of a call raise before anything is sent."""
     server = Server()
     with pytest.raises(ConfigurationError):
         await ask(server, lambda c: c.get("n1", **options))
     assert server.requests == []
 
 
-async def test_a_wait_beyond_the_total_is_not_begun(ask: Ask) -> None:
-    """A quota that renews tomorrow is an error today, with the time in it."""
+async def test_a_wait_beyond_the_total_does_not_begin(ask: Ask) -> None:
+    """A Retry-After beyond the total raises at once, and the error has its seconds."""
     server = Server(refusal("quota_exceeded", Retry_After="86400"))
     with pytest.raises(QuotaExceededError) as raised:
         await ask(server, lambda c: c.send(**SEND))
@@ -257,7 +257,7 @@ async def test_a_wait_beyond_the_total_is_not_begun(ask: Ask) -> None:
 
 
 async def test_an_expired_token_is_renewed_once(ask: Ask) -> None:
-    """Where there is a way to another token, one is made at once; a second refusal is final."""
+    """After `expired_token` the client tries one other token at once, and a second refusal is final."""
     tokens = iter(["first", "second", "third"])
     server = Server(refusal("expired_token"), answer(204), refusal("expired_token"), refusal("expired_token"))
     await ask(server, lambda c: c.recall("n1"), key=None, token=lambda: next(tokens))
@@ -276,7 +276,7 @@ async def test_an_expired_token_is_renewed_once(ask: Ask) -> None:
 async def test_no_answer_is_an_error_of_its_own(
     ask: Ask, failure: type[httpx.RequestError], kind: type[ConnectionFailedError]
 ) -> None:
-    """After the last try without an answer the caller has the key to go on with."""
+    """The error after the last try without an answer has the idempotency key to repeat the send."""
     server = Server(failure, failure)
     with pytest.raises(kind) as raised:
         await ask(server, lambda c: c.send(**SEND, idempotency_key="k"), retries=RetryPolicy(tries=2))
@@ -285,7 +285,7 @@ async def test_no_answer_is_an_error_of_its_own(
 
 
 async def test_a_batch_gives_its_results_in_order(ask: Ask) -> None:
-    """What was accepted and what was refused stand in the places of their messages."""
+    """The results of accepted and refused messages are in the order of the messages."""
     bad = {
         "type": "/problems/invalid_request",
         "title": "t",
@@ -308,14 +308,14 @@ async def test_a_batch_gives_its_results_in_order(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"id": 3}', b"\xff", b'{"id":' * 20_000])
-async def test_a_success_that_cannot_be_read_is_told(ask: Ask, body: bytes) -> None:
-    """A 2xx from something that is no Tidings API is neither a result nor a crash."""
+async def test_an_unreadable_success_is_an_error(ask: Ask, body: bytes) -> None:
+    """A 2xx answer of another server raises UnreadableAnswerError."""
     with pytest.raises(UnreadableAnswerError):
         await ask(Server(httpx.Response(202, content=body)), lambda c: c.send(**SEND))
 
 
 async def test_lists_fetch_page_after_page(ask: Ask) -> None:
-    """Iterating gives the items of all pages, and asks for no page too many."""
+    """Iterating gives the items of all pages, with one request per page."""
     pages = [
         {"items": [{"user": "ana", "joined_at": TIME}], "next": "c 2&", "previous": None},
         {"items": [], "next": "c3", "previous": "c1"},
@@ -339,10 +339,10 @@ async def test_lists_fetch_page_after_page(ask: Ask) -> None:
         (lambda c: c.groups.members("g", cursor="x").page(), "/v1/groups/g/members", "read"),
     ],
 )
-async def test_one_page_can_be_had_by_its_cursor(
+async def test_one_page_can_be_fetched_by_its_cursor(
     ask: Ask, call: Callable[[Any], Any], path: str, scope: str
 ) -> None:
-    """A page has the cursors of its neighbours, to go on in another request of the application."""
+    """A page has the cursors of its neighbours, which another call can use."""
     server = Server(answer(200, {"items": [], "next": "n", "previous": "p"}))
     page = await ask(server, call)
     assert (page.next, page.previous) == ("n", "p")
@@ -356,7 +356,7 @@ async def test_one_page_can_be_had_by_its_cursor(
     [("ana", "/v1/users/ana/notifications", "read"), (None, "/v1/me/notifications", "inbox")],
 )
 async def test_an_inbox_page_says_where_to_resume(ask: Ask, user: str | None, path: str, scope: str) -> None:
-    """A page of an inbox has its counts, and the positions to listen from without missing anything."""
+    """A page of an inbox has the counts, and the argument of `resume` that misses nothing."""
     item = {
         "log": "user",
         "position": 12,
@@ -401,7 +401,7 @@ async def test_an_inbox_page_says_where_to_resume(ask: Ask, user: str | None, pa
     ],
 )
 async def test_wrong_arguments_send_nothing(ask: Ask, call: Callable[[Any], Any]) -> None:
-    """What cannot be valid is refused before the network, and an id can never change the path."""
+    """Arguments that are not valid raise before anything is sent, and no id changes the path."""
     server = Server()
     with pytest.raises(InvalidArgumentError):
         await ask(server, call)
@@ -417,14 +417,14 @@ async def test_wrong_arguments_send_nothing(ask: Ask, call: Callable[[Any], Any]
     ],
 )
 async def test_refusals_can_be_caught_by_name(ask: Ask, code: str, kind: type[APIError]) -> None:
-    """Each code is its own exception."""
+    """Each error code has its own exception."""
     with pytest.raises(kind):
         await ask(Server(refusal(code)), lambda c: c.get("n1"), retries=0)
 
 
 @contextmanager
 def losing_first_reply() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
-    """A real server that takes a send, breaks off before its first answer, and answers the second."""
+    """A real server that breaks the connection of the first send before its answer, and answers the next."""
     seen: list[tuple[str, bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -458,7 +458,7 @@ def losing_first_reply() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
 
 
 def test_a_lost_reply_is_one_send_over_a_real_socket() -> None:
-    """The connection that broke after the request was read leads to a second try with the same key."""
+    """After a connection broke before the answer, the second try has the same key."""
     with losing_first_reply() as (url, seen), Tidings(url, key=KEY, retries=RetryPolicy(base=0)) as client:
         assert client.send(to_users="ana", title="Hi").id == "n1"
     assert len(seen) == 2
@@ -466,7 +466,7 @@ def test_a_lost_reply_is_one_send_over_a_real_socket() -> None:
 
 
 def test_one_client_serves_many_threads() -> None:
-    """Sends from several threads share a client, each with its own answer."""
+    """Several threads can send with one client, and each gets its own answer."""
     server = Server(*(answer(202, SENT | {"id": f"n{number}"}) for number in range(40)))
     ids: list[str] = []
     with Tidings("http://api", key=KEY, transport=httpx.MockTransport(server)) as client:

@@ -21,7 +21,7 @@ SECRET = KEY.split(".")[2]
 
 
 class Time:
-    """A clock that a test sets."""
+    """A clock that the test sets."""
 
     now = 1_790_000_000.0
 
@@ -43,7 +43,7 @@ def claims(token: str) -> dict[str, Any]:
 
 
 def test_a_signed_token_carries_every_claim_of_the_contract() -> None:
-    """The client's own tokens are HS256 by the key's id, with all claims, one scope and a short life."""
+    """A token of the client is HS256, names the key, has all claims and one scope, and expires soon."""
     token = Credential(KEY, None, Time()).token("send")
     assert jwt.get_unverified_header(token) == {"alg": "HS256", "kid": "k1", "typ": "JWT"}
     found = claims(token)
@@ -53,8 +53,8 @@ def test_a_signed_token_carries_every_claim_of_the_contract() -> None:
     assert found["iat"] <= Time.now < found["exp"]
 
 
-def test_tokens_are_kept_per_scope_and_renewed_before_they_end() -> None:
-    """The same token serves until a minute before its end, so that the server's cache does too."""
+def test_tokens_are_kept_per_scope_and_renewed_before_they_expire() -> None:
+    """A token is used until a minute before it expires, so that the server can cache its verdict."""
     clock = Time()
     credential = Credential(KEY, None, clock)
     first = credential.token("send")
@@ -81,26 +81,26 @@ def test_tokens_are_kept_per_scope_and_renewed_before_they_end() -> None:
     ],
 )
 def test_a_malformed_key_is_refused_without_repeating_its_secret(key: str) -> None:
-    """The text says what a key looks like and where it comes from, and shows no secret."""
+    """The error has the form of a key and its source, and no secret."""
     with pytest.raises(ConfigurationError) as raised:
         Tidings("http://api", key=key)
     assert "k1.s" not in str(raised.value)
 
 
 def test_a_key_hides_its_secret() -> None:
-    """Neither repr nor str of a key gives it away."""
+    """The repr and the str of a key do not have its secret."""
     assert SECRET not in f"{Key.parse(KEY)!r} {Key.parse(KEY)}"
 
 
 def test_either_a_key_or_a_token_is_needed() -> None:
-    """Both or neither is a mistake, told when the client is made."""
+    """A client with both a key and a token, or with neither, raises when it is made."""
     for key, token in ((None, None), (KEY, "t")):
         with pytest.raises(ConfigurationError):
             Tidings("http://api", key=key, token=token)
 
 
-def test_a_callable_is_asked_again_only_when_its_token_ends() -> None:
-    """A fetched token is kept for all scopes as long as it says it is good."""
+def test_a_callable_is_called_again_only_when_its_token_expires() -> None:
+    """A token of a callable is kept for all scopes until it expires."""
     clock, numbers = Time(), itertools.count()
 
     def fetch() -> str:
@@ -116,7 +116,7 @@ def test_a_callable_is_asked_again_only_when_its_token_ends() -> None:
 
 
 async def test_an_async_callable_is_awaited() -> None:
-    """The async client takes plain and async callables alike."""
+    """The async client accepts plain and async callables."""
 
     async def fetch() -> str:
         return "mine"
@@ -126,7 +126,7 @@ async def test_an_async_callable_is_awaited() -> None:
 
 
 def test_the_blocking_client_refuses_an_async_callable() -> None:
-    """It says so, and leaves no coroutine behind that was never awaited."""
+    """An async callable raises in the blocking client, without a warning about a coroutine."""
 
     async def fetch() -> str:
         return "mine"
@@ -135,8 +135,8 @@ def test_the_blocking_client_refuses_an_async_callable() -> None:
         Credential(None, fetch).token("send")
 
 
-def test_a_callable_that_gives_no_string_is_told() -> None:
-    """None from a callable is a mistake of the application, not a request without a token."""
+def test_a_callable_that_returns_no_string_is_refused() -> None:
+    """A callable that returns None raises, and no request is sent without a token."""
     with pytest.raises(ConfigurationError, match="NoneType"):
         Credential(None, lambda: None).token("send")  # type: ignore[arg-type]
 
@@ -144,13 +144,13 @@ def test_a_callable_that_gives_no_string_is_told() -> None:
 @pytest.mark.parametrize(
     "token", ["", "x", "a.b.c", "a.e30.c", "a.eyJleHAiOiAiMSJ9.c", "a.W10.c", "a.\u00e9.c"]
 )
-def test_a_token_that_does_not_say_its_end_is_none(token: str) -> None:
-    """A token of another make is kept until the server refuses it."""
+def test_a_token_without_an_expiry_is_kept(token: str) -> None:
+    """A token without a readable expiry is kept until the server refuses it."""
     assert expiry_of(token) is None
 
 
 def test_the_environment_configures_a_client() -> None:
-    """TIDINGS_URL and TIDINGS_KEY are enough, and what is missing is named."""
+    """TIDINGS_URL and TIDINGS_KEY configure a client, and an error names a missing one."""
     Tidings.from_env({"TIDINGS_URL": "http://api", "TIDINGS_KEY": KEY}).close()
     with pytest.raises(ConfigurationError, match="TIDINGS_KEY"):
         AsyncTidings.from_env({"TIDINGS_URL": "http://api"})
@@ -160,7 +160,7 @@ def test_the_environment_configures_a_client() -> None:
     "url",
     ["", "api", "ftp://api", "http://", "http://u:p@api", "http://api?x=1", "http://api#x", "http://[::"],
 )
-def test_a_wrong_url_is_told_when_the_client_is_made(url: str) -> None:
-    """No request is needed to find out."""
+def test_a_wrong_url_is_refused_when_the_client_is_made(url: str) -> None:
+    """A URL that cannot be used raises when the client is made."""
     with pytest.raises(ConfigurationError):
         Tidings(url, key=KEY)

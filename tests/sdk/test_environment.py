@@ -14,7 +14,7 @@ ENVIRONMENT = {"TIDINGS_URL": "http://api", "TIDINGS_KEY": KEY}
 
 @pytest.mark.parametrize("kind", [Tidings, AsyncTidings])
 def test_from_env_takes_every_option_of_the_constructor(kind: type[Any]) -> None:
-    """What the constructor is configured with can be given beside the environment, with the same defaults."""
+    """`from_env` accepts every option of the constructor, with the same defaults."""
     options = dict(inspect.signature(kind).parameters)
     assert options.pop("url").default is inspect.Parameter.empty
     offered = inspect.signature(kind.from_env).parameters
@@ -24,8 +24,8 @@ def test_from_env_takes_every_option_of_the_constructor(kind: type[Any]) -> None
     assert offered["url"].default is None
 
 
-def test_an_argument_takes_the_place_of_its_variable() -> None:
-    """A token needs no TIDINGS_KEY, and a URL no TIDINGS_URL."""
+def test_an_argument_replaces_its_variable() -> None:
+    """With a token TIDINGS_KEY is not needed, and with a URL TIDINGS_URL is not."""
     seen: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -44,7 +44,7 @@ def test_an_argument_takes_the_place_of_its_variable() -> None:
 @pytest.mark.parametrize("missing", ENVIRONMENT)
 @pytest.mark.parametrize("blank", [None, "", " \n"])
 def test_a_missing_variable_is_named(missing: str, blank: str | None) -> None:
-    """An empty value counts as none."""
+    """An error names a missing variable, and an empty one counts as missing."""
     environ = {name: value for name, value in ENVIRONMENT.items() if name != missing}
     if blank is not None:
         environ[missing] = blank

@@ -1,4 +1,4 @@
-"""The tree of exceptions and what they say."""
+"""The tree of exceptions, and their texts."""
 
 import asyncio
 import socket
@@ -27,22 +27,22 @@ REQUEST = RequestInfo("POST", "http://api/v1/notifications", "key-1")
 
 
 def test_every_code_of_the_table_has_a_class_of_its_own() -> None:
-    """A code that the server can answer with is an exception that can be caught by name."""
+    """Each error code of the protocol has its own exception class."""
     assert BY_CODE.keys() == ERRORS.keys()
     assert len(set(BY_CODE.values())) == len(BY_CODE)
 
 
 @pytest.mark.parametrize("code", ERRORS)
 def test_a_class_sits_below_that_of_its_status(code: str) -> None:
-    """Catching a status catches all its codes, also those that a newer server adds."""
+    """The class of a status catches all its codes, also codes of a newer server."""
     status = ERRORS[code].status
     unknown = type(error_of(LaxProblem(code="brand_new"), status))
     assert issubclass(BY_CODE[code], unknown if status != 409 else APIError)
     assert issubclass(BY_CODE[code], ServerError) == (status >= 500)
 
 
-def test_an_error_carries_everything_and_says_it_on_one_line() -> None:
-    """Code, status, fields, hint and request id are in the attributes and in the text."""
+def test_an_error_has_all_parts_in_its_attributes_and_text() -> None:
+    """Code, status, fields, hint and request id are in the attributes, and on one line in the text."""
     problem = Problem(
         type="/problems/invalid_request",
         title="The request is not valid",
@@ -66,22 +66,22 @@ def test_an_error_carries_everything_and_says_it_on_one_line() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"<html>Bad Gateway</html>", b"[]", b"\xff", b"[" * 20_000, b'{"code": 3}']
 )
-def test_an_answer_of_something_else_is_an_error_by_its_status(body: bytes) -> None:
-    """A proxy's page is no problem document: the status alone decides."""
+def test_an_answer_of_another_server_is_an_error_by_its_status(body: bytes) -> None:
+    """The status chooses the exception for an answer that is no problem document."""
     error = error_of_answer(502, body, request=REQUEST, request_id="from-header")
     assert type(error) is ServerError
     assert (error.code, error.request_id) == ("http_502", "from-header")
 
 
 def test_a_lost_answer_says_what_to_repeat() -> None:
-    """The outcome is unknown, so the error has the idempotency key to send again with."""
+    """The error of a lost answer has the idempotency key to repeat the send."""
     error = ConnectionFailedError("reset", request=REQUEST, tries=3)
     assert error.request.idempotency_key == "key-1"
     assert "after 3 tries" in str(error)
 
 
 def closed_port() -> socket.socket:
-    """A port of this machine that refuses connections for as long as the socket lives."""
+    """A port that refuses connections while the socket exists."""
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
     return bound
@@ -89,7 +89,7 @@ def closed_port() -> socket.socket:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_both_clients_say_the_same_of_a_port_that_refuses(host: str) -> None:
-    """Whatever library moves the bytes, the text says what the system said, and the cause is kept."""
+    """Both clients name the error of the system in the same words, and keep its cause."""
     texts = set()
     with closed_port() as bound:
         url = f"http://{host}:{bound.getsockname()[1]}"
@@ -107,7 +107,7 @@ async def test_both_clients_say_the_same_of_a_port_that_refuses(host: str) -> No
 
 
 async def test_a_socket_that_is_refused_says_the_same() -> None:
-    """The listener's connection is told about in the words of a call."""
+    """A live inbox names a refused connection in the words of a call."""
     with closed_port() as bound:
         url = f"ws://127.0.0.1:{bound.getsockname()[1]}/v1/realtime"
         async with AsyncTidings("http://api", token="mine", retries=0) as client:
@@ -127,7 +127,7 @@ async def test_a_socket_that_is_refused_says_the_same() -> None:
 async def test_a_timeout_says_what_took_too_long(
     ask: Ask, error: type[httpx.RequestError], text: str
 ) -> None:
-    """Connecting, sending, answering and waiting for a connection are told apart, each with its limit."""
+    """The text of a timeout names its phase (connect, send, answer, wait for a connection) and its limit."""
     with pytest.raises(TimedOutError) as raised:
         await ask(Server(error), lambda c: c.get("n1"), timeout=7, retries=0)
     assert text in str(raised.value)
@@ -146,8 +146,8 @@ async def test_a_timeout_says_what_took_too_long(
         ),
     ],
 )
-def test_a_reason_is_found_inside_what_libraries_raise(cause: Exception, text: str) -> None:
-    """Libraries wrap what the system said in words of their own: those are not shown."""
+def test_a_reason_is_found_inside_the_errors_of_libraries(cause: Exception, text: str) -> None:
+    """The text has the error of the system, and not the words of the library around it."""
     wrapped = OSError("outer words")
     wrapped.__cause__ = cause
     assert reason_of(cause).text == reason_of(wrapped).text == text

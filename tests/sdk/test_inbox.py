@@ -1,4 +1,4 @@
-"""The inbox, receipts and presence in both clients: what is asked, and what comes back."""
+"""The inbox, receipts and presence in both clients: requests and results."""
 
 import json
 from collections.abc import Callable
@@ -72,7 +72,7 @@ def page(*positions: int, **more: Any) -> dict[str, Any]:
 async def test_a_mark_is_its_route(
     ask: Ask, call: Callable[[Any], Any], path: str, scope: str, body: Any
 ) -> None:
-    """A mark goes to the inbox that is meant, with the least scope, and says what changed."""
+    """A mark is sent to the route of its inbox with the least scope, and returns the number of changes."""
     server = Server(answer(200, MARKED))
     marked = await ask(server, call)
     assert marked == Marked(1, Counts(1, 2, 4), ("n9",))
@@ -81,8 +81,8 @@ async def test_a_mark_is_its_route(
     assert server.scopes() == [scope]
 
 
-async def test_the_own_inbox_is_marked_with_the_users_token(ask: Ask) -> None:
-    """A client with a user's own token marks the inbox of `me`, and sends that token."""
+async def test_a_users_own_token_marks_the_inbox_of_me(ask: Ask) -> None:
+    """A client with a user's own token marks the inbox of `me` with that token."""
     server = Server(answer(200, MARKED))
     token = jwt.encode({"scope": "inbox"}, "a-secret-of-at-least-32-characters")
     marked = await ask(server, lambda c: c.inbox().mark_read(["n1", "n2"]), key=None, token=token)
@@ -93,15 +93,15 @@ async def test_the_own_inbox_is_marked_with_the_users_token(ask: Ask) -> None:
     assert server.scopes() == ["inbox"]
 
 
-async def test_a_mark_is_tried_again(ask: Ask) -> None:
-    """Marking is idempotent: a lost answer or a busy server is no error yet."""
+async def test_a_mark_is_retried(ask: Ask) -> None:
+    """A mark is retried after a lost answer or a retryable refusal, because it is idempotent."""
     server = Server(httpx.ReadError, refusal("storage_unavailable"), answer(200, MARKED))
     assert (await ask(server, lambda c: c.inbox("ana").mark_read("n1"))).changed == 1
     assert len({request.content for request in server.requests}) == 1
 
 
 async def test_filters_of_a_list_are_kept_over_its_pages(ask: Ask) -> None:
-    """State, category, log, times and the wish for counts go with each page; times are sent in UTC."""
+    """The request for each page has state, category, log, times in UTC, and the form of the counts."""
     server = Server(answer(200, page(3, next="c2")), answer(200, page(2)))
     items = await ask(
         server,
@@ -131,8 +131,8 @@ async def test_filters_of_a_list_are_kept_over_its_pages(ask: Ask) -> None:
 @pytest.mark.parametrize(
     ("by_category", "asked"), [(False, {"limit": "1"}), (True, {"limit": "1", "counts": "category"})]
 )
-async def test_counts_can_be_had_alone(ask: Ask, by_category: bool, asked: dict[str, str]) -> None:
-    """Counts cost no page, and name categories where that is asked for."""
+async def test_counts_can_be_read_alone(ask: Ask, by_category: bool, asked: dict[str, str]) -> None:
+    """Counts are read without a page of items, and by category on request."""
     categories = {"orders": {"unseen": 1, "unread": 2}} if by_category else None
     server = Server(answer(200, page(counts=COUNTS | {"categories": categories})))
     counts = await ask(server, lambda c: c.inbox("ana").counts(by_category=by_category))
@@ -141,8 +141,8 @@ async def test_counts_can_be_had_alone(ask: Ask, by_category: bool, asked: dict[
     assert dict(server.requests[0].url.params) == asked
 
 
-async def test_receipts_come_by_user(ask: Ask) -> None:
-    """Each recipient stands with how far it came, page after page."""
+async def test_receipts_are_listed_by_user(ask: Ask) -> None:
+    """The receipts of each recipient are listed, page after page."""
     server = Server(
         answer(200, {"items": [RECEIPT], "next": "c2", "previous": None}),
         answer(200, {"items": [RECEIPT | {"user": "ana"}], "next": None, "previous": "c1"}),
@@ -155,13 +155,13 @@ async def test_receipts_come_by_user(ask: Ask) -> None:
 
 
 async def test_receipts_of_a_broadcast_are_refused_by_name(ask: Ask) -> None:
-    """Where only counts are kept, asking for users raises what the server says."""
+    """Receipts of a broadcast raise the server's refusal, because only counts are kept."""
     with pytest.raises(InvalidRequestError):
         await ask(Server(refusal("invalid_request")), lambda c: c.receipts("n1").page())
 
 
-async def test_what_was_sent_can_be_listed(ask: Ask) -> None:
-    """Sent notifications come newest first, with status and receipts, of one category if wanted."""
+async def test_sent_notifications_can_be_listed(ask: Ask) -> None:
+    """Sent notifications are listed newest first, with status and receipts, also by category."""
     record = {
         "id": "n1",
         "status": "stored",
@@ -177,7 +177,7 @@ async def test_what_was_sent_can_be_listed(ask: Ask) -> None:
 
 
 async def test_presence_names_devices_and_times(ask: Ask) -> None:
-    """Who is online, on what, since when."""
+    """Presence has the device and the time of each open connection."""
     connection = {"connection": "c1", "device": None, "connected_at": TIME}
     server = Server(answer(200, {"online": True, "connections": [connection], "last_seen_at": TIME}))
     found = await ask(server, lambda c: c.users.presence("ana"))
@@ -195,15 +195,15 @@ async def test_presence_names_devices_and_times(ask: Ask) -> None:
 async def test_a_user_or_one_connection_can_be_disconnected(
     ask: Ask, call: Callable[[Any], Any], path: str
 ) -> None:
-    """All connections of a user end, or one by its id."""
+    """`disconnect` closes all connections of a user, or one by its id."""
     server = Server(answer(204))
     await ask(server, call)
     assert (server.requests[0].method, server.requests[0].url.path) == ("DELETE", f"/base{path}")
     assert server.scopes() == ["users"]
 
 
-async def test_erasing_says_what_was_erased(ask: Ask) -> None:
-    """The receipt of an erasure has the number of each, and when."""
+async def test_erasing_returns_the_numbers_of_erased_data(ask: Ask) -> None:
+    """The result of an erasure has the number of each kind, and the time."""
     server = Server(answer(200, ERASED))
     erased = await ask(server, lambda c: c.users.erase("ana"))
     assert erased == Erased("ana", 3, 2, 1, 1, 0, INSTANT)
@@ -226,7 +226,7 @@ async def test_erasing_says_what_was_erased(ask: Ask) -> None:
     ],
 )
 async def test_wrong_arguments_send_nothing(ask: Ask, call: Callable[[Any], Any]) -> None:
-    """What cannot be meant is refused before the network."""
+    """Arguments that are not valid raise before anything is sent."""
     server = Server()
     with pytest.raises(InvalidArgumentError):
         await ask(server, call)

@@ -41,7 +41,7 @@ async def take(inbox: LiveInbox, number: int) -> list[int]:
 
 
 async def test_delivers_in_order_and_acknowledges_when_the_next_is_taken() -> None:
-    """What was taken is acknowledged cumulatively once the next one is asked for, and not before."""
+    """A delivery is acknowledged when the next one is taken, and not before."""
     acked: list[dict[str, Any]] = []
 
     async def script(peer: Peer) -> None:
@@ -58,8 +58,8 @@ async def test_delivers_in_order_and_acknowledges_when_the_next_is_taken() -> No
     assert acked == [{"type": "ack", "positions": {"user": 6}}]
 
 
-async def test_an_explicit_ack_is_sent_on_leaving() -> None:
-    """A delivery that the application acknowledged itself is acknowledged to the server before the close."""
+async def test_an_explicit_ack_is_sent_before_the_close() -> None:
+    """A delivery that the application acknowledged is acknowledged to the server before the close."""
     acked: list[dict[str, Any]] = []
 
     async def script(peer: Peer) -> None:
@@ -78,8 +78,8 @@ async def test_an_explicit_ack_is_sent_on_leaving() -> None:
 
 
 @pytest.mark.parametrize("code", [None, 1012, 4100, 4201, 4999])
-async def test_resumes_where_it_was_after_every_return(code: int | None) -> None:
-    """After a drop or a close that says come back, it resumes and shows each position exactly once."""
+async def test_resumes_after_every_reconnect(code: int | None) -> None:
+    """After a drop or a close that is not final, the inbox resumes and gives each position exactly once."""
 
     async def first(peer: Peer) -> None:
         await peer.welcome(user=0)
@@ -102,13 +102,13 @@ async def test_resumes_where_it_was_after_every_return(code: int | None) -> None
             assert await take(inbox, 4) == [1, 2, 3, 4]
         assert gateway.peers[1].connect["resume"]["epoch"] == "e1"
         resumed = gateway.peers[1].connect["resume"]["positions"]["user"]
-        # A reset may overtake what was sent before it; a close handshake may not.
+        # A reset may arrive before data that were sent earlier; a close handshake does not.
         assert resumed <= 2 if code is None else resumed == 2
         assert gateway.peers[1].token == "token-1"
 
 
 async def test_out_of_order_and_repeated_positions_are_shown_once() -> None:
-    """A position at or below the last one of its log is not shown again; logs are apart."""
+    """A position at or below the last one of its log is dropped, and logs are independent."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome(user=0, all=0)
@@ -120,8 +120,8 @@ async def test_out_of_order_and_repeated_positions_are_shown_once() -> None:
         assert await take(inbox, 4) == [1, 3, 4, 1]
 
 
-async def test_a_gap_is_told_in_its_place() -> None:
-    """Events come in order with deliveries, a gap with what exactly is missing."""
+async def test_a_gap_is_given_in_order() -> None:
+    """Events are given in order with deliveries, and a gap names the lost positions."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome(resume="gap", user=0)
@@ -141,7 +141,7 @@ async def test_a_gap_is_told_in_its_place() -> None:
 
 
 async def test_without_a_hook_a_gap_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Loss is never silent: an application that looks at deliveries alone finds a warning."""
+    """Without a hook a gap is a warning in the log."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome(user=0)
@@ -161,8 +161,8 @@ async def test_without_a_hook_a_gap_is_logged(caplog: pytest.LogCaptureFixture) 
     ]
 
 
-async def test_the_hook_gets_what_is_no_delivery() -> None:
-    """The hook is called in order with everything but deliveries, and awaited where it is async."""
+async def test_the_hook_gets_every_event_but_deliveries() -> None:
+    """The hook gets every event but deliveries, in order, and is awaited if it is async."""
     seen: list[InboxEvent] = []
 
     async def hook(event: InboxEvent) -> None:
@@ -185,8 +185,8 @@ async def test_the_hook_gets_what_is_no_delivery() -> None:
     assert seen[1] == Disconnected(1012, "restart", 0.0)
 
 
-async def test_4200_renews_the_token_and_comes_back() -> None:
-    """A token that has ended is replaced by another one, and the inbox goes on."""
+async def test_4200_renews_the_token_and_reconnects() -> None:
+    """After 4200 the inbox reconnects with a new token."""
 
     async def first(peer: Peer) -> None:
         await peer.welcome()
@@ -204,7 +204,7 @@ async def test_4200_renews_the_token_and_comes_back() -> None:
 
 
 async def test_expiring_sends_a_new_token_on_the_same_connection() -> None:
-    """Before its token ends the connection gets another, and nothing is interrupted."""
+    """`expiring` makes the inbox send a new token on the same connection."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -219,7 +219,7 @@ async def test_expiring_sends_a_new_token_on_the_same_connection() -> None:
 
 @pytest.mark.parametrize("code", [4000, 4002, 4003, 4005, 4007, 4042, 1009])
 async def test_a_close_that_says_stay_away_ends_the_iteration(code: int) -> None:
-    """What had arrived is shown, then the code is raised, and no other connection is tried."""
+    """The iteration gives the events that arrived, then raises the close code, and does not reconnect."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -236,7 +236,7 @@ async def test_a_close_that_says_stay_away_ends_the_iteration(code: int) -> None
 
 
 async def test_4001_is_tried_once_more_with_another_token() -> None:
-    """A kept token may be out of date: one fresh token is tried, and only its refusal is final."""
+    """After 4001 the inbox tries one new token, and only its refusal is final."""
 
     async def first(peer: Peer) -> None:
         await peer.welcome()
@@ -256,7 +256,7 @@ async def test_4001_is_tried_once_more_with_another_token() -> None:
 
 
 async def test_the_same_token_again_is_not_another_one() -> None:
-    """An application that has no other token than the one that is refused is told so, not asked for ever."""
+    """If the callable returns the refused token again, the iteration raises the error."""
 
     async def first(peer: Peer) -> None:
         await peer.welcome()
@@ -274,8 +274,8 @@ async def test_the_same_token_again_is_not_another_one() -> None:
     assert raised.value.code == 4002
 
 
-async def test_a_fixed_token_that_has_ended_is_told() -> None:
-    """Without a way to another token 4200 ends the iteration, and the text says what to give."""
+async def test_a_fixed_token_that_has_expired_is_an_error() -> None:
+    """With a fixed token 4200 ends the iteration, and the error says what to give."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -290,7 +290,7 @@ async def test_a_fixed_token_that_has_ended_is_told() -> None:
 
 @pytest.mark.parametrize(("status", "kind"), [(403, "PermissionDeniedError"), (404, "NotFoundError")])
 async def test_a_refused_handshake_is_raised_on_entering(status: int, kind: str) -> None:
-    """Where the server refuses the handshake for good, entering raises its error at once."""
+    """If the server refuses the handshake with a final error, entering raises it at once."""
     async with Gateway.playing(status) as gateway, gateway.client() as client:
         with pytest.raises(APIError) as raised:
             async with gateway.listen(client):
@@ -298,8 +298,8 @@ async def test_a_refused_handshake_is_raised_on_entering(status: int, kind: str)
     assert type(raised.value).__name__ == kind
 
 
-async def test_an_overloaded_handshake_is_tried_again() -> None:
-    """503 on the handshake means later, not never."""
+async def test_an_overloaded_handshake_is_retried() -> None:
+    """After 503 on the handshake the inbox connects again."""
 
     async def first(peer: Peer) -> None:
         await peer.welcome()
@@ -314,16 +314,16 @@ async def test_an_overloaded_handshake_is_tried_again() -> None:
         assert await take(inbox, 2) == [1, 2]
 
 
-async def test_entering_raises_when_nobody_is_there() -> None:
-    """A first connection that cannot be had is an error, not an endless wait."""
+async def test_entering_raises_when_no_server_answers() -> None:
+    """Entering raises if the first connection fails."""
     async with AsyncTidings("http://api", token="mine", retries=0) as client:
         with pytest.raises(ConnectionFailedError):
             async with client.listen(realtime_url="ws://127.0.0.1:9/v1/realtime"):
                 pass
 
 
-async def test_a_slow_application_stops_the_reading() -> None:
-    """No more than the buffer holds is read ahead of the application, and nothing is lost."""
+async def test_a_slow_application_pauses_reading() -> None:
+    """The inbox reads no more than the buffer ahead of the application, and loses nothing."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -342,7 +342,7 @@ async def test_a_slow_application_stops_the_reading() -> None:
 
 
 async def test_leaving_with_a_full_buffer_is_clean() -> None:
-    """The close handshake is not stuck behind deliveries that nobody takes any more."""
+    """The close handshake completes while the buffer is full."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -358,8 +358,8 @@ async def test_leaving_with_a_full_buffer_is_clean() -> None:
         assert gateway.peers[0].socket.close_code == 1000
 
 
-async def test_a_mark_is_done_when_it_is_answered() -> None:
-    """Marking sends the notification's id and returns with the server's `state`."""
+async def test_a_mark_returns_with_its_answer() -> None:
+    """A mark sends the notification's id, and returns the server's `state`."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -375,7 +375,7 @@ async def test_a_mark_is_done_when_it_is_answered() -> None:
 
 
 async def test_a_refused_mark_raises() -> None:
-    """An `error` frame with the mark's ref is an exception where the mark was made."""
+    """An `error` frame with the ref of a mark raises in the call of that mark."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -391,7 +391,7 @@ async def test_a_refused_mark_raises() -> None:
 
 
 async def test_a_mark_survives_a_drop_and_a_full_buffer() -> None:
-    """A mark is sent again on the next connection, and its answer is read past a full buffer."""
+    """A mark is sent again on the next connection, and its answer is read while the buffer is full."""
 
     async def first(peer: Peer) -> None:
         await peer.welcome()
@@ -414,7 +414,7 @@ async def test_a_mark_survives_a_drop_and_a_full_buffer() -> None:
 
 
 async def test_a_recalled_notification_is_not_shown_any_more() -> None:
-    """What the sender took back while it waited for the application is dropped."""
+    """A notification that is recalled before the application takes it is dropped."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -439,7 +439,7 @@ async def test_a_recalled_notification_is_not_shown_any_more() -> None:
 
 
 async def test_a_frame_that_breaks_the_protocol_costs_only_the_connection() -> None:
-    """A server that sends nonsense is left, and the inbox resumes on another connection."""
+    """After a malformed frame the inbox closes the connection, and resumes on another one."""
 
     async def first(peer: Peer) -> None:
         await peer.welcome()
@@ -456,7 +456,7 @@ async def test_a_frame_that_breaks_the_protocol_costs_only_the_connection() -> N
 
 
 async def test_errors_of_the_application_pass_through_unchanged() -> None:
-    """An exception of the body leaves as itself, and the connection is closed."""
+    """An exception in the body of `async with` is raised unchanged, and the connection is closed."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -469,7 +469,7 @@ async def test_errors_of_the_application_pass_through_unchanged() -> None:
 
 
 async def test_listening_says_what_is_missing() -> None:
-    """A key without a user, and a token without a place to connect, are refused with what to give."""
+    """`listen` refuses a key without a user and a token without a URL, and says what to give."""
     async with AsyncTidings("http://api", key="demo.k1.secret") as client:
         with pytest.raises(ConfigurationError, match="user="):
             client.listen()
@@ -479,7 +479,7 @@ async def test_listening_says_what_is_missing() -> None:
 
 
 async def test_an_inbox_that_was_not_entered_cannot_be_iterated() -> None:
-    """`async for` without `async with` raises at once with what to do, instead of waiting for ever."""
+    """`async for` without `async with` raises at once, and the error says what to do."""
     async with AsyncTidings("http://api", key=KEY) as client:
         live = client.listen(user="ana")
         for open_it in (lambda: aiter(live), live.events, live.changes):
@@ -490,7 +490,7 @@ async def test_an_inbox_that_was_not_entered_cannot_be_iterated() -> None:
 
 
 async def test_a_closed_inbox_cannot_be_iterated() -> None:
-    """After `async with` a new iteration says that the inbox is closed; one that was under way ends."""
+    """After `async with` a new iteration raises that the inbox is closed, and a running one ends."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome(user=0)
@@ -510,7 +510,7 @@ async def test_a_closed_inbox_cannot_be_iterated() -> None:
 
 
 async def test_each_reconnect_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """The logger `tidings` says at INFO why a connection ended and when the next one is tried."""
+    """The logger `tidings` logs at INFO why a connection ended and when the inbox reconnects."""
     caplog.set_level(logging.INFO, logger="tidings")
 
     async def first(peer: Peer) -> None:
@@ -542,6 +542,6 @@ async def test_each_reconnect_is_logged(caplog: pytest.LogCaptureFixture) -> Non
         (Close(1000, ""), "The connection broke off"),
     ],
 )
-def test_an_end_without_a_code_is_said_in_words(sent: Close | None, says: str) -> None:
-    """Where no close frame came, the reason is ours and not the library's."""
+def test_an_end_without_a_code_is_explained(sent: Close | None, says: str) -> None:
+    """Without a close frame the reason is a text of the SDK, not of the library."""
     assert broken_off(ConnectionClosedWithError(None, sent, None)) == says

@@ -1,4 +1,4 @@
-"""One async client on several event loops, and very many calls at once."""
+"""One async client on several event loops, and with thousands of calls at once."""
 
 import asyncio
 import gc
@@ -22,7 +22,7 @@ def url() -> Iterator[str]:
 
 
 def send(client: AsyncTidings, title: str) -> str:
-    """One send on an event loop of its own."""
+    """Send once, on a new event loop."""
 
     async def main() -> str:
         return (await client.send(to_users="ana", title=title)).id
@@ -31,7 +31,7 @@ def send(client: AsyncTidings, title: str) -> str:
 
 
 def test_one_client_serves_one_loop_after_another(url: str) -> None:
-    """`asyncio.run` may be called again and again, as Celery tasks and tests do; nothing is left open."""
+    """Repeated calls of `asyncio.run` can use one client, and leave no connection open."""
     client = AsyncTidings(url, key=KEY)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -42,7 +42,7 @@ def test_one_client_serves_one_loop_after_another(url: str) -> None:
 
 
 def test_one_client_serves_loops_in_several_threads(url: str) -> None:
-    """Each thread has a loop and runs calls at the same time as the others; each gets its own answers."""
+    """Loops in several threads can use one client at the same time, and each gets its own answers."""
     client = AsyncTidings(url, key=KEY)
     together = threading.Barrier(4)
 
@@ -58,8 +58,8 @@ def test_one_client_serves_loops_in_several_threads(url: str) -> None:
     assert client._pools._pools == {}
 
 
-def test_one_client_serves_a_loop_that_stops_and_goes_on(url: str) -> None:
-    """A notebook runs each cell on the same loop; the connection is kept between them."""
+def test_one_client_serves_a_loop_that_stops_and_resumes(url: str) -> None:
+    """A client keeps its connection while its loop is stopped between calls, as in a notebook."""
     client = AsyncTidings(url, key=KEY)
     with asyncio.Runner() as loop:
         for title in ("a", "b"):
@@ -69,8 +69,8 @@ def test_one_client_serves_a_loop_that_stops_and_goes_on(url: str) -> None:
         assert len(pool._free) == 1
 
 
-def test_a_loop_that_was_just_closed_is_forgotten(url: str) -> None:
-    """A loop that its owner closes without ending its generators leaves nothing behind in the client."""
+def test_a_closed_loop_is_dropped(url: str) -> None:
+    """The client drops the pool of a loop that was closed without closing its generators."""
     client = AsyncTidings(url, key=KEY)
     loop = asyncio.new_event_loop()
     assert loop.run_until_complete(client.send(to_users="ana", title="a")).id == "a"
@@ -81,7 +81,7 @@ def test_a_loop_that_was_just_closed_is_forgotten(url: str) -> None:
 
 
 async def test_a_closed_client_says_so_until_it_is_entered_again(url: str) -> None:
-    """A call after `close` is an error of the SDK, and `with` opens the client again."""
+    """A call after `close` raises ClientClosedError, and `with` opens the client again."""
     client = AsyncTidings(url, key=KEY)
     for _ in range(2):
         async with client:
@@ -97,7 +97,7 @@ async def test_a_closed_client_says_so_until_it_is_entered_again(url: str) -> No
 
 
 async def test_closing_lets_calls_finish() -> None:
-    """A call that is under way while the client is closed gets its answer; then its connection is closed."""
+    """A call that runs during `close` gets its answer, then its connection is closed."""
     asked, answer, closed = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -120,7 +120,7 @@ async def test_closing_lets_calls_finish() -> None:
 
 
 async def test_thousands_of_calls_at_once_cost_as_much_as_one_by_one(url: str) -> None:
-    """2,000 gathered sends are all answered, each with its own id, for at most twice the processor time."""
+    """2,000 gathered sends get their own ids, for at most twice the processor time of sends in turn."""
     number = 2_000
     async with AsyncTidings(url, key=KEY, retries=0) as client:
         for title in range(50):
@@ -142,7 +142,7 @@ async def test_thousands_of_calls_at_once_cost_as_much_as_one_by_one(url: str) -
 
 
 def test_a_hundred_threads_cost_as_much_as_one(url: str) -> None:
-    """Each of 100 threads gets its own answers, over 16 connections, for at most twice the processor time."""
+    """100 threads get their own answers over 16 connections, for at most twice the time of one thread."""
     with Tidings(url, key=KEY, retries=0) as client:
 
         def sends(thread: int) -> list[str]:
@@ -165,7 +165,7 @@ def test_a_hundred_threads_cost_as_much_as_one(url: str) -> None:
 
 
 async def test_waiting_for_a_connection_is_no_timeout() -> None:
-    """A call's timeout begins when it has a connection: many slow calls over one are all answered."""
+    """The timeout of a call begins when it has a connection, so many slow calls over one are answered."""
     requests = 0
 
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -190,6 +190,6 @@ async def test_waiting_for_a_connection_is_no_timeout() -> None:
 
 @pytest.mark.parametrize("kind", [Tidings, AsyncTidings])
 def test_a_client_needs_a_connection(kind: type[Tidings] | type[AsyncTidings]) -> None:
-    """max_connections is 1 or more."""
+    """`max_connections` below 1 raises."""
     with pytest.raises(ConfigurationError, match="max_connections"):
         kind("http://api", key=KEY, max_connections=0)

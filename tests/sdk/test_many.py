@@ -1,4 +1,4 @@
-"""Sending more than one request holds, with both clients."""
+"""Sending more messages than fit into one request, with both clients."""
 
 import json
 import pickle
@@ -24,7 +24,7 @@ from tidings.protocol import limits
 
 
 class Accepting:
-    """An API that accepts every batch, names each notification by its title, and keeps the requests."""
+    """An API that accepts every batch, answers with titles as ids, and keeps the requests."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
@@ -33,7 +33,7 @@ class Accepting:
         self._lock = threading.Lock()
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """As a transport of httpx."""
+        """Answer a request, as a transport of httpx."""
         titles = [message["title"] for message in json.loads(request.content)["notifications"]]
         with self._lock:
             self.keys.append(request.headers["Idempotency-Key"])
@@ -76,7 +76,7 @@ def send_many(request: pytest.FixtureRequest) -> Any:
 
 
 async def test_any_number_is_sent_in_order(send_many: Any) -> None:
-    """2,500 messages of a generator are three requests; each result has the index of its message."""
+    """2,500 messages of a generator are sent in three requests, and each result has its index."""
     api = Accepting()
     results = await send_many(api, (message(number) for number in range(2_500)))
     assert [(result.index, result.id) for result in results] == [(n, f"n{n}") for n in range(2_500)]
@@ -84,15 +84,15 @@ async def test_any_number_is_sent_in_order(send_many: Any) -> None:
 
 
 async def test_large_messages_fill_a_request_sooner(send_many: Any) -> None:
-    """No request is over 4 MB, however long the messages are."""
+    """No request is larger than 4 MB."""
     api = Accepting()
     results = await send_many(api, (message(number, body="x" * 30_000) for number in range(300)))
     assert all(result.ok for result in results)
     assert sorted(len(batch) for batch in api.batches) == [22, 139, 139]
 
 
-async def test_each_message_is_judged_alone(send_many: Any) -> None:
-    """What cannot be valid is an error in its place, and is not sent; the others are."""
+async def test_each_message_is_accepted_or_refused_alone(send_many: Any) -> None:
+    """A message that is not valid has an error as its result, and the others are sent."""
     api = Accepting()
     bad = [
         {"to_users": ["a b"], "title": "id"},
@@ -110,7 +110,7 @@ async def test_each_message_is_judged_alone(send_many: Any) -> None:
 
 
 async def test_nothing_is_sent_where_nothing_is_valid(send_many: Any) -> None:
-    """A batch of invalid messages alone makes no request."""
+    """A batch with only invalid messages sends no request."""
     api = Accepting()
     results = await send_many(api, [{"title": "no target"}] * 3)
     assert [result.ok for result in results] == [False] * 3
@@ -118,7 +118,7 @@ async def test_nothing_is_sent_where_nothing_is_valid(send_many: Any) -> None:
 
 
 async def test_a_lost_answer_repeats_its_batch_under_its_key(send_many: Any) -> None:
-    """Each batch keeps its idempotency key over its tries, and has one of its own."""
+    """Each batch has its own idempotency key, which is the same on every try."""
     api = Accepting()
     api.lost = 2
     results = await send_many(api, (message(number) for number in range(2_000)), concurrency=1)
@@ -128,7 +128,7 @@ async def test_a_lost_answer_repeats_its_batch_under_its_key(send_many: Any) -> 
 
 
 async def test_an_interrupted_run_can_be_repeated(send_many: Any) -> None:
-    """The same messages under the same key make the same batches under the same keys."""
+    """The same messages with the same key make the same batches with the same keys."""
     api = Accepting()
     for _ in range(2):
         await send_many(api, (message(n) for n in range(1_500)), concurrency=1, idempotency_key="import-7")
@@ -137,7 +137,7 @@ async def test_an_interrupted_run_can_be_repeated(send_many: Any) -> None:
 
 
 async def test_a_refused_batch_raises_after_the_results_before_it(send_many: Any) -> None:
-    """What the server refuses as a whole is no result of a message: it is raised."""
+    """A refusal of a whole batch is raised after the results of the batches before it."""
     results = [{"id": str(number), "status": "accepted"} for number in range(1_000)]
     server = Server(answer(202, {"results": results}), refusal("insufficient_scope"))
     with pytest.raises(APIError, match="insufficient_scope"):
@@ -145,7 +145,7 @@ async def test_a_refused_batch_raises_after_the_results_before_it(send_many: Any
 
 
 def test_no_more_is_read_than_can_be_sent() -> None:
-    """A generator without an end is read a few batches ahead of the results that are taken, not more."""
+    """An endless generator is read at most a few batches ahead of the results that are taken."""
     read = 0
 
     def endless() -> Iterator[dict[str, Any]]:
@@ -162,8 +162,8 @@ def test_no_more_is_read_than_can_be_sent() -> None:
         results.close()  # type: ignore[attr-defined]
 
 
-async def test_an_async_iterable_is_read_too() -> None:
-    """Messages may come from an async generator, such as a cursor of a database."""
+async def test_an_async_iterable_is_accepted() -> None:
+    """The async client sends the messages of an async generator."""
 
     async def rows() -> AsyncIterator[dict[str, Any]]:
         for number in range(1_001):
@@ -176,11 +176,11 @@ async def test_an_async_iterable_is_read_too() -> None:
 
 
 async def test_progress_may_be_a_callable(send_many: Any) -> None:
-    """It is called after each batch with what was answered, what was refused, and of how many."""
-    told: list[SendProgress] = []
+    """A callable gets the numbers of answered, refused and all messages after each batch."""
+    progress: list[SendProgress] = []
     messages = [message(number) for number in range(1_999)] + [{"title": "no target"}]
-    await send_many(Accepting(), messages, progress=told.append)
-    assert told == [SendProgress(1_000, 0, 2_000), SendProgress(2_000, 1, 2_000)]
+    await send_many(Accepting(), messages, progress=progress.append)
+    assert progress == [SendProgress(1_000, 0, 2_000), SendProgress(2_000, 1, 2_000)]
 
 
 def test_progress_is_shown_with_rich(capsys: pytest.CaptureFixture[str]) -> None:
@@ -191,10 +191,10 @@ def test_progress_is_shown_with_rich(capsys: pytest.CaptureFixture[str]) -> None
     assert "1500/1500" in err
 
 
-def test_progress_is_words_without_rich(
+def test_progress_is_text_without_rich(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without `tidings[cli]` the progress is a line of words."""
+    """Without `tidings[cli]` the progress is a line of text."""
     monkeypatch.setitem(__import__("sys").modules, "rich.console", None)
     blocking(Accepting(), [*(message(number) for number in range(1_500)), {}], progress=True)
     assert capsys.readouterr().err == "1,500 of 1,501 sent, 1 refused\n"
@@ -204,19 +204,19 @@ def test_progress_is_words_without_rich(
     "options", [{"concurrency": 0}, {"idempotency_key": ""}, {"idempotency_key": "x" * 255}]
 )
 def test_wrong_options_are_refused_at_once(options: dict[str, Any]) -> None:
-    """What cannot be is an error of the call, not of the first result."""
+    """Wrong options raise in the call, not at the first result."""
     with Tidings("http://api", key=KEY) as client, pytest.raises(InvalidArgumentError):
         client.send_many([], **options)
 
 
-def test_more_than_a_batch_holds_names_send_many() -> None:
-    """1,001 messages for one request are refused with what to call instead."""
+def test_too_many_messages_for_a_batch_names_send_many() -> None:
+    """`send_batch` refuses 1,001 messages, and the error names `send_many`."""
     with Tidings("http://api", key=KEY) as client, pytest.raises(InvalidArgumentError, match="send_many"):
         client.send_batch([message(number) for number in range(limits.BATCH_NOTIFICATIONS + 1)])
 
 
 def test_a_result_is_plain_and_pickles() -> None:
-    """A result can be stored and sent to another process, its error included."""
+    """A result can be pickled and turned into a dict, its error included."""
     (good, bad) = blocking(Accepting(), [message(0), {"title": "no target"}])
     assert good.to_dict() == {"index": 0, "id": "n0", "status": "accepted"}
     assert pickle.loads(pickle.dumps(good)) == good  # noqa: S301 - our own
@@ -224,15 +224,15 @@ def test_a_result_is_plain_and_pickles() -> None:
     assert str(pickle.loads(pickle.dumps(bad)).error) == str(bad.error)  # noqa: S301
 
 
-def test_a_server_that_is_away_is_raised() -> None:
-    """An outage that outlasts the retries ends the iteration with its error."""
+def test_a_long_outage_is_raised() -> None:
+    """An outage longer than the retries ends the iteration with its error."""
     with pytest.raises(StorageUnavailableError):
         blocking(Server(*(refusal("storage_unavailable") for _ in range(9))), [message(0)])
 
 
 @pytest.mark.parametrize("messages", [{"to_users": ["ana"], "title": "Hi"}, "Hi"])
 async def test_a_single_message_is_no_batch(messages: Any) -> None:
-    """A message in place of a list of them raises: its keys are not judged one by one as messages."""
+    """A single message instead of a list raises, and its keys are not taken for messages."""
     with Tidings("http://api", key=KEY) as client:
         with pytest.raises(InvalidArgumentError, match="The messages are not a list"):
             client.send_batch(messages)

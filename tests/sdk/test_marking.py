@@ -1,4 +1,4 @@
-"""From an application's words to a mark."""
+"""The conversion of arguments to a mark."""
 
 from typing import Any
 
@@ -27,13 +27,13 @@ ITEM = InboxItem(log="user", position=1, state="unseen", notification=CONTENT)
         ([], ()),
     ],
 )
-def test_what_is_marked_is_named_by_id_or_shown(ids: Any, found: tuple[str, ...]) -> None:
-    """An id, a notification, an item of a list, or many of them are marked by their ids."""
+def test_notifications_are_marked_by_their_ids(ids: Any, found: tuple[str, ...]) -> None:
+    """A mark accepts an id, a notification, an item of a list, or many of them."""
     assert compose_mark("read", ids) == MarkInbox(state="read", ids=found)
 
 
-def test_a_mark_may_go_by_positions_or_be_of_all() -> None:
-    """Positions of a page, and all of a category, are marked without naming anything."""
+def test_a_mark_may_have_positions_or_all() -> None:
+    """A mark accepts the positions of a page, or all of a category, without ids."""
     by_positions = compose_mark("seen", None, up_to={"user": 3, "group:g": 0})
     assert by_positions == MarkInbox(state="seen", up_to={"user": 3, "group:g": 0})
     everything = compose_mark("archived", None, all=True, category="orders")
@@ -57,16 +57,14 @@ def test_a_mark_may_go_by_positions_or_be_of_all() -> None:
         ("lost", "n1", {}, "state: This must be one of seen, unseen, read"),
     ],
 )
-def test_a_mark_that_cannot_be_is_refused_before_sending(
-    state: Any, ids: Any, options: Any, words: str
-) -> None:
-    """Exactly one way, at most 1,000 ids, and only known words: else a ValueError that says what is wrong."""
+def test_an_invalid_mark_is_refused_before_sending(state: Any, ids: Any, options: Any, words: str) -> None:
+    """Several selections, over 1,000 ids or unknown values raise a ValueError that names the fault."""
     with pytest.raises(InvalidArgumentError, match=words):
         compose_mark(state, ids, **options)
 
 
-def test_a_mark_that_no_frame_holds_is_refused() -> None:
-    """A mark over the size of a frame is an error of its own, not a closed connection."""
+def test_a_mark_larger_than_a_frame_is_refused() -> None:
+    """A mark larger than a frame raises, and does not close the connection."""
     pending = PendingMarks()
     mark = MarkInbox(state="read", ids=tuple(f"{number:0128}" for number in range(1_000)))
     with pytest.raises(InvalidArgumentError, match="Mark fewer items at once"):

@@ -1,4 +1,4 @@
-"""From keywords to the body of a send."""
+"""The conversion of keywords to the body of a send."""
 
 from datetime import timedelta
 from typing import Any
@@ -15,8 +15,8 @@ def body(**message: Any) -> dict[str, Any]:
     return decoded
 
 
-def test_the_body_holds_what_was_given_and_nothing_else() -> None:
-    """Every keyword has its place in the wire's shape; what was left out is absent."""
+def test_the_body_has_the_given_keywords_and_nothing_else() -> None:
+    """Each keyword has its field in the body, and a keyword that was left out has none."""
     assert body(to_users=["ana"], title="Hi") == {"to": {"users": ["ana"]}, "title": "Hi"}
     assert body(
         to_users={"ana"},
@@ -47,7 +47,7 @@ def test_the_body_holds_what_was_given_and_nothing_else() -> None:
 
 
 def test_a_lone_string_names_one_user() -> None:
-    """A forgotten pair of brackets does not send to each letter."""
+    """A single string names one user, not one per letter."""
     assert body(to_users="ana", exclude="bob", title="Hi")["to"] == {"users": ["ana"], "exclude": ["bob"]}
 
 
@@ -75,8 +75,8 @@ def test_a_lone_string_names_one_user() -> None:
         {"to_users": ["ana"], "title": 3},
     ],
 )
-def test_what_cannot_be_valid_is_refused_before_sending(message: dict[str, Any]) -> None:
-    """Each mistake is an InvalidArgumentError with a text, and no request."""
+def test_an_invalid_message_is_refused_before_sending(message: dict[str, Any]) -> None:
+    """Each mistake raises an InvalidArgumentError, and nothing is sent."""
     with pytest.raises(InvalidArgumentError, match=r"\w"):
         compose(message)
 
@@ -115,14 +115,14 @@ def test_what_cannot_be_valid_is_refused_before_sending(message: dict[str, Any])
     ],
 )
 def test_a_mistake_is_named_by_its_keyword_in_plain_words(wrong: dict[str, Any], says: str) -> None:
-    """All faults, each with the keyword and the rule, and no words of the decoder."""
+    """The error has all faults, each with its keyword and rule, without words of the decoder."""
     with pytest.raises(InvalidArgumentError) as caught:
         compose({"to_users": ["ana"], "title": "t", **wrong})
     assert str(caught.value) == f"The notification is not valid: {says}"
 
 
-def test_bottomless_data_is_refused() -> None:
-    """Data that contains itself ends in the same error as other data that JSON cannot say."""
+def test_data_that_contains_itself_is_refused() -> None:
+    """Data that contains itself raises the error of data that JSON cannot represent."""
     data: dict[str, Any] = {}
     data["data"] = data
     with pytest.raises(InvalidArgumentError):

@@ -1,4 +1,4 @@
-"""How fast a connection sends."""
+"""The rate at which a connection sends frames."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +9,7 @@ from tidings.protocol import limits
 
 @given(st.lists(st.floats(0, 0.2), max_size=600))
 def test_no_schedule_of_an_application_exceeds_what_the_server_allows(pauses: list[float]) -> None:
-    """Frames sent at their reserved times pass the server's own rule, whatever the application does."""
+    """Frames that are sent at their reserved times never exceed the server's limit."""
     pace, now, whole_at = Pace(), 1000.0, 1000.0
     for pause in pauses:
         now += pause
@@ -20,7 +20,7 @@ def test_no_schedule_of_an_application_exceeds_what_the_server_allows(pauses: li
 
 
 def test_frames_made_at_once_are_spread() -> None:
-    """Many tasks that send at the same moment each get a place of their own after the burst."""
+    """Tasks that send at the same time get different slots after the burst."""
     pace = Pace()
     waits = [pace.wait(0.0) for _ in range(BURST + 90)]
     assert waits[:BURST] == [0.0] * BURST

@@ -1,4 +1,4 @@
-"""How far lists are read, and with how many requests."""
+"""The limit of a list, and the number of its requests."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tidings import InvalidArgumentError, Tidings
 
 
 def pages(*sizes: int) -> Server:
-    """Groups, so many on each page."""
+    """Answers with pages of groups of these sizes."""
     bodies, number = [], 0
     for at, size in enumerate(sizes):
         items = [{"id": str(number + n), "members": 1, "created_at": TIME} for n in range(size)]
@@ -29,10 +29,10 @@ def pages(*sizes: int) -> Server:
         ({"limit": 3}, [9], ["3"]),
     ],
 )
-async def test_a_limit_is_the_most_that_a_call_gives(
+async def test_a_limit_is_the_largest_number_of_items(
     ask: Ask, options: dict[str, int], sizes: list[int], asked: list[str]
 ) -> None:
-    """A list ends after `limit` items; no request asks for more than is left, nor for more than a page."""
+    """A list ends after `limit` items, and no request asks for more than the rest or a page."""
     server = pages(*sizes)
     found = await ask(server, lambda c: c.groups.list(**options))
     assert [group.id for group in found] == [str(n) for n in range(options["limit"])]
@@ -51,8 +51,8 @@ async def test_a_limit_is_the_most_that_a_call_gives(
         lambda c, o: c.inbox("ana").list(**o),
     ],
 )
-def test_a_limit_that_cannot_be_is_refused_by_every_list(call: Any, options: dict[str, int]) -> None:
-    """Each list takes both, and says of each what it means."""
+def test_an_invalid_limit_is_refused_by_every_list(call: Any, options: dict[str, int]) -> None:
+    """Each list checks `limit` and `page_size`, and the error says what each means."""
     with (
         Tidings("http://api", key=KEY) as client,
         pytest.raises(InvalidArgumentError, match=r"limit|page_size"),

@@ -1,4 +1,4 @@
-"""Errors and results in other processes: what pickle and copy keep."""
+"""Errors and results after pickle and copy."""
 
 import copy
 import multiprocessing
@@ -43,7 +43,7 @@ WAYS: list[Callable[[Any], Any]] = [
 
 
 def tree(kind: type[TidingsError] = TidingsError) -> Iterator[type[TidingsError]]:
-    """Every class of the SDK's errors."""
+    """All classes of the SDK's errors."""
     yield kind
     for below in kind.__subclasses__():
         if below.__module__.split(".")[0] == "tidings":
@@ -54,7 +54,7 @@ KINDS: list[type[TidingsError]] = sorted(set(tree()), key=str)
 
 
 def made(kind: type[TidingsError]) -> TidingsError:
-    """An error of that class with every attribute set, its reason with a full stop at the end."""
+    """An error of that class with all attributes set, and a reason that ends with a full stop."""
     if issubclass(kind, ClientClosedError):
         return kind()
     if issubclass(kind, ConnectionFailedError):
@@ -82,7 +82,7 @@ def made(kind: type[TidingsError]) -> TidingsError:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_error_survives(kind: type[TidingsError], way: Callable[[Any], Any]) -> None:
+def test_every_error_can_be_pickled_and_copied(kind: type[TidingsError], way: Callable[[Any], Any]) -> None:
     """Type, text, arguments and attributes of each class are the same after pickle, copy and deepcopy."""
     error = made(kind)
     again = way(error)
@@ -92,23 +92,23 @@ def test_every_error_survives(kind: type[TidingsError], way: Callable[[Any], Any
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_text_has_two_full_stops_in_a_row(kind: type[TidingsError]) -> None:
-    """A reason that ends with a full stop is joined to what follows it by that one."""
+    """A reason with a full stop at its end gives a text with only one."""
     assert ".." not in str(made(kind))
     assert ". ." not in str(made(kind))
 
 
-def test_a_subclass_of_the_application_survives() -> None:
-    """An error derived from one of the SDK's needs no code of its own for pickle."""
+def test_an_error_of_the_application_can_be_pickled() -> None:
+    """A subclass of an error of the SDK can be pickled without code of its own."""
     again = pickle.loads(pickle.dumps(Ours("No.", code="x", status=400)))  # noqa: S301
     assert (type(again), again.status) == (Ours, 400)
 
 
 class Ours(APIError):
-    """An application's own."""
+    """An error of the application."""
 
 
 def values() -> Iterator[Any]:
-    """One of each public result, built from the JSON that the server answers."""
+    """One result of each public type, decoded from JSON of the server."""
     time = NOW.isoformat().replace("+00:00", "Z")
     notification = {"id": "n1", "title": "Hi", "priority": "normal", "created_at": time}
     item = {"log": "user", "position": 3, "state": "seen", "seen_at": time, "notification": notification}
@@ -149,8 +149,8 @@ def values() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("value", list(values()), ids=lambda value: type(value).__name__)
-def test_every_result_survives(value: Any) -> None:
-    """What a call gave is the same in another process."""
+def test_every_result_can_be_pickled(value: Any) -> None:
+    """A result of a call is equal after pickle."""
     for way in WAYS:
         again = way(value)
         assert type(again) is type(value)
@@ -158,22 +158,22 @@ def test_every_result_survives(value: Any) -> None:
 
 
 def refused(_: int) -> None:
-    """What a worker process does: a call that the server refuses."""
+    """Make a call that the server refuses, in a worker process."""
     transport = httpx.MockTransport(lambda _: refusal("rate_limited", Retry_After="90"))
     with Tidings("http://api", key=KEY, transport=transport, retries=0) as client:
         client.get("n1")
 
 
-def test_a_process_pool_hands_an_error_over() -> None:
-    """An error raised in a worker of ProcessPoolExecutor is raised by `result`, as itself."""
+def test_a_process_pool_raises_the_error_of_a_worker() -> None:
+    """`result` raises the error of a worker of ProcessPoolExecutor unchanged."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         error = pool.submit(refused, 1).exception(timeout=60)
     assert isinstance(error, tidings.RateLimitedError)
     assert error.retry_after == 90
 
 
-def test_a_multiprocessing_pool_hands_an_error_over() -> None:
-    """An error raised in a worker of multiprocessing.Pool ends `map`, which used to wait for ever."""
+def test_a_multiprocessing_pool_raises_the_error_of_a_worker() -> None:
+    """`map` of multiprocessing.Pool raises the error of a worker."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         with pytest.raises(tidings.RateLimitedError):
             pool.map_async(refused, [1]).get(timeout=60)
@@ -185,7 +185,7 @@ def test_a_multiprocessing_pool_hands_an_error_over() -> None:
     "name", [name for name in tidings.__all__ if isinstance(getattr(tidings, name), type)]
 )
 def test_public_classes_are_named_as_they_are_imported(name: str) -> None:
-    """A traceback says `tidings.NotFoundError`, not where in the package its code is."""
+    """A traceback has `tidings.NotFoundError`, without the private module."""
     kind = getattr(tidings, name)
     assert kind.__module__ == "tidings" or kind.__module__.startswith("tidings.protocol.")
     if issubclass(kind, TidingsError):

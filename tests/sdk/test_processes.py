@@ -15,7 +15,7 @@ from tests.support.certificates import Authority
 
 
 def fork(kind: str, url: str, **environment: str) -> Any:
-    """What the forking program says. It warns of nothing."""
+    """The output of the forking program, which must give no warning."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "tests.sdk.forking", kind, url],
         capture_output=True,
@@ -30,7 +30,7 @@ def fork(kind: str, url: str, **environment: str) -> Any:
 
 @pytest.mark.parametrize("kind", ["blocking", "async"])
 def test_each_process_gets_its_own_answers(kind: str) -> None:
-    """Children and parent that send at the same time over one client each get the ids of their own sends."""
+    """Children and parent that send at the same time with one client get the ids of their own sends."""
     with answering() as url:
         others = fork(kind, url)
     names = ["before", "parent", *(f"child-{number}" for number in range(CHILDREN))]
@@ -39,7 +39,7 @@ def test_each_process_gets_its_own_answers(kind: str) -> None:
 
 @pytest.mark.parametrize("secure", [False, True])
 def test_a_child_leaves_the_parents_connection_open(tmp_path: Path, secure: bool) -> None:
-    """A child that sends, closes the client and ends says nothing on the connection of its parent."""
+    """A child that sends, closes the client and exits keeps the connection of its parent open."""
     authority = Authority(tmp_path)
     with answering(authority.server if secure else None) as url:
         before, after = fork("connections", url, SSL_CERT_FILE=str(authority.ca))

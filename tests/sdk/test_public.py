@@ -23,7 +23,7 @@ def imported_for_type_checkers() -> dict[str, set[str]]:
     }
 
 
-def test_what_type_checkers_see_is_what_is_loaded() -> None:
+def test_type_checkers_see_the_names_that_are_loaded() -> None:
     """The lazy names, the imports for type checkers and __all__ are the same."""
     assert {
         home: set(names.split()) for home, names in tidings._HOMES.items()
@@ -33,7 +33,7 @@ def test_what_type_checkers_see_is_what_is_loaded() -> None:
 
 @pytest.mark.parametrize("name", tidings.__all__)
 def test_everything_public_is_documented(name: str) -> None:
-    """Each public name loads, and each class says what it promises, methods included."""
+    """Each public name can be loaded, and each class and method has a docstring."""
     value = getattr(tidings, name)
     if not inspect.isclass(value):
         return
@@ -44,7 +44,7 @@ def test_everything_public_is_documented(name: str) -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    """A typing error is told as in any module."""
+    """A wrong name raises AttributeError, as in any module."""
     with pytest.raises(AttributeError, match="Tiding"):
         _ = tidings.Tiding
 
@@ -57,8 +57,8 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         ("import tidings.cli", "httpx jwt websockets"),
     ],
 )
-def test_nothing_is_loaded_that_is_not_used(statement: str, absent: str) -> None:
-    """The protocol costs msgspec alone, and a client no WebSockets."""
+def test_unused_modules_are_not_loaded(statement: str, absent: str) -> None:
+    """The protocol loads only msgspec, and a client loads no WebSocket library."""
     code = f"import sys; {statement}; print(*(set('{absent}'.split()) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == ""
@@ -72,17 +72,17 @@ def test_nothing_is_loaded_that_is_not_used(statement: str, absent: str) -> None
     ],
 )
 def test_answers_have_the_fields_of_the_protocol(name: str) -> None:
-    """What the SDK reads is what the API is defined to answer."""
+    """The result types of the SDK have the fields of the protocol."""
     assert set(getattr(models, name).__struct_fields__) == set(getattr(rest, name).__struct_fields__)
 
 
 def test_a_sent_notification_has_the_fields_of_the_protocol() -> None:
-    """The answer to a send is the protocol's, and whether it was repeated."""
+    """The result of a send has the fields of the protocol, and `replayed`."""
     assert set(models.Sent.__struct_fields__) == {*Sent.__struct_fields__, "replayed"}
 
 
 def test_the_command_says_what_it_needs() -> None:
-    """Without `tidings[cli]` the command says in two lines what to install, and the SDK does without."""
+    """Without `tidings[cli]` the command prints two lines on how to install it, and the SDK works."""
     code = (
         "import sys; sys.modules['cyclopts'] = sys.modules['rich'] = None;"
         "import tidings; tidings.Tidings, tidings.AsyncTidings, tidings.LiveInbox;"

@@ -1,4 +1,4 @@
-"""What a call gives, as an application stores it or answers with it."""
+"""The results of calls as dicts, for an application that stores them or answers with them."""
 
 import json
 import pickle
@@ -69,15 +69,15 @@ ANSWERS: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize(("call", "body"), ANSWERS)
-async def test_a_result_is_given_as_the_api_gave_it(ask: Ask, call: Any, body: Any) -> None:
-    """`to_dict()` is the JSON of the API's answer: its fields, its times, its nulls."""
+async def test_a_result_as_a_dict_is_the_answer_of_the_api(ask: Ask, call: Any, body: Any) -> None:
+    """`to_dict()` returns the JSON of the API's answer, with its fields, times and nulls."""
     result = await ask(Server(answer(200, body)), call)
     assert result.to_dict() == body
     json.dumps(result.to_dict())
 
 
-def test_every_struct_that_is_public_can_be_a_dict() -> None:
-    """Results, frames and events all have `to_dict()`; what an application makes itself needs none."""
+def test_every_public_struct_can_be_a_dict() -> None:
+    """Results, frames and events have `to_dict()`, except those that an application makes."""
     own = {"Action", "ReconnectPolicy", "RequestInfo", "RetryPolicy", "SendProgress"}
     without = {
         name
@@ -90,7 +90,7 @@ def test_every_struct_that_is_public_can_be_a_dict() -> None:
 
 
 def test_a_token_is_a_dict_with_attributes() -> None:
-    """Fields of the answer for the browser, attributes for code; a log does not show the token."""
+    """A token is a dict with the fields of the answer, has attributes, and its repr hides the token."""
     token = UserToken(token="secret", expires_at=TIME, realtime_url="ws://x")
     assert json.loads(json.dumps(token)) == token.to_dict() == token
     assert (token.token, token.realtime_url) == ("secret", "ws://x")

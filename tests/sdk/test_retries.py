@@ -1,4 +1,4 @@
-"""When a request is tried again, and how long it waits."""
+"""When a request is retried, and how long the client waits."""
 
 from email.utils import formatdate
 
@@ -19,7 +19,7 @@ NOW = 1_790_000_000.0
     retry_after=st.none() | st.floats(0, 1e6),
     chance=st.floats(0, 1, exclude_max=True),
 )
-def test_every_wait_keeps_to_the_policy(
+def test_every_wait_follows_the_policy(
     tries: int, elapsed: float, retry_after: float | None, chance: float
 ) -> None:
     """No wait is negative, shorter than Retry-After, longer than the cap, or beyond tries or total."""
@@ -38,20 +38,20 @@ def test_every_wait_keeps_to_the_policy(
 
 
 def test_waits_are_jittered_over_a_doubling_range() -> None:
-    """By default from 0.5, 1, 2 and 4 seconds up to twice that: a server that restarts has 7.5 at least."""
+    """The default waits are from 0.5, 1, 2 and 4 seconds up to twice those, so at least 7.5 in all."""
     policy = RetryPolicy()
     assert [policy.wait(tries, 0, None, lambda: 0.0) for tries in range(1, 6)] == [0.5, 1.0, 2.0, 4.0, None]
     assert [policy.wait(tries, 0, None, lambda: 1.0) for tries in range(1, 6)] == [1.0, 2.0, 4.0, 8.0, None]
 
 
 def test_no_wait_exceeds_the_cap() -> None:
-    """However often it was tried, the random part included."""
+    """No wait is longer than the cap, its random part included."""
     policy = RetryPolicy(tries=9, base=1.0, cap=3.0, total=100.0)
     assert [policy.wait(tries, 0, None, lambda: 1.0) for tries in (1, 2, 8)] == [2.0, 3.0, 3.0]
 
 
-def test_the_statuses_tried_again_are_those_of_the_table() -> None:
-    """The policy and the table of error codes agree on what may succeed later."""
+def test_the_retried_statuses_are_those_of_the_table() -> None:
+    """The policy and the table of error codes agree on which statuses are retryable."""
     assert {code for code, entry in ERRORS.items() if is_retryable(entry.status)} == {
         code for code, entry in ERRORS.items() if entry.retryable
     }
@@ -75,12 +75,12 @@ def test_the_statuses_tried_again_are_those_of_the_table() -> None:
     ],
 )
 def test_retry_after_is_read_as_seconds_or_date(value: str | None, seconds: float | None) -> None:
-    """Both forms of the header count from now; what is neither is as if it were absent."""
+    """Retry-After is read as seconds or as a date, and any other value counts as absent."""
     assert parse_retry_after(value, NOW) == seconds
 
 
 @given(st.text())
-def test_no_retry_after_makes_the_client_fail(value: str) -> None:
-    """Whatever a server or proxy puts there, the request goes on."""
+def test_no_retry_after_raises(value: str) -> None:
+    """No value of Retry-After raises an error."""
     seconds = parse_retry_after(value, NOW)
     assert seconds is None or seconds >= 0

@@ -62,7 +62,7 @@ def positions(text: str) -> dict[str, int]:
 
 
 def test_the_first_connect_names_device_and_rewind_but_no_resume() -> None:
-    """A listener that knows nothing yet asks for its device's place or a rewind."""
+    """The first connect frame has the device and the rewind, and no `resume`."""
     session = Session(device="laptop", rewind=5, client="test/1")
     assert json.loads(session.connect()) == {
         "type": "connect",
@@ -73,7 +73,7 @@ def test_the_first_connect_names_device_and_rewind_but_no_resume() -> None:
 
 
 def test_a_later_connect_resumes_and_no_longer_rewinds() -> None:
-    """After the first welcome every connection resumes from what was received."""
+    """After the first welcome every connection resumes from the received positions."""
     session = Session(rewind=5)
     session.connect()
     shown(session, welcome({"user": 2, "all": 0}), delivered(3), delivered(4))
@@ -93,15 +93,15 @@ def test_a_later_connect_resumes_and_no_longer_rewinds() -> None:
         {"rewind": 1, "resume": Resume("e1", {})},
     ],
 )
-def test_what_the_server_would_refuse_is_refused_before(options: dict[str, Any]) -> None:
-    """A device, rewind or combination outside the contract never reaches a socket."""
+def test_invalid_arguments_are_refused_before_connecting(options: dict[str, Any]) -> None:
+    """An invalid device, rewind or combination raises before a connection is opened."""
     with pytest.raises(InvalidArgumentError):
         Session(**options)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["user", "all", "group:g"]), st.integers(1, 30))))
-def test_each_position_is_shown_once_and_rising(arrivals: list[tuple[str, int]]) -> None:
-    """Whatever repeats or comes late on the wire, a log's positions are shown rising, each at most once."""
+def test_each_position_is_given_once_and_rising(arrivals: list[tuple[str, int]]) -> None:
+    """The positions of a log are given rising, each at most once, in whatever order frames arrive."""
     session = started()
     by_log: dict[str, list[int]] = {}
     for log, position in shown(session, *(delivered(position, log) for log, position in arrivals)):
@@ -119,7 +119,7 @@ def test_each_position_is_shown_once_and_rising(arrivals: list[tuple[str, int]])
 def test_over_any_number_of_connections_nothing_is_lost_or_repeated(
     heads: list[int], cuts: list[int], overlap: int
 ) -> None:
-    """Against a server that replays from `resume`, even a little from before it, drops lose nothing."""
+    """Dropped connections lose nothing if the server replays from `resume`, or from a little before it."""
     session, log, seen = Session(resume=Resume("e1", {"user": 0})), 0, []
     for grown, cut in zip(heads, cuts, strict=False):
         log += grown
@@ -133,7 +133,7 @@ def test_over_any_number_of_connections_nothing_is_lost_or_repeated(
 
 
 def test_handled_is_acknowledged_cumulatively_and_once() -> None:
-    """One frame says how far the application is in every log; a second call has nothing to add."""
+    """One frame acknowledges the handled positions of all logs, and a second call gives no frame."""
     session = started()
     events = [session.receive(delivered(at, log))[0] for log, at in [("user", 1), ("user", 2), ("all", 7)]]
     assert session.acks() == []
@@ -142,8 +142,8 @@ def test_handled_is_acknowledged_cumulatively_and_once() -> None:
     assert session.acks() == []
 
 
-def test_what_an_old_connection_acknowledged_last_is_said_again() -> None:
-    """Acks get no answer, so those of a connection that broke are repeated on the next."""
+def test_the_last_acknowledgements_of_a_connection_are_repeated() -> None:
+    """The acknowledgements of a broken connection, which get no answer, are repeated on the next one."""
     session = started()
     session.handled(session.receive(delivered(1))[0], "e1")
     assert len(session.acks()) == 1
@@ -153,7 +153,7 @@ def test_what_an_old_connection_acknowledged_last_is_said_again() -> None:
 
 
 def test_acks_of_many_logs_fit_their_frames() -> None:
-    """Frames stay below the limit, whatever the number and length of the logs' names."""
+    """Acknowledgement frames stay below the limit for any number and length of log names."""
     session = started()
     logs = [f"group:{number:0128d}" for number in range(1000)]
     for log in logs:
@@ -164,7 +164,7 @@ def test_acks_of_many_logs_fit_their_frames() -> None:
 
 
 def test_a_resume_too_large_for_a_frame_leaves_out_what_is_cheapest_to_replay() -> None:
-    """Logs that do not fit are replayed from their beginning, so the shortest are left out."""
+    """If a frame cannot hold all logs, the shortest are left out, because the server replays those."""
     session = Session(resume=Resume("e1", {f"group:{number:0128d}": number for number in range(1000)}))
     text = session.connect()
     kept = positions(text)
@@ -177,8 +177,8 @@ def test_a_resume_too_large_for_a_frame_leaves_out_what_is_cheapest_to_replay() 
     ]
 
 
-def test_a_gap_moves_on_and_is_acknowledged_when_it_was_told() -> None:
-    """What is gone is named once: the next resume begins behind it."""
+def test_a_gap_is_acknowledged_after_it_was_handled() -> None:
+    """The next resume begins after a gap, and the gap is acknowledged when it was handled."""
     session = started()
     (gap,) = session.receive(frame("gap", log="user", **{"from": 1, "to": 5}, missed=5, reason="trimmed"))
     assert gap == Gap(log="user", from_=1, to=5, missed=5, reason="trimmed")
@@ -188,8 +188,8 @@ def test_a_gap_moves_on_and_is_acknowledged_when_it_was_told() -> None:
     assert session.resume_point() == Resume("e1", {"user": 5}, 0)
 
 
-def test_another_epoch_starts_positions_anew() -> None:
-    """Positions of a lost store hide nothing of the new one, and late acks of it are dropped."""
+def test_another_epoch_resets_positions() -> None:
+    """Positions of another epoch are dropped, and events of that epoch are not acknowledged."""
     session = started()
     (old,) = session.receive(delivered(90))
     session.connect()
@@ -201,8 +201,8 @@ def test_another_epoch_starts_positions_anew() -> None:
     assert session.resume_point() == Resume("e2", {"user": 3}, 0)
 
 
-def test_positions_beyond_the_end_of_a_log_are_taken_back() -> None:
-    """A gap of reason epoch within the same epoch starts its log where the welcome said."""
+def test_positions_beyond_the_head_of_a_log_are_reset() -> None:
+    """A gap with reason epoch within the same epoch sets its log to the position of the welcome."""
     session = Session(resume=Resume("e1", {"user": 50}))
     session.connect()
     session.receive(welcome({"user": 8}, resume="gap"))
@@ -210,8 +210,8 @@ def test_positions_beyond_the_end_of_a_log_are_taken_back() -> None:
     assert shown(session, delivered(9)) == [("user", 9)]
 
 
-def test_caught_up_passes_over_what_the_user_may_not_see() -> None:
-    """Hidden positions at the end of a replay are neither replayed nor left unacknowledged."""
+def test_caught_up_advances_over_hidden_positions() -> None:
+    """Hidden positions at the end of a replay are acknowledged, and not replayed again."""
     session = started()
     (caught_up,) = session.receive(frame("caught_up", positions={"user": 9}))
     assert caught_up == CaughtUp(positions={"user": 9})
@@ -219,8 +219,8 @@ def test_caught_up_passes_over_what_the_user_may_not_see() -> None:
     assert positions(session.connect()) == {"user": 9}
 
 
-def test_a_joined_log_starts_at_its_position_and_a_left_one_is_not_forgotten() -> None:
-    """A group's log resumes from joining, and leaving it does not bring its past back."""
+def test_a_joined_log_starts_at_its_position_and_a_left_one_is_kept() -> None:
+    """The log of a group resumes from the join, and a left log keeps its position."""
     session = started()
     session.receive(frame("joined", log="group:g", position=40))
     assert positions(session.connect()) == {"user": 0, "group:g": 40}
@@ -231,7 +231,7 @@ def test_a_joined_log_starts_at_its_position_and_a_left_one_is_not_forgotten() -
 
 
 def test_marks_are_answered_by_their_ref() -> None:
-    """A state or an error with a mark's ref answers it; with another one it is an event."""
+    """A state or an error with the ref of a mark answers it, and with another ref it is an event."""
     session = started()
     first, text = session.mark(MarkInbox(state="read", ids=("n1",)))
     second, _ = session.mark(MarkInbox(state="archived", all=True, category="orders"))
@@ -252,12 +252,12 @@ def test_marks_are_answered_by_their_ref() -> None:
 
 
 def test_expiring_asks_for_another_token() -> None:
-    """The end of the token is told ahead, in seconds."""
+    """`expiring` gives an output that asks for another token, with the seconds that are left."""
     assert started().receive(frame("expiring", **{"in": 60})) == [RefreshWanted(60)]
 
 
-def test_frames_and_fields_of_a_newer_server_are_passed_over() -> None:
-    """What this version does not know does no harm."""
+def test_frames_and_fields_of_a_newer_server_are_ignored() -> None:
+    """Unknown frames and fields are ignored."""
     session = started()
     assert session.receive(frame("confetti", colour="red")) == []
     assert shown(session, delivered(1).replace('"log"', '"weight": 3, "log"')) == [("user", 1)]
@@ -279,15 +279,15 @@ def test_frames_and_fields_of_a_newer_server_are_passed_over() -> None:
         welcome({"user": 0}),
     ],
 )
-def test_what_is_no_frame_breaks_the_connection(message: str | bytes) -> None:
-    """A message outside the protocol is an error of its own kind, never another exception."""
+def test_a_malformed_frame_is_an_error(message: str | bytes) -> None:
+    """A message that is no frame of the protocol raises MalformedFrameError."""
     session = started()
     with pytest.raises(MalformedFrameError):
         session.receive(message)
 
 
-def test_nothing_comes_before_the_welcome() -> None:
-    """A delivery on a connection that was not welcomed is not trusted."""
+def test_a_frame_before_the_welcome_is_an_error() -> None:
+    """A delivery before the welcome raises MalformedFrameError."""
     session = Session()
     session.connect()
     with pytest.raises(MalformedFrameError):
@@ -296,7 +296,7 @@ def test_nothing_comes_before_the_welcome() -> None:
 
 
 @given(st.text())
-def test_no_text_makes_the_session_fail_otherwise(message: str) -> None:
+def test_any_text_gives_outputs_or_a_malformed_frame_error(message: str) -> None:
     """Any text gives outputs or MalformedFrameError."""
     with suppress(MalformedFrameError):
         started().receive(message)

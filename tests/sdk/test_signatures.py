@@ -1,4 +1,4 @@
-"""What editors, Jupyter, help() and type checkers show of the public methods."""
+"""The signatures and docstrings that editors, Jupyter, help() and type checkers show."""
 
 import inspect
 import pydoc
@@ -22,7 +22,7 @@ CLASSES = [
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_each_method_shows_its_parameters(name: str) -> None:
-    """No public method hides its keywords behind `**`."""
+    """No public method has `**` in its signature."""
     hidden = [
         method
         for method, function in inspect.getmembers(getattr(tidings, name), callable)
@@ -34,7 +34,7 @@ def test_each_method_shows_its_parameters(name: str) -> None:
 
 @pytest.mark.parametrize("kind", [Tidings, AsyncTidings])
 def test_every_field_of_a_message_is_a_keyword_of_send(kind: type[Any]) -> None:
-    """`send` takes each field of `Message`, and its text describes each."""
+    """`send` accepts each field of `Message`, and its docstring describes each."""
     parameters = inspect.signature(kind.send).parameters
     assert set(tidings.Message.__annotations__) <= set(parameters)
     undescribed = [name for name in tidings.Message.__annotations__ if f"`{name}`" not in kind.send.__doc__]
@@ -43,7 +43,7 @@ def test_every_field_of_a_message_is_a_keyword_of_send(kind: type[Any]) -> None:
 
 @pytest.mark.parametrize("kind", [Tidings, AsyncTidings])
 def test_every_listen_option_is_a_keyword_of_listen(kind: type[Any]) -> None:
-    """`listen` takes each of `ListenOptions`, and its text describes each."""
+    """`listen` accepts each key of `ListenOptions`, and its docstring describes each."""
     parameters = inspect.signature(kind.listen).parameters
     assert set(tidings.ListenOptions.__annotations__) <= set(parameters)
     assert [
@@ -53,7 +53,7 @@ def test_every_listen_option_is_a_keyword_of_listen(kind: type[Any]) -> None:
 
 @pytest.mark.parametrize("options", [tidings.ListenOptions, tidings.Message])
 def test_help_on_a_dict_of_keywords_describes_each(options: Any) -> None:
-    """help(ListenOptions) says what each key is."""
+    """help(ListenOptions) describes each key."""
     text = pydoc.plain(pydoc.render_doc(options))
     assert [
         name for name in options.__annotations__ if not text.partition("Method resolution")[0].count(name)
@@ -61,7 +61,7 @@ def test_help_on_a_dict_of_keywords_describes_each(options: Any) -> None:
 
 
 def test_help_on_the_package_shows_where_to_begin() -> None:
-    """help(tidings) begins with a program that runs, and names the methods."""
+    """help(tidings) begins with a program that runs, and lists the methods."""
     text = pydoc.plain(pydoc.render_doc(tidings))
     for words in ("Tidings.from_env()", "tidings.send(", "listen(", "send_many", "TidingsError"):
         assert words in text[:3_000]
@@ -78,30 +78,30 @@ def test_help_on_the_package_shows_where_to_begin() -> None:
         (lambda c: c.inbox("ana").mark_read(upto={}), "Did you mean 'up_to'?"),
     ],
 )
-def test_a_wrong_keyword_is_answered_with_the_right_one(call: Any, words: str) -> None:
-    """A wrong keyword says what was probably meant, and lists what there is."""
+def test_the_error_for_a_wrong_keyword_names_the_right_one(call: Any, words: str) -> None:
+    """The error for a wrong keyword suggests a similar one, and lists all keywords."""
     with Tidings("http://api", key=KEY) as client, pytest.raises(InvalidArgumentError) as raised:
         call(client)
     assert words in str(raised.value)
 
 
-async def test_a_wrong_keyword_of_an_async_method_too() -> None:
-    """Methods of the async client stay coroutine functions, and answer in the same way."""
+async def test_the_error_of_an_async_method_names_the_right_keyword() -> None:
+    """Methods of the async client are coroutine functions, and raise the same errors."""
     assert inspect.iscoroutinefunction(AsyncTidings.send)
     async with AsyncTidings("http://api", key=KEY) as client:
         with pytest.raises(InvalidArgumentError, match="Did you mean 'to_groups'"):
             await client.send(group="g", title="Hi")  # type: ignore[call-arg]
 
 
-def test_the_obvious_program_is_well_typed(tmp_path: Path) -> None:
-    """Mypy --strict takes lists of dicts, generators and keywords as users write them."""
+def test_a_usual_program_passes_mypy(tmp_path: Path) -> None:
+    """`mypy --strict` accepts lists of dicts, generators and keywords as users write them."""
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(tmp_path)]
     done = subprocess.run([*command, str(PROGRAM)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
 def test_a_wrong_keyword_is_found_by_mypy(tmp_path: Path) -> None:
-    """Mypy names a keyword that `send` lacks."""
+    """`mypy` reports a keyword that `send` does not have."""
     program = tmp_path / "wrong.py"
     program.write_text("import tidings\ntidings.Tidings('u', key='k').send(user='ana', title='Hi')\n")
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(tmp_path)]

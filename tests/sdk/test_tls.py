@@ -51,7 +51,7 @@ async def secure_gateway(authority: Authority) -> AsyncIterator[str]:
 
 
 async def first_of(url: str, **options: Any) -> int:
-    """The position of the first delivery over that socket."""
+    """The position of the first delivery of a live inbox at that URL."""
     async with (
         AsyncTidings("http://api", token="mine", retries=0, **options) as client,
         client.listen(realtime_url=url) as inbox,
@@ -59,8 +59,8 @@ async def first_of(url: str, **options: Any) -> int:
         return (await anext(aiter(inbox))).position
 
 
-async def test_an_unknown_authority_is_refused_in_words(authority: Authority) -> None:
-    """Without a setting neither HTTP nor the socket is used, and the error says which setting to make."""
+async def test_an_unknown_authority_is_refused(authority: Authority) -> None:
+    """Without a setting HTTP and WebSocket raise an error that names the setting."""
     with answering(authority.server) as url:
         with (
             Tidings(url, key=KEY, retries=0) as client,
@@ -79,7 +79,7 @@ async def test_an_unknown_authority_is_refused_in_words(authority: Authority) ->
 async def test_one_setting_covers_http_and_the_socket(
     authority: Authority, way: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The environment or the option is enough for both clients and for a live inbox."""
+    """The environment variable or the option alone works for both clients and for a live inbox."""
     options: dict[str, Any] = {}
     if way == "ssl_context":
         options["ssl_context"] = authority.client_context()
@@ -100,13 +100,13 @@ async def test_one_setting_covers_http_and_the_socket(
 
 
 def subject_hash(certificate: Path) -> str:
-    """The name that a directory of authorities gives a certificate."""
+    """The file name of a certificate in a directory of authorities."""
     command = ["openssl", "x509", "-noout", "-hash", "-in", str(certificate)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 async def test_the_command_trusts_the_same(authority: Authority) -> None:
-    """`tidings send` sends to a server with a private authority where SSL_CERT_FILE names it."""
+    """`tidings send` trusts the private authority that SSL_CERT_FILE names."""
     with answering(authority.server) as url:
         done = await asyncio.to_thread(
             subprocess.run,
@@ -120,10 +120,10 @@ async def test_the_command_trusts_the_same(authority: Authority) -> None:
 
 @pytest.mark.parametrize("kind", [Tidings, AsyncTidings])
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
-def test_a_file_that_is_not_there_is_named(
+def test_a_missing_file_is_named(
     authority: Authority, kind: type[Any], variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A client for https is not made with a setting that cannot be read; one for http does not look."""
+    """A client for https raises for a missing file, and a client for http ignores the setting."""
     monkeypatch.setenv(variable, "/nowhere/ca.pem")
     with pytest.raises(ConfigurationError, match=f"{variable} names '/nowhere/ca.pem', which does not exist"):
         kind("https://api", key=KEY)
@@ -133,7 +133,7 @@ def test_a_file_that_is_not_there_is_named(
 def test_a_file_that_is_no_certificate_is_an_error_of_configuration(
     authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The text names the variable and the format."""
+    """The error for a file that is no certificate names the variable and the format."""
     wrong = tmp_path / "wrong.pem"
     wrong.write_text("no certificate")
     monkeypatch.setenv("SSL_CERT_FILE", str(wrong))
@@ -141,8 +141,8 @@ def test_a_file_that_is_no_certificate_is_an_error_of_configuration(
         Tidings("https://api", key=KEY)
 
 
-async def test_a_server_without_tls_is_told(authority: Authority) -> None:
-    """https:// for a port that speaks plain HTTP names the cause."""
+async def test_a_server_without_tls_is_named(authority: Authority) -> None:
+    """The error for https:// with a port that speaks plain HTTP names the cause."""
     with answering() as url:
         secure = url.replace("http:", "https:")
         choices: list[dict[str, Any]] = [{}, {"ssl_context": ssl.create_default_context()}]
@@ -154,7 +154,7 @@ async def test_a_server_without_tls_is_told(authority: Authority) -> None:
 
 
 class ProxyServer:
-    """Forwards requests and CONNECT tunnels to where they are meant for, and counts both."""
+    """Forwards requests and CONNECT tunnels to their destination, and counts both."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -176,7 +176,7 @@ class ProxyServer:
     @classmethod
     @asynccontextmanager
     async def running(cls) -> AsyncIterator["ProxyServer"]:
-        """One on a free port."""
+        """A running proxy on a free port."""
         proxy = cls()
         async with await asyncio.start_server(proxy._serve, "127.0.0.1", 0) as server:
             proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -197,7 +197,7 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def test_a_proxy_is_used_for_http_and_the_socket(
     authority: Authority, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The proxy's URL, or True for that of the environment, counts for every connection of a client."""
+    """The URL of a proxy, or True for that of the environment, applies to every connection of a client."""
     async with ProxyServer.running() as proxy, Gateway.playing(welcome) as gateway:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
             monkeypatch.setenv(name, proxy.url)
@@ -211,10 +211,10 @@ async def test_a_proxy_is_used_for_http_and_the_socket(
     assert [asked.split()[0] for asked in proxy.asked] == ["POST", "POST", "CONNECT"]
 
 
-async def test_the_environments_proxy_is_not_used_unasked(
+async def test_the_environments_proxy_is_not_used_by_default(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy of the environment may not reach the server: only `proxy=True` uses it."""
+    """Only `proxy=True` uses the proxy of the environment."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with answering() as url:
@@ -224,7 +224,7 @@ async def test_the_environments_proxy_is_not_used_unasked(
 
 @pytest.mark.parametrize("proxy", ["nonsense", "ftp://proxy:1", "http://"])
 @pytest.mark.parametrize("kind", [Tidings, AsyncTidings])
-def test_what_is_no_proxy_is_refused(kind: type[Any], proxy: str) -> None:
-    """A client is not made with a proxy that cannot be one."""
+def test_an_invalid_proxy_is_refused(kind: type[Any], proxy: str) -> None:
+    """A client with an invalid proxy raises when it is made."""
     with pytest.raises(ConfigurationError, match="proxy"):
         kind("http://api", key=KEY, proxy=proxy)

@@ -1,4 +1,4 @@
-"""Tenants and keys: what the operator can do, and what every process sees of it."""
+"""Tenants and keys: the operator's changes, and the view of them in every process."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -14,15 +14,15 @@ from tidings_workers.tenants import RegistryError, Tenant, TenantSettings
 
 
 async def test_a_key_is_one_string_of_three_parts(registry: Registry) -> None:
-    """A new key reads `<tenant>.<kid>.<secret>` and has every scope unless told otherwise."""
+    """A new key has the form `<tenant>.<kid>.<secret>`, and by default every scope."""
     await registry.create_tenant("demo")
     tenant, kid, secret = (await registry.create_key("demo")).split(".")
     (info,) = await registry.list_keys("demo")
     assert (tenant, kid, len(secret), info.scopes) == ("demo", "k1", 43, SCOPES)
 
 
-async def test_the_name_of_a_deleted_tenant_is_not_given_again(registry: Registry) -> None:
-    """A new owner of the name would read the old data, which are still stored: it is refused."""
+async def test_the_name_of_a_deleted_tenant_is_not_reused(registry: Registry) -> None:
+    """The registry refuses the name of a deleted tenant, because its data are still stored."""
     await registry.create_tenant("demo")
     await registry.create_key("demo")
     await registry.delete_tenant("demo")
@@ -31,8 +31,8 @@ async def test_the_name_of_a_deleted_tenant_is_not_given_again(registry: Registr
     assert await registry.list_tenants() == []
 
 
-async def test_a_tenant_that_never_had_a_key_left_nothing_behind(registry: Registry) -> None:
-    """Without a key nothing can have been stored, so a name that was mistyped may be used later."""
+async def test_the_name_of_a_tenant_without_keys_can_be_reused(registry: Registry) -> None:
+    """The name of a deleted tenant that never had a key can be used again, because it stored nothing."""
     await registry.create_tenant("demo")
     await registry.delete_tenant("demo")
     await registry.create_tenant("demo")
@@ -40,7 +40,7 @@ async def test_a_tenant_that_never_had_a_key_left_nothing_behind(registry: Regis
 
 
 async def test_the_key_that_signs_is_one_that_allows_the_scopes(registry: Registry) -> None:
-    """The newest key with all the scopes is chosen; a narrower one made later does not take its place."""
+    """The newest key that has all the scopes signs, and not a later one with fewer scopes."""
     await registry.create_tenant("demo")
     for name, scopes in (("first", None), ("second", None), ("narrow", ["send", "read"])):
         await registry.create_key("demo", scopes, name=name)
@@ -53,7 +53,7 @@ async def test_the_key_that_signs_is_one_that_allows_the_scopes(registry: Regist
 
 @pytest.mark.parametrize("name", ["a" * 101, "two\nlines", "\x1b[31m"])
 async def test_a_key_s_name_is_one_printable_line(registry: Registry, name: str) -> None:
-    """A note that a terminal would not show as it is, is refused."""
+    """The registry refuses a name of a key that has control characters or several lines."""
     await registry.create_tenant("demo")
     with pytest.raises(RegistryError, match="one line"):
         await registry.create_key("demo", name=name)
@@ -61,13 +61,13 @@ async def test_a_key_s_name_is_one_printable_line(registry: Registry, name: str)
 
 @pytest.mark.parametrize("tenant", ["", "Demo", "a" * 41, "a.b", "a\n", "ä"])
 async def test_a_tenant_id_outside_its_alphabet_is_refused(registry: Registry, tenant: str) -> None:
-    """A tenant's id keeps to the alphabet that tokens and keys rely on."""
+    """The registry refuses a tenant id with a character outside the alphabet."""
     with pytest.raises(RegistryError):
         await registry.create_tenant(tenant)
 
 
 async def test_a_tenant_is_made_once(registry: Registry) -> None:
-    """Making a tenant again changes nothing and says so."""
+    """Creating a tenant again raises an error and changes nothing."""
     await registry.create_tenant("demo", origins=["https://shop.example"])
     with pytest.raises(TenantExists):
         await registry.create_tenant("demo")
@@ -75,8 +75,8 @@ async def test_a_tenant_is_made_once(registry: Registry) -> None:
     assert tenant.origins == ("https://shop.example",)
 
 
-async def test_what_is_not_there_is_named(registry: Registry) -> None:
-    """Every change of an unknown tenant or key is an error that names it."""
+async def test_an_unknown_tenant_or_key_is_named(registry: Registry) -> None:
+    """A change of an unknown tenant or key raises an error that names it."""
     for change in (
         registry.update_tenant("nobody", origins=()),
         registry.delete_tenant("nobody"),
@@ -90,7 +90,7 @@ async def test_what_is_not_there_is_named(registry: Registry) -> None:
 
 @pytest.mark.parametrize("scopes", [[], ["send", "root"], [""]])
 async def test_unknown_scopes_are_refused(registry: Registry, scopes: list[str]) -> None:
-    """A key with no scope or one that does not exist is not made."""
+    """The registry refuses a key without a scope or with an unknown one."""
     await registry.create_tenant("demo")
     with pytest.raises(RegistryError, match="scopes"):
         await registry.create_key("demo", scopes=scopes)
@@ -128,8 +128,8 @@ async def test_origins_are_kept_as_browsers_send_them(registry: Registry) -> Non
         *("htps://a", "wss://a.example", "https://straße.example", "https://a..example", "javascript://a"),
     ],
 )
-async def test_what_is_no_origin_is_refused(registry: Registry, origin: str) -> None:
-    """A list of origins holds nothing that a browser would never send."""
+async def test_an_invalid_origin_is_refused(registry: Registry, origin: str) -> None:
+    """The registry refuses an origin that a browser would never send."""
     with pytest.raises(RegistryError, match="origin"):
         await registry.create_tenant("demo", origins=[origin])
 
@@ -160,7 +160,7 @@ async def test_what_is_no_origin_is_refused(registry: Registry, origin: str) -> 
 async def test_a_listed_origin_admits_the_pages_it_means(
     registry: Registry, view: RegistryView, listed: str, kept: str, admitted: list[str], refused: list[str]
 ) -> None:
-    """What an operator lists is kept as browsers write it, and admits exactly the pages that it means."""
+    """A listed origin is stored as browsers write it, and admits exactly its pages."""
     tenant = await registry.create_tenant("demo", origins=[listed])
     assert tenant.origins == (kept,)
     await view.load()
@@ -170,15 +170,15 @@ async def test_a_listed_origin_admits_the_pages_it_means(
 
 
 @pytest.mark.parametrize("origin", ["https://" + "a." * 30_000, "https://" + "a" * 60_000, "." * 60_000])
-async def test_a_long_origin_is_judged_cheaply(registry: Registry, origin: str) -> None:
-    """Whether an origin is listed costs no more CPU time than its length explains."""
+async def test_a_long_origin_is_checked_cheaply(registry: Registry, origin: str) -> None:
+    """The check of an origin takes CPU time in proportion to its length."""
     tenant = await registry.create_tenant("demo", origins=["https://*.shop.example"])
     assert not tenant.admits(origin)
     assert cost_per_byte(lambda: tenant.admits(origin), len(origin)) < MOST_PER_BYTE
 
 
 async def test_the_view_follows_every_change(registry: Registry, view: RegistryView) -> None:
-    """Tenants, keys and revocations are in the view within 2 s, and those who asked are told."""
+    """The view has new tenants, keys and revocations within 2 s, and calls its listeners."""
     changed, stop = asyncio.Event(), asyncio.Event()
     view.on_change(changed.set)
 
@@ -201,8 +201,8 @@ async def test_the_view_follows_every_change(registry: Registry, view: RegistryV
         stop.set()
 
 
-async def test_a_refresh_finds_a_key_at_once(registry: Registry, view: RegistryView) -> None:
-    """A key that was made a moment ago is usable without waiting for the next poll."""
+async def test_a_refresh_finds_a_new_key_at_once(registry: Registry, view: RegistryView) -> None:
+    """After a refresh a new key is in the view before the next poll."""
     await view.load()
     await registry.create_tenant("demo")
     await registry.create_key("demo")
@@ -210,8 +210,8 @@ async def test_a_refresh_finds_a_key_at_once(registry: Registry, view: RegistryV
     assert view.key("demo", "k1") is not None
 
 
-async def test_the_view_outlives_an_outage(valkey: Valkey) -> None:
-    """While the store is away the last state is served, and what came after it is seen by itself."""
+async def test_the_view_works_during_an_outage(valkey: Valkey) -> None:
+    """During an outage of the store the view keeps the last state, and later changes follow after it."""
     async with Redis.from_url(valkey.url, socket_timeout=0.2, socket_connect_timeout=0.2) as redis:
         registry, view, stop = Registry(redis), RegistryView(redis), asyncio.Event()
         await registry.create_tenant("demo")
@@ -234,7 +234,7 @@ async def test_the_view_outlives_an_outage(valkey: Valkey) -> None:
 
 
 async def test_the_registry_works_on_a_cluster(cluster_url: str) -> None:
-    """All of the registry lives in one slot, so its scripts run on a cluster unchanged."""
+    """All keys of the registry are in one slot, so its scripts run on a cluster."""
     redis = RedisCluster.from_url(cluster_url.removeprefix("redis+cluster://").join(("redis://", "")))
     try:
         registry, view = Registry(redis), RegistryView(redis)
@@ -252,8 +252,8 @@ async def test_the_registry_works_on_a_cluster(cluster_url: str) -> None:
         await redis.aclose()
 
 
-async def test_only_what_is_named_changes(registry: Registry, view: RegistryView) -> None:
-    """A change leaves what it does not name, merges categories, and every process sees the whole."""
+async def test_a_change_affects_only_the_named_settings(registry: Registry, view: RegistryView) -> None:
+    """A change keeps the settings that it does not name, merges categories, and reaches every process."""
     await registry.create_tenant("demo", origins=["https://shop.example"])
     (made,) = await registry.list_tenants()
     assert (made.retention_days, made.sessions, made.connections_per_user) == ("default", "many", None)
@@ -281,15 +281,15 @@ async def test_only_what_is_named_changes(registry: Registry, view: RegistryView
     ],
 )
 async def test_settings_out_of_range_are_refused(registry: Registry, settings: TenantSettings) -> None:
-    """A tenant never has a setting that no part knows what to do with, and keeps the one it had."""
+    """The registry refuses a setting out of range, and the tenant keeps the old one."""
     before = await registry.create_tenant("demo")
     with pytest.raises(RegistryError):
         await registry.update_tenant("demo", **settings)
     assert await registry.list_tenants() == [before]
 
 
-async def test_a_tenant_of_an_earlier_version(registry: Registry, redis: Redis) -> None:
-    """A tenant that was stored before there were settings has their defaults."""
+async def test_a_tenant_of_an_earlier_version_has_default_settings(registry: Registry, redis: Redis) -> None:
+    """A tenant that was stored by a version without settings has the defaults."""
     await redis.hset(
         "{tidings}/tenants", "demo", '{"id":"demo","origins":[],"created_at":"2026-11-22T07:00:00Z"}'
     )
@@ -298,8 +298,8 @@ async def test_a_tenant_of_an_earlier_version(registry: Registry, redis: Redis) 
     assert (await registry.update_tenant("demo", retention_days=7)).retention_days == 7
 
 
-def test_the_longest_name_counts() -> None:
-    """A category is kept by its own rule, else by the longest beginning, else as the tenant says."""
+def test_the_longest_matching_category_decides() -> None:
+    """The retention of a category is its own rule, else that of the longest prefix, else the tenant's."""
     day = 86_400_000
     tenant = Tenant(
         id="demo",

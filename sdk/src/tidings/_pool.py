@@ -43,16 +43,16 @@ class PooledConnection:
         return answer_of(response)
 
     @property
-    def connection(self) -> socket | None:
+    def raw_socket(self) -> socket | None:
         """The socket; None before the first answer."""
         found = None if self._stream is None else self._stream.get_extra_info("socket")
         return found if isinstance(found, socket) else None
 
     def abandon(self) -> None:
         """Close this process' copy of the socket, but not the connection: the parent still uses it."""
-        if (connection := self.connection) is not None:
+        if (raw := self.raw_socket) is not None:
             with suppress(OSError):
-                connection.close()
+                raw.close()
 
 
 class Pool:
