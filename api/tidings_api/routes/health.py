@@ -17,13 +17,13 @@ class Health(Struct, frozen=True):
     status: str
 
 
-@get("/health/live", opt=PUBLIC, summary="Is the process alive?")
+@get("/health/live", opt=PUBLIC, summary="Check liveness")
 async def live() -> Response[Health]:
     """200 while the process answers, also when the storage is unavailable."""
     return Response(Health("live"), headers=_UNCACHED)
 
 
-@get("/health/ready", opt=PUBLIC, summary="Can the service do its work?")
+@get("/health/ready", opt=PUBLIC, summary="Check readiness")
 async def ready(services: Parts) -> Response[Health]:
     """200 when a probe notification was stored within the last 5 seconds, else 503."""
     if not services.ready:

@@ -22,7 +22,7 @@ ConnectionPath = Annotated[
 ]
 
 
-@get("/v1/users/{user:str}/presence", opt=needs("read"), summary="See whether a user is online")
+@get("/v1/users/{user:str}/presence", opt=needs("read"), summary="Get the presence of a user")
 async def get_presence(user: UserPath, identity: Caller, store: OpenStore) -> Presence:
     """The user's open connections on all gateways, oldest first.
 
