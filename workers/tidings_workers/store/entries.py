@@ -136,3 +136,8 @@ def entry_of(identity: bytes, fields: Sequence[bytes]) -> Entry:
         frozenset(exclude.decode().split(",")) if exclude else frozenset(),
         text(rest.get(b"c", b"")),
     )
+
+
+def category_matches(wanted: str, category: str) -> bool:
+    """Whether a category is the wanted one, or begins with it when that ends in a dot."""
+    return category.startswith(wanted) if wanted.endswith(".") else category == wanted

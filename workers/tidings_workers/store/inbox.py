@@ -84,11 +84,6 @@ class _Boundary(Struct, array_like=True, frozen=True):
     below: dict[str, int]
 
 
-def category_matches(wanted: str, category: str) -> bool:
-    """Whether a category is the wanted one, or begins with it when that ends in a dot."""
-    return category.startswith(wanted) if wanted.endswith(".") else category == wanted
-
-
 class Inbox:
     """Pages of users' inboxes."""
 

@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from tidings.protocol.notifications import Target
 from tidings_workers.store.core import Core
+from tidings_workers.store.entries import category_matches
 from tidings_workers.store.errors import NoUserReceipts
 from tidings_workers.store.ids import partition_of_id
-from tidings_workers.store.inbox import category_matches
 from tidings_workers.store.keys import Record, parse_base
 from tidings_workers.store.merging import Merge
 from tidings_workers.store.packing import pack, text
