@@ -71,7 +71,7 @@ async def test_a_failing_check_is_named() -> None:
     async with operator_port("127.0.0.1", number, health):
         response = await ask(number, "/health/ready")
         assert response.status_code == 503
-        assert response.json()["checks"]["storage"] == "ConnectionError: the storage is away"
+        assert response.json()["checks"]["storage"] == "ConnectionError: the storage is unavailable"
         assert (await ask(number, "/health/live")).status_code == 200
 
 
