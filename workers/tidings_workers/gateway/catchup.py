@@ -26,7 +26,7 @@ DEFERRED: Final = 200
 
 
 class Backlog(NamedTuple):
-    """What a catch-up sends.
+    """The entries and frames that a catch-up sends.
 
     `cursors`: the last position that the subscriber was sent, for every log that it follows. `departed`: logs
     whose part ends with a `left` frame. `replay`: the entries that are in the logs at the start are sent as
