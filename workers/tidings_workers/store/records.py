@@ -1,4 +1,4 @@
-"""Records of notifications: what was asked for, and what became of it."""
+"""Records of notifications: the request, and its status, times and receipts."""
 
 from typing import Final
 
@@ -41,7 +41,7 @@ class ReadReceipts(Struct, array_like=True, frozen=True):
 
 
 async def read_notification(core: Core, tenant: str, identity: str) -> StoredNotification | None:
-    """A notification with its receipts, or None when this tenant has none such."""
+    """A notification with its receipts; None when this tenant has no notification of this id."""
     partition = partition_of_id(identity)
     if partition is None or partition >= core.partitions:
         return None
@@ -57,7 +57,7 @@ async def read_notification(core: Core, tenant: str, identity: str) -> StoredNot
 
 
 def parse_record(identity: str, raw: bytes) -> StoredNotification:
-    """A record as stored, its receipts 0; its form is described in record_header.lua."""
+    """A record as stored, with receipts of 0; record_header.lua describes its format."""
     to, content = raw[_HEAD:].split(b"\n", 1)
     stored, position, recipients = int(raw[14:27]), int(raw[27:43]), int(raw[43:53])
     return StoredNotification(

@@ -1,7 +1,7 @@
-"""Who was in a group at a moment of its clock: whom a send reaches that is carried out later.
+"""The members of groups at a moment of their clocks: the users whom an accepted send reaches.
 
-The clock of a group gives each joining and each leaving its own number, in order. A cut is what the
-clock showed when a send was accepted. Numbers of two groups are never compared.
+The clock of a group gives each joining and each leaving its own number, in order. A cut is the number that
+the clock had when a send was accepted. Numbers of two groups are never compared.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from tidings_workers.store.packing import pack, text
 NOW: Final = 2**53 - 1
 
 _GROUPS_PER_CALL: Final = 500
-# What one command reads of a large group, and of how many members at most a group is small: one call reads
-# some of those whole. Each takes Valkey a few milliseconds.
+# The members that one command reads of a large group, and the most that a small group has: one call reads
+# several small groups whole. Either takes Valkey a few milliseconds.
 _PAGE: Final = 10_000
 _SMALL: Final = 5_000
 _ROSTERS_PER_CALL: Final = 4
@@ -28,7 +28,7 @@ _stays: Final = msgspec.msgpack.Decoder(list[tuple[int, int]])
 
 
 async def cuts(core: Core, tenant: str, groups: Iterable[str]) -> dict[str, int]:
-    """What the clocks of these groups show now; 0 for a group that never had a member."""
+    """The present numbers of the clocks of these groups; 0 for a group that never had a member."""
     partitions: dict[int, list[str]] = {}
     for group in groups:
         partitions.setdefault(core.keys.group(tenant, group).partition, []).append(group)
@@ -51,9 +51,9 @@ async def cuts(core: Core, tenant: str, groups: Iterable[str]) -> dict[str, int]
 
 
 async def rosters(core: Core, tenant: str, moments: Mapping[str, int]) -> list[str]:
-    """Who was in these groups at their cuts, in the order of the groups; somebody may be there twice.
+    """The members of these groups at their cuts, in the order of the groups; a user may occur twice.
 
-    Exact for a day. After that those who left since are missing.
+    This is exact for a day. After that, users who left since the cut are missing.
     """
     logs = [core.keys.group(tenant, group) for group in moments]
     partitions: dict[int, list[tuple[str, int]]] = {}
@@ -84,9 +84,9 @@ async def rosters(core: Core, tenant: str, moments: Mapping[str, int]) -> list[s
 
 
 async def members_at(core: Core, group: Log, cut: int) -> AsyncIterator[list[str]]:
-    """The members of a large group at a cut, in parts; somebody may be in several."""
+    """The members of a large group at a cut, in parts; a user may be in several parts."""
     call = core.connection.call
-    # In this order: who leaves, or whose group is deleted, while this reads is in a later list.
+    # The order matters: a user who leaves, or a group that is deleted, during this is in a later list.
     async for rows in _page(core, group.key("members"), "-inf", cut):
         yield [user for user, _ in rows]
     first, deleted = await asyncio.gather(
@@ -97,8 +97,8 @@ async def members_at(core: Core, group: Log, cut: int) -> AsyncIterator[list[str
         users = [user for user, _ in rows]
         packed = await call("HMGET", group.key("stays"), *users)
         yield [user for user, stays in zip(users, packed, strict=True) if stays and _covers(stays, cut)]
-    for gone in deleted:
-        async for rows in _page(core, key_of(group.partition, text(gone)), "-inf", cut):
+    for members in deleted:
+        async for rows in _page(core, key_of(group.partition, text(members)), "-inf", cut):
             yield [user for user, _ in rows]
 
 
@@ -112,7 +112,7 @@ _Rows = list[tuple[str, int]]
 async def _page(
     core: Core, key: str, low: str, high: int | str, first: _Rows | None = None
 ) -> AsyncIterator[_Rows]:
-    """Members of a sorted set with their scores, which are unique: a part at a time, by score."""
+    """The members of a sorted set with their scores, which are unique, in parts and in order."""
     rows = first if first is not None else await _read(core, key, low, high)
     while rows:
         yield rows
@@ -129,7 +129,7 @@ async def _read(core: Core, key: str, low: str, high: int | str) -> _Rows:
 
 
 async def unlist(core: Core, tenant: str, user: str, groups: Iterable[str]) -> None:
-    """Forget that a user was in these groups: no send reaches the user as somebody who left."""
+    """Remove a user from the leavers of these groups, so that no send reaches the user as a leaver."""
     partitions: dict[int, list[str]] = {}
     for group in groups:
         log = core.keys.group(tenant, group)

@@ -1,4 +1,4 @@
-"""Waiting until dispatchers have done what was accepted, for answers that promise that it has happened."""
+"""Waiting until dispatchers have carried out accepted work, for calls that return only after that."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ _LOOK_SECONDS: Final = 0.005
 
 
 async def all_applied(core: Core, partitions: Iterable[int]) -> None:
-    """Wait until all that these partitions' ingress has now has reached every slot that it is for.
+    """Wait until every target partition has applied what these partitions' ingress contains now.
 
     Raises StorageUnavailable when that takes more than five seconds: no dispatcher works there.
     """
@@ -28,7 +28,7 @@ async def all_applied(core: Core, partitions: Iterable[int]) -> None:
 
 
 async def all_finished(core: Core, partitions: Iterable[int]) -> None:
-    """Wait until every send to several users that these partitions have begun is stored, or in the ingress.
+    """Wait until each send to several users that began in these partitions is stored, or in the ingress.
 
     Raises StorageUnavailable when that takes more than five seconds: no dispatcher works there.
     """
@@ -43,16 +43,16 @@ async def all_finished(core: Core, partitions: Iterable[int]) -> None:
 async def _none_left(
     core: Core,
     partitions: Iterable[int],
-    question: Callable[[int, str], Sequence[str | int]],
+    query: Callable[[int, str], Sequence[str | int]],
     otherwise: str,
 ) -> None:
-    """Wait until `question`, asked of each partition with its last number, finds nothing any more."""
+    """Wait until the command of `query` finds nothing in any partition, up to its last ingress number."""
     call, parts = core.connection.call, list(partitions)
     last = await asyncio.gather(*(call("HGET", counters(part), "ingress") for part in parts))
     waiting = {part: text(number) for part, number in zip(parts, last, strict=True) if number is not None}
 
     async def done() -> bool:
-        left = await asyncio.gather(*(call(*question(part, number)) for part, number in waiting.items()))
+        left = await asyncio.gather(*(call(*query(part, number)) for part, number in waiting.items()))
         for part, found in zip(list(waiting), left, strict=True):
             if not found:
                 del waiting[part]
@@ -62,7 +62,7 @@ async def _none_left(
 
 
 async def until(look: Callable[[], Awaitable[bool]], otherwise: str) -> None:
-    """Look until it is so; StorageUnavailable with what it says `otherwise`."""
+    """Call `look` until it answers True. After five seconds raises StorageUnavailable(`otherwise`)."""
     deadline = time.monotonic() + WAIT_SECONDS
     while not await look():
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""A user's view of the inbox: whatever the user's slot knows that counts and lists depend on."""
+"""A user's view of the inbox: the part of the user's slot that lists and counts depend on."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,11 +19,11 @@ _state = msgspec.json.Decoder(LogState)
 
 
 class View(Struct):
-    """What is the user's, and what became of it.
+    """The memberships, hidden positions and states of one user.
 
-    `memberships`: group -> intervals of its log, -1 is still a member. `hidden` positions and `states` by
-    the bases of the logs. `version` counts the changes of state, the last of which was at `marked_at` (ms).
-    `changes` is the own log's, see `Facts`.
+    `memberships`: group -> intervals of its log, the last of which ends in -1 while the user is a member.
+    `hidden` and `states`: by the bases of the logs. `version`: the state version; the last mark was at
+    `marked_at` (ms). `changes`: those of the user's own log, see `Facts`.
     """
 
     memberships: Memberships
@@ -39,13 +39,13 @@ class View(Struct):
         return {log.base: log for log in (keys.user(tenant, user), keys.all(tenant), *groups)}
 
     def spans(self, log: Log) -> Bounds:
-        """The positions of a log that ever were the user's; they may reach past its end."""
+        """The positions of a log that belong to the user; they may reach past its head."""
         if log.group is None:
             return [0, END]
         return spans_of(self.memberships.get(log.group, ()))
 
     def visible(self, log: Log) -> Bounds:
-        """The spans without what is hidden from the user."""
+        """The spans without the hidden positions."""
         spans, hidden = self.spans(log), self.hidden.get(log.base)
         return intervals.minus(spans, hidden) if hidden else spans
 
@@ -63,7 +63,7 @@ def spans_of(memberships: Sequence[tuple[int, int]]) -> Bounds:
 
 
 def hidden_of(marks: Sequence[Any]) -> dict[str, Bounds]:
-    """Hidden marks (``<base>/<position>``) as positions by base."""
+    """Hidden positions, as the user's slot stores them, by base."""
     positions: dict[str, list[int]] = {}
     for mark in marks:
         base, position = read_hidden(text(mark))
@@ -72,13 +72,13 @@ def hidden_of(marks: Sequence[Any]) -> dict[str, Bounds]:
 
 
 def read_hidden(mark: str) -> tuple[str, int]:
-    """The base and the position of a hidden position, as the user's slot stores it."""
+    """The base and the position in ``<base>/<position>``, a member of the key `hidden`."""
     base, _, position = mark.rpartition("/")
     return base, int(position)
 
 
 def states_of(raw: Any) -> dict[str, LogState]:
-    """The field values of a user's `…/state`, by the bases of the logs."""
+    """The states in the key `state` of a user, by the bases of the logs."""
     pairs = raw.items() if isinstance(raw, dict) else zip(raw[::2], raw[1::2], strict=True)
     return {text(base): _state.decode(packed) for base, packed in pairs}
 
