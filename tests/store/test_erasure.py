@@ -58,7 +58,7 @@ async def lively(store: Store, user: str = "ana") -> tuple[str, ...]:
     await store.sends.recall("demo", sent.ids[-1])
     await eventually(own, ["group:team", "user", "user", "user"])
     await store.marks.mark("demo", user, MarkInbox(state="read", all=True))
-    await store.feeds.acknowledge([Acknowledgement(log, "phone", {"user": 1}, anew=True)])
+    await store.feeds.acknowledge([Acknowledgement(log, "phone", {"user": 1}, start=True)])
     return sent.ids[0], sent.ids[1], sent.ids[7], sent.ids[2]
 
 
@@ -155,7 +155,7 @@ async def test_accepted_before(store: Store, settings: Settings) -> None:
 async def test_nobody_carries_it_out(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a dispatcher, or while a gateway does not close a connection, it is to be tried again."""
     monkeypatch.setattr(settling, "WAIT_SECONDS", 0.1)
-    await store.feeds.open_feeds("w1-00000000", range(store.partitions))
+    await store.feeds.open("w1-00000000", range(store.partitions))
     connection = await connected(store, "w1-00000000")
     with pytest.raises(StorageUnavailable, match="gateway"):
         await store.erasure.erase("demo", "ana")
@@ -205,7 +205,7 @@ async def test_broken_off_anywhere(
 
 async def test_disconnected(store: Store, dispatcher: Dispatcher) -> None:
     """Connections that were open are closed and counted, and the user was never seen."""
-    await store.feeds.open_feeds("w1-00000000", range(store.partitions))
+    await store.feeds.open("w1-00000000", range(store.partitions))
     connection = await connected(store, "w1-00000000")
     log = store.keys.user("demo", "ana")
 

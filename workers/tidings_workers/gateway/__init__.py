@@ -87,7 +87,7 @@ async def run(
         await gateway.background.close()
         try:
             await gateway.flush()
-            await store.feeds.close_feeds(gateway.name)
+            await store.feeds.close(gateway.name)
         except StorageUnavailable:
             _log.warning("storage is unavailable while stopping; the feeds will expire")
         await store.close()

@@ -47,7 +47,7 @@ class Acknowledgements:
         if waiting is not None:
             for name, position in waiting.positions.items():
                 cut[name] = max(position, cut.get(name, 0))
-        self._devices[key] = Acknowledgement(own, subscriber.device, cut, anew=False)
+        self._devices[key] = Acknowledgement(own, subscriber.device, cut, start=False)
 
     async def flush(self) -> None:
         """Store the acknowledgements that were added. All of them are stored on return.

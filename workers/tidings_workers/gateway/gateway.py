@@ -234,7 +234,7 @@ class Gateway:
 
     async def renew(self) -> None:
         """Renew the feeds before they expire. When a feed was lost, create it again and sweep."""
-        lost = await self._store.feeds.renew_feeds(self.name, self._positions)
+        lost = await self._store.feeds.renew(self.name, self._positions)
         if lost:
             _log.warning("feeds were lost and are created again", partitions=lost)
             await self.open_feeds(lost)
@@ -262,7 +262,7 @@ class Gateway:
 
     async def open_feeds(self, partitions: Sequence[int]) -> None:
         """Create the feeds of these partitions; they are read from their start."""
-        await self._store.feeds.open_feeds(self.name, partitions)
+        await self._store.feeds.open(self.name, partitions)
         for partition in partitions:
             self._positions[partition] = "0"
 

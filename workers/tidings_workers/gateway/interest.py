@@ -149,7 +149,7 @@ class Interest:
         for start in range(0, len(topics), SWEEP_LOGS):
             some = topics[start : start + SWEEP_LOGS]
             known = [(topic.log.base, topic.position, topic.changes) for topic in some]
-            behind, changed = await self._store.feeds.unknown(self._name, partition, known)
+            behind, changed = await self._store.feeds.compare(self._name, partition, known)
             # A feed item may have arrived since; then healing finds nothing.
             for index in behind:
                 self.heal_soon(some[index])

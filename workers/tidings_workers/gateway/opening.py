@@ -66,7 +66,7 @@ class Opening:
         start = await self._start(user, known, connect)
         await self._find_missed_marks(user, connect.resume, start)
         if connect.device is not None and start.store_device:
-            acknowledgement = Acknowledgement(user.topic.log, connect.device, start.positions, anew=True)
+            acknowledgement = Acknowledgement(user.topic.log, connect.device, start.positions, start=True)
             await self._store.feeds.acknowledge([acknowledgement])
         if not connection.closed:
             self._welcome(connection, subscriber, identity, start)

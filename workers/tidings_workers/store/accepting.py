@@ -1,8 +1,8 @@
-"""Carrying out accepted sends: which scripts are called, in which order, with how much at once.
+"""Carrying out accepted sends: the order and the size of script calls.
 
-Direct sends take one call per partition. A send to several users takes three steps, in this order: its
-record with its plan (`begin`), its copies (`accept`), and that it is stored (`stored`). A dispatcher
-finishes what was begun and not finished. Every step may be repeated with the same ids.
+Direct sends take one call per partition. A send to several users takes three steps, in this order: `begin`
+writes its record and plan, `accept` its copies, `stored` its status. A dispatcher finishes sends that were
+begun and not finished. Every step may be repeated with the same ids.
 """
 
 import asyncio
@@ -16,17 +16,17 @@ from tidings_workers.store.core import Core
 from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.packing import pack
 
-# One script call stays short: other work of the partition waits for it.
+# The most for one script call: other work of the partition waits for it.
 CALL_BYTES: Final = 256 * 1024
 CALL_ITEMS: Final = 250
-# How many log entries are written before a batch with copies lets others have their turn.
+# The number of log entries that a batch with copies writes before other callers get their turn.
 WINDOW: Final = 1_000
-# The content of copies is sent once per call and written for each: that costs a quarter of sending it.
+# The content of copies is sent once per call and written once per copy. Writing costs a quarter of sending.
 _WRITTEN: Final = 4
 
 
 class AcceptItem(Struct, array_like=True, frozen=True):
-    """An item of accept.lua: a notification to one log (`kind` l), several groups (c), or nobody (0)."""
+    """An item of accept.lua: a notification to one log (`kind` l), several groups (c), or no user (0)."""
 
     kind: Literal["l", "c", "0"]
     tenant: str
@@ -73,16 +73,16 @@ class BeginItem(Struct, array_like=True, frozen=True):
 
 
 class StoredItem(Struct, array_like=True, frozen=True):
-    """An item of stored.lua: a notification whose copies are all there."""
+    """An item of stored.lua: a notification whose copies are all stored."""
 
     tenant: str
     id: str
 
 
 class Row(NamedTuple):
-    """One item of a script's call in a partition: how many log entries it makes, and its cost in bytes.
+    """One item of a script's call in a partition, the number of log entries it writes, and its cost in bytes.
 
-    For `accept`, or for `begin` where there are `copies` to be made.
+    It is for `accept`, or, with `copies`, for `begin`.
     """
 
     partition: int
@@ -93,7 +93,7 @@ class Row(NamedTuple):
 
 
 class Copies(NamedTuple):
-    """What is left of a send to several users once it has begun. `bases` of the users' logs, by partition."""
+    """The copies of a send to several users that has begun. `bases` of the users' logs, by partition."""
 
     tenant: str
     id: str
@@ -103,7 +103,7 @@ class Copies(NamedTuple):
     category: str
 
     def rows(self) -> Iterator[Row]:
-        """Rows for `accept`, none too much for one call."""
+        """Rows for `accept`, each small enough for one call."""
         length = len(self.content)
         most = max(1, min(CALL_ITEMS, _WRITTEN * CALL_BYTES // length))
         for partition, bases in self.bases.items():
@@ -114,12 +114,12 @@ class Copies(NamedTuple):
 
 
 async def carry_out(core: Core, sends: Sequence[Row]) -> None:
-    """Carry out sends in order: on return all are stored, or for those to groups their expansion is.
+    """Carry out sends in order. On return all are stored, or, for those to several groups, recorded.
 
-    Raises StorageUnavailable; some may have been accepted then, and repeating completes the rest.
+    Raises StorageUnavailable. Some may have been accepted then; a repeated call completes the rest.
     """
     if len(sends) == 1 and sends[0].copies is None:
-        # Most requests: without a list per partition.
+        # Most requests take this path, without a list per partition.
         await _run(core, "accept", sends[0].partition, sends)
         return
     if not any(row.copies for row in sends):
@@ -128,7 +128,7 @@ async def carry_out(core: Core, sends: Sequence[Row]) -> None:
     for window in _windows(sends):
         begun = await _begin(core, [row for row in window if row.copies])
         await _append(core, _rows(window, begun))
-        # The copies are there, so the sends are accepted whatever happens now.
+        # The copies are stored, so the sends are accepted even if this fails.
         with contextlib.suppress(StorageUnavailable):
             await _finish(core, begun.values())
 
@@ -154,7 +154,7 @@ def _rows(window: Sequence[Row], begun: dict[str, Row]) -> Iterator[Row]:
 
 
 async def _begin(core: Core, rows: Iterable[Row]) -> dict[str, Row]:
-    """Make records. Answers by id the rows of those whose copies may be missing."""
+    """Write records. Returns by id the rows whose copies may be missing."""
     calls = [(partition, part) for partition, own in _by_partition(rows).items() for part in _parts(own)]
     answers = await _all([_run(core, "begin", partition, part) for partition, part in calls])
     return {
@@ -170,7 +170,7 @@ async def _append(core: Core, rows: Iterable[Row]) -> None:
     calls: list[Awaitable[Any]] = []
     for partition, own in _by_partition(rows).items():
         parts = list(_parts(own))
-        # Most requests: without the task that calls in turn take.
+        # Most requests take one call, without the task for calls in turn.
         single = len(parts) == 1
         calls.append(_run(core, "accept", partition, own) if single else _in_turn(core, partition, parts))
     await _all(calls)
@@ -202,7 +202,7 @@ def _by_partition(rows: Iterable[Row]) -> dict[int, list[Row]]:
 
 
 def _parts(rows: list[Row]) -> Iterator[list[Row]]:
-    """Rows for one call each: to be carried out in turn, so that order holds."""
+    """The rows of each call. The calls run in turn, so that the order is kept."""
     if len(rows) == 1:
         yield rows
         return

@@ -1,4 +1,4 @@
-"""redis-py's clients: made of a URL, dropped where they lead to the wrong server, closed to their end."""
+"""The clients of redis-py: creating them from a URL, dropping connections, and closing completely."""
 
 import asyncio
 import contextlib
@@ -31,13 +31,13 @@ def connect(
     connections: int = 8,
     nodes: Iterable[Address] = (),
 ) -> Client:
-    """A client with explicit timeouts. It connects when first used.
+    """A client with explicit timeouts. It connects when it is first used.
 
-    Of a cluster it asks the nodes of the URL, and `nodes`, until one answers.
+    For a cluster it tries the nodes of the URL, then `nodes`, until one answers.
 
-    A dropped connection is retried once at once: every script may be repeated. A timeout is not: a
-    server that does not answer now won't in the next try, and the tries of reading, of connecting
-    and of the handshake would multiply to ten seconds.
+    After a dropped connection a command is retried once, immediately: every script may be repeated. After a
+    timeout it is not retried: the server would most likely time out again, and the retries of reading,
+    connecting and handshake would add up to ten seconds.
     """
     retry = Retry(ConstantBackoff(0.01), 1, supported_errors=_DROPPED)
     if is_cluster(url):
@@ -66,17 +66,17 @@ def connect(
 
 
 def known_nodes(client: Client) -> list[Address]:
-    """The nodes of a cluster that the client knows of, for a client to be made."""
+    """The nodes of a cluster that the client has found, for another client."""
     if not isinstance(client, RedisCluster):
         return []
     return [(node.host, int(node.port)) for node in client.nodes_manager.nodes_cache.values()]
 
 
 async def drop_connections(client: Client) -> None:
-    """Have the client connect again for whatever comes next; what is under way ends first.
+    """Make the client use new connections for later commands. Running commands finish first.
 
-    A cluster is looked up again too, also by the nodes of the URL: all that the client knew may have
-    been replaced.
+    A cluster is discovered again, also from the nodes of the URL, because all known nodes may have been
+    replaced.
     """
     if isinstance(client, RedisCluster):
         await _close_nodes(client)
@@ -90,10 +90,10 @@ async def drop_connections(client: Client) -> None:
 
 
 async def close(client: Client) -> None:
-    """Close a client's connections, also while they are broken.
+    """Close a client's connections, also broken ones.
 
-    To the end, however often the caller is cancelled meanwhile: half of it leaves a socket open, on
-    which uvloop waits for ever when it closes.
+    A cancellation of the caller does not interrupt the closing: it would leave a socket open, and uvloop
+    would then never finish closing.
     """
     ending = _close_nodes(client) if isinstance(client, RedisCluster) else client.aclose()
     closing = asyncio.ensure_future(ending)
@@ -110,7 +110,7 @@ async def close(client: Client) -> None:
 
 
 async def _close_nodes(client: RedisCluster) -> None:
-    # redis-py closes nothing of a cluster that it is about to look up again, as after a failure.
+    # After a failure redis-py plans to discover the cluster again, and then `aclose` closes no connection.
     closings = (client.aclose(), *map(client.nodes_manager.aclose, ("nodes_cache", "startup_nodes")))
     for closing in closings:
         with contextlib.suppress(*UNREACHABLE):

@@ -1,12 +1,12 @@
-"""What can go wrong in the store.
+"""The errors of the store.
 
 StoreError
-├── StorageUnavailable     Redis is away, slow, or answered with an error; try again
+├── StorageUnavailable     Redis did not answer, was slow, or answered with an error; try again
 ├── IdempotencyMismatch    the key was used for another body
 ├── IdempotencyInProgress  the first request with this key is still running here
-├── NoUserReceipts         who got it is counted, but not kept user by user
-├── SessionRefused         the tenant allows the user no further connection
-├── DataLost               the store no longer has what it once had
+├── NoUserReceipts         the store has only counts for this notification
+├── SessionRefused         the user has as many connections as the tenant allows
+├── DataLost               the store lost data
 └── StoreMismatch          the store was made with other settings, or by a newer version
 """
 
@@ -14,8 +14,8 @@ from typing import Final, Literal
 
 from redis.exceptions import RedisClusterException, RedisError
 
-# What a command fails with when the server can't be reached. uvloop raises RuntimeError for a write
-# to a connection that has just been reset, and redis-py's errors of a cluster have a root of their own.
+# The errors of a command when the server cannot be reached. uvloop raises RuntimeError for a write to a
+# connection that was just reset, and redis-py has a separate base class for errors of a cluster.
 UNREACHABLE: Final = (RedisError, RedisClusterException, OSError, TimeoutError, RuntimeError)
 
 Reason = Literal[
@@ -68,14 +68,14 @@ _CURES: Final[dict[Reason, str]] = {
 
 
 class StoreError(Exception):
-    """Base of everything the store raises."""
+    """The base class of the errors of the store."""
 
 
 class StorageUnavailable(StoreError):
-    """Redis did not do what was asked, or did not say so in time.
+    """Redis did not carry out a command, or did not answer in time.
 
-    A write may have happened all the same: every write can be repeated with the same ids. The text is
-    one sentence that says what is wrong, `reason` its kind, `cure` a sentence that says what to do.
+    A write may have been applied: every write can be repeated with the same ids. The text is one sentence
+    that says what is wrong, `reason` is its kind, `cure` is a sentence that says what to do.
     """
 
     def __init__(self, message: str, reason: Reason = "other") -> None:
@@ -88,7 +88,7 @@ class StorageUnavailable(StoreError):
 
     @property
     def cure(self) -> str:
-        """What an operator can do about it."""
+        """A sentence that says what an operator can do."""
         return _CURES[self.reason]
 
 
@@ -101,7 +101,7 @@ class IdempotencyInProgress(StoreError):
 
 
 class NoUserReceipts(StoreError):
-    """Of a notification to one group or to all only counts are kept."""
+    """The store has only counts for a notification to one group or to all."""
 
 
 class SessionRefused(StoreError):
@@ -109,8 +109,8 @@ class SessionRefused(StoreError):
 
 
 class StoreMismatch(StoreError):
-    """The settings do not fit the store that is there."""
+    """The settings do not fit the existing store."""
 
 
 class DataLost(StoreError):
-    """A log ends before a position that it once had: Redis lost data, and clients have to be told."""
+    """A log ends before a position that it once had: Redis lost data. Clients need a notice."""

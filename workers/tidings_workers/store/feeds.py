@@ -1,7 +1,7 @@
-"""The gateway's side of the store: interest, feeds, heads and devices.
+"""Feeds, interest and devices, for a gateway.
 
-A feed is a hint that carries the payload; the log is the truth. Interest is registered before a
-head is read, so what is appended after that head is in the feed or shows as a hole.
+A feed carries entries, but may lose some; the log is authoritative. Interest is registered before a head is
+read, so an entry after that head is in the feed, or is found missing.
 """
 
 import asyncio
@@ -27,9 +27,9 @@ FEED_SECONDS: Final = 15
 
 
 class Arrival(NamedTuple):
-    """A connection that opens. Beyond `limit` (0: there is none) the oldest are closed with `code`.
+    """A connection that opens. If the user then has more than `limit`, the oldest are closed with `code`.
 
-    With a `code` of 0 it is refused instead.
+    A `limit` of 0 means no limit. With a `code` of 0 the new connection is refused instead.
     """
 
     id: str
@@ -38,9 +38,9 @@ class Arrival(NamedTuple):
 
 
 class Attached(NamedTuple):
-    """What the user's slot knows: the own log, the view of the inbox, where the device stands.
+    """Data from a user's partition: the facts of the own log, the view, and the positions of the device.
 
-    `admitted`: whether the connection that opens was registered, if there was one.
+    `admitted`: whether the new connection was registered.
     """
 
     facts: Facts
@@ -50,12 +50,12 @@ class Attached(NamedTuple):
 
 
 class Acknowledgement(NamedTuple):
-    """Positions that a device has; `anew` replaces what was there instead of moving it forward."""
+    """The positions of a device. `start` replaces the stored positions instead of moving them forward."""
 
     log: Log
     device: str
     positions: Mapping[str, int]
-    anew: bool
+    start: bool
 
 
 class Delivery(NamedTuple):
@@ -69,7 +69,7 @@ class Delivery(NamedTuple):
 
 
 class DeliveredItem(Struct, array_like=True):
-    """An item of delivered.lua: what a user's devices acknowledged, as a log's base and its spans each."""
+    """An item of delivered.lua: the spans that a user's devices acknowledged, by the base of the log."""
 
     base: str
     tenant: str
@@ -96,13 +96,13 @@ class Acknowledge(Struct, array_like=True, frozen=True):
 
 
 class Feeds:
-    """What one gateway asks of the store."""
+    """The feeds of gateways, the logs in them, and the devices of users."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def open_feeds(self, gateway: str, partitions: Sequence[int]) -> None:
-        """Make the gateway's feeds; appends reach it from now on. They die 15 s after the last renewal."""
+    async def open(self, gateway: str, partitions: Sequence[int]) -> None:
+        """Create the feeds of a gateway. Each expires 15 s after its last renewal."""
         call = self._core.connection.call
         futures = []
         for partition in partitions:
@@ -111,8 +111,8 @@ class Feeds:
             futures.append(call("PEXPIRE", key, FEED_SECONDS * 1000))
         await asyncio.gather(*futures)
 
-    async def renew_feeds(self, gateway: str, read: Mapping[int, str]) -> list[int]:
-        """Keep the feeds alive and cut what was read (partition -> id); answers those that were lost."""
+    async def renew(self, gateway: str, read: Mapping[int, str]) -> list[int]:
+        """Renew feeds and trim items up to these ids. Returns the partitions whose feeds had expired."""
         call = self._core.connection.call
         keys = {partition: feed(partition, gateway) for partition in read}
         answers = await asyncio.gather(
@@ -123,8 +123,8 @@ class Feeds:
         )
         return [partition for partition, kept in zip(keys, answers, strict=False) if not kept]
 
-    async def close_feeds(self, gateway: str) -> None:
-        """Give everything up at once, so that nobody waits for the feeds to die."""
+    async def close(self, gateway: str) -> None:
+        """Delete the feeds of a gateway that stops, and its heartbeat."""
         call = self._core.connection.call
         feeds = [feed(partition, gateway) for partition in range(self._core.partitions)]
         await asyncio.gather(*(call("DEL", key) for key in feeds), call("ZREM", GATEWAYS, gateway))
@@ -141,7 +141,7 @@ class Feeds:
     async def attach(
         self, gateway: str, log: Log, device: str | None, arrival: Arrival | None = None
     ) -> Attached:
-        """Register interest in a user's log and the connection that opens; read what the slot knows."""
+        """Register interest in a user's log, and a new connection; read the data of the user's partition."""
         entering = pack(arrival) if arrival is not None else ""
         facts, view, known, admitted = await self._core.run(
             "attach", log.partition, log.base, gateway, device or "", entering
@@ -149,7 +149,7 @@ class Feeds:
         return Attached(facts_of(*facts), view_of(view), _resume_of(known, milliseconds()), bool(admitted))
 
     async def journal(self, log: Log, after: int) -> list[tuple[int, Change]] | None:
-        """What was marked after a version of the user's state, in order; None when not all of it is known."""
+        """The marks after a version of the user's state, in order. None when the journal lacks some."""
         call = self._core.connection.call
         version, raw = await asyncio.gather(
             call("HGET", log.root, "marks"), call("LRANGE", log.key("marks"), 0, -1)
@@ -158,14 +158,13 @@ class Feeds:
         found = [(int(number), decode_change(change)) for number, _, change in rows if int(number) > after]
         return found if len(found) >= int(version or 0) - after else None
 
-    async def unknown(
+    async def compare(
         self, gateway: str, partition: int, logs: Sequence[tuple[str, int, int]]
     ) -> tuple[list[int], list[int]]:
-        """Of (base, position, changes): the indexes of those that have gone on, and that have changed.
+        """Compare (base, position, changes) with the logs, and renew interest in them.
 
-        Renews interest.
-
-        Raises DataLost when a log ends before a position that it once had.
+        Returns the indexes of logs with a later head, and of logs with other changes. Raises DataLost when a
+        log ends before a position that it once had.
         """
         behind, changed = await self._core.run("heads", partition, pack([gateway, logs]))
         for number in behind:
@@ -175,7 +174,7 @@ class Feeds:
         return [number - 1 for number in behind], [number - 1 for number in changed]
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
-        """Count what devices acknowledged on the notifications' receipts: once per user."""
+        """Count acknowledged entries on the receipts of their notifications, once per user."""
         parts: dict[int, dict[str, DeliveredItem]] = {}
         for item in deliveries:
             row = parts.setdefault(item.user.partition, {}).setdefault(
@@ -190,10 +189,10 @@ class Feeds:
         )
 
     async def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
-        """Move devices' positions forward; the longest unused of too many is forgotten."""
+        """Move the positions of devices forward. Of over 20 devices, the least recently used is removed."""
         parts: dict[int, list[DevicePositions]] = {}
         for item in acknowledgements:
-            device = DevicePositions(item.log.base, item.device, dict(item.positions), item.anew)
+            device = DevicePositions(item.log.base, item.device, dict(item.positions), item.start)
             parts.setdefault(item.log.partition, []).append(device)
         now = milliseconds()
         await asyncio.gather(

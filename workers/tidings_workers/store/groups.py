@@ -1,8 +1,7 @@
 """Groups and their members.
 
-The group's side of a change happens in the group's slot before the answer, together with an
-ingress entry that carries the users' side there; so a send that follows sees the change, and no
-half of it can be lost.
+A change is applied in the partition of the group before the answer, together with an ingress entry for the
+partitions of the users. So a later send sees the change, and no part of it is lost.
 """
 
 import asyncio
@@ -21,7 +20,7 @@ _CHANGES_PER_CALL = 1_000
 
 
 class GroupInfo(Struct, frozen=True):
-    """A group: how many members it has, and when it was made (ms since the epoch)."""
+    """A group: its number of members, and when it was created (ms since the epoch)."""
 
     id: str
     members: int
@@ -47,10 +46,10 @@ class Groups:
     async def change(
         self, tenant: str, group: str, add: Sequence[str], remove: Sequence[str]
     ) -> tuple[int, int]:
-        """Add, then remove members; the group is made with its first one.
+        """Add members, then remove members. The first member creates the group.
 
-        Idempotent; answers how many were truly added and removed. Large changes go in parts, each
-        of which is atomic. A send accepted after the answer sees the change.
+        Returns the numbers of users who were added and removed; idempotent. A change of more than 1,000 users
+        is applied in parts, each of them atomic. A send that is accepted after the answer sees the change.
         """
         log = self._core.keys.group(tenant, group)
         parts: list[tuple[Sequence[str], Sequence[str]]] = [(add, remove)]
@@ -66,7 +65,7 @@ class Groups:
         return added, removed
 
     async def get(self, tenant: str, group: str) -> GroupInfo | None:
-        """A group, or None when nobody made it."""
+        """A group; None when it does not exist."""
         log = self._core.keys.group(tenant, group)
         created, members = await asyncio.gather(
             self._core.connection.call("HGET", log.root, "created"),
@@ -75,7 +74,7 @@ class Groups:
         return GroupInfo(group, members, int(created)) if created is not None else None
 
     async def delete(self, tenant: str, group: str) -> None:
-        """End a group and every membership in it; idempotent. Members keep what they got."""
+        """Delete a group and end every membership in it; idempotent. Members keep their notifications."""
         log = self._core.keys.group(tenant, group)
         await self._core.run("disband", log.partition, log.base, tenant, group, durable=True)
 
@@ -157,5 +156,5 @@ class Groups:
 
     async def _describe(self, tenant: str, names: Sequence[str]) -> list[GroupInfo]:
         found = await asyncio.gather(*(self.get(tenant, name) for name in names))
-        # A group deleted a moment ago is listed without members rather than not at all.
+        # A group that was deleted during the read is listed without members.
         return [info or GroupInfo(name, 0, 0) for name, info in zip(names, found, strict=True)]

@@ -1,8 +1,8 @@
-"""What one user sees: own log, the groups' logs while a member, and the all-log, newest first.
+"""Pages of a user's inbox: the own log, the logs of groups while a member, and the log of all, newest first.
 
-The logs are merged by time of acceptance (the ids carry it) and within a millisecond by their names,
-each log staying in its own order. A cursor is a boundary through all logs - what is below it is
-older, the rest newer - so pages stay put while new items arrive at the top.
+The logs are merged by the time of acceptance, which is in the ids, and within a millisecond by the names of
+the logs. Each log keeps its own order. A cursor is a boundary through all logs: entries below it are older,
+the others newer. So pages do not shift when new entries arrive.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from tidings_workers.store.state import KINDS, LogState, field
 from tidings_workers.store.surveys import inbox_counts, look
 from tidings_workers.store.view import View
 
-# Copies may be stored later than notifications that were accepted after them; by more only after an outage.
+# A copy may be stored after notifications that were accepted later; by more than this only after an outage.
 _LATE_MS: Final = 3_600_000
 
 
@@ -46,10 +46,10 @@ class InboxItem(Struct, frozen=True):
 
 
 class InboxQuery(Struct, frozen=True, kw_only=True):
-    """What of an inbox to list. Times are ms since the epoch, both exclusive.
+    """The entries of an inbox to list. `after` and `before` are in ms since the epoch, both exclusive.
 
-    `category` is exact, or a prefix that ends in a dot; `log` as the user names it. Without a `state`
-    all but the archived; unseen and unread mean what is not seen, or not read, of these.
+    `category` is exact, or a prefix that ends in a dot; `log` is the name that the user sees. Without a
+    `state` all entries that are not archived; `unseen` and `unread` are a part of these.
     """
 
     limit: int
@@ -62,10 +62,10 @@ class InboxQuery(Struct, frozen=True, kw_only=True):
 
 
 class InboxPage(Struct, frozen=True):
-    """A page, newest first, and where the user stands.
+    """A page, newest first, with the counts and the values for `resume`.
 
-    `positions` are the ends of the user's logs at the moment of reading and `state_version` the last change
-    of state that the items show: what to give to `resume`.
+    `positions` are the ends of the user's logs when they were read. `state_version` is the last change of
+    state that the items include.
     """
 
     items: list[InboxItem]
@@ -77,7 +77,7 @@ class InboxPage(Struct, frozen=True):
 
 
 class _Boundary(Struct, array_like=True, frozen=True):
-    """Items below these positions are older, the others newer. Logs unknown to it: by `edge`."""
+    """Items below these positions are older, the others newer. `edge`: an id, for logs without a position."""
 
     forward: bool
     edge: str
@@ -91,7 +91,7 @@ class Inbox:
         self._core = core
 
     async def page(self, tenant: str, user: str, query: InboxQuery, cursor: bytes | None = None) -> InboxPage:
-        """A page of what the user may see now, as the query narrows it."""
+        """A page of the entries that the user may see now, as the query narrows them."""
         core = self._core
         own = core.keys.user(tenant, user)
         view, logs, found, counts = await look(core, tenant, user, by_category=query.by_category)
@@ -120,8 +120,8 @@ class Inbox:
         def keep(walk: LogWalk, entry: Entry) -> bool:
             return (
                 entry.visible_to(user, now)
-                # Where the boundary names the log it decides by position: a copy may have an older id
-                # than what stands before it.
+                # If the boundary has a position for the log, the position decides: a copy may have an older
+                # id than the entries before it.
                 and (walk.log.name in start or id_of(entry.content) > edge)
                 and (query.after is None or accepted_at(entry) > query.after)
                 and (query.before is None or accepted_at(entry) < query.before)
@@ -151,7 +151,7 @@ class Inbox:
         return await inbox_counts(self._core, tenant, user, by_category=by_category)
 
     async def _narrow(self, positions: dict[str, Bounds], logs: Iterable[Log], query: InboxQuery) -> None:
-        """Keep of the positions (by base) those that may have been accepted in the query's time."""
+        """Keep only the positions (by base) that may have been accepted in the time of the query."""
         if query.after is None and query.before is None:
             return
         moments = [
@@ -169,7 +169,7 @@ class Inbox:
         await asyncio.gather(*map(of_log, logs))
 
     async def _items(self, own: Log, view: View, found: list[tuple[Log, Entry]]) -> list[InboxItem]:
-        """Items with their state, and the times that are kept apart from it."""
+        """Items with their state, and their single times (see state.py)."""
         marked = [(log, entry.position) for log, entry in found if log.base in view.states]
         by_log: dict[str, list[int]] = {}
         for log, position in marked:

@@ -22,12 +22,12 @@ def contains(bounds: Bounds, position: int) -> bool:
 
 
 def size(bounds: Bounds) -> int:
-    """How many positions are in the set."""
+    """The number of positions in the set."""
     return sum(bounds[1::2]) - sum(bounds[::2])
 
 
 def size_up_to(bounds: Bounds, position: int) -> int:
-    """How many positions up to this one are in the set."""
+    """The number of positions up to this one in the set."""
     ends = bisect_left(bounds, position)
     sum_ = sum(bounds[1:ends:2]) - sum(bounds[:ends:2])
     return sum_ + position if ends % 2 else sum_
@@ -56,7 +56,7 @@ def remove(bounds: Bounds, after: int, up_to: int) -> None:
 
 
 def union(bounds: Bounds, other: Bounds) -> Bounds:
-    """What is in either. Linear in both: of two runs in order, sorting is one merge."""
+    """The positions in either set. Linear in both: sorting two sorted lists is one merge."""
     result: Bounds = []
     for after, up_to in sorted([*pairs(bounds), *pairs(other)]):
         if result and after <= result[-1]:
@@ -67,7 +67,7 @@ def union(bounds: Bounds, other: Bounds) -> Bounds:
 
 
 def put(bounds: Bounds, other: Bounds) -> None:
-    """Put the second set into the first. One interval costs little, however many there are."""
+    """Put the second set into the first. A single interval takes logarithmic time to find."""
     if len(other) == 2:  # noqa: PLR2004 - a single interval
         add(bounds, *other)
     elif other:
@@ -75,7 +75,7 @@ def put(bounds: Bounds, other: Bounds) -> None:
 
 
 def take(bounds: Bounds, other: Bounds) -> None:
-    """Take the second set out of the first. One interval costs little, however many there are."""
+    """Take the second set out of the first. A single interval takes logarithmic time to find."""
     if len(other) == 2:  # noqa: PLR2004 - a single interval
         remove(bounds, *other)
     elif other:
@@ -83,7 +83,7 @@ def take(bounds: Bounds, other: Bounds) -> None:
 
 
 def minus(bounds: Bounds, other: Bounds) -> Bounds:
-    """What is in the first but not in the second. Linear in both."""
+    """The positions in the first set but not in the second. Linear in both."""
     result: Bounds = []
     index = 0
     for low, high in pairs(bounds):
@@ -101,7 +101,7 @@ def minus(bounds: Bounds, other: Bounds) -> Bounds:
 
 
 def common(bounds: Bounds, other: Bounds) -> Bounds:
-    """What is in both. Linear in both."""
+    """The positions in both sets. Linear in both."""
     result: Bounds = []
     at = other_at = 0
     while at < len(bounds) and other_at < len(other):

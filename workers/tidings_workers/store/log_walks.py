@@ -1,7 +1,7 @@
 """Merging logs: entries of several logs in order of acceptance, read in few calls.
 
-How much of each log is worth reading is not known beforehand. Every log is asked for its share of what is
-wanted, and one that turns out to have more is asked again, for twice as much.
+The number of entries needed from each log is not known before the merge. So the first read takes an equal
+share of each log. Each further read of a log takes twice as many entries as the one before.
 """
 
 import asyncio
@@ -19,18 +19,19 @@ from tidings_workers.store.keys import Log
 from tidings_workers.store.logs import read
 from tidings_workers.store.merging import Merge
 
-# The fewest entries of a log that are worth a call, and the most.
+# The fewest entries to read of a log, and the most in one call.
 _LEAST: Final = 4
-# Another call costs as much as a hundred entries: each log is asked for more than an equal share.
+# Another call costs as much as a hundred entries, so the first read takes more than an equal share of each
+# log.
 _SHARES: Final = 3
 _MOST: Final = 100
 _LOGS_PER_CALL: Final = 200
-# How many intervals are looked through in one call.
+# The number of intervals that one call searches.
 _INTERVALS: Final = 400
 
 
 class LogWalk:
-    """A way through some positions of one log, in one direction. `category` as in `Part`."""
+    """Reads some positions of one log, in one direction. `category` as in `Part`."""
 
     def __init__(self, log: Log, positions: Bounds, category: str, *, newest_first: bool) -> None:
         self.log = log
@@ -46,7 +47,7 @@ class LogWalk:
         return not self.buffer and self.has_more
 
     def peek(self) -> int | None:
-        """When the next entry was accepted (ms); None if no entry is left."""
+        """The time (ms) when the next entry was accepted; None if no entry is left."""
         return accepted_at(self.buffer[0]) if self.buffer else None
 
     @property
@@ -55,13 +56,13 @@ class LogWalk:
         return bool(self._left)
 
     def part(self, count: int) -> Part:
-        """What to read next: so many entries at most, or twice what it was last given."""
+        """The next part to read: at most `count` entries, or twice as many as the last part had."""
         some = self._left[-2 * _INTERVALS :] if self.newest_first else self._left[: 2 * _INTERVALS]
         limit = min(max(count, 2 * self._given), _MOST)
         return Part(self.log.base, some, limit, self.newest_first, self._category)
 
     def add(self, part: Part, entries: Sequence[Entry]) -> None:
-        """Add the entries that were read of a part. The next part begins behind them."""
+        """Add the entries that were read of a part. The next part begins after them."""
         self.buffer.extend(entries)
         self._given = len(entries)
         ended = len(entries) < part.limit

@@ -1,7 +1,7 @@
-"""Marking: a user's state is read, computed anew, and swapped if nobody was faster.
+"""Marking: read a user's state, compute the new one, and swap it if its version is still the one read.
 
-Positions past the end of a log are cut to it, and what is not the user's is left out and said so. A
-mark that is repeated changes nothing.
+Positions past the end of a log are cut to it. Notifications that are not the user's are left out and reported
+as unknown. A repeated mark changes nothing.
 """
 
 import asyncio
@@ -31,23 +31,24 @@ from tidings_workers.store.state import Applied, LogState, apply
 from tidings_workers.store.surveys import inbox_counts, read_view, survey
 from tidings_workers.store.wanted import locate, narrow, wanted_by
 
-# Marks of one user from many processes: how long one of them tries, and waits between its tries at most.
+# For marks of one user by several processes: the time for which one mark is retried, its first pause, and its
+# longest.
 _TRY_SECONDS: Final = 2.0
 _PAUSE_SECONDS: Final = 0.002
 _LONGEST_PAUSE_SECONDS: Final = 0.032
-# More times than a mark by ids has are not kept one by one: a few in each of many logs are many. Measured: a
-# mark of 36,000 in 400 groups held Valkey 9.1 up for 300 ms with them.
+# A mark that changes more positions than this keeps one time per run instead of one per position. Measured:
+# with single times, a mark of 36,000 in 400 groups blocked Valkey 9.1 for 300 ms.
 _TIMES: Final = 2 * limits.MARK_IDS
-# A change with more than this is not spelt out for gateways and journal: they read the state instead.
+# A longer list of positions is left out of a change: gateways read the state instead.
 _CHANGE_BYTES: Final = 32 * 1024
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class MarkResult(Struct, frozen=True):
-    """How many notifications changed, what was not the user's, and the counts now.
+    """The number of changed notifications, the ids or logs that are not the user's, and the new counts.
 
-    `change` is None when nothing changed; else it made `state_version`.
+    `change` is None when nothing changed. Otherwise it led to `state_version`.
     """
 
     changed: int
@@ -60,8 +61,8 @@ class MarkResult(Struct, frozen=True):
 class SwapState(Struct, array_like=True, frozen=True):
     """The request of mark.lua: replace `version` of a user's state.
 
-    `states`, `times` to keep, names of times to drop, and what was never seen or read before (`firsts`) are
-    by the base of a log.
+    By the base of a log: `states`, `times` to keep, the names of times to drop, and `firsts`, the positions
+    that are seen or read for the first time.
     """
 
     base: str
@@ -79,7 +80,7 @@ class SwapState(Struct, array_like=True, frozen=True):
 
 
 class _Attempt(NamedTuple):
-    """A mark by one user, the same in all its tries. `token` identifies it in the journal."""
+    """A mark by one user, the same in every try. `token` identifies it in the journal."""
 
     tenant: str
     user: str
@@ -100,13 +101,13 @@ class Marks:
     async def mark(self, tenant: str, user: str, mark: Mark | MarkInbox, origin: str = "") -> MarkResult:
         """Change the state of notifications of one user; atomic per user, idempotent.
 
-        `origin` comes back with the change that the gateways get. Exactly one of `ids`, `up_to` and `all`
-        has to be there.
+        The gateways get `origin` with the change. Exactly one of `ids`, `up_to` and `all` must be set. Raises
+        StorageUnavailable.
         """
         own, token = self._core.keys.user(tenant, user), secrets.token_hex(8)
         located = await locate(self._core, tenant, user, mark.ids) if mark.ids is not None else {}
         attempt = _Attempt(tenant, user, own, mark, located, origin, token)
-        # Marks of one user that meet in a process take turns: racing, all but one of them would work in vain.
+        # Concurrent marks of one user in this process wait for each other: in a race all but one must retry.
         turn = self._turns.setdefault(own.base, asyncio.Lock())
         async with turn:
             deadline = time.monotonic() + _TRY_SECONDS
@@ -114,13 +115,13 @@ class Marks:
             while (result := await self._try(attempt)) is None:
                 if time.monotonic() > deadline:
                     raise StorageUnavailable("the state changes faster than it can be marked")
-                # Other processes mark the same user: apart, so that they do not meet again.
+                # Another process marked the same user. A random pause keeps the two from colliding again.
                 await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - jitter
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             return result
 
     async def _try(self, attempt: _Attempt) -> MarkResult | None:
-        """Mark on top of the state as it is now; None when somebody else was faster."""
+        """Apply the mark to the current state. Returns None when the state changed during the try."""
         core = self._core
         tenant, user, own, mark, located, *_ = attempt
         view = await read_view(core, own)
@@ -142,7 +143,7 @@ class Marks:
             if found[own.base].changes != view.changes:
                 counts = await inbox_counts(core, tenant, user)
             return MarkResult(0, unknown, counts, view.version, None)
-        # Only what is there now: what comes later is not marked.
+        # Cut to the heads that were read, so that later notifications are not marked.
         cut = {
             base: intervals.common(positions, intervals.up_to(found[base].head))
             for base, positions in wanted.positions.items()
@@ -152,12 +153,12 @@ class Marks:
         ends = {log.name: _end(view.spans(log), found[base].head) for base, log in logs.items()}
         change = _change(mark, at, applied, ends, wanted.ids)
         request = _swap_state(attempt, view.version, at, states, applied, change)
-        stands, *swapped = await core.run("mark", own.partition, pack(request), durable=True)
-        if not stands:
+        was_swapped, *swapped = await core.run("mark", own.partition, pack(request), durable=True)
+        if not was_swapped:
             return None
         version, changes = map(int, swapped)
         if changes != view.changes + 1:
-            # Something else happened to the inbox meanwhile.
+            # The inbox had other changes since it was read.
             counts = await inbox_counts(core, tenant, user)
         else:
             counts = msgspec.structs.replace(counts, version=counts.version + 1)
@@ -208,7 +209,7 @@ def _apply(
     at: int,
     floors: Mapping[str, int] | None = None,
 ) -> tuple[dict[str, LogState], dict[str, Applied]]:
-    """Apply a mark to copies of the states. Answers the states that changed, and how."""
+    """Apply a mark to copies of the states. Returns the changed states, and the changes."""
     states, done = _apply_each(before, wanted, state, at, one_by_one=True)
     if sum(len(each.times) + len(each.dropped) for each in done.values()) > _TIMES:
         states, done = _apply_each(before, wanted, state, at, one_by_one=False)
@@ -238,9 +239,9 @@ def _change(
     ends: Mapping[str, int],
     ids: Mapping[tuple[str, int], str],
 ) -> Change:
-    """What happened, in the terms of the mark. `ends`: how far each log reaches for the user, by its name."""
-    spelt = sum(len(each.changed) for each in applied.values()) * 8 <= _CHANGE_BYTES
-    positions = {base: each.changed for base, each in applied.items()} if spelt else None
+    """The change, in the terms of the mark. `ends`: the user's last position in each log, by its name."""
+    is_short = sum(len(each.changed) for each in applied.values()) * 8 <= _CHANGE_BYTES
+    positions = {base: each.changed for base, each in applied.items()} if is_short else None
     if mark.ids is not None:
         changed = tuple(
             identity

@@ -1,4 +1,4 @@
-"""One line when the store stops doing what it is asked, and one when it does so again."""
+"""One log line when the store begins to fail, and one when it works again."""
 
 import time
 from typing import Final
@@ -7,17 +7,18 @@ import structlog
 
 from tidings_workers.store.errors import StorageUnavailable
 
-# It works again when it has done so for this long: while one node of a cluster is away, the others answer.
+# The time without a failure after which the store works again. While one node of a cluster fails, the others
+# answer.
 QUIET_SECONDS: Final = 2.0
 
 _log = structlog.get_logger()
 
 
 class Outage:
-    """Whether something that a process needs is away, as the process sees it.
+    """Whether the store fails, as this process sees it.
 
-    A part logs it, as `away` and `back`; a short command does not. What is back within `patience`
-    seconds is not worth a line.
+    A long-running process logs the texts `away` and `back`; a short command logs nothing. An outage of less
+    than `patience` seconds is not logged.
     """
 
     def __init__(
@@ -33,24 +34,24 @@ class Outage:
         self._patience = patience
         self._since: float | None = None
         self._last = 0.0
-        self._said = False
+        self._logged_failure = False
 
     def failed(self, error: StorageUnavailable) -> None:
-        """Something got this error."""
+        """Count a failure."""
         self._last = time.monotonic()
         if self._since is None:
             self._since = self._last
-        if self._logged and not self._said and self._last - self._since >= self._patience:
-            self._said = True
+        if self._logged and not self._logged_failure and self._last - self._since >= self._patience:
+            self._logged_failure = True
             _log.warning(self._away, reason=error.reason, error=str(error), cure=error.cure)
 
     def answered(self) -> None:
-        """Something got its answer."""
+        """Count an answer. It ends the outage when there was no failure for two seconds."""
         if self._since is None:
             return
         now = time.monotonic()
         if now - self._last < QUIET_SECONDS:
             return
-        if self._said:
+        if self._logged_failure:
             _log.info(self._back, seconds=round(now - self._since, 1))
-        self._since, self._said = None, False
+        self._since, self._logged_failure = None, False

@@ -1,4 +1,4 @@
-"""Blocking reads of streams, each on a connection of its own."""
+"""Blocking reads of streams. Each reader has its own connection."""
 
 from collections.abc import Iterable
 from typing import Any, Final, Protocol, cast
@@ -13,18 +13,18 @@ BLOCK_SECONDS: Final = 2.0
 
 
 class Source(Protocol):
-    """The connection that a reader belongs to."""
+    """The pipeline that a reader belongs to."""
 
     @property
     def generation(self) -> int:
-        """Another number whenever connections made before may lead to the wrong server."""
+        """A number that changes when earlier connections may lead to the wrong server."""
 
     def report_failure(self, error: BaseException) -> StorageUnavailable:
         """Count a failure and return it in words."""
 
 
 class Reader:
-    """Blocking reads of streams on a connection of their own."""
+    """Blocking reads of streams, on one connection."""
 
     def __init__(self, source: Source, url: str, name: str, nodes: Iterable[Address]) -> None:
         self._source = source
@@ -34,12 +34,12 @@ class Reader:
         )
 
     async def read(self, positions: dict[str, str], count: int) -> dict[str, list[StreamEntry]]:
-        """Entries after these ids, per stream; empty when none came in time.
+        """Entries after these ids, by stream. Empty when none was added within two seconds.
 
-        On a cluster all streams have to be in one slot. Raises StorageUnavailable.
+        On a cluster all streams must be in one slot. Raises StorageUnavailable.
         """
         if self._generation != self._source.generation:
-            # A replica answers reads too, of what it has: nothing else would tell.
+            # A replica answers reads too, so no error would show that it is one.
             self._generation = self._source.generation
             await clients.drop_connections(self._client)
         try:
@@ -55,5 +55,5 @@ class Reader:
         }
 
     async def close(self) -> None:
-        """Close the connection, also while it is broken."""
+        """Close the connection, also when it is broken."""
         await clients.close(self._client)

@@ -1,7 +1,6 @@
-"""Why the store does not do what is asked: errors of sockets and of redis-py, in words.
+"""The reason of a failure, in words: from the errors of sockets and of redis-py.
 
-redis-py wraps errors in each other, so the whole chain of causes is looked at, and the most telling
-one counts.
+redis-py wraps errors in each other, so the most specific error of the chain of causes decides.
 """
 
 import socket
@@ -14,12 +13,12 @@ from redis import exceptions as redis
 from tidings_workers.config import masked
 from tidings_workers.store.errors import Reason, StorageUnavailable
 
-# The connection leads to a server that is no primary, or not yet one: the others lead there too.
+# The server is no primary, or not yet: all other connections lead there too.
 WRONG_SERVER: Final = frozenset[Reason]({"readonly", "loading"})
 
 Kinds = tuple[type[BaseException], ...]
 
-# In this order: the first row that fits any error of the chain counts, by its class or its first words.
+# The first row that matches an error of the chain decides. A row matches by class or by the first words.
 _ROWS: Final[tuple[tuple[Reason, Kinds, tuple[str, ...]], ...]] = (
     ("no-permission", (redis.NoPermissionError,), ("NOPERM",)),
     (
@@ -44,7 +43,7 @@ _ROWS: Final[tuple[tuple[Reason, Kinds, tuple[str, ...]], ...]] = (
     ("closed", (redis.ConnectionError, ConnectionError, RuntimeError), ()),
 )
 
-# What a server says to a client that gave none.
+# The errors of a server for a client without a password.
 _NO_PASSWORD: Final = ("HELLO must be called", "Authentication required")
 
 _WORDS: Final[dict[Reason, Callable[[str, str], str]]] = {
@@ -74,7 +73,7 @@ _WORDS: Final[dict[Reason, Callable[[str, str], str]]] = {
 
 
 def unavailable(error: BaseException, url: str) -> StorageUnavailable:
-    """Say in words why the store at `url` failed with `error`; the password is hidden."""
+    """The failure of the store at `url` in words, without the password of the URL."""
     if isinstance(error, StorageUnavailable):
         return error
     where = f"The store at {masked(url)}" if url else "The store"
@@ -88,12 +87,12 @@ def unavailable(error: BaseException, url: str) -> StorageUnavailable:
 
 
 def misfit(reason: Reason, url: str) -> StorageUnavailable:
-    """Say that the server at `url` is of another kind than the URL says."""
+    """The failure that the server at `url` is of another kind than the URL says."""
     return StorageUnavailable(_WORDS[reason](f"The store at {masked(url)}", ""), reason)
 
 
 def is_wrong_server(error: BaseException) -> bool:
-    """Whether the connection that this came over leads to a replica, or to one that is loading."""
+    """Whether an error comes from a replica, or from a server that is loading its data."""
     return _reason(error)[0] in WRONG_SERVER
 
 

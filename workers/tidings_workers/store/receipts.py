@@ -1,7 +1,6 @@
-"""Who got a notification, and what a tenant has sent.
+"""Receipts of a notification by user, and the list of a tenant's sends.
 
-Per user it is looked up where it is known anyway, in the users' own state: there is no entry per user and
-notification.
+A receipt is computed from the user's own state: there is no entry per user and notification.
 """
 
 import asyncio
@@ -25,7 +24,7 @@ from tidings_workers.store.sent import Edge, SentWalk, refill
 from tidings_workers.store.state import Kind, LogState
 from tidings_workers.store.targets import is_compound, log_of
 
-# How many entries of other categories one page looks through before it answers with what it has.
+# The most entries that one page reads. With a rare category it returns the matches up to there.
 _SENT_SCANNED: Final = 20_000
 
 _state: Final = msgspec.json.Decoder(LogState)
@@ -33,7 +32,7 @@ _target: Final = msgspec.json.Decoder(Target)
 
 
 class UserProgress(Struct, frozen=True):
-    """How far a notification came with one user. Times are ms since the epoch, as the inbox has them now."""
+    """The receipt of one user. Times are ms since the epoch, as the inbox has them now."""
 
     user: str
     delivered: bool
@@ -44,7 +43,7 @@ class UserProgress(Struct, frozen=True):
 
 
 class Receipts:
-    """Receipts per user, and the list of what was sent."""
+    """Receipts by user, and the list of sends."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -52,9 +51,9 @@ class Receipts:
     async def of(
         self, tenant: str, identity: str, limit: int, cursor: bytes | None
     ) -> Page[UserProgress] | None:
-        """The users that a notification was for, in the order of its plan; None when there is none such.
+        """The receipts of a notification, in the order of its plan. None when there is no such notification.
 
-        Raises NoUserReceipts for a target of one group or all, of which only counts are kept.
+        Raises NoUserReceipts for a target of one group or all, for which the store keeps only counts.
         """
         core, partition = self._core, partition_of_id(identity)
         if partition is None or partition >= core.partitions:
@@ -93,7 +92,7 @@ class Receipts:
     async def _progress(
         self, tenant: str, identity: str, users: Sequence[str], position: int = 0
     ) -> list[UserProgress]:
-        """How far it came with each user: at a position, or where the user has a copy."""
+        """The receipt of each user, for a position, or for the user's copy."""
         core = self._core
         parts: dict[int, list[tuple[str, str]]] = {}
         for user in users:
@@ -115,9 +114,9 @@ class Receipts:
     async def sent(
         self, tenant: str, category: str | None, limit: int, cursor: bytes | None
     ) -> Page[StoredNotification]:
-        """What a tenant has sent, newest first; `category` is exact, or a prefix that ends in a dot.
+        """The sends of a tenant, newest first. `category` is exact, or a prefix that ends in a dot.
 
-        A page may be shorter than the limit although another follows, when its category is rare.
+        With a rare category a page may be shorter than the limit although another page follows.
         """
         edge = msgspec.msgpack.decode(cursor, type=Edge) if cursor is not None else None
         forward = edge is None or edge.forward
@@ -149,7 +148,7 @@ class Receipts:
 
     async def _sent(self, tenant: str, ids: Sequence[str]) -> list[StoredNotification]:
         found = await asyncio.gather(*(read_notification(self._core, tenant, identity) for identity in ids))
-        # The record of one that is past its retention may be gone before its entry.
+        # Retention may remove a record before its entry in the list.
         return [stored for stored in found if stored is not None]
 
 

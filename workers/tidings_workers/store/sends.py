@@ -1,10 +1,10 @@
 """Accepting notifications: ids, idempotency, records, and one script call per partition and tick.
 
-A send to one log (one user, one group, or all of a tenant) is appended by the very script that
-accepts it: record, log and feeds change together. A send to several users has its copies when it is
-answered. One to several groups, or to groups and users, is recorded and left to the dispatcher, with
-the moment that decides who is a member. Every step may be repeated with the same ids, so a lost reply
-does no harm. ADR 0007 has the reasons.
+A send to one log (one user, one group, or all of a tenant) is appended by the script that accepts it: record,
+log and feeds change together. A send to several users has its copies when it is answered. A send to several
+groups, or to groups and users, is recorded with the clocks of its groups, which decide who is a member; a
+dispatcher writes its copies. Every step may be repeated with the same ids, so a lost reply does no harm. ADR
+0007 has the reasons.
 """
 
 import secrets
@@ -30,23 +30,23 @@ from tidings_workers.store.rosters import cuts
 from tidings_workers.store.settling import all_applied
 from tidings_workers.store.targets import log_named, log_of, single_log
 
-# What recall.lua answers then.
+# The reply of recall.lua when a dispatcher removes the copies.
 _LEFT_TO_DISPATCHER: Final = 2
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class Idempotency(Struct, frozen=True):
-    """An idempotency key and the digest of the body it came with."""
+    """An idempotency key and the digest of its body."""
 
     key: str
     digest: bytes
 
 
 class Acceptance(Struct, frozen=True):
-    """Accepted: one id per notification, in order; `accepted_at` in ms since the epoch.
+    """An accepted send: one id per notification, in order; `accepted_at` in ms since the epoch.
 
-    `replayed` when an earlier request with the same idempotency key had been accepted.
+    `replayed`: an earlier request with the same idempotency key was accepted.
     """
 
     ids: list[str]
@@ -83,13 +83,14 @@ class Sends:
         *,
         idempotency: Idempotency | None = None,
     ) -> Acceptance:
-        """Accept notifications; on return they are stored.
+        """Accept notifications. On return they are stored.
 
-        Those to several groups, or to groups and users, are recorded then, for the members of this moment.
-        Sends that follow one another to the same user, group or all keep their order in its log, also
-        within `notifications`, and also where they name several users but no group.
-        Raises IdempotencyMismatch, IdempotencyInProgress, StorageUnavailable; after the last some
-        may have been accepted, and a retry with the same idempotency key completes the rest.
+        Those to several groups, or to groups and users, are only recorded, for the current members.
+        Consecutive sends to the same user, group or all keep their order in its log, also within
+        `notifications`, and also when they name several users but no group.
+
+        Raises IdempotencyMismatch, IdempotencyInProgress or StorageUnavailable. After StorageUnavailable some
+        may have been accepted; a retry with the same idempotency key completes the rest.
         """
         if idempotency is None:
             return await self._accept(tenant, notifications, milliseconds(), None, replayed=False)
@@ -114,7 +115,7 @@ class Sends:
         earlier = msgspec.msgpack.decode(held, type=_Claim)
         if earlier.digest != idempotency.digest:
             raise IdempotencyMismatch
-        # A claim of our own may come back when its reply was lost on the way; the seed tells.
+        # When the reply to our own claim was lost, the repeated call returns that claim: the seeds are equal.
         return earlier, earlier.seed != claim.seed
 
     async def _accept(
@@ -134,8 +135,8 @@ class Sends:
             if log is not None:
                 partition = log.partition
             else:
-                # The record may be anywhere: spread by chance, or by the seed for a retry.
-                # Not by partition_of: its cache is for names that come again.
+                # Any partition is right for the record: choose at random, or by the seed for a retry.
+                # Not by partition_of, whose cache is for names that are used again.
                 spread = secrets.randbits(32) if seed is None else crc32(b"%b/%d" % (seed, index))
                 partition = spread % core.partitions
             if seed is None:
@@ -158,7 +159,7 @@ class Sends:
         notifications: Sequence[CreateNotification],
         singles: Sequence[tuple[str, str] | None],
     ) -> dict[str, int]:
-        """What the clocks of the groups of compound targets show now."""
+        """The current clocks of the groups of compound targets."""
         groups = dict.fromkeys(
             group
             for notification, single in zip(notifications, singles, strict=True)
@@ -186,7 +187,7 @@ class Sends:
     def _item(
         self, send: _Send, single: tuple[str, str] | None, log: Log | None, clocks: Mapping[str, int]
     ) -> AcceptItem:
-        """A send to one log, to nobody, or, if `single` is None, to several groups."""
+        """A send to one log, to no user, or, if `single` is None, to several groups."""
         tenant, identity, accepted_at, notification = send
         to, content, expires = _texts(send)
         excluded: list[str] = []
@@ -213,14 +214,14 @@ class Sends:
         return AcceptCompound(**msgspec.structs.asdict(item), cuts=of_groups)
 
     async def notification(self, tenant: str, identity: str) -> StoredNotification | None:
-        """A notification by its id, or None when this tenant has none such."""
+        """A notification by its id; None when the tenant has no such notification."""
         return await read_notification(self._core, tenant, identity)
 
     async def recall(self, tenant: str, identity: str) -> bool:
-        """Take a notification back; idempotent. False when this tenant has none such.
+        """Recall a notification; idempotent. Returns False when the tenant has no such notification.
 
-        On return it is gone from every inbox; one that was not stored yet will be in none. Raises
-        StorageUnavailable when no dispatcher does that in time; it will be done all the same.
+        On return it is in no inbox, and a notification that was not stored yet will not be. Raises
+        StorageUnavailable when no dispatcher removes the copies in time; they are removed later.
         """
         stored = await self.notification(tenant, identity)
         if stored is None:

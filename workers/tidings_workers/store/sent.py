@@ -14,16 +14,16 @@ _SENT_READ: Final = 200
 
 
 class Edge(Struct, array_like=True, frozen=True):
-    """A cut through what was sent: per partition, ids below are older and the others newer."""
+    """A boundary through the sends of a tenant: per partition, ids below it are older, the others newer."""
 
     forward: bool
     below: dict[int, str]
 
 
 class SentWalk:
-    """Walks through what one partition has of a tenant's sends, newest first or the other way.
+    """Reads the sends of a tenant in one partition, newest or oldest first.
 
-    `boundary`: what lies below it is older than all that was taken (newest first), or not yet passed.
+    `boundary`: ids below it are older than every send that was taken (newest first), or were taken already.
     """
 
     def __init__(self, core: Core, tenant: str, partition: int, edge: Edge | None) -> None:
@@ -72,7 +72,7 @@ class SentWalk:
         if found:
             self._last = text(found[-1][0])
         if not self.boundary:
-            # What comes later is not older: the cut is where this partition ended.
+            # Sends that are accepted later are newer: the boundary is the current end of this partition.
             self.boundary = _following(self._entries[0][0]) if found else "0-1"
 
 

@@ -1,12 +1,12 @@
-"""What a user did with the notifications of one log: a pure core, no store and no clock.
+"""The state of the notifications of one log for one user. Pure: no store and no clock.
 
-Three things are kept per kind (`seen`, `read`, `archived`): which positions have it, when they came to
-have it, and, for the receipts, what was ever seen or read, whatever was taken back later.
+For each kind (`seen`, `read`, `archived`) the state has the positions with that kind, and their times. For
+the receipts it also has the positions that were ever seen or read, even if a later mark reverted that.
 
-Times: of a mark of few new positions each is kept by itself, outside (`Applied.times` says what to keep
-and what to drop); a mark of many leaves one entry in `swept`. A time that is kept by itself goes before
-`swept`, and of `swept` the first that covers a position counts. What was dropped in bulk is in `cleared`:
-times from before it no longer hold.
+Times: a mark of few positions has one time per position, stored outside the state (`Applied.times` and
+`Applied.dropped` name those to store and to delete). A mark of many positions adds runs to `swept`, one time
+for each run. A single time takes precedence over `swept`; in `swept` the first run that covers a position
+counts. When many positions lose a kind, runs in `cleared` make their earlier single times void.
 """
 
 from collections.abc import Iterator
@@ -22,11 +22,11 @@ Kind = Literal["seen", "read", "archived"]
 KINDS: Final[tuple[Kind, ...]] = ("seen", "read", "archived")
 
 SWEEP: Final = 100
-"""A mark that gives more positions than this a kind keeps one time for all of them."""
+"""A mark that gives a kind to more positions than this stores one time per run."""
 CLEAR: Final = 1_000
-"""A mark that takes a kind from more positions than this does not drop their times one by one."""
+"""A mark that takes a kind from more positions than this adds runs to `cleared`."""
 
-# What a mark sets or takes back; the first kind says whether anything changed.
+# The kinds that a mark sets or reverts. A position counts as changed by the first of them.
 _SETS: Final[dict[State, tuple[Kind, ...]]] = {
     "seen": ("seen",),
     "read": ("read", "seen"),
@@ -72,7 +72,7 @@ class LogState(Struct, omit_defaults=True):
         return intervals.union(self.having(kind), self.archived) if self.archived else self.having(kind)
 
     def time(self, kind: Kind, position: int, kept: int | None) -> int | None:
-        """When a position came to have a kind, in ms, given the time that is kept by itself."""
+        """The time (ms) since which a position has a kind. `kept`: its single time, if it has one."""
         if not intervals.contains(self.having(kind), position):
             return None
         if kept is not None and not any(
@@ -82,7 +82,7 @@ class LogState(Struct, omit_defaults=True):
         return next((run.at for run in self.swept.get(kind, ()) if run.covers(position)), kept)
 
     def forget(self, floor: int) -> None:
-        """Nothing up to the floor is there any more: let go of what was kept of it."""
+        """Simplify the state of positions up to the floor, whose entries have been removed."""
         if floor <= 0:
             return
         for bounds in (self.seen, self.read, self.archived, self.ever_seen, self.ever_read):
@@ -94,9 +94,9 @@ class LogState(Struct, omit_defaults=True):
 
 
 class Applied(Struct):
-    """What a mark did to one log: the positions it changed, and what to keep besides the new state.
+    """The effect of a mark on one log: the changed positions, and the changes outside the state.
 
-    `times` and `dropped` name fields by kind and position; `ever` is what was never seen or read before.
+    `times` and `dropped` are names of single times. `ever`: the positions seen or read for the first time.
     """
 
     changed: Bounds
@@ -106,15 +106,15 @@ class Applied(Struct):
 
 
 def field(kind: Kind, position: int) -> str:
-    """The name under which a time is kept by itself."""
+    """The name of the single time of a kind and position."""
     return f"{kind[0]}{position}"
 
 
 def apply(log: LogState, state: State, wanted: Bounds, at: int, *, one_by_one: bool = True) -> Applied:
-    """Change the state of the wanted positions at a time (ms, later than any before) in place.
+    """Change the state of the wanted positions in place. `at` is in ms, later than in every earlier mark.
 
-    The first time of a kind wins: what has it already is left as it is. `one_by_one`: where it changes few
-    positions, each may have its own time.
+    A position that has the kind already keeps its time. With `one_by_one` a mark of few positions stores
+    single times.
     """
     if state in _SETS:
         return _set(log, _SETS[state], wanted, at, SWEEP if one_by_one else 0)
@@ -122,7 +122,7 @@ def apply(log: LogState, state: State, wanted: Bounds, at: int, *, one_by_one: b
 
 
 def put(log: LogState, state: State, changed: Bounds) -> None:
-    """Repeat what a mark changed, without times and receipts."""
+    """Apply a change that another process made, without times and receipts."""
     for kind in _SETS.get(state, ()):
         intervals.put(log.having(kind), changed)
     for kind in _CLEARS.get(state, ()):
@@ -137,8 +137,7 @@ def _set(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int, limit:
         if intervals.size(fresh) <= limit:
             applied.times += [field(kind, position) for position in _each(fresh)]
         else:
-            # Along what was wanted or what was new, whichever is fewer runs: not as many as had it already,
-            # nor as many as were left out.
+            # The runs of the new positions, or of the wanted positions around them, whichever are fewer.
             hull = min(fresh, intervals.common(wanted, [fresh[0], fresh[-1]]), key=len)
             runs = log.swept.setdefault(kind, [])
             runs += [Run(after, up_to, at) for after, up_to in intervals.pairs(hull)]

@@ -19,7 +19,7 @@ def single_log(target: Target) -> tuple[str, str] | None:
 
 
 def log_of(keys: Keys, tenant: str, target: Target) -> Log | None:
-    """The one log that a send to this target goes to; None for a compound one, and for nobody."""
+    """The one log of this target. None for a compound target, and for one without users."""
     one = single_log(target)
     return log_named(keys, tenant, *one) if one is not None else None
 
@@ -30,7 +30,7 @@ def is_compound(target: Target) -> bool:
 
 
 def log_named(keys: Keys, tenant: str, kind: str, name: str) -> Log | None:
-    """The log of a kind and name, as `single_log` answers them; None for nobody."""
+    """The log of a kind and name, as `single_log` returns them. None if the kind has no log."""
     if kind == "user":
         return keys.user(tenant, name)
     if kind == "group":

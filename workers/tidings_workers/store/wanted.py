@@ -1,6 +1,7 @@
-"""What a mark is about: from ids, ends or everything to positions of a user's logs.
+"""The positions that a mark names: by ids, by the ends of logs, or all of a user's logs.
 
-What is not the user's is left out and said so. Positions may reach past the ends of the logs.
+Notifications that are not the user's are left out and listed as unknown. Positions may reach past the ends of
+the logs.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from tidings_workers.store.targets import log_of
 from tidings_workers.store.view import View
 
 _POSITIONS: Final = 10_000
-# Stored, or about to be: one log has it already.
+# The status letters of a record whose one log has the notification.
 _IN_A_LOG: Final = ("s", "x")
 
 _target: Final = msgspec.json.Decoder(Target)
@@ -41,7 +42,7 @@ class FindPositions(Struct, array_like=True, frozen=True):
 
 
 class Wanted(Struct):
-    """What a mark is about: positions by base, and where single ones were named, the id of each."""
+    """The positions of a mark by base. `ids`: the id at each position, when the mark names ids."""
 
     positions: dict[str, Bounds]
     ids: dict[tuple[str, int], str]
@@ -49,7 +50,7 @@ class Wanted(Struct):
 
 
 async def locate(core: Core, tenant: str, user: str, ids: Sequence[str]) -> dict[str, tuple[Log, int]]:
-    """Where the notifications are that are this user's, or may be: membership is judged later."""
+    """The logs and positions of notifications that may be this user's. Memberships are checked later."""
     own = core.keys.user(tenant, user)
     names = list(dict.fromkeys(ids))
     parts: dict[int, list[str]] = {}
@@ -85,9 +86,9 @@ async def locate(core: Core, tenant: str, user: str, ids: Sequence[str]) -> dict
 def wanted_by(
     view: View, logs: Mapping[str, Log], mark: Mark | MarkInbox, located: Mapping[str, tuple[Log, int]]
 ) -> Wanted:
-    """What a mark is about; of single notifications only those that were `located`.
+    """The positions of a mark. Of its ids only those that were `located`.
 
-    `up_to` and `all` leave the archived alone, unless they take it back.
+    `up_to` and `all` skip archived notifications, unless the mark unarchives.
     """
     if mark.ids is not None:
         return _by_ids(view, logs, mark.ids, located)
@@ -129,7 +130,7 @@ def _by_ids(
 
 
 async def narrow(core: Core, wanted: Wanted, logs: Mapping[str, Log], category: str) -> None:
-    """Keep of what is wanted only the positions of a category."""
+    """Keep only the positions of a category."""
 
     async def of_log(base: str, bounds: Bounds) -> Bounds:
         found: list[int] = []
@@ -140,7 +141,7 @@ async def narrow(core: Core, wanted: Wanted, logs: Mapping[str, Log], category: 
                 found += part
                 if len(part) < _POSITIONS:
                     break
-                after = part[-1]  # noqa: PLW2901 - goes on behind what was found
+                after = part[-1]  # noqa: PLW2901 - the rest of the interval
         return intervals.of(found)
 
     narrowed = await asyncio.gather(*(of_log(*item) for item in wanted.positions.items()))
