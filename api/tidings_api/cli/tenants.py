@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -10,15 +9,13 @@ from cyclopts import App, Parameter
 from tidings_api.cli.errors import CommandFailed, WrongUsage
 from tidings_api.cli.output import DataOption, JsonOption, answer, note, table
 from tidings_api.cli.stores import operator_store
+from tidings_api.cli.tenant_options import FOREVER, NO_OPTIONS, TenantOptions
 from tidings_workers.registry import Registry
-from tidings_workers.tenants import DAYS, DEFAULT, LEAST_LOOKBACK_SECONDS, SESSIONS, Tenant, TenantSettings
+from tidings_workers.tenants import Tenant
 
 app = App(name="tenants", help="Create, change, list and delete tenants.")
 
-_FOREVER = "forever"
-_NONE = "none"
 _KEPT_DATA = ("notifications", "inboxes", "groups", "members", "presence")
-_KEPT = f"{', '.join(map(str, DAYS))} days, {_FOREVER} or {DEFAULT}"
 
 TenantId = Annotated[str, Parameter(help="The tenant's id: 1 to 40 of a-z 0-9 -.")]
 Origins = Annotated[
@@ -31,47 +28,6 @@ Origins = Annotated[
         "all subdomains. Repeat it for more. Without any, pages of all origins may connect.",
     ),
 ]
-RetentionOption = Annotated[
-    str | None,
-    Parameter(
-        name="--retention",
-        help=f"Retention of notifications: {_KEPT} (TIDINGS_RETENTION_SECONDS). It also applies to stored "
-        "notifications.",
-    ),
-]
-CategoryRetention = Annotated[
-    list[str] | None,
-    Parameter(
-        name="--category-retention",
-        negative="",
-        consume_multiple=True,
-        help="Retention of one category, as chat=7, or of all categories that begin with a name, as "
-        "orders.=365; the longest name wins. default removes a rule. Repeat it for more.",
-    ),
-]
-LookbackOption = Annotated[
-    str | None,
-    Parameter(
-        name="--all-lookback",
-        help=f"Seconds for which users see a notification to all: {LEAST_LOOKBACK_SECONDS} or more, or "
-        f"{_NONE} for its whole retention.",
-    ),
-]
-SessionsOption = Annotated[
-    str | None,
-    Parameter(
-        name="--sessions",
-        help="The rule for a user's connection beyond the limit: it is refused (many, reject) or replaces "
-        "the oldest one (replace).",
-    ),
-]
-SessionLimit = Annotated[
-    str | None,
-    Parameter(
-        name="--session-limit",
-        help=f"Connections per user: a number, or {_NONE}: 1 for replace and reject, and no limit for many.",
-    ),
-]
 
 
 @app.command
@@ -80,16 +36,12 @@ def create(
     /,
     *,
     origin: Origins = None,
-    retention: RetentionOption = None,
-    category_retention: CategoryRetention = None,
-    all_lookback: LookbackOption = None,
-    sessions: SessionsOption = None,
-    session_limit: SessionLimit = None,
+    options: TenantOptions = NO_OPTIONS,
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
     """Create a tenant. It has no key yet: create one with `tidings-server keys create`."""
-    settings = _settings(retention, category_retention, all_lookback, sessions, session_limit)
+    settings = options.settings()
     settings["origins"] = origin or ()
 
     async def work() -> Tenant:
@@ -108,18 +60,14 @@ def update(
     any_origin: Annotated[
         bool, Parameter(negative="", help="Allow pages of all origins to connect.")
     ] = False,
-    retention: RetentionOption = None,
-    category_retention: CategoryRetention = None,
-    all_lookback: LookbackOption = None,
-    sessions: SessionsOption = None,
-    session_limit: SessionLimit = None,
+    options: TenantOptions = NO_OPTIONS,
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
     """Change settings of a tenant. All parts follow within a second. A list of origins is replaced."""
     if origin and any_origin:
         raise WrongUsage("--origin and --any-origin exclude each other: use one of them")
-    settings = _settings(retention, category_retention, all_lookback, sessions, session_limit)
+    settings = options.settings()
     if origin or any_origin:
         settings["origins"] = origin or ()
     if not settings:
@@ -205,55 +153,6 @@ def _confirm(id: str) -> None:
         raise CommandFailed("that is another id: nothing was deleted")
 
 
-def _settings(
-    retention: str | None,
-    category_retention: Sequence[str] | None,
-    all_lookback: str | None,
-    sessions: str | None,
-    session_limit: str | None,
-) -> TenantSettings:
-    """The settings that the options name. The registry checks their ranges."""
-    settings: TenantSettings = {}
-    if retention is not None:
-        settings["retention_days"] = _days(retention, "--retention")
-    if category_retention is not None:
-        rules: dict[str, int | str | None] = {}
-        for rule in category_retention:
-            # A category may contain an equals sign.
-            category, sign, days = rule.rpartition("=")
-            if not sign or not category:
-                raise WrongUsage(f"--category-retention is written as orders.=365, not {rule!r}")
-            rules[category] = _days(days, "--category-retention")
-        settings["category_retention"] = rules
-    if all_lookback is not None:
-        settings["all_lookback"] = _number(all_lookback, "--all-lookback")
-    if sessions is not None:
-        if sessions not in SESSIONS:
-            raise WrongUsage(f"--sessions is {', '.join(SESSIONS)}, not {sessions!r}")
-        settings["sessions"] = sessions
-    if session_limit is not None:
-        settings["session_limit"] = _number(session_limit, "--session-limit")
-    return settings
-
-
-def _number(text: str, option: str) -> int | None:
-    if text == _NONE:
-        return None
-    if not (text.isascii() and text.isdecimal()):
-        raise WrongUsage(f"{option} is a number or {_NONE}, not {text!r}")
-    return int(text)
-
-
-def _days(text: str, option: str) -> int | str | None:
-    if text == _FOREVER:
-        return None
-    if text == DEFAULT:
-        return DEFAULT
-    if text not in map(str, DAYS):
-        raise WrongUsage(f"{option} is {_KEPT}, not {text!r}")
-    return int(text)
-
-
 def _kept(tenant: Tenant) -> str:
     rules = [_time(tenant.retention_days)]
     rules += [f"{name}={_time(days)}" for name, days in sorted(tenant.category_retention.items())]
@@ -264,7 +163,7 @@ def _kept(tenant: Tenant) -> str:
 
 def _time(days: int | str | None) -> str:
     if days is None:
-        return _FOREVER
+        return FOREVER
     return days if isinstance(days, str) else f"{days}d"
 
 
