@@ -10,7 +10,7 @@ A *base* is a key without its hash tag. Scripts get the tag as ``KEYS[1]`` and t
 
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, cast
 from zlib import crc32
 
 from tidings.protocol.names import log_of_group
@@ -27,9 +27,10 @@ TENANTS: Final = "{tidings}/tenants"
 KEY_COUNTERS: Final = "{tidings}/key-counters"
 REGISTRY_VERSION: Final = "{tidings}/registry-version"
 
-# The first letter of a base: the log of a user, of a group, or of all; a tenant's sends.
+# The first part of a base: the log of a user, of a group or of all; the sends of a tenant (in `due` only).
 Kind = Literal["u", "g", "a", "s"]
 
+# The parts of keys, those that only scripts build included. The letters begin a claim (i) and a record (n).
 PartitionPart = Literal[
     "applied",
     "closing",
@@ -48,6 +49,7 @@ PartitionPart = Literal[
     "unfinished",
 ]
 
+# The parts behind the key of a log.
 LogPart = Literal[
     "categories",
     "connections",
@@ -79,8 +81,8 @@ LogPart = Literal[
     "times",
 ]
 
+# The parts behind the key of a record, and behind that of a tenant's sends.
 RecordPart = Literal["part", "plan", "progress", "receipts"]
-
 SentPart = Literal["swept"]
 
 PROBE: Final[PartitionPart] = "probe"
@@ -133,7 +135,7 @@ class Log(NamedTuple):
 class Base(NamedTuple):
     """The parts of a base. `id` is the user or the group, and empty where the base has none."""
 
-    kind: str
+    kind: Kind
     tenant: str
     id: str
 
@@ -142,7 +144,7 @@ def parse_base(base: str) -> Base:
     """The parts of the base of a log, or of ``s/<tenant>``."""
     kind, _, rest = base.partition("/")
     tenant, _, identity = rest.partition("/")
-    return Base(kind, tenant, identity)
+    return Base(cast("Kind", kind), tenant, identity)
 
 
 class Keys:
