@@ -1,4 +1,4 @@
-"""The application's side of a tenant: plain HTTP, answers as they come."""
+"""The application's side of a tenant: plain HTTP requests."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -32,7 +32,7 @@ def target(to: To) -> Json:
 
 
 def marking_body(marking: Marking) -> Json:
-    """The body of a mark, by REST and in a frame alike."""
+    """The body of a mark, the same by REST and in a frame."""
     body: Json = {"state": marking.state}
     if marking.ids is not None:
         body["ids"] = list(marking.ids)
@@ -46,7 +46,7 @@ def marking_body(marking: Marking) -> Json:
 
 
 class Application:
-    """Requests with a key of the tenant; what is not answered as it should be is an AssertionError."""
+    """Requests with a key of the tenant; an unexpected answer is an AssertionError."""
 
     def __init__(self, client: httpx.AsyncClient, installation: Installation) -> None:
         self._client = client
@@ -54,7 +54,7 @@ class Application:
         self._tokens: dict[tuple[str, str], str] = {}
 
     def token(self, subject: str, scope: str = "inbox") -> str:
-        """A token that is made once."""
+        """A token, made once per subject and scope."""
         known = self._tokens.get((subject, scope))
         if known is None:
             known = self._tokens[subject, scope] = self._installation.token(subject, scope)
@@ -71,7 +71,7 @@ class Application:
         headers: Mapping[str, str] | None = None,
         **query: Any,
     ) -> Any:
-        """One request; `own` asks with the token of that user. The JSON of the answer, None without one."""
+        """One request, with the token of the user `own` if given; the JSON of the answer, None if empty."""
         token = self.token(own) if own is not None else self.token("model", SCOPES)
         answer = await self._client.request(
             method,
@@ -80,12 +80,12 @@ class Application:
             headers={"Authorization": f"Bearer {token}", **(headers or {})},
             params={name: value for name, value in query.items() if value is not None},
         )
-        asked = f"{method} {path} {query} {body}"
-        assert answer.status_code == expect, f"{asked}: {answer.status_code} {answer.text}"
+        request = f"{method} {path} {query} {body}"
+        assert answer.status_code == expect, f"{request}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
     async def poll(self, user: str, tag: str | None) -> tuple[str, Json | None]:
-        """The first page of an inbox with its ETag, None for the page when it is the one of `tag`."""
+        """The ETag and the first page of an inbox; the page is None when it still has the ETag `tag`."""
         answer = await self._client.get(
             f"{self._installation.api}/v1/users/{user}/notifications",
             params={"limit": PAGE, "counts": "category"},
@@ -101,7 +101,7 @@ class Application:
         return answer.headers["etag"], answer.json()
 
     async def pages(self, path: str, *, limit: int = PAGE, **query: Any) -> list[Json]:
-        """All items of a list, walked from the first page to the last."""
+        """All items of a list, read page by page."""
         items: list[Json] = []
         cursor = None
         while True:
@@ -112,7 +112,7 @@ class Application:
                 return items
 
     async def inbox(self, user: str, by: Filter = Filter(), **query: Any) -> Json:  # noqa: B008 - a tuple
-        """An inbox: its first page with the items of all."""
+        """An inbox: its first page, with the items of all pages."""
         path = f"/v1/users/{user}/notifications"
         query = {"limit": PAGE} | filter_query(by) | query
         page: Json = await self.ask("GET", path, **query)
@@ -124,7 +124,7 @@ class Application:
         return page
 
     async def sent(self, ids: Iterable[str]) -> list[Json]:
-        """Notifications as their sender sees them."""
+        """Notifications as the sender sees them."""
         return list(await asyncio.gather(*(self.ask("GET", f"/v1/notifications/{id}") for id in ids)))
 
 

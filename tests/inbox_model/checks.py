@@ -1,6 +1,6 @@
-"""The comparison: everything that can be asked of a tenant against what the model says.
+"""The comparison of a tenant's answers with the model.
 
-Each function answers differences, as sentences; none is as it has to be.
+Each function returns the differences as sentences; an empty result means that they agree.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ KINDS = ("seen", "read", "archived")
 
 
 class Moments:
-    """When the model's moments were. The server says it first; from then on it has to say the same."""
+    """The times of the model's moments. The server's first answer sets a time; later ones must be equal."""
 
     def __init__(self) -> None:
         self._known: dict[int, int] = {}
 
-    def differ(self, expected: Marks, told: Marks) -> bool:
-        """Whether marks are not those expected."""
+    def differ(self, expected: Marks, actual: Marks) -> bool:
+        """Whether marks differ from those expected."""
         for kind in KINDS:
-            moment, at = getattr(expected, kind), getattr(told, kind)
+            moment, at = getattr(expected, kind), getattr(actual, kind)
             if (moment is None) != (at is None):
                 return True
             if moment is not None and self._known.setdefault(moment, at) != at:
@@ -34,14 +34,14 @@ class Moments:
 
 
 class Versions:
-    """What was told under each version of a user's counts: the same every time, and it never falls."""
+    """The counts of each version of a user: equal every time, and versions never fall."""
 
     def __init__(self) -> None:
         self._counts: dict[int, tuple[int, int]] = {}
         self.highest = 0
 
     def check(self, version: int, unseen: int, unread: int) -> Iterator[str]:
-        """Counts that somebody was told."""
+        """Check counts from any answer or frame."""
         known = self._counts.setdefault(version, (unseen, unread))
         if known != (unseen, unread):
             yield f"version {version} was {known} (unseen, unread) and now is {(unseen, unread)}"
@@ -51,7 +51,7 @@ ALL = (Filter(),)
 
 
 def filters(model: Model, user: str) -> list[Filter]:
-    """The lists to ask for."""
+    """The lists to compare."""
     times = sorted(item.sent.accepted for item in model.items(user))
     middle = times[len(times) // 2] if times else None
     logs = model.logs(user)
@@ -73,12 +73,12 @@ async def inboxes(
     versions: Mapping[str, Versions],
     closely: Collection[str],
 ) -> list[str]:
-    """The list of every user with its counts, and of those looked at `closely` every other list too."""
-    asked = [(user, by) for user in model.users for by in (filters(model, user) if user in closely else ALL)]
+    """Check the list of every user with its counts, and every other list of the users in `closely`."""
+    lists = [(user, by) for user in model.users for by in (filters(model, user) if user in closely else ALL)]
     floors = {user: known.highest for user, known in versions.items()}
-    pages = await asyncio.gather(*(application.inbox(user, by, counts="category") for user, by in asked))
+    pages = await asyncio.gather(*(application.inbox(user, by, counts="category") for user, by in lists))
     found: list[str] = []
-    for (user, by), page in zip(asked, pages, strict=True):
+    for (user, by), page in zip(lists, pages, strict=True):
         counts, known = page["counts"], versions[user]
         if counts["version"] < floors[user]:
             found.append(f"{user}: version fell from {floors[user]} to {counts['version']}")
@@ -94,7 +94,7 @@ async def inboxes(
 
 
 class Poller:
-    """A client that asks with the ETag of what it has, and keeps that where it is told it has not changed."""
+    """A client that polls with the ETag of its page, and keeps the page when it has not changed."""
 
     def __init__(self, user: str) -> None:
         self.user = user
@@ -102,36 +102,36 @@ class Poller:
         self._page: Json = {}
 
     async def ask(self, application: Application) -> bool:
-        """Whether there was anything new."""
+        """Poll once; whether the list has changed."""
         self._tag, page = await application.poll(self.user, self._tag)
         self._page = page or self._page
         return page is not None
 
     async def check(self, application: Application, model: Model, moments: Moments) -> list[str]:
-        """Ask; then what it has is the inbox."""
+        """Poll once, and compare the page with the model."""
         await self.ask(application)
         wrong: list[str] = []
         if self._page["next"] is None:
             wrong += listed(self._page["items"], model.listed(self.user), moments)
         wrong += _counted(self._page["counts"], model, self.user)
-        return [f"who polls {self.user}'s list by its ETag has it wrong: {each}" for each in wrong]
+        return [f"the poller of {self.user}'s list by its ETag: {each}" for each in wrong]
 
 
 def listed(items: list[Json], expected: Iterable[Item], moments: Moments) -> Iterator[str]:
-    """One list against the items that have to be in it, whatever their order within a millisecond."""
+    """Compare one list with the items that it must have, in any order within a millisecond."""
     wanted = {item.place: item for item in expected}
     places = [Place(item["log"], item["position"]) for item in items]
     yield from _in_place(places, wanted)
-    for place, told in zip(places, items, strict=True):
+    for place, actual in zip(places, items, strict=True):
         item = wanted.get(place)
         if item is None:
             continue
-        marks = Marks(*(milliseconds(told[f"{kind}_at"]) for kind in KINDS))
-        if told["notification"]["id"] != item.sent.id:
-            yield f"{place} is {told['notification']['id']} instead of {item.sent.id}"
-        if told["state"] != item.marks.state or moments.differ(item.marks, marks):
-            yield f"{place} ({item.sent.id}) is {told['state']} {marks} instead of {item.marks}"
-    times = [told["notification"]["created_at"] for told in items]
+        marks = Marks(*(milliseconds(actual[f"{kind}_at"]) for kind in KINDS))
+        if actual["notification"]["id"] != item.sent.id:
+            yield f"{place} is {actual['notification']['id']} instead of {item.sent.id}"
+        if actual["state"] != item.marks.state or moments.differ(item.marks, marks):
+            yield f"{place} ({item.sent.id}) is {actual['state']} {marks} instead of {item.marks}"
+    times = [actual["notification"]["created_at"] for actual in items]
     if times != sorted(times, reverse=True):
         yield f"not newest first: {times}"
     for log in {place.log for place in places}:
@@ -162,49 +162,49 @@ def _positions(positions: Mapping[str, int], model: Model, user: str) -> Iterato
 
 
 def at_positions(
-    told: Mapping[str, int], expected: Mapping[str, int], model: Model, user: str
+    actual: Mapping[str, int], expected: Mapping[str, int], model: Model, user: str
 ) -> Iterator[str]:
-    """Positions that a user was told, up to what makes no difference to anybody."""
+    """Compare positions, except for differences that skip no entry of the user."""
     for log, position in expected.items():
-        if not model.same(user, log, told.get(log, 0), position):
-            yield f"positions are {told}, and in {log} should be {position}"
+        if not model.same(user, log, actual.get(log, 0), position):
+            yield f"positions are {actual}, and in {log} should be {position}"
     required = {log for log in expected if model.is_member(user, log)}
-    if required - told.keys() or told.keys() - expected.keys():
-        yield f"positions are {told}, and should name {sorted(required)}"
+    if required - actual.keys() or actual.keys() - expected.keys():
+        yield f"positions are {actual}, and should name {sorted(required)}"
 
 
 async def receipts(application: Application, model: Model) -> list[str]:
-    """What was sent, as a list, with what became of it."""
+    """Check the list of sends with their receipts."""
     items = await application.pages("/v1/notifications")
     found = [f"sent {item['id']} is {why}" for item in items for why in _received(item, model)]
     if sorted(item["id"] for item in items) != sorted(model.sent):
         found.append(f"sent are {[item['id'] for item in items]} instead of {list(model.sent)}")
     times = [item["accepted_at"] for item in items]
     if times != sorted(times, reverse=True):
-        found.append(f"what was sent is not newest first: {times}")
+        found.append(f"the list of sends is not newest first: {times}")
     return found
 
 
-def _received(told: Json, model: Model) -> Iterator[str]:
-    sent = model.sent.get(told["id"])
+def _received(actual: Json, model: Model) -> Iterator[str]:
+    sent = model.sent.get(actual["id"])
     if sent is None:
         yield "unknown"
         return
     status = "recalled" if sent.recalled else "stored"
-    if told["status"] != status:
-        yield f"{told['status']} instead of {status}"
+    if actual["status"] != status:
+        yield f"{actual['status']} instead of {status}"
     expected: Json = {name: len(users) for name, users in sent.receipts.items()}
     expected["recipients"] = None if sent.recipients is None else len(sent.recipients)
-    if told["receipts"] != expected:
-        yield f"{told['receipts']} instead of {expected}"
+    if actual["receipts"] != expected:
+        yield f"{actual['receipts']} instead of {expected}"
 
 
 async def every_receipt(application: Application, model: Model) -> list[str]:
-    """Each notification alone, and its receipts by user where they are kept."""
+    """Check each notification alone, and its receipts by user where they exist."""
     found = []
     for sent in model.sent.values():
-        told = await application.ask("GET", f"/v1/notifications/{sent.id}")
-        found += [f"{sent.id} is {why}" for why in _received(told, model)]
+        actual = await application.ask("GET", f"/v1/notifications/{sent.id}")
+        found += [f"{sent.id} is {why}" for why in _received(actual, model)]
         path = f"/v1/notifications/{sent.id}/receipts"
         if sent.kind in {"group", "all"}:
             problem = await application.ask("GET", path, expect=422)
@@ -215,38 +215,38 @@ async def every_receipt(application: Application, model: Model) -> list[str]:
 
 
 def _by_user(sent: Sent, items: list[Json], model: Model) -> Iterator[str]:
-    told = {item["user"]: item for item in items}
-    if sorted(told) != list(sent.recipients or ()) or len(told) < len(items):
+    actual = {item["user"]: item for item in items}
+    if sorted(actual) != list(sent.recipients or ()) or len(actual) < len(items):
         yield f"{sent.id} has receipts of {[item['user'] for item in items]}, not of {sent.recipients}"
-    for user, item in told.items():
-        came_to = {name for name, users in sent.receipts.items() if user in users}
-        if {name for name in sent.receipts if item[name]} != came_to:
-            yield f"{sent.id} says {item} of {user} instead of {came_to}"
-        held = model.item_of(user, sent.id)
+    for user, item in actual.items():
+        expected = {name for name, users in sent.receipts.items() if user in users}
+        if {name for name in sent.receipts if item[name]} != expected:
+            yield f"{sent.id} says {item} of {user} instead of {expected}"
+        entry = model.item_of(user, sent.id)
         for kind in ("seen", "read"):
-            if held is not None and (item[f"{kind}_at"] is None) != (getattr(held.marks, kind) is None):
-                yield f"{sent.id} says {item} of {user}, whose item has {held.marks}"
+            if entry is not None and (item[f"{kind}_at"] is None) != (getattr(entry.marks, kind) is None):
+                yield f"{sent.id} says {item} of {user}, whose item has {entry.marks}"
 
 
 async def presences(application: Application, model: Model, devices: Iterable[Device]) -> list[str]:
-    """Who is online, with what."""
+    """Check presence: users online, with their connections."""
     devices = list(devices)
     users = list(model.users)
-    told = await asyncio.gather(*(application.ask("GET", f"/v1/users/{user}/presence") for user in users))
+    actual = await asyncio.gather(*(application.ask("GET", f"/v1/users/{user}/presence") for user in users))
     found = []
-    for user, presence in zip(users, told, strict=True):
+    for user, presence in zip(users, actual, strict=True):
         expected = {(d.connection, d.name) for d in devices if d.is_open and d.user == user}
         connections = {(each["connection"], each["device"]) for each in presence["connections"]}
-        came = any(d.user == user and d.connection for d in devices)
+        connected_before = any(d.user == user and d.connection for d in devices)
         if connections != expected or presence["online"] != bool(expected):
             found.append(f"{user}'s presence is {presence} instead of {expected}")
-        if (presence["last_seen_at"] is not None) != came:
-            found.append(f"{user}'s presence is {presence}, and came is {came}")
+        if (presence["last_seen_at"] is not None) != connected_before:
+            found.append(f"{user}'s presence is {presence}, and connected before is {connected_before}")
     return found
 
 
 async def groups(application: Application, model: Model) -> list[str]:
-    """Who is in each group."""
+    """Check the members of each group."""
     names = list(model.members)
     pages = await asyncio.gather(*(application.pages(f"/v1/groups/{name}/members") for name in names))
     return [
@@ -259,15 +259,15 @@ async def groups(application: Application, model: Model) -> list[str]:
 def on_devices(
     devices: Iterable[Device], model: Model, moments: Moments, versions: Mapping[str, Versions]
 ) -> list[str]:
-    """What each device was sent, and what it holds by now."""
+    """Check the frames that each device received, and its entries."""
     found = []
     for device in devices:
         if not device.is_open:
             continue
-        differences = [*device.wrong, *_arrived(device), *_held(device, model, moments)]
-        differences += _told(device, model)
-        for told in device.told:
-            differences += versions[device.user].check(told.version, told.unseen, told.unread)
+        differences = [*device.wrong, *_arrived(device), *_entries(device, model, moments)]
+        differences += _sent_counts(device, model)
+        for actual in device.sent_counts:
+            differences += versions[device.user].check(actual.version, actual.unseen, actual.unread)
         found += [f"{device}: {each}" for each in differences]
     return found
 
@@ -277,29 +277,32 @@ def _arrived(device: Device) -> Iterator[str]:
     expected = {log: positions for log, positions in device.expected.items() if positions}
     if received != expected:
         yield f"got {received} instead of {expected}"
-    if device.due is not None and device.news != device.due:
-        missing, extra = device.due - device.news, device.news - device.due
-        yield f"was not told {list(missing.elements())}, but told {list(extra.elements())}"
+    if device.due is not None and device.events != device.due:
+        missing, extra = device.due - device.events, device.events - device.due
+        yield f"did not get {list(missing.elements())}, but got {list(extra.elements())}"
 
 
-def _held(device: Device, model: Model, moments: Moments) -> Iterator[str]:
+def _entries(device: Device, model: Model, moments: Moments) -> Iterator[str]:
     wanted = {item.place: item for item in model.items(device.user)}
-    yield from (f"its inbox: {each}" for each in _in_place(sorted(device.held), wanted))
-    for place, held in device.held.items():
+    yield from (f"its inbox: {each}" for each in _in_place(sorted(device.entries), wanted))
+    for place, entry in device.entries.items():
         item = wanted.get(place)
-        if item is not None and (held.id != item.sent.id or moments.differ(item.marks, held.marks)):
-            yield f"holds {place} as {held} instead of {item.marks}"
+        if item is not None and (entry.id != item.sent.id or moments.differ(item.marks, entry.marks)):
+            yield f"holds {place} as {entry} instead of {item.marks}"
 
 
-def _told(device: Device, model: Model) -> Iterator[str]:
+def _sent_counts(device: Device, model: Model) -> Iterator[str]:
     expected = model.counts(device.user)
-    firm = device.due is None or any(news.type in {"state", "recalled"} for news in device.due)
+    firm = device.due is None or any(event.type in {"state", "recalled"} for event in device.due)
     if not (firm or device.counts_due):
         return
-    if not device.told:
-        yield f"was not told its counts, {expected}"
-    elif (device.told[-1].unseen, device.told[-1].unread) != (expected["unseen"], expected["unread"]):
-        yield f"was told {device.told[-1]} instead of {expected}"
+    if not device.sent_counts:
+        yield f"did not get its counts, {expected}"
+    elif (device.sent_counts[-1].unseen, device.sent_counts[-1].unread) != (
+        expected["unseen"],
+        expected["unread"],
+    ):
+        yield f"got {device.sent_counts[-1]} instead of {expected}"
 
 
 def _shown(by: Filter) -> str:

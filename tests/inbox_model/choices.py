@@ -1,4 +1,4 @@
-"""What hypothesis may choose from."""
+"""The values that hypothesis chooses from."""
 
 from typing import Literal, NamedTuple
 
@@ -26,9 +26,9 @@ states: st.SearchStrategy[State] = st.sampled_from(
 
 
 class Wish(NamedTuple):
-    """A mark before it is known what there is to mark: of what is picked, up to it, or of all.
+    """A mark before its notifications are known: those picked, up to them, or all.
 
-    `strange` adds what the user does not have, or positions past the end.
+    `strange` adds unknown ids, or positions past the end.
     """
 
     state: State
@@ -64,7 +64,7 @@ targets = st.one_of(
     compounds,
     st.tuples(_several(users, 2), excludes).map(lambda to: To(users=to[0], exclude=to[1])),
 )
-# Seconds; seldom, for it has to be waited for.
+# Seconds; rare, because a test has to wait for the expiry.
 expiries = st.sampled_from([None] * 11 + [2])
 
 

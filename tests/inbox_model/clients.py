@@ -1,18 +1,18 @@
-"""Clients that come, go, come back, and say what arrived."""
+"""Clients that connect, disconnect, resume and acknowledge."""
 
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.inbox_model import checks
-from tests.inbox_model.device import Device, News
+from tests.inbox_model.device import Device, Event
 from tests.inbox_model.scene import PATIENCE_SECONDS, Disagreement, Scene
 from tests.inbox_model.terms import Place
 from tests.support.realtime import Frame
 
 
 class Clients:
-    """What devices do besides marking."""
+    """The actions of devices other than marks."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
@@ -22,10 +22,9 @@ class Clients:
         await device.connect(self._scene.gateways[gateway], resume)
 
     async def lose_gateway(self, gateway: int, kill: Callable[[], None]) -> None:
-        """A gateway dies and another takes its place; its connections are no more.
+        """Kill a gateway and start another; its connections are lost.
 
-        What it had not stored of acknowledgements a moment ago is lost, so its devices have to say where
-        they stand when they come back.
+        Acknowledgements that it had not stored are lost, so its devices must resume with positions.
         """
         kill()
         for device in self._scene.devices:
@@ -35,14 +34,14 @@ class Clients:
                     self._scene.remembered.pop((device.user, device.name))
 
     async def list_only(self, device: Device) -> None:
-        """A client that has only listed so far, and may resume from there later."""
+        """A client that lists the inbox without connecting; it may resume from there later."""
         page, archived = await self._scene.everything(device.user)
         device.start(page)
         device.load(page["items"] + archived["items"])
         self._scene.devices.append(device)
 
-    async def connect_anew(self, device: Device, gateway: int) -> None:
-        """A client that lists, then connects at the ends. One that named itself is remembered from there."""
+    async def connect_fresh(self, device: Device, gateway: int) -> None:
+        """A client that lists the inbox and connects at the ends. The server stores a named one's start."""
         await self.list_only(device)
         await self._connect(device, gateway, None)
         self._check_welcome(device, self._scene.ends(device.user))
@@ -51,48 +50,50 @@ class Clients:
             self._scene.remembered[device.user, device.name] = dict(device.welcome["positions"])
 
     async def connect_by_name(self, device: Device, gateway: int) -> None:
-        """A device that only says its name goes on after what it acknowledged; states it reads anew."""
+        """A device that sends only its name continues after its acknowledged positions, and reads states
+        again.
+        """
         assert device.name is not None
         start = self._scene.remembered[device.user, device.name]
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             await self._connect(device, gateway, None)
-            told = device.welcome["positions"]
-            # An acknowledgement is stored a moment later: until then more than necessary may come.
-            if time.monotonic() > deadline or all(told[log] >= start.get(log, 0) for log in told):
+            actual = device.welcome["positions"]
+            # The gateway stores acknowledgements later; until then the start may be lower.
+            if time.monotonic() > deadline or all(actual[log] >= start.get(log, 0) for log in actual):
                 break
             await device.disconnect()
         await self._replay(device, start, named=set(start))
         await self._load_states(device)
 
-    async def resume(self, device: Device, gateway: int, *, told_states: bool, from_nothing: bool) -> None:
-        """A client that says where it stands, and perhaps which states it knows."""
+    async def resume(self, device: Device, gateway: int, *, with_states: bool, from_nothing: bool) -> None:
+        """A client that resumes with positions, and optionally with its state version."""
         if from_nothing:
-            device.positions, device.held = {}, {}
+            device.positions, device.entries = {}, {}
         start = dict(device.positions)
         resume: dict[str, Any] = {"epoch": device.epoch, "positions": start}
-        if told_states:
+        if with_states:
             resume["state_version"] = device.state_version
         await self._connect(device, gateway, resume)
         if device.name is not None:
             self._scene.remembered[device.user, device.name] = dict(device.welcome["positions"])
         await self._replay(device, start, named=set(start))
-        if told_states:
+        if with_states:
             device.due = None
         else:
             await self._load_states(device)
 
     async def _replay(self, device: Device, start: Mapping[str, int], named: set[str]) -> None:
         user, model = device.user, self._scene.model
-        # What was recalled while it was away it is not told; it is none of its business any more.
-        device.let_go({sent.id for sent in model.sent.values() if sent.recalled})
+        # No frame reports recalls that happened while it was away, so remove those entries.
+        device.remove({sent.id for sent in model.sent.values() if sent.recalled})
         self._check_welcome(device, {log: start.get(log, 0) for log in model.logs(user)})
         for item in model.items(user):
             if item.place.position > start.get(item.place.log, 0):
                 device.expected.setdefault(item.place.log, []).append(item.place.position)
         for log in model.logs(user):
             if log in named and not model.is_member(user, log):
-                self._scene.due(device, News("left", "", log, model.end(user, log)))
+                self._scene.due(device, Event("left", "", log, model.end(user, log)))
         if device.welcome["resume"] != "complete":
             raise Disagreement(f"{device} was welcomed with {device.welcome}")
         await device.catch_up()
@@ -100,19 +101,19 @@ class Clients:
         self._check_positions(device, device.caught_up, self._scene.ends(user))
 
     async def _load_states(self, device: Device) -> None:
-        """What it holds is right but for the states, which it was not told."""
+        """Its entries are right except for the states, which no frame has sent."""
         page, archived = await self._scene.everything(device.user)
         items = page["items"] + archived["items"]
         listed = {Place(item["log"], item["position"]) for item in items}
-        if device.held.keys() - listed or listed - device.held.keys():
-            raise Disagreement(f"{device} holds {sorted(device.held)}, listed are {sorted(listed)}")
+        if device.entries.keys() - listed or listed - device.entries.keys():
+            raise Disagreement(f"{device} holds {sorted(device.entries)}, listed are {sorted(listed)}")
         device.load(items)
 
     def _check_positions(self, device: Device, frame: Frame, expected: Mapping[str, int]) -> None:
-        told = frame["positions"]
-        differences = list(checks.at_positions(told, expected, self._scene.model, device.user))
+        actual = frame["positions"]
+        differences = list(checks.at_positions(actual, expected, self._scene.model, device.user))
         if differences:
-            raise Disagreement(f"{device} was told {frame}: " + "; ".join(differences))
+            raise Disagreement(f"{device} got {frame}: " + "; ".join(differences))
 
     def _check_welcome(self, device: Device, positions: Mapping[str, int]) -> None:
         self._check_positions(device, device.welcome, positions)
@@ -123,7 +124,7 @@ class Clients:
             )
 
     async def acknowledge(self, device: Device, positions: Mapping[str, int]) -> None:
-        """Everything up to these positions arrived."""
+        """Acknowledge everything up to these positions."""
         await device.send("ack", positions=dict(positions))
         places = {
             Place(log, position)

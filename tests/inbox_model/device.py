@@ -1,7 +1,7 @@
-"""A client with a memory: it keeps an inbox of its own from a list and the frames that follow it.
+"""A client that keeps its own inbox, from a list and the frames that follow it.
 
-What it keeps has to be the user's inbox at any time; that is what the protocol promises to people who
-write clients. It knows only what it was told, and keeps it while it is away.
+That inbox must equal the user's inbox at any time: the protocol promises this to authors of clients. The
+client knows only what it received, and keeps it while it is disconnected.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from tests.support.realtime import Client, Frame, Realtime
 
 
 @dataclass
-class Held:
-    """What a client holds of one notification; the moments of its marks are milliseconds."""
+class Entry:
+    """A client's copy of one notification; the times of its marks are milliseconds."""
 
     id: str
     category: str | None
@@ -28,8 +28,8 @@ class Held:
     marks: Marks
 
 
-class News(NamedTuple):
-    """A frame that is no notification, as what it says: of a state, whether it answers a mark from here."""
+class Event(NamedTuple):
+    """A frame other than a notification. `mine`: a state frame that answers a mark of this device."""
 
     type: str
     id: str = ""
@@ -38,8 +38,8 @@ class News(NamedTuple):
     mine: bool = False
 
 
-class Told(NamedTuple):
-    """Counts as a frame gave them."""
+class SentCounts(NamedTuple):
+    """The counts of one frame."""
 
     unseen: int
     unread: int
@@ -47,15 +47,15 @@ class Told(NamedTuple):
 
 
 class Device:
-    """One client. `name` is what it tells the server, None when it names no device."""
+    """One client. `name` is the device that it names, None without one."""
 
     def __init__(self, user: str, name: str | None, label: str) -> None:
         self.user, self.name, self.label = user, name, label
-        self.held: dict[Place, Held] = {}
+        self.entries: dict[Place, Entry] = {}
         self.positions: dict[str, int] = {}
         self.epoch: str | None = None
         self.state_version: int | None = None
-        # Of the connection that is open, or was last:
+        # For the current or last connection:
         self.connection = ""
         self.gateway: int | None = None
         self.welcome: Frame = {}
@@ -64,10 +64,10 @@ class Device:
         self.received: dict[str, list[int]] = {}
         self.expected: dict[str, list[int]] = {}
         self.wrong: list[str] = []
-        # Since `begin`:
-        self.news: Counter[News] = Counter()
-        self.due: Counter[News] | None = Counter()
-        self.told: list[Told] = []
+        # Since `start_step`:
+        self.events: Counter[Event] = Counter()
+        self.due: Counter[Event] | None = Counter()
+        self.sent_counts: list[SentCounts] = []
         self.counts_due = False
         self.must_reload = False
         self.answers: dict[str, Frame] = {}
@@ -85,7 +85,7 @@ class Device:
         return self._client is not None
 
     async def connect(self, realtime: Realtime, resume: Mapping[str, Any] | None) -> None:
-        """Open a connection; returns with the welcome."""
+        """Open a connection; it is welcomed on return."""
         fields: Json = {"device": self.name, "resume": resume}
         opening = realtime.user(
             self.user, **{name: value for name, value in fields.items() if value is not None}
@@ -97,24 +97,24 @@ class Device:
         self.connection = self.welcome["connection"]
         self.epoch = self.welcome["epoch"]
         self.received, self.expected = {}, {}
-        # Keep the position of a group that was left: see docs/realtime.md.
+        # Keep the positions of former groups: see docs/realtime.md.
         self.positions |= self.welcome["positions"]
         if self.state_version is None or resume is None or "state_version" not in resume:
             self.state_version = self.welcome["state_version"]
-        self.begin()
-        self._tell(self.welcome)
+        self.start_step()
+        self._record_counts(self.welcome)
 
     async def disconnect(self, *, abruptly: bool = False) -> None:
-        """Go away with or without a word. What it holds it keeps."""
+        """Disconnect with or without a close frame. Its entries stay."""
         if self._client is not None and abruptly:
             self._client.drop()
         self._client = None
         await self._stack.aclose()
         self._stack = AsyncExitStack()
 
-    def begin(self) -> None:
-        """A new step: nothing has come in it yet, and nothing is due."""
-        self.news, self.due, self.told = Counter(), Counter(), []
+    def start_step(self) -> None:
+        """Start a new step: no frame has arrived in it, and none is due."""
+        self.events, self.due, self.sent_counts = Counter(), Counter(), []
         self.counts_due = self.must_reload = False
 
     async def send(self, type: str, **fields: Any) -> None:
@@ -126,11 +126,11 @@ class Device:
         """The `state` or `error` frame with this ref."""
         assert self._client is not None
         while ref not in self.answers:
-            self.take(await self._client.next())
+            self.apply(await self._client.next())
         return self.answers.pop(ref)
 
     async def settle(self) -> None:
-        """Take everything that the gateway has sent so far."""
+        """Apply all frames that the gateway has sent so far."""
         if self._client is None:
             return
         self._pings += 1
@@ -138,18 +138,18 @@ class Device:
         try:
             await self.send("ping", ref=ref)
             while (frame := await self._client.next()) != {"type": "pong", "ref": ref}:
-                self.take(frame)
+                self.apply(frame)
         except ConnectionClosed as closed:
             self.wrong.append(f"closed by the server: {closed}")
 
     async def catch_up(self) -> None:
-        """Take frames until the replay has ended."""
+        """Apply frames until the replay is finished."""
         assert self._client is not None
         while self.caught_up is None:
-            self.take(await self._client.next())
+            self.apply(await self._client.next())
 
-    def take(self, frame: Frame) -> None:
-        """Do what a client does with a frame."""
+    def apply(self, frame: Frame) -> None:
+        """Apply a frame as a client does."""
         match frame["type"]:
             case "notification":
                 self._notified(frame)
@@ -157,13 +157,13 @@ class Device:
                 self._stated(frame)
             case "recalled":
                 place = Place(frame["log"], frame["position"])
-                held = self.held.pop(place, None)
-                if held is not None and held.id != frame["id"]:
-                    self.wrong.append(f"{place} is {held.id}, but recalled was {frame['id']}")
-                self.news[News("recalled", frame["id"], *place)] += 1
-                self._tell(frame)
+                entry = self.entries.pop(place, None)
+                if entry is not None and entry.id != frame["id"]:
+                    self.wrong.append(f"{place} is {entry.id}, but recalled was {frame['id']}")
+                self.events[Event("recalled", frame["id"], *place)] += 1
+                self._record_counts(frame)
             case "joined" | "left" as type:
-                self.news[News(type, "", frame["log"], frame["position"])] += 1
+                self.events[Event(type, "", frame["log"], frame["position"])] += 1
                 if type == "joined":
                     self.positions[frame["log"]] = max(frame["position"], self.positions.get(frame["log"], 0))
             case "caught_up":
@@ -183,9 +183,9 @@ class Device:
             self.wrong.append(f"{log} {position} says replayed: {frame.get('replayed')}")
         before.append(position)
         self.positions[log] = max(position, self.positions.get(log, 0))
-        self.held.setdefault(
+        self.entries.setdefault(
             Place(log, position),
-            Held(
+            Entry(
                 notification["id"],
                 notification.get("category"),
                 milliseconds(notification.get("expires_at")),
@@ -204,45 +204,45 @@ class Device:
             self.must_reload = True
             self.reloads += 1
         if frame.get("changes") or "up_to" in frame or ref is not None:
-            self.news[News("state", mine=ref is not None)] += 1
+            self.events[Event("state", mine=ref is not None)] += 1
         self._mark(frame)
-        self._tell(frame)
+        self._record_counts(frame)
 
     def _mark(self, frame: Frame) -> None:
-        """Mark what it holds as a `state` frame says."""
+        """Apply the marks of a `state` frame."""
         for change in frame.get("changes", ()):
-            for held in self.held.values():
-                if held.id == change["id"]:
-                    held.marks.apply(change["state"], milliseconds(change["at"]) or 0)
+            for entry in self.entries.values():
+                if entry.id == change["id"]:
+                    entry.marks.apply(change["state"], milliseconds(change["at"]) or 0)
         reached, category = frame.get("up_to", {}), frame.get("category")
-        for place, held in self.held.items():
+        for place, entry in self.entries.items():
             if (
                 place.position <= reached.get(place.log, 0)
-                and (category is None or in_category(held.category, category))
-                and (held.marks.archived is None or frame["state"] == "unarchived")
+                and (category is None or in_category(entry.category, category))
+                and (entry.marks.archived is None or frame["state"] == "unarchived")
             ):
-                held.marks.apply(frame["state"], milliseconds(frame["at"]) or 0)
+                entry.marks.apply(frame["state"], milliseconds(frame["at"]) or 0)
 
-    def _tell(self, frame: Frame) -> None:
+    def _record_counts(self, frame: Frame) -> None:
         counts = frame["counts"]
-        told = Told(counts["unseen"], counts["unread"], counts["version"])
-        if self.told and told.version < self.told[-1].version:
-            self.wrong.append(f"version fell from {self.told[-1]}: {frame}")
-        self.told.append(told)
+        actual = SentCounts(counts["unseen"], counts["unread"], counts["version"])
+        if self.sent_counts and actual.version < self.sent_counts[-1].version:
+            self.wrong.append(f"version fell from {self.sent_counts[-1]}: {frame}")
+        self.sent_counts.append(actual)
 
     def start(self, page: Json) -> None:
-        """Stand where a page of the inbox says."""
+        """Set epoch, positions and state version from a page of the inbox."""
         self.epoch, self.positions = page["epoch"], page["positions"]
         self.state_version = page["state_version"]
 
-    def let_go(self, ids: set[str]) -> None:
-        """Hold these no longer."""
-        self.held = {place: held for place, held in self.held.items() if held.id not in ids}
+    def remove(self, ids: set[str]) -> None:
+        """Remove these entries."""
+        self.entries = {place: entry for place, entry in self.entries.items() if entry.id not in ids}
 
     def load(self, items: list[Json]) -> None:
-        """Replace what it holds by an inbox as listed."""
-        self.held = {
-            Place(item["log"], item["position"]): Held(
+        """Replace its entries by those of a list."""
+        self.entries = {
+            Place(item["log"], item["position"]): Entry(
                 item["notification"]["id"],
                 item["notification"].get("category"),
                 milliseconds(item["notification"].get("expires_at")),
@@ -252,13 +252,15 @@ class Device:
         }
         self.must_reload = False
 
-    def forget_expired(self, now: int) -> None:
-        """Let go of what has ended by itself, as a client does by `expires_at`."""
-        self.held = {
-            place: held for place, held in self.held.items() if held.expires is None or held.expires > now
+    def remove_expired(self, now: int) -> None:
+        """Remove expired entries, as a client does by `expires_at`."""
+        self.entries = {
+            place: entry
+            for place, entry in self.entries.items()
+            if entry.expires is None or entry.expires > now
         }
 
 
 async def settle_all(devices: list[Device]) -> None:
-    """Have every device take what was sent to it so far."""
+    """Let every device apply all frames sent so far."""
     await asyncio.gather(*(device.settle() for device in devices))

@@ -1,7 +1,7 @@
-"""The rules: what may be done to an inbox, in any order, by hypothesis' choice.
+"""The rules: the steps that hypothesis may choose, in any order.
 
-Numbers pick from what there is (modulo how much there is), so that a rule always has something to do
-and a shorter script still makes sense.
+Numbers pick from the existing things (modulo their number), so that a rule always has something to do and a
+shorter script still makes sense.
 """
 
 import asyncio
@@ -40,20 +40,20 @@ from tests.inbox_model.terms import Item, Marking, Sent, To
 
 
 class Stage(Protocol):
-    """Where examples are played."""
+    """The environment in which examples run."""
 
     def run(self, step: Coroutine[Any, Any, None]) -> None:
         """Carry out a step."""
 
     def scene(self) -> Scene:
-        """The scene of a tenant that nobody has used yet."""
+        """The scene of a new tenant."""
 
     def replace_gateway(self, gateway: int) -> None:
         """Kill a gateway, and start another in its place."""
 
 
 class InboxMachine(RuleBasedStateMachine):
-    """One example, played on `stage`."""
+    """One example, run on `stage`."""
 
     stage: ClassVar[Stage]
 
@@ -68,7 +68,7 @@ class InboxMachine(RuleBasedStateMachine):
         self.refused = 0
 
     def teardown(self) -> None:
-        """Judge every receipt by itself, and leave no connection."""
+        """Check every receipt, and close every connection."""
         try:
             if not self.failed:
                 self._do("ask for every receipt", self._every_receipt)
@@ -87,7 +87,7 @@ class InboxMachine(RuleBasedStateMachine):
             self.stage.run(self._timed(self.scene.step(does, action, patience)))
         except BaseException:
             self.failed = True
-            note("What was done:\n" + "\n".join(self.scene.script))
+            note("The steps:\n" + "\n".join(self.scene.script))
             raise
 
     @staticmethod
@@ -110,7 +110,9 @@ class InboxMachine(RuleBasedStateMachine):
         clients: Sequence[tuple[str, int, bool]],
         marked: Sequence[tuple[str, Wish]],
     ) -> None:
-        """Something of everything: hypothesis leaves out rules at will, and empty inboxes show little."""
+        """Start with members, sends, clients and marks: hypothesis omits rules, and empty inboxes show
+        little.
+        """
         for group, members in (("blue", blue), ("red", red)):
             self.change_members(group, members, frozenset())
         self.send(sends)
@@ -128,7 +130,7 @@ class InboxMachine(RuleBasedStateMachine):
         )
     )
     def send(self, sends: Sequence[tuple[To, str | None, int | None]]) -> None:
-        """One notification, or a batch."""
+        """Send one notification, or a batch."""
         first = len(self.scene.model.sent) + 1
         does = "; ".join(
             f"#{number} to {shown(to)}"
@@ -140,7 +142,7 @@ class InboxMachine(RuleBasedStateMachine):
 
     @rule(to=compounds, category=categories, group=groups, user=users, twice=pick)
     def send_before_change(self, to: To, category: str | None, group: str, user: str, twice: int) -> None:
-        """A send, and as soon as it is accepted somebody joins or leaves, or seldom a group is deleted."""
+        """Send, and right after the acceptance change a membership, or rarely delete a group."""
         number = len(self.scene.model.sent) + 1
         if twice == 0:
             does, change = f"delete {group}", lambda: self.memberships.delete_group(group)
@@ -156,7 +158,7 @@ class InboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.scene.model.sent)
     @rule(which=pick)
     def recall(self, which: int) -> None:
-        """Of what was sent last, mostly; also what is gone already."""
+        """Recall one of the last sends, mostly; it may be removed already."""
         sent = self._sent(which)
         self._do(f"recall {self.scene.name(sent.id)}", lambda: self.sending.recall(sent))
 
@@ -166,8 +168,8 @@ class InboxMachine(RuleBasedStateMachine):
 
     @rule()
     def wait(self) -> None:
-        """Until what ends by itself has ended."""
-        # No precondition: what there is to wait for depends on the clock, and a script must not.
+        """Wait until everything that expires has expired."""
+        # No precondition: it would depend on the clock, and a script must not.
         if self.scene.model.expiring():
             self._do("wait for what expires", self._wait)
 
@@ -179,7 +181,7 @@ class InboxMachine(RuleBasedStateMachine):
 
     @rule(group=groups, user=users, how=st.sampled_from(["other", "other", "other", "in", "out"]))
     def member(self, group: str, user: str, how: str) -> None:
-        """In or out: the other of what is so, mostly."""
+        """Join or leave: mostly the opposite of the present membership."""
         is_in = user in self.scene.model.members.get(group, ())
         if how == "in" or (how == "other" and not is_in):
             self._do(f"{user} joins {group}", lambda: self.memberships.join(group, user))
@@ -188,17 +190,17 @@ class InboxMachine(RuleBasedStateMachine):
 
     @rule(group=groups, add=st.frozensets(users), remove=st.frozensets(users))
     def change_members(self, group: str, add: frozenset[str], remove: frozenset[str]) -> None:
-        """In bulk."""
+        """Change members in bulk."""
         joining, leaving = sorted(add - remove), sorted(remove)
         self._do(
-            f"in {group}: add {', '.join(joining) or 'nobody'}, remove {', '.join(leaving) or 'nobody'}",
+            f"in {group}: add {', '.join(joining) or 'none'}, remove {', '.join(leaving) or 'none'}",
             lambda: self.memberships.change_members(group, joining, leaving),
         )
 
     @precondition(lambda self: self.scene.model.members)
     @rule(group=groups, twice=pick)
     def delete_group(self, group: str, twice: int) -> None:
-        """Seldom: it takes a number as well."""
+        """Delete a group, rarely: a number decides."""
         if twice == 0:
             self._do(f"delete {group}", lambda: self.memberships.delete_group(group))
 
@@ -206,14 +208,14 @@ class InboxMachine(RuleBasedStateMachine):
 
     @rule(user=users, several=several_wishes, by=st.sampled_from(["application", "user"]))
     def mark_by_rest(self, user: str, several: Sequence[Wish], by: str) -> None:
-        """By the application, or with the token of the user, one after the other."""
+        """Mark by REST, as the application or as the user, one after the other."""
         for wish in several:
             self._mark(user, wish, by)
 
     @precondition(lambda self: self._open())
     @rule(which=pick, several=several_wishes)
     def mark_by_frame(self, which: int, several: Sequence[Wish]) -> None:
-        """By a device, one after the other; the others learn of it."""
+        """Mark by frames of a device, one after the other."""
         device = self._open()[which % len(self._open())]
         for wish in several:
             self._mark(device.user, wish, device)
@@ -228,7 +230,7 @@ class InboxMachine(RuleBasedStateMachine):
             return Marking(wish.state, all=True, category=wish.category)
         if wish.how == "up to":
             up_to = {item.place.log: item.place.position + 1000 * wish.strange for item in items}
-            return Marking(wish.state, up_to=up_to | ({"group:nobodys": 3} if wish.strange else {}))
+            return Marking(wish.state, up_to=up_to | ({"group:unknown": 3} if wish.strange else {}))
         ids = [item.sent.id for item in items]
         if wish.strange:
             ids += [self._sent(wish.picked[0]).id] if self.scene.model.sent else []
@@ -243,14 +245,14 @@ class InboxMachine(RuleBasedStateMachine):
         return f"items{' of ' + marking.category if marking.category else ''} all as {marking.state}"
 
     def _items(self, user: str, which: Sequence[int]) -> list[Item]:
-        """Of the user's items, counted from the newest of each log on."""
+        """The user's items with these numbers, newest first."""
         items = sorted(self.scene.model.items(user), key=lambda item: item.sent.accepted, reverse=True)
         return [items[number % len(items)] for number in which] if items else []
 
     @precondition(lambda self: self._rivals())
     @rule(which=pick, first=wishes, second=wishes)
     def mark_at_once(self, which: int, first: Wish, second: Wish) -> None:
-        """Two devices of one user, of what may overlap."""
+        """Two devices of one user mark concurrently, and may overlap."""
         rivals = self._rivals()
         one, other = rivals[which % len(rivals)]
         marks = [(one, self._meant(one.user, first)), (other, self._meant(one.user, second))]
@@ -283,7 +285,7 @@ class InboxMachine(RuleBasedStateMachine):
         ),
     )
     def refuse_mark(self, which: int, body: dict[str, Any]) -> None:
-        """A frame that is no mark changes nothing."""
+        """An invalid mark changes nothing."""
         self.refused += 1
         device = self._open()[which % len(self._open())]
         self._do(f"{device} sends a mark with {body}", lambda: self.marker.refuse_mark(device, body))
@@ -299,7 +301,7 @@ class InboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.scene.devices) < DEVICES)
     @rule(user=users, gateway=gateways, named=st.booleans(), later=st.booleans())
     def connect(self, user: str, gateway: int, named: bool, later: bool = False) -> None:
-        """A client that was never there: it lists, and connects now, or later resumes from the list."""
+        """A new client lists, and then connects, or resumes from the list later."""
         number = len(self.scene.devices) + 1
         name = f"device-{number}" if named else None
         device = Device(user, name, name or f"client-{number}")
@@ -307,7 +309,7 @@ class InboxMachine(RuleBasedStateMachine):
             self._do(f"{device} lists the inbox", lambda: self.clients.list_only(device))
         else:
             self._do(
-                f"{device} connects to gateway {gateway}", lambda: self.clients.connect_anew(device, gateway)
+                f"{device} connects to gateway {gateway}", lambda: self.clients.connect_fresh(device, gateway)
             )
 
     @precondition(lambda self: self._away() and len(self._open()) < OPEN_DEVICES)
@@ -318,19 +320,19 @@ class InboxMachine(RuleBasedStateMachine):
             ["resume", "resume", "resume", "resume, states unknown", "resume from nothing", "by name"]
         ),
     )
-    def come_back(self, which: int, gateway: int, how: str) -> None:
-        """A client that was away: resuming from where it stood, from nothing, or by its name alone."""
+    def reconnect(self, which: int, gateway: int, how: str) -> None:
+        """A client reconnects: with its positions, with none, or by its name alone."""
         away = self._away()
         device = away[which % len(away)]
         if how == "by name" and (device.user, device.name) not in self.scene.remembered:
             how = "resume"
         self._do(
-            f"{device} comes back to gateway {gateway}: {how}",
+            f"{device} reconnects to gateway {gateway}: {how}",
             lambda: (
                 self.clients.connect_by_name(device, gateway)
                 if how == "by name"
                 else self.clients.resume(
-                    device, gateway, told_states=how == "resume", from_nothing=how == "resume from nothing"
+                    device, gateway, with_states=how == "resume", from_nothing=how == "resume from nothing"
                 )
             ),
         )
@@ -338,7 +340,7 @@ class InboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._open())
     @rule(which=pick, abruptly=st.booleans())
     def disconnect(self, which: int, abruptly: bool) -> None:
-        """With or without a word."""
+        """Disconnect, with or without a close frame."""
         device = self._open()[which % len(self._open())]
         self._do(
             f"{device} {'breaks off' if abruptly else 'disconnects'}",
@@ -348,7 +350,7 @@ class InboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._open())
     @rule(which=pick, how=st.sampled_from(["all", "all", "first half", "more than there is"]))
     def acknowledge(self, which: int, how: str) -> None:
-        """What arrived, or a part of it, or more."""
+        """Acknowledge the received positions, a part of them, or more."""
         device = self._open()[which % len(self._open())]
         positions = {
             log: known[-1] if how == "all" else known[len(known) // 2] if how == "first half" else 10**6
@@ -363,9 +365,9 @@ class InboxMachine(RuleBasedStateMachine):
 
     @rule(user=users, limit=st.integers(1, 3), to=targets)
     def walk(self, user: str, limit: int, to: To) -> None:
-        """Page through an inbox while something new arrives."""
+        """Page through an inbox while a notification is sent."""
         first = len(self.scene.model.sent) + 1
         self._do(
-            f"page through {user}'s inbox by {limit}, meanwhile send #{first} to {shown(to)}",
+            f"page through {user}'s inbox by {limit}, and between pages send #{first} to {shown(to)}",
             lambda: self.sending.walk(user, limit, lambda: self.sending.send([(to, None, None)])),
         )

@@ -1,4 +1,4 @@
-"""Marks of every kind, with the answers that they get."""
+"""Marks of every kind, and checks of their answers."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from copy import deepcopy
 from itertools import count, permutations
 
 from tests.inbox_model.application import Json, marking_body
-from tests.inbox_model.device import Device, News
+from tests.inbox_model.device import Device, Event
 from tests.inbox_model.scene import Disagreement, Scene
 from tests.inbox_model.terms import Marking, Outcome
 from tests.support.realtime import Frame
@@ -21,7 +21,7 @@ class Marker:
         self._ref = count(1)
 
     async def mark(self, user: str, marking: Marking, by: Device | str) -> None:
-        """By a frame of a device, or by REST: "application" or "user". Its own answer holds already."""
+        """Mark by a frame of a device, or by REST as "application" or "user", and check the answer."""
         if isinstance(by, Device):
             answer = await self._mark_frame(by, marking)
             outcome = self._marked(user, marking, by)
@@ -48,7 +48,7 @@ class Marker:
         outcome = self._scene.model.mark(user, marking, next(self._moment))
         for device in self._scene.open_devices(user):
             if device is by or outcome.changed:
-                self._scene.due(device, News("state", mine=device is by))
+                self._scene.due(device, Event("state", mine=device is by))
         return outcome
 
     def _check_answer(self, user: str, outcome: Outcome, answer: Json) -> None:
@@ -64,14 +64,14 @@ class Marker:
     def _check_frame(device: Device, marking: Marking, outcome: Outcome, answer: Frame) -> None:
         if answer["type"] != "state":
             raise Disagreement(f"{device} was answered {answer}")
-        if not _tells(answer, marking, outcome):
+        if not _describes(answer, marking, outcome):
             raise Disagreement(f"{device} was answered {answer} instead of {outcome}")
 
     async def mark_at_once(self, marks: Sequence[tuple[Device, Marking]]) -> None:
-        """Devices of one user mark at the same time: as if one after the other, and each is told of both."""
+        """Devices of one user mark concurrently: the result is that of some order, and each gets all marks."""
         answers = await asyncio.gather(*(self._mark_frame(device, marking) for device, marking in marks))
-        # Most often the versions of their answers say in which order they were taken; a mark that changed
-        # nothing is answered with the newest, whoever made it.
+        # The versions of the answers usually give the order. A mark that changed nothing is answered with the
+        # newest version of any mark.
         likely = sorted(
             range(len(marks)),
             key=lambda n: (answers[n]["state_version"], answers[n].get("changes") == []),
@@ -82,22 +82,22 @@ class Marker:
             device, marking = marks[n]
             outcome = self._marked(device.user, marking, device)
             self._check_frame(device, marking, outcome, answers[n])
-        self._scene.script.append("     taken in the order " + ", ".join(str(n + 1) for n in order))
+        self._scene.script.append("     carried out in the order " + ", ".join(str(n + 1) for n in order))
 
     def _explains(
         self, order: Sequence[int], marks: Sequence[tuple[Device, Marking]], answers: Sequence[Frame]
     ) -> bool:
-        """Whether marks taken in this order would have been answered like this."""
+        """Whether marks in this order would have these answers."""
         model = deepcopy(self._scene.model)
         for n in order:
             device, marking = marks[n]
             outcome = model.mark(device.user, marking, 0)
-            if not _tells(answers[n], marking, outcome):
+            if not _describes(answers[n], marking, outcome):
                 return False
         return True
 
     async def refuse_mark(self, device: Device, body: Json) -> None:
-        """A mark that is none is answered by an error with its ref."""
+        """An invalid mark is answered by an error with its ref."""
         ref = f"mark-{next(self._ref)}"
         await device.send("mark", ref=ref, **body)
         answer = await device.answer(ref)
@@ -105,8 +105,8 @@ class Marker:
             raise Disagreement(f"{body} was answered {answer}")
 
 
-def _tells(answer: Frame, marking: Marking, outcome: Outcome) -> bool:
-    """Whether an answer says what a mark did: by id what changed, else in its own terms that it did."""
+def _describes(answer: Frame, marking: Marking, outcome: Outcome) -> bool:
+    """Whether an answer describes a mark: by the ids that it changed, or else in its own terms."""
     if marking.ids is None and outcome.changed:
         return "changes" not in answer
     return sorted(change["id"] for change in answer.get("changes", ())) == sorted(outcome.changed)

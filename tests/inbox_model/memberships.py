@@ -1,20 +1,20 @@
-"""Groups and who is in them."""
+"""Groups and their members."""
 
 import time
 from collections.abc import Sequence
 
-from tests.inbox_model.device import News
+from tests.inbox_model.device import Event
 from tests.inbox_model.scene import PATIENCE_SECONDS, Disagreement, Scene
 
 
 class Memberships:
-    """Joining and leaving, one by one and in bulk."""
+    """Joins and leaves, one by one and in bulk."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
 
     async def change_members(self, group: str, add: Sequence[str], remove: Sequence[str]) -> None:
-        """In bulk; returns when the users' side knows as well."""
+        """Change members in bulk; on return the users' sides are current."""
         answer = await self._scene.application.ask(
             "POST", f"/v1/groups/{group}/members", body={"add": add, "remove": remove}
         )
@@ -36,7 +36,7 @@ class Memberships:
         await self._memberships_known()
 
     async def delete_group(self, group: str) -> None:
-        """Everybody leaves."""
+        """Delete the group: all members leave."""
         await self._scene.application.ask("DELETE", f"/v1/groups/{group}", expect=204)
         self._leave(group, sorted(self._scene.model.members.get(group, ())))
         await self._memberships_known()
@@ -51,7 +51,7 @@ class Memberships:
         log = f"group:{group}"
         for user in users:
             for device in self._scene.open_devices(user):
-                self._scene.due(device, News(type, "", log, self._scene.model.end(user, log)))
+                self._scene.due(device, Event(type, "", log, self._scene.model.end(user, log)))
         return len(users)
 
     async def _memberships_known(self) -> None:
@@ -61,10 +61,10 @@ class Memberships:
                 group for group, members in self._scene.model.members.items() if user in members
             )
             while True:
-                told = [
+                actual = [
                     group["id"] for group in await self._scene.application.pages(f"/v1/users/{user}/groups")
                 ]
-                if told == expected:
+                if actual == expected:
                     break
                 if time.monotonic() > deadline:
-                    raise Disagreement(f"{user} is in {told} instead of {expected}")
+                    raise Disagreement(f"{user} is in {actual} instead of {expected}")

@@ -1,7 +1,7 @@
-"""What the inboxes of a tenant have to be, in the plainest Python: dictionaries, sets and loops.
+"""The expected inboxes of a tenant, in plain Python: dictionaries, sets and loops.
 
-It knows the contract's rules and nothing of how they are kept. Times are the caller's: `moment` is
-whatever tells one mark from another, and `now` milliseconds since the epoch.
+It has the rules of the contract and nothing of their implementation. The caller gives the times: `moment`
+distinguishes marks, and `now` is milliseconds since the epoch.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -24,19 +24,19 @@ from tests.inbox_model.terms import (
 
 @dataclass
 class _User:
-    # Group -> intervals (after, up to) of its log; None is still a member.
+    # Group -> intervals (after, up to) of its log; up to None while a member.
     memberships: dict[str, list[tuple[int, int | None]]] = field(default_factory=dict)
     marks: dict[Place, Marks] = field(default_factory=dict)
 
 
 class Model:
-    """A tenant: its users, its groups, what was sent, and what became of it."""
+    """A tenant: its users, its groups, and its sends with their outcome."""
 
     def __init__(self, users: Collection[str]) -> None:
         self.users = {user: _User() for user in users}
         self.sent: dict[str, Sent] = {}
         self.members: dict[str, set[str]] = {}
-        # By "user:ana", "group:team", "all"; position 1 is the first. None is what never came to be.
+        # By "user:ana", "group:team", "all"; the first is position 1. None was never stored.
         self._logs: dict[str, list[Sent | None]] = {}
 
     # Logs
@@ -45,25 +45,25 @@ class Model:
         return self._logs.setdefault(f"user:{user}" if name == "user" else name, [])
 
     def logs(self, user: str) -> list[str]:
-        """The names of the user's logs: those of groups that were left as well."""
+        """The names of the user's logs, those of former groups as well."""
         return ["user", "all", *(f"group:{group}" for group in self.users[user].memberships)]
 
     def is_member(self, user: str, log: str) -> bool:
-        """Whether a log goes on for the user: false for a group that was left."""
+        """Whether the user gets further entries of a log: False for a former group."""
         return not log.startswith("group:") or user in self.members.get(log.removeprefix("group:"), ())
 
     def end(self, user: str, name: str) -> int:
-        """The last position of a log that is the user's."""
+        """The last position of a log that the user may see."""
         spans = self.spans(user, name)
         return spans[-1][1] if spans else 0
 
     def same(self, user: str, name: str, one: int, other: int) -> bool:
-        """Whether two positions of a log mean the same to the user: nothing between them is the user's."""
+        """Whether the user may see no entry between two positions of a log."""
         low, high = sorted((one, other))
         return not any(max(after, low) < min(up_to, high) for after, up_to in self.spans(user, name))
 
     def spans(self, user: str, name: str) -> list[tuple[int, int]]:
-        """The parts of a log that are the user's: after < position <= up to."""
+        """The intervals of a log that the user may see: after < position <= up to."""
         head = len(self._log(user, name))
         if not name.startswith("group:"):
             return [(0, head)]
@@ -71,24 +71,24 @@ class Model:
         return [(after, head if up_to is None else up_to) for after, up_to in intervals]
 
     def items(self, user: str) -> Iterator[Item]:
-        """Everything in the inbox, the archived too, by log and position."""
+        """Every item of the inbox, archived ones too, by log and position."""
         for name in self.logs(user):
             log = self._log(user, name)
             for after, up_to in self.spans(user, name):
                 for position in range(after + 1, up_to + 1):
                     sent = log[position - 1]
-                    if sent is not None and not sent.gone and user not in sent.to.exclude:
+                    if sent is not None and not sent.is_removed and user not in sent.to.exclude:
                         place = Place(name, position)
                         yield Item(place, sent, self.users[user].marks.get(place) or Marks())
 
     def item_of(self, user: str, id: str) -> Item | None:
-        """The user's item of a notification, None when there is none or no longer."""
+        """The user's item of a notification; None when it is not in the inbox."""
         return next((item for item in self.items(user) if item.sent.id == id), None)
 
     # Sending
 
     def accept(self, sent: Sent) -> None:
-        """A send was accepted. What is one entry is in its log; copies are `copied` as they are found."""
+        """Record an accepted send. A single entry is added to its log; `copied` adds found copies."""
         self.sent[sent.id] = sent
         kind = sent.kind
         if kind == "users":
@@ -100,7 +100,7 @@ class Model:
             self._log("", f"group:{sent.to.groups[0]}").append(sent)
 
     def reached(self, to: To) -> tuple[str, ...] | None:
-        """Whom a target reaches at this moment, each once; None for a target of all."""
+        """The users that a target reaches now, each once; None for a target of all."""
         if to.all:
             return None
         named = set(to.users).union(*(self.members.get(group, ()) for group in to.groups))
@@ -111,9 +111,9 @@ class Model:
         return len(self._log(user, "user"))
 
     def copied(self, user: str, base: int, head: int, found: Mapping[int, Sent]) -> None:
-        """The user's own log goes on to `head`; what is `found` above `base` are copies, the rest was known.
+        """Extend the user's own log to `head`, with the copies `found` above `base` and the known sends.
 
-        Copies are stored a moment after they were accepted, so only the log says where they are.
+        The order of copies is known only from the log, because they are stored after their acceptance.
         """
         log = self._log(user, "user")
         singles = iter(log[base:])
@@ -121,19 +121,19 @@ class Model:
         assert next(singles, None) is None, f"{user}'s own log ends at {head}"
 
     def recall(self, sent: Sent) -> list[tuple[str, Item]]:
-        """Take a notification back; the items that went with it."""
+        """Recall a notification; the items that were removed with it."""
         lost = [(user, item) for user in self.users for item in self.items(user) if item.sent is sent]
         sent.recalled = True
         return lost
 
     def expiring(self) -> list[Sent]:
-        """What will end by itself."""
-        return [sent for sent in self.sent.values() if sent.expires is not None and not sent.gone]
+        """The sends that will expire."""
+        return [sent for sent in self.sent.values() if sent.expires is not None and not sent.is_removed]
 
     # Groups
 
     def join(self, group: str, user: str) -> bool:
-        """Whether the user was no member before."""
+        """Add a member; False when the user was one."""
         members = self.members.setdefault(group, set())
         if user in members:
             return False
@@ -143,7 +143,7 @@ class Model:
         return True
 
     def leave(self, group: str, user: str) -> bool:
-        """Whether the user was a member."""
+        """Remove a member; False when the user was none."""
         if user not in self.members.get(group, ()):
             return False
         self.members[group].discard(user)
@@ -154,7 +154,7 @@ class Model:
     # State
 
     def mark(self, user: str, marking: Marking, moment: int) -> Outcome:
-        """Change the state of what a mark names."""
+        """Apply a mark."""
         items = list(self.items(user))
         unknown: list[str] = []
         if marking.ids is not None:
@@ -174,23 +174,23 @@ class Model:
             if marks.apply(marking.state, moment):
                 changed.append(item.sent.id)
             if marks.read is not None:
-                self._came_to(item.sent, user, "read", "seen", "delivered")
+                self._count_receipt(item.sent, user, "read", "seen", "delivered")
             elif marks.seen is not None:
-                self._came_to(item.sent, user, "seen", "delivered")
+                self._count_receipt(item.sent, user, "seen", "delivered")
         return Outcome(changed, unknown)
 
     def delivered(self, user: str, places: Collection[Place]) -> None:
-        """A device of the user acknowledged what is at these places."""
+        """Record that a device of the user acknowledged these places."""
         for item in self.items(user):
             if item.place in places:
-                self._came_to(item.sent, user, "delivered")
+                self._count_receipt(item.sent, user, "delivered")
 
     @staticmethod
-    def _came_to(sent: Sent, user: str, *receipts: Receipt) -> None:
+    def _count_receipt(sent: Sent, user: str, *receipts: Receipt) -> None:
         for receipt in receipts:
             sent.receipts[receipt].add(user)
 
-    # What is asked
+    # Lists and counts
 
     def listed(self, user: str, by: Filter = Filter()) -> list[Item]:  # noqa: B008 - a tuple
         """The items of a list, in no particular order."""
@@ -205,7 +205,7 @@ class Model:
         }
 
     def category_counts(self, user: str) -> dict[str, dict[str, int]]:
-        """Both by category, of those that have any."""
+        """Unseen and unread by category, without categories that have neither."""
         found: dict[str, dict[str, int]] = {}
         for item in self.listed(user):
             counts = found.setdefault(item.sent.category or "", {"unseen": 0, "unread": 0})

@@ -1,7 +1,7 @@
-"""One example: a fresh tenant, its model, its devices, and what is done to all three.
+"""One example: a new tenant, its model, its devices, and the steps on them.
 
-Every step ends when everything agrees again, or fails with what does not. What was done is written down
-in `script`, to be read by people.
+Each step ends when everything agrees with the model, or fails with the differences. `script` lists the steps
+in readable form.
 """
 
 import asyncio
@@ -10,16 +10,16 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from tests.inbox_model import checks
 from tests.inbox_model.application import Application, Json
-from tests.inbox_model.device import Device, News, settle_all
+from tests.inbox_model.device import Device, Event, settle_all
 from tests.inbox_model.model import Model
 from tests.inbox_model.terms import Filter
 from tests.support.realtime import Realtime
 
 PATIENCE_SECONDS = 6.0
-# What ends within this time has ended before a step is begun, so that no step meets a moment at which
-# the right answer changes.
+# Wait before a step for everything that expires within this time, so that the right answer does not change
+# during the step.
 CLEAR_MS = 700
-# Marks that are kept for who was away; who missed more is told to reload.
+# The marks that the journal keeps; a client that missed more must reload.
 JOURNAL = 100
 
 
@@ -49,7 +49,7 @@ class Scene:
         self.versions = {user: checks.Versions() for user in users}
         self.pollers = [checks.Poller(user) for user in users]
         self.devices: list[Device] = []
-        # What the server keeps of devices that named themselves.
+        # The positions that the server keeps for named devices.
         self.remembered: dict[tuple[str, str], dict[str, int]] = {}
         self.script: list[str] = []
         self.abandoned = False
@@ -59,29 +59,31 @@ class Scene:
     async def step(
         self, does: str, action: Callable[[], Awaitable[None]], patience: float = PATIENCE_SECONDS
     ) -> None:
-        """Do one thing, then wait until everything agrees."""
+        """Do one step, then wait until everything agrees."""
         if self.abandoned:
             return
         await self.let_expire(now() + CLEAR_MS)
-        self._begin(does)
+        self._start_step(does)
         await action()
         if any(sent.expires is not None and sent.expires <= now() for sent in self.model.expiring()):
-            # This machine was so slow that nobody knows what came first.
-            self.script.append("   (abandoned: too slow to know what was there)")
+            # The machine was too slow: the order of expiry and step is unknown.
+            self.script.append("   (abandoned: too slow: something expired during the step)")
             self.abandoned = True
             return
         await self.agree(patience)
 
-    def _begin(self, does: str) -> None:
+    def _start_step(self, does: str) -> None:
         self.script.append(f"{len(self.script) + 1:3}. {does}")
         for device in self.devices:
-            device.begin()
+            device.start_step()
 
     async def let_expire(self, until: int) -> None:
-        """Wait for what ends by itself until then, and for everybody to know."""
+        """Wait until everything that expires up to then has expired, and everything agrees."""
         due = [sent for sent in self.model.expiring() if (sent.expires or 0) <= until]
         if due:
-            self._begin("wait until these have ended: " + ", ".join(self.name(sent.id) for sent in due))
+            self._start_step(
+                "wait until these have expired: " + ", ".join(self.name(sent.id) for sent in due)
+            )
             await self._wait_past(max(sent.expires or 0 for sent in due))
             await self.agree()
 
@@ -90,7 +92,7 @@ class Scene:
         self._expire()
 
     def _expire(self) -> None:
-        """What has ended by itself is gone; the devices that counted it are to be told."""
+        """Expire notifications in the model; devices that counted one are due new counts."""
         at = now()
         due = [sent for sent in self.model.expiring() if (sent.expires or 0) <= at]
         for device in self.devices:
@@ -100,13 +102,13 @@ class Scene:
             sent.expired = True
 
     async def agree(self, patience: float = PATIENCE_SECONDS) -> None:
-        """Until all is as in the model; Disagreement where it does not get so."""
+        """Wait until everything agrees with the model; Disagreement when it does not in time."""
         deadline = time.monotonic() + patience
         while True:
-            begun = now()
+            started = now()
             self._expire()
             differences = await self.differences()
-            on_edge = [s for s in self.model.expiring() if begun - 5 <= (s.expires or 0) <= now() + 5]
+            on_edge = [s for s in self.model.expiring() if started - 5 <= (s.expires or 0) <= now() + 5]
             if on_edge:
                 await self._wait_past(max(sent.expires or 0 for sent in on_edge))
                 continue
@@ -118,10 +120,10 @@ class Scene:
             await asyncio.sleep(0.01)
 
     async def differences(self) -> list[str]:
-        """What does not agree at this moment."""
+        """The differences now."""
         await settle_all(self.devices)
         for device in self.devices:
-            device.forget_expired(now())
+            device.remove_expired(now())
             if device.must_reload:
                 page, archived = await self.everything(device.user)
                 device.load(page["items"] + archived["items"])
@@ -139,39 +141,39 @@ class Scene:
             found += each
         for device in self.devices:
             if device.reloads and len(self.script) < JOURNAL:
-                found.append(f"{device} was told to reload, though the marks since could have been told")
+                found.append(f"{device} was sent reload, although the journal has the marks since")
         return found
 
     async def _nothing_new(self) -> None:
-        """While nothing happens, who has a page is not sent it again."""
+        """Check that a poller gets no new page while nothing happens."""
         if not self.model.expiring():
             poller = self.pollers[len(self.script) % len(self.pollers)]
             if await poller.ask(self.application):
-                raise Disagreement(f"nothing happened, but {poller.user}'s list is told to be new")
+                raise Disagreement(f"nothing happened, but {poller.user}'s list has a new ETag")
 
     async def everything(self, user: str) -> tuple[Json, Json]:
-        """A user's inbox, and the archived."""
+        """A user's inbox, and the list of archived items."""
         return await asyncio.gather(
             self.application.inbox(user), self.application.inbox(user, Filter(state="archived"))
         )
 
     def name(self, id: str) -> str:
-        """A notification by its number."""
+        """The number of a notification, as in the script."""
         ids = list(self.model.sent)
         return f"#{ids.index(id) + 1}" if id in self.model.sent else id
 
     def open_devices(self, user: str) -> list[Device]:
-        """The user's devices that are connected."""
+        """The user's connected devices."""
         return [device for device in self.devices if device.is_open and device.user == user]
 
     @staticmethod
-    def due(device: Device, news: News) -> None:
-        """In this step the device has to be told this."""
+    def due(device: Device, event: Event) -> None:
+        """Record a frame that the device must get in this step."""
         if device.due is not None:
-            device.due[news] += 1
+            device.due[event] += 1
 
     def ends(self, user: str) -> dict[str, int]:
-        """Where the logs of a user end."""
+        """The ends of a user's logs."""
         return {log: self.model.end(user, log) for log in self.model.logs(user)}
 
     async def end(self) -> None:

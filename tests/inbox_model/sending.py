@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from tests.inbox_model import checks
 from tests.inbox_model.application import Json, milliseconds, target
-from tests.inbox_model.device import News
+from tests.inbox_model.device import Event
 from tests.inbox_model.scene import PATIENCE_SECONDS, Disagreement, Scene
 from tests.inbox_model.terms import Item, Place, Sent, To
 from tidings_workers.store.ids import milliseconds_of_id
 
 
 class Sending:
-    """What an application sends, and takes back."""
+    """Sends and recalls of an application."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
@@ -22,7 +22,7 @@ class Sending:
         sends: Sequence[tuple[To, str | None, int | None]],
         then: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """One send, or several as a batch; `then` something else at once. Returns when they are stored."""
+        """Send one, or several as a batch, then run `then`; on return they are stored."""
         bodies = []
         for number, (to, category, expires_in) in enumerate(sends, len(self._scene.model.sent) + 1):
             body: Json = {"to": target(to), "title": f"Number {number}"}
@@ -40,7 +40,7 @@ class Sending:
                 "POST", "/v1/notifications/batch", expect=202, body=body
             )
             ids = [result["id"] for result in answer["results"]]
-        # Whom they reach, and where they are in the logs, is decided by now.
+        # The acceptance decides recipients and positions.
         heads = {user: self._scene.model.own_head(user) for user in self._scene.model.users}
         for id, (to, category, expires_in) in zip(ids, sends, strict=True):
             accepted = milliseconds_of_id(id)
@@ -49,11 +49,11 @@ class Sending:
             self._scene.model.accept(sent)
         if then is not None:
             await then()
-        for told in await self._stored(ids):
-            sent = self._scene.model.sent[told["id"]]
-            times = milliseconds(told["created_at"]), milliseconds(told.get("expires_at"))
+        for actual in await self._stored(ids):
+            sent = self._scene.model.sent[actual["id"]]
+            times = milliseconds(actual["created_at"]), milliseconds(actual.get("expires_at"))
             if times != (sent.accepted, sent.expires):
-                raise Disagreement(f"{told} instead of {sent.accepted} and {sent.expires}")
+                raise Disagreement(f"{actual} instead of {sent.accepted} and {sent.expires}")
         if any(self._scene.model.sent[id].kind == "compound" for id in ids):
             await self._find_copies(heads)
         self._expect(dict.fromkeys(ids))
@@ -61,11 +61,11 @@ class Sending:
     async def _stored(self, ids: Sequence[str]) -> list[Json]:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            told = await self._scene.application.sent(ids)
-            if all(each["status"] == "stored" for each in told):
-                return told
+            actual = await self._scene.application.sent(ids)
+            if all(each["status"] == "stored" for each in actual):
+                return actual
             if time.monotonic() > deadline:
-                raise Disagreement(f"not stored: {told}")
+                raise Disagreement(f"not stored: {actual}")
 
     async def _find_copies(self, heads: Mapping[str, int]) -> None:
         for user, head in heads.items():
@@ -80,7 +80,7 @@ class Sending:
             self._scene.model.copied(user, head, page["positions"]["user"], copies)
 
     def _expect(self, ids: Mapping[str, None]) -> None:
-        """What was sent comes to every device that is connected."""
+        """Expect the sends on every connected device."""
         for device in self._scene.devices:
             if device.is_open:
                 for item in self._scene.model.items(device.user):
@@ -88,14 +88,14 @@ class Sending:
                         device.expected.setdefault(item.place.log, []).append(item.place.position)
 
     async def recall(self, sent: Sent) -> None:
-        """Take back; it is to leave every device that has it."""
+        """Recall a notification; every connected device that has it is due a frame."""
         await self._scene.application.ask("DELETE", f"/v1/notifications/{sent.id}", expect=204)
         for user, item in self._scene.model.recall(sent):
             for device in self._scene.open_devices(user):
-                self._scene.due(device, News("recalled", sent.id, *item.place))
+                self._scene.due(device, Event("recalled", sent.id, *item.place))
 
     async def walk(self, user: str, limit: int, between: Callable[[], Awaitable[None]]) -> None:
-        """Page through an inbox while something happens after the first page: what stayed is there once."""
+        """Page through an inbox, with an action after the first page: each remaining item is listed once."""
         expected = {item.place: item for item in self._scene.model.listed(user)}
         path = f"/v1/users/{user}/notifications"
         page = await self._scene.application.ask("GET", path, limit=limit)
@@ -113,9 +113,9 @@ class Sending:
                 -limit:
             ] and page is not first:
                 raise Disagreement(f"back from {page['items'][0]} are {back['items']}, not {known[-limit:]}")
-        now_there: list[Item] = [item for item in self._scene.model.listed(user) if item.place in expected]
-        seen_before = {Place(item["log"], item["position"]) for item in first["items"]}
-        wanted = [item for item in now_there if item.place not in seen_before]
+        remaining: list[Item] = [item for item in self._scene.model.listed(user) if item.place in expected]
+        on_first = {Place(item["log"], item["position"]) for item in first["items"]}
+        wanted = [item for item in remaining if item.place not in on_first]
         rest = items[len(first["items"]) :]
         differences = list(checks.listed(rest, wanted, self._scene.moments))
         if differences:

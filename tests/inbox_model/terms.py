@@ -1,4 +1,4 @@
-"""What the model speaks of: targets, notifications, marks, items and lists."""
+"""The terms of the model: targets, notifications, marks, items and lists."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from tidings.protocol.frames import State
 
 Receipt = Literal["delivered", "seen", "read"]
 
-# What a mark sets or takes back; the first decides whether it changes anything.
+# The kinds that a mark sets or clears; the first decides whether it changes anything.
 _SETS: Mapping[State, tuple[str, ...]] = {
     "seen": ("seen",),
     "read": ("read", "seen"),
@@ -22,7 +22,7 @@ _CLEARS: Mapping[State, tuple[str, ...]] = {
 
 
 class Place(NamedTuple):
-    """Where a user finds a notification: the log by the user's name for it, and the position."""
+    """The place of a notification for a user: the name of the log, and the position."""
 
     log: str
     position: int
@@ -30,14 +30,14 @@ class Place(NamedTuple):
 
 @dataclass
 class Marks:
-    """What one user did with one notification; a moment is when it came to that, None when it did not."""
+    """The marks of one user on one notification: their moments, or None."""
 
     seen: int | None = None
     read: int | None = None
     archived: int | None = None
 
     def apply(self, state: State, moment: int) -> bool:
-        """Whether the mark changed anything. The first time of a state is kept."""
+        """Apply a mark; whether it changed anything. The first time of a state is kept."""
         if state in _SETS:
             changes = getattr(self, _SETS[state][0]) is None
             for kind in _SETS[state]:
@@ -51,7 +51,7 @@ class Marks:
 
     @property
     def state(self) -> str:
-        """The furthest that it came to, or archived."""
+        """The highest state, or archived."""
         if self.archived is not None:
             return "archived"
         return "read" if self.read is not None else "seen" if self.seen is not None else "unseen"
@@ -83,17 +83,17 @@ class Sent:
     )
 
     @property
-    def gone(self) -> bool:
-        """Whether it is in nobody's inbox any more."""
+    def is_removed(self) -> bool:
+        """Whether it is removed from all inboxes."""
         return self.recalled or self.expired
 
     @property
-    def kind(self) -> Literal["users", "group", "all", "compound", "nobody"]:
-        """How it is kept: in own logs by its answer, in one log, as copies a moment later, or not at all."""
+    def kind(self) -> Literal["users", "group", "all", "compound", "none"]:
+        """How it is stored: in own logs before the answer, in one log, as copies later, or not at all."""
         if self.to.all:
             return "all"
         if not self.to.groups:
-            return "users" if set(self.to.users) - self.to.exclude else "nobody"
+            return "users" if set(self.to.users) - self.to.exclude else "none"
         return "group" if len(self.to.groups) == 1 and not self.to.users else "compound"
 
 
@@ -106,7 +106,7 @@ class Item(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """What a list may be narrowed by; the names are those of the query."""
+    """The filter of a list; the names are those of the query."""
 
     state: str | None = None
     category: str | None = None
@@ -126,14 +126,14 @@ class Marking(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a mark did: the ids that it changed, in no order, and what it does not know."""
+    """The result of a mark: the changed ids, in no order, and the unknown ones."""
 
     changed: list[str]
     unknown: list[str]
 
 
 def in_category(category: str | None, wanted: str) -> bool:
-    """Whether a category is the wanted one, or begins with it where that ends in a full stop."""
+    """Whether a category equals `wanted`, or starts with it where it ends in a full stop."""
     if wanted.endswith("."):
         return category is not None and category.startswith(wanted)
     return category == wanted

@@ -1,4 +1,4 @@
-"""Inboxes, by any series of steps, are what a simple model says they are."""
+"""After any series of steps, inboxes equal a simple model."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ from tests.support.stack import START_SECONDS, Installation
 from tests.support.valkey import wait_until
 from tidings_workers.registry import Registry
 
-# A few hundred steps unless told otherwise; `make soak` tells.
+# A few hundred steps by default; `make soak` sets more.
 EXAMPLES = int(os.environ.get("INBOX_MODEL_EXAMPLES", "12"))
 STEPS = int(os.environ.get("INBOX_MODEL_STEPS", "25"))
 SOAK = "INBOX_MODEL_EXAMPLES" in os.environ
@@ -34,8 +34,8 @@ PROFILE = settings(
     max_examples=EXAMPLES,
     stateful_step_count=STEPS,
     deadline=None,
-    # Shrinking takes minutes, each example being played to real servers; the script of steps is readable
-    # as it is.
+    # Shrinking takes minutes, because each example runs on real servers. The script of steps is readable
+    # without it.
     phases=[Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if SOAK else [])],
     suppress_health_check=list(HealthCheck),
     print_blob=True,
@@ -43,7 +43,7 @@ PROFILE = settings(
 
 
 class Stage:
-    """Running parts, and a fresh tenant for each example."""
+    """Running parts, and a new tenant for each example."""
 
     def __init__(self, runner: asyncio.Runner, redis_url: str, parts: Parts) -> None:
         self._runner, self._redis_url, self._parts = runner, redis_url, parts
@@ -59,7 +59,7 @@ class Stage:
         self._runner.run(step)
 
     def scene(self) -> Scene:
-        """A scene whose tenant nobody knows yet."""
+        """A scene with a new tenant."""
         self._tenants += 1
         key = self._runner.run(self._key(f"tenant-{self._tenants}"))
         installation = Installation(self._parts.installation.api, "", key)
@@ -96,8 +96,8 @@ def running_stage(redis_url: str) -> Iterator[Stage]:
 
 
 @pytest.mark.timeout(60 + EXAMPLES * STEPS * SECONDS_PER_STEP)
-def test_inboxes_are_what_the_model_says(redis_url: str) -> None:
-    """After any steps, lists, counts, receipts and what each device was sent equal those of the model."""
+def test_inboxes_equal_the_model(redis_url: str) -> None:
+    """After any steps, lists, counts, receipts and received frames equal those of the model."""
     with running_stage(redis_url) as stage:
         machine = SoakMachine if SOAK else InboxMachine
         machine.stage = stage
