@@ -41,7 +41,7 @@ class Clients:
         self._scene.devices.append(device)
 
     async def connect_fresh(self, device: Device, gateway: int) -> None:
-        """A client that lists the inbox and connects at the ends. The server stores a named one's start."""
+        """A client that lists, then connects at the ends; the server stores the start of a named one."""
         await self.list_only(device)
         await self._connect(device, gateway, None)
         self._check_welcome(device, self._scene.ends(device.user))
@@ -50,8 +50,9 @@ class Clients:
             self._scene.remembered[device.user, device.name] = dict(device.welcome["positions"])
 
     async def connect_by_name(self, device: Device, gateway: int) -> None:
-        """A device that sends only its name continues after its acknowledged positions, and reads states
-        again.
+        """A device that sends only its name continues after its acknowledged positions.
+
+        It reads the states again, because no frame has sent them.
         """
         assert device.name is not None
         start = self._scene.remembered[device.user, device.name]

@@ -110,9 +110,7 @@ class InboxMachine(RuleBasedStateMachine):
         clients: Sequence[tuple[str, int, bool]],
         marked: Sequence[tuple[str, Wish]],
     ) -> None:
-        """Start with members, sends, clients and marks: hypothesis omits rules, and empty inboxes show
-        little.
-        """
+        """Start with members, sends, clients and marks: hypothesis omits rules at will."""
         for group, members in (("blue", blue), ("red", red)):
             self.change_members(group, members, frozenset())
         self.send(sends)

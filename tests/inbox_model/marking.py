@@ -68,7 +68,7 @@ class Marker:
             raise Disagreement(f"{device} was answered {answer} instead of {outcome}")
 
     async def mark_at_once(self, marks: Sequence[tuple[Device, Marking]]) -> None:
-        """Devices of one user mark concurrently: the result is that of some order, and each gets all marks."""
+        """Devices of one user mark concurrently: the result is that of some order, and each gets all."""
         answers = await asyncio.gather(*(self._mark_frame(device, marking) for device, marking in marks))
         # The versions of the answers usually give the order. A mark that changed nothing is answered with the
         # newest version of any mark.

@@ -1,4 +1,4 @@
-"""Every store test runs twice: on one node and on a real cluster of three primaries."""
+"""Fixtures of the store: each test runs on one node and on a real cluster of three primaries."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from tidings_workers.store import Store
 
 @pytest.fixture(params=["node", "cluster"])
 def settings(request: pytest.FixtureRequest) -> Settings:
-    """Settings that name an empty store."""
+    """Settings with an empty store."""
     url = request.getfixturevalue("redis_url" if request.param == "node" else "cluster_url")
     return msgspec.structs.replace(Settings.from_environment({}), redis_url=url)
 
@@ -29,7 +29,7 @@ async def store(settings: Settings) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def dispatcher(store: Store) -> AsyncIterator[Dispatcher]:
-    """A dispatcher that holds every partition."""
+    """A dispatcher with every partition."""
     running = Dispatcher(store)
     await running.beat()
     with contextlib.suppress(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""A cluster whose nodes fail: processes go on, and new ones start, with the nodes that are left."""
+"""A cluster whose nodes fail: running and new processes work with the remaining nodes."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ FAILOVER_SECONDS = 20.0
 
 @pytest.fixture
 def nodes(short_directory: Path) -> Iterator[list[Valkey]]:
-    """Three primaries with a replica each."""
+    """Three primaries with one replica each."""
     home = Path(tempfile.mkdtemp(dir=short_directory))
     with running_cluster(home, replicas=True) as running:
         yield running
@@ -35,7 +35,7 @@ def settings_for(*ports: int | None) -> Settings:
 
 
 async def send(store: Store, title: str) -> None:
-    """Send to users of all partitions, until it is accepted."""
+    """Send to users of all partitions, and retry until it is accepted."""
     sent = [notification(title, users=["ana", f"u{number}"]) for number in range(20)]
     async with asyncio.timeout(FAILOVER_SECONDS):
         while True:
@@ -47,10 +47,10 @@ async def send(store: Store, title: str) -> None:
                 return
 
 
-async def test_the_named_node_dies(nodes: list[Valkey], caplog: pytest.LogCaptureFixture) -> None:
-    """When the only node that the URL names is gone and its replica has taken over, all work goes on.
+async def test_the_named_node_is_killed(nodes: list[Valkey], caplog: pytest.LogCaptureFixture) -> None:
+    """All work continues after the only node of the URL was killed and its replica took over.
 
-    Dispatchers make new connections for it, and nothing is logged as an error of the program.
+    Dispatchers open new connections, and no error is logged.
     """
     store = await Store.open(settings_for(nodes[0].port), name="test")
     dispatcher = Dispatcher(store)
@@ -70,7 +70,7 @@ async def test_the_named_node_dies(nodes: list[Valkey], caplog: pytest.LogCaptur
         await asyncio.wait([beating])
         await dispatcher.close()
         await store.close()
-        # A client that was not closed to its end complains when it is collected.
+        # A client that was not closed completely warns when it is collected.
         gc.collect()
     assert [line.getMessage() for line in caplog.records if line.levelno >= logging.ERROR] == []
 
@@ -90,24 +90,24 @@ async def _count(store: Store, title: str) -> int:
 
 
 async def test_several_nodes_may_be_named(session_cluster: list[Valkey], cluster_url: str) -> None:
-    """A process starts while the first nodes that the URL names are away."""
+    """A process starts while the first nodes of the URL do not answer."""
     assert cluster_url
-    away = [free_port(), free_port()]
-    store = await Store.open(settings_for(*away, session_cluster[1].port), name="test")
+    closed_ports = [free_port(), free_port()]
+    store = await Store.open(settings_for(*closed_ports, session_cluster[1].port), name="test")
     await store.sends.send("demo", [notification("hello", users=["ana"])])
     assert await titles(store, "ana") == ["hello"]
     await store.close()
 
 
 async def test_the_nodes_of_the_url_are_tried_again(session_cluster: list[Valkey], cluster_url: str) -> None:
-    """A cluster whose nodes all have other addresses than before is found by those of the URL."""
+    """A cluster whose nodes all have new addresses is found through the nodes of the URL."""
     store = await Store.open(settings_for(session_cluster[0].port), name="test")
     client = store.redis
     assert isinstance(client, RedisCluster)
     try:
         await clients.close(client)
-        gone = ClusterNode("127.0.0.1", free_port(), **client.connection_kwargs)
-        client.nodes_manager.startup_nodes = {gone.name: gone}
+        closed = ClusterNode("127.0.0.1", free_port(), **client.connection_kwargs)
+        client.nodes_manager.startup_nodes = {closed.name: closed}
         with pytest.raises(StorageUnavailable):
             await store.ping()
         await eventually(lambda: _answers(store), True)

@@ -1,4 +1,4 @@
-"""A send to several groups, or to groups and users, reaches the members of the moment of its acceptance."""
+"""A send to several groups, or to groups and users, reaches the members at its acceptance."""
 
 import asyncio
 import random
@@ -19,7 +19,7 @@ on_node = pytest.mark.parametrize("settings", ["node"], indirect=True)
 
 
 async def carry_out(store: Store) -> None:
-    """Have a dispatcher do everything that was accepted."""
+    """Let a dispatcher do all accepted work."""
     running = Dispatcher(store)
     await running.beat()
     try:
@@ -34,7 +34,7 @@ async def send(store: Store, title: str, groups: Sequence[str], users: Sequence[
 
 
 async def reached(store: Store, identity: str) -> list[str]:
-    """Whom a notification reached, by its receipts."""
+    """The users of a notification, by its receipts."""
     page = await store.receipts.of("demo", identity, 200, None)
     assert page is not None
     return sorted(progress.user for progress in page.items)
@@ -47,12 +47,12 @@ def key_of(store: Store, group: str) -> str:
 
 
 async def call(store: Store, *arguments: Any) -> Any:
-    """One command."""
+    """Run one command."""
     return await store._core.connection.call(*arguments)
 
 
 async def test_leaving_and_joining_after_it(store: Store) -> None:
-    """Who leaves after a send was accepted has it, who joins after it does not."""
+    """A user who leaves after the acceptance of a send gets it, and one who joins after it does not."""
     await store.groups.change("demo", "team", ["old"], [])
     await store.groups.change("demo", "board", ["chair"], [])
     identity = await send(store, "to both", ["team", "board"])
@@ -63,27 +63,27 @@ async def test_leaving_and_joining_after_it(store: Store) -> None:
 
 
 async def test_group_deleted_after_it(store: Store) -> None:
-    """Who is in a group at a send's 202 has it, also when the group is deleted at once and made again."""
+    """The members at the acceptance get a send, also when the group is deleted and made again."""
     members = [f"m{number}" for number in range(1_200)]
     await store.groups.change("demo", "project", members, [])
     first = await send(store, "project closes", ["project"], ["owner"])
     await store.groups.delete("demo", "project")
-    empty = await send(store, "to nobody left", ["project"], ["owner"])
+    empty = await send(store, "to an empty group", ["project"], ["owner"])
     await store.groups.change("demo", "project", ["m7", "other"], [])
-    last = await send(store, "begun again", ["project"], ["owner"])
+    last = await send(store, "started again", ["project"], ["owner"])
     await store.groups.delete("demo", "project")
     await carry_out(store)
     for identity, count in ((first, 1_201), (empty, 1), (last, 3)):
         record = await store.sends.notification("demo", identity)
         assert record is not None
         assert (record.status, record.recipients) == ("stored", count)
-    assert sorted(await titles(store, "m7")) == ["begun again", "project closes"]
-    assert await titles(store, "other") == ["begun again"]
+    assert sorted(await titles(store, "m7")) == ["project closes", "started again"]
+    assert await titles(store, "other") == ["started again"]
     assert await titles(store, "m1199") == ["project closes"]
 
 
 async def test_any_changes_after_it(store: Store) -> None:
-    """After any joining, leaving and deleting each send has reached exactly the members of its moment."""
+    """After any joins, leaves and deletions each send reached exactly the members at its acceptance."""
     chance = random.Random(5)
     users, groups = [f"u{number}" for number in range(6)], ["a", "b", "c"]
     members: dict[str, set[str]] = {group: set() for group in groups}
@@ -112,8 +112,8 @@ async def test_any_changes_after_it(store: Store) -> None:
     assert {identity: await reached(store, identity) for identity in expected} == expected
 
 
-async def test_at_the_same_time(store: Store) -> None:
-    """A send that is accepted after a joining was answered sees it, under changes that never end."""
+async def test_during_changes(store: Store) -> None:
+    """A send accepted after the answer to a join reaches the new member, during constant changes."""
     await store.groups.change("demo", "board", ["chair"], [])
     expected: dict[str, list[str]] = {}
 
@@ -144,7 +144,7 @@ async def test_retried_after_changes(store: Store) -> None:
 
 
 async def test_of_an_earlier_version(store: Store) -> None:
-    """An entry of an earlier version, without the clocks, reaches the members of when it is carried out."""
+    """An entry of an earlier version, without clocks, reaches the members when it is carried out."""
     await store.groups.change("demo", "team", ["old"], [])
     identity = await send(store, "x", ["team", "board"])
     await store.groups.change("demo", "team", ["new"], ["old"])
@@ -164,7 +164,7 @@ async def test_of_an_earlier_version(store: Store) -> None:
 
 @on_node
 async def test_keeps_little(store: Store) -> None:
-    """A member who joins and leaves a thousand times costs next to nothing, and nothing without a send."""
+    """A member who joins and leaves a thousand times costs little, and nothing without a send."""
     key = key_of(store, "team")
 
     async def flap() -> None:
@@ -187,7 +187,7 @@ async def test_keeps_little(store: Store) -> None:
 
 @on_node
 async def test_kept_for_a_day(store: Store) -> None:
-    """Who left, and the list of a deleted group, are kept for a day and no longer."""
+    """Leavers, and the list of a deleted group, are kept for a day."""
     day = 24 * 3600 * 1_000_000
     key, log = key_of(store, "team"), store.keys.group("demo", "team")
     await store.groups.change("demo", "team", ["ana", "bob", "carl", "dora"], [])
@@ -201,17 +201,17 @@ async def test_kept_for_a_day(store: Store) -> None:
     await carry_out(store)
     found = set(await rosters(store._core, "demo", {"team": cut}))
     assert found == {"bob", "carl", "dora"}
-    gone = [found.decode() for found in await call(store, "ZRANGE", f"{key}/deleted", 0, -1)]
+    moved = [found.decode() for found in await call(store, "ZRANGE", f"{key}/deleted", 0, -1)]
     lists = [
         f"{key}/left",
         f"{key}/stays",
         f"{key}/deleted",
-        *(f"{tag(log.partition)}/{base}" for base in gone),
+        *(f"{tag(log.partition)}/{base}" for base in moved),
     ]
     assert len(lists) == 4
     for each in lists:
         assert 0 < await call(store, "PTTL", each) <= day / 1_000
-    # A read of the clock that is more than a day old keeps nobody.
+    # A read of the clock more than a day ago keeps no leaver.
     await store.groups.change("demo", "team", ["eve", "fay"], [])
     await cuts(store._core, "demo", ["team"])
     await call(store, "HINCRBY", key, "cut_at", -2 * day)
@@ -222,7 +222,7 @@ async def test_kept_for_a_day(store: Store) -> None:
 
 
 async def test_erased_after_it(store: Store) -> None:
-    """An erased user is not reached as somebody who left, and the name is on no list of those."""
+    """An erased user is not reached as a leaver, and is removed from all lists of leavers."""
     await store.groups.change("demo", "team", ["ana", "bob"], [])
     await store.groups.change("demo", "club", ["ana", "bob"], [])
     moment = await cuts(store._core, "demo", ["team", "club"])
@@ -238,7 +238,7 @@ async def test_erased_after_it(store: Store) -> None:
 
 @on_node
 async def test_while_it_is_read(store: Store) -> None:
-    """Who leaves while the members are read, or whose group is deleted then, is among them."""
+    """A member who leaves, or whose group is deleted, while members are read is among them."""
     members = [f"m{number}" for number in range(25_000)]
     await store.groups.change("demo", "team", members, [])
     log = store.keys.group("demo", "team")

@@ -1,4 +1,4 @@
-"""The durability named in an answer is what held when it was given."""
+"""The durability in an answer is the one that the server gave."""
 
 import shutil
 import tempfile
@@ -15,7 +15,7 @@ from tidings_workers.config import SYNCED_EVERY_SECOND, Durability, Settings
 from tidings_workers.store import StorageUnavailable, Store
 
 SYNCED_OUTSIDE = {"appendfsync": "no", "proc-title-template": f"valkey ({SYNCED_EVERY_SECOND})"}
-BY_ITSELF = {"appendfsync": "everysec", "proc-title-template": "valkey"}
+SYNCED_INSIDE = {"appendfsync": "everysec", "proc-title-template": "valkey"}
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def settings_for(url: str, durability: Durability) -> Settings:
     return msgspec.structs.replace(Settings.from_environment({}), redis_url=url, durability=durability)
 
 
-async def named(url: str, durability: Durability) -> str:
-    """What a store that is to be this durable says it is, once a send went through."""
+async def reported(url: str, durability: Durability) -> str:
+    """The durability that a store reports after a send, when it is configured for this one."""
     store = await Store.open(settings_for(url, durability), name="test")
     try:
         await store.sends.send("demo", [notification("x", users=["ana"])])
@@ -42,41 +42,43 @@ async def named(url: str, durability: Durability) -> str:
 
 
 @pytest.mark.parametrize(
-    ("configuration", "held"),
+    ("configuration", "expected"),
     [
-        ({"appendonly": "no", **BY_ITSELF}, ("memory", "memory", "memory")),
-        ({"appendonly": "yes", **BY_ITSELF}, ("memory", "everysec", "always")),
-        ({"appendonly": "yes", **BY_ITSELF, "appendfsync": "always"}, ("memory", "everysec", "always")),
-        ({"appendonly": "yes", **BY_ITSELF, "appendfsync": "no"}, ("memory", "memory", "memory")),
+        ({"appendonly": "no", **SYNCED_INSIDE}, ("memory", "memory", "memory")),
+        ({"appendonly": "yes", **SYNCED_INSIDE}, ("memory", "everysec", "always")),
+        ({"appendonly": "yes", **SYNCED_INSIDE, "appendfsync": "always"}, ("memory", "everysec", "always")),
+        ({"appendonly": "yes", **SYNCED_INSIDE, "appendfsync": "no"}, ("memory", "memory", "memory")),
         ({"appendonly": "yes", **SYNCED_OUTSIDE}, ("memory", "everysec", "everysec")),
     ],
     ids=["no file", "everysec", "always", "never synced", "synced from outside"],
 )
-async def test_named_truthfully(server: Valkey, configuration: dict[str, str], held: tuple[str, ...]) -> None:
-    """A store says what it was asked for, or less where the server does less."""
+async def test_reported_durability(
+    server: Valkey, configuration: dict[str, str], expected: tuple[str, ...]
+) -> None:
+    """A store reports the configured durability, or less when the server gives less."""
     with server.client() as client:
         for name, value in configuration.items():
             client.config_set(name, value)
-    assert tuple([await named(server.url, wanted) for wanted in get_args(Durability)]) == held
+    assert tuple([await reported(server.url, wanted) for wanted in get_args(Durability)]) == expected
 
 
-@pytest.mark.parametrize(("appendonly", "held"), [("yes", "everysec"), ("no", "memory")])
-async def test_configuration_refused(server: Valkey, appendonly: str, held: str) -> None:
-    """Where CONFIG is forbidden, as hosted Redis often does, no more is claimed than INFO shows."""
+@pytest.mark.parametrize(("appendonly", "expected"), [("yes", "everysec"), ("no", "memory")])
+async def test_configuration_refused(server: Valkey, appendonly: str, expected: str) -> None:
+    """Where CONFIG is forbidden, as on hosted Redis, a store reports no more than INFO shows."""
     with server.client() as client:
-        for name, value in {"appendonly": appendonly, **BY_ITSELF}.items():
+        for name, value in {"appendonly": appendonly, **SYNCED_INSIDE}.items():
             client.config_set(name, value)
         client.acl_setuser("guest", enabled=True, nopass=True, keys="*", commands=["+@all", "-config"])
     url = f"{server.url}?username=guest&password=any"
-    assert await named(url, "everysec") == held
+    assert await reported(url, "everysec") == expected
     with server.client() as client:
         client.acl_deluser("guest")
 
 
 async def test_always_waits_for_the_disk(server: Valkey) -> None:
-    """For `always` on a server that syncs every second, a send is answered when its own write is synced."""
+    """With `always` on a server that syncs every second, a send is answered after its own write is synced."""
     with server.client() as client:
-        for name, value in {"appendonly": "yes", **BY_ITSELF}.items():
+        for name, value in {"appendonly": "yes", **SYNCED_INSIDE}.items():
             client.config_set(name, value)
     store = await Store.open(settings_for(server.url, "always"), name="test")
     try:
@@ -84,7 +86,7 @@ async def test_always_waits_for_the_disk(server: Valkey) -> None:
         await store.sends.send("demo", [notification("x", users=["dora"])])
         assert await _calls(store, "waitaof") == before + 1
         await titles(store, "dora")
-        assert await _calls(store, "waitaof") == before + 1, "reading waits for nothing"
+        assert await _calls(store, "waitaof") == before + 1, "a read does not wait"
         with server.client() as client:
             client.config_set("appendfsync", "no")
         with pytest.raises(StorageUnavailable):
@@ -99,11 +101,11 @@ async def _calls(store: Store, command: str) -> int:
 
 
 async def test_weakest_primary_counts(session_cluster: list[Valkey], cluster_url: str) -> None:
-    """A cluster holds what all of its primaries hold."""
-    assert await named(cluster_url, "always") == "everysec"
+    """A cluster reports the least durability of its primaries."""
+    assert await reported(cluster_url, "always") == "everysec"
     with session_cluster[2].client() as client:
         client.config_set("appendonly", "no")
         try:
-            assert await named(cluster_url, "everysec") == "memory"
+            assert await reported(cluster_url, "everysec") == "memory"
         finally:
             client.config_set("appendonly", "yes")

@@ -1,4 +1,4 @@
-"""Erasing a user: nothing of one is left, nobody else is touched, and no position is ever used again."""
+"""An erasure removes everything of a user, nothing of others, and reuses no position."""
 
 import asyncio
 from typing import Any
@@ -17,24 +17,25 @@ from tidings_workers.store.presence import new_connection_id
 
 NOTHING = ErasedUser(0, 0, 0, 0, 0)
 KEPT = {"", "/gateways", "/hidden", "/parted"}
-"""The head and the versions, who follows the log, what was hidden of the log of all, and the ids of copies,
-for a day, so that no call that was delayed makes one again."""
+"""Head and versions, gateways that follow the log, hidden positions of the log of all, and the ids of copies,
+which stay for a day so that no delayed call makes a copy again.
+"""
 
 
 async def keys_of(store: Store, user: str = "ana") -> set[str]:
-    """What is left of a user in the store, by the end of each key."""
+    """The remaining keys of a user, by the end of each key."""
     prefix = f"{tag(store.keys.user('demo', user).partition)}/u/demo/{user}"
     return {key.decode().removeprefix(prefix) async for key in store.redis.scan_iter(f"{prefix}*")}
 
 
 async def listed(store: Store, user: str = "ana") -> list[str]:
-    """The logs of what is in an inbox, in order of their names."""
+    """The log of each item of an inbox, sorted."""
     page = await store.inbox.page("demo", user, InboxQuery(limit=200))
     return sorted(item.log for item in page.items)
 
 
-async def lively(store: Store, user: str = "ana") -> tuple[str, ...]:
-    """Something of everything for a user; the ids of three direct notifications and a compound one."""
+async def fill(store: Store, user: str = "ana") -> tuple[str, ...]:
+    """Make one of each thing for a user; the ids of three direct notifications and a compound one."""
     log = store.keys.user("demo", user)
     await store.groups.change("demo", "team", [user, "bob"], [])
     await store.groups.change("demo", "club", [user], [])
@@ -63,16 +64,16 @@ async def lively(store: Store, user: str = "ana") -> tuple[str, ...]:
 
 
 async def connected(store: Store, gateway: str) -> str:
-    """A connection of ana, at a gateway that lives; its id."""
+    """Register a connection of ana at a running gateway; its id."""
     log = store.keys.user("demo", "ana")
     connection = new_connection_id(gateway, log.partition)
     await store.feeds.attach(gateway, log, None, Arrival(connection, 0, 0))
     return connection
 
 
-async def test_everything_is_gone(store: Store, dispatcher: Dispatcher) -> None:
-    """The answer says what was erased; only versions and positions go on, and others keep what is theirs."""
-    *direct, both = await lively(store)
+async def test_everything_is_removed(store: Store, dispatcher: Dispatcher) -> None:
+    """The answer has the numbers of erased things; versions and positions continue, others keep theirs."""
+    *direct, both = await fill(store)
     before = await store.inbox.counts("demo", "ana")
     assert await store.erasure.erase("demo", "ana") == ErasedUser(3, 5, 2, 1, 0)
     assert await keys_of(store) <= KEPT
@@ -90,18 +91,18 @@ async def test_everything_is_gone(store: Store, dispatcher: Dispatcher) -> None:
     assert after.version > before.version
     assert await store.erasure.erase("demo", "ana") == NOTHING
     assert (await store.inbox.counts("demo", "ana")).version > after.version
-    await store.sends.send("demo", [notification("anew", users=["ana"])])
+    await store.sends.send("demo", [notification("again", users=["ana"])])
     page = await store.inbox.page("demo", "ana", InboxQuery(limit=1))
     assert [(item.log, item.position, item.state) for item in page.items] == [("user", 5, "unseen")]
 
 
-async def test_who_never_was(store: Store, dispatcher: Dispatcher) -> None:
-    """Of a user whom nobody has named nothing is erased."""
+async def test_an_unknown_user(store: Store, dispatcher: Dispatcher) -> None:
+    """Erasing an unknown user erases nothing."""
     assert await store.erasure.erase("demo", "nobody") == NOTHING
 
 
 async def test_a_thousand_groups(store: Store, dispatcher: Dispatcher) -> None:
-    """Memberships are ended on both sides, however many there are."""
+    """All memberships are removed on both sides, however many there are."""
     names = [f"g{number}" for number in range(1_000)]
     await asyncio.gather(*(store.groups.change("demo", name, ["ana"], []) for name in names))
     assert (await store.erasure.erase("demo", "ana")).memberships == 1_000
@@ -111,7 +112,7 @@ async def test_a_thousand_groups(store: Store, dispatcher: Dispatcher) -> None:
 
 
 async def test_a_long_log(store: Store, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log is taken away in steps; what is sent meanwhile is erased whole, or there behind it."""
+    """A log is erased in steps; a concurrent send is erased whole, or kept whole after it."""
     monkeypatch.setattr(erasure, "STEP", 7)
     for _ in range(4):
         await store.sends.send("demo", [notification("x", users=["ana"], category="c")] * 50)
@@ -139,7 +140,7 @@ async def test_a_long_log(store: Store, dispatcher: Dispatcher, monkeypatch: pyt
 
 
 async def test_accepted_before(store: Store, settings: Settings) -> None:
-    """What was accepted before is erased as well, as soon as somebody has carried it out."""
+    """A send accepted before is erased as well, after a dispatcher has carried it out."""
     await store.groups.change("demo", "team", ["ana"], [])
     await store.sends.send("demo", [notification("both", users=["ana", "bob"])])
     erasing = asyncio.create_task(store.erasure.erase("demo", "ana"))
@@ -152,8 +153,8 @@ async def test_accepted_before(store: Store, settings: Settings) -> None:
     assert await keys_of(store) <= KEPT
 
 
-async def test_nobody_carries_it_out(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a dispatcher, or while a gateway does not close a connection, it is to be tried again."""
+async def test_without_dispatcher_or_gateway(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a dispatcher, or with a connection that stays open, an erasure fails and may be retried."""
     monkeypatch.setattr(settling, "WAIT_SECONDS", 0.1)
     await store.feeds.open("w1-00000000", range(store.partitions))
     connection = await connected(store, "w1-00000000")
@@ -167,30 +168,30 @@ async def test_nobody_carries_it_out(store: Store, monkeypatch: pytest.MonkeyPat
         await store.erasure.erase("demo", "ana")
 
 
-async def test_broken_off_anywhere(
+async def test_interrupted_anywhere(
     store: Store, dispatcher: Dispatcher, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Broken off at any step and repeated, it ends in the same."""
+    """An erasure that was interrupted at any step and repeated has the same result."""
     monkeypatch.setattr(erasure, "STEP", 2)
-    breaking = await Store.open(settings, name="breaking")
-    call = breaking._core.connection.call
+    interrupted = await Store.open(settings, name="interrupted")
+    call = interrupted._core.connection.call
     allowed = 0
 
     def failing(*arguments: Any, **options: Any) -> Any:
         nonlocal allowed
         allowed -= 1
         if allowed < 0:
-            raise StorageUnavailable("broken off")
+            raise StorageUnavailable("interrupted")
         return call(*arguments, **options)
 
-    monkeypatch.setattr(breaking._core.connection, "call", failing)
+    monkeypatch.setattr(interrupted._core.connection, "call", failing)
     finished = False
     for steps in range(0, 500, 4):
         user = f"u{steps}"
-        await lively(store, user)
+        await fill(store, user)
         allowed = steps
         try:
-            await breaking.erasure.erase("demo", user)
+            await interrupted.erasure.erase("demo", user)
         except StorageUnavailable:
             await store.erasure.erase("demo", user)
         else:
@@ -199,21 +200,21 @@ async def test_broken_off_anywhere(
         assert set(await listed(store, user)) == {"all"}
         if finished:
             break
-    await breaking.close()
+    await interrupted.close()
     assert finished
 
 
 async def test_disconnected(store: Store, dispatcher: Dispatcher) -> None:
-    """Connections that were open are closed and counted, and the user was never seen."""
+    """Open connections are closed and counted, and the user was never seen."""
     await store.feeds.open("w1-00000000", range(store.partitions))
     connection = await connected(store, "w1-00000000")
     log = store.keys.user("demo", "ana")
 
     async def gateway() -> None:
-        async def told() -> dict[str, int]:
+        async def closings() -> dict[str, int]:
             return (await store.sessions.registered("w1-00000000", log.partition))[1]
 
-        await eventually(told, {connection: closing.DISCONNECTED.code})
+        await eventually(closings, {connection: closing.DISCONNECTED.code})
         await store.sessions.remove("w1-00000000", {connection: log.base})
 
     erased, _ = await asyncio.gather(store.erasure.erase("demo", "ana"), gateway())

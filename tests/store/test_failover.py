@@ -1,4 +1,4 @@
-"""A failover that leaves the old primary running as a replica, behind an address that has moved on."""
+"""A failover that keeps the old primary running as a replica, behind an address that then changes."""
 
 import asyncio
 import tempfile
@@ -23,7 +23,7 @@ SECONDS = 5.0
 
 @pytest.fixture
 def pair(short_directory: Path) -> Iterator[tuple[Valkey, Valkey]]:
-    """A primary and its replica, in step."""
+    """A primary and its replica, in sync."""
     with ExitStack() as stack:
         homes = [Path(tempfile.mkdtemp(dir=short_directory)) for _ in range(2)]
         primary, replica = (
@@ -34,19 +34,19 @@ def pair(short_directory: Path) -> Iterator[tuple[Valkey, Valkey]]:
 
 
 def follow(replica: Valkey, primary: Valkey) -> None:
-    """Make one the replica of the other, and wait until it has all of its data."""
+    """Make one the replica of the other, and wait until they are in sync."""
 
-    def in_step() -> bool:
+    def in_sync() -> bool:
         with replica.client() as client:
             return bool(client.info("replication").get("master_link_status") == "up")
 
     with replica.client() as client:
         client.execute_command("REPLICAOF", "127.0.0.1", str(primary.port))
-    wait_until(in_step, "following the primary")
+    wait_until(in_sync, "following the primary")
 
 
 def fail_over(old: Valkey, new: Valkey) -> None:
-    """Make the replica the primary and the primary its replica, which stays up."""
+    """Swap the roles of primary and replica; both keep running."""
     with new.client() as client:
         client.execute_command("REPLICAOF", "NO", "ONE")
     follow(old, new)
@@ -54,7 +54,7 @@ def fail_over(old: Valkey, new: Valkey) -> None:
 
 @pytest.fixture
 async def proxy(pair: tuple[Valkey, Valkey]) -> AsyncIterator[FaultProxy]:
-    """The address by which clients reach the primary."""
+    """The address of the primary for clients."""
     async with FaultProxy(pair[0].url) as running_proxy:
         yield running_proxy
 
@@ -68,7 +68,7 @@ async def store(proxy: FaultProxy) -> AsyncIterator[Store]:
 
 
 async def send(store: Store, title: str, *users: str) -> None:
-    """Send until it is accepted."""
+    """Send, and retry until it is accepted."""
     async with asyncio.timeout(SECONDS):
         while True:
             try:
@@ -82,7 +82,7 @@ async def send(store: Store, title: str, *users: str) -> None:
 async def test_writes_follow_the_primary(
     pair: tuple[Valkey, Valkey], proxy: FaultProxy, store: Store
 ) -> None:
-    """Sends are accepted and carried out within seconds of a failover, by the processes that run."""
+    """Running processes accept and carry out sends within seconds of a failover."""
     dispatcher = Dispatcher(store)
     await dispatcher.beat()
     try:
@@ -96,10 +96,10 @@ async def test_writes_follow_the_primary(
         await dispatcher.close()
 
 
-async def test_the_replica_is_named_while_the_address_leads_to_it(
+async def test_a_replica_at_the_address_is_named(
     pair: tuple[Valkey, Valkey], proxy: FaultProxy, store: Store
 ) -> None:
-    """Until the address moves on, sends and reads are refused with the reason; then both work again."""
+    """While the address leads to a replica, sends and reads fail with the reason; then both work again."""
     await send(store, "before", "ana")
     await asyncio.to_thread(fail_over, *pair)
     with pytest.raises(StorageUnavailable, match="is a replica") as refused:
@@ -115,11 +115,11 @@ async def test_the_replica_is_named_while_the_address_leads_to_it(
 async def test_reads_do_not_stay_with_the_replica(
     pair: tuple[Valkey, Valkey], proxy: FaultProxy, store: Store
 ) -> None:
-    """A process that only reads leaves the replica when it next looks at the facts of the store."""
+    """A process that only reads leaves the replica at its next refresh."""
     await send(store, "before", "ana")
     assert await titles(store, "ana") == ["before"]
     await asyncio.to_thread(fail_over, *pair)
-    # From here on the old primary has what it had: its replication is cut.
+    # From here on the old primary gets no writes: its replication is cut.
     with pair[0].client() as client:
         client.execute_command("REPLICAOF", "127.0.0.1", str(free_port()))
     proxy.lead_to(pair[1].url)
@@ -130,19 +130,19 @@ async def test_reads_do_not_stay_with_the_replica(
     with pytest.raises(StorageUnavailable):
         await store.refresh()
 
-    async def seen() -> list[str]:
+    async def current() -> list[str]:
         try:
             return await titles(store, "ana")
         except StorageUnavailable:
             return []
 
-    await eventually(seen, ["after", "before"])
+    await eventually(current, ["after", "before"])
 
 
 async def test_blocking_reads_leave_the_replica(
     pair: tuple[Valkey, Valkey], proxy: FaultProxy, store: Store
 ) -> None:
-    """A reader that the replica answers moves to the new primary once a write was refused."""
+    """A blocking reader on the replica moves to the new primary after a write was refused."""
     reader = store.reader("test")
     try:
         assert await reader.read({"{p0}/stream": "0"}, 1) == {}
@@ -163,17 +163,17 @@ async def test_blocking_reads_leave_the_replica(
         await reader.close()
 
 
-async def test_a_timeout_ends_all_that_is_under_way(valkey: Valkey) -> None:
-    """A command that was sent before another one timed out does not wait for a second timeout."""
+async def test_a_timeout_fails_all_commands_in_progress(valkey: Valkey) -> None:
+    """A command sent before another one timed out does not wait for a second timeout."""
     store = await Store.open(Settings(redis_url=valkey.url), name="test")
     valkey.pause()
     try:
-        began = time.monotonic()
+        started = time.monotonic()
         first = store._core.connection.call("PING")
         await asyncio.sleep(0.5)
         second = store._core.connection.call("PING")
         failures = await asyncio.gather(first, second, return_exceptions=True)
-        assert time.monotonic() - began < 2 * COMMAND_SECONDS
+        assert time.monotonic() - started < 2 * COMMAND_SECONDS
         assert [type(failure) for failure in failures] == [StorageUnavailable] * 2
     finally:
         valkey.unpause()

@@ -1,4 +1,4 @@
-"""Redis away, slow, or answering into the void: quick refusals, no loss, nothing twice."""
+"""Faults of Redis and the network: quick errors, no loss, no repetition."""
 
 import asyncio
 import random
@@ -18,7 +18,7 @@ from tidings_workers.config import SYNCED_EVERY_SECOND, Settings
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.store import Idempotency, StorageUnavailable, Store
 
-# What a caller may wait for a refusal; its own timeout to Redis is 2 s.
+# The time until a caller gets an error; the timeout to Redis is 2 s.
 QUICK_SECONDS = 2.5
 USERS = 5
 
@@ -50,7 +50,7 @@ async def direct(redis_url: str) -> AsyncIterator[Store]:
 
 
 async def send_until_answered(store: Store, key: str, user: str) -> list[str]:
-    """Send under an idempotency key, again and again until it is acknowledged."""
+    """Send under an idempotency key, and retry until it is acknowledged."""
     sent = [notification(key, users=[user]), notification(key, users=[user, "both"])]
     while True:
         try:
@@ -62,7 +62,7 @@ async def send_until_answered(store: Store, key: str, user: str) -> list[str]:
 
 
 async def load(store: Store, sends: int) -> dict[str, list[str]]:
-    """Send from several clients at once; the ids that each key was acknowledged with."""
+    """Send from several clients concurrently; the acknowledged ids of each key."""
     keys = [f"k{number}" for number in range(sends)]
     acknowledged: dict[str, list[str]] = {}
 
@@ -76,18 +76,18 @@ async def load(store: Store, sends: int) -> dict[str, list[str]]:
     return acknowledged
 
 
-async def hold_everything_once(store: Store, acknowledged: dict[str, list[str]]) -> None:
-    """Every acknowledged id is in its inboxes, once, and nothing else is."""
+async def assert_stored_once(store: Store, acknowledged: dict[str, list[str]]) -> None:
+    """Each acknowledged id is in its inboxes once, and nothing else is."""
     expected: dict[str, list[str]] = {f"u{number}": [] for number in range(USERS)}
     for key, ids in acknowledged.items():
         expected[f"u{int(key[1:]) % USERS}"] += ids
     expected["both"] = [ids[1] for ids in acknowledged.values()]
     for user, ids in expected.items():
 
-        async def seen(user: str = user) -> list[str]:
+        async def stored(user: str = user) -> list[str]:
             return sorted(await _ids(store, user))
 
-        await eventually(seen, sorted(ids))
+        await eventually(stored, sorted(ids))
 
 
 async def _ids(store: Store, user: str) -> list[str]:
@@ -97,20 +97,20 @@ async def _ids(store: Store, user: str) -> list[str]:
 async def test_lost_replies_make_no_second_notification(
     proxy: FaultProxy, store: Store, direct: Store
 ) -> None:
-    """Sends retried under their keys while replies get lost are stored once each, and all of them."""
+    """Sends that are retried under their keys while replies get lost are all stored, once each."""
     proxy.lose_replies = 0.2
     acknowledged = await asyncio.wait_for(load(store, 120), 30)
     assert proxy.lost > 10
     dispatcher = Dispatcher(direct)
     await dispatcher.beat()
     try:
-        await hold_everything_once(direct, acknowledged)
+        await assert_stored_once(direct, acknowledged)
     finally:
         await dispatcher.close()
 
 
 async def test_dispatcher_without_its_replies(proxy: FaultProxy, store: Store, direct: Store) -> None:
-    """A dispatcher whose replies get lost writes nobody a second copy and leaves nobody out."""
+    """A dispatcher whose replies get lost writes each user exactly one copy."""
     members = [f"m{number}" for number in range(6_000)]
     await direct.groups.change("demo", "big", members, [])
     sent = [notification(str(number), users=["ana", f"m{number}"], groups=["big"]) for number in range(4)]
@@ -132,14 +132,14 @@ async def test_dispatcher_without_its_replies(proxy: FaultProxy, store: Store, d
 
 
 async def timed_refusal(attempt: Callable[[], Awaitable[object]]) -> float:
-    began = time.monotonic()
+    started = time.monotonic()
     with pytest.raises(StorageUnavailable):
         await attempt()
-    return time.monotonic() - began
+    return time.monotonic() - started
 
 
-async def test_black_hole_is_refused_quickly(proxy: FaultProxy, store: Store) -> None:
-    """While nothing comes through, a call is refused in time, later ones at once; then all goes on."""
+async def test_black_hole_is_reported_quickly(proxy: FaultProxy, store: Store) -> None:
+    """While no bytes arrive the first call fails in time and later ones at once; then both work again."""
 
     def send() -> Awaitable[object]:
         return store.sends.send("demo", [notification("x", users=["ana"])])
@@ -155,19 +155,19 @@ async def test_black_hole_is_refused_quickly(proxy: FaultProxy, store: Store) ->
         await asyncio.sleep(0.01)
     assert slowest < 0.1
     proxy.black_hole = False
-    began = time.monotonic()
+    started = time.monotonic()
     while True:
         try:
             await store.sends.send("demo", [notification("after", users=["bob"])])
             break
         except StorageUnavailable:
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - started < 5
             await asyncio.sleep(0.02)
     assert await titles(store, "bob") == ["after"]
 
 
 async def test_refused_connections(proxy: FaultProxy, store: Store) -> None:
-    """A server that refuses connections is noticed at once, and so is its return."""
+    """A server that refuses connections is noticed at once, and so is its recovery."""
     proxy.refuse = True
     proxy.reset()
     assert await timed_refusal(lambda: store.sends.send("demo", [notification("x", users=["ana"])])) < 1
@@ -178,7 +178,7 @@ async def test_refused_connections(proxy: FaultProxy, store: Store) -> None:
 
 @pytest.mark.parametrize("fault", ["reset", "half_close"])
 async def test_dropped_connections(proxy: FaultProxy, store: Store, fault: str) -> None:
-    """Connections dropped under load cost no acknowledged notification and double none."""
+    """Connections dropped under load lose no acknowledged notification and repeat none."""
     sending = asyncio.ensure_future(load(store, 200))
     while not sending.done():
         getattr(proxy, fault)()
@@ -187,13 +187,13 @@ async def test_dropped_connections(proxy: FaultProxy, store: Store, fault: str) 
     dispatcher = Dispatcher(store)
     await dispatcher.beat()
     try:
-        await hold_everything_once(store, acknowledged)
+        await assert_stored_once(store, acknowledged)
     finally:
         await dispatcher.close()
 
 
 async def test_slow_and_sliced(proxy: FaultProxy, store: Store) -> None:
-    """A slow line that tears every reply into pieces only costs time."""
+    """A slow connection that splits every reply only costs time."""
     proxy.latency, proxy.slice_bytes = 0.002, 7
     ids = (await store.sends.send("demo", [notification(str(n), users=["ana"]) for n in range(20)])).ids
     assert sorted(await _ids(store, "ana")) == sorted(ids)
@@ -201,7 +201,7 @@ async def test_slow_and_sliced(proxy: FaultProxy, store: Store) -> None:
 
 @pytest.fixture
 def valkey(short_directory: Path) -> Iterator[Valkey]:
-    """A server set up as the embedded one is: it writes before it answers, and is synced from outside."""
+    """A server with the settings of the embedded one: it writes before it answers, and others sync it."""
     home = Path(tempfile.mkdtemp(dir=short_directory))
     title = f"valkey ({SYNCED_EVERY_SECOND})"
     with running(home, appendfsync="no", proc_title_template=title) as server:
@@ -217,7 +217,7 @@ async def own(valkey: Valkey) -> AsyncIterator[Store]:
 
 
 async def under_load(store: Store, disturb: Callable[[], Awaitable[None]]) -> None:
-    """Load with a dispatcher at work, disturbed once in the middle; nothing may be lost or doubled."""
+    """Run load and a dispatcher, with one disturbance in the middle, without loss or repetition."""
     dispatcher = Dispatcher(store)
     await dispatcher.beat()
     try:
@@ -226,13 +226,13 @@ async def under_load(store: Store, disturb: Callable[[], Awaitable[None]]) -> No
             await asyncio.sleep(0.1)
             assert not sending.done()
             await disturb()
-        await hold_everything_once(store, sending.result())
+        await assert_stored_once(store, sending.result())
     finally:
         await dispatcher.close()
 
 
 async def test_killed_under_load(own: Store, valkey: Valkey) -> None:
-    """A Valkey killed and started again under load loses nothing that was acknowledged."""
+    """A Valkey that is killed and restarted under load loses no acknowledged notification."""
 
     async def restart() -> None:
         valkey.kill()
@@ -243,7 +243,7 @@ async def test_killed_under_load(own: Store, valkey: Valkey) -> None:
 
 
 async def test_scripts_flushed_under_load(own: Store) -> None:
-    """Scripts that Redis forgot are loaded again by whoever misses them."""
+    """Scripts that Redis has lost are loaded again at the next call."""
 
     async def flush() -> None:
         for _ in range(20):
@@ -254,11 +254,11 @@ async def test_scripts_flushed_under_load(own: Store) -> None:
 
 
 async def test_stopped_for_three_seconds(own: Store, valkey: Valkey) -> None:
-    """A Valkey that hangs for three seconds is waited out: sends are refused, then all goes on."""
+    """While a Valkey hangs for three seconds sends fail in time, and work again after it."""
     valkey.pause()
     try:
-        began = time.monotonic()
-        while time.monotonic() < began + 3:
+        started = time.monotonic()
+        while time.monotonic() < started + 3:
             took = await timed_refusal(lambda: own.sends.send("demo", [notification("lost?", users=["ana"])]))
             assert took < QUICK_SECONDS
             await asyncio.sleep(0.05)
@@ -273,7 +273,7 @@ async def test_stopped_for_three_seconds(own: Store, valkey: Valkey) -> None:
 
 
 async def test_primary_killed_under_load(short_directory: Path) -> None:
-    """A cluster that loses a primary for a while loses nothing that was acknowledged."""
+    """A cluster that loses a primary for some time loses no acknowledged notification."""
     home = Path(tempfile.mkdtemp(dir=short_directory))
     with running_cluster(home) as nodes:
         store = await Store.open(settings_for(f"redis+cluster://127.0.0.1:{nodes[0].port}"), name="cluster")
@@ -291,7 +291,7 @@ async def test_primary_killed_under_load(short_directory: Path) -> None:
 
 
 async def test_primary_hangs_while_copies_are_made(short_directory: Path) -> None:
-    """A send to users of a partition that hangs is refused in time, and its retry completes it once."""
+    """A send to users of a partition that hangs fails in time, and its retry completes it once."""
     home = Path(tempfile.mkdtemp(dir=short_directory))
     users = [f"u{number}" for number in range(40)]
     sent = [notification("x", users=users)]

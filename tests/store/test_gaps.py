@@ -1,4 +1,4 @@
-"""Users who read here and there: many gaps cost and count what they should."""
+"""Users with many gaps in what they read: counts and receipts are right."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ SENT = 600
 
 
 async def test_receipts(store: Store, dispatcher: Dispatcher) -> None:
-    """A broadcast was seen by exactly those who marked it, with gaps, without, and with some excluded."""
+    """A broadcast counts as seen by exactly the users who marked it, with gaps and exclusions."""
     excluding = [number % 7 == 3 for number in range(SENT)]
     accepted = await store.sends.send(
         "demo",
@@ -28,7 +28,7 @@ async def test_receipts(store: Store, dispatcher: Dispatcher) -> None:
     second, third = accepted.ids[::2], accepted.ids[::3]
     for user, ids in (("ana", second), ("bob", third)):
         await store.marks.mark("demo", user, MarkInbox(state="seen", ids=tuple(ids)))
-    # Ana has a gap at every second position now, and closes them all at once.
+    # Ana now has a gap at every second position, and closes all of them at once.
     for user in ("ana", "cleo"):
         await store.marks.mark("demo", user, MarkInbox(state="seen", all=True))
 

@@ -1,4 +1,4 @@
-"""Memberships are intervals of a group's log; lists of members and groups hold still while read."""
+"""Memberships are intervals of a group's log, and lists of members and groups are stable while read."""
 
 import asyncio
 import random
@@ -21,24 +21,24 @@ Read = Callable[[int, bytes | None], Awaitable[Page[T]]]
 
 
 class Model:
-    """What the groups of one tenant should be: who is in them, and who got what."""
+    """The expected members of a tenant's groups, and their notifications."""
 
     def __init__(self) -> None:
         self.members: dict[str, dict[str, None]] = {group: {} for group in GROUPS}
         self.received: dict[str, list[tuple[str, str]]] = {user: [] for user in USERS}
 
     def change(self, group: str, add: list[str], remove: list[str]) -> tuple[int, int]:
-        """Add, then remove; how many truly."""
+        """Add, then remove; how many of each had an effect."""
         members = self.members[group]
         joined = [user for user in dict.fromkeys(add) if user not in members]
         members.update(dict.fromkeys(joined))
-        gone = [user for user in dict.fromkeys(remove) if user in members]
-        for user in gone:
+        left = [user for user in dict.fromkeys(remove) if user in members]
+        for user in left:
             del members[user]
-        return len(joined), len(gone)
+        return len(joined), len(left)
 
     def send(self, group: str, title: str, exclude: list[str]) -> int:
-        """Deliver to the members; how many."""
+        """Deliver to the members; their number."""
         recipients = [user for user in self.members[group] if user not in exclude]
         for user in recipients:
             self.received[user].append((f"group:{group}", title))
@@ -47,7 +47,7 @@ class Model:
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_random_sequences(store: Store, dispatcher: Dispatcher, seed: int) -> None:
-    """After any sequence of joins, leaves, sends and deletions everybody has what they were in for."""
+    """After any sequence of joins, leaves, sends and deletions each user has the sends of the memberships."""
     chance, model = random.Random(seed), Model()
     for number in range(STEPS):
         group = chance.choice(GROUPS)
@@ -92,7 +92,7 @@ async def _groups_of(store: Store, user: str) -> list[str]:
 
 
 async def test_order_within_a_log(store: Store, dispatcher: Dispatcher) -> None:
-    """Who leaves and joins again and again sees the log in order, each position once."""
+    """A user who leaves and joins repeatedly gets the log in order, each position once."""
     expected = []
     for number in range(40):
         inside = number % 3 != 0
@@ -109,7 +109,7 @@ async def test_order_within_a_log(store: Store, dispatcher: Dispatcher) -> None:
 
 
 async def test_ten_thousand_in_one_call(store: Store, dispatcher: Dispatcher) -> None:
-    """Ten thousand members join and leave in one call each, counted exactly; repeats change nothing."""
+    """Ten thousand members join and leave in one call, counted exactly; repeated calls change nothing."""
     members = [f"m{number}" for number in range(10_000)]
     assert await store.groups.change("demo", "big", members, []) == (10_000, 0)
     assert await store.groups.change("demo", "big", members, []) == (0, 0)
@@ -129,7 +129,7 @@ async def test_ten_thousand_in_one_call(store: Store, dispatcher: Dispatcher) ->
 
 
 async def walk(read: Read[T], limit: int) -> list[T]:
-    """All items of a list, page by page; the way back has to show the same pages."""
+    """All items of a list, page by page; the way back must have the same pages."""
     pages = [await read(limit, None)]
     while (cursor := pages[-1].next) is not None:
         pages.append(await read(limit, cursor))
@@ -145,7 +145,7 @@ async def walk(read: Read[T], limit: int) -> list[T]:
 
 @pytest.mark.parametrize("limit", [1, 7, 45, 200])
 async def test_lists_both_ways(store: Store, dispatcher: Dispatcher, limit: int) -> None:
-    """Members, groups and a user's groups are whole and in order at any page size, both ways."""
+    """Lists of members, groups and a user's groups are complete and in order, at any page size, both ways."""
     names = [f"g{number:02}" for number in range(45)]
     await asyncio.gather(*(store.groups.change("demo", name, ["ana", name], []) for name in names))
     await store.groups.change("other", "elsewhere", ["ana"], [])
@@ -162,10 +162,10 @@ async def test_lists_both_ways(store: Store, dispatcher: Dispatcher, limit: int)
 
 
 async def test_members_change_while_read(store: Store) -> None:
-    """Who is a member all the while is listed once, however many come and go between the pages."""
+    """A permanent member is listed once, although others join and leave between pages."""
     steady = [f"s{number}" for number in range(60)]
-    passing = [f"p{number}" for number in range(60)]
-    mixed = [user for pair in zip(steady, passing, strict=True) for user in pair]
+    leaving = [f"p{number}" for number in range(60)]
+    mixed = [user for pair in zip(steady, leaving, strict=True) for user in pair]
     await store.groups.change("demo", "team", mixed, [])
     seen: list[str] = []
     cursor: bytes | None = None
@@ -175,14 +175,14 @@ async def test_members_change_while_read(store: Store) -> None:
         if page.next is None:
             break
         cursor = page.next
-        coming = [f"new{turn}"] if turn < 10 else []
-        await store.groups.change("demo", "team", coming, passing[turn * 2 : turn * 2 + 2])
+        joining = [f"new{turn}"] if turn < 10 else []
+        await store.groups.change("demo", "team", joining, leaving[turn * 2 : turn * 2 + 2])
     assert [user for user in seen if user in steady] == steady
     assert len(seen) == len(set(seen))
 
 
 async def test_empty_lists(store: Store) -> None:
-    """What nobody has used yet is an empty page, and deleting it is nothing."""
+    """An unused list is an empty page, and deleting an unknown group has no effect."""
     assert await store.groups.members("demo", "team", 50, None) == Page([], None, None)
     assert await store.groups.page("demo", 50, None) == Page([], None, None)
     assert await store.groups.of_user("demo", "ana", 50, None) == Page([], None, None)

@@ -1,4 +1,4 @@
-"""The inbox: several logs as one list, newest first, that holds still while new items arrive."""
+"""The inbox: several logs as one list, newest first, stable while new items arrive."""
 
 import random
 from typing import Any
@@ -24,7 +24,7 @@ def accepted_at(item: InboxItem) -> str:
 
 
 async def fill(store: Store, seed: int, items: int) -> dict[str, str]:
-    """Send `items` that ana should see and some that she should not, over five logs; id -> title."""
+    """Send `items` that ana must see and some that she must not, over five logs; id -> title."""
     chance = random.Random(seed)
     await store.groups.change("demo", "team", ["ana", "bob"], [])
     await store.groups.change("demo", "club", ["ana"], [])
@@ -47,7 +47,7 @@ async def fill(store: Store, seed: int, items: int) -> dict[str, str]:
         )
         visible[accepted.ids[0]] = title
         if number % 25 == 0:
-            # Not for ana: excluded, of a group that she is not in, of somebody else.
+            # Not for ana: excluded, of a group without her, of another user.
             unseen = [
                 notification("x", to_all=True, exclude=["ana"]),
                 notification("x", groups=["team"], exclude=["ana"]),
@@ -63,7 +63,7 @@ async def total(store: Store, user: str = "ana") -> int:
 
 
 async def test_pages_both_ways(store: Store, dispatcher: Dispatcher) -> None:
-    """Every item is on one page, newest first, and the way back shows the same pages, while more arrive."""
+    """Every item is on one page, newest first, and pages back are the same, while more items arrive."""
     visible = await fill(store, 1, ITEMS)
     await eventually(lambda: total(store), len(visible))
     pages = [await store.inbox.page("demo", "ana", InboxQuery(limit=37))]
@@ -92,8 +92,8 @@ async def test_pages_both_ways(store: Store, dispatcher: Dispatcher) -> None:
     assert newest.previous is None
 
 
-async def test_late_copies_are_not_passed_over(store: Store) -> None:
-    """A copy that was accepted early and stored late has its place, on the way back too."""
+async def test_late_copies_are_not_skipped(store: Store) -> None:
+    """A copy that was accepted early and stored late is listed at its place, in both directions."""
     early = await store.sends.send("demo", [notification("early", users=["ana", "bob"])])
     await store.sends.send(
         "demo", [notification("later", users=["ana"]), notification("last", users=["ana"])]
@@ -120,7 +120,7 @@ async def test_late_copies_are_not_passed_over(store: Store) -> None:
 
 
 async def test_group_joined_between_pages(store: Store, dispatcher: Dispatcher) -> None:
-    """What a group brings that was joined while reading is found on top, not in the middle."""
+    """Items of a group joined between two pages are found at the top, not in the middle."""
     await store.sends.send("demo", [notification(str(number), users=["ana"]) for number in range(6)])
     first = await store.inbox.page("demo", "ana", InboxQuery(limit=2))
     second = await store.inbox.page("demo", "ana", InboxQuery(limit=2), first.next)
@@ -139,7 +139,7 @@ async def test_group_joined_between_pages(store: Store, dispatcher: Dispatcher) 
 
 
 async def test_category(store: Store, dispatcher: Dispatcher) -> None:
-    """A category's pages hold that category whole and nothing else, at any page size."""
+    """Pages of a category have all of its items and no others, at any page size."""
     visible = await fill(store, 2, 150)
     await eventually(lambda: total(store), len(visible))
     everything = await every_item(store, "ana")
@@ -155,7 +155,7 @@ async def test_category(store: Store, dispatcher: Dispatcher) -> None:
 
 
 async def test_totals_equal_listings(store: Store, dispatcher: Dispatcher) -> None:
-    """Totals by arithmetic are what a full listing shows: with excludes, recalls, expiry, and all at once."""
+    """Counts equal full lists, with excludes, recalls and expiry."""
     chance = random.Random(3)
     await store.groups.change("demo", "team", ["ana", "bob", "carl"], [])
     ids = []
@@ -171,10 +171,10 @@ async def test_totals_equal_listings(store: Store, dispatcher: Dispatcher) -> No
     for identity in chance.sample(ids, 60):
         assert await store.sends.recall("demo", identity)
 
-    everybody = ("ana", "bob", "carl", "dora")
+    users = ("ana", "bob", "carl", "dora")
 
     async def differences() -> list[int]:
-        return [await total(store, user) - len(await every_item(store, user)) for user in everybody]
+        return [await total(store, user) - len(await every_item(store, user)) for user in users]
 
     async def lifetimes() -> set[int]:
         shown = [msgspec.json.decode(item.content) for item, _ in await every_item(store, "ana")]
@@ -186,7 +186,7 @@ async def test_totals_equal_listings(store: Store, dispatcher: Dispatcher) -> No
 
 
 async def test_positions_are_where_to_resume(store: Store, dispatcher: Dispatcher) -> None:
-    """A page's positions are the ends of the user's logs, those of groups that were left included."""
+    """The positions of a page are the ends of the user's logs, those of former groups included."""
     await store.groups.change("demo", "team", ["ana"], [])
     await store.sends.send("demo", [notification("1", groups=["team"]), notification("2", users=["ana"])])
     await store.groups.change("demo", "team", ["bob"], ["ana"])
@@ -199,12 +199,12 @@ async def test_positions_are_where_to_resume(store: Store, dispatcher: Dispatche
     await eventually(positions, {"user": 1, "all": 0, "group:team": 1})
 
 
-async def test_many_end_at_once(store: Store) -> None:
-    """Counts and their version are exact in the moment that a thousand end by themselves."""
+async def test_many_expire_at_once(store: Store) -> None:
+    """Counts and their version are exact when a thousand notifications expire at once."""
     await store.sends.send("demo", [notification(str(n), users=["ana"], expires_in=1) for n in range(1_000)])
     await store.sends.send("demo", [notification("lasting", users=["ana"])])
     await eventually(lambda: _unread(store, "ana"), 1)
-    # One for each that came and one for each that expired, some of them perhaps before the first look.
+    # One per entry and one per expiry, some of which may be before the first look.
     assert (await store.inbox.counts("demo", "ana")).version == 1_001 + 1_000
 
 

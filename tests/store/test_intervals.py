@@ -1,4 +1,4 @@
-"""Sets of positions as lists of boundaries do what sets of numbers do."""
+"""Sets of positions as lists of boundaries equal sets of numbers."""
 
 from itertools import pairwise
 
@@ -13,7 +13,7 @@ SPANS = st.tuples(st.integers(0, 40), st.integers(0, 40))
 
 
 def members(bounds: Bounds) -> set[int]:
-    """The numbers that a set of intervals stands for."""
+    """The numbers in a set of intervals."""
     return {number for after, up_to in intervals.pairs(bounds) for number in range(after + 1, up_to + 1)}
 
 
@@ -24,7 +24,7 @@ def is_normal(bounds: Bounds) -> bool:
 
 @given(POSITIONS)
 def test_of(positions: set[int]) -> None:
-    """Single positions become the fewest intervals that hold exactly them."""
+    """Single positions become the fewest intervals that contain exactly them."""
     bounds = intervals.of(positions)
     assert (members(bounds), is_normal(bounds)) == (positions, True)
     assert intervals.size(bounds) == len(positions)
@@ -43,7 +43,7 @@ def test_add_and_remove(positions: set[int], span: tuple[int, int]) -> None:
 
 @given(POSITIONS, POSITIONS)
 def test_algebra(first: set[int], second: set[int]) -> None:
-    """Union, difference and intersection are those of the numbers, and leave their arguments alone."""
+    """Union, difference and intersection equal those of numbers, and do not change their arguments."""
     one, other = intervals.of(first), intervals.of(second)
     for operation, expected in (
         (intervals.union, first | second),
@@ -57,7 +57,7 @@ def test_algebra(first: set[int], second: set[int]) -> None:
 
 @given(POSITIONS, POSITIONS)
 def test_put_and_take(first: set[int], second: set[int]) -> None:
-    """Putting a set in and taking it out in place is what union and difference are."""
+    """In-place union and difference equal union and difference."""
     more, fewer, other = intervals.of(first), intervals.of(first), intervals.of(second)
     intervals.put(more, other)
     intervals.take(fewer, other)
@@ -67,19 +67,19 @@ def test_put_and_take(first: set[int], second: set[int]) -> None:
 
 @given(POSITIONS, st.integers(0, 41))
 def test_contains(positions: set[int], position: int) -> None:
-    """A position is in the set when it was put there."""
+    """A set contains exactly its positions."""
     assert intervals.contains(intervals.of(positions), position) == (position in positions)
 
 
 @given(POSITIONS, st.integers(0, 41))
 def test_size_up_to(positions: set[int], position: int) -> None:
-    """Counting up to a position counts what is not above it."""
+    """The size up to a position is the number of positions that are not above it."""
     expected = sum(member <= position for member in positions)
     assert intervals.size_up_to(intervals.of(positions), position) == expected
 
 
 @given(POSITIONS, st.integers(0, 41))
 def test_last(positions: set[int], position: int) -> None:
-    """The last position up to another is the highest member that is not above it."""
+    """The last position up to another is the highest one that is not above it."""
     expected = max((member for member in positions if member <= position), default=0)
     assert intervals.last(intervals.of(positions), position) == expected

@@ -1,4 +1,4 @@
-"""The Lua scripts: how includes are resolved, and that each script gets just the functions that it calls."""
+"""The Lua scripts: includes are resolved, and each script gets only the functions that it calls."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ def write(folder: Path, texts: dict[str, str]) -> Path:
 
 
 def code(text: str) -> str:
-    """A script without its comments and strings."""
+    """The code of a script without comments and strings."""
     text = re.sub(r"--\[\[.*?\]\]|--[^\n]*", "", text, flags=re.DOTALL)
     return re.sub(r"'[^'\n]*'", "''", text)
 
@@ -87,13 +87,13 @@ def test_a_missing_include_names_the_file_that_includes_it(tmp_path: Path, inclu
 
 
 def test_each_script_of_the_folder_is_loaded() -> None:
-    """The scripts are the files of the folder, and no line that should be an include is left in them."""
+    """Each file of the folder is a script, and no line of an include remains in it."""
     assert sorted(SCRIPTS) == sorted(file.stem for file in FOLDER.glob("*.lua"))
     assert [name for name, text in SCRIPTS.items() if "@include" in text] == []
 
 
 def test_each_include_is_used() -> None:
-    """Every file of the includes is named by a script or by another include."""
+    """Every include is named by a script or by another include."""
     named = {
         name for file in FOLDER.rglob("*.lua") for name in re.findall('@include "(.*)"', file.read_text())
     }
@@ -102,7 +102,7 @@ def test_each_include_is_used() -> None:
 
 @pytest.mark.parametrize("name", sorted(SCRIPTS))
 def test_a_script_gets_only_functions_that_it_calls(name: str) -> None:
-    """Every function and constant of an include is used by the script, or by another one that it uses."""
+    """The script, or a function that it uses, uses each included function and constant."""
     defined = parts(name)
     used, reached = set(), {""}
     while reached:
@@ -114,7 +114,7 @@ def test_a_script_gets_only_functions_that_it_calls(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SCRIPTS))
 def test_a_script_includes_each_function_that_it_calls(name: str) -> None:
-    """A call stands after the function that it calls: Lua would look for a global one otherwise."""
+    """Each call follows its function; otherwise Lua would look for a global one."""
     text = code(SCRIPTS[name])
     functions = {
         match

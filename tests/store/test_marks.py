@@ -1,4 +1,4 @@
-"""Marks of one user from everywhere at once, with lost replies, and while all else happens to the inbox."""
+"""Marks of one user from many processes, with lost replies, and during all other changes."""
 
 import asyncio
 import random
@@ -33,7 +33,7 @@ WHOLE: tuple[State, ...] = ("seen", "read", "unread")
 
 @asynccontextmanager
 async def opened(settings: Settings, count: int) -> AsyncIterator[list[Store]]:
-    """Stores as so many processes would have them."""
+    """Stores of `count` processes."""
     async with AsyncExitStack() as stack:
         stores = []
         for number in range(count):
@@ -45,7 +45,7 @@ async def opened(settings: Settings, count: int) -> AsyncIterator[list[Store]]:
 
 @asynccontextmanager
 async def dispatching(store: Store) -> AsyncIterator[None]:
-    """A dispatcher that holds every partition."""
+    """A dispatcher with every partition."""
     dispatcher = Dispatcher(store)
     await dispatcher.beat()
     try:
@@ -62,7 +62,7 @@ async def send(store: Store, *titles: str, to_all: bool = False, **target: Seque
 
 
 async def join(store: Store, user: str, *groups: str) -> None:
-    """Make a user a member of groups, and wait until the inbox knows."""
+    """Make a user a member of groups, and wait until the user's slot has it."""
     for group in groups:
         await store.groups.change("demo", group, [user], [])
 
@@ -74,7 +74,7 @@ async def join(store: Store, user: str, *groups: str) -> None:
 
 
 async def listed(store: Store, user: str, state: StateFilter) -> list[str]:
-    """The ids of everything in a state, page by page."""
+    """The ids of all items in a state, page by page."""
     found: list[str] = []
     cursor: bytes | None = None
     while True:
@@ -93,7 +93,7 @@ async def receipts(store: Store, identity: str) -> Receipts:
 
 
 async def until_answered(attempt: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Ask again until the storage answers."""
+    """Retry until the store answers."""
     while True:
         try:
             return await attempt()
@@ -102,7 +102,7 @@ async def until_answered(attempt: Callable[[], Awaitable[Answer]]) -> Answer:
 
 
 async def test_many_processes(settings: Settings, store: Store) -> None:
-    """Fifty marks of one user from ten processes at once all take place, and the counts are exact."""
+    """Fifty concurrent marks of one user from ten processes are all stored, and the counts are exact."""
     ids = await send(store, *map(str, range(50)), users=["ana"])
     async with opened(settings, 10) as stores:
         marks = [
@@ -122,7 +122,7 @@ async def test_many_processes(settings: Settings, store: Store) -> None:
 
 
 async def test_marks_of_one_notification(settings: Settings, store: Store) -> None:
-    """Of many who mark the same at once exactly one changes it."""
+    """Of many concurrent marks of one notification exactly one changes it."""
     ids = await send(store, "one", "two", users=["ana"])
     async with opened(settings, 4) as stores:
         mark = MarkInbox(state="read", ids=(ids[0],))
@@ -134,7 +134,7 @@ async def test_marks_of_one_notification(settings: Settings, store: Store) -> No
 
 
 async def test_groups_in_other_slots(store: Store, dispatcher: Dispatcher) -> None:
-    """One mark reaches the groups of a user in whatever slots, and each of them counts the reader once."""
+    """One mark reaches a user's groups in all slots, and each counts the reader once."""
     groups = [f"group-{number}" for number in range(8)]
     slots = {store.keys.group("demo", group).partition for group in groups}
     assert len(slots) > 3
@@ -162,16 +162,16 @@ async def test_groups_in_other_slots(store: Store, dispatcher: Dispatcher) -> No
 
 
 class Trouble:
-    """One of many processes that do everything to an inbox, chosen by chance."""
+    """One of several processes that change an inbox at random."""
 
     def __init__(self, store: Store, ids: list[str], chance: random.Random) -> None:
         self._store, self._ids, self._chance = store, ids, chance
 
     async def make(self, times: int) -> None:
-        """Do so many things, one after another."""
+        """Make this many changes, one after another."""
         ways = (self._mark, self._mark_all, self._brief, self._direct, self._grouped, self._recall)
         for _ in range(times):
-            await self._chance.choice((*ways, self._come, self._go))()
+            await self._chance.choice((*ways, self._join, self._leave))()
 
     async def _mark(self) -> None:
         some = tuple(self._chance.sample(self._ids, 5))
@@ -193,15 +193,15 @@ class Trouble:
     async def _recall(self) -> None:
         await self._store.sends.recall("demo", self._chance.choice(self._ids))
 
-    async def _come(self) -> None:
+    async def _join(self) -> None:
         await self._store.groups.change("demo", "team", ["ana"], [])
 
-    async def _go(self) -> None:
+    async def _leave(self) -> None:
         await self._store.groups.change("demo", "team", [], ["ana"])
 
 
-async def test_while_everything_happens(settings: Settings, store: Store, dispatcher: Dispatcher) -> None:
-    """Marks among sends, recalls, expiries, joins and leaves: no version falls, and counts equal lists."""
+async def test_during_all_changes(settings: Settings, store: Store, dispatcher: Dispatcher) -> None:
+    """During all changes of an inbox versions never fall, and afterwards counts equal lists."""
     ids = await send(store, *map(str, range(20)), users=["ana", "bob"])
     versions: list[int] = []
 
@@ -225,7 +225,7 @@ async def test_while_everything_happens(settings: Settings, store: Store, dispat
 
 
 async def test_one_partition(settings: Settings) -> None:
-    """A store that has one partition only marks and counts like any other."""
+    """A store with one partition marks and counts like any other."""
     async with opened(msgspec.structs.replace(settings, partitions=1), 1) as (store,), dispatching(store):
         await join(store, "ana", "team")
         ids = await send(store, "one", groups=["team"]) + await send(store, "two", users=["ana", "bob"])
@@ -236,26 +236,26 @@ async def test_one_partition(settings: Settings) -> None:
         assert [await receipts(store, identity) for identity in ids] == [(1, 1, 1)] * 2
 
 
-async def test_a_swap_is_known_again(store: Store) -> None:
-    """A swap whose reply was lost is known when it is repeated, also after others have followed."""
+async def test_a_repeated_swap_is_recognised(store: Store) -> None:
+    """A swap whose reply was lost is recognised when it is repeated, also after later swaps."""
     (one,) = await send(store, "one", users=["ana"])
     own = store.keys.user("demo", "ana")
     change = '{"state":"read","at":1,"ids":[]}'
     request = pack([own.base, "demo", "ana", 0, "token", 1, [], [], [], [], change, ""])
-    stands, version, _ = await store._core.run("mark", own.partition, request)
-    assert (stands, version) == (1, 1)
+    swapped, version, _ = await store._core.run("mark", own.partition, request)
+    assert (swapped, version) == (1, 1)
     for state in ("read", "unread", "seen"):
         await store.marks.mark("demo", "ana", Mark(state="read" if state == "read" else "unread", ids=(one,)))
     before = await store.inbox.counts("demo", "ana")
-    stands, version, _ = await store._core.run("mark", own.partition, request)
-    assert (stands, version) == (1, 1)
+    swapped, version, _ = await store._core.run("mark", own.partition, request)
+    assert (swapped, version) == (1, 1)
     other = request.replace(b"token", b"other")
     assert (await store._core.run("mark", own.partition, other))[0] == 0
     assert await store.inbox.counts("demo", "ana") == before
 
 
-async def test_receipts_of_what_is_gone(store: Store) -> None:
-    """A copy that is gone before its reading was counted still counts as read, and as nothing later."""
+async def test_receipts_of_a_removed_copy(store: Store) -> None:
+    """A copy that is recalled before its reading was counted still counts as read, and later marks do not."""
     users = ["ana", "bob", "carl", "dora"]
     async with dispatching(store):
         (one,) = await send(store, "one", users=users)
@@ -264,7 +264,7 @@ async def test_receipts_of_what_is_gone(store: Store) -> None:
     assert place is not None
     reader = next(user for user in users if store.keys.user("demo", user).partition != place)
     await store.marks.mark("demo", reader, MarkInbox(state="read", ids=(one,)))
-    # First the recall alone.
+    # The recall alone is carried out first.
     recalling = asyncio.ensure_future(store.sends.recall("demo", one))
     working = asyncio.ensure_future(PartitionWorker(store, place).run())
     await eventually(lambda: titles(store, reader), [])
@@ -288,7 +288,7 @@ async def proxy(redis_url: str) -> AsyncIterator[FaultProxy]:
 
 
 async def test_lost_replies_count_nothing_twice(proxy: FaultProxy, redis_url: str) -> None:
-    """Marks and dispatchers whose replies get lost change and count everything once."""
+    """Marks and dispatchers whose replies are lost change and count everything once."""
     plain = msgspec.structs.replace(Settings.from_environment({}), redis_url=redis_url)
     faulty = msgspec.structs.replace(plain, redis_url=proxy.url)
     users = ["ana", "bob", "carl"]
@@ -313,7 +313,7 @@ async def test_lost_replies_count_nothing_twice(proxy: FaultProxy, redis_url: st
         await asyncio.gather(
             *(read(own, user) for own, user in zip(stores * 2, [*users, *users], strict=True))
         )
-        # A batch of work is begun again after two lost replies in a row.
+        # A batch of work starts again after two lost replies in a row.
         proxy.lose_replies = 0.03
         dispatcher = Dispatcher(stores[0])
         await until_answered(dispatcher.beat)

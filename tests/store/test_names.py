@@ -1,4 +1,4 @@
-"""Ids say where their record is, and no two things share a key."""
+"""Ids name the partition of their record, and no two things share a key."""
 
 import re
 import time
@@ -35,14 +35,14 @@ from tidings_workers.store.keys import (
 MOMENTS = st.integers(0, 2**48 - 1)
 PARTITIONS = st.integers(0, PARTITIONS_MAXIMUM - 1)
 Thing = tuple[tuple[str, ...], str]
-# Few letters, those that are special to Redis or to our keys among them, so that clashes are likely.
+# Few letters, among them those that are special to Redis or to our keys, so that clashes are likely.
 IDS = st.text("au.:-@+_|=~", min_size=1, max_size=4).filter(lambda text: text not in {".", ".."})
 TENANTS = st.text("au-", min_size=1, max_size=3)
 
 
 @given(MOMENTS, PARTITIONS)
 def test_id_is_uuid_7(moment: int, partition: int) -> None:
-    """A notification's id is a UUIDv7 of its moment that names the partition of its record."""
+    """A notification's id is a UUIDv7 of its moment and names the partition of its record."""
     made = new_id(moment, partition)
     parsed = uuid.UUID(made)
     assert (str(parsed), parsed.version, parsed.variant) == (made, 7, uuid.RFC_4122)
@@ -51,7 +51,7 @@ def test_id_is_uuid_7(moment: int, partition: int) -> None:
 
 @given(st.binary(min_size=16, max_size=16), st.integers(0, 999), MOMENTS, PARTITIONS)
 def test_derived_ids(seed: bytes, index: int, moment: int, partition: int) -> None:
-    """The ids of a claimed request are the same at every retry, and each its own."""
+    """The ids of a claimed request are the same at every retry, and all different."""
     made = derived_id(seed, index, moment, partition)
     assert made == derived_id(seed, index, moment, partition)
     assert made != derived_id(seed, index + 1, moment, partition)
@@ -60,7 +60,7 @@ def test_derived_ids(seed: bytes, index: int, moment: int, partition: int) -> No
 
 @given(st.text(max_size=40) | st.uuids().map(str))
 def test_other_texts_are_no_ids(text: str) -> None:
-    """Any text may be looked up: what is no id of ours has no partition."""
+    """A text that is no id of ours has no partition."""
     found = partition_of_id(text)
     assert (found is not None) == bool(
         re.fullmatch("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", text)
@@ -74,7 +74,7 @@ def test_ids_do_not_repeat() -> None:
 
 @st.composite
 def things(draw: st.DrawFn) -> Thing:
-    """Something that the store keeps, and the key it is kept under."""
+    """A thing that the store keeps, and its key."""
     keys = Keys(2)
     kind = draw(st.sampled_from(("user", "group", "all", "claim", "record", "feed", "fixed")))
     tenant, name = draw(TENANTS), draw(IDS)
@@ -113,12 +113,12 @@ def things(draw: st.DrawFn) -> Thing:
 def test_no_two_things_share_a_key(
     one: tuple[tuple[str, ...], str], other: tuple[tuple[str, ...], str]
 ) -> None:
-    """Whatever the ids are, different things of different tenants never live under one key."""
+    """Different things never have the same key, whatever their ids."""
     assert (one[0] == other[0]) == (one[1] == other[1])
 
 
 def test_keys_of_layout_2() -> None:
-    """Each key is spelled as layout 2 of the store has it."""
+    """Each key has the form of layout 2 of the store."""
     keys = Keys(1)
     ana, team, everyone = keys.user("demo", "ana"), keys.group("demo", "team"), keys.all("demo")
     record = Record(7, "demo", "id")
@@ -142,7 +142,7 @@ def test_keys_of_layout_2() -> None:
 
 @given(TENANTS, IDS)
 def test_base_names_its_log(tenant: str, name: str) -> None:
-    """A log is found again by its base, with its tenant and its group."""
+    """A base gives its log, with tenant and group."""
     keys = Keys(16)
     for log, group in (
         (keys.user(tenant, name), None),
@@ -156,7 +156,7 @@ def test_base_names_its_log(tenant: str, name: str) -> None:
 
 @given(TENANTS, IDS, st.integers(1, 1024))
 def test_partitions_are_in_range(tenant: str, name: str, partitions: int) -> None:
-    """Every log lives in one of the store's partitions, always the same."""
+    """Every log is in one partition of the store, always the same."""
     keys = Keys(partitions)
     for log in (keys.user(tenant, name), keys.group(tenant, name), keys.all(tenant)):
         assert 0 <= log.partition < partitions
@@ -164,7 +164,7 @@ def test_partitions_are_in_range(tenant: str, name: str, partitions: int) -> Non
 
 
 async def test_ids_find_their_records(store: Store) -> None:
-    """An id alone finds its record, whatever kind of target it was; an unknown one finds nothing."""
+    """An id finds its record, whatever the target, and an unknown id finds none."""
     sent = [
         notification("x", users=["ana"]),
         notification("x", to_all=True),

@@ -1,4 +1,4 @@
-"""A store that can't be used is an error that says why, and what to do."""
+"""A store that cannot be used gives an error with a reason and a cure."""
 
 import asyncio
 import tempfile
@@ -24,12 +24,12 @@ def tcp(short_directory: Path) -> Iterator[Valkey]:
 
 
 async def refusal(url: str) -> StorageUnavailable:
-    """Why the store of this URL can't be opened."""
+    """The error of opening the store of this URL."""
     settings = msgspec.structs.replace(Settings.from_environment({}), redis_url=url)
     with pytest.raises(StorageUnavailable) as caught:
         await Store.open(settings, name="test")
     error = caught.value
-    # It is for operators: sentences, and nothing of Python.
+    # Operators read it: it has sentences, and no words of Python.
     assert str(error).endswith(".")
     assert error.cure.endswith(".")
     assert "Error" not in str(error)
@@ -38,7 +38,7 @@ async def refusal(url: str) -> StorageUnavailable:
 
 @pytest.mark.parametrize("scheme", ["redis", "rediss", "redis+cluster", "rediss+cluster"])
 async def test_nothing_listens(scheme: str) -> None:
-    """A closed port is named, whatever the scheme."""
+    """The error names a closed port, whatever the scheme."""
     port = free_port()
     error = await refusal(f"{scheme}://:secret@127.0.0.1:{port}")
     assert error.reason == "refused"
@@ -47,20 +47,20 @@ async def test_nothing_listens(scheme: str) -> None:
 
 
 async def test_no_socket(short_directory: Path) -> None:
-    """A unix socket that is not there is refused too."""
+    """A missing unix socket is reported as refused."""
     assert (await refusal(f"unix://{short_directory / 'nothing'}")).reason == "refused"
 
 
 @pytest.mark.parametrize("scheme", ["redis", "redis+cluster"])
 async def test_unknown_host(scheme: str) -> None:
-    """A host without an address is named."""
+    """The error names a host without an address."""
     error = await refusal(f"{scheme}://nowhere.invalid:6379")
     assert error.reason == "unknown-host"
     assert "nowhere.invalid" in str(error)
 
 
 async def test_wrong_password(tcp: Valkey) -> None:
-    """A missing and a wrong password have their own cure, and are not shown."""
+    """A missing and a wrong password have their own cure, and the error shows no password."""
     with tcp.client() as client:
         client.execute_command("ACL", "SETUSER", "default", ">right")
     wrong = tcp.url.replace("redis://", "redis://:wrong@")
@@ -73,7 +73,7 @@ async def test_wrong_password(tcp: Valkey) -> None:
 
 @pytest.mark.parametrize("scheme", ["redis", "redis+cluster"])
 async def test_a_port_of_something_else(scheme: str) -> None:
-    """A port at which another protocol answers is no Redis, and its log is no cure."""
+    """A port with another protocol is reported as no Redis, with a cure about REDIS_URL."""
 
     async def speak_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
@@ -90,7 +90,7 @@ async def test_a_port_of_something_else(scheme: str) -> None:
 
 
 async def test_forbidden_command(tcp: Valkey) -> None:
-    """A user who lacks a command is told which."""
+    """The error names the command that the user lacks."""
     with tcp.client() as client:
         client.execute_command("ACL", "SETUSER", "poor", "on", ">p", "~*", "+@all", "-hset", "-hsetnx")
     error = await refusal(tcp.url.replace("redis://", "redis://poor:p@"))
@@ -98,8 +98,8 @@ async def test_forbidden_command(tcp: Valkey) -> None:
     assert "hsetnx" in str(error)
 
 
-async def test_cluster_and_single_are_told_apart(tcp: Valkey, cluster_url: str) -> None:
-    """Both ways of naming one for the other have a cure that says what to write."""
+async def test_cluster_and_single_are_distinguished(tcp: Valkey, cluster_url: str) -> None:
+    """A cluster named as a single server, and the reverse, have a cure with the right scheme."""
     error = await refusal(tcp.url.replace("redis://", "redis+cluster://"))
     assert (error.reason, "redis://" in error.cure) == ("not-a-cluster", True)
     error = await refusal(cluster_url.replace("redis+cluster://", "redis://"))
@@ -107,14 +107,14 @@ async def test_cluster_and_single_are_told_apart(tcp: Valkey, cluster_url: str) 
 
 
 async def test_a_replica_is_named(tcp: Valkey) -> None:
-    """A server that is a replica is called one."""
+    """A replica is reported as one."""
     with tcp.client() as client:
         client.execute_command("REPLICAOF", "127.0.0.1", str(free_port()))
     assert (await refusal(tcp.url)).reason == "readonly"
 
 
 async def test_a_failing_disk_is_named(tcp: Valkey) -> None:
-    """A server that can't save says so, and the cure is about its disk."""
+    """A server that cannot save is reported, with a cure about its disk."""
     in_the_way = tcp.directory / "dump.rdb"
     in_the_way.mkdir()
     with tcp.client() as client:
@@ -126,27 +126,27 @@ async def test_a_failing_disk_is_named(tcp: Valkey) -> None:
 
 
 async def test_full_memory_is_named(tcp: Valkey) -> None:
-    """A server at its maxmemory is called full."""
+    """A server at its maxmemory is reported as full."""
     with tcp.client() as client:
         client.config_set("maxmemory", "1")
     assert (await refusal(tcp.url)).reason == "out-of-memory"
 
 
 async def test_tls_to_a_plain_port(tcp: Valkey) -> None:
-    """rediss:// to a port without TLS ends with a word about the scheme."""
+    """rediss:// to a port without TLS has a cure that names the other scheme."""
     error = await refusal(tcp.url.replace("redis://", "rediss://"))
     assert "redis://" in error.cure
 
 
 async def test_plain_to_a_tls_port(tcp: Valkey, tmp_path: Path) -> None:
-    """redis:// to a port with TLS ends with a word about the scheme."""
+    """redis:// to a port with TLS has a cure that names the other scheme."""
     async with FaultProxy(tcp.url, tls=PrivateCA(tmp_path).server(tmp_path)) as proxy:
         error = await refusal(proxy.url.replace("rediss://", "redis://"))
     assert "rediss://" in error.cure
 
 
 async def test_an_unknown_authority(tcp: Valkey, tmp_path: Path) -> None:
-    """A certificate of a private CA is refused with the way to name that CA, which then works."""
+    """A certificate of a private CA is refused with a cure that names the CA's parameter, which works."""
     authority = PrivateCA(tmp_path)
     async with FaultProxy(tcp.url, tls=authority.server(tmp_path)) as proxy:
         error = await refusal(proxy.url)
@@ -156,7 +156,7 @@ async def test_an_unknown_authority(tcp: Valkey, tmp_path: Path) -> None:
 
 
 async def test_a_client_certificate(tcp: Valkey, tmp_path: Path) -> None:
-    """A server that asks for a client certificate gets the one that the URL names."""
+    """A server that requires a client certificate gets the one that the URL names."""
     authority = PrivateCA(tmp_path)
     tls = authority.server(tmp_path, asks_clients=True)
     certificate, key = authority.certify(tmp_path, "client")

@@ -1,4 +1,4 @@
-"""What is too old goes, in small steps and by its tenant's rules; what somebody missed by it is known."""
+"""Entries that are too old are removed in small steps by the tenant's rules, and gaps name them."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ def rule(
     categories: Mapping[str, Any] | None = None,
     lookback: int | None = None,
 ) -> None:
-    """From now on `demo` keeps things so long."""
+    """Set the retention of `demo`."""
     tenant = Tenant(
         id="demo",
         created_at=datetime.now(UTC),
@@ -41,7 +41,7 @@ def rule(
 
 
 async def sweep(store: Store, days: float = 0) -> None:
-    """Sweep everything as if so many days had gone by."""
+    """Sweep all partitions as if this many days had passed."""
     now = milliseconds() + int(days * DAY)
     for partition in range(store.partitions):
         while bases := await store.retention.due(partition, now=now):
@@ -49,10 +49,10 @@ async def sweep(store: Store, days: float = 0) -> None:
 
 
 async def server_seconds(store: Store) -> float:
-    """The processor time that the store's servers have used; a busy machine does not change it."""
+    """The processor time of the store's servers; load of the machine does not change it."""
     cluster = store.is_cluster
-    told = await store.redis.info("cpu", **({"target_nodes": "primaries"} if cluster else {}))
-    nodes = told.values() if cluster else (told,)
+    info = await store.redis.info("cpu", **({"target_nodes": "primaries"} if cluster else {}))
+    nodes = info.values() if cluster else (info,)
     return float(sum(node["used_cpu_user"] + node["used_cpu_sys"] for node in nodes))
 
 
@@ -61,13 +61,13 @@ def ana(store: Store) -> Log:
 
 
 async def titles(store: Store, user: str) -> list[str]:
-    """The titles in somebody's inbox, newest first."""
+    """The titles in a user's inbox, newest first."""
     page = await store.inbox.page("demo", user, InboxQuery(limit=200))
     return [msgspec.json.decode(item.content)["title"] for item in page.items]
 
 
 async def key_of(store: Store, log: Log, part: str, *command: Any) -> Any:
-    """A command on one of a log's keys."""
+    """Run a command on one of a log's keys."""
     name, *arguments = command
     return await store._core.connection.call(name, f"{tag(log.partition)}/{log.base}{part}", *arguments)
 
@@ -77,7 +77,7 @@ async def fact(store: Store, log: Log, field: str) -> int:
 
 
 async def send(store: Store, *categories: str | None, **target: Any) -> list[str]:
-    """A notification per category, its title the number that it has here; their ids."""
+    """Send a notification per category, with its number as title; their ids."""
     sent = [
         notification(str(number), **(target or {"users": ["ana"]}), category=category)
         for number, category in enumerate(categories, 1)
@@ -86,7 +86,7 @@ async def send(store: Store, *categories: str | None, **target: Any) -> list[str
 
 
 async def test_each_category_for_its_own_time(store: Store) -> None:
-    """Each category is kept as long as its rule says, the rest as long as the tenant says, no longer."""
+    """Each category is kept as long as its rule says, and others as long as the tenant says."""
     rule(store, 90, RULES)
     await send(store, "chat", "orders.new", None, "law", "chat", "other", "orders.paid")
     await sweep(store, 6.9)
@@ -105,7 +105,7 @@ async def test_each_category_for_its_own_time(store: Store) -> None:
 
 
 async def test_every_log(store: Store, dispatcher: Dispatcher) -> None:
-    """The logs of users, of groups and of all are swept alike, copies of compound targets too."""
+    """Logs of users, groups and all are swept, with the copies of compound targets."""
     await store.groups.change("demo", "team", ["ana", "bob"], [])
     await send(store, None)
     await send(store, None, groups=["team"])
@@ -124,8 +124,8 @@ async def test_every_log(store: Store, dispatcher: Dispatcher) -> None:
             assert not await key_of(store, log, part, "EXISTS"), part
 
 
-async def test_looking_back(store: Store) -> None:
-    """What was sent to all is seen no longer than users may look back, whatever else is kept."""
+async def test_lookback(store: Store) -> None:
+    """Sends to all are visible no longer than the lookback, whatever the retention."""
     rule(store, None, {"chat": 7}, lookback=30 * 86_400)
     await send(store, None, "law", to_all=True)
     await send(store, None)
@@ -136,7 +136,7 @@ async def test_looking_back(store: Store) -> None:
 
 
 async def test_small_steps(store: Store) -> None:
-    """However much is due, one call takes out no more than its budget, and none takes long."""
+    """One call removes at most its budget, and takes little time."""
     for _ in range(10):
         await send(store, *["chat"] * 1_000)
     rule(store, 30, {"chat": 7})
@@ -155,7 +155,7 @@ async def test_small_steps(store: Store) -> None:
 
 
 async def test_rules_that_change(store: Store) -> None:
-    """A new rule counts within the hour for what is stored already, also where the old one was at work."""
+    """A new rule applies within the hour to stored entries, also to those that an earlier rule covered."""
     rule(store, 90, {"chat": 7})
     await send(store, None, "chat", "orders.new", None)
     await sweep(store, 8)
@@ -172,7 +172,7 @@ async def test_rules_that_change(store: Store) -> None:
 
 
 async def test_records_live_as_long(store: Store) -> None:
-    """A notification's record goes with it, stays when it is kept for ever, and follows rules that change."""
+    """A record expires with its notification, also when the rules change, and stays with one kept forever."""
     rule(store, 30, {"law": None})
     sent = await send(store, None, "law")
 
@@ -189,30 +189,30 @@ async def test_records_live_as_long(store: Store) -> None:
 
 
 async def test_receipts_of_what_is_kept_for_ever(store: Store, dispatcher: Dispatcher) -> None:
-    """Who got, saw and read something is counted, too, when it is kept for ever, and after rules changed."""
+    """Receipts count also for notifications kept forever, and after the rules changed."""
     rule(store, None)
     (identity,) = await send(store, None, users=["ana", "bob"])
     await eventually(lambda: fact(store, ana(store), "head"), 1)
 
-    async def seen() -> int:
+    async def seen_count() -> int:
         found = await store.sends.notification("demo", identity)
         assert found is not None
         return found.seen
 
     await store.marks.mark("demo", "ana", MarkInbox(all=True, state="seen"))
-    await eventually(seen, 1)
+    await eventually(seen_count, 1)
     rule(store, 30)
     await sweep(store, 1 / 23)
     await store.marks.mark("demo", "bob", MarkInbox(all=True, state="seen"))
-    await eventually(seen, 2)
+    await eventually(seen_count, 2)
     partition = int(identity[-3:], 16)
     for part in ("", "/plan", "/receipts"):
         key = f"{tag(partition)}/n/demo/{identity}{part}"
         assert await store._core.connection.call("PTTL", key) > 29 * DAY, part
 
 
-async def test_the_list_of_what_was_sent(store: Store) -> None:
-    """What was sent is listed as long as anything of the tenant is kept, and then no longer."""
+async def test_the_list_of_sends(store: Store) -> None:
+    """Sends are listed as long as anything of the tenant is kept, and no longer."""
     rule(store, 30, {"chat": 7})
     await send(store, *[None] * 5)
     key = f"{tag(ana(store).partition)}/sent/demo"
@@ -223,7 +223,7 @@ async def test_the_list_of_what_was_sent(store: Store) -> None:
 
 
 async def test_gaps_are_exact(store: Store) -> None:
-    """What retention took is missed, and nothing else: not what was recalled, ended by itself, or hidden."""
+    """Gaps contain the entries that retention removed, without recalled, expired and hidden ones."""
     rule(store, 90, {"chat": 7})
     ids = await send(store, "chat", "chat", None, "chat", "chat", "chat", None, "chat")
     await store.sends.recall("demo", ids[1])
@@ -244,8 +244,8 @@ async def test_gaps_are_exact(store: Store) -> None:
     assert await store.retention.lost(log, [8, 9]) is None
 
 
-async def test_what_a_user_keeps_of_the_past(store: Store) -> None:
-    """A user's marks on what is long gone go as well, once a week."""
+async def test_old_marks_of_a_user(store: Store) -> None:
+    """A user's marks on entries removed long ago are removed once a week."""
     await send(store, None, None, to_all=True)
     base, log = store.keys.all("demo").base, ana(store)
     await send(store, None)
@@ -262,7 +262,7 @@ async def test_what_a_user_keeps_of_the_past(store: Store) -> None:
 
 
 async def test_swept_by_dispatchers_that_are_killed(settings: Settings, store: Store) -> None:
-    """Dispatchers take out what is too old by the tenant's rules, and one that is killed leaves no harm."""
+    """Dispatchers remove old entries by the tenant's rules, and the kill of one does no harm."""
     await Registry(store.redis).create_tenant("demo", category_retention={"chat": 7})
     log, old = ana(store), milliseconds() - 8 * DAY
     sends = Sends(store._core)

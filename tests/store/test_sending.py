@@ -1,4 +1,4 @@
-"""What a 202 promises: stored once, in order, for exactly those whom the target names."""
+"""A 202 promises that a send is stored once, in order, for exactly the users of its target."""
 
 import asyncio
 from functools import partial
@@ -14,7 +14,7 @@ from tidings_workers.store import Idempotency, IdempotencyMismatch, InboxQuery, 
 
 
 async def test_one_user(store: Store) -> None:
-    """A send to one user is in that inbox when it is answered, and nowhere else."""
+    """A send to one user is in that user's inbox at the answer, and in no other."""
     accepted = await store.sends.send("demo", [notification("hello", users=["ana"])])
     assert await titles(store, "ana") == ["hello"]
     assert await titles(store, "bob") == []
@@ -25,7 +25,7 @@ async def test_one_user(store: Store) -> None:
 
 
 async def test_another_tenant(store: Store) -> None:
-    """A tenant sees nothing of another tenant's, by user or by id."""
+    """A tenant sees nothing of another tenant, by user or by id."""
     accepted = await store.sends.send("demo", [notification("hello", users=["ana"])])
     assert await store.sends.notification("other", accepted.ids[0]) is None
     assert not await store.sends.recall("other", accepted.ids[0])
@@ -33,7 +33,7 @@ async def test_another_tenant(store: Store) -> None:
 
 
 async def test_order(store: Store) -> None:
-    """Sends that follow one another to one log keep their order, with dense positions."""
+    """Consecutive sends to one log keep their order, with dense positions."""
     for index in range(20):
         await store.sends.send("demo", [notification(str(index), users=["ana"])])
     page = await store.inbox.page("demo", "ana", InboxQuery(limit=50))
@@ -42,7 +42,7 @@ async def test_order(store: Store) -> None:
 
 
 async def test_group_members_only(store: Store, dispatcher: Dispatcher) -> None:
-    """A member sees what came while a member, also after leaving and coming back."""
+    """A member gets the sends of the membership, also after leaving and rejoining."""
     await store.sends.send("demo", [notification("before", groups=["team"])])
     await store.groups.change("demo", "team", ["ana", "bob"], [])
     await store.sends.send("demo", [notification("one", groups=["team"])])
@@ -58,21 +58,21 @@ async def test_group_members_only(store: Store, dispatcher: Dispatcher) -> None:
 
 
 async def test_all(store: Store) -> None:
-    """A send to all is one entry that every user sees, excluded ones excepted."""
+    """A send to all is one entry for every user, except for excluded ones."""
     await store.sends.send("demo", [notification("hi", to_all=True, exclude=["bob"])])
     assert await titles(store, "ana") == ["hi"]
     assert await titles(store, "bob") == []
 
 
 async def test_excluded_do_not_count(store: Store, dispatcher: Dispatcher) -> None:
-    """What an exclude hides is not in the excluded user's total, and is in everybody else's."""
+    """An excluded notification is not in the counts of the excluded user, and in those of all others."""
     await store.sends.send("demo", [notification("hi", to_all=True, exclude=["bob"])])
     await eventually(lambda: _total(store, "bob"), 0)
     assert await _total(store, "ana") == 1
 
 
 async def test_compound_once(store: Store, dispatcher: Dispatcher) -> None:
-    """A user reached by several targets gets one copy, an excluded one none."""
+    """A user in several targets gets one copy, and an excluded user none."""
     await store.groups.change("demo", "team", ["ana", "bob", "carl"], [])
     await store.groups.change("demo", "club", ["bob", "dora", "eve"], [])
     accepted = await store.sends.send(
@@ -85,7 +85,7 @@ async def test_compound_once(store: Store, dispatcher: Dispatcher) -> None:
 
 
 async def test_compound_larger_than_a_step(store: Store, dispatcher: Dispatcher) -> None:
-    """A compound target of thousands reaches each of them once."""
+    """A compound target of thousands reaches each user once."""
     members = [f"u{index}" for index in range(6_100)]
     assert await store.groups.change("demo", "big", members, []) == (6_100, 0)
     accepted = await store.sends.send("demo", [notification("x", users=["extra"], groups=["big"])])
@@ -94,8 +94,8 @@ async def test_compound_larger_than_a_step(store: Store, dispatcher: Dispatcher)
     assert set(totals) == {1}
 
 
-async def test_nobody(store: Store, dispatcher: Dispatcher) -> None:
-    """A target that comes to nobody is stored at once with no recipients."""
+async def test_no_recipients(store: Store, dispatcher: Dispatcher) -> None:
+    """A target without recipients is stored at once with 0 recipients."""
     notifications = [
         notification("a", users=["ana"], exclude=["ana"]),
         notification("b", groups=["unknown"]),
@@ -108,7 +108,7 @@ async def test_nobody(store: Store, dispatcher: Dispatcher) -> None:
 
 
 async def test_idempotency(store: Store) -> None:
-    """The same key and body never make two notifications; the ids and the time are the same."""
+    """The same key and body make one notification, and the ids and the time are the same."""
     many = [notification(str(index), users=[f"u{index % 3}"]) for index in range(30)]
     first = await store.sends.send("demo", many, idempotency=Idempotency("k", b"digest"))
     again = await store.sends.send("demo", many, idempotency=Idempotency("k", b"digest"))
@@ -123,7 +123,7 @@ async def test_idempotency(store: Store) -> None:
 
 @pytest.mark.parametrize("target", [{"users": ["ana"]}, {"to_all": True}, {"users": ["ana", "bob"]}])
 async def test_recall(store: Store, dispatcher: Dispatcher, target: dict[str, Any]) -> None:
-    """A recalled notification leaves inboxes and totals; recalling again changes nothing."""
+    """A recalled notification leaves inboxes and counts, and a repeated recall changes nothing."""
     accepted = await store.sends.send(
         "demo", [notification("oops", **target), notification("good", users=["ana"])]
     )
@@ -136,7 +136,7 @@ async def test_recall(store: Store, dispatcher: Dispatcher, target: dict[str, An
 
 
 async def test_recall_before_stored(store: Store) -> None:
-    """A recall answered before the notification was stored wins: it never reaches anybody."""
+    """A recall answered before the notification was stored cancels it for all users."""
     accepted = await store.sends.send("demo", [notification("oops", users=["ana", "bob"], groups=["none"])])
     assert await store.sends.recall("demo", accepted.ids[0])
     running = Dispatcher(store)
@@ -149,7 +149,7 @@ async def test_recall_before_stored(store: Store) -> None:
 
 
 async def test_deleted_group(store: Store, dispatcher: Dispatcher) -> None:
-    """Deleting a group ends every membership; members keep what they got, also when it is made anew."""
+    """Deleting a group removes all memberships, and members keep their notifications."""
     members = [f"u{index}" for index in range(1_200)]
     await store.groups.change("demo", "team", members, [])
     await store.sends.send("demo", [notification("old", groups=["team"])])
@@ -162,7 +162,7 @@ async def test_deleted_group(store: Store, dispatcher: Dispatcher) -> None:
 
 
 async def test_content_is_kept(store: Store) -> None:
-    """Every field arrives as it was sent; what was left out stays out."""
+    """Every field arrives as it was sent, and omitted fields stay absent."""
     sent = msgspec.json.decode(
         b'{"to":{"users":["ana"]},"category":"orders","title":"\\u0000 \xc3\xa4","data":{"a":[1,{"b":null}]},'
         b'"link":"/x","actions":[{"id":"go","label":"Go"}],"priority":"high","expires_in":60}',
@@ -193,8 +193,8 @@ async def _total(store: Store, user: str) -> int:
     return (await store.inbox.counts("demo", user)).unseen
 
 
-async def test_recall_has_happened(store: Store, dispatcher: Dispatcher) -> None:
-    """When a recall is answered all copies are gone from inboxes and counts."""
+async def test_recall_is_complete_when_answered(store: Store, dispatcher: Dispatcher) -> None:
+    """When a recall is answered, all copies have left inboxes and counts."""
     users = [f"u{n}" for n in range(50)]
     for _ in range(10):
         identity = (await store.sends.send("demo", [notification("gone", users=users)])).ids[0]
@@ -204,7 +204,7 @@ async def test_recall_has_happened(store: Store, dispatcher: Dispatcher) -> None
 
 
 async def test_stored_means_hidden(store: Store, dispatcher: Dispatcher) -> None:
-    """When a notification is stored it is out of the counts of whom it excludes."""
+    """When a notification is stored, it is not in the counts of excluded users."""
     users = [f"u{n}" for n in range(50)]
     for turn in range(10):
         accepted = await store.sends.send("demo", [notification("not for them", to_all=True, exclude=users)])

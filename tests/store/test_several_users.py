@@ -1,4 +1,4 @@
-"""A send to several users is in their inboxes when it is answered, in order, once, whatever is killed."""
+"""A send to several users is in their inboxes at the answer, in order, once, whatever is killed."""
 
 import asyncio
 import random
@@ -19,7 +19,7 @@ from tidings_workers.store import Idempotency, StorageUnavailable, Store
 from tidings_workers.store.ids import milliseconds, partition_of_id
 from tidings_workers.store.keys import unfinished
 
-# Where the kind of server makes no difference, and the time does.
+# For tests where the kind of server makes no difference and time matters.
 on_node = pytest.mark.parametrize("settings", ["node"], indirect=True)
 
 KEY = Idempotency("k", b"digest")
@@ -27,14 +27,14 @@ USERS = [f"u{number}" for number in range(40)]
 
 
 async def status(store: Store, identity: str) -> tuple[str, int | None]:
-    """The status of a notification, and how many it is for."""
+    """The status and the number of recipients of a notification."""
     record = await store.sends.notification("demo", identity)
     assert record is not None
     return record.status, record.recipients
 
 
 async def left(store: Store) -> int:
-    """How much is left for a dispatcher to do, now or later."""
+    """How much work remains for dispatchers, now or later."""
     counts = await asyncio.gather(
         *(
             store._core.connection.call("ZCARD", unfinished(partition))
@@ -52,7 +52,7 @@ async def the_one_of(store: Store, user: str) -> str:
 
 @asynccontextmanager
 async def dispatching(store: Store) -> AsyncIterator[Dispatcher]:
-    """A dispatcher at work."""
+    """A running dispatcher."""
     running = Dispatcher(store)
     await running.beat()
     try:
@@ -62,7 +62,7 @@ async def dispatching(store: Store) -> AsyncIterator[Dispatcher]:
 
 
 async def test_stored_when_answered(store: Store) -> None:
-    """No dispatcher is needed: when the send is answered it is stored, and nothing is left to be done."""
+    """A send is stored at the answer without a dispatcher, and no work remains."""
     sent = await store.sends.send("demo", [notification("x", users=[*USERS, "u0"], exclude=["u7"])])
     assert await status(store, sent.ids[0]) == ("stored", 39)
     assert await copies(store, USERS) == [(0, 0) if user == "u7" else (1, 1) for user in USERS]
@@ -73,7 +73,7 @@ async def test_stored_when_answered(store: Store) -> None:
 
 
 async def test_before_a_direct_one(store: Store) -> None:
-    """Of a batch to two users and then to one of them, the one sees the first one first."""
+    """The user of two sends in a batch gets them in order, also when the first has two users."""
     await store.sends.send(
         "demo", [notification("1 placed", users=["cy", "dan"]), notification("2 shipped", users=["cy"])]
     )
@@ -82,7 +82,7 @@ async def test_before_a_direct_one(store: Store) -> None:
 
 
 async def test_order_of_a_batch(store: Store) -> None:
-    """Each user's log has the order of the batch, whatever follows what, also where it is long."""
+    """Each user's log has the order of the batch, also of a long one."""
     chance = random.Random(11)
     users = [f"u{number}" for number in range(12)]
     sent: list[CreateNotification] = []
@@ -101,7 +101,7 @@ async def test_order_of_a_batch(store: Store) -> None:
 
 
 async def test_list_is_newest_first(store: Store) -> None:
-    """A list merges a copy where it was sent, above what was sent before and below what was sent after."""
+    """A list has a copy at the time of its send: above earlier sends and below later ones."""
     await store.groups.change("demo", "team", ["ana"], [])
     for number in range(8):
         targets: list[dict[str, Any]] = [
@@ -111,13 +111,13 @@ async def test_list_is_newest_first(store: Store) -> None:
             {"to_all": True},
         ]
         await store.sends.send("demo", [notification(str(number), **targets[number % 4])])
-        await asyncio.sleep(0.002)  # Within a millisecond only each log has an order.
+        await asyncio.sleep(0.002)  # Within a millisecond only the order within each log is defined.
     async with dispatching(store):
         await eventually(lambda: titles(store, "ana"), [str(number) for number in range(7, -1, -1)])
 
 
 async def test_killed_anywhere(settings: Settings, store: Store) -> None:
-    """A process killed before, between and after the copies leaves nobody without and nobody with two."""
+    """A process killed before, between or after the copies leaves each user with exactly one copy."""
     sent = [notification("x", users=USERS)]
     for script, answered in (("accept", 0), ("accept", 3), ("accept", 10), ("stored", 0)):
         await asyncio.to_thread(
@@ -133,7 +133,7 @@ async def test_killed_anywhere(settings: Settings, store: Store) -> None:
 @on_node
 @pytest.mark.parametrize(("script", "answered"), [("begin", 1), ("accept", 3), ("stored", 0)])
 async def test_repeated_after_a_kill(settings: Settings, store: Store, script: str, answered: int) -> None:
-    """A retry with the same key finishes what a killed process began, without a dispatcher, in order."""
+    """A retry with the same key finishes the send of a killed process, without a dispatcher, in order."""
     sent = [notification("1", users=USERS), notification("2", users=["u0"])]
     await asyncio.to_thread(killed_sending, settings, sent, script=script, answered=answered)
     accepted = await store.sends.send("demo", sent, idempotency=KEY)
@@ -146,8 +146,8 @@ async def test_repeated_after_a_kill(settings: Settings, store: Store, script: s
     assert await copies(store, USERS[:2]) == [(2, 2), (1, 1)]
 
 
-async def test_accepted_although_the_end_is_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once the copies are there the send is accepted, also when its status can't be set; that follows."""
+async def test_accepted_when_the_last_call_fails(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A send whose copies are stored is accepted, also when its status cannot be set; that follows."""
     run = store._core.run
 
     def fails(name: str, *arguments: Any, **options: Any) -> asyncio.Future[Any]:
@@ -169,7 +169,7 @@ async def test_accepted_although_the_end_is_lost(store: Store, monkeypatch: pyte
 
 
 async def test_recalled_before_the_copies(store: Store) -> None:
-    """A recall between the record and the copies wins: copies that are written later reach nobody."""
+    """A recall between the record and the copies prevails: later copies reach no user."""
     other = await Store.open(store._core.settings, name="other")
     async with dispatching(other), held_calls(store, "accept") as held:
         sending = asyncio.ensure_future(store.sends.send("demo", [notification("x", users=USERS)]))
@@ -186,7 +186,7 @@ async def test_recalled_before_the_copies(store: Store) -> None:
 
 @on_node
 async def test_recall_waits_for_the_copies(settings: Settings, store: Store) -> None:
-    """A recall of what was not finished takes the copies back that are there, before it is answered."""
+    """A recall of an unfinished send removes its copies before the answer."""
     await asyncio.to_thread(
         killed_sending, settings, [notification("x", users=USERS)], script="accept", answered=5
     )
@@ -200,7 +200,7 @@ async def test_recall_waits_for_the_copies(settings: Settings, store: Store) -> 
 
 @on_node
 async def test_expired_before_the_repeat(settings: Settings, store: Store) -> None:
-    """A copy that has ended by itself is not made again by who finishes the send."""
+    """An expired copy is not made again when the send is finished."""
     sent = [notification("x", users=USERS, expires_in=1)]
     await asyncio.to_thread(killed_sending, settings, sent, script="stored")
     identity = await the_one_of(store, "u0")
@@ -217,7 +217,7 @@ async def test_expired_before_the_repeat(settings: Settings, store: Store) -> No
 
 @on_node
 async def test_retired_before_the_repeat(settings: Settings, store: Store) -> None:
-    """A copy that is past its retention is not made again by who finishes the send."""
+    """A copy past its retention is not made again when the send is finished."""
     await asyncio.to_thread(killed_sending, settings, [notification("x", users=USERS)], script="stored")
     identity = await the_one_of(store, "u0")
     later = milliseconds() + store._core.retention_ms + 1_000
@@ -230,7 +230,7 @@ async def test_retired_before_the_repeat(settings: Settings, store: Store) -> No
 
 
 async def test_delayed_past_an_erasure(store: Store) -> None:
-    """A call that was delayed until its user was erased does not bring anything of the user back."""
+    """A call delayed past an erasure writes nothing of the user again."""
     other = await Store.open(store._core.settings, name="other")
     sent = [notification("x", users=["ana", "bob"])]
     async with dispatching(other), held_calls(store, "accept") as held:
@@ -247,7 +247,7 @@ async def test_delayed_past_an_erasure(store: Store) -> None:
 
 @on_node
 async def test_erased_while_unfinished(settings: Settings, store: Store) -> None:
-    """An erasure waits for what a killed process left unfinished, and erases it with the rest."""
+    """An erasure waits for the unfinished send of a killed process, and erases it too."""
     await asyncio.to_thread(
         killed_sending, settings, [notification("x", users=USERS)], script="accept", answered=1
     )

@@ -1,4 +1,4 @@
-"""The pure core of an inbox's state against a plain record per position."""
+"""The pure state of an inbox, compared with a plain record per position."""
 
 from dataclasses import dataclass, field
 
@@ -37,13 +37,13 @@ MARKS = st.lists(
 
 @dataclass
 class Record:
-    """What a plain implementation keeps of one position."""
+    """The record of one position in a plain implementation."""
 
     times: dict[Kind, int] = field(default_factory=dict)
     ever: set[Kind] = field(default_factory=set)
 
     def mark(self, wanted: State, at: int) -> None:
-        """The first time of a kind wins."""
+        """Apply a mark; the first time of a kind stays."""
         for kind in SETS.get(wanted, ()):
             self.times.setdefault(kind, at)
             self.ever.add(kind)
@@ -53,17 +53,17 @@ class Record:
 
 @dataclass
 class Kept:
-    """A log's state as the store keeps it: the packed state, and the times apart from it."""
+    """A log's state as the store keeps it: packed state, and times apart from it."""
 
     packed: bytes = b"{}"
     times: dict[str, int] = field(default_factory=dict)
 
     def read(self) -> LogState:
-        """The state as it comes back from the store."""
+        """The state as read from the store."""
         return msgspec.json.decode(self.packed, type=LogState)
 
     def mark(self, wanted: State, positions: Bounds, at: int) -> state.Applied:
-        """Apply a mark and keep what it says."""
+        """Apply a mark and keep the result."""
         log = self.read()
         applied = apply(log, wanted, positions, at)
         self.packed = msgspec.json.encode(log)
@@ -73,7 +73,7 @@ class Kept:
         return applied
 
     def times_of(self, position: int) -> dict[Kind, int]:
-        """When the position came to have what it has."""
+        """The times of the position's state."""
         log = self.read()
         found = {
             kind: log.time(kind, position, self.times.get(state.field(kind, position))) for kind in KINDS
@@ -84,7 +84,7 @@ class Kept:
 @pytest.mark.parametrize(("sweep", "clear"), [(100, 1_000), (3, 3), (0, 0)])
 @given(marks=MARKS)
 def test_times_of_every_position(sweep: int, clear: int, marks: list[Mark]) -> None:
-    """Whatever was marked and taken back, one by one or in bulk, each position keeps its own first times."""
+    """After any marks, single or in bulk, each position keeps its own first times."""
     records = {position: Record() for position in range(1, LENGTH + 1)}
     kept = Kept()
     with pytest.MonkeyPatch.context() as patch:
@@ -109,7 +109,7 @@ def test_times_of_every_position(sweep: int, clear: int, marks: list[Mark]) -> N
 
 @given(marks=MARKS)
 def test_repeating_a_change(marks: list[Mark]) -> None:
-    """Who repeats what marks changed, as a gateway does, has the same state as who carried them out."""
+    """A gateway that applies the changes of marks has the state of the store."""
     kept, follower = Kept(), LogState()
     for at, (wanted, positions) in enumerate(marks, start=1_000):
         put(follower, wanted, kept.mark(wanted, positions, at).changed)
@@ -119,7 +119,7 @@ def test_repeating_a_change(marks: list[Mark]) -> None:
 
 @given(marks=MARKS)
 def test_marking_twice(marks: list[Mark]) -> None:
-    """A mark that is repeated changes nothing."""
+    """A repeated mark changes nothing."""
     kept = Kept()
     for at, (wanted, positions) in enumerate(marks, start=1_000):
         kept.mark(wanted, positions, at)
@@ -141,7 +141,7 @@ def test_a_hundred_thousand_are_one_interval() -> None:
 
 
 def test_forgetting_below_the_floor() -> None:
-    """What retention took is let go of, and nothing above it changes."""
+    """Positions up to the floor are forgotten, and nothing above it changes."""
     kept = Kept()
     for at, position in enumerate(range(2, 40, 2)):
         kept.mark("seen", intervals.of([position]), at)
