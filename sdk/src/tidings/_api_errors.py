@@ -11,8 +11,8 @@ from tidings.protocol.pointers import listing
 class APIError(TidingsError):
     """The server refused. `code` is stable, `detail` is for people, `hint` says what to do.
 
-    `errors` points into the body that was sent, `retry_after` is in seconds, and `request_id` finds
-    the request in the server's logs. `mend` is the former name of `hint`.
+    `errors` has the faults of the body that was sent, `retry_after` is in seconds, and `request_id`
+    identifies the request in the server's logs. `mend` is the former name of `hint`.
     """
 
     hint = "See the detail"

@@ -171,7 +171,7 @@ class Credential(_Credential):
     """The credential of the blocking client."""
 
     def token(self, scope: str, *, renew: bool = False) -> str:
-        """A token for one scope; with `renew`, not the one used before, where there is a choice."""
+        """A token for one scope. With `renew` it is a new one, unless the token is fixed."""
         ready = self._ready(scope, renew=renew)
         if ready is not None:
             return ready
@@ -190,7 +190,7 @@ class AsyncCredential(_Credential):
     """The credential of the async client; its callable may be async or plain."""
 
     async def token(self, scope: str, *, renew: bool = False) -> str:
-        """A token for one scope; with `renew`, not the one used before, where there is a choice."""
+        """A token for one scope. With `renew` it is a new one, unless the token is fixed."""
         ready = self._ready(scope, renew=renew)
         if ready is not None:
             return ready

@@ -38,7 +38,7 @@ class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionRunner:
-    """Opens one connection at a time, and reconnects by the policy of `options` where that can help.
+    """Opens one connection at a time, and reconnects as the policy of `options` says.
 
     `emit` gets each output of the session, and a `Disconnected` for each end that is not the last. The next
     connection waits for `room`.
