@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidings import CaughtUp, Changed, Connected, FrameRefusedError, Gap, InvalidArgumentError, Resume
-from tidings._listen.session import Answered, MalformedFrameError, RefreshWanted, Session
+from tidings._listen.errors import MalformedFrameError
+from tidings._listen.session import Answered, RefreshWanted, Session
 from tidings.protocol import limits
 from tidings.protocol.frames import Delivered, ErrorFrame
 from tidings.protocol.rest import MarkInbox

@@ -45,6 +45,10 @@ class UnansweredError(ListenError):
         super().__init__(f"{reason.rstrip('.')}, so it is not known whether it took effect. Repeat it")
 
 
+class MalformedFrameError(ListenError):
+    """The server sent a frame that the protocol does not allow. The link closes the connection."""
+
+
 _CLOSE_HINTS: Final = {
     4001: "Check that the key or token is complete, not revoked, and of this installation",
     4002: "The key of the token was revoked: use another key",

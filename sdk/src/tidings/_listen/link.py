@@ -14,9 +14,10 @@ from websockets.frames import CloseCode
 from tidings._errors import RequestInfo, TimedOutError
 from tidings._listen.access import AccessSource
 from tidings._listen.backoff import Ending
+from tidings._listen.errors import MalformedFrameError
 from tidings._listen.events import Connected
 from tidings._listen.pace import Pace
-from tidings._listen.session import MalformedFrameError, Output, RefreshWanted, Session, refresh
+from tidings._listen.session import Output, RefreshWanted, Session, refresh
 from tidings._reasons import timed_out
 
 ACK_SECONDS: Final = 0.25

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from tidings._errors import InvalidArgumentError
-from tidings._listen.errors import FrameRefusedError, ListenError
+from tidings._listen.errors import FrameRefusedError, MalformedFrameError
 from tidings._listen.events import Changed, Connected
 from tidings._listen.marks import PendingMarks
 from tidings._listen.status import InboxStatus
@@ -49,10 +49,6 @@ from tidings.protocol.rest import MarkInbox
 LOGS_PER_ACK: Final = 200
 
 Event = Connected | Delivered | CaughtUp | Gap | Joined | Left | Changed | Recalled | ErrorFrame
-
-
-class MalformedFrameError(ListenError):
-    """The server sent a frame that the protocol does not allow. The link closes the connection."""
 
 
 class RefreshWanted(msgspec.Struct, frozen=True):
