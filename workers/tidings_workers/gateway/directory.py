@@ -260,7 +260,7 @@ class Directory:
                 self.process(user, item)
 
     async def wait_for_version(self, user: User, version: int) -> None:
-        """Wait until the user's state has a version: first for the feeds, then read the slot."""
+        """Wait up to _FEED_SECONDS until the feeds report a version of the state, then read the slot."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FEED_SECONDS):
                 while user.state_version < version:

@@ -32,7 +32,7 @@ class MembershipListener(Protocol):
 
 
 class Following:
-    """Keeps the memberships of a gateway's users current, and their groups' topics acquired."""
+    """Keeps the memberships of a gateway's users current, and follows the logs of their groups."""
 
     def __init__(self, keys: Keys, interest: Interest, spawn: Spawn, listener: MembershipListener) -> None:
         self._keys = keys

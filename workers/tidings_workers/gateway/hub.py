@@ -1,7 +1,7 @@
 """Processes feed items and sends them to the connections concerned.
 
 Feed items arrive in batches. Each topic encodes its part of a batch once and queues the bytes for each
-connection concerned. A connection writes its queue at once.
+connection concerned. A connection writes its queue as one write.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -258,10 +258,10 @@ class Topic(Generic[Reader]):
             self.changes = max(self.changes, changes)
 
     def correct(self, facts: Facts, since: int) -> bool:
-        """Correct the topic by facts that were read; entries are appended only in order.
+        """Replace the facts by those that were read; entries are appended only in order.
 
-        `since` is what `changes` was before the read. True when a position was removed that was not known to
-        be.
+        `since` is what `changes` was before the read. True when it shows a removed position that was not
+        known.
         """
         news = [self._remove(position) for position in facts.holes if position <= self.position]
         if facts.changes >= self.changes or self.changes == since:  # else the feeds reported more
