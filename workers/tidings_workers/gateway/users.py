@@ -111,15 +111,18 @@ class UserLog(NamedTuple):
     """One log of a user's inbox, made on each access.
 
     `topic` is None while the log of a group is not followed. `is_followed` is False for a group that the user
-    has left. `group` and `memberships` limit the positions that the user may see; `group` is None for a log
-    without limits.
+    has left. In the log of a group, `memberships` limit the positions that the user may see.
     """
 
     log: Log
     topic: "Topic[Subscriber] | None"
     is_followed: bool
-    group: str | None
     memberships: Memberships
+
+    @property
+    def group(self) -> str | None:
+        """The group; None for the user's own log and that of all."""
+        return self.log.group
 
     @property
     def name(self) -> str:
@@ -287,7 +290,7 @@ class User:
         group = group_of_log(name)
         topic = followed or (self.former_groups.get(group) if group is not None else None)
         log = topic.log if topic is not None else self._keys.group(self.tenant, group or "")
-        return UserLog(log, topic, followed is not None, group, self.memberships)
+        return UserLog(log, topic, followed is not None, self.memberships)
 
     def followed(self, name: str) -> Topic[Subscriber] | None:
         """The topic of a log by its name; None when it is not followed or the user has left its group."""
