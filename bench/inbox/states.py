@@ -58,7 +58,7 @@ class _Intervals:
     name = "intervals"
 
     def __init__(self, store: Store, key: str, head: int) -> None:
-        self._call = store._core.connection.call
+        self._call = store._core.call
         self._key = f"{{p0}}/{key}/intervals"
         self._head = head
 
@@ -96,7 +96,7 @@ class _Bitmaps:
     name = "bitmaps"
 
     def __init__(self, store: Store, key: str, head: int) -> None:
-        self._call = store._core.connection.call
+        self._call = store._core.call
         self._keys = [f"{{p0}}/{key}/{kind}" for kind in ("seen", "read")]
         self._head = head
 
@@ -161,7 +161,7 @@ async def _way(
     def name(what: str) -> str:
         return f"{way.name}: {what}, {user}"
 
-    call = store._core.connection.call
+    call = store._core.call
     used = sum([int(await call("MEMORY", "USAGE", key, "SAMPLES", 0) or 0) for key in way.places()])
     if await way.unread() != head - len(positions):
         raise Unexpected(f"{way.name} count {await way.unread()} unread of {user}")

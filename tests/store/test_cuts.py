@@ -48,7 +48,7 @@ def key_of(store: Store, group: str) -> str:
 
 async def call(store: Store, *arguments: Any) -> Any:
     """Run one command."""
-    return await store._core.connection.call(*arguments)
+    return await store._core.call(*arguments)
 
 
 async def test_leaving_and_joining_after_it(store: Store) -> None:

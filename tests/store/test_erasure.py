@@ -174,7 +174,7 @@ async def test_interrupted_anywhere(
     """An erasure that was interrupted at any step and repeated has the same result."""
     monkeypatch.setattr(erasure, "STEP", 2)
     interrupted = await Store.open(settings, name="interrupted")
-    call = interrupted._core.connection.call
+    call = interrupted._core.call
     allowed = 0
 
     def failing(*arguments: Any, **options: Any) -> Any:
@@ -184,7 +184,9 @@ async def test_interrupted_anywhere(
             raise StorageUnavailable("interrupted")
         return call(*arguments, **options)
 
-    monkeypatch.setattr(interrupted._core.connection, "call", failing)
+    # Commands are issued by `call` of the core, and scripts by `call` of its pipeline.
+    monkeypatch.setattr(interrupted._core, "call", failing)
+    monkeypatch.setattr(interrupted._core.pipeline, "call", failing)
     finished = False
     for steps in range(0, 500, 4):
         user = f"u{steps}"

@@ -169,9 +169,9 @@ async def test_a_timeout_fails_all_commands_in_progress(valkey: Valkey) -> None:
     valkey.pause()
     try:
         started = time.monotonic()
-        first = store._core.connection.call("PING")
+        first = store._core.call("PING")
         await asyncio.sleep(0.5)
-        second = store._core.connection.call("PING")
+        second = store._core.call("PING")
         failures = await asyncio.gather(first, second, return_exceptions=True)
         assert time.monotonic() - started < 2 * COMMAND_SECONDS
         assert [type(failure) for failure in failures] == [StorageUnavailable] * 2

@@ -69,7 +69,7 @@ async def titles(store: Store, user: str) -> list[str]:
 async def key_of(store: Store, log: Log, part: str, *command: Any) -> Any:
     """Run a command on one of a log's keys."""
     name, *arguments = command
-    return await store._core.connection.call(name, f"{tag(log.partition)}/{log.base}{part}", *arguments)
+    return await store._core.call(name, f"{tag(log.partition)}/{log.base}{part}", *arguments)
 
 
 async def fact(store: Store, log: Log, field: str) -> int:
@@ -178,7 +178,7 @@ async def test_records_live_as_long(store: Store) -> None:
 
     async def life(identity: str) -> float:
         key = f"{tag(int(identity[-3:], 16))}/n/demo/{identity}"
-        left = int(await store._core.connection.call("PTTL", key))
+        left = int(await store._core.call("PTTL", key))
         return round(left / DAY, 2) if left > 0 else left
 
     assert [await life(identity) for identity in sent] == [30, -1]
@@ -208,7 +208,7 @@ async def test_receipts_of_what_is_kept_for_ever(store: Store, dispatcher: Dispa
     partition = int(identity[-3:], 16)
     for part in ("", "/plan", "/receipts"):
         key = f"{tag(partition)}/n/demo/{identity}{part}"
-        assert await store._core.connection.call("PTTL", key) > 29 * DAY, part
+        assert await store._core.call("PTTL", key) > 29 * DAY, part
 
 
 async def test_the_list_of_sends(store: Store) -> None:
@@ -217,9 +217,9 @@ async def test_the_list_of_sends(store: Store) -> None:
     await send(store, *[None] * 5)
     key = f"{tag(ana(store).partition)}/sent/demo"
     await sweep(store, 29)
-    assert await store._core.connection.call("XLEN", key) == 5
+    assert await store._core.call("XLEN", key) == 5
     await sweep(store, 31)
-    assert await store._core.connection.call("XLEN", key) == 0
+    assert await store._core.call("XLEN", key) == 0
 
 
 async def test_gaps_are_exact(store: Store) -> None:

@@ -36,10 +36,7 @@ async def status(store: Store, identity: str) -> tuple[str, int | None]:
 async def left(store: Store) -> int:
     """How much work remains for dispatchers, now or later."""
     counts = await asyncio.gather(
-        *(
-            store._core.connection.call("ZCARD", unfinished(partition))
-            for partition in range(store.partitions)
-        )
+        *(store._core.call("ZCARD", unfinished(partition)) for partition in range(store.partitions))
     )
     return sum(map(int, counts)) + await waiting(store)
 

@@ -39,7 +39,7 @@ def dispatcher_process(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
 
 async def owners(store: Store) -> list[str | None]:
     """The name of the dispatcher with the lease of each partition, or None."""
-    call = store._core.connection.call
+    call = store._core.call
     held: list[bytes | None] = await asyncio.gather(
         *(call("GET", lease(partition)) for partition in range(store.partitions))
     )
@@ -48,7 +48,7 @@ async def owners(store: Store) -> list[str | None]:
 
 async def waiting(store: Store) -> int:
     """How many ingress entries are not done in all partitions."""
-    call = store._core.connection.call
+    call = store._core.call
     lengths = await asyncio.gather(
         *(call("XLEN", f"{tag(partition)}/ingress") for partition in range(store.partitions))
     )
@@ -60,7 +60,7 @@ async def copies(store: Store, users: Sequence[str]) -> list[tuple[int, int]]:
 
     def commands(user: str) -> list[Any]:
         log = store.keys.user("demo", user)
-        key, call = f"{tag(log.partition)}/{log.base}", store._core.connection.call
+        key, call = f"{tag(log.partition)}/{log.base}", store._core.call
         return [call("XLEN", f"{key}/log"), call("HGET", key, "head")]
 
     found: list[tuple[int, int]] = []

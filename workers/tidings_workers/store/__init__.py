@@ -113,13 +113,13 @@ class Store:
         try:
             await core.open()
         except BaseException:
-            await core.connection.close()
+            await core.pipeline.close()
             raise
         return cls(core)
 
     async def close(self) -> None:
         """Wait for running commands, then close the connections."""
-        await self._core.connection.close()
+        await self._core.pipeline.close()
 
     async def ping(self) -> None:
         """Return when Redis answers."""
@@ -138,7 +138,7 @@ class Store:
 
     def reader(self, name: str) -> Reader:
         """A connection of its own for blocking reads; `name` is shown in `CLIENT LIST`."""
-        return self._core.connection.reader(name)
+        return self._core.pipeline.reader(name)
 
     def follow_policies(self, tenant: Callable[[str], Tenant | None]) -> None:
         """Use each tenant's own rules of retention, looked up by its name. Until then the default applies."""
@@ -152,7 +152,7 @@ class Store:
     @property
     def is_cluster(self) -> bool:
         """Whether the store is a Redis cluster: one command then reaches one slot only."""
-        return self._core.connection.cluster
+        return self._core.pipeline.cluster
 
     @property
     def epoch(self) -> str:
@@ -182,4 +182,4 @@ class Store:
     @property
     def redis(self) -> Redis | RedisCluster:
         """The client for commands; replies are bytes."""
-        return self._core.connection.client
+        return self._core.pipeline.client

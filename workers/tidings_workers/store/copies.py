@@ -24,7 +24,7 @@ class Copies:
         A removed copy is included when it had reached `kind` (delivered, seen or read) before, as the user's
         receipts have it.
         """
-        call = self._core.connection.call
+        call = self._core.call
         # In this order, so that a copy that is removed now is in one of both.
         live, parted = await asyncio.gather(
             call("ZRANGE", log.key("copies"), f"({after}", up_to, "BYSCORE"),
@@ -44,7 +44,7 @@ class Copies:
 
     async def next_after(self, log: Log, after: int) -> int | None:
         """The first position after this one that has or had a copy; None when there is none."""
-        call = self._core.connection.call
+        call = self._core.call
         raw = await asyncio.gather(
             *(
                 call("ZRANGE", key, f"({after}", "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES")

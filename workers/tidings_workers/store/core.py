@@ -1,4 +1,4 @@
-"""The shared ground of all rooms: the connection, the keys, and the facts of this store."""
+"""The shared ground of all rooms: the pipeline, the keys, and the facts of this store."""
 
 import asyncio
 import secrets
@@ -19,10 +19,14 @@ LEAST_RECORD_MS: Final = limits.IDEMPOTENCY_KEPT_SECONDS * 1000
 
 
 class Core:
-    """An open store. `epoch` names its data; `partitions` never changes."""
+    """An open store. `epoch` names its data; `partitions` never changes.
 
-    def __init__(self, connection: Pipeline, settings: Settings) -> None:
-        self.connection = connection
+    `call` issues one command (`Pipeline.call`), `run` a script.
+    """
+
+    def __init__(self, pipeline: Pipeline, settings: Settings) -> None:
+        self.pipeline = pipeline
+        self.call = pipeline.call
         self.settings = settings
         self.retention_ms = settings.retention_seconds * 1000
         self.policies = Policies(self.retention_ms)
@@ -31,7 +35,7 @@ class Core:
         self.secret = b""
         self.identity = ""
         self.durability = "memory"
-        self._durability = Durability(connection, settings.durability)
+        self._durability = Durability(pipeline, settings.durability)
 
     @property
     def partitions(self) -> int:
@@ -47,20 +51,20 @@ class Core:
         self, script: str, partition: int, *arguments: Argument, durable: bool = False
     ) -> asyncio.Future[Any]:
         """Run a script in a partition; see `Pipeline.run`."""
-        return self.connection.run(script, partition, *arguments, durable=durable)
+        return self.pipeline.run(script, partition, *arguments, durable=durable)
 
     async def open(self) -> None:
         """Read the facts of the store, or create them; load the scripts and determine the durability."""
         try:
-            await check_mode(self.connection)
+            await check_mode(self.pipeline)
             await self._read_meta()
-            await self.connection.load_scripts()
+            await self.pipeline.load_scripts()
             self.durability = await self._durability.read()
         except UNREACHABLE as error:
-            raise self.connection.report_failure(error) from error
+            raise self.pipeline.report_failure(error) from error
 
     async def _read_meta(self) -> None:
-        client: Any = self.connection.client
+        client: Any = self.pipeline.client
         fresh: dict[str, str] = {
             "layout": LAYOUT,
             "partitions": str(self.settings.partitions),
@@ -88,9 +92,9 @@ class Core:
         """Give the data a new epoch and return it. Every client gets a notice, because data was lost."""
         self.epoch = secrets.token_hex(8)
         try:
-            await self.connection.client.hset(META, "epoch", self.epoch)
+            await self.pipeline.client.hset(META, "epoch", self.epoch)
         except UNREACHABLE as error:
-            raise self.connection.report_failure(error) from error
+            raise self.pipeline.report_failure(error) from error
         return self.epoch
 
     async def refresh(self) -> bool:
@@ -103,9 +107,9 @@ class Core:
             await self._read_meta()
             self.durability = await self._durability.read()
         except UNREACHABLE as error:
-            raise self.connection.report_failure(error) from error
+            raise self.pipeline.report_failure(error) from error
         return self.epoch != before
 
     async def ping(self) -> None:
         """Return when Redis answers. Raises StorageUnavailable."""
-        await self.connection.call("HGET", META, "epoch")
+        await self.call("HGET", META, "epoch")

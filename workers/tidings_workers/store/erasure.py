@@ -121,12 +121,12 @@ class Erasure:
         return marks, versions
 
     async def _remove_times(self, log: Log, bases: set[str]) -> None:
-        call = self._core.connection.call
+        call = self._core.call
         await asyncio.gather(*(call("UNLINK", log.key("times", base)) for base in bases))
 
     async def _remove_hidden(self, log: Log, everybody: Log) -> None:
         """Remove hidden positions but those in the log of all: a new user of this id must not count them."""
-        call, key = self._core.connection.call, log.key("hidden")
+        call, key = self._core.call, log.key("hidden")
         marks = [text(mark) for mark in await call("ZRANGE", key, 0, -1)]
         removed = [mark for mark in marks if read_hidden(mark)[0] != everybody.base]
         for start in range(0, len(removed), STEP):

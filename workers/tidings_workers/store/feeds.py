@@ -103,7 +103,7 @@ class Feeds:
 
     async def open(self, gateway: str, partitions: Sequence[int]) -> None:
         """Create the feeds of a gateway. Each expires 15 s after its last renewal."""
-        call = self._core.connection.call
+        call = self._core.call
         futures = []
         for partition in partitions:
             key = feed(partition, gateway)
@@ -113,7 +113,7 @@ class Feeds:
 
     async def renew(self, gateway: str, read: Mapping[int, str]) -> list[int]:
         """Renew feeds and trim items up to these ids. Returns the partitions whose feeds had expired."""
-        call = self._core.connection.call
+        call = self._core.call
         keys = {partition: feed(partition, gateway) for partition in read}
         answers = await asyncio.gather(
             *(call("PEXPIRE", key, FEED_SECONDS * 1000) for key in keys.values()),
@@ -125,7 +125,7 @@ class Feeds:
 
     async def close(self, gateway: str) -> None:
         """Delete the feeds of a gateway that stops, and its heartbeat."""
-        call = self._core.connection.call
+        call = self._core.call
         feeds = [feed(partition, gateway) for partition in range(self._core.partitions)]
         await asyncio.gather(*(call("DEL", key) for key in feeds), call("ZREM", GATEWAYS, gateway))
 
@@ -150,7 +150,7 @@ class Feeds:
 
     async def journal(self, log: Log, after: int) -> list[tuple[int, Change]] | None:
         """The marks after a version of the user's state, in order. None when the journal lacks some."""
-        call = self._core.connection.call
+        call = self._core.call
         version, raw = await asyncio.gather(
             call("HGET", log.root, "marks"), call("LRANGE", log.key("marks"), 0, -1)
         )

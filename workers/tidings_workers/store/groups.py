@@ -68,8 +68,8 @@ class Groups:
         """A group; None when it does not exist."""
         log = self._core.keys.group(tenant, group)
         created, members = await asyncio.gather(
-            self._core.connection.call("HGET", log.root, "created"),
-            self._core.connection.call("ZCARD", log.key("members")),
+            self._core.call("HGET", log.root, "created"),
+            self._core.call("ZCARD", log.key("members")),
         )
         return GroupInfo(group, members, int(created)) if created is not None else None
 
@@ -92,7 +92,7 @@ class Groups:
             range_ = (f"({at.edge}", "+inf", "BYSCORE")
         else:
             range_ = (f"({at.edge}", "-inf", "BYSCORE", "REV")
-        raw = await self._core.connection.call("ZRANGE", key, *range_, "LIMIT", 0, limit + 1, "WITHSCORES")
+        raw = await self._core.call("ZRANGE", key, *range_, "LIMIT", 0, limit + 1, "WITHSCORES")
         rows = [(text(user), int(float(score))) for user, score in raw]
         return page_of(
             [(user, joined // 1000) for user, joined in rows], [str(joined) for _, joined in rows], at, limit
@@ -113,7 +113,7 @@ class Groups:
         `base` names the list of the members; `after` is 0 in the first call.
         """
         key = key_of(partition, base)
-        raw = await self._core.connection.call(
+        raw = await self._core.call(
             "ZRANGE", key, f"({after}", "+inf", "BYSCORE", "LIMIT", 0, count, "WITHSCORES"
         )
         return [(text(user), int(float(score))) for user, score in raw]
@@ -130,9 +130,7 @@ class Groups:
         range_ = (edge, "+", "BYLEX") if forward else (edge, "-", "BYLEX", "REV")
         parts = await asyncio.gather(
             *(
-                self._core.connection.call(
-                    "ZRANGE", tenant_groups(partition, tenant), *range_, "LIMIT", 0, limit + 1
-                )
+                self._core.call("ZRANGE", tenant_groups(partition, tenant), *range_, "LIMIT", 0, limit + 1)
                 for partition in range(self._core.partitions)
             )
         )
@@ -142,7 +140,7 @@ class Groups:
     async def of_user(self, tenant: str, user: str, limit: int, cursor: bytes | None) -> Page[GroupInfo]:
         """The groups that a user is in, by id."""
         log = self._core.keys.user(tenant, user)
-        raw = await self._core.connection.call("HGETALL", log.key("groups"))
+        raw = await self._core.call("HGETALL", log.key("groups"))
         at = read_cursor(cursor)
         forward = at is None or at.forward
         names = sorted(

@@ -176,7 +176,7 @@ class Inbox:
             by_log.setdefault(log.base, []).append(position)
         replies = await asyncio.gather(
             *(
-                self._core.connection.call(
+                self._core.call(
                     "HMGET",
                     own.key("times", base),
                     *(field(kind, position) for position in positions for kind in KINDS),

@@ -57,13 +57,13 @@ class Ingress:
 
         It goes into the hash `{p<k>}/poisoned`, by the id of its ingress entry.
         """
-        if await self._core.connection.call("HSETNX", poisoned(partition), entry, operation):
+        if await self._core.call("HSETNX", poisoned(partition), entry, operation):
             metrics.POISONED.inc()
             _log.error("work set aside", partition=partition, entry=entry, reason=repr(error))
 
     async def trim(self, partition: int, done: int) -> None:
         """Remove the entries up to and with `done`, whose steps every target has applied."""
-        await self._core.connection.call("XTRIM", ingress(partition), "MINID", f"{done + 1}-0")
+        await self._core.call("XTRIM", ingress(partition), "MINID", f"{done + 1}-0")
 
     async def apply(self, source: int, steps: Sequence[Step]) -> None:
         """Apply steps of one source, in rising order, each once. Durable when it returns."""
@@ -93,7 +93,7 @@ class Ingress:
         await self._core.run("probe", source, token, target)
         deadline = time.monotonic() + PROBE_SECONDS
         while time.monotonic() < deadline:
-            found = await self._core.connection.call("GET", probe(target))
+            found = await self._core.call("GET", probe(target))
             if found is not None and text(found) == token:
                 return
             await asyncio.sleep(0.02)

@@ -25,7 +25,7 @@ class Leases:
 
         One that stops without `leave` counts until its leases expire, so that the others take them then.
         """
-        call = self._core.connection.call
+        call = self._core.call
         now = milliseconds()
         *_, registered = await asyncio.gather(
             call("ZADD", DISPATCHERS, now, dispatcher),
@@ -36,7 +36,7 @@ class Leases:
 
     async def leave(self, dispatcher: str) -> None:
         """Remove a dispatcher that stops."""
-        await self._core.connection.call("ZREM", DISPATCHERS, dispatcher)
+        await self._core.call("ZREM", DISPATCHERS, dispatcher)
 
     async def take(self, partition: int, dispatcher: str) -> bool:
         """Take or renew a lease for three seconds. Returns whether this dispatcher has it."""

@@ -49,7 +49,7 @@ class Logs:
     async def excluding(self, log: Log, after: int, up_to: int) -> list[Entry]:
         """The entries with `after` < position <= `up_to` that exclude users, in order."""
         key = log.key("excludes")
-        found = await self._core.connection.call("ZRANGE", key, f"({after}", up_to, "BYSCORE")
+        found = await self._core.call("ZRANGE", key, f"({after}", up_to, "BYSCORE")
         if not found:
             return []
         parts = [Part(log.base, [int(position) - 1, int(position)], 1) for position in found]

@@ -25,7 +25,7 @@ class Plans:
         self, partition: int, tenant: str, identity: str
     ) -> tuple[str, StoredNotification] | None:
         """A notification's record with its inner status letter (see record_header.lua)."""
-        raw = await self._core.connection.call("GET", Record(partition, tenant, identity).root)
+        raw = await self._core.call("GET", Record(partition, tenant, identity).root)
         return (text(raw[:1]), parse_record(identity, raw)) if raw is not None else None
 
     async def make(self, partition: int, tenant: str, identity: str, users: Sequence[str]) -> str:
@@ -41,7 +41,7 @@ class Plans:
             # counts, and so finds a push that was repeated after a lost reply.
             part = record.base_of_part(secrets.token_hex(8))
             key = key_of(partition, part)
-            call = self._core.connection.call
+            call = self._core.call
             full = len(users) - len(users) % PLAN_PART
             for start in range(0, full, PLAN_PART):
                 await asyncio.gather(
@@ -56,17 +56,17 @@ class Plans:
     async def users(self, partition: int, tenant: str, identity: str, start: int, count: int) -> list[str]:
         """`count` users of a plan, from `start` on."""
         key = Record(partition, tenant, identity).key("plan")
-        raw = await self._core.connection.call("LRANGE", key, start, start + count - 1)
+        raw = await self._core.call("LRANGE", key, start, start + count - 1)
         return [text(user) for user in raw]
 
     async def progress(self, partition: int, tenant: str, identity: str) -> int:
         """The number of users of a plan that have their copy."""
         key = Record(partition, tenant, identity).key("progress")
-        return int(await self._core.connection.call("GET", key) or 0)
+        return int(await self._core.call("GET", key) or 0)
 
     async def advance(self, partition: int, tenant: str, identity: str, done: int) -> bool:
         """Store the number of users that have their copy. Returns whether the notification was recalled."""
-        record, call = Record(partition, tenant, identity), self._core.connection.call
+        record, call = Record(partition, tenant, identity), self._core.call
         _, status = await asyncio.gather(
             call("SET", record.key("progress"), done, "PX", self._core.retention_ms),
             call("GETRANGE", record.root, 0, 0),

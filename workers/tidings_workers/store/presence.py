@@ -105,7 +105,7 @@ class Sessions:
         raw_seen, raw_open, raw_lost = await self._core.run("presence", log.partition, log.base)
         lost = []
         for row in map(_connection, raw_lost):
-            beat = await self._core.connection.call("ZSCORE", GATEWAYS, row.gateway)
+            beat = await self._core.call("ZSCORE", GATEWAYS, row.gateway)
             lost.append((row, max(int(float(beat or 0)), row.connected_at)))
         found = sorted(map(_connection, raw_open), key=lambda row: (row.connected_at, row.id))
         return int(raw_seen), found, lost
@@ -120,7 +120,7 @@ class Sessions:
         if place is None or place[1] >= self._core.partitions:
             return False
         gateway, partition = place
-        raw = await self._core.connection.call("HGET", index(partition, gateway), connection)
+        raw = await self._core.call("HGET", index(partition, gateway), connection)
         if raw is None:
             return False
         base = text(raw)
@@ -140,10 +140,7 @@ class Sessions:
         """The connections that their gateways have not closed yet."""
         closed = list(connections)
         held = await asyncio.gather(
-            *(
-                self._core.connection.call("HEXISTS", closings(_partition(row.id), row.gateway), row.id)
-                for row in closed
-            )
+            *(self._core.call("HEXISTS", closings(_partition(row.id), row.gateway), row.id) for row in closed)
         )
         return [row for row, waiting in zip(closed, held, strict=True) if waiting]
 
@@ -173,7 +170,7 @@ class Sessions:
 
     async def counts(self, gateway: str) -> list[int]:
         """The number of a gateway's registrations in each partition. Keeps them for another hour."""
-        call, partitions = self._core.connection.call, range(self._core.partitions)
+        call, partitions = self._core.call, range(self._core.partitions)
         lengths = await asyncio.gather(
             *(call("HLEN", index(partition, gateway)) for partition in partitions),
             *(call("PEXPIRE", index(partition, gateway), KEPT_SECONDS * 1000) for partition in partitions),
@@ -182,7 +179,7 @@ class Sessions:
 
     async def registered(self, gateway: str, partition: int) -> tuple[dict[str, str], dict[str, int]]:
         """A gateway's registrations in a partition (id -> user's base), and those to close (id -> code)."""
-        call = self._core.connection.call
+        call = self._core.call
         registered, closing = await asyncio.gather(
             call("HGETALL", index(partition, gateway)), call("HGETALL", closings(partition, gateway))
         )
@@ -194,7 +191,7 @@ class Sessions:
     async def silent(self, seconds: float) -> dict[str, int]:
         """The gateways that renewed no feed for so long, each with its last renewal (ms)."""
         before = milliseconds() - int(seconds * 1000)
-        rows = await self._core.connection.call("ZRANGE", GATEWAYS, "-inf", before, "BYSCORE", "WITHSCORES")
+        rows = await self._core.call("ZRANGE", GATEWAYS, "-inf", before, "BYSCORE", "WITHSCORES")
         return {text(gateway): int(float(beat)) for gateway, beat in rows}
 
     async def remove_all(self, gateway: str, beat: int) -> None:
@@ -202,7 +199,7 @@ class Sessions:
         for partition in range(self._core.partitions):
             registered, _ = await self.registered(gateway, partition)
             await self.remove(gateway, registered, at=beat, if_stopped=True)
-        await self._core.connection.call("ZREM", GATEWAYS, gateway)
+        await self._core.call("ZREM", GATEWAYS, gateway)
 
 
 def _partition(connection: str) -> int:

@@ -59,7 +59,7 @@ class Receipts:
         if partition is None or partition >= core.partitions:
             return None
         record = Record(partition, tenant, identity)
-        raw = await core.connection.call("GET", record.root)
+        raw = await core.call("GET", record.root)
         if raw is None:
             return None
         stored = parse_record(identity, raw)
@@ -75,12 +75,12 @@ class Receipts:
             items = await self._progress(tenant, identity, users, stored.position)
             return Page(items, None, None)
         plan = record.key("plan")
-        total = int(await core.connection.call("LLEN", plan))
+        total = int(await core.call("LLEN", plan))
         start, end = 0, limit
         if at is not None:
             edge = int(at.edge)
             start, end = (edge, edge + limit) if at.forward else (max(0, edge - limit), edge)
-        raw_users = await core.connection.call("LRANGE", plan, start, end - 1) if end > start else []
+        raw_users = await core.call("LRANGE", plan, start, end - 1) if end > start else []
         items = await self._progress(tenant, identity, [text(user) for user in raw_users])
         reached = start + len(items)
         return Page(

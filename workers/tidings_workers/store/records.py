@@ -46,7 +46,7 @@ async def read_notification(core: Core, tenant: str, identity: str) -> StoredNot
     if partition is None or partition >= core.partitions:
         return None
     record = Record(partition, tenant, identity)
-    raw = await core.connection.call("GET", record.root)
+    raw = await core.call("GET", record.root)
     if raw is None:
         return None
     stored = parse_record(identity, raw)

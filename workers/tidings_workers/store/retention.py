@@ -104,7 +104,7 @@ class Retention:
 
     async def _tidy(self, user: Log) -> None:
         """Remove from a user's slot the details of positions below the floors of their logs."""
-        call = self._core.connection.call
+        call = self._core.call
         bases = {text(base) for base in await call("HKEYS", user.key("state"))}
         marks = [text(mark) for mark in await call("ZRANGE", user.key("hidden"), 0, -1)]
         bases.update(read_hidden(mark)[0] for mark in marks)
@@ -121,12 +121,12 @@ class Retention:
 
     async def _floors(self, bases: set[str]) -> dict[str, int]:
         logs = [self._core.keys.of(base) for base in bases]
-        raw = await asyncio.gather(*(self._core.connection.call("HGET", log.root, "floor") for log in logs))
+        raw = await asyncio.gather(*(self._core.call("HGET", log.root, "floor") for log in logs))
         return {log.base: int(floor or 0) for log, floor in zip(logs, raw, strict=True)}
 
     async def _remove_fields(self, key: str, is_old: Callable[[bytes], bool]) -> None:
         """Remove old fields of a hash, some hundred at a time."""
-        call = self._core.connection.call
+        call = self._core.call
         cursor: Any = 0
         while True:
             cursor, fields = await call("HSCAN", key, cursor, "COUNT", _SCAN)

@@ -85,7 +85,7 @@ async def rosters(core: Core, tenant: str, moments: Mapping[str, int]) -> list[s
 
 async def members_at(core: Core, group: Log, cut: int) -> AsyncIterator[list[str]]:
     """The members of a large group at a cut, in parts; a user may be in several parts."""
-    call = core.connection.call
+    call = core.call
     # The order matters: a user who leaves, or a group that is deleted, during this is in a later list.
     async for rows in _page(core, group.key("members"), "-inf", cut):
         yield [user for user, _ in rows]
@@ -122,9 +122,7 @@ async def _page(
 
 
 async def _read(core: Core, key: str, low: str, high: int | str) -> _Rows:
-    raw: list[Any] = await core.connection.call(
-        "ZRANGE", key, low, high, "BYSCORE", "LIMIT", 0, _PAGE, "WITHSCORES"
-    )
+    raw: list[Any] = await core.call("ZRANGE", key, low, high, "BYSCORE", "LIMIT", 0, _PAGE, "WITHSCORES")
     return [(text(user), int(float(score))) for user, score in raw]
 
 

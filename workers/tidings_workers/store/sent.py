@@ -58,7 +58,7 @@ class SentWalk:
 
     async def read(self) -> None:
         """Read the next entries."""
-        call = self._core.connection.call
+        call = self._core.call
         if self._forward:
             edge = f"({self._last or self.boundary}" if self._last or self.boundary else "+"
             found = await call("XREVRANGE", self._key, edge, "-", "COUNT", _SENT_READ)

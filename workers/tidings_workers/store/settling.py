@@ -47,7 +47,7 @@ async def _none_left(
     otherwise: str,
 ) -> None:
     """Wait until the command of `query` finds nothing in any partition, up to its last ingress number."""
-    call, parts = core.connection.call, list(partitions)
+    call, parts = core.call, list(partitions)
     last = await asyncio.gather(*(call("HGET", counters(part), "ingress") for part in parts))
     waiting = {part: text(number) for part, number in zip(parts, last, strict=True) if number is not None}
 

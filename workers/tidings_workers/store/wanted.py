@@ -62,7 +62,7 @@ async def locate(core: Core, tenant: str, user: str, ids: Sequence[str]) -> dict
         return {}
     known = [identity for part in parts.values() for identity in part]
     copies, *answers = await asyncio.gather(
-        core.connection.call("ZMSCORE", own.key("copies"), *known),
+        core.call("ZMSCORE", own.key("copies"), *known),
         *(
             core.run("locate", partition, pack([[tenant, identity] for identity in part]))
             for partition, part in parts.items()
