@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from tidings_workers import dispatcher, gateway
 from tidings_workers.config import Settings
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 20.0
 Frame = dict[str, Any]
 
 

@@ -10,7 +10,7 @@ import msgspec
 from tidings.protocol.notifications import CreateNotification, Target
 from tidings_workers.store import InboxItem, InboxQuery, Store
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 20.0
 
 
 def notification(
