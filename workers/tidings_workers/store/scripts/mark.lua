@@ -6,18 +6,18 @@
     1 base     of the user's log
     2 tenant
     3 user
-    4 read     the state version that the caller read
+    4 version  the state version that the caller read
     5 token    names this attempt in the journal: a repeated call finds that it has succeeded
     6 at       time of the mark in ms
     7 states   {log, new state as JSON} each
     8 times    {log, {field, ms, ...}} each: times to keep
     9 dropped  {log, {field, ...}} each: times to remove
-    10 ever    {log, kind, {{after, up to}, ...}} each: positions that were never seen, or never read, before
+    10 firsts  {log, kind, {{after, up to}, ...}} each: positions that were never seen, or never read, before
     11 change  the change as JSON, for the journal and the gateways
     12 origin  of the mark, for the gateways
 
-  Returns {1, state version, changes}  the state was replaced, now or by an earlier call with this token
-          {0}                          the state has changed since it was read: read it again and retry
+  Returns {1, new version, changes}  the state was replaced, now or by an earlier call with this token
+          {0}                        the state has changed since it was read: read it again and retry
 ]]
 
 --- @include "tag"
@@ -29,18 +29,18 @@
 
 local JOURNAL = 100
 
-local base, tenant, user, read, token, at, states, times, dropped, ever, change, origin =
+local base, tenant, user, version, token, at, states, times, dropped, firsts, change, origin =
   unpack(cmsgpack.unpack(ARGV[1]))
 local key = tag .. '/' .. base
 local known = redis.call('HMGET', key, 'marks', 'changes')
 local current = tonumber(known[1] or '0')
-local version = read + 1
-local number = decimal(version)
+local new_version = version + 1
+local number = decimal(new_version)
 local name = number .. ' ' .. token .. ' '
-if current ~= read then
+if current ~= version then
   -- An earlier call with this token made that version, whatever followed it.
-  local made = redis.call('LINDEX', key .. '/marks', version - current - 1)
-  if made and string.sub(made, 1, #name) == name then return { 1, version, known[2] or 0 } end
+  local made = redis.call('LINDEX', key .. '/marks', new_version - current - 1)
+  if made and string.sub(made, 1, #name) == name then return { 1, new_version, known[2] or 0 } end
   return { 0 }
 end
 
@@ -66,7 +66,7 @@ local function add_moves(log, kind, spans)
     end
   end
 end
-for _, row in ipairs(ever) do
+for _, row in ipairs(firsts) do
   local log, kind, spans = unpack(row)
   -- An entry that was seen has been delivered, with or without an acknowledgement of a device.
   if kind == 'seen' then add_moves(log, 'delivered', add_delivered(base, log, spans)) end
@@ -77,6 +77,6 @@ if #moves > 0 then add_to_ingress({ { 'v', moves } }) end
 -- A list, because the first block of a stream takes 4 KB even for a single mark.
 redis.call('RPUSH', key .. '/marks', name .. change)
 redis.call('LTRIM', key .. '/marks', -JOURNAL, -1)
-publish_change(base, { 's', base, version, change, origin })
+publish_change(base, { 's', base, new_version, change, origin })
 write_feeds()
-return { 1, version, redis.call('HGET', key, 'changes') }
+return { 1, new_version, redis.call('HGET', key, 'changes') }

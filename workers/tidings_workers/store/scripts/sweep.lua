@@ -10,10 +10,10 @@
     1 now           ms since the epoch, 0 for the clock of the server
     2 budget        entries
     3 least_life    of a record in ms
-    4 rows:
+    4 logs:
       1 base        of the log, or `s/<tenant>`: the list of what the tenant has sent. Its entries are kept for the
                     longest of these times, and its records get a new life when the rules have changed
-      2 default     how long an entry is kept in ms, -1 for ever
+      2 keep        how long an entry is kept in ms, -1 for ever
       3 categories  {name, ms, ...}: other times by category; a name that ends in a dot is a prefix
 
   Returns the users' logs whose partitions need tidying.
@@ -37,32 +37,32 @@ local KEPT_HOLES = 10000
 -- Most positions that one call removes from the holes of a log.
 local STEP = 1000
 
-local now, budget, least_life, rows = unpack(cmsgpack.unpack(ARGV[1]))
+local now, budget, least_life, logs = unpack(cmsgpack.unpack(ARGV[1]))
 if now == 0 then now = now_ms() end
 
 -- How long entries of a category are kept.
 local function kept_for(rule, category)
-  local _, default, categories = unpack(rule)
+  local _, keep, categories = unpack(rule)
   for i = 1, #categories, 2 do
     local name = categories[i]
     if category == name or (string.sub(name, -1) == '.' and string.sub(category, 1, #name) == name) then
       return categories[i + 1]
     end
   end
-  return default
+  return keep
 end
 
 -- Every time for which entries of the tenant are kept, without -1.
 local function times_of(rule)
-  local _, default, categories = unpack(rule)
+  local _, keep, categories = unpack(rule)
   local times, known = {}, { [-1] = true }
-  local function add(keep)
-    if not known[keep] then
-      known[keep] = true
-      times[#times + 1] = keep
+  local function add(time)
+    if not known[time] then
+      known[time] = true
+      times[#times + 1] = time
     end
   end
-  add(default)
+  add(keep)
   for i = 2, #categories, 2 do add(categories[i]) end
   return times
 end
@@ -250,7 +250,7 @@ local function needs_tidying(base)
 end
 
 local untidy = {}
-for _, rule in ipairs(rows) do
+for _, rule in ipairs(logs) do
   local base = rule[1]
   local is_sent = string.sub(base, 1, 2) == 's/'
   local due
