@@ -5,7 +5,7 @@
   KEYS[1]  hash tag of the partition
   ARGV[1]  packed:
     1 source  the partition with the ingress
-    2 steps   {ingress id, number, operations} each, in rising order
+    2 steps   {id, number, operations} each, in rising order; `id` is that of the ingress entry
 
   An operation is a list that begins with its kind:
     {'n', bases, id, content, expires, category}  append copies to these users' logs
