@@ -128,7 +128,9 @@ class TestOutage:
         return replace(settings, redis_url=valkey.url)
 
     @pytest.mark.parametrize("crash", [False, True])
-    async def test_storage_away(self, valkey: Valkey, store: Store, realtime: Realtime, crash: bool) -> None:
+    async def test_connections_survive(
+        self, valkey: Valkey, store: Store, realtime: Realtime, crash: bool
+    ) -> None:
         """Connections stay open during an outage of the store, and work again after it."""
         async with realtime.user("ana", device="tv") as ana, realtime.user("bob") as bob:
             await ana.expect("caught_up")
