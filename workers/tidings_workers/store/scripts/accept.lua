@@ -44,45 +44,42 @@ local items = cmsgpack.unpack(ARGV[1])
 local operations = {}
 local now = now_ms()
 
-local function accept(item)
-  local kind, tenant, id, accepted, to, content, expires, base, exclude, excluded, recipients, category, life, cuts =
-    unpack(item)
-  local record = record_key(tenant, id)
-  if redis.call('EXISTS', record) == 1 then return end
-  local position, status, stored = 0, 's', now
-  if kind == 'c' then
-    status, stored = 'a', 0
-    operations[#operations + 1] = { 'c', tenant, id, cuts }
-  elseif kind == 'l' then
-    if string.sub(base, 1, 2) == 'g/' then
-      local members = tag .. '/' .. base .. '/members'
-      local hidden = {}
-      for _, user in ipairs(excluded) do
-        if redis.call('ZSCORE', members, user) then hidden[#hidden + 1] = user end
-      end
-      excluded = hidden
-      recipients = redis.call('ZCARD', members) - #hidden
-    end
-    -- No user could ever see a position of a group without members.
-    if recipients ~= 0 then
-      position = append(base, content, expires, exclude, category)
-      if #excluded > 0 then
-        -- Until a dispatcher has hidden the position from these users, their counts include it.
-        status, stored = 'x', 0
-        operations[#operations + 1] = { 'h', tenant, base, position, excluded, id }
-      end
-    end
-  end
-  local header = record_header(status, accepted, stored, position, recipients)
-  store_record(record, tenant, id, header .. to .. '\n' .. content, category, life)
-end
-
 for _, item in ipairs(items) do
   if item[1] == 'k' then
     local _, bases, id, content, expires, category = unpack(item)
     for _, base in ipairs(bases) do append_copy(base, id, content, expires, category) end
   else
-    accept(item)
+    local kind, tenant, id, accepted, to, content, expires, base, exclude, excluded, recipients, category, life, cuts =
+      unpack(item)
+    local record = record_key(tenant, id)
+    if redis.call('EXISTS', record) == 0 then
+      local position, status, stored = 0, 's', now
+      if kind == 'c' then
+        status, stored = 'a', 0
+        operations[#operations + 1] = { 'c', tenant, id, cuts }
+      elseif kind == 'l' then
+        if string.sub(base, 1, 2) == 'g/' then
+          local members = tag .. '/' .. base .. '/members'
+          local hidden = {}
+          for _, user in ipairs(excluded) do
+            if redis.call('ZSCORE', members, user) then hidden[#hidden + 1] = user end
+          end
+          excluded = hidden
+          recipients = redis.call('ZCARD', members) - #hidden
+        end
+        -- No user could ever see a position of a group without members.
+        if recipients ~= 0 then
+          position = append(base, content, expires, exclude, category)
+          if #excluded > 0 then
+            -- Until a dispatcher has hidden the position from these users, their counts include it.
+            status, stored = 'x', 0
+            operations[#operations + 1] = { 'h', tenant, base, position, excluded, id }
+          end
+        end
+      end
+      local header = record_header(status, accepted, stored, position, recipients)
+      store_record(record, tenant, id, header .. to .. '\n' .. content, category, life)
+    end
   end
 end
 
