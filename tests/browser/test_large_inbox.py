@@ -54,7 +54,7 @@ async def test_the_list_opens_at_once(device: NewDevice, dev: Stack) -> None:
     """With 10,000 unread items the first rows are shown within 100 ms after the click, and few rows are made.
 
     The test measures the page's own work up to the end of the frame that shows them, plus the API's answer.
-    The fastest of each counts: other work on the machine can only make them slower.
+    The fastest try counts: other work on the machine can only make one slower.
     """
     for start in range(0, ITEMS, BATCH):
         titles = [f"Number {n}" for n in range(start, start + BATCH)]
@@ -64,6 +64,7 @@ async def test_the_list_opens_at_once(device: NewDevice, dev: Stack) -> None:
     whole: list[float] = []
     answers: list[float] = []
     works: list[float] = []
+    sums: list[float] = []
     for _ in range(MOST_TRIES):
         tab = await phone.tab("ana")
         # Hovering loads the panel before the click.
@@ -77,14 +78,15 @@ async def test_the_list_opens_at_once(device: NewDevice, dev: Stack) -> None:
         answers.append(answered)
         assert 0 < await tab.titles.count() <= ROWS
         await tab.page.close()
-        if len(works) >= TRIES and min(works) + min(answers) < FIRST_PAINT_MS:
+        sums = [work + answer for work, answer in zip(works, answers, strict=True)]
+        if len(sums) >= TRIES and min(sums) < FIRST_PAINT_MS:
             break
     # For `pytest -s`: the medians.
     sys.stdout.write(
         f"first rows after {median(whole):.0f} ms: the page's work {median(works):.0f}, "
         f"the API's answer {median(answers):.0f}\n"
     )
-    assert min(works) + min(answers) < FIRST_PAINT_MS, (works, answers)
+    assert min(sums) < FIRST_PAINT_MS, (works, answers)
 
 
 async def worked_ms(session: CDPSession) -> float:
