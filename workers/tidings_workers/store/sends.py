@@ -9,14 +9,14 @@ dispatcher writes its copies. Every step may be repeated with the same ids, so a
 
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 from zlib import crc32
 
 import msgspec
 from msgspec import Struct
 
 from tidings.protocol import limits
-from tidings.protocol.notifications import CreateNotification, ReceivedAction, Target
+from tidings.protocol.notifications import Action, CreateNotification, ReceivedAction, Target
 from tidings.protocol.times import timestamp
 from tidings_workers.store.accepting import AcceptCompound, AcceptItem, BeginItem, Copies, Row, carry_out
 from tidings_workers.store.content import Content, data_of
@@ -32,6 +32,9 @@ from tidings_workers.store.targets import log_named, log_of, single_log
 
 # The reply of recall.lua when a dispatcher removes the copies.
 _LEFT_TO_DISPATCHER: Final = 2
+
+# By the name of the log; the members of a group and of all are not known here.
+_RECIPIENTS: Final = {"user": 1, "nobody": 0}
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -60,7 +63,7 @@ class _Claim(Struct, array_like=True, frozen=True):
     seed: bytes
 
 
-class _Send(NamedTuple):
+class _Send(Struct, frozen=True):
     """A notification with its id, accepted at a time in ms since the epoch."""
 
     tenant: str
@@ -170,7 +173,7 @@ class Sends:
 
     def _several(self, send: _Send, partition: int) -> Row:
         """A send to several users, each of whom gets a copy."""
-        tenant, identity, accepted_at, notification = send
+        tenant, notification = send.tenant, send.notification
         to, content, expires = _texts(send)
         excluded = set(notification.to.exclude)
         users = [user for user in dict.fromkeys(notification.to.users) if user not in excluded]
@@ -180,33 +183,33 @@ class Sends:
             bases.setdefault(log.partition, []).append(log.base)
         category = notification.category or ""
         life = self._core.record_life(tenant, notification.category)
-        item = BeginItem(tenant, identity, accepted_at, to, content, users, category, life)
-        copies = Copies(tenant, identity, bases, content, expires, category)
+        item = BeginItem(tenant, send.id, send.accepted_at, to, content, users, category, life)
+        copies = Copies(tenant, send.id, bases, content, expires, category)
         return Row(partition, item, len(users), 2 * (len(to) + len(content)), copies)
 
     def _item(
         self, send: _Send, single: tuple[str, str] | None, log: Log | None, clocks: Mapping[str, int]
     ) -> AcceptItem:
         """A send to one log, to no user, or, if `single` is None, to several groups."""
-        tenant, identity, accepted_at, notification = send
+        notification = send.notification
         to, content, expires = _texts(send)
         excluded: list[str] = []
         if notification.to.exclude and single is not None and single[0] in {"group", "all"}:
             excluded = list(dict.fromkeys(notification.to.exclude))
         item = AcceptItem(
             kind="c" if single is None else "0" if log is None else "l",
-            tenant=tenant,
-            id=identity,
-            accepted=accepted_at,
+            tenant=send.tenant,
+            id=send.id,
+            accepted=send.accepted_at,
             to=to,
             content=content,
             expires=expires,
             base=log.base if log else "",
             exclude=",".join(excluded),
             excluded=excluded,
-            recipients={"user": 1, "nobody": 0}.get(single[0] if single else "", -1),
+            recipients=_RECIPIENTS.get(single[0], -1) if single is not None else -1,
             category=notification.category or "",
-            life=self._core.record_life(tenant, notification.category),
+            life=self._core.record_life(send.tenant, notification.category),
         )
         if single is not None:
             return item
@@ -240,22 +243,24 @@ class Sends:
         return bool(found)
 
 
+def _received(actions: Sequence[Action]) -> tuple[ReceivedAction, ...]:
+    return tuple(ReceivedAction(action.id, action.label, action.link) for action in actions)
+
+
 def _texts(send: _Send) -> tuple[str, str, int]:
     """Target and content as stored, and when it expires (ms) or 0."""
-    _, identity, accepted_at, notification = send
+    accepted_at, notification = send.accepted_at, send.notification
     expires = 0 if notification.expires_in is None else accepted_at + notification.expires_in * 1000
     content = _encode(
         Content(
-            id=identity,
+            id=send.id,
             category=notification.category,
             title=notification.title,
             body=notification.body,
             data=data_of(notification),
             link=notification.link,
             icon=notification.icon,
-            actions=tuple(
-                ReceivedAction(action.id, action.label, action.link) for action in notification.actions
-            ),
+            actions=_received(notification.actions) if notification.actions else (),
             priority=notification.priority,
             created_at=timestamp(accepted_at),
             expires_at=timestamp(expires) if expires else None,
