@@ -10,11 +10,9 @@ import contextlib
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
-from msgspec import Struct
-
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import StorageUnavailable
-from tidings_workers.store.packing import pack
+from tidings_workers.store.packing import Packed, pack
 
 # The most for one script call: other work of the partition waits for it.
 CALL_BYTES: Final = 256 * 1024
@@ -25,7 +23,7 @@ WINDOW: Final = 1_000
 _WRITTEN: Final = 4
 
 
-class AcceptItem(Struct, array_like=True, frozen=True):
+class AcceptItem(Packed, frozen=True):
     """An item of accept.lua: a notification to one log (`kind` l), several groups (c), or no user (0)."""
 
     kind: Literal["l", "c", "0"]
@@ -43,13 +41,13 @@ class AcceptItem(Struct, array_like=True, frozen=True):
     life: int
 
 
-class AcceptCompound(AcceptItem, array_like=True, frozen=True):
+class AcceptCompound(AcceptItem, frozen=True):
     """An item of accept.lua with the clocks of its groups, in the order in which the target names them."""
 
     cuts: list[int]
 
 
-class AcceptCopies(Struct, array_like=True, frozen=True, tag="k"):
+class AcceptCopies(Packed, frozen=True, tag="k"):
     """An item of accept.lua: copies of a notification to several users whose send has begun."""
 
     bases: list[str]
@@ -59,7 +57,7 @@ class AcceptCopies(Struct, array_like=True, frozen=True, tag="k"):
     category: str
 
 
-class BeginItem(Struct, array_like=True, frozen=True):
+class BeginItem(Packed, frozen=True):
     """An item of begin.lua: a notification to several users."""
 
     tenant: str
@@ -72,7 +70,7 @@ class BeginItem(Struct, array_like=True, frozen=True):
     life: int
 
 
-class StoredItem(Struct, array_like=True, frozen=True):
+class StoredItem(Packed, frozen=True):
     """An item of stored.lua: a notification whose copies are all stored."""
 
     tenant: str

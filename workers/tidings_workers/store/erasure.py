@@ -15,7 +15,7 @@ from tidings_workers.store import intervals
 from tidings_workers.store.core import Core
 from tidings_workers.store.groups import Groups
 from tidings_workers.store.keys import Log
-from tidings_workers.store.packing import pack, text
+from tidings_workers.store.packing import Packed, pack, text
 from tidings_workers.store.presence import Sessions
 from tidings_workers.store.rosters import unlist
 from tidings_workers.store.settling import all_applied, all_finished, until
@@ -42,7 +42,7 @@ class ErasedUser(Struct, frozen=True):
     connections: int
 
 
-class EraseLog(Struct, array_like=True, frozen=True):
+class EraseLog(Packed, frozen=True):
     """The request of erase_log.lua."""
 
     base: str

@@ -19,7 +19,7 @@ from tidings_workers.store.entries import Facts, facts_of
 from tidings_workers.store.errors import DataLost
 from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.keys import GATEWAYS, Log, feed
-from tidings_workers.store.packing import pack
+from tidings_workers.store.packing import Packed, pack
 from tidings_workers.store.presence import KEPT_SECONDS
 from tidings_workers.store.view import View, view_of
 
@@ -68,7 +68,7 @@ class Delivery(NamedTuple):
     spans: list[tuple[int, int]]
 
 
-class DeliveredItem(Struct, array_like=True):
+class DeliveredItem(Packed, frozen=True):
     """An item of delivered.lua: the spans that a user's devices acknowledged, by the base of the log."""
 
     base: str
@@ -77,7 +77,7 @@ class DeliveredItem(Struct, array_like=True):
     logs: list[tuple[str, list[tuple[int, int]]]]
 
 
-class DevicePositions(Struct, array_like=True, frozen=True):
+class DevicePositions(Packed, frozen=True):
     """An item of acknowledge.lua: positions by log; `start` replaces those that the device had."""
 
     base: str
@@ -86,7 +86,7 @@ class DevicePositions(Struct, array_like=True, frozen=True):
     start: bool
 
 
-class Acknowledge(Struct, array_like=True, frozen=True):
+class Acknowledge(Packed, frozen=True):
     """The request of acknowledge.lua; a user keeps the positions of `limit` devices."""
 
     now: int

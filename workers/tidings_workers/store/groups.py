@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tidings_workers.store.core import Core
 from tidings_workers.store.keys import Log, key_of, tenant_groups
-from tidings_workers.store.packing import pack, text
+from tidings_workers.store.packing import Packed, pack, text
 from tidings_workers.store.paging import Page, page_of, read_cursor
 from tidings_workers.store.rosters import rosters
 from tidings_workers.store.view import read_memberships
@@ -27,7 +27,7 @@ class GroupInfo(Struct, frozen=True):
     created_at: int
 
 
-class ChangeMembers(Struct, array_like=True, frozen=True):
+class ChangeMembers(Packed, frozen=True):
     """The request of members.lua."""
 
     base: str

@@ -26,7 +26,7 @@ from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log
-from tidings_workers.store.packing import pack
+from tidings_workers.store.packing import Packed, pack
 from tidings_workers.store.state import Applied, LogState, apply
 from tidings_workers.store.surveys import inbox_counts, read_view, survey
 from tidings_workers.store.wanted import locate, narrow, wanted_by
@@ -58,7 +58,7 @@ class MarkResult(Struct, frozen=True):
     change: Change | None
 
 
-class SwapState(Struct, array_like=True, frozen=True):
+class SwapState(Packed, frozen=True):
     """The request of mark.lua: replace `version` of a user's state.
 
     By the base of a log: `states`, `times` to keep, the names of times to drop, and `firsts`, the positions

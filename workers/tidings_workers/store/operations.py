@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from tidings_workers.store.intervals import Bounds
+from tidings_workers.store.packing import Packed
 
 
 class Compound(Struct, array_like=True, frozen=True, tag="c"):
@@ -90,7 +91,7 @@ Operation = Compound | Membership | Hide | Recall | Disband | Probe | Arrived
 decode_operations: Final = msgspec.msgpack.Decoder(list[Operation]).decode
 
 
-class AppendCopies(Struct, array_like=True, frozen=True, tag="n"):
+class AppendCopies(Packed, frozen=True, tag="n"):
     """Append copies of a compound notification to the logs of these users."""
 
     bases: list[str]
@@ -100,7 +101,7 @@ class AppendCopies(Struct, array_like=True, frozen=True, tag="n"):
     category: str
 
 
-class SetMembership(Struct, array_like=True, frozen=True, tag="m"):
+class SetMembership(Packed, frozen=True, tag="m"):
     """The user of this base joined the group, or left it, at a position of its log."""
 
     base: str
@@ -109,7 +110,7 @@ class SetMembership(Struct, array_like=True, frozen=True, tag="m"):
     position: int
 
 
-class HidePosition(Struct, array_like=True, frozen=True, tag="h"):
+class HidePosition(Packed, frozen=True, tag="h"):
     """Hide a position of a log from the user of this base."""
 
     base: str
@@ -117,7 +118,7 @@ class HidePosition(Struct, array_like=True, frozen=True, tag="h"):
     position: int
 
 
-class RecallCopy(Struct, array_like=True, frozen=True, tag="r"):
+class RecallCopy(Packed, frozen=True, tag="r"):
     """Recall the copy that the user of this base has; `late` as in `Recall`."""
 
     base: str
@@ -125,14 +126,14 @@ class RecallCopy(Struct, array_like=True, frozen=True, tag="r"):
     late: bool
 
 
-class AnswerProbe(Struct, array_like=True, frozen=True, tag="p"):
+class AnswerProbe(Packed, frozen=True, tag="p"):
     """Write the token of a probe."""
 
     key: str
     token: str
 
 
-class CountOnRecord(Struct, array_like=True, frozen=True, tag="v"):
+class CountOnRecord(Packed, frozen=True, tag="v"):
     """Add users to the receipts of a compound notification."""
 
     record: str
@@ -140,7 +141,7 @@ class CountOnRecord(Struct, array_like=True, frozen=True, tag="v"):
     count: int
 
 
-class CountOnLog(Struct, array_like=True, frozen=True, tag="t"):
+class CountOnLog(Packed, frozen=True, tag="t"):
     """Add users to the receipts of a set of positions.
 
     `fewer`: positions that exclude some of these users, each with their number.
@@ -161,7 +162,7 @@ TargetOperation = (
 ByPartition = dict[int, list[TargetOperation]]
 
 
-class StepPart(Struct, array_like=True, frozen=True):
+class StepPart(Packed, frozen=True):
     """The operations of a step in one target partition."""
 
     id: int

@@ -11,13 +11,11 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from msgspec import Struct
-
 from tidings.protocol.closing import CloseCode
 from tidings_workers.store.core import Core
 from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.keys import GATEWAYS, Log, closings, index, parse_base
-from tidings_workers.store.packing import pack, text
+from tidings_workers.store.packing import Packed, pack, text
 
 KEPT_SECONDS: Final = 3600
 """For so long after its last renewal, what a gateway has registered is kept for others to remove."""
@@ -60,7 +58,7 @@ def place_of(connection: str) -> tuple[str, int] | None:
     return (found[1], int(found[2], 16)) if found else None
 
 
-class CloseConnections(Struct, array_like=True, frozen=True):
+class CloseConnections(Packed, frozen=True):
     """The request of kick.lua: close these connections of a user, or all if there are no `ids`.
 
     `stopped`: gateways that have stopped, each followed by when it last renewed its feeds (ms).
@@ -72,7 +70,7 @@ class CloseConnections(Struct, array_like=True, frozen=True):
     stopped: list[str | int]
 
 
-class RemoveConnections(Struct, array_like=True, frozen=True):
+class RemoveConnections(Packed, frozen=True):
     """The request of leave.lua; `rows` name a user's base and a connection each."""
 
     gateway: str

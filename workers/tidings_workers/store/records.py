@@ -9,7 +9,7 @@ from tidings.protocol.notifications import Target
 from tidings_workers.store.core import Core
 from tidings_workers.store.ids import partition_of_id
 from tidings_workers.store.keys import Record
-from tidings_workers.store.packing import pack, text
+from tidings_workers.store.packing import Packed, pack, text
 from tidings_workers.store.targets import log_of
 
 _STATUS: Final = {"a": "accepted", "x": "accepted", "s": "stored", "c": "cancelled", "r": "recalled"}
@@ -32,7 +32,7 @@ class StoredNotification(Struct, frozen=True):
     position: int
 
 
-class ReadReceipts(Struct, array_like=True, frozen=True):
+class ReadReceipts(Packed, frozen=True):
     """An item of receipts.lua: a notification, and its place in a log (a compound one has none)."""
 
     record: str

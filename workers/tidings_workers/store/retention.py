@@ -10,13 +10,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from msgspec import Struct
-
 from tidings_workers.store.core import LEAST_RECORD_MS, Core
 from tidings_workers.store.ids import milliseconds, milliseconds_of_id
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log, parse_base
-from tidings_workers.store.packing import pack, text
+from tidings_workers.store.packing import Packed, pack, text
 from tidings_workers.store.view import read_hidden
 
 # Measured with Valkey 9.1 on one busy core: removing an entry takes 25 us, so a call 2.5 ms.
@@ -39,7 +37,7 @@ class Lost(NamedTuple):
     erased: bool
 
 
-class SweepLog(Struct, array_like=True, frozen=True):
+class SweepLog(Packed, frozen=True):
     """A log for sweep.lua to look through, and how long it keeps its entries (ms, -1 without limit).
 
     `categories`: a name or a prefix that ends in a dot, each followed by how long that is kept.
@@ -50,7 +48,7 @@ class SweepLog(Struct, array_like=True, frozen=True):
     categories: list[str | int]
 
 
-class Sweep(Struct, array_like=True, frozen=True):
+class Sweep(Packed, frozen=True):
     """The request of sweep.lua; `now` is 0 for the server's clock, times are in ms."""
 
     now: int

@@ -5,14 +5,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from msgspec import Struct
 
 from tidings.protocol.frames import Counts
 from tidings_workers.store.core import Core
 from tidings_workers.store.counting import Query, Surveyed, counts_of, queries_of
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log
-from tidings_workers.store.packing import pack, text
+from tidings_workers.store.packing import Packed, pack, text
 from tidings_workers.store.view import View, view_of
 
 _LOGS_PER_CALL: Final = 200
@@ -25,7 +24,7 @@ async def read_view(core: Core, log: Log) -> View:
     return view_of(await core.run("read_view", log.partition, log.base))
 
 
-class SurveyLog(Struct, array_like=True, frozen=True):
+class SurveyLog(Packed, frozen=True):
     """An item of survey.lua: a log, and the sets of positions to count in."""
 
     base: str

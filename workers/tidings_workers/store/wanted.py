@@ -20,7 +20,7 @@ from tidings_workers.store.core import Core
 from tidings_workers.store.ids import milliseconds, partition_of_id
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log
-from tidings_workers.store.packing import pack, text
+from tidings_workers.store.packing import Packed, pack, text
 from tidings_workers.store.targets import log_of
 from tidings_workers.store.view import View
 
@@ -31,7 +31,7 @@ _IN_A_LOG: Final = ("s", "x")
 _target: Final = msgspec.json.Decoder(Target)
 
 
-class FindPositions(Struct, array_like=True, frozen=True):
+class FindPositions(Packed, frozen=True):
     """The request of positions.lua: the positions `after` < p <= `up_to` with this category."""
 
     base: str
