@@ -4,14 +4,15 @@ import asyncio
 
 from tidings.protocol import closing
 from tidings.protocol.closing import CloseCode
-from tidings.protocol.frames import ServerFrame
+from tidings.protocol.frames import CaughtUp, ServerFrame
 from tidings_workers.gateway.catchup import Backlog
 from tidings_workers.gateway.catchups import CatchUps
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.users import Subscriber, User
 from tidings_workers.gateway.wire import WEBSOCKET
 from tidings_workers.store import Store
-from tidings_workers.store.entries import Facts
+from tidings_workers.store.entries import Entry, Facts
+from tidings_workers.store.ids import milliseconds, new_id
 from tidings_workers.store.keys import Keys, Log
 from tidings_workers.tasks import Background
 
@@ -74,3 +75,41 @@ async def test_closed_by_its_last_frame(store: Store) -> None:
     await background.close()
     assert outlet.closed
     assert (dict(own.live), dict(everyone.live), catchups.running) == ({}, {}, {})
+
+
+class SlowOutlet(FullOutlet):
+    """An outlet that is writable only after some seconds, and keeps the frames."""
+
+    def __init__(self, catchups: CatchUps, seconds: float) -> None:
+        super().__init__(catchups)
+        self.sent: asyncio.Queue[ServerFrame] = asyncio.Queue()
+        self._seconds = seconds
+
+    def write(self, data: bytes) -> None:
+        """See Outlet."""
+
+    def send(self, message: ServerFrame) -> None:
+        """See Outlet."""
+        self.sent.put_nowait(message)
+
+    async def writable(self) -> None:
+        """See Outlet."""
+        await asyncio.sleep(self._seconds)
+
+
+async def test_expired_during_a_catch_up(store: Store) -> None:
+    """An entry from memory that expires before it is sent is reported as expired, with its category."""
+    background = Background("test")
+    catchups = CatchUps(store, background.spawn)
+    own, everyone = topic(store.keys.user("demo", "ana")), topic(store.keys.all("demo"))
+    content = b'{"id":"%b","category":"chat","title":"soon"}' % new_id(milliseconds(), 0).encode()
+    everyone.append(Entry(1, content, milliseconds() + 200, frozenset()))
+    outlet = SlowOutlet(catchups, seconds=0.3)
+    subscriber = Subscriber(User("demo", "ana", store.keys, own, everyone), "c1", None, outlet)
+    catchups.start(subscriber, Backlog({"user": 0, "all": 0}, set(), replay=True))
+    async with asyncio.timeout(10):
+        caught_up = await outlet.sent.get()
+    await background.close()
+    assert isinstance(caught_up, CaughtUp)
+    assert caught_up.expired is not None
+    assert caught_up.expired.categories == {"chat": 1}

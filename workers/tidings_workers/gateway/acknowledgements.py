@@ -42,12 +42,18 @@ class Acknowledgements:
                 self._deliveries.append(Delivery(own, user.tenant, user.name, log.log.base, spans))
         if subscriber.device is None:
             return
-        key = (own.base, subscriber.device)
+        self._keep(Acknowledgement(own, subscriber.device, cut, start=False))
+
+    def _keep(self, acknowledgement: Acknowledgement) -> None:
+        """Keep it for the next `flush`. Of two positions of a device in a log, the higher one is kept."""
+        key = (acknowledgement.log.base, acknowledgement.device)
         waiting = self._devices.get(key)
         if waiting is not None:
-            for name, position in waiting.positions.items():
-                cut[name] = max(position, cut.get(name, 0))
-        self._devices[key] = Acknowledgement(own, subscriber.device, cut, start=False)
+            positions = dict(waiting.positions)
+            for name, position in acknowledgement.positions.items():
+                positions[name] = max(position, positions.get(name, 0))
+            acknowledgement = acknowledgement._replace(positions=positions)
+        self._devices[key] = acknowledgement
 
     async def flush(self) -> None:
         """Store the acknowledgements that were added. All of them are stored on return.
@@ -63,7 +69,7 @@ class Acknowledgements:
                 if deliveries:
                     await self._feeds.deliver(deliveries)
             except StorageUnavailable:
-                # Newer positions replace older ones.
-                self._devices = devices | self._devices
+                for acknowledgement in devices.values():
+                    self._keep(acknowledgement)
                 self._deliveries = deliveries + self._deliveries
                 raise

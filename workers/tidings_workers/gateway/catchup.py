@@ -15,7 +15,7 @@ from tidings_workers.gateway.states import stated
 from tidings_workers.gateway.users import Subscriber
 from tidings_workers.gateway.wire import moment
 from tidings_workers.store import Change, Store
-from tidings_workers.store.entries import Entry, id_of
+from tidings_workers.store.entries import Entry, category_of, id_of
 from tidings_workers.store.ids import milliseconds, milliseconds_of_id
 from tidings_workers.store.logs import ExpiredEntry
 
@@ -175,7 +175,8 @@ class CatchUp:
                 )
             elif replayed and user not in entry.exclude:
                 accepted_at = milliseconds_of_id(id_of(entry.content))
-                self._expired.append(ExpiredEntry(name, entry.position, accepted_at, entry.category))
+                category = category_of(entry.content)
+                self._expired.append(ExpiredEntry(name, entry.position, accepted_at, category))
         if not replayed and self._counts_version is not None:
             self._counts_version += len(frames)
         if frames:

@@ -16,21 +16,21 @@ END: Final = 2**53 - 1
 
 
 class Entry(NamedTuple):
-    """One entry of a log. `content` is the notification's JSON; `expires` is ms or 0; `category` or ''."""
+    """One entry of a log. `content` is the notification's JSON; `expires` is ms or 0."""
 
     position: int
     content: bytes
     expires: int
     exclude: frozenset[str]
-    category: str = ""
 
     def visible_to(self, user: str, now: int) -> bool:
-        """Whether the user may see it at `now` (ms since the epoch)."""
+        """Whether the user may see it at `now` (Unix ms)."""
         return (not self.expires or now < self.expires) and user not in self.exclude
 
 
 class _Head(Struct):
     id: str
+    category: str = ""
 
 
 _id: Final = re.compile(rb'^\{"id":"([0-9a-f-]{36})"')
@@ -40,6 +40,11 @@ def id_of(content: bytes) -> str:
     """The id of a notification's JSON; the server writes it first."""
     found = _id.match(content)
     return found[1].decode() if found else msgspec.json.decode(content, type=_Head).id
+
+
+def category_of(content: bytes) -> str:
+    """The category of a notification's JSON, or ''."""
+    return msgspec.json.decode(content, type=_Head).category
 
 
 class Part(NamedTuple):
@@ -122,7 +127,7 @@ def _pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
 
 
 def entry_of(identity: bytes, fields: Sequence[bytes]) -> Entry:
-    """An entry from a script's reply: flat fields, first `n` (content), then `x`, `e` and `c` if set."""
+    """An entry from a script's reply: flat fields, first `n` (content), then `x` and `e` if set."""
     position = int(identity.split(b"-", 1)[0])
     content = fields[1]
     if len(fields) == 2:  # noqa: PLR2004 - one field and its value
@@ -134,7 +139,6 @@ def entry_of(identity: bytes, fields: Sequence[bytes]) -> Entry:
         content,
         int(rest.get(b"x", 0)),
         frozenset(exclude.decode().split(",")) if exclude else frozenset(),
-        text(rest.get(b"c", b"")),
     )
 
 
