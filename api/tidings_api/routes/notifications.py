@@ -43,8 +43,9 @@ async def send(
 ) -> Response[Sent]:
     """Accepts a notification for users, groups or all users of the tenant. Each user gets one copy.
 
-    A 202 means that the server has it, with the durability that the answer names. It is in the inboxes when
-    its status is `stored`, milliseconds later.
+    A 202 means that the server has it, with the durability that the answer names. It is in the
+    inboxes then, if it names users alone, one group or all. With several groups, or groups and users, it is
+    in the inboxes when its status is `stored`, milliseconds later.
     """
     _check(data, "#")
     claim = await idempotency(idempotency_key, "notifications", (data,))

@@ -58,8 +58,8 @@ class AsyncSending:
         `idempotency_key`: within 24 hours a call with the same key returns the first answer again and sends
         nothing. Without a key each call sends.
 
-        The notification is accepted when this returns, and in the inboxes milliseconds later. It has at most
-        32 KB as JSON.
+        The notification is accepted and in the inboxes when this returns. With several groups, or groups and
+        users, it is in the inboxes milliseconds later. It has at most 32 KB as JSON.
         """
         message = Message(
             to_users=to_users,

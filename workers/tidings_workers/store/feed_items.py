@@ -1,7 +1,7 @@
 """The items of a gateway's feed, as scripts write them (see publish.lua).
 
-`base` is that of the log where the change happened. `changes` is how many changes that log has had, this one
-included (see `Facts`).
+A gateway of another version may read them: add fields at the end, with a default. `base` is that of the log
+where the change happened. `changes` is the number of changes of that log, this one included (see `Facts`).
 """
 
 from typing import Final

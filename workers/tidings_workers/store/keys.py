@@ -16,7 +16,11 @@ from zlib import crc32
 from tidings.protocol.names import log_of_group
 
 LAYOUT: Final = "2"
-"""The version of all keys and their values, in `META`. Another version of Tidings refuses to use it."""
+"""The version of all keys and their values, in `META`. A process refuses a store with another one.
+
+Raise it only if this version cannot use the data of the previous one, or the previous one would damage the
+new data. A new key that may be absent needs no other layout.
+"""
 
 PARTITIONS_MAXIMUM: Final = 4096
 

@@ -1,4 +1,8 @@
-"""The work of dispatchers as data: operations of an ingress entry, and the steps that they become."""
+"""The work of dispatchers as data: operations of an ingress entry, and the steps that they become.
+
+The ingress stores operations (`Compound` to `Arrived`), and a dispatcher of another version may read them:
+add fields at the end, with a default. Steps are not stored.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple

@@ -10,8 +10,8 @@ pack: Final = msgspec.msgpack.Encoder().encode
 class Packed(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A request to a script, or an item of one, as the list of its fields.
 
-    The names and their order are those in the header of the script. Two versions of the server may run at
-    once: add fields at the end.
+    The names and their order are those in the header of the script. A process calls only the scripts of its
+    own version, so a field may have any place.
     """
 
     # Without the garbage collector, of which these are in no cycle, they cost as little as lists.
