@@ -45,6 +45,7 @@ class CatchUp:
     def __init__(
         self, store: Store, subscriber: Subscriber, backlog: Backlog, reading: asyncio.Semaphore
     ) -> None:
+        # `cursors` is also `Subscriber.cursors`: the same dict, which only this object and `CatchUps` change.
         self.cursors, self.departed, self._replay, self._states = backlog
         self.subscriber = subscriber
         self._store = store
@@ -52,9 +53,9 @@ class CatchUp:
         self._expired: list[ExpiredEntry] = []
         # Marks during the catch-up; None after more than DEFERRED.
         self._deferred: list[tuple[int, Change]] | None = []
-        # The counts in the welcome include these positions: it is sent in the same step.
+        # The ends of the logs at the welcome, whose counts include entries up to them.
         self._targets = {name: subscriber.user.log(name).end for name in self.cursors}
-        # The version of those counts; None until the first check found more to send.
+        # The version of the counts that the client has. None until a check finds something to send.
         self._counts_version: int | None = None
 
     @property

@@ -77,7 +77,7 @@ class Host(Protocol):
 
 
 class Connection(ABC):
-    """One client. The gateway opens its session, and topics send to it: it is a `users.Outlet`."""
+    """One client. The gateway opens its session, and topics send to it: it is a `outlet.Outlet`."""
 
     __slots__ = (
         "_batch",
@@ -185,11 +185,11 @@ class Connection(ABC):
 
     @property
     def is_open(self) -> bool:
-        """See `users.Outlet`."""
+        """See `outlet.Outlet`."""
         return self.session.is_open
 
     def queue(self, data: bytes) -> None:
-        """See `users.Outlet`."""
+        """See `outlet.Outlet`."""
         if not self._queue:
             self._batch.add(self)
         self._queue.append(data)
@@ -201,7 +201,7 @@ class Connection(ABC):
             self.write(queued[0] if len(queued) == 1 else b"".join(queued))
 
     def send(self, message: ServerFrame) -> None:
-        """See `users.Outlet`."""
+        """See `outlet.Outlet`."""
         data = self.wire.frame(message)
         if self._queue:
             self._queue.append(data)

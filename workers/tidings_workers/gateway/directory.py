@@ -220,7 +220,7 @@ class Directory:
         if user is None:
             since = topic.changes
             (facts,) = await self._store.feeds.watch(self._name, topic.log.partition, [topic.log.base])
-            if topic.correct(facts, since):
+            if topic.replace_facts(facts, since):
                 self._listener.changed(topic, self.former_members(topic))
         elif user.rereading is not None:
             await asyncio.wait([user.rereading])
@@ -245,15 +245,15 @@ class Directory:
             missed: Missed = ()
             if attached.view.version > user.state_version:
                 missed = await self.journal(user, user.state_version, attached.view.version)
-            if user.topic.correct(attached.facts, since):
+            if user.topic.replace_facts(attached.facts, since):
                 # Which notification was recalled is unknown, so clients reload.
                 missed = None
             user.apply_view(attached.view)
             self._listener.missed(user, missed)
             for group, intervals in attached.view.memberships.items():
-                self._following.correct(user, group, user.memberships.completed(group, intervals))
+                self._following.replace_memberships(user, group, user.memberships.completed(group, intervals))
             for group in set(user.memberships) - attached.view.memberships.keys():
-                self._following.correct(user, group, [])
+                self._following.replace_memberships(user, group, [])
         finally:
             waiting, user.deferred_items = user.deferred_items, None
             for item in waiting:

@@ -89,8 +89,8 @@ class Following:
             if user.memberships.is_active(group) and user.memberships.start(group) < position:
                 self.leave(user, group, position)
 
-    def correct(self, user: User, group: str, intervals: Intervals) -> None:
-        """Replace our intervals by the store's."""
+    def replace_memberships(self, user: User, group: str, intervals: Intervals) -> None:
+        """Replace the intervals of a user's memberships in a group by those in the store."""
         known = user.memberships.of(group)
         if known == intervals:
             return

@@ -68,7 +68,8 @@ class Hub:
                 else:
                     self._interest.heal_soon(topic)
                 continue
-            # The other items are rare. Send what was reported before them first.
+            # Flush first: a join may make a subscriber live, and it would receive pending entries twice. The
+            # other items are rare.
             self._updates.flush(touched)
             touched.clear()
             self._process_change(topic, item)

@@ -87,11 +87,7 @@ class Interest:
     def fail(self, topic: Topic[Any], error: BaseException) -> None:
         """Remove a topic whose facts cannot be read; every waiting `acquire` raises the error."""
         self.topics.pop(topic.log.base, None)
-        if isinstance(error, Exception):
-            topic.ready.set_exception(error)
-            topic.ready.exception()  # Retrieved here, because nothing may be waiting.
-        else:
-            topic.ready.cancel()
+        topic.fail(error)
 
     def release(self, topic: Topic[Any]) -> None:
         """Undo one `acquire`. An unused topic stays UNUSED_SECONDS, for a user who reconnects soon."""
@@ -100,25 +96,26 @@ class Interest:
     # Healing
 
     def heal_soon(self, topic: Topic[Any]) -> None:
-        """Start to read the entries that a topic missed, unless that is in progress."""
+        """Like `heal`, but in the background. Does nothing while the topic is new or is healing."""
         if topic.ready.done() and topic.healing is None:
             topic.start_healing()
-            self._spawn(self._heal(topic))
+            self._spawn(self._read_missing(topic))
 
     async def heal(self, topic: Topic[Any]) -> None:
         """Read the entries that a topic missed; the topic has reached the head of its log on return."""
         while topic.healing is not None:
             await asyncio.wait([topic.healing])
         topic.start_healing()
-        await self._heal(topic)
+        await self._read_missing(topic)
 
-    async def _heal(self, topic: Topic[Any]) -> None:
+    async def _read_missing(self, topic: Topic[Any]) -> None:
         try:
             while True:
                 wanted = topic.reported_head
                 found = await self._store.logs.read(topic.log, topic.position, END, HEAL_ENTRIES)
                 topic.append_read(found.entries)
-                # Without an await in between: each position up to the topic's was sent.
+                # No await between `append_read` and this flush. Otherwise a subscriber could become live with
+                # entries pending.
                 self._healed(topic)
                 metrics.HEALED.inc(len(found.entries))
                 if len(found.entries) < HEAL_ENTRIES:
@@ -129,7 +126,7 @@ class Interest:
                     )
                     if facts.changes != topic.changes:
                         self._changed(topic)
-                    if topic.caught_up_to(found.head, wanted):
+                    if topic.finish_read(found.head, wanted):
                         return
         finally:
             topic.finish_healing()

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from tidings.protocol import closing
-from tidings_workers.gateway.users import Outlet
+from tidings_workers.gateway.outlet import Outlet
 from tidings_workers.store import StorageUnavailable, Store
 from tidings_workers.store.feed_items import Kicked
 from tidings_workers.store.presence import place_of
@@ -78,7 +78,7 @@ class Registrations:
                 outlet.close(closing.CLOSE_CODES[item.code])
 
     async def audit(self) -> None:
-        """Compare one partition with the store: one whose number of connections differs, or the next."""
+        """Audit one partition per call: the next whose count differs from the store's, else that in turn."""
         counts = await self._store.sessions.counts(self._name)
         turn = next(self._turn)
         differing = [number for number, count in enumerate(counts) if count != len(self._parts[number])]

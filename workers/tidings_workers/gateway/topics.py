@@ -1,50 +1,52 @@
 """One log on this gateway.
 
-A topic follows its log: `position` is that of the last entry that it appended. Feed items arrive in order,
-except for those that a feed lost. When a position is missing, the topic appends nothing until the log was
-read. So a reader that is live on a topic was sent every entry up to `position`. Only this class writes its
-fields.
+A topic follows its log: after the start, each entry up to `position` was appended, or removed first. Feed
+items arrive in order, except for those that a feed lost. When a position is missing, the topic appends
+nothing until the log was read. So a subscriber that is live on a topic was sent every entry up to `position`,
+once `flush` has run. Only this class writes its fields.
+
+    NEW --start()--> READY <--start_healing() / finish_healing()--> HEALING
+     `--fail()--> (removed)
+
+It is NEW until `ready` is done, and HEALING while `healing` is a future. Only a READY topic appends items.
 """
 
 import asyncio
 import bisect
 import heapq
-from collections import deque
 from collections.abc import Sequence
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from tidings_workers.gateway.wire import BuiltFrames, Sink
+from tidings_workers.gateway.outlet import Outlet
+from tidings_workers.gateway.recent import RecentEntries
+from tidings_workers.gateway.wire import BuiltFrames
 from tidings_workers.store.entries import Entry, Facts
 from tidings_workers.store.keys import Log
 
-RECENT_ENTRIES: Final = 256
-RECENT_BYTES: Final = 256 * 1024
 
-
-class Live(Protocol):
-    """A reader of a topic."""
+class TopicSubscriber(Protocol):
+    """The part of a subscriber that its topics use."""
 
     @property
     def name(self) -> str:
         """The user's name, to find out whether an entry excludes the user."""
 
     @property
-    def outlet(self) -> Sink:
+    def outlet(self) -> Outlet:
         """The destination of its frames."""
 
 
-Reader = TypeVar("Reader", bound=Live)
+S = TypeVar("S", bound=TopicSubscriber)
 
 
-class Topic(Generic[Reader]):
-    """One log on this gateway, with the readers that are live on it."""
+class Topic(Generic[S]):
+    """One log on this gateway, with the subscribers that are live on it."""
 
     __slots__ = (
         "_expired",
         "_expiring",
         "_pending",
         "_recent",
-        "_recent_bytes",
         "_released_at",
         "_uses",
         "changes",
@@ -69,10 +71,11 @@ class Topic(Generic[Reader]):
         # `Facts.changes` as far as they were reported.
         self.changes = 0
         self.retired = 0
-        # Entries to expire as a heap of (ms, position), and expired entries that the store still has.
+        # Entries that will expire, as a heap of (ms, position).
         self._expiring: list[tuple[int, int]] | None = None
+        # Positions that count as holes here because their time has passed, and that no feed has reported yet.
         self._expired: set[int] | None = None
-        self.live: dict[Reader, None] = {}
+        self.live: dict[S, None] = {}
         # How many connections (user's log) or users (other logs) need the topic.
         self._uses = 1
         self._released_at = 0.0
@@ -81,8 +84,7 @@ class Topic(Generic[Reader]):
         # Done when healing has finished; None while there is nothing to heal.
         self.healing: asyncio.Future[None] | None = None
         self._pending: list[Entry] = []
-        self._recent: deque[Entry] | None = None
-        self._recent_bytes = 0
+        self._recent: RecentEntries | None = None
 
     def start(self, facts: Facts) -> None:
         """Follow the log from its facts on."""
@@ -98,6 +100,14 @@ class Topic(Generic[Reader]):
         if not self.ready.done():
             self.ready.set_result(None)
 
+    def fail(self, error: BaseException) -> None:
+        """The facts cannot be read: everything that waits for `ready` gets the error."""
+        if isinstance(error, Exception):
+            self.ready.set_exception(error)
+            self.ready.exception()  # Retrieved here, because nothing may be waiting.
+        else:
+            self.ready.cancel()
+
     def _set_facts(self, facts: Facts) -> None:
         self.holes, self.floor, self.retired = facts.holes, facts.floor, facts.retired
         self._expiring = sorted(facts.expiring) or None
@@ -106,8 +116,8 @@ class Topic(Generic[Reader]):
     def facts(self, now: int) -> Facts:
         """The facts of the log up to `position`, at a time in ms.
 
-        From its expiry time on, an expired entry counts as a hole and as a change, although the store removes
-        it later.
+        An expired entry counts as a hole and as a change, although the store removes it later. The caller
+        does not change the holes: they are the topic's own list.
         """
         while self._expiring and self._expiring[0][0] <= now:
             _, position = heapq.heappop(self._expiring)
@@ -117,7 +127,7 @@ class Topic(Generic[Reader]):
         changes = self.changes + len(self._expired or ())
         return Facts(self.position, self.floor, self.holes, changes, retired=self.retired)
 
-    # Uses and readers
+    # Uses and subscribers
 
     def acquire(self) -> None:
         """Count one use more. A new topic has one."""
@@ -138,13 +148,13 @@ class Topic(Generic[Reader]):
         """Whether nothing has used it since before a moment (monotonic seconds)."""
         return not self._uses and self._released_at < moment
 
-    def go_live(self, reader: Reader) -> None:
-        """Add a reader, which was sent everything up to `position`."""
-        self.live[reader] = None
+    def go_live(self, subscriber: S) -> None:
+        """Add a subscriber that was sent everything up to `position`, when no entry is pending."""
+        self.live[subscriber] = None
 
-    def stop(self, reader: Reader) -> None:
-        """Remove a reader."""
-        self.live.pop(reader, None)
+    def stop(self, subscriber: S) -> None:
+        """Remove a subscriber."""
+        self.live.pop(subscriber, None)
 
     # Following the log
 
@@ -178,10 +188,10 @@ class Topic(Generic[Reader]):
             if entry.position > self.position:
                 self._append(entry)
 
-    def caught_up_to(self, head: int, wanted: int) -> bool:
-        """The log was read up to its head; True when no higher position was reported since.
+    def finish_read(self, head: int, wanted: int) -> bool:
+        """The log was read up to its head. True if no higher position was reported during the read.
 
-        `wanted` is what `reported_head` was before the read.
+        `wanted`: the `reported_head` before the read.
         """
         self.position = max(self.position, head)
         if self.reported_head > max(wanted, self.position):
@@ -203,20 +213,12 @@ class Topic(Generic[Reader]):
             self._expiring = self._expiring or []
             heapq.heappush(self._expiring, (entry.expires, entry.position))
         if not self.log.is_own:
-            self._cache(entry)
-
-    def _cache(self, entry: Entry) -> None:
-        self._recent = self._recent or deque()
-        self._recent.append(entry)
-        self._recent_bytes += len(entry.content)
-        while len(self._recent) > RECENT_ENTRIES or self._recent_bytes > RECENT_BYTES:
-            self._recent_bytes -= len(self._recent.popleft().content)
+            self._recent = self._recent or RecentEntries()
+            self._recent.add(entry)
 
     def recent(self, after: int, up_to: int) -> list[Entry] | None:
-        """Entries with `after` < position <= `up_to` from memory; None when memory lacks some."""
-        if not self._recent or self._recent[0].position > after + 1:
-            return None
-        return [entry for entry in self._recent if after < entry.position <= up_to]
+        """See `RecentEntries.between`."""
+        return self._recent.between(after, up_to) if self._recent is not None else None
 
     # Removed entries
 
@@ -232,10 +234,8 @@ class Topic(Generic[Reader]):
         if index < len(self.holes) and self.holes[index] == position:
             return False
         self.holes.insert(index, position)
-        if self._recent:
-            kept = [entry for entry in self._recent if entry.position != position]
-            self._recent = deque(kept)
-            self._recent_bytes = sum(len(entry.content) for entry in kept)
+        if self._recent is not None:
+            self._recent.remove(position)
         return True
 
     def retire(self, position: int) -> None:
@@ -251,31 +251,29 @@ class Topic(Generic[Reader]):
     def count_changes(self, count: int, changes: int) -> None:
         """Count `count` changes from the feed; `changes` is the log's total after them.
 
-        If the feed lost earlier changes, `changes` stays behind the log's, so that a sweep finds the
-        difference.
+        If the feed lost earlier changes, ours stays behind the log's, so that a sweep finds the difference.
         """
         if not self.ready.done() or self.changes + count >= changes:
             self.changes = max(self.changes, changes)
 
-    def correct(self, facts: Facts, since: int) -> bool:
-        """Replace the facts by those that were read; entries are appended only in order.
+    def replace_facts(self, facts: Facts, since: int) -> bool:
+        """Replace the facts, but not `position`, by facts that were read from the store.
 
-        `since` is what `changes` was before the read. True when it shows a removed position that was not
-        known.
+        The facts stay if feeds reported newer changes during the read. `since`: `changes` before the read.
+        Returns whether a position was removed that no feed reported.
         """
-        news = [self._remove(position) for position in facts.holes if position <= self.position]
+        unreported = [self._remove(position) for position in facts.holes if position <= self.position]
         if facts.changes >= self.changes or self.changes == since:  # else the feeds reported more
             self._set_facts(facts)
             self.changes = facts.changes
-        return any(news)
+        return any(unreported)
 
     # Sending
 
     def flush(self, now: int) -> int:
-        """Queue new entries for every live reader; the number of frames.
+        """Queue new entries for every live subscriber; the number of frames.
 
-        The bytes are built once per encoding. Only a reader whose user is excluded by some of the entries
-        gets bytes of its own.
+        The bytes are built once per encoding, except for users whom some of the entries exclude.
         """
         entries, self._pending = self._pending, []
         entries = [entry for entry in entries if not entry.expires or entry.expires > now]
@@ -285,14 +283,14 @@ class Topic(Generic[Reader]):
         excluded = frozenset().union(*(entry.exclude for entry in entries))
         if not excluded:
             wire, data = None, b""
-            for reader in self.live:
-                outlet = reader.outlet
+            for subscriber in self.live:
+                outlet = subscriber.outlet
                 if outlet.wire is not wire:
                     data = built[wire := outlet.wire]
                 outlet.queue(data)
         else:
-            for reader in self.live:
-                outlet, user = reader.outlet, reader.name
+            for subscriber in self.live:
+                outlet, user = subscriber.outlet, subscriber.name
                 if user not in excluded:
                     outlet.queue(built[outlet.wire])
                     continue

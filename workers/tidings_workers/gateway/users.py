@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from tidings.protocol.closing import CloseCode
-from tidings.protocol.frames import Counts, ServerFrame
+from tidings.protocol.frames import Counts
 from tidings.protocol.names import group_of_log, log_of_group
 from tidings_workers.gateway.memberships import Memberships
+from tidings_workers.gateway.outlet import Outlet
 from tidings_workers.gateway.topics import Topic
-from tidings_workers.gateway.wire import Wire
 from tidings_workers.store import intervals
 from tidings_workers.store.changes import Change
 from tidings_workers.store.counting import unsettled
@@ -23,50 +22,20 @@ from tidings_workers.store.view import View
 _NOTHING = Facts(0, 0, [])
 
 
-class Outlet(Protocol):
-    """The destination of a subscriber's frames: a connection, whatever its transport."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether it is closed and accepts nothing more."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether its session was welcomed and is not closed."""
-
-    @property
-    def wire(self) -> Wire:
-        """The encoding of its frames."""
-
-    def queue(self, data: bytes) -> None:
-        """Queue bytes, to be written with the current batch."""
-
-    def write(self, data: bytes) -> None:
-        """Write bytes now."""
-
-    def send(self, message: ServerFrame) -> None:
-        """Write one frame, after the queued bytes."""
-
-    async def writable(self) -> None:
-        """Wait until there is room to write, or it is closed."""
-
-    def close(self, code: CloseCode, reason: str = "") -> None:
-        """Close it, once. Its subscriber is detached from the user on return."""
-
-
 class Subscriber:
     """A connection as topics see it: the logs that it follows, and how far it was sent each.
 
     `cursors`: the last position that was sent, per log, while the subscriber catches up; None while it is
-    live, because then the topics' positions are the cursors. `acknowledged`: the last position that the
-    client acknowledged, for each log that it was sent the start of.
+    live, because then the topics' positions are the cursors. Its catch-up moves them forward.
+    `acknowledged`: the last position that the client acknowledged, for each log whose start was in the
+    welcome or in a `joined` frame.
     """
 
     __slots__ = ("acknowledged", "cursors", "device", "id", "outlet", "user")
 
-    def __init__(self, user: "User", identity: str, device: str | None, outlet: Outlet) -> None:
+    def __init__(self, user: "User", connection_id: str, device: str | None, outlet: Outlet) -> None:
         self.user = user
-        self.id = identity
+        self.id = connection_id
         self.device = device
         self.outlet = outlet
         self.cursors: dict[str, int] | None = None

@@ -25,17 +25,6 @@ class Wire(Protocol):
         """Encode a notification frame from the content's JSON as stored."""
 
 
-class Sink(Protocol):
-    """The destination of the bytes for one reader."""
-
-    @property
-    def wire(self) -> Wire:
-        """The encoding of the sink's frames."""
-
-    def queue(self, data: bytes) -> None:
-        """Queue bytes, to be written with the current batch."""
-
-
 class JsonWire:
     """Frames as JSON texts. `enclose` adds the delimiters of the transport."""
 
@@ -60,7 +49,7 @@ class _Moment(datetime):
 
 
 def moment(at: int) -> datetime:
-    """A time in ms since the Unix epoch, for a frame."""
+    """A time in Unix ms, for a frame."""
     return _Moment.fromtimestamp(at / 1000, UTC)
 
 
@@ -91,7 +80,7 @@ PING: Final = b"\x89\x00"
 
 
 class BuiltFrames(dict[Wire, bytes]):
-    """The bytes of some entries by encoding, built when the first reader needs them."""
+    """The bytes of some entries by encoding, built when the first subscriber needs them."""
 
     def __init__(self, log: str, entries: Sequence[Entry]) -> None:
         super().__init__()
