@@ -135,7 +135,7 @@ export interface TidingsOptions {
   readonly clock?: Clock;
 }
 
-/** What to list. A `category` with a final dot matches all categories that begin with it. */
+/** The filters of a list. A `category` with a final dot matches all categories that begin with it. */
 export interface ListQuery {
   readonly state?: "unseen" | "seen" | "unread" | "read" | "archived";
   readonly category?: string;
@@ -151,7 +151,7 @@ export interface ListQuery {
   readonly signal?: AbortSignal;
 }
 
-/** What to mark, in exactly one way. */
+/** The notifications that a mark names, in exactly one of these ways. */
 export type Marking =
   | { readonly ids: readonly string[] }
   | { readonly upTo: Readonly<Record<string, number>> }

@@ -40,7 +40,7 @@ function sheetOf(css: string): CSSStyleSheet {
 const clients = new Map<string, { client: Tidings; users: number }>();
 
 /**
- * What both elements have in common. The client is the property `client`, or is made from the attributes `url` and
+ * The common part of both elements. The client is the property `client`, or is made from the attributes `url` and
  * `token-url`. Elements with equal values of these attributes share one client, and with it one connection.
  *
  * @attribute {string} url - The address of the Tidings API, such as `https://notify.example`.

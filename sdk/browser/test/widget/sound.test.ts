@@ -62,7 +62,7 @@ test("Replayed notifications, those of low priority, and following tabs play no 
 });
 
 test("Before a gesture of the reader no sound is played, and none is played later for that time.", async () => {
-  // An evaluation in the page counts as a gesture, so the page reports by itself.
+  // An evaluation in the page counts as a gesture, so the page writes to the console instead.
   let told: Promise<unknown> = Promise.resolve();
   const page = await visit("state=empty&sound", {}, async (empty) => {
     told = empty.waitForEvent("console", (message) => message.text() === "came");
