@@ -1,25 +1,56 @@
-"""The paths in the map of the code exist."""
+"""The files and names of the code in CONTRIBUTING.md and in the decisions exist."""
 
 import re
+from pathlib import Path
+
+import pytest
 
 from tests.support.tree import ROOT, tracked
 
-_PATH = re.compile(r"`([\w.-]+(?:/[\w.-]+)*/?)`")
+_SPAN = re.compile(r"`([^`\n]+)`")
+_PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_CODE = (".py", ".lua", ".ts", ".tsx", ".toml", ".mjs")
+DECISIONS = sorted(ROOT.glob("docs/adr/*.md"))
 
 
-def named(text: str) -> set[str]:
+def paths(text: str) -> set[str]:
     """The paths that a document names: code spans with a slash or the suffix of a file of ours."""
-    return {path for path in _PATH.findall(text) if "/" in path or path.endswith((".py", ".md", ".toml"))}
+    spans = set(_SPAN.findall(text))
+    return {
+        span
+        for span in spans
+        if _PATH.fullmatch(span) and ("/" in span or span.endswith((".py", ".md", ".toml")))
+    }
+
+
+def names(text: str) -> set[str]:
+    """The words of all code spans of a document."""
+    return {name for span in _SPAN.findall(text) for name in _NAME.findall(span)}
+
+
+@pytest.fixture(scope="module")
+def known() -> set[str]:
+    """The words of the code, of the Makefile and of the names of all files."""
+    files = tracked()
+    texts = [(ROOT / file).read_text() for file in files if file.endswith(_CODE) or file == "Makefile"]
+    return {word for text in [*files, *texts] for word in _NAME.findall(text)}
 
 
 def test_each_path_of_the_map_exists() -> None:
     """CONTRIBUTING.md names only files and directories that a clone has."""
     files = tracked()
-    paths = named((ROOT / "CONTRIBUTING.md").read_text())
-    assert len(paths) > 40
+    found = paths((ROOT / "CONTRIBUTING.md").read_text())
+    assert len(found) > 40
     missing = [
         path
-        for path in sorted(paths)
+        for path in sorted(found)
         if not any(f"{name}/".startswith(f"{path.rstrip('/')}/") for name in files)
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("document", DECISIONS, ids=lambda document: document.stem)
+def test_names_of_the_decisions_exist(document: Path, known: set[str]) -> None:
+    """A decision names only modules, scripts, functions, keys and commands that the code has."""
+    assert names(document.read_text()) - known == set()
