@@ -13,8 +13,8 @@ from tests.gateway.conftest import TokenMaker
 from tidings.protocol import closing, limits
 from tidings.protocol.frames import ErrorFrame
 from tidings_workers.config import Settings
-from tidings_workers.gateway.admission import Admission, Rejection, deadline
-from tidings_workers.gateway.head import PATH, Refusal
+from tidings_workers.gateway.admission import Admission, CloseRefusal, deadline
+from tidings_workers.gateway.head import PATH, HttpRefusal
 from tidings_workers.registry import Registry, RegistryView
 from tidings_workers.store import Store
 from tidings_workers.store.feeds import Arrival
@@ -71,7 +71,7 @@ def test_the_handshake_goes_before_the_connect_frame(admission: Admission, token
 def test_no_token(admission: Admission) -> None:
     """A client without a token is rejected with a reason, and the registry is not asked again."""
     found = admission.identify(None, None, None)
-    assert isinstance(found, Rejection)
+    assert isinstance(found, CloseRefusal)
     assert (found.code, found.unknown_key) == (closing.INVALID_TOKEN, False)
     assert found.reason
 
@@ -80,7 +80,7 @@ def test_no_token(admission: Admission) -> None:
 def test_invalid_text(admission: Admission, text: str) -> None:
     """A text that is no token is rejected, and the registry is not asked again."""
     found = admission.identify(None, text, None)
-    assert isinstance(found, Rejection)
+    assert isinstance(found, CloseRefusal)
     assert (found.code, found.unknown_key) == (closing.INVALID_TOKEN, False)
 
 
@@ -89,7 +89,7 @@ def test_an_expired_token(admission: Admission, token: TokenMaker) -> None:
     leeway = limits.TOKEN_LEEWAY_SECONDS
     assert isinstance(admission.identify(None, token("ana", seconds=60, age=55 + leeway), None), Identity)
     found = admission.identify(None, token("ana", seconds=60, age=65 + leeway), None)
-    assert isinstance(found, Rejection)
+    assert isinstance(found, CloseRefusal)
     assert found.code == closing.TOKEN_EXPIRED
 
 
@@ -101,14 +101,14 @@ async def test_an_unknown_key(admission: Admission, view: RegistryView, registry
     new = jwt.encode(claims, secret, "HS256", headers={"kid": kid})
     found = admission.identify(None, new, None)
     refused = admission.check_request(request(new))
-    assert isinstance(found, Rejection)
+    assert isinstance(found, CloseRefusal)
     assert (found.code, found.unknown_key) == (closing.INVALID_TOKEN, True)
-    assert isinstance(refused, Refusal)
+    assert isinstance(refused, HttpRefusal)
     assert (refused.status, refused.unknown_key) == (401, True)
     await view.load()
     assert isinstance(admission.identify(None, new, None), Identity)
     accepted = admission.check_request(request(new))
-    assert not isinstance(accepted, Refusal)
+    assert not isinstance(accepted, HttpRefusal)
     assert accepted[0] is not None
 
 
@@ -131,11 +131,11 @@ def test_origins(
     if allowed:
         assert isinstance(by_frame, Identity)
         assert isinstance(by_handshake, Identity)
-        assert not isinstance(verdict, Refusal)
+        assert not isinstance(verdict, HttpRefusal)
         assert verdict[1] == origin
     else:
-        assert by_frame == by_handshake == Rejection(closing.ORIGIN_REFUSED)
-        assert isinstance(verdict, Refusal)
+        assert by_frame == by_handshake == CloseRefusal(closing.ORIGIN_REFUSED)
+        assert isinstance(verdict, HttpRefusal)
         assert (verdict.status, verdict.code) == (403, "origin_refused")
 
 
@@ -146,7 +146,7 @@ def test_a_handshake_without_a_token(admission: Admission) -> None:
 
 def test_scope(admission: Admission, token: TokenMaker) -> None:
     """A token without the scope inbox is rejected, in the frame as in the handshake."""
-    expected = Rejection(closing.NO_INBOX_SCOPE)
+    expected = CloseRefusal(closing.NO_INBOX_SCOPE)
     assert admission.identify(None, token("ana", scope="send read"), None) == expected
     assert admission.identify(identity(scope="send"), None, None) == expected
 
@@ -154,7 +154,7 @@ def test_scope(admission: Admission, token: TokenMaker) -> None:
 @pytest.mark.parametrize("user", ["", "a b", "x" * 200])
 def test_a_subject_that_is_no_user(admission: Admission, user: str) -> None:
     """A token whose subject is no user's id is rejected."""
-    assert admission.identify(identity(user), None, None) == Rejection(closing.INVALID_TOKEN)
+    assert admission.identify(identity(user), None, None) == CloseRefusal(closing.INVALID_TOKEN)
 
 
 @pytest.mark.parametrize(
@@ -170,21 +170,21 @@ def test_limits(
 ) -> None:
     """A connection beyond a limit is rejected and not counted, and `release` makes room for one more."""
     admission = Admission(replace(settings, **{limit: 2}), view)
-    rejection = Rejection(closing.TOO_MANY_CONNECTIONS)
+    refusal = CloseRefusal(closing.TOO_MANY_CONNECTIONS)
     ana = identity("ana")
-    assert [admission.reserve(ana, ADDRESS, 1) for _ in range(4)] == [None, None, rejection, rejection]
+    assert [admission.reserve(ana, ADDRESS, 1) for _ in range(4)] == [None, None, refusal, refusal]
     for other, address in others:
         assert admission.reserve(other, address, 1) is None
         admission.release(other, address)
     admission.release(ana, ADDRESS)
-    assert [admission.reserve(ana, ADDRESS, 1) for _ in range(2)] == [None, rejection]
+    assert [admission.reserve(ana, ADDRESS, 1) for _ in range(2)] == [None, refusal]
 
 
 def test_limit_of_the_gateway(settings: Settings, view: RegistryView) -> None:
     """A gateway admits as many connections as its setting allows."""
     admission = Admission(replace(settings, gateway_connections=5), view)
     assert admission.reserve(identity("ana"), ADDRESS, 5) is None
-    assert admission.reserve(identity("bob"), ADDRESS, 6) == Rejection(closing.TOO_MANY_CONNECTIONS)
+    assert admission.reserve(identity("bob"), ADDRESS, 6) == CloseRefusal(closing.TOO_MANY_CONNECTIONS)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ async def test_revoked(
     await registry.revoke_key("demo", known.kid)
     await view.load()
     assert admission.is_revoked(known)
-    assert isinstance(admission.identify(None, token("ana"), None), Rejection)
+    assert isinstance(admission.identify(None, token("ana"), None), CloseRefusal)
 
 
 def test_deadline() -> None:

@@ -9,7 +9,7 @@ from tidings_workers.gateway.catchup import Backlog
 from tidings_workers.gateway.catchups import CatchUps
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.users import Subscriber, User
-from tidings_workers.gateway.wire import WEBSOCKET
+from tidings_workers.gateway.websocket import WebSocket
 from tidings_workers.store import Store
 from tidings_workers.store.entries import Entry, Facts
 from tidings_workers.store.ids import milliseconds, new_id
@@ -20,7 +20,7 @@ from tidings_workers.tasks import Background
 class FullOutlet:
     """An outlet without room: the first frame closes it, like a slow consumer."""
 
-    wire = WEBSOCKET
+    wire = WebSocket.wire
 
     def __init__(self, catchups: CatchUps) -> None:
         self.closed = False

@@ -9,6 +9,7 @@ from tests.support.realtime import Realtime
 from tests.support.sending import eventually, notification, titles
 from tidings.protocol.frames import Expired, Mark
 from tidings_workers.gateway import wire
+from tidings_workers.gateway.websocket import WebSocket
 from tidings_workers.store import Store
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -72,5 +73,5 @@ async def test_every_time_of_a_session(store: Store, realtime: Realtime, token: 
 def test_milliseconds() -> None:
     """Each time keeps its exact milliseconds, and a whole second has three zeros."""
     for at in (0, 1_000, 1_764_370_359_001, 1_764_370_359_999, 4_102_444_799_999):
-        frame = wire.WEBSOCKET.frame(Expired(1, {}, wire.moment(at), wire.moment(at)))  # type: ignore[arg-type]
+        frame = WebSocket.wire.frame(Expired(1, {}, wire.moment(at), wire.moment(at)))  # type: ignore[arg-type]
         assert b'.%03dZ"' % (at % 1000) in frame

@@ -17,9 +17,9 @@ from tidings.protocol import closing, limits
 from tidings.protocol.closing import CloseCode
 from tidings_workers import gateway
 from tidings_workers.config import Settings
-from tidings_workers.gateway.batch import Batch
-from tidings_workers.gateway.connection import Host
-from tidings_workers.gateway.stream import Stream, Transport
+from tidings_workers.gateway.connection import GatewayCalls
+from tidings_workers.gateway.pending_writes import PendingWrites
+from tidings_workers.gateway.stream import Endpoint, Stream
 from tidings_workers.gateway.wire import JsonWire
 from tidings_workers.registry import Registry
 from tidings_workers.store import Store
@@ -30,8 +30,8 @@ class Lines(Stream):
 
     wire = JsonWire(lambda payload: payload + b"\n")
 
-    def __init__(self, host: Host, batch: Batch) -> None:
-        super().__init__(host, batch)
+    def __init__(self, gateway: GatewayCalls, pending_writes: PendingWrites) -> None:
+        super().__init__(gateway, pending_writes)
         self._rest = b""
 
     def data_received(self, data: bytes) -> None:
@@ -87,7 +87,7 @@ def port() -> int:
 @pytest.fixture
 async def realtime(settings: Settings, token: TokenMaker, port: int) -> AsyncIterator[Realtime]:
     """A gateway that accepts WebSockets and lines."""
-    run = partial(gateway.run, further=[Transport(Lines, "127.0.0.1", port)])
+    run = partial(gateway.run, further=[Endpoint(Lines, "127.0.0.1", port)])
     async with running(run, settings):
         yield Realtime(settings.realtime_port, token)
 

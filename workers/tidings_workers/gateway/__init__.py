@@ -18,7 +18,7 @@ from tidings_workers.gateway.gateway import (
     Gateway,
 )
 from tidings_workers.gateway.registrations import REAP_SECONDS
-from tidings_workers.gateway.stream import Transport
+from tidings_workers.gateway.stream import Endpoint
 from tidings_workers.gateway.websocket import WebSocket
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import StorageUnavailable
@@ -31,12 +31,12 @@ async def run(
     settings: Settings,
     stop: asyncio.Event,
     ready: Callable[[], None],
-    further: Sequence[Transport] = (),
+    further: Sequence[Endpoint] = (),
 ) -> None:
     """Run a gateway until `stop` is set; `ready` is called once it accepts connections.
 
-    It accepts WebSockets on `realtime_host` and `realtime_port` of the settings, and clients of `further`
-    transports on their addresses.
+    It accepts WebSockets on `realtime_host` and `realtime_port` of the settings, and clients of the
+    `further` endpoints.
 
     When `stop` is set, it accepts no new connection, closes every connection with 1012, stores the
     acknowledged positions and the closed connections, and removes its feeds.
@@ -44,8 +44,8 @@ async def run(
     store = await open_store(settings, "gateway", stop)
     if store is None:
         return
-    view = RegistryView(store.redis)
-    gateway = Gateway(settings, store, view)
+    registry = RegistryView(store.redis)
+    gateway = Gateway(settings, store, registry)
     partitions = list(range(store.partitions))
     # On one node one read serves all feeds. A cluster refuses a read of keys in several slots.
     groups = [[partition] for partition in partitions] if store.is_cluster else [partitions]
@@ -53,20 +53,20 @@ async def run(
         async with asyncio.TaskGroup() as tasks:
 
             async def prepare() -> None:
-                await view.load()
+                await registry.load()
                 await gateway.open_feeds(partitions)
 
             await keep_running("prepare", prepare)
             loop = asyncio.get_running_loop()
-            transports = [Transport(WebSocket, settings.realtime_host, settings.realtime_port), *further]
+            endpoints = [Endpoint(WebSocket, settings.realtime_host, settings.realtime_port), *further]
             servers = [
                 await loop.create_server(
-                    partial(each.make, gateway, gateway.batch), each.host, each.port, backlog=BACKLOG
+                    partial(each.make, gateway, gateway.pending_writes), each.host, each.port, backlog=BACKLOG
                 )
-                for each in transports
+                for each in endpoints
             ]
             running = [
-                tasks.create_task(view.run(stop)),
+                tasks.create_task(registry.run(stop)),
                 tasks.create_task(gateway.turn_wheel()),
                 tasks.create_task(every(RENEW_SECONDS, "renew", gateway.renew)),
                 tasks.create_task(every(SWEEP_SECONDS, "sweep", gateway.sweep)),

@@ -22,10 +22,10 @@ from tidings_workers.tokens import Identity, TokenError, Verifier
 Counted = TypeVar("Counted")
 
 
-class Rejection(NamedTuple):
+class CloseRefusal(NamedTuple):
     """A verdict: close the connection with this code.
 
-    With `unknown_key`, refresh the view of the registry and try once more first: the key may be new.
+    With `unknown_key`, refresh the copy of the registry and try once more first: the key may be new.
     """
 
     code: CloseCode
@@ -36,40 +36,40 @@ class Rejection(NamedTuple):
 class Admission:
     """The connections that one gateway admits, counted by tenant, user and address."""
 
-    def __init__(self, settings: Settings, view: RegistryView) -> None:
+    def __init__(self, settings: Settings, registry: RegistryView) -> None:
         self._settings = settings
-        self._view = view
-        self._verifier = Verifier(view)
+        self._registry = registry
+        self._verifier = Verifier(registry)
         self._addresses: Counter[str] = Counter()
         self._tenants: Counter[str] = Counter()
         self._users: Counter[tuple[str, str]] = Counter()
 
     def check_request(self, request: Request) -> handshake.Verdict:
-        """The verdict on a handshake. A refusal with `unknown_key` is not final: see `Rejection`."""
-        return handshake.check(request, self._verifier, self._view)
+        """The verdict on a handshake. A refusal with `unknown_key` is not final: see `CloseRefusal`."""
+        return handshake.check(request, self._verifier, self._registry)
 
     def identify(
         self, identity: Identity | None, token: str | None, origin: str | None
-    ) -> Identity | Rejection:
+    ) -> Identity | CloseRefusal:
         """The identity of a client that sent `connect`: that of the handshake, or of the frame's token."""
         if identity is None:
             if token is None:
-                return Rejection(closing.INVALID_TOKEN, "no token in the handshake or the connect frame")
+                return CloseRefusal(closing.INVALID_TOKEN, "no token in the handshake or the connect frame")
             try:
                 identity = self._verifier.verify(token, time.time())
             except TokenError as error:
                 expired = error.code == "expired_token"
                 code = closing.TOKEN_EXPIRED if expired else closing.INVALID_TOKEN
-                return Rejection(code, error.detail, error.unknown_key)
-        if not handshake.origin_allowed(self._view, identity.tenant, origin):
-            return Rejection(closing.ORIGIN_REFUSED)
+                return CloseRefusal(code, error.detail, error.unknown_key)
+        if not handshake.origin_allowed(self._registry, identity.tenant, origin):
+            return CloseRefusal(closing.ORIGIN_REFUSED)
         if "inbox" not in identity.scopes:
-            return Rejection(closing.NO_INBOX_SCOPE)
+            return CloseRefusal(closing.NO_INBOX_SCOPE)
         if not is_id(identity.subject):
-            return Rejection(closing.INVALID_TOKEN)
+            return CloseRefusal(closing.INVALID_TOKEN)
         return identity
 
-    def reserve(self, identity: Identity, address: str, connections: int) -> Rejection | None:
+    def reserve(self, identity: Identity, address: str, connections: int) -> CloseRefusal | None:
         """Count a connection by address, tenant and user, or reject it when a limit is reached.
 
         `connections` is the number of connections of this gateway, with this one.
@@ -81,7 +81,7 @@ class Admission:
             or self._tenants[identity.tenant] >= settings.connections_per_tenant
             or self._users[user] >= settings.connections_per_user
         ):
-            return Rejection(closing.TOO_MANY_CONNECTIONS)
+            return CloseRefusal(closing.TOO_MANY_CONNECTIONS)
         self._addresses[address] += 1
         self._tenants[identity.tenant] += 1
         self._users[user] += 1
@@ -95,12 +95,12 @@ class Admission:
 
     def user_limit(self, tenant: str) -> int:
         """How many connections a user of the tenant may have on all gateways; 0 means no limit."""
-        record = self._view.tenant(tenant)
+        record = self._registry.tenant(tenant)
         return (record.connections_per_user or 0) if record is not None else 0
 
     def arrival(self, connection: str, tenant: str) -> Arrival:
         """The parameters with which the store registers a connection."""
-        record = self._view.tenant(tenant)
+        record = self._registry.tenant(tenant)
         replaces = record is not None and record.sessions == "replace"
         return Arrival(connection, self.user_limit(tenant), closing.REPLACED.code if replaces else 0)
 
@@ -117,7 +117,7 @@ class Admission:
 
     def is_revoked(self, identity: Identity) -> bool:
         """Whether the key that signed the token was revoked."""
-        return self._view.key(identity.tenant, identity.kid) is None
+        return self._registry.key(identity.tenant, identity.kid) is None
 
 
 def deadline(identity: Identity) -> float:

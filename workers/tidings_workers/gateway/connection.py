@@ -1,8 +1,8 @@
 """One client, whatever its transport: carries out the actions of its session.
 
-A transport is a subclass. It turns received bytes into calls of `transport_opened`, `bytes_arrived`,
-`admit_frame`, `receive`, `start_closing` and `transport_closed`, and it turns frames into bytes. The wheel is
-the only timer of a connection: an idle connection has no task, queue or stream.
+A transport is a subclass. It calls `transport_opened` and `transport_closed` once each. It turns received
+bytes into calls of `bytes_arrived`, `admit_frame`, `receive` and `start_closing`, and frames into bytes. The
+wheel is the only timer of a connection: an idle connection has no task, queue or stream.
 """
 
 import time
@@ -27,8 +27,8 @@ from tidings_workers.gateway.actions import (
     RefreshToken,
     Send,
 )
-from tidings_workers.gateway.batch import Batch
 from tidings_workers.gateway.handshake import Applicant
+from tidings_workers.gateway.pending_writes import PendingWrites
 from tidings_workers.gateway.session import Session
 from tidings_workers.gateway.users import Subscriber
 from tidings_workers.gateway.wire import Wire
@@ -40,7 +40,7 @@ CLOSING_SECONDS: Final = 5.0
 clock: Final = time.monotonic
 
 
-class Host(Protocol):
+class GatewayCalls(Protocol):
     """The calls of a connection to its gateway."""
 
     @property
@@ -80,8 +80,8 @@ class Connection(ABC):
     """One client. The gateway opens its session, and topics send to it: it is a `outlet.Outlet`."""
 
     __slots__ = (
-        "_batch",
-        "_host",
+        "_gateway",
+        "_pending_writes",
         "_queue",
         "abort_at",
         "address",
@@ -97,11 +97,11 @@ class Connection(ABC):
     wire: ClassVar[Wire]
     """How the transport writes frames."""
 
-    def __init__(self, host: Host, batch: Batch) -> None:
-        self._host = host
-        self._batch = batch
+    def __init__(self, gateway: GatewayCalls, pending_writes: PendingWrites) -> None:
+        self._gateway = gateway
+        self._pending_writes = pending_writes
         self._queue: list[bytes] = []
-        self.session = Session(clock(), host.settings.heartbeat_seconds)
+        self.session = Session(clock(), gateway.settings.heartbeat_seconds)
         self.address = ""
         self.identity: Identity | None = None
         self.origin: str | None = None
@@ -145,7 +145,7 @@ class Connection(ABC):
 
     def transport_opened(self) -> None:
         """A client has connected."""
-        self._host.connection_made(self)
+        self._gateway.connection_made(self)
 
     def bytes_arrived(self) -> None:
         """Bytes arrived from the peer: any traffic is a sign of life."""
@@ -174,12 +174,33 @@ class Connection(ABC):
         self.abort_at = clock() + CLOSING_SECONDS
         self._queue.clear()
         self.session.close()
-        self._host.connection_closing(self)
+        self._gateway.connection_closing(self)
 
     def transport_closed(self) -> None:
         """The transport is closed. Called once."""
         self.start_closing(None)
-        self._host.connection_lost(self)
+        self._gateway.connection_lost(self)
+
+    # For the gateway to call
+
+    def set_counted(self, identity: Identity) -> None:
+        """The gateway has counted the connection in its limits, for this identity."""
+        self.identity = identity
+        self.counted = True
+
+    def attach(self, subscriber: Subscriber) -> None:
+        """A user is attached. From here on, closing the connection releases the user."""
+        self.subscriber = subscriber
+
+    def detach(self) -> Subscriber | None:
+        """The user is released: returns the subscriber that the connection had."""
+        subscriber, self.subscriber = self.subscriber, None
+        return subscriber
+
+    def replace_token(self, identity: Identity, expires_at: float) -> None:
+        """The session continues with a new token, until a time of the clock of `Session`."""
+        self.identity = identity
+        self.session.refresh(expires_at)
 
     # Sending
 
@@ -191,11 +212,11 @@ class Connection(ABC):
     def queue(self, data: bytes) -> None:
         """See `outlet.Outlet`."""
         if not self._queue:
-            self._batch.add(self)
+            self._pending_writes.add(self)
         self._queue.append(data)
 
     def write_queue(self) -> None:
-        """See `batch.Queued`."""
+        """See `pending_writes.Queued`."""
         queued, self._queue = self._queue, []
         if queued:
             self.write(queued[0] if len(queued) == 1 else b"".join(queued))
@@ -211,7 +232,7 @@ class Connection(ABC):
     # Closing
 
     def close(self, code: CloseCode, reason: str = "") -> None:
-        """Close the connection, once. `Host.connection_closing` has run on return."""
+        """Close the connection, once. `GatewayCalls.connection_closing` has run on return."""
         if not self.closed:
             self.start_closing(code.code)
             self.write_close(code, closing.fitting(reason or code.reason))
@@ -253,13 +274,13 @@ class Connection(ABC):
             case Send(frame):
                 self.send(frame)
             case Acknowledge(positions):
-                self._host.acknowledge(self._attached, positions)
+                self._gateway.acknowledge(self._attached, positions)
             case Open(connect):
-                self._host.open(self, connect)
+                self._gateway.open(self, connect)
             case ChangeState(mark):
-                self._host.mark(self._attached, mark)
+                self._gateway.mark(self._attached, mark)
             case RefreshToken(token):
-                self._host.refresh(self, token)
+                self._gateway.refresh(self, token)
             case Probe():
                 self.probe()
             case Close(code, reason):

@@ -15,16 +15,16 @@ from tidings.protocol.frames import Connect, ErrorFrame, Mark, Positions, Refres
 from tidings_workers import metrics
 from tidings_workers.config import Settings
 from tidings_workers.gateway.acknowledgements import Acknowledgements
-from tidings_workers.gateway.admission import Admission, Rejection, deadline
-from tidings_workers.gateway.batch import Batch
+from tidings_workers.gateway.admission import Admission, CloseRefusal, deadline
 from tidings_workers.gateway.catchups import CatchUps
 from tidings_workers.gateway.connection import Connection
 from tidings_workers.gateway.directory import Directory
 from tidings_workers.gateway.handshake import Applicant
-from tidings_workers.gateway.head import Refusal
+from tidings_workers.gateway.head import HttpRefusal
 from tidings_workers.gateway.hub import Hub
 from tidings_workers.gateway.marking import Marking
 from tidings_workers.gateway.opening import Opening
+from tidings_workers.gateway.pending_writes import PendingWrites
 from tidings_workers.gateway.registrations import Registrations
 from tidings_workers.gateway.updates import Updates
 from tidings_workers.gateway.users import Subscriber
@@ -50,80 +50,80 @@ _log = structlog.get_logger()
 
 
 class Gateway:
-    """The connections of one process. Implements `connection.Host`."""
+    """The connections of one process. Implements `connection.GatewayCalls`."""
 
-    def __init__(self, settings: Settings, store: Store, view: RegistryView) -> None:
+    def __init__(self, settings: Settings, store: Store, registry: RegistryView) -> None:
         self.settings = settings
         # A random name: it is a part of every connection's id, which clients see.
         self.name = f"w{secrets.token_hex(8)}"
         self.background = Background("gateway")
-        self.batch = Batch()
+        self.pending_writes = PendingWrites()
         self.registrations = Registrations(store, self.name)
         self._store = store
-        self._view = view
+        self._registry = registry
         self._wheel = Wheel(time.monotonic())
         self._connections: dict[Connection, None] = {}
-        self._positions = dict.fromkeys(range(store.partitions), "0")
+        # The id of the last entry that was read, by the partition of the feed.
+        self._feed_ids = dict.fromkeys(range(store.partitions), "0")
         self._all_closed: asyncio.Event | None = None
         spawn = self.background.spawn
-        self._admission = Admission(settings, view)
+        self._admission = Admission(settings, registry)
         self._acknowledgements = Acknowledgements(store.feeds)
         self._catchups = CatchUps(store, spawn)
-        self._updates = Updates(self._catchups, self.batch, spawn)
+        self._updates = Updates(self._catchups, self.pending_writes, spawn)
         self._directory = Directory(store, self.name, spawn, self._updates)
         self._hub = Hub(store.keys, self._directory, self._catchups, self._updates, self._kicked)
         self._opening = Opening(store, self._directory, self._catchups, settings.heartbeat_seconds)
         self._marking = Marking(store, self._directory, self._catchups, spawn)
-        view.on_change(self._registry_changed)
+        registry.on_change(self._registry_changed)
 
-    # Calls of connections, see Host
+    # Calls of connections, see GatewayCalls
 
     @property
     def refusal_headers(self) -> tuple[tuple[str, str], ...]:
-        """See Host."""
+        """See GatewayCalls."""
         return ((STORE_HEADER, self._store.identity),)
 
     def connection_made(self, connection: Connection) -> None:
-        """See Host."""
+        """See GatewayCalls."""
         self._connections[connection] = None
         self._wheel.add(connection, connection.session.due())
 
     def admit(self, applicant: Applicant, request: Request) -> None:
-        """See Host."""
+        """See GatewayCalls."""
         verdict = self._admission.check_request(request)
-        if isinstance(verdict, Refusal) and verdict.unknown_key:
+        if isinstance(verdict, HttpRefusal) and verdict.unknown_key:
             self.background.spawn(self._admit_again(applicant, request))
         else:
             applicant.decide(request, verdict)
 
     async def _admit_again(self, applicant: Applicant, request: Request) -> None:
-        """The key may be newer than our view of the registry."""
-        await self._view.refresh()
+        """The key may be newer than our copy of the registry."""
+        await self._registry.refresh()
         if not applicant.closed:
             applicant.decide(request, self._admission.check_request(request))
 
     def open(self, connection: Connection, connect: Connect, *, again: bool = False) -> None:
-        """See Host. Verifies the token, then opens the session in the background."""
+        """See GatewayCalls. Verifies the token, then opens the session in the background."""
         identity = self._admission.identify(connection.identity, connect.token, connection.origin)
-        if isinstance(identity, Rejection):
+        if isinstance(identity, CloseRefusal):
             if identity.unknown_key and not again:
                 self.background.spawn(self._open_again(connection, connect))
             else:
                 connection.close(identity.code, identity.reason)
             return
         # Count it now and not when the session is open: many may be opening at the same time.
-        rejection = self._admission.reserve(identity, connection.address, len(self._connections))
-        if rejection is not None:
-            connection.close(rejection.code)
+        refusal = self._admission.reserve(identity, connection.address, len(self._connections))
+        if refusal is not None:
+            connection.close(refusal.code)
             return
-        connection.identity = identity
-        connection.counted = True
+        connection.set_counted(identity)
         metrics.CONNECTIONS.inc()
         self.background.spawn(self._open(connection, identity, connect))
 
     async def _open_again(self, connection: Connection, connect: Connect) -> None:
-        """The key may be newer than our view of the registry."""
-        await self._view.refresh()
+        """The key may be newer than our copy of the registry."""
+        await self._registry.refresh()
         if not connection.closed:
             self.open(connection, connect, again=True)
 
@@ -154,40 +154,38 @@ class Gateway:
                 self.registrations.confirm(name)
 
     def acknowledge(self, subscriber: Subscriber, positions: Positions) -> None:
-        """See Host. Positions are cut to those sent."""
+        """See GatewayCalls. Positions are cut to those sent."""
         self._acknowledgements.add(subscriber, positions)
 
     def mark(self, subscriber: Subscriber, mark: Mark) -> None:
-        """See Host."""
+        """See GatewayCalls."""
         self._marking.add(subscriber, mark)
 
     def refresh(self, connection: Connection, token: str) -> None:
-        """See Host."""
+        """See GatewayCalls."""
         assert connection.identity is not None  # noqa: S101 - only an open session refreshes
         new = self._admission.verify_refresh(connection.identity, token)
         if isinstance(new, ErrorFrame):
             connection.send(new)
             return
-        connection.identity = new
-        connection.session.refresh(deadline(new))
+        connection.replace_token(new, deadline(new))
         connection.send(Refreshed(moment(round(new.expires_at * 1000))))
 
     def connection_closing(self, connection: Connection) -> None:
-        """See Host."""
+        """See GatewayCalls."""
         if connection.abort_at is not None:
             self._wheel.add(connection, connection.abort_at)
         if connection.counted:
-            connection.counted = False
             metrics.CONNECTIONS.dec()
             assert connection.identity is not None  # noqa: S101 - it was counted by its identity
             self._admission.release(connection.identity, connection.address)
-        subscriber, connection.subscriber = connection.subscriber, None
+        subscriber = connection.detach()
         if subscriber is not None:
             self._detach(subscriber)
 
     def _detach(self, subscriber: Subscriber) -> None:
         user = subscriber.user
-        del user.subscribers[subscriber]
+        user.remove(subscriber)
         self._catchups.stop(subscriber)
         self._directory.release(user)
         self.registrations.remove(subscriber.id, user.topic.log.base)
@@ -196,7 +194,7 @@ class Gateway:
             self.background.spawn(self.flush())
 
     def connection_lost(self, connection: Connection) -> None:
-        """See Host."""
+        """See GatewayCalls."""
         del self._connections[connection]
         if self._all_closed is not None and not self._connections:
             self._all_closed.set()
@@ -222,19 +220,19 @@ class Gateway:
         keys = {feed(partition, self.name): partition for partition in partitions}
         try:
             while True:
-                wanted = {key: self._positions[partition] for key, partition in keys.items()}
+                wanted = {key: self._feed_ids[partition] for key, partition in keys.items()}
                 streams = await reader.read(wanted, FEED_ENTRIES)
                 for key, entries in streams.items():
                     for _, fields in entries:
                         self._hub.process(decode_feed(fields[b"f"]))
-                    self._positions[keys[key]] = entries[-1][0].decode()
-                self.batch.write()
+                    self._feed_ids[keys[key]] = entries[-1][0].decode()
+                self.pending_writes.write()
         finally:
             await reader.close()
 
     async def renew(self) -> None:
         """Renew the feeds before they expire. When a feed was lost, create it again and sweep."""
-        lost = await self._store.feeds.renew(self.name, self._positions)
+        lost = await self._store.feeds.renew(self.name, self._feed_ids)
         if lost:
             _log.warning("feeds were lost and are created again", partitions=lost)
             await self.open_feeds(lost)
@@ -258,13 +256,13 @@ class Gateway:
         for connection in list(self._connections):
             connection.close(closing.RESTART)
         self._directory.clear()
-        await self.open_feeds(list(self._positions))
+        await self.open_feeds(list(self._feed_ids))
 
     async def open_feeds(self, partitions: Sequence[int]) -> None:
         """Create the feeds of these partitions; they are read from their start."""
         await self._store.feeds.open(self.name, partitions)
         for partition in partitions:
-            self._positions[partition] = "0"
+            self._feed_ids[partition] = "0"
 
     async def flush(self) -> None:
         """Store acknowledgements and closed connections. All of them are stored on return."""

@@ -12,7 +12,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from tidings.protocol.frames import SUBPROTOCOL
-from tidings_workers.gateway.head import PATH, Refusal, not_a_websocket
+from tidings_workers.gateway.head import PATH, HttpRefusal, not_a_websocket
 from tidings_workers.registry import RegistryView
 from tidings_workers.tokens import Identity, TokenError, Verifier, bearer_token
 
@@ -23,7 +23,7 @@ _TOKEN_PARAMETER: Final = re.compile(
 _LISTS: Final = ("Connection", "Upgrade", "Sec-WebSocket-Protocol")
 _LIST_LENGTH: Final = 1024
 
-Verdict = Refusal | tuple[Identity | None, str | None]
+Verdict = HttpRefusal | tuple[Identity | None, str | None]
 """A refusal, or the identity in the request's token (None without a token) and its origin."""
 
 
@@ -52,52 +52,52 @@ class _Protocol(ServerProtocol):
 _PROTOCOL: Final = _Protocol()
 
 
-def check(request: Request, verifier: Verifier, view: RegistryView) -> Verdict:
+def check(request: Request, verifier: Verifier, registry: RegistryView) -> Verdict:
     """The identity in the handshake's token (None without a token) and the origin, or a refusal."""
-    path, _, query = request.path.partition("?")
-    if path != PATH:
-        return Refusal(404, "not_found", f"WebSockets are served at {PATH}.")
+    _, _, query = request.path.partition("?")
     if query and _TOKEN_PARAMETER(query):
         detail = (
             "A URL must not contain a token. Send it in the Authorization header or in the connect frame."
         )
-        return Refusal(401, "invalid_token", detail)
+        return HttpRefusal(401, "invalid_token", detail)
     try:
         origin = request.headers.get("Origin")
     except MultipleValuesError:
-        return Refusal(400, "malformed_request", "Send one Origin header, not several.")
+        return HttpRefusal(400, "malformed_request", "Send one Origin header, not several.")
     authorization = request.headers.get_all("Authorization")
     if not authorization:
         return None, origin
     try:
         identity = verifier.verify(bearer_token(authorization), time.time())
     except TokenError as error:
-        return Refusal(401, error.code, error.detail, error.unknown_key)
-    if not origin_allowed(view, identity.tenant, origin):
-        return Refusal(403, "origin_refused", "This origin is not on the tenant's list.")
+        return HttpRefusal(401, error.code, error.detail, error.unknown_key)
+    if not origin_allowed(registry, identity.tenant, origin):
+        return HttpRefusal(403, "origin_refused", "This origin is not on the tenant's list.")
     return identity, origin
 
 
-def origin_allowed(view: RegistryView, tenant: str, origin: str | None) -> bool:
+def origin_allowed(registry: RegistryView, tenant: str, origin: str | None) -> bool:
     """Whether a page of this origin may connect. Without a list, and outside browsers, every client may."""
-    return origin is None or view.admits(origin, tenant)
+    return origin is None or registry.admits(origin, tenant)
 
 
-def accept(request: Request) -> bytes | Refusal:
+def accept(request: Request) -> bytes | HttpRefusal:
     """The response that opens the WebSocket, or a refusal when the request breaks RFC 6455."""
     if any(sum(map(len, request.headers.get_all(name))) > _LIST_LENGTH for name in _LISTS):
-        return Refusal(400, "malformed_request", f"{', '.join(_LISTS)}: one of these headers is too long.")
+        return HttpRefusal(
+            400, "malformed_request", f"{', '.join(_LISTS)}: one of these headers is too long."
+        )
     try:
         accept, _, subprotocol = _PROTOCOL.process_request(request)
     except InvalidUpgrade:
         return not_a_websocket(PATH)
     except InvalidMethod:
         detail = f"A WebSocket is opened with GET, not with {request.method}."
-        return Refusal(405, "malformed_request", detail, headers=(("Allow", "GET"),))
+        return HttpRefusal(405, "malformed_request", detail, headers=(("Allow", "GET"),))
     except InvalidProtocol:
-        return Refusal(505, "malformed_request", "A WebSocket is opened with HTTP/1.1.")
+        return HttpRefusal(505, "malformed_request", "A WebSocket is opened with HTTP/1.1.")
     except InvalidHandshake as error:
-        return Refusal(400, "malformed_request", f"This is not a valid WebSocket handshake: {error}.")
+        return HttpRefusal(400, "malformed_request", f"This is not a valid WebSocket handshake: {error}.")
     return (
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Accept: {accept}\r\n"

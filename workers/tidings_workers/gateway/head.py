@@ -27,13 +27,13 @@ _FIRST_LINE: Final = re.compile(rb"(?P<method>[A-Z]+) (?P<target>[!-~]+) HTTP/1\
 _UPGRADE: Final = re.compile(rb"\r\nupgrade:[ \t]*websocket", re.IGNORECASE).search
 
 
-class Refusal(Struct, frozen=True):
+class HttpRefusal(Struct, frozen=True):
     """A refused request: an HTTP error with its problem document."""
 
     status: int
     code: str
     detail: str
-    # The key may be newer than our view of the registry: refresh it and check again first.
+    # The key may be newer than our copy of the registry: refresh it and check again first.
     unknown_key: bool = False
     headers: tuple[tuple[str, str], ...] = ()
 
@@ -52,7 +52,7 @@ class Head:
         # Whether the response has no body: the method is HEAD.
         self.without_body = False
 
-    def feed(self, data: bytes) -> Request | Refusal | None:
+    def feed(self, data: bytes) -> Request | HttpRefusal | None:
         """Add received bytes: a WebSocket request, a refusal, or None while the head is incomplete."""
         searched = max(0, len(self._buffer) - len(_END) + 1)
         self._buffer += data
@@ -71,7 +71,7 @@ class Head:
 
 
 def refusal_bytes(
-    refusal: Refusal, headers: Iterable[tuple[str, str]] = (), *, without_body: bool = False
+    refusal: HttpRefusal, headers: Iterable[tuple[str, str]] = (), *, without_body: bool = False
 ) -> bytes:
     """The response of a refusal: a problem document, then the connection closes."""
     document = msgspec.structs.replace(problem(refusal.code, refusal.detail), status=refusal.status)
@@ -93,12 +93,12 @@ def refusal_bytes(
     return Response(refusal.status, phrase, lines, b"" if without_body else body).serialize()
 
 
-def not_a_websocket(path: str) -> Refusal:
+def not_a_websocket(path: str) -> HttpRefusal:
     """The refusal of a request that is not for a WebSocket."""
     if path == PATH:
         detail = f"This address serves only WebSockets. Connect to ws://host:port{PATH} or wss://."
-        return Refusal(426, "malformed_request", detail, headers=(("Upgrade", "websocket"),))
-    return Refusal(
+        return HttpRefusal(426, "malformed_request", detail, headers=(("Upgrade", "websocket"),))
+    return HttpRefusal(
         404,
         "not_found",
         f"This is the realtime port, which serves only WebSockets at {PATH}. Send other requests to the "
@@ -106,25 +106,27 @@ def not_a_websocket(path: str) -> Refusal:
     )
 
 
-def _parsed(head: bytes) -> Request | Refusal:
+def _parsed(head: bytes) -> Request | HttpRefusal:
     first = _FIRST_LINE(head)
     if first is None:
         return _NOT_HTTP
     if len(first["target"]) > TARGET_BYTES:
         detail = f"The request's address is longer than {TARGET_BYTES:,} bytes."
-        return Refusal(414, "malformed_request", detail)
+        return HttpRefusal(414, "malformed_request", detail)
     if not _UPGRADE(head):
         return not_a_websocket(first["target"].decode("ascii").partition("?")[0])
     try:
         next(Request.parse(_reader(head)))
     except StopIteration as parsed:
         request: Request = parsed.value
+        if request.path.partition("?")[0] != PATH:
+            return HttpRefusal(404, "not_found", f"WebSockets are served at {PATH}.")
         return request
     except TooManyHeaders:
         return _too_large(f"The request has more than {MAX_NUM_HEADERS} headers")
     except (ValueError, EOFError, NotImplementedError):
         pass
-    return Refusal(400, "malformed_request", "The headers are not those of a WebSocket handshake.")
+    return HttpRefusal(400, "malformed_request", "The headers are not those of a WebSocket handshake.")
 
 
 def _reader(head: bytes) -> Callable[[int, type[Exception]], Generator[None, None, bytes | bytearray]]:
@@ -138,15 +140,15 @@ def _reader(head: bytes) -> Callable[[int, type[Exception]], Generator[None, Non
     return read_line
 
 
-def _too_large(fact: str) -> Refusal:
-    return Refusal(
+def _too_large(fact: str) -> HttpRefusal:
+    return HttpRefusal(
         431,
         "malformed_request",
         fact + ". Most of them are usually cookies: set fewer for this host, or use another host.",
     )
 
 
-_NOT_HTTP: Final = Refusal(
+_NOT_HTTP: Final = HttpRefusal(
     400,
     "malformed_request",
     "This is not an HTTP request. TLS ends at a proxy: without a proxy, use ws:// and http://.",

@@ -60,9 +60,8 @@ class Opening:
             self._directory.release(user)
             return
         subscriber = Subscriber(user, arrival.id, connect.device, connection)
-        # From here on, closing the connection releases the user.
-        connection.subscriber = subscriber
-        user.subscribers[subscriber] = None
+        connection.attach(subscriber)
+        user.add(subscriber)
         start = await self._start(user, known, connect)
         await self._find_missed_marks(user, connect.resume, start)
         if connect.device is not None and start.store_device:

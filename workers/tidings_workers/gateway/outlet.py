@@ -23,7 +23,7 @@ class Outlet(Protocol):
         """The encoding of its frames."""
 
     def queue(self, data: bytes) -> None:
-        """Queue bytes, to be written with the current batch."""
+        """Queue bytes, to be written after the current feed items were processed."""
 
     def write(self, data: bytes) -> None:
         """Write bytes now."""

@@ -21,6 +21,7 @@ from tidings.protocol import closing, limits
 from tidings.protocol.closing import CloseCode
 from tidings.protocol.errors import FieldError
 from tidings.protocol.frames import (
+    CLIENT_FRAMES,
     Ack,
     ClientFrame,
     Connect,
@@ -80,7 +81,7 @@ class _Envelope(Struct):
         return ref
 
 
-_KNOWN: Final = {"connect", "ack", "mark", "refresh", "ping"}
+_KNOWN: Final = frozenset(frame.__struct_config__.tag for frame in CLIENT_FRAMES)
 # 128 characters, each escaped as a surrogate pair.
 _REF_BYTES: Final = 128 * 12 + 2
 

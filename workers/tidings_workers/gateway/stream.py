@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, cast
 
 from tidings.protocol import closing
-from tidings_workers.gateway.batch import Batch
-from tidings_workers.gateway.connection import Connection, Host
+from tidings_workers.gateway.connection import Connection, GatewayCalls
+from tidings_workers.gateway.pending_writes import PendingWrites
 
 # During a catch-up, a consumer that reads nothing for this long counts as slow.
 STALLED_SECONDS: Final = 10.0
@@ -18,10 +18,10 @@ class Stream(Connection, asyncio.Protocol):
 
     __slots__ = ("_outbox_bytes", "_paused", "_transport", "_writable")
 
-    def __init__(self, host: Host, batch: Batch) -> None:
-        super().__init__(host, batch)
+    def __init__(self, gateway: GatewayCalls, pending_writes: PendingWrites) -> None:
+        super().__init__(gateway, pending_writes)
         # With more bytes than this in the write buffer the peer counts as a slow consumer.
-        self._outbox_bytes = host.settings.outbox_bytes
+        self._outbox_bytes = gateway.settings.outbox_bytes
         self._paused = False
         self._writable: asyncio.Future[None] | None = None
 
@@ -78,9 +78,12 @@ class Stream(Connection, asyncio.Protocol):
         self._transport.abort()
 
 
-class Transport(NamedTuple):
-    """An address on which a gateway accepts clients, and the class of their connections."""
+class Endpoint(NamedTuple):
+    """An address on which a gateway accepts clients over one transport.
 
-    make: Callable[[Host, Batch], Stream]
+    `make` makes the protocol of one accepted socket: a `Stream`, or a protocol that makes connections itself.
+    """
+
+    make: Callable[[GatewayCalls, PendingWrites], asyncio.BaseProtocol]
     host: str
     port: int

@@ -11,9 +11,9 @@ from typing import Final
 from tidings.protocol import closing
 from tidings.protocol.frames import Counts, ServerFrame, Stated
 from tidings_workers import metrics
-from tidings_workers.gateway.batch import Batch
 from tidings_workers.gateway.catchups import CatchUps
 from tidings_workers.gateway.interest import Spawn
+from tidings_workers.gateway.pending_writes import PendingWrites
 from tidings_workers.gateway.states import Missed, stated
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.users import Subscriber, User
@@ -29,9 +29,9 @@ MakeFrame = Callable[[Subscriber, Counts], ServerFrame]
 class Updates:
     """Sends changes to the connections of one gateway. Implements the directory's `Listener`."""
 
-    def __init__(self, catchups: CatchUps, batch: Batch, spawn: Spawn) -> None:
+    def __init__(self, catchups: CatchUps, pending_writes: PendingWrites, spawn: Spawn) -> None:
         self._catchups = catchups
-        self._batch = batch
+        self._pending_writes = pending_writes
         self._spawn = spawn
 
     # Listener of the directory
@@ -39,7 +39,7 @@ class Updates:
     def healed(self, topic: Topic[Subscriber]) -> None:
         """See `Listener`."""
         self.flush([topic])
-        self._batch.write()
+        self._pending_writes.write()
 
     def changed(self, topic: Topic[Subscriber], users: Iterable[User]) -> None:
         """See `Listener`. Entries were removed, but not which: every client reloads."""

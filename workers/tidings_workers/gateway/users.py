@@ -168,6 +168,14 @@ class User:
         # Done at the next version of the state; None while nothing waits for it.
         self._next: asyncio.Future[None] | None = None
 
+    def add(self, subscriber: Subscriber) -> None:
+        """Add an open connection of the user."""
+        self.subscribers[subscriber] = None
+
+    def remove(self, subscriber: Subscriber) -> None:
+        """Remove a connection that closes."""
+        del self.subscribers[subscriber]
+
     # State
 
     def apply_view(self, view: View) -> None:

@@ -8,6 +8,7 @@ No frame is decoded before the handshake was answered: bytes behind the request 
 refusal.
 """
 
+import struct
 from typing import Final
 
 from websockets.frames import Frame, Opcode
@@ -18,16 +19,31 @@ from tidings.protocol import closing, limits
 from tidings.protocol.closing import CloseCode
 from tidings_workers import metrics
 from tidings_workers.gateway import handshake
-from tidings_workers.gateway.batch import Batch
-from tidings_workers.gateway.connection import Host
-from tidings_workers.gateway.head import Head, Refusal, refusal_bytes
+from tidings_workers.gateway.connection import GatewayCalls
+from tidings_workers.gateway.head import Head, HttpRefusal, refusal_bytes
+from tidings_workers.gateway.pending_writes import PendingWrites
 from tidings_workers.gateway.stream import Stream
-from tidings_workers.gateway.wire import PING, WEBSOCKET
+from tidings_workers.gateway.wire import JsonWire
 
 # Bytes are decoded in slices, so that a flood of small frames is noticed after this many bytes.
 SLICE_BYTES: Final = 4 * 1024
 # How many frames a peer may send while its connection is closing.
 LATE_FRAMES: Final = limits.FRAMES_BURST
+
+_PING: Final = b"\x89\x00"
+_TEXT: Final = 0x81
+_SHORT: Final = 126
+_MEDIUM: Final = 65_536
+
+
+def text_frame(payload: bytes) -> bytes:
+    """An unmasked, unfragmented WebSocket text frame (RFC 6455, section 5.2)."""
+    length = len(payload)
+    if length < _SHORT:
+        return bytes((_TEXT, length)) + payload
+    if length < _MEDIUM:
+        return struct.pack("!BBH", _TEXT, 126, length) + payload
+    return struct.pack("!BBQ", _TEXT, 127, length) + payload
 
 
 class WebSocket(Stream):
@@ -35,10 +51,10 @@ class WebSocket(Stream):
 
     __slots__ = ("_fragments", "_head", "_late", "_protocol")
 
-    wire = WEBSOCKET
+    wire = JsonWire(text_frame)
 
-    def __init__(self, host: Host, batch: Batch) -> None:
-        super().__init__(host, batch)
+    def __init__(self, gateway: GatewayCalls, pending_writes: PendingWrites) -> None:
+        super().__init__(gateway, pending_writes)
         # None after the handshake was answered.
         self._head: Head | None = Head()
         # None before the handshake was accepted, and after the last bytes were accepted.
@@ -61,10 +77,10 @@ class WebSocket(Stream):
             head.rest += data
             return
         found = head.feed(data)
-        if isinstance(found, Refusal):
+        if isinstance(found, HttpRefusal):
             self.refuse(found)
         elif found is not None:
-            self._host.admit(self, found)
+            self._gateway.admit(self, found)
             if self.is_connecting:
                 # Bytes behind the request wait in the kernel.
                 head.paused = True
@@ -105,7 +121,7 @@ class WebSocket(Stream):
 
     def decide(self, request: Request, verdict: handshake.Verdict) -> None:
         """See Applicant."""
-        if isinstance(verdict, Refusal):
+        if isinstance(verdict, HttpRefusal):
             self.refuse(verdict)
         else:
             self.identity, self.origin = verdict
@@ -114,7 +130,7 @@ class WebSocket(Stream):
     def accept(self, request: Request) -> None:
         """Open the WebSocket, and decode the bytes behind the request."""
         answer = handshake.accept(request)
-        if isinstance(answer, Refusal):
+        if isinstance(answer, HttpRefusal):
             self.refuse(answer)
             return
         head = self._answered()
@@ -123,7 +139,7 @@ class WebSocket(Stream):
         if head.rest:
             self._feed(self._protocol, head.rest)
 
-    def refuse(self, refusal: Refusal) -> None:
+    def refuse(self, refusal: HttpRefusal) -> None:
         """Answer the request with an error; read and discard what the peer still sends.
 
         Closing at once would reset the connection while the peer writes, and the peer would not see the
@@ -132,7 +148,7 @@ class WebSocket(Stream):
         head = self._answered()
         metrics.REFUSED.labels(status=str(refusal.status)).inc()
         self._transport.write(
-            refusal_bytes(refusal, self._host.refusal_headers, without_body=head.without_body)
+            refusal_bytes(refusal, self._gateway.refusal_headers, without_body=head.without_body)
         )
         self._transport.write_eof()
         self.start_closing(None)
@@ -148,7 +164,7 @@ class WebSocket(Stream):
 
     def probe(self) -> None:
         """See Connection."""
-        self.write(PING)
+        self.write(_PING)
 
     def write_close(self, code: CloseCode, reason: str) -> None:
         """See Connection."""

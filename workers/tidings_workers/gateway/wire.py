@@ -1,6 +1,5 @@
 """Server frames as the bytes that a transport writes."""
 
-import struct
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -60,23 +59,6 @@ def _encode_moment(value: object) -> str:
 
 
 _encode: Final = msgspec.json.Encoder(enc_hook=_encode_moment).encode
-_SHORT: Final = 126
-_MEDIUM: Final = 65_536
-_TEXT: Final = 0x81
-
-
-def text_frame(payload: bytes) -> bytes:
-    """An unmasked, unfragmented WebSocket text frame (RFC 6455, section 5.2)."""
-    length = len(payload)
-    if length < _SHORT:
-        return bytes((_TEXT, length)) + payload
-    if length < _MEDIUM:
-        return struct.pack("!BBH", _TEXT, 126, length) + payload
-    return struct.pack("!BBQ", _TEXT, 127, length) + payload
-
-
-WEBSOCKET: Final = JsonWire(text_frame)
-PING: Final = b"\x89\x00"
 
 
 class BuiltFrames(dict[Wire, bytes]):

@@ -1,4 +1,4 @@
-"""The connections that write their queues after the current batch of feed items."""
+"""The connections that write their queues after the current feed items were processed."""
 
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -11,7 +11,7 @@ class Queued(Protocol):
         """Write the queue in one write."""
 
 
-class Batch:
+class PendingWrites:
     """The connections with something queued, each once.
 
     `add` registers a connection whose queue was empty.
