@@ -42,7 +42,8 @@ class Changed(Stated, frozen=True, tag="state", tag_field="type", omit_defaults=
     name each change, so read the inbox again.
 
     `mine`: this live inbox made the mark, and its call returned the same. Else another device or process made
-    it, or the answer to a mark of this one was lost.
+    it, or the answer to a mark of this one was lost. When the server is slow, a mark of this live inbox may
+    arrive twice: first without `mine`, then with it.
     """
 
     mine: bool = False
