@@ -36,7 +36,7 @@ class Acknowledgements:
                 continue
             cut[name] = min(position, subscriber.cursor(name))
             if cut[name] > before:
-                subscriber.acknowledged[name] = cut[name]
+                subscriber.acknowledge(name, cut[name])
                 log = user.log(name)
                 spans = log.spans(before, cut[name])
                 self._deliveries.append(Delivery(own, user.tenant, user.name, log.log.base, spans))

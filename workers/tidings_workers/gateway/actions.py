@@ -31,7 +31,7 @@ class Acknowledge(Struct, frozen=True):
     positions: Positions
 
 
-class ChangeState(Struct, frozen=True):
+class ApplyMark(Struct, frozen=True):
     """Carry out a mark; the answer repeats its `ref`."""
 
     mark: Mark
@@ -51,4 +51,4 @@ class Abort(Struct, frozen=True):
     """The peer does not answer: drop the transport without a close frame."""
 
 
-Action = Open | Send | Close | Acknowledge | ChangeState | RefreshToken | Probe | Abort
+Action = Open | Send | Close | Acknowledge | ApplyMark | RefreshToken | Probe | Abort

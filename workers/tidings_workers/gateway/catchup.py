@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from tidings.protocol.frames import CaughtUp, Expired, Left, Stated
 from tidings_workers import metrics
-from tidings_workers.gateway.states import stated
+from tidings_workers.gateway.states import state_frame
 from tidings_workers.gateway.users import Subscriber
 from tidings_workers.gateway.wire import moment
 from tidings_workers.store import Change, Store
@@ -89,7 +89,7 @@ class CatchUp:
             outlet.send(Stated(counts=counts, state_version=user.state_version, changes=(), reload=True))
             return
         for number, change in self._deferred:
-            outlet.send(stated(change, number, counts))
+            outlet.send(state_frame(change, number, counts))
         if counts.version != self._counts_version and not self._deferred:
             # An entry was recalled or expired during the catch-up; the client may have received it.
             outlet.send(Stated(counts=counts, state_version=user.state_version, changes=()))

@@ -51,7 +51,7 @@ class CatchUps:
             # A cursor of an earlier membership stays: the rest of that membership is still to be sent.
             catchup.cursors.setdefault(name, position)
             catchup.departed.discard(name)
-            subscriber.acknowledged.setdefault(name, position)
+            subscriber.follow(name, position)
         elif subscriber.outlet.is_open:
             cursors = {log: subscriber.cursor(log) for log in subscriber.acknowledged}
             self.start(subscriber, Backlog(cursors | {name: position}, set(), replay=False))

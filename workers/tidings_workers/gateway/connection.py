@@ -20,7 +20,7 @@ from tidings_workers.gateway.actions import (
     Abort,
     Acknowledge,
     Action,
-    ChangeState,
+    ApplyMark,
     Close,
     Open,
     Probe,
@@ -277,7 +277,7 @@ class Connection(ABC):
                 self._gateway.acknowledge(self._attached, positions)
             case Open(connect):
                 self._gateway.open(self, connect)
-            case ChangeState(mark):
+            case ApplyMark(mark):
                 self._gateway.mark(self._attached, mark)
             case RefreshToken(token):
                 self._gateway.refresh(self, token)

@@ -35,8 +35,11 @@ class Listener(MembershipListener, Protocol):
     def changed(self, topic: Topic[Subscriber], users: Iterable[User]) -> None:
         """Entries of a shared log were removed and no feed reported which. `users` had left its group."""
 
-    def marked(self, user: User, version: int, change: Change, origin: str) -> None:
-        """The user's state changed; `origin` is the id of the connection that sent the mark, or empty."""
+    def state_changed(self, user: User, version: int, change: Change, by_connection: str) -> None:
+        """The user's state changed. `by_connection`: id of the connection that sent the mark, or empty."""
+
+    def missed(self, user: User, changes: Missed) -> None:
+        """The feeds lost changes of the user: these marks, or unknown changes when None."""
 
     def erased(self, user: User) -> None:
         """The user was erased: close the user's connections.
@@ -196,7 +199,7 @@ class Directory:
             return
         change = decode_change(item.change)
         if user.apply_change(item.version, change):
-            self._listener.marked(user, item.version, change, item.origin)
+            self._listener.state_changed(user, item.version, change, item.origin)
         else:
             self._spawn(self.reread(user.topic))
 

@@ -10,7 +10,6 @@ from typing import Protocol
 
 from tidings_workers.gateway.interest import Interest, Spawn
 from tidings_workers.gateway.memberships import Intervals
-from tidings_workers.gateway.states import Missed
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.users import Subscriber, User
 from tidings_workers.store import StorageUnavailable
@@ -27,8 +26,8 @@ class MembershipListener(Protocol):
     def left(self, user: User, topic: Topic[Subscriber], position: int) -> None:
         """The user left a group: send nothing of its log after `position`."""
 
-    def missed(self, user: User, changes: Missed) -> None:
-        """The feeds lost changes of the user: these marks, or unknown changes when None."""
+    def missed_membership(self, user: User) -> None:
+        """The user has left a group before its log was followed, so the client received no entry of it."""
 
 
 class Following:
@@ -136,8 +135,7 @@ class Following:
         if not active:
             self._add_former(user, group, topic)
             if user.memberships.spans(group, 0, END):
-                # The client saw neither the join nor the notifications of that membership: it reloads.
-                self._listener.missed(user, None)
+                self._listener.missed_membership(user)
             return
         user.groups[group] = topic
         former = user.former_groups.pop(group, None)

@@ -283,11 +283,11 @@ class Gateway:
         Then wait up to RESTART_SECONDS until they are closed, and drop the rest.
         """
         leaving = list(self._connections)
-        batch = max(100, len(leaving) // 20)
-        for start in range(0, len(leaving), batch):
-            for connection in leaving[start : start + batch]:
+        part = max(100, len(leaving) // 20)
+        for start in range(0, len(leaving), part):
+            for connection in leaving[start : start + part]:
                 connection.close(closing.RESTART)
-            await asyncio.sleep(RESTART_SECONDS / 20 if start + batch < len(leaving) else 0)
+            await asyncio.sleep(RESTART_SECONDS / 20 if start + part < len(leaving) else 0)
         if self._connections:
             self._all_closed = asyncio.Event()
             with contextlib.suppress(TimeoutError):

@@ -100,13 +100,13 @@ class Hub:
                 if user is not None:
                     self._directory.process(user, item)
 
-    def _recall(self, topic: Topic[Subscriber], position: int, identity: str) -> None:
+    def _recall(self, topic: Topic[Subscriber], position: int, notification_id: str) -> None:
         if not topic.remove(position) or not topic.ready.done():
             return
         name = topic.log.name
         self._updates.send_each(
             list(self._concerned(topic, [position])),
-            lambda _, counts: Recalled(identity, name, position, counts),
+            lambda _, counts: Recalled(notification_id, name, position, counts),
         )
 
     def _expire(self, topic: Topic[Subscriber], item: Ended) -> None:

@@ -12,7 +12,7 @@ from tidings.protocol.marks import faults
 from tidings_workers.gateway.catchups import CatchUps
 from tidings_workers.gateway.directory import Directory
 from tidings_workers.gateway.interest import Spawn
-from tidings_workers.gateway.states import stated
+from tidings_workers.gateway.states import state_frame
 from tidings_workers.gateway.users import Subscriber
 from tidings_workers.store import StorageUnavailable, Store
 
@@ -60,7 +60,7 @@ class Marking:
         try:
             result = await self._store.marks.mark(user.tenant, user.name, mark, subscriber.id)
             if result.change is not None and not outlet.closed:
-                # Then the counts equal those that the user's other connections receive with this version.
+                # Wait, so that the answer has the counts that other connections get with this version.
                 await self._directory.wait_for_version(user, result.state_version)
         except StorageUnavailable:
             outlet.send(ErrorFrame("storage_unavailable", "the storage is unavailable: mark again", mark.ref))
@@ -68,7 +68,7 @@ class Marking:
         version = max(user.state_version, result.state_version)
         counts = self._catchups.counts(subscriber)
         if result.change is not None:
-            outlet.send(stated(result.change, version, counts, mark.ref, result.unknown))
+            outlet.send(state_frame(result.change, version, counts, mark.ref, result.unknown))
         else:
             frame = Stated(
                 counts=counts, state_version=version, changes=(), unknown=result.unknown, ref=mark.ref

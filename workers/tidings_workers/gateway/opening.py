@@ -15,7 +15,7 @@ from tidings_workers.gateway.catchup import Backlog
 from tidings_workers.gateway.catchups import CatchUps
 from tidings_workers.gateway.connection import Connection
 from tidings_workers.gateway.directory import Directory
-from tidings_workers.gateway.states import Missed, stated
+from tidings_workers.gateway.states import Missed, state_frame
 from tidings_workers.gateway.users import Subscriber, User, UserLog
 from tidings_workers.gateway.wire import moment
 from tidings_workers.store import InboxQuery, Lost, Store, intervals
@@ -185,7 +185,7 @@ def _states(user: User, missed: Missed) -> list[Stated]:
     counts = user.counts(milliseconds())
     if missed is None:
         return [Stated(counts=counts, state_version=user.state_version, changes=(), reload=True)]
-    return [stated(change, version, counts) for version, change in missed]
+    return [state_frame(change, version, counts) for version, change in missed]
 
 
 def _removed_up_to(log: UserLog) -> int:

@@ -37,23 +37,23 @@ class Registrations:
         self._turn = itertools.cycle(range(store.partitions))
         self._silent: set[str] = set()
 
-    def add(self, identity: str, outlet: Outlet) -> None:
+    def add(self, connection_id: str, outlet: Outlet) -> None:
         """Add a connection that is about to be registered; `confirm` or `remove` follows."""
-        self._of(identity)[identity] = outlet
-        self._attaching.add(identity)
+        self._of(connection_id)[connection_id] = outlet
+        self._attaching.add(connection_id)
 
-    def confirm(self, identity: str) -> None:
+    def confirm(self, connection_id: str) -> None:
         """The store has registered the connection; `remove` follows."""
-        self._attaching.discard(identity)
+        self._attaching.discard(connection_id)
 
-    def remove(self, identity: str, base: str) -> None:
+    def remove(self, connection_id: str, base: str) -> None:
         """The connection is closed, or was not attached; `flush` removes it from the store.
 
         `base` is that of the user's log.
         """
-        self._attaching.discard(identity)
-        if self._of(identity).pop(identity, None) is not None:
-            self._closed[identity] = base
+        self._attaching.discard(connection_id)
+        if self._of(connection_id).pop(connection_id, None) is not None:
+            self._closed[connection_id] = base
 
     async def flush(self) -> None:
         """Remove closed connections from the store. All of them are removed on return.
@@ -72,8 +72,8 @@ class Registrations:
 
     def close(self, item: Kicked) -> None:
         """Close the connections that a feed item names."""
-        for identity in item.connections:
-            outlet = self._of(identity).get(identity)
+        for connection_id in item.connections:
+            outlet = self._of(connection_id).get(connection_id)
             if outlet is not None:
                 outlet.close(closing.CLOSE_CODES[item.code])
 
@@ -86,18 +86,22 @@ class Registrations:
 
     async def _audit(self, partition: int) -> None:
         part = self._parts[partition]
-        confirmed = [identity for identity in part if identity not in self._attaching]
+        confirmed = [connection_id for connection_id in part if connection_id not in self._attaching]
         registered, closings = await self._store.sessions.registered(self._name, partition)
-        for identity, code in closings.items():
-            outlet = part.get(identity)
+        for connection_id, code in closings.items():
+            outlet = part.get(connection_id)
             if outlet is not None:
                 outlet.close(closing.CLOSE_CODES[code])
             else:
-                self._closed.setdefault(identity, "")
-        for identity, base in registered.items():
-            if identity not in part:
-                self._closed[identity] = base
-        lost = [part[identity] for identity in confirmed if identity not in registered and identity in part]
+                self._closed.setdefault(connection_id, "")
+        for connection_id, base in registered.items():
+            if connection_id not in part:
+                self._closed[connection_id] = base
+        lost = [
+            part[connection_id]
+            for connection_id in confirmed
+            if connection_id not in registered and connection_id in part
+        ]
         for outlet in lost:
             # Another gateway removed it, or the store lost it. It reconnects to be registered.
             outlet.close(closing.REBALANCED)
@@ -115,6 +119,6 @@ class Registrations:
             await self._store.sessions.remove_all(gateway, silent[gateway])
         self._silent = silent.keys() - before
 
-    def _of(self, identity: str) -> dict[str, Outlet]:
-        place = place_of(identity)
+    def _of(self, connection_id: str) -> dict[str, Outlet]:
+        place = place_of(connection_id)
         return self._parts[place[1]] if place is not None else {}

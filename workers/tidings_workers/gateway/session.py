@@ -39,7 +39,7 @@ from tidings_workers.gateway.actions import (
     Abort,
     Acknowledge,
     Action,
-    ChangeState,
+    ApplyMark,
     Close,
     Open,
     Probe,
@@ -241,7 +241,7 @@ class Session:
             case Refresh():
                 return RefreshToken(frame.token)
             case Mark():
-                return ChangeState(frame)
+                return ApplyMark(frame)
             case Connect():
                 return self._close_with(closing.PROTOCOL_ERROR, "connect is allowed only once")
 

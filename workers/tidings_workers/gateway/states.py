@@ -10,7 +10,7 @@ Missed = Sequence[tuple[int, Change]] | None
 """State changes with their versions, in order; None when they are unknown."""
 
 
-def stated(
+def state_frame(
     change: Change, version: int, counts: Counts, ref: Ref | None = None, unknown: tuple[str, ...] = ()
 ) -> Stated:
     """The frame for a mark; `ref` only for the connection that sent it."""

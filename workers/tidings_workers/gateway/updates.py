@@ -14,7 +14,7 @@ from tidings_workers import metrics
 from tidings_workers.gateway.catchups import CatchUps
 from tidings_workers.gateway.interest import Spawn
 from tidings_workers.gateway.pending_writes import PendingWrites
-from tidings_workers.gateway.states import Missed, stated
+from tidings_workers.gateway.states import Missed, state_frame
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.users import Subscriber, User
 from tidings_workers.store import Change
@@ -46,18 +46,22 @@ class Updates:
         concerned = {subscriber.user for subscriber in topic.live} | set(users)
         self.send_counts([each for user in concerned for each in user.subscribers], reload=True)
 
-    def marked(self, user: User, version: int, change: Change, origin: str) -> None:
+    def state_changed(self, user: User, version: int, change: Change, by_connection: str) -> None:
         """See `Listener`. The connection that sent the mark gets its own answer."""
-        others = [subscriber for subscriber in user.subscribers if subscriber.id != origin]
+        others = [subscriber for subscriber in user.subscribers if subscriber.id != by_connection]
         live = [each for each in others if not self._catchups.defer(each, version, change)]
-        self.send_each(live, lambda _, counts: stated(change, version, counts))
+        self.send_each(live, lambda _, counts: state_frame(change, version, counts))
+
+    def missed_membership(self, user: User) -> None:
+        """See `MembershipListener`. The client reloads."""
+        self.missed(user, None)
 
     def missed(self, user: User, changes: Missed) -> None:
-        """See `MembershipListener`."""
+        """See `Listener`."""
         if changes is None:
             self.send_counts(list(user.subscribers), reload=True)
         for version, change in changes or ():
-            self.marked(user, version, change, "")
+            self.state_changed(user, version, change, "")
 
     def joined(self, user: User, log: str, position: int) -> None:
         """See `MembershipListener`."""

@@ -62,7 +62,15 @@ class Subscriber:
         self.stop()
         self.cursors = cursors
         for name, position in cursors.items():
-            self.acknowledged.setdefault(name, position)
+            self.follow(name, position)
+
+    def follow(self, name: str, position: int) -> None:
+        """Follow a log whose start was sent to the client. A log that it follows already stays as it is."""
+        self.acknowledged.setdefault(name, position)
+
+    def acknowledge(self, name: str, position: int) -> None:
+        """The client received everything in a log that it follows up to a position."""
+        self.acknowledged[name] = position
 
     def go_live(self) -> None:
         """Let the topics send to it. It was sent every log up to its end."""
