@@ -1,4 +1,4 @@
-"""The files and names of the code in CONTRIBUTING.md and in the decisions exist."""
+"""The files and names of the code in the documents for contributors exist."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,10 @@ _SPAN = re.compile(r"`([^`\n]+)`")
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _CODE = (".py", ".lua", ".ts", ".tsx", ".toml", ".mjs")
-DECISIONS = sorted(ROOT.glob("docs/adr/*.md"))
+DOCUMENTS = [
+    *(ROOT / name for name in ("CONTRIBUTING.md", "docs/glossary.md", "docs/redis.md")),
+    *sorted(ROOT.glob("docs/adr/*.md")),
+]
 
 
 def paths(text: str) -> set[str]:
@@ -25,8 +28,9 @@ def paths(text: str) -> set[str]:
 
 
 def names(text: str) -> set[str]:
-    """The words of all code spans of a document."""
-    return {name for span in _SPAN.findall(text) for name in _NAME.findall(span)}
+    """The words of all code spans of a document but commands of git."""
+    spans = [span for span in _SPAN.findall(text) if not span.startswith("git ")]
+    return {name for span in spans for name in _NAME.findall(span)}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +54,7 @@ def test_each_path_of_the_map_exists() -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("document", DECISIONS, ids=lambda document: document.stem)
-def test_names_of_the_decisions_exist(document: Path, known: set[str]) -> None:
-    """A decision names only modules, scripts, functions, keys and commands that the code has."""
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.stem)
+def test_names_of_the_code_exist(document: Path, known: set[str]) -> None:
+    """CONTRIBUTING.md, the glossary, the list of keys and the decisions name only what the code has."""
     assert names(document.read_text()) - known == set()
