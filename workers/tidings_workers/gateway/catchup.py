@@ -45,8 +45,9 @@ class CatchUp:
     def __init__(
         self, store: Store, subscriber: Subscriber, backlog: Backlog, reading: asyncio.Semaphore
     ) -> None:
-        # `cursors` is also `Subscriber.cursors`: the same dict, which only this object and `CatchUps` change.
-        self.cursors, self.departed, self._replay, self._states = backlog
+        # Also `Subscriber.cursors`: the same dict, which only this object changes.
+        self._cursors = backlog.cursors
+        self._departed, self._replay, self._states = backlog.departed, backlog.replay, backlog.states
         self.subscriber = subscriber
         self._store = store
         self._reading = reading
@@ -54,30 +55,40 @@ class CatchUp:
         # Marks during the catch-up; None after more than DEFERRED.
         self._deferred: list[tuple[int, Change]] | None = []
         # The ends of the logs at the welcome, whose counts include entries up to them.
-        self._targets = {name: subscriber.user.log(name).end for name in self.cursors}
+        self._targets = {name: subscriber.user.log(name).end for name in self._cursors}
         # The version of the counts that the client has. None until a check finds something to send.
         self._counts_version: int | None = None
 
     @property
     def counted_up_to(self) -> dict[str, int]:
         """The position of each log up to which counts for this subscriber include it."""
-        return {name: max(self._targets.get(name, 0), cursor) for name, cursor in self.cursors.items()}
+        return {name: max(self._targets.get(name, 0), cursor) for name, cursor in self._cursors.items()}
 
     @property
     def is_complete(self) -> bool:
         """Whether the subscriber was sent every log up to its end."""
         user = self.subscriber.user
-        if all(cursor >= user.log(name).end for name, cursor in self.cursors.items()):
+        if all(cursor >= user.log(name).end for name, cursor in self._cursors.items()):
             return True
         if self._counts_version is None:
             self._counts_version = user.counts(milliseconds()).version
         return False
 
+    def joined(self, name: str, position: int) -> None:
+        """The user joined a group: send its log after a position too."""
+        # A cursor of an earlier membership stays: the rest of that membership is still to be sent.
+        self._cursors.setdefault(name, position)
+        self._departed.discard(name)
+
+    def left(self, name: str) -> None:
+        """The user left a group: send the rest of its log, then `left`."""
+        self._departed.add(name)
+
     def conclude(self) -> None:
         """Send the frames that end the catch-up, before the subscriber becomes live."""
         self._send_departures()
         if self._replay:
-            self._send_caught_up(self.cursors)
+            self._send_caught_up(self._cursors)
 
     def send_changes(self) -> None:
         """Send the deferred marks, and counts if they differ from what the client has added up."""
@@ -105,7 +116,7 @@ class CatchUp:
         """Send the entries that were in the logs at the start, if this is a replay."""
         if not self._replay:
             return
-        starts = dict(self.cursors)
+        starts = dict(self._cursors)
         for name, target in self._targets.items():
             await self._send(name, target, replayed=True)
         await self._find_expired(starts)
@@ -115,13 +126,13 @@ class CatchUp:
 
     async def advance(self) -> None:
         """Send the entries that are in the logs now."""
-        for name in list(self.cursors):
+        for name in list(self._cursors):
             await self._send(name, self.subscriber.user.log(name).end, replayed=False)
 
     def _send_caught_up(self, names: Iterable[str]) -> None:
         outlet = self.subscriber.outlet
         self._replay = False
-        outlet.send(CaughtUp({name: self.cursors[name] for name in names}, self._summary()))
+        outlet.send(CaughtUp({name: self._cursors[name] for name in names}, self._summary()))
         states, self._states = self._states, ()
         for frame in states:
             outlet.send(frame)
@@ -132,7 +143,7 @@ class CatchUp:
         for name, start in starts.items():
             log = user.log(name)
             holes = log.facts(now).holes
-            end = self.cursors[name]
+            end = self._cursors[name]
             if bisect_right(holes, start) == bisect_right(holes, end):
                 continue
             async with self._reading:
@@ -143,28 +154,28 @@ class CatchUp:
             ]
 
     def _send_departures(self) -> None:
-        for name in list(self.departed):
+        for name in list(self._departed):
             end = self.subscriber.user.log(name).end
-            if self.cursors.get(name, 0) >= end:
-                self.departed.discard(name)
+            if self._cursors.get(name, 0) >= end:
+                self._departed.discard(name)
                 self.subscriber.outlet.send(Left(name, end))
 
     async def _send(self, name: str, target: int, *, replayed: bool) -> None:
         """Send one log up to a position, a page at a time, no faster than the outlet accepts it."""
         outlet = self.subscriber.outlet
-        for start, end in self.subscriber.user.log(name).spans(self.cursors[name], target):
-            self.cursors[name] = max(self.cursors[name], start)
-            while self.cursors[name] < end:
+        for start, end in self.subscriber.user.log(name).spans(self._cursors[name], target):
+            self._cursors[name] = max(self._cursors[name], start)
+            while self._cursors[name] < end:
                 entries, complete = await self._page(name, end)
                 for part in _parts(entries):
                     await outlet.writable()
                     if outlet.closed:
                         return
                     self._write(name, part, replayed=replayed)
-                    self.cursors[name] = part[-1].position
+                    self._cursors[name] = part[-1].position
                 if complete:
-                    self.cursors[name] = end
-        self.cursors[name] = max(self.cursors[name], target)
+                    self._cursors[name] = end
+        self._cursors[name] = max(self._cursors[name], target)
 
     def _write(self, name: str, entries: Sequence[Entry], *, replayed: bool) -> None:
         outlet, user, now = self.subscriber.outlet, self.subscriber.name, milliseconds()
@@ -186,7 +197,7 @@ class CatchUp:
 
     async def _page(self, name: str, end: int) -> tuple[list[Entry], bool]:
         """The next entries of a log, from memory if possible, and whether they reach `end`."""
-        log, after = self.subscriber.user.log(name), self.cursors[name]
+        log, after = self.subscriber.user.log(name), self._cursors[name]
         cached = log.topic.recent(after, end) if log.topic is not None and log.is_followed else None
         if cached is not None:
             return cached, True

@@ -48,9 +48,7 @@ class CatchUps:
         subscriber.outlet.send(frames.Joined(name, position))
         catchup = self.running.get(subscriber)
         if catchup is not None:
-            # A cursor of an earlier membership stays: the rest of that membership is still to be sent.
-            catchup.cursors.setdefault(name, position)
-            catchup.departed.discard(name)
+            catchup.joined(name, position)
             subscriber.follow(name, position)
         elif subscriber.outlet.is_open:
             cursors = {log: subscriber.cursor(log) for log in subscriber.acknowledged}
@@ -64,7 +62,7 @@ class CatchUps:
             return
         catchup = self.running.get(subscriber)
         if catchup is not None:
-            catchup.departed.add(name)
+            catchup.left(name)
         else:
             subscriber.outlet.send(frames.Left(name, position))
 
