@@ -48,7 +48,7 @@ async def run(
     gateway = Gateway(settings, store, registry)
     partitions = list(range(store.partitions))
     # On one node one read serves all feeds. A cluster refuses a read of keys in several slots.
-    groups = [[partition] for partition in partitions] if store.is_cluster else [partitions]
+    reads = [[partition] for partition in partitions] if store.is_cluster else [partitions]
     try:
         async with asyncio.TaskGroup() as tasks:
 
@@ -74,7 +74,7 @@ async def run(
                 tasks.create_task(every(REAP_SECONDS, "reap", gateway.registrations.reap)),
                 *(
                     tasks.create_task(keep_running("feeds", partial(gateway.read_feeds, part)))
-                    for part in groups
+                    for part in reads
                 ),
             ]
             ready()

@@ -77,7 +77,7 @@ class GatewayCalls(Protocol):
 
 
 class Connection(ABC):
-    """One client. The gateway opens its session, and topics send to it: it is a `outlet.Outlet`."""
+    """One client. The gateway opens its session, and topics send to it: it is an `outlet.Outlet`."""
 
     __slots__ = (
         "_gateway",
