@@ -182,6 +182,25 @@ async def test_recalled_before_the_copies(store: Store) -> None:
 
 
 @on_node
+async def test_recalled_before_the_copies_of_a_full_user(store: Store) -> None:
+    """A copy that was recalled before it was made is not made later, also after 1,000 removed copies."""
+    other = await Store.open(store._core.settings, name="other")
+    await store.sends.send("demo", [notification("x", users=["ana", "bob"])] * 1_000)
+    async with dispatching(other):
+        assert (await other.erasure.erase("demo", "ana")).notifications == 1_000
+        async with held_calls(store, "accept") as held:
+            sending = asyncio.ensure_future(store.sends.send("demo", [notification("x", users=["ana", "bob"])]))
+            await held.reached.wait()
+            (listed,) = (await other.receipts.sent("demo", None, 1, None)).items
+            assert await other.sends.recall("demo", listed.id)
+            held.release.set()
+            assert (await sending).ids == [listed.id]
+        found = await copies(other, ["ana", "bob"])
+    await other.close()
+    assert found == [(0, 1_000), (1_000, 1_000)]
+
+
+@on_node
 async def test_recall_waits_for_the_copies(settings: Settings, store: Store) -> None:
     """A recall of an unfinished send removes its copies before the answer."""
     await asyncio.to_thread(
