@@ -59,7 +59,7 @@ async def test_no_frame_before_a_refusal(realtime: Realtime, store: Store) -> No
             head, _, body = answer.partition(b"\r\n\r\n")
             assert b"content-length: %d\r\n" % len(body) in head.lower() + b"\r\n"
             assert json.loads(body)["code"] == "invalid_token"
-    presence = await store.sessions.presence("demo", "ana")
+    presence = await store.connections.presence("demo", "ana")
     assert presence == ([], None)
 
 

@@ -35,7 +35,7 @@ def online(store: Store, user: str = "ana") -> Callable[[], Coroutine[Any, Any, 
     """Reads the ids of a user's connections."""
 
     async def look() -> set[str]:
-        return {row.id for row in (await store.sessions.presence("demo", user)).connections}
+        return {row.id for row in (await store.connections.presence("demo", user)).connections}
 
     return look
 
@@ -46,21 +46,21 @@ def now_ms() -> int:
 
 async def test_devices_on_two_gateways(store: Store, realtime: Realtime, second: Realtime) -> None:
     """Presence lists each open connection with device and time, and the time of the last close."""
-    offline = await store.sessions.presence("demo", "ana")
+    offline = await store.connections.presence("demo", "ana")
     assert (offline.connections, offline.seen_at) == ([], None)
     started = now_ms()
     async with realtime.user("ana", device="phone") as phone:
         async with second.user("ana") as tab:
-            found = (await store.sessions.presence("demo", "ana")).connections
+            found = (await store.connections.presence("demo", "ana")).connections
             assert [(row.id, row.device) for row in found] == [
                 (phone.frames[0]["connection"], "phone"),
                 (tab.frames[0]["connection"], None),
             ]
             assert all(started <= row.connected_at <= now_ms() for row in found)
-            assert (await store.sessions.presence("other", "ana")).connections == []
+            assert (await store.connections.presence("other", "ana")).connections == []
         await eventually(online(store), {phone.frames[0]["connection"]})
     await eventually(online(store), set())
-    seen_at = (await store.sessions.presence("demo", "ana")).seen_at
+    seen_at = (await store.connections.presence("demo", "ana")).seen_at
     assert seen_at is not None
     assert started < seen_at <= now_ms()
 
@@ -91,7 +91,7 @@ async def test_killed_gateway(store: Store, settings: Settings, realtime: Realti
             for user in ("ana", "bob"):
                 await stack.enter_async_context(elsewhere.user(user))
             assert len(await online(store)()) == 2
-            (bob,) = (await store.sessions.presence("demo", "bob")).connections
+            (bob,) = (await store.connections.presence("demo", "bob")).connections
             await asyncio.to_thread(process.kill)
             feeds = [key async for key in store.redis.scan_iter(f"*/feed/{bob.gateway}")]
             for key in feeds:
@@ -100,7 +100,7 @@ async def test_killed_gateway(store: Store, settings: Settings, realtime: Realti
                 await store.redis.pexpire(key, 1)
             await eventually(online(store), {here.frames[0]["connection"]})
             beat = await store.redis.zscore(GATEWAYS, bob.gateway)
-            offline = await store.sessions.presence("demo", "bob")
+            offline = await store.connections.presence("demo", "bob")
             assert (offline.connections, offline.seen_at) == ([], max(int(beat or 0), bob.connected_at))
     finally:
         process.end()
@@ -110,15 +110,15 @@ async def test_registrations_of_a_dead_gateway(store: Store, realtime: Realtime)
     """The registrations of a gateway are removed only when it is dead."""
     async with realtime.user("ana") as ana:
         gateway = ana.frames[0]["connection"].rsplit("-", 2)[0]
-        await store.sessions.remove_all(gateway, 1)
+        await store.connections.remove_all(gateway, 1)
         assert await online(store)() == {ana.frames[0]["connection"]}
         beat = now_ms() + 60_000
 
         async def clear() -> int | None:
             # The gateway creates its feeds again when it finds them lost.
             await lose_feeds(store)
-            await store.sessions.remove_all(gateway, beat)
-            return (await store.sessions.presence("demo", "ana")).seen_at
+            await store.connections.remove_all(gateway, beat)
+            return (await store.connections.presence("demo", "ana")).seen_at
 
         await eventually(clear, beat)
 
@@ -145,7 +145,7 @@ async def test_disconnected_after_feeds_were_lost(store: Store, realtime: Realti
     """A gateway whose feed was lost closes disconnected connections with the right code."""
     async with realtime.user("ana") as ana:
         await lose_feeds(store)
-        await store.sessions.disconnect("demo", "ana", closing.DISCONNECTED)
+        await store.connections.disconnect("demo", "ana", closing.DISCONNECTED)
         assert await ana.closed() == 4005
         assert await online(store)() == set()
 

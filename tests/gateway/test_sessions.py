@@ -43,7 +43,7 @@ def policy(sessions: str, limit: int | None = None) -> pytest.MarkDecorator:
 
 
 async def online(store: Store, user: str = "ana") -> list[str]:
-    return [row.id for row in (await store.sessions.presence("demo", user)).connections]
+    return [row.id for row in (await store.connections.presence("demo", user)).connections]
 
 
 async def first(client: Client) -> str:
@@ -147,7 +147,7 @@ async def test_disconnected(store: Store, gateways: Gateways) -> None:
     here, there = gateways
     async with here.user("ana") as phone, there.user("ana") as tv, there.user("bob") as bob:
         for _ in range(2):
-            await store.sessions.disconnect("demo", "ana", closing.DISCONNECTED)
+            await store.connections.disconnect("demo", "ana", closing.DISCONNECTED)
             assert await online(store) == []
         assert [await client.closed() for client in (phone, tv)] == [4005, 4005]
         assert await bob.settle() == []
@@ -161,12 +161,12 @@ async def test_one_disconnected(store: Store, gateways: Gateways) -> None:
     async with here.user("ana") as phone, there.user("ana") as tv:
         identity = phone.frames[0]["connection"]
         code = closing.DISCONNECTED
-        assert not await store.sessions.disconnect_one("other", identity, code)
-        assert not await store.sessions.disconnect_one("demo", identity[:-1] + "x", code)
-        assert not await store.sessions.disconnect_one("demo", "nothing", code)
-        assert not await store.sessions.disconnect_one("demo", "w1-00000000-fff-0123456789abcdef", code)
-        assert await store.sessions.disconnect_one("demo", identity, code)
-        assert not await store.sessions.disconnect_one("demo", identity, code)
+        assert not await store.connections.disconnect_one("other", identity, code)
+        assert not await store.connections.disconnect_one("demo", identity[:-1] + "x", code)
+        assert not await store.connections.disconnect_one("demo", "nothing", code)
+        assert not await store.connections.disconnect_one("demo", "w1-00000000-fff-0123456789abcdef", code)
+        assert await store.connections.disconnect_one("demo", identity, code)
+        assert not await store.connections.disconnect_one("demo", identity, code)
         assert await phone.closed() == 4005
         assert await online(store) == [tv.frames[0]["connection"]]
         assert await tv.settle() == []

@@ -136,7 +136,7 @@ async def test_closing_over_lines(store: Store, registry: Registry, realtime: Re
         assert await client.at_end()
     async with lines(port, token=realtime.token("ana")) as client:
         welcome = await client.expect("welcome")
-        await store.sessions.disconnect("demo", "ana", closing.DISCONNECTED)
+        await store.connections.disconnect("demo", "ana", closing.DISCONNECTED)
         assert (await client.expect("close"))["code"] == closing.DISCONNECTED.code
         assert await client.at_end()
     assert welcome["user"] == "ana"
@@ -146,7 +146,7 @@ async def test_a_client_that_disconnects(store: Store, realtime: Realtime, port:
     """A client of another transport that disconnects is no longer online."""
 
     async def online() -> bool:
-        return bool((await store.sessions.presence("demo", "ana")).connections)
+        return bool((await store.connections.presence("demo", "ana")).connections)
 
     async with lines(port, token=realtime.token("ana")) as client:
         await client.expect("welcome")

@@ -161,7 +161,7 @@ async def test_without_dispatcher_or_gateway(store: Store, monkeypatch: pytest.M
     with pytest.raises(StorageUnavailable, match="gateway"):
         await store.erasure.erase("demo", "ana")
     log = store.keys.user("demo", "ana")
-    await store.sessions.remove("w1-00000000", {connection: log.base})
+    await store.connections.remove("w1-00000000", {connection: log.base})
     assert await store.erasure.erase("demo", "ana") == NOTHING
     await store.groups.change("demo", "team", ["ana"], [])
     with pytest.raises(StorageUnavailable, match="dispatcher"):
@@ -214,12 +214,12 @@ async def test_disconnected(store: Store, dispatcher: Dispatcher) -> None:
 
     async def gateway() -> None:
         async def closings() -> dict[str, int]:
-            return (await store.sessions.registered("w1-00000000", log.partition))[1]
+            return (await store.connections.registered("w1-00000000", log.partition))[1]
 
         await eventually(closings, {connection: closing.DISCONNECTED.code})
-        await store.sessions.remove("w1-00000000", {connection: log.base})
+        await store.connections.remove("w1-00000000", {connection: log.base})
 
     erased, _ = await asyncio.gather(store.erasure.erase("demo", "ana"), gateway())
     assert erased == ErasedUser(0, 0, 0, 0, 1)
-    presence = await store.sessions.presence("demo", "ana")
+    presence = await store.connections.presence("demo", "ana")
     assert (presence.connections, presence.seen_at) == ([], None)

@@ -189,7 +189,9 @@ async def test_recalled_before_the_copies_of_a_full_user(store: Store) -> None:
     async with dispatching(other):
         assert (await other.erasure.erase("demo", "ana")).notifications == 1_000
         async with held_calls(store, "accept") as held:
-            sending = asyncio.ensure_future(store.sends.send("demo", [notification("x", users=["ana", "bob"])]))
+            sending = asyncio.ensure_future(
+                store.sends.send("demo", [notification("x", users=["ana", "bob"])])
+            )
             await held.reached.wait()
             (listed,) = (await other.receipts.sent("demo", None, 1, None)).items
             assert await other.sends.recall("demo", listed.id)

@@ -28,7 +28,7 @@ async def get_presence(user: UserPath, identity: Caller, store: OpenStore) -> Pr
 
     When a gateway is killed, its connections stay in the list for up to 15 s.
     """
-    found = await store.sessions.presence(identity.tenant, user)
+    found = await store.connections.presence(identity.tenant, user)
     seen_at = milliseconds() if found.connections else found.seen_at
     return Presence(
         online=bool(found.connections),
@@ -45,7 +45,7 @@ async def disconnect_user(user: UserPath, identity: Caller, store: OpenStore) ->
 
     It blocks no user: a client with a valid token may connect again.
     """
-    await store.sessions.disconnect(identity.tenant, user, closing.DISCONNECTED)
+    await store.connections.disconnect(identity.tenant, user, closing.DISCONNECTED)
 
 
 @delete(
@@ -53,7 +53,7 @@ async def disconnect_user(user: UserPath, identity: Caller, store: OpenStore) ->
 )
 async def disconnect_connection(connection_id: ConnectionPath, identity: Caller, store: OpenStore) -> None:
     """Closes one connection with 4005; `not_found` when it is not open."""
-    if not await store.sessions.disconnect_one(identity.tenant, connection_id, closing.DISCONNECTED):
+    if not await store.connections.disconnect_one(identity.tenant, connection_id, closing.DISCONNECTED):
         raise ProblemError("not_found", f"There is no open connection {connection_id!r}.")
 
 

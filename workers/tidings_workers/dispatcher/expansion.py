@@ -19,9 +19,9 @@ from tidings_workers.store.keys import PROBE, Log, Record
 from tidings_workers.store.operations import (
     AnswerProbe,
     AppendCopies,
-    Arrived,
     ByPartition,
     Compound,
+    CountMoves,
     CountOnLog,
     CountOnRecord,
     Disband,
@@ -53,7 +53,7 @@ class Expansion:
     def __init__(self, store: Store, partition: int) -> None:
         self._groups = store.groups
         self._keys = store.keys
-        self._copies_index = store.copies
+        self._store_copies = store.copies
         self._ingress = store.ingress
         self._logs = store.logs
         self._plans = store.plans
@@ -91,8 +91,8 @@ class Expansion:
                 return self._disband(operation)
             case Probe():
                 return self._probe(operation)
-            case Arrived():
-                return self._arrived(operation)
+            case CountMoves():
+                return self._count_moves(operation)
 
     async def _copies(self, compound: Compound, plan: Plan | None) -> AsyncIterator[_Part]:
         if plan is None:
@@ -189,7 +189,7 @@ class Expansion:
     async def _probe(self, operation: Probe) -> AsyncIterator[_Part]:
         yield 1, {operation.target: [AnswerProbe(PROBE, operation.token)]}, None
 
-    async def _arrived(self, operation: Arrived) -> AsyncIterator[_Part]:
+    async def _count_moves(self, operation: CountMoves) -> AsyncIterator[_Part]:
         number = 0
         for (base, kind, users), group in groupby(operation.moves, _same_users):
             log = self._keys.of(base)
@@ -203,13 +203,13 @@ class Expansion:
                 continue
             for move in moves:
                 after = move.after
-                while (found := await self._copies_index.next_after(log, after)) is not None:
+                while (found := await self._store_copies.next_after(log, after)) is not None:
                     if found > move.up_to:
                         break
                     after = (found - 1) // STEP_USERS * STEP_USERS
                     up_to = min(after + STEP_USERS, move.up_to)
                     after = max(after, move.after)
-                    copies = await self._copies_index.between(log, after, up_to, move.kind)
+                    copies = await self._store_copies.between(log, after, up_to, move.kind)
                     yield number + up_to - move.after, self._copied(move, copies), None
                     after = up_to
                 number += move.up_to - move.after

@@ -15,7 +15,7 @@ from tidings_workers.gateway.interest import Interest, Spawn
 from tidings_workers.gateway.states import Missed
 from tidings_workers.gateway.topics import Topic
 from tidings_workers.gateway.users import Subscriber, User
-from tidings_workers.store import Change, SessionRefused, Store
+from tidings_workers.store import Change, ConnectionLimitReached, Store
 from tidings_workers.store.changes import decode_change
 from tidings_workers.store.feed_items import Departed, Erased, FeedItem, Hidden, Joined, Left, Marked
 from tidings_workers.store.feeds import Arrival, Attached
@@ -68,8 +68,8 @@ class Directory:
     ) -> tuple[User, Resume | None]:
         """Attach a connection: the user, and the positions of the device if the store has any.
 
-        `release` undoes it. Raises SessionRefused when the tenant allows the user no further connection, and
-        StorageUnavailable.
+        `release` undoes it. Raises StorageUnavailable, and ConnectionLimitReached when the tenant allows the
+        user no further connection.
         """
         log = self._keys.user(tenant, name)
         await self.interest.wait_unwatched(log)
@@ -119,7 +119,7 @@ class Directory:
     def _admit(self, topic: Topic[Subscriber], attached: Attached) -> None:
         if not attached.admitted:
             self.interest.release(topic)
-            raise SessionRefused
+            raise ConnectionLimitReached
 
     def release(self, user: User) -> None:
         """Undo one `attach`. `sweep` drops the user later, if no connection follows."""

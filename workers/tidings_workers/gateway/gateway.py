@@ -32,7 +32,7 @@ from tidings_workers.gateway.wheel import SLOT_SECONDS, Wheel
 from tidings_workers.gateway.wire import moment
 from tidings_workers.identity import STORE_HEADER
 from tidings_workers.registry import RegistryView
-from tidings_workers.store import DataLost, SessionRefused, StorageUnavailable, Store
+from tidings_workers.store import ConnectionLimitReached, DataLost, StorageUnavailable, Store
 from tidings_workers.store.feed_items import Kicked, decode_feed
 from tidings_workers.store.keys import feed
 from tidings_workers.store.presence import new_connection_id
@@ -139,7 +139,7 @@ class Gateway:
                 await self.flush()
             arrival = self._admission.arrival(name, identity.tenant)
             await self._opening.open(connection, identity, connect, arrival)
-        except SessionRefused:
+        except ConnectionLimitReached:
             connection.close(closing.TOO_MANY_CONNECTIONS)
         except StorageUnavailable:
             connection.close(closing.OVERLOADED, "the storage is unavailable")

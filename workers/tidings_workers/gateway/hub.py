@@ -18,8 +18,8 @@ from tidings_workers.store.entries import Entry
 from tidings_workers.store.feed_items import (
     Appended,
     Departed,
-    Ended,
     Erased,
+    ExpiredOrRetired,
     FeedItem,
     Hidden,
     Joined,
@@ -91,7 +91,7 @@ class Hub:
             case Removed():
                 topic.count_changes(1, item.changes)
                 self._recall(topic, item.position, item.id)
-            case Ended():
+            case ExpiredOrRetired():
                 topic.count_changes(len(item.positions), item.changes)
                 self._expire(topic, item)
             case Joined() | Left() | Hidden() | Erased() | Marked():
@@ -109,7 +109,7 @@ class Hub:
             lambda _, counts: Recalled(notification_id, name, position, counts),
         )
 
-    def _expire(self, topic: Topic[Subscriber], item: Ended) -> None:
+    def _expire(self, topic: Topic[Subscriber], item: ExpiredOrRetired) -> None:
         """Send new counts; clients know each notification's expiry time."""
         removed = [position for position in item.positions if topic.remove(position)]
         topic.retire(item.retired)

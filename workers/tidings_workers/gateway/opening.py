@@ -52,7 +52,7 @@ class Opening:
     ) -> None:
         """Open the session of a connection.
 
-        Raises StorageUnavailable and SessionRefused; the caller then closes the connection. On return
+        Raises StorageUnavailable and ConnectionLimitReached; the caller then closes the connection. On return
         `connection.subscriber` is set, if the connection was attached and is not closed.
         """
         user, known = await self._directory.attach(identity.tenant, identity.subject, connect.device, arrival)

@@ -65,7 +65,7 @@ class Registrations:
             if not closed:
                 return
             try:
-                await self._store.sessions.remove(self._name, closed)
+                await self._store.connections.remove(self._name, closed)
             except StorageUnavailable:
                 self._closed |= closed
                 raise
@@ -79,7 +79,7 @@ class Registrations:
 
     async def audit(self) -> None:
         """Audit one partition per call: the next whose count differs from the store's, else that in turn."""
-        counts = await self._store.sessions.counts(self._name)
+        counts = await self._store.connections.counts(self._name)
         turn = next(self._turn)
         differing = [number for number, count in enumerate(counts) if count != len(self._parts[number])]
         await self._audit(next((number for number in differing if number >= turn), turn))
@@ -87,7 +87,7 @@ class Registrations:
     async def _audit(self, partition: int) -> None:
         part = self._parts[partition]
         confirmed = [connection_id for connection_id in part if connection_id not in self._attaching]
-        registered, closings = await self._store.sessions.registered(self._name, partition)
+        registered, closings = await self._store.connections.registered(self._name, partition)
         for connection_id, code in closings.items():
             outlet = part.get(connection_id)
             if outlet is not None:
@@ -114,9 +114,9 @@ class Registrations:
         One call is not enough, because after an outage all gateways have been silent.
         """
         before, self._silent = self._silent, set()
-        silent = await self._store.sessions.silent(REAP_SECONDS)
+        silent = await self._store.connections.silent(REAP_SECONDS)
         for gateway in before & silent.keys():
-            await self._store.sessions.remove_all(gateway, silent[gateway])
+            await self._store.connections.remove_all(gateway, silent[gateway])
         self._silent = silent.keys() - before
 
     def _of(self, connection_id: str) -> dict[str, Outlet]:

@@ -16,11 +16,11 @@ from tidings_workers.store.copies import Copies
 from tidings_workers.store.core import Core
 from tidings_workers.store.erasure import ErasedUser, Erasure
 from tidings_workers.store.errors import (
+    ConnectionLimitReached,
     DataLost,
     IdempotencyInProgress,
     IdempotencyMismatch,
     NoUserReceipts,
-    SessionRefused,
     StorageUnavailable,
     StoreError,
     StoreMismatch,
@@ -37,7 +37,7 @@ from tidings_workers.store.outage import Outage
 from tidings_workers.store.paging import Page
 from tidings_workers.store.pipeline import Pipeline
 from tidings_workers.store.plans import Plans
-from tidings_workers.store.presence import OpenConnection, Sessions, UserPresence
+from tidings_workers.store.presence import Connections, OpenConnection, UserPresence
 from tidings_workers.store.reader import Reader
 from tidings_workers.store.receipts import Receipts, UserProgress
 from tidings_workers.store.records import StoredNotification
@@ -48,6 +48,7 @@ from tidings_workers.tenants import Tenant
 __all__ = [
     "Acceptance",
     "Change",
+    "ConnectionLimitReached",
     "DataLost",
     "ErasedUser",
     "GroupInfo",
@@ -63,7 +64,6 @@ __all__ = [
     "OpenConnection",
     "Outage",
     "Page",
-    "SessionRefused",
     "StorageUnavailable",
     "Store",
     "StoreError",
@@ -77,8 +77,9 @@ __all__ = [
 class Store:
     """An open store. Each attribute is a room: one subject with its methods.
 
-    The API uses `sends`, `groups`, `inbox`, `marks`, `receipts`, `sessions` and `erasure`. A gateway uses
-    `feeds`, `logs` and `sessions` too, a dispatcher `leases`, `ingress`, `plans`, `copies` and `retention`.
+    The API uses `sends`, `groups`, `inbox`, `marks`, `receipts`, `connections` and `erasure`. A gateway
+    uses `feeds`, `logs` and `connections` too, a dispatcher `leases`, `ingress`, `plans`, `copies` and
+    `retention`.
     """
 
     def __init__(self, core: Core) -> None:
@@ -88,8 +89,8 @@ class Store:
         self.inbox = Inbox(core)
         self.marks = Marks(core)
         self.receipts = Receipts(core)
-        self.sessions = Sessions(core)
-        self.erasure = Erasure(core, self.groups, self.sessions)
+        self.connections = Connections(core)
+        self.erasure = Erasure(core, self.groups, self.connections)
         self.logs = Logs(core)
         self.feeds = Feeds(core)
         self.ingress = Ingress(core)

@@ -1,8 +1,8 @@
 """Carrying out accepted sends: the order and the size of script calls.
 
-Direct sends take one call per partition. A send to several users takes three steps, in this order: `begin`
-writes its record and plan, `accept` its copies, `stored` its status. A dispatcher finishes sends that were
-begun and not finished. Every step may be repeated with the same ids.
+Sends to one log take one call per partition. A send to several users takes three steps, in this order:
+`begin` writes its record and plan, `accept` its copies, `stored` its status. A dispatcher finishes sends
+that were begun and not finished. Every step may be repeated with the same ids.
 """
 
 import asyncio
@@ -41,8 +41,11 @@ class AcceptItem(Packed, frozen=True):
     life: int
 
 
-class AcceptCompound(AcceptItem, frozen=True):
-    """An item of accept.lua with the clocks of its groups, in the order in which the target names them."""
+class AcceptForGroups(AcceptItem, frozen=True):
+    """An item for several groups, with their clocks in the order in which the target names them.
+
+    `cuts` follows the fields of `AcceptItem`. A field added there moves it, so add it to accept.lua too.
+    """
 
     cuts: list[int]
 
@@ -87,11 +90,14 @@ class Row(NamedTuple):
     item: AcceptItem | AcceptCopies | BeginItem | StoredItem
     items: int
     size: int
-    copies: "Copies | None" = None
+    copies: "CopyPlan | None" = None
 
 
-class Copies(NamedTuple):
-    """The copies of a send to several users that has begun. `bases` of the users' logs, by partition."""
+class CopyPlan(NamedTuple):
+    """The copies to write for a send to several users that has begun.
+
+    `bases`: those of the users' logs, by partition.
+    """
 
     tenant: str
     id: str

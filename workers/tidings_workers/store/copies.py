@@ -25,15 +25,15 @@ class Copies:
         receipts have it.
         """
         call = self._core.call
-        # In this order, so that a copy that is removed now is in one of both.
-        live, parted = await asyncio.gather(
+        # Read `copies` before `parted`: a copy that is removed between the two reads is then in `parted`.
+        present, parted = await asyncio.gather(
             call("ZRANGE", log.key("copies"), f"({after}", up_to, "BYSCORE"),
             call("ZRANGE", log.key("parted"), f"({after}", up_to, "BYSCORE"),
         )
         ended = await call("HMGET", log.key("ended"), *parted) if parted else []
         reached = _KINDS.index(kind)
         found = [
-            *live,
+            *present,
             *(
                 id_
                 for id_, row in zip(parted, ended, strict=True)

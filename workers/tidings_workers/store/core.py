@@ -1,4 +1,4 @@
-"""The shared ground of all rooms: the pipeline, the keys, and the facts of this store."""
+"""The base of every room: the pipeline, the keys, and the facts of the store."""
 
 import asyncio
 import secrets

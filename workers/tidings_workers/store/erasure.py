@@ -16,7 +16,7 @@ from tidings_workers.store.core import Core
 from tidings_workers.store.groups import Groups
 from tidings_workers.store.keys import Log
 from tidings_workers.store.packing import Packed, pack, text
-from tidings_workers.store.presence import Sessions
+from tidings_workers.store.presence import Connections
 from tidings_workers.store.rosters import unlist
 from tidings_workers.store.settling import all_applied, all_finished, until
 from tidings_workers.store.state import LogState
@@ -53,10 +53,10 @@ class EraseLog(Packed, frozen=True):
 class Erasure:
     """Erases users."""
 
-    def __init__(self, core: Core, groups: Groups, sessions: Sessions) -> None:
+    def __init__(self, core: Core, groups: Groups, connections: Connections) -> None:
         self._core = core
         self._groups = groups
-        self._sessions = sessions
+        self._connections = connections
 
     async def erase(self, tenant: str, user: str) -> ErasedUser:
         """Erase a user. The same id may be used again as a new user; positions are not used again.
@@ -68,7 +68,7 @@ class Erasure:
         log = self._core.keys.user(tenant, user)
         await all_finished(self._core, range(self._core.partitions))
         await all_applied(self._core, range(self._core.partitions))
-        connections = await self._sessions.disconnect(tenant, user, closing.DISCONNECTED)
+        connections = await self._connections.disconnect(tenant, user, closing.DISCONNECTED)
         # A gateway stores the acknowledgements of its connections before it reports that they are closed.
         await until(lambda: self._are_closed(connections), "a gateway does not close its connections")
         memberships = await self._leave_groups(tenant, user, log)
@@ -87,7 +87,7 @@ class Erasure:
         return ErasedUser(notifications, marks, memberships, int(answer[1]), len(connections))
 
     async def _are_closed(self, connections: Sequence[Any]) -> bool:
-        return not await self._sessions.unclosed(connections)
+        return not await self._connections.unclosed(connections)
 
     async def _leave_groups(self, tenant: str, user: str, log: Log) -> int:
         """Leave every group. Dispatchers carry the change to the user's side."""
@@ -127,8 +127,8 @@ class Erasure:
     async def _remove_hidden(self, log: Log, everybody: Log) -> None:
         """Remove hidden positions but those in the log of all: a new user of this id must not count them."""
         call, key = self._core.call, log.key("hidden")
-        marks = [text(mark) for mark in await call("ZRANGE", key, 0, -1)]
-        removed = [mark for mark in marks if read_hidden(mark)[0] != everybody.base]
+        hidden = [text(member) for member in await call("ZRANGE", key, 0, -1)]
+        removed = [member for member in hidden if read_hidden(member)[0] != everybody.base]
         for start in range(0, len(removed), STEP):
             await call("ZREM", key, *removed[start : start + STEP])
 

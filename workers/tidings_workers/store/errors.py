@@ -5,7 +5,7 @@ StoreError
 ├── IdempotencyMismatch    the key was used for another body
 ├── IdempotencyInProgress  the first request with this key is still running here
 ├── NoUserReceipts         the store has only counts for this notification
-├── SessionRefused         the user has as many connections as the tenant allows
+├── ConnectionLimitReached the user has as many connections as the tenant allows
 ├── DataLost               the store lost data
 └── StoreMismatch          the store was made with other settings, or by a newer version
 """
@@ -104,7 +104,7 @@ class NoUserReceipts(StoreError):
     """The store has only counts for a notification to one group or to all."""
 
 
-class SessionRefused(StoreError):
+class ConnectionLimitReached(StoreError):
     """The user has as many connections as the tenant allows."""
 
 

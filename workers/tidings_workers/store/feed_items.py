@@ -83,7 +83,7 @@ class Departed(Struct, array_like=True, frozen=True, tag="d"):
     users: list[str]
 
 
-class Ended(Struct, array_like=True, frozen=True, tag="x"):
+class ExpiredOrRetired(Struct, array_like=True, frozen=True, tag="x"):
     """Entries expired, or retention removed them.
 
     Every entry up to `floor` has been removed. `retired` is the last position that retention removed, or 0.
@@ -106,5 +106,7 @@ class Marked(Struct, array_like=True, frozen=True, tag="s"):
     changes: int
 
 
-FeedItem = Appended | Removed | Joined | Left | Hidden | Departed | Kicked | Erased | Ended | Marked
+FeedItem = (
+    Appended | Removed | Joined | Left | Hidden | Departed | Kicked | Erased | ExpiredOrRetired | Marked
+)
 decode_feed: Final = msgspec.msgpack.Decoder(list[FeedItem]).decode

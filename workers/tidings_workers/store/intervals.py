@@ -1,8 +1,8 @@
 """Sets of positions as sorted, flat lists of boundaries.
 
 Every second boundary ends an interval, `after` < position <= `up_to`: ``[0, 5, 7, 8]`` is 1 to 5 and 8.
-An even number of boundaries below a position means that it is outside. The scripts in Lua read the same
-lists as JSON.
+An even number of boundaries below a position means that it is outside. Scripts get the lists packed, and read
+stored ones as JSON.
 """
 
 from bisect import bisect_left, bisect_right
@@ -56,7 +56,7 @@ def remove(bounds: Bounds, after: int, up_to: int) -> None:
 
 
 def union(bounds: Bounds, other: Bounds) -> Bounds:
-    """The positions in either set. Linear in both: sorting two sorted lists is one merge."""
+    """The positions in either set. Linear in both, because Python's sort merges sorted runs."""
     result: Bounds = []
     for after, up_to in sorted([*pairs(bounds), *pairs(other)]):
         if result and after <= result[-1]:

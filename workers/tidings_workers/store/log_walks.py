@@ -97,7 +97,7 @@ async def merge(core: Core, walks: Sequence[LogWalk], wanted: int, keep: Keep) -
 
 
 async def _begin(core: Core, walks: Sequence[LogWalk], wanted: int, share: int) -> None:
-    """Read of each log the entries that are most likely enough."""
+    """The first read. It reads enough entries of each log for most pages."""
     unread = [walk for walk in walks if walk.needs_read]
     if len(unread) > 2 * wanted:
         # The wanted entries are in `wanted` logs at most, those with the first entries: read one of each.
@@ -110,7 +110,7 @@ async def _begin(core: Core, walks: Sequence[LogWalk], wanted: int, share: int) 
 
 
 async def _read(core: Core, walks: Sequence[LogWalk], count: int) -> None:
-    """Read on in logs, those of one partition in one call."""
+    """Read the next part of each walk, with one call per partition and 200 logs."""
     partitions: dict[int, list[LogWalk]] = {}
     for walk in walks:
         partitions.setdefault(walk.log.partition, []).append(walk)

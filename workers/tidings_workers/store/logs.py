@@ -41,7 +41,7 @@ class Logs:
     async def expired(self, log: Log, after: int, up_to: int) -> list[ExpiredEntry]:
         """The entries with `after` < position <= `up_to` that expired, in order."""
         found = []
-        for member in await self._core.run("ended", log.partition, pack([log.base, [after, up_to]])):
+        for member in await self._core.run("expired", log.partition, pack([log.base, [after, up_to]])):
             position, at, category = text(member).split("|", 2)
             found.append(ExpiredEntry(log.name, int(position), int(at), category))
         return found

@@ -26,7 +26,7 @@ Refill = Callable[[list[W]], Awaitable[object]]
 class Merge(Generic[W]):
     """The items of several walks in the order of their numbers, `newest_first` in falling order.
 
-    Items with the same number are in the order of `walks`, in falling order else in the opposite one.
+    Items with the same number are in the order of `walks`, or in the reverse of it if not `newest_first`.
     """
 
     def __init__(self, walks: Sequence[W], refill: Refill[W], *, newest_first: bool) -> None:

@@ -1,6 +1,6 @@
 """The work of dispatchers as data: operations of an ingress entry, and the steps that they become.
 
-The ingress stores operations (`Compound` to `Arrived`), and a dispatcher of another version may read them:
+The ingress stores operations (`Compound` to `CountMoves`), and a dispatcher of another version may read them:
 add fields at the end, with a default. Steps are not stored.
 """
 
@@ -84,13 +84,13 @@ class Move(Struct, array_like=True, frozen=True):
     users: list[str]
 
 
-class Arrived(Struct, array_like=True, frozen=True, tag="v"):
+class CountMoves(Struct, array_like=True, frozen=True, tag="v"):
     """Count moves on the receipts of their notifications."""
 
     moves: list[Move]
 
 
-Operation = Compound | Membership | Hide | Recall | Disband | Probe | Arrived
+Operation = Compound | Membership | Hide | Recall | Disband | Probe | CountMoves
 
 decode_operations: Final = msgspec.msgpack.Decoder(list[Operation]).decode
 

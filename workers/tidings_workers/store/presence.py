@@ -18,7 +18,7 @@ from tidings_workers.store.keys import GATEWAYS, Log, closings, index, parse_bas
 from tidings_workers.store.packing import Packed, pack, text
 
 KEPT_SECONDS: Final = 3600
-"""For so long after its last renewal, what a gateway has registered is kept for others to remove."""
+"""Registrations of a silent gateway are kept this long, so that others can remove them."""
 _PER_CALL: Final = 500
 
 _ID: Final = re.compile(r"(.+)-([0-9a-f]{3})-[0-9a-f]{16}").fullmatch
@@ -40,8 +40,8 @@ class UserPresence(NamedTuple):
     seen_at: int | None
 
 
-class Closed(NamedTuple):
-    """A connection that its gateway has to close."""
+class CloseRequest(NamedTuple):
+    """A connection that its gateway is to close."""
 
     gateway: str
     id: str
@@ -79,7 +79,7 @@ class RemoveConnections(Packed, frozen=True):
     rows: list[tuple[str, str]]
 
 
-class Sessions:
+class Connections:
     """The connections of all users."""
 
     def __init__(self, core: Core) -> None:
@@ -108,7 +108,7 @@ class Sessions:
         found = sorted(map(_connection, raw_open), key=lambda row: (row.connected_at, row.id))
         return int(raw_seen), found, lost
 
-    async def disconnect(self, tenant: str, user: str, code: CloseCode) -> list[Closed]:
+    async def disconnect(self, tenant: str, user: str, code: CloseCode) -> list[CloseRequest]:
         """Close every connection of a user; none is registered when this returns. Idempotent."""
         return await self._close(self._core.keys.user(tenant, user), code, [])
 
@@ -126,15 +126,15 @@ class Sessions:
             return False
         return bool(await self._close(self._core.keys.of(base), code, [connection]))
 
-    async def _close(self, log: Log, code: CloseCode, ids: list[str]) -> list[Closed]:
+    async def _close(self, log: Log, code: CloseCode, ids: list[str]) -> list[CloseRequest]:
         # The script cannot read when a stopped gateway last renewed its feeds: that is in another slot.
         _, _, lost = await self._connections(log)
         stopped = [part for row, at in lost for part in (row.gateway, at)]
         request = CloseConnections(log.base, code.code, ids, stopped)
         rows = await self._core.run("kick", log.partition, pack(request))
-        return [Closed(text(gateway), text(connection)) for gateway, connection in rows]
+        return [CloseRequest(text(gateway), text(connection)) for gateway, connection in rows]
 
-    async def unclosed(self, connections: Iterable[Closed]) -> list[Closed]:
+    async def unclosed(self, connections: Iterable[CloseRequest]) -> list[CloseRequest]:
         """The connections that their gateways have not closed yet."""
         closed = list(connections)
         held = await asyncio.gather(

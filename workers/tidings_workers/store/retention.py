@@ -101,13 +101,13 @@ class Retention:
         return Lost(first, last, missed, last <= erased)
 
     async def _tidy(self, user: Log) -> None:
-        """Remove from a user's slot the details of positions below the floors of their logs."""
+        """Remove from a user's data the details of positions below the floors of their logs."""
         call = self._core.call
         bases = {text(base) for base in await call("HKEYS", user.key("state"))}
-        marks = [text(mark) for mark in await call("ZRANGE", user.key("hidden"), 0, -1)]
-        bases.update(read_hidden(mark)[0] for mark in marks)
+        hidden = [text(member) for member in await call("ZRANGE", user.key("hidden"), 0, -1)]
+        bases.update(read_hidden(member)[0] for member in hidden)
         floors = await self._floors(bases)
-        old = [mark for mark in marks if _is_below(mark, floors)]
+        old = [member for member in hidden if _is_below(member, floors)]
         if old:
             await call("ZREM", user.key("hidden"), *old)
         for base, floor in floors.items():
@@ -144,6 +144,6 @@ def _is_id_before(at: int, identity: bytes) -> bool:
     return milliseconds_of_id(text(identity)) < at
 
 
-def _is_below(mark: str, floors: dict[str, int]) -> bool:
-    base, position = read_hidden(mark)
+def _is_below(member: str, floors: dict[str, int]) -> bool:
+    base, position = read_hidden(member)
     return position <= floors[base] - _KEPT_BELOW_FLOOR

@@ -18,7 +18,7 @@ from msgspec import Struct
 from tidings.protocol import limits
 from tidings.protocol.notifications import Action, CreateNotification, ReceivedAction, Target
 from tidings.protocol.times import timestamp
-from tidings_workers.store.accepting import AcceptCompound, AcceptItem, BeginItem, Copies, Row, carry_out
+from tidings_workers.store.accepting import AcceptForGroups, AcceptItem, BeginItem, CopyPlan, Row, carry_out
 from tidings_workers.store.content import Content, data_of
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import IdempotencyInProgress, IdempotencyMismatch
@@ -88,7 +88,8 @@ class Sends:
     ) -> Acceptance:
         """Accept notifications. On return they are stored.
 
-        Those to several groups, or to groups and users, are only recorded, for the current members.
+        A send to several groups, or to groups and users, is only recorded. The members at that moment get it
+        later.
         Consecutive sends to the same user, group or all keep their order in its log, also within
         `notifications`, and also when they name several users but no group.
 
@@ -138,8 +139,8 @@ class Sends:
             if log is not None:
                 partition = log.partition
             else:
-                # Any partition is right for the record: choose at random, or by the seed for a retry.
-                # Not by partition_of, whose cache is for names that are used again.
+                # The record may be in any partition. With a seed, a retry must choose the same one.
+                # `partition_of` would fill its cache with ids that are used once.
                 spread = secrets.randbits(32) if seed is None else crc32(b"%b/%d" % (seed, index))
                 partition = spread % core.partitions
             if seed is None:
@@ -184,7 +185,7 @@ class Sends:
         category = notification.category or ""
         life = self._core.record_life(tenant, notification.category)
         item = BeginItem(tenant, send.id, send.accepted_at, to, content, users, category, life)
-        copies = Copies(tenant, send.id, bases, content, expires, category)
+        copies = CopyPlan(tenant, send.id, bases, content, expires, category)
         return Row(partition, item, len(users), 2 * (len(to) + len(content)), copies)
 
     def _item(
@@ -214,7 +215,7 @@ class Sends:
         if single is not None:
             return item
         of_groups = [clocks[group] for group in dict.fromkeys(notification.to.groups)]
-        return AcceptCompound(**msgspec.structs.asdict(item), cuts=of_groups)
+        return AcceptForGroups(**msgspec.structs.asdict(item), cuts=of_groups)
 
     async def notification(self, tenant: str, identity: str) -> StoredNotification | None:
         """A notification by its id; None when the tenant has no such notification."""

@@ -137,7 +137,8 @@ def _set(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int, limit:
         if intervals.size(fresh) <= limit:
             applied.times += [field(kind, position) for position in _each(fresh)]
         else:
-            # The runs of the new positions, or of the wanted positions around them, whichever are fewer.
+            # Store the time for `fresh`, or for the wanted positions in its range, whichever has fewer
+            # intervals. The extra positions keep their earlier times, because the first run counts.
             hull = min(fresh, intervals.common(wanted, [fresh[0], fresh[-1]]), key=len)
             runs = log.swept.setdefault(kind, [])
             runs += [Run(after, up_to, at) for after, up_to in intervals.pairs(hull)]

@@ -15,7 +15,7 @@ from tidings_workers.store.packing import Packed, pack, text
 from tidings_workers.store.view import View, view_of
 
 _LOGS_PER_CALL: Final = 200
-# A user's inbox may change between the two reads of a look: the number of tries.
+# The most tries of a look, because the inbox may change between its two reads.
 _LOOKS: Final = 10
 
 

@@ -86,7 +86,7 @@ async def locate(core: Core, tenant: str, user: str, ids: Sequence[str]) -> dict
 def wanted_by(
     view: View, logs: Mapping[str, Log], mark: Mark | MarkInbox, located: Mapping[str, tuple[Log, int]]
 ) -> Wanted:
-    """The positions of a mark. Of its ids only those that were `located`.
+    """The positions of a mark. Ids that `locate` did not find are unknown.
 
     `up_to` and `all` skip archived notifications, unless the mark unarchives.
     """
@@ -120,8 +120,8 @@ def _by_ids(
     for identity in dict.fromkeys(ids):
         log, position = located.get(identity, (None, 0))
         if log is not None and log.base in logs:
-            seen = visible.setdefault(log.base, view.visible(log))
-            if intervals.contains(seen, position):
+            of_log = visible.setdefault(log.base, view.visible(log))
+            if intervals.contains(of_log, position):
                 positions.setdefault(log.base, []).append(position)
                 names[log.base, position] = identity
                 continue

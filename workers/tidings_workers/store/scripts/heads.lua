@@ -1,5 +1,5 @@
 --[[
-  Find the logs that have more than a gateway received of them, and renew the gateway's interest in all of them.
+  Find the logs of which a gateway has not received every entry or change, and renew its interest in all of them.
 
   KEYS[1]  hash tag of the partition
   ARGV[1]  packed:

@@ -16,7 +16,7 @@
       2 keep        how long an entry is kept in ms, -1 for ever
       3 categories  {name, ms, ...}: other times by category; a name that ends in a dot is a prefix
 
-  Returns the users' logs whose partitions need tidying.
+  Returns the bases of the users' logs whose other keys need tidying.
 ]]
 
 --- @include "tag"
@@ -239,7 +239,7 @@ local function sweep_sent(base, rule)
   return now + HOUR
 end
 
--- Whether a user's partition needs tidying: once a week, and not when the log is swept for the first time.
+-- Whether the other keys of a user need tidying: once a week, and not when the log is swept for the first time.
 local function needs_tidying(base)
   if string.sub(base, 1, 2) ~= 'u/' then return false end
   local key = tag .. '/' .. base

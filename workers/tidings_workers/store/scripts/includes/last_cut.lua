@@ -5,7 +5,7 @@ local DAY_US = 24 * 3600000000
 -- cuts.lua notes once an hour a cut that has not changed.
 local CUT_LIFE_US = DAY_US + 3600000000
 
--- The highest cut that a send may still need, 0 for none.
+-- The highest cut that a send may still need; 0 if no send needs one. No send needs a membership that began above it.
 local function last_cut(key, now)
   local known = redis.call('HMGET', key, 'cut', 'cut_at')
   if not known[1] or tonumber(known[2]) + CUT_LIFE_US < now then return 0 end

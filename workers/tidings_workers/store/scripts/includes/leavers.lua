@@ -4,7 +4,7 @@
 -- has per user {{joined, left}, ...}.
 local KEPT_LEAVERS = 100000
 local KEPT_STAYS = 50
--- More than one call can add.
+-- Above the 1,000 leavers that one call adds, so that the list shrinks.
 local PRUNED_LEAVERS = 2000
 
 local function drop_leavers(key, users)

@@ -8,7 +8,6 @@ local function store_record(record, tenant, id, content, category, life)
   else
     redis.call('SET', record, content)
   end
-  -- The notifications that the tenant has sent through this partition, in order.
   local sent = tag .. '/sent/' .. tenant
   if category == '' then
     redis.call('XADD', sent, '*', 'i', id)

@@ -1,13 +1,13 @@
 --- @include "receipt_tree"
 
--- The size of the tree, after it was doubled until it has room for a position. Doubling copies one node, because no
--- node is above the one that holds the whole sum.
+-- The size of the tree, after it was doubled until it has room for a position. To double it, copy the root node to the
+-- new root. All other nodes stay valid.
 local function tree_size_for(key, position)
   local size = tonumber(redis.call('HGET', key, 'n') or FIRST_TREE_SIZE)
   while position > size do
-    local whole = redis.call('HGET', key, size)
+    local root = redis.call('HGET', key, size)
     size = size * 2
-    if whole then redis.call('HSET', key, size, whole) end
+    if root then redis.call('HSET', key, size, root) end
     redis.call('HSET', key, 'n', size)
   end
   return size
