@@ -48,9 +48,9 @@ $(NODE_MODULES): $(BROWSER)/package.json $(BROWSER)/package-lock.json
 run: .venv/.installed ## Everything on this machine, ready to send to; ARGS="--port 9000" passes options on
 	@TIDINGS_MAKE=1 exec $(BIN)/tidings-server dev $(ARGS)
 
-# Most tests wait more than they compute, so there are four processes. One that has finished its tests takes some of
+# Most tests wait more than they compute, so there are three processes. One that has finished its tests takes some of
 # another's.
-TOGETHER := --numprocesses=4 --dist=worksteal
+TOGETHER := --numprocesses=3 --dist=worksteal
 
 # Both suites run and report, also when one fails.
 test: .venv/.developed ## All tests; ARGS="tests/store -x" narrows them to some of Python's

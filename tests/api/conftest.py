@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.valkey import free_port
+from tests.support.ports import free_port
 from tidings_api import server
 from tidings_api.server import run
 from tidings_workers import dispatcher

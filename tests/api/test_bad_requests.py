@@ -12,7 +12,8 @@ import pytest
 import pytest_asyncio
 
 from tests.api.conftest import Bearer, bearer_of, populated, serving
-from tests.support.valkey import free_port, running
+from tests.support.ports import free_port
+from tests.support.valkey import running
 from tidings_workers.config import Settings
 from tidings_workers.store import Store
 

@@ -11,7 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from tests.api.conftest import Bearer, serving
-from tests.support.valkey import Valkey, free_port
+from tests.support.ports import free_port
+from tests.support.valkey import Valkey
 from tidings_api.edge import Edge
 from tidings_api.server import run
 from tidings_workers import dispatcher

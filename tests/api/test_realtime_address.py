@@ -5,7 +5,7 @@ from msgspec import structs
 from structlog.testing import capture_logs
 
 from tests.api.conftest import Bearer, serving
-from tests.support.valkey import free_port
+from tests.support.ports import free_port
 from tidings_api import server
 from tidings_api.realtime_address import is_guessed, realtime_url
 from tidings_workers.config import Settings
@@ -73,9 +73,9 @@ async def test_a_user_token_has_the_host_of_the_request(
             headers = bearer("tokens") | {"host": "192.0.2.2:24800"}
             made = await api.post("/v1/tokens", json={"user": "ana"}, headers=headers)
     assert made.json()["realtime_url"] == "ws://192.0.2.2:8001/v1/realtime"
-    assert [log["event"] for log in logs if log["log_level"] == "warning"] == [
-        "TIDINGS_REALTIME_URL is not set"
-    ]
+    # On a busy machine the storage may warn too.
+    warnings = [log["event"] for log in logs if log["log_level"] == "warning"]
+    assert warnings.count("TIDINGS_REALTIME_URL is not set") == 1
 
 
 def test_no_warning_is_logged_when_the_url_is_right() -> None:

@@ -29,7 +29,8 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from tests.support.valkey import free_port, running, wait_until
+from tests.support.ports import free_port
+from tests.support.valkey import running, wait_until
 from tidings.protocol.frames import CLIENT_FRAMES, SERVER_FRAMES
 from tidings_api.app import describe
 from tidings_api.asyncapi import describe_realtime, describe_types

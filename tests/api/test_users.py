@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from tests.api.conftest import Bearer
+from tests.support.ports import free_port
 from tests.support.realtime import Realtime, running_gateway
 from tests.support.sending import eventually
-from tests.support.valkey import free_port
 from tidings_workers.config import Settings
 
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.realtime import Realtime, running_dispatcher, running_gateway
-from tests.support.valkey import free_port
 from tidings_workers.config import Settings
 from tidings_workers.registry import Registry
 from tidings_workers.store import Store

@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from tests.gateway.conftest import TokenMaker
+from tests.support.ports import free_port
 from tests.support.realtime import Realtime, delivered, running_gateway
 from tests.support.sending import eventually, notification
-from tests.support.valkey import free_port
 from tidings.protocol.names import log_of_group
 from tidings_workers.config import Settings
 from tidings_workers.store import Store

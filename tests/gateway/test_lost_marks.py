@@ -12,9 +12,9 @@ import pytest
 from tests.gateway.conftest import TokenMaker
 from tests.gateway.test_healing import HEALED_SECONDS, interest, lose_feeds
 from tests.support.faults import FaultProxy
+from tests.support.ports import free_port
 from tests.support.realtime import Client, Realtime, delivered, running_gateway
 from tests.support.sending import eventually, notification
-from tests.support.valkey import free_port
 from tidings.protocol.rest import MarkInbox
 from tidings_workers.config import Settings
 from tidings_workers.store import Store

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from tests.gateway.conftest import TokenMaker
+from tests.support.ports import free_port
 from tests.support.realtime import Client, Realtime, running_gateway
 from tests.support.sending import eventually, notification
-from tests.support.valkey import free_port
 from tidings.protocol.frames import Mark
 from tidings.protocol.rest import MarkInbox
 from tidings_workers.config import Settings

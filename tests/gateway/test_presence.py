@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from tests.gateway.conftest import TokenMaker
 from tests.gateway.test_healing import lose_feeds
 from tests.support.parts import Process
+from tests.support.ports import free_port
 from tests.support.realtime import Realtime, running_gateway
 from tests.support.sending import eventually
 from tests.support.stack import START_SECONDS
-from tests.support.valkey import Valkey, free_port, wait_until
+from tests.support.valkey import Valkey, wait_until
 from tidings.protocol import closing
 from tidings_workers.config import Settings
 from tidings_workers.store import Store

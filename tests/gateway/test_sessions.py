@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from websockets.exceptions import ConnectionClosed
 
 from tests.gateway.conftest import TokenMaker
+from tests.support.ports import free_port
 from tests.support.realtime import Client, Realtime, running_gateway
 from tests.support.sending import eventually
-from tests.support.valkey import free_port
 from tidings.protocol import closing
 from tidings_workers.config import Settings
 from tidings_workers.registry import Registry

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -10,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.gateway.conftest import TokenMaker
+from tests.support.ports import free_port
 from tests.support.realtime import Frame, Realtime, running
 from tests.support.sending import eventually, notification
-from tests.support.valkey import free_port
 from tidings.protocol import closing, limits
 from tidings.protocol.closing import CloseCode
 from tidings_workers import gateway
@@ -152,3 +153,26 @@ async def test_a_client_that_disconnects(store: Store, realtime: Realtime, port:
         await client.expect("welcome")
         assert await online()
     await eventually(online, expected=False)
+
+
+async def test_a_failed_start_closes_every_port(settings: Settings, token: TokenMaker, port: int) -> None:
+    """A gateway that cannot listen at one endpoint raises the error and keeps no other port open."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        with pytest.raises(ExceptionGroup) as failure:
+            await gateway.run(settings, asyncio.Event(), lambda: None, [Endpoint(Lines, "127.0.0.1", port)])
+    assert failure.group_contains(OSError, match="address already in use")
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", settings.realtime_port)
+
+
+async def test_a_cancelled_gateway_closes_its_port(settings: Settings, token: TokenMaker) -> None:
+    """A gateway that is cancelled keeps no port open."""
+    ready = asyncio.Event()
+    task = asyncio.create_task(gateway.run(settings, asyncio.Event(), ready.set))
+    await ready.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", settings.realtime_port)

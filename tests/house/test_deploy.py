@@ -17,7 +17,8 @@ import pytest
 import websockets
 from msgspec import structs
 
-from tests.support.stack import Stack, quiet_port, running_stack
+from tests.support.ports import free_port
+from tests.support.stack import Stack, running_stack
 from tests.support.tls import PrivateCA
 from tests.support.tree import ROOT, tracked
 from tests.support.valkey import wait_until
@@ -102,7 +103,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 def nginx(home: Path, stack: Stack) -> Iterator[tuple[int, PrivateCA]]:
     """Nginx with the file of deploy/ in front of the stack, with TLS on a port."""
     assert NGINX is not None
-    authority, port = PrivateCA(home), quiet_port()
+    authority, port = PrivateCA(home), free_port()
     certificate, key = authority.certify(home, "server")
     text = (DEPLOY / "nginx" / "tidings.conf").read_text()
     places = {

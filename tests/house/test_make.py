@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stack import clean_environment, quiet_port
+from tests.support.ports import free_port
+from tests.support.stack import clean_environment
 from tests.support.tree import ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
@@ -42,7 +43,7 @@ def make(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_a_port_in_use_is_explained_in_words_of_make(checkout: Path) -> None:
     """Under make an error about a port shows how to pass the option through make."""
     (checkout / ".venv").symlink_to(sys.prefix)
-    with socket.create_server(("127.0.0.1", quiet_port())) as taken:
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
         port = taken.getsockname()[1]
         ended = make(checkout, "--assume-old=.venv/.installed", "run", f"ARGS=--port {port} --data d")
     assert ended.returncode == 2

@@ -10,11 +10,12 @@ import pytest
 import structlog
 
 from tests.support.parts import running_parts
+from tests.support.ports import free_port
 from tests.support.rest import join, send
 from tests.support.sending import eventually
 from tests.support.stack import Installation
 from tests.support.tree import ROOT
-from tests.support.valkey import Valkey, free_port, running
+from tests.support.valkey import Valkey, running
 from tidings_workers.config import Settings
 from tidings_workers.store import Store
 

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from tests.operations.support import eventually, tidings_server
+from tests.support.ports import free_port
 from tests.support.stack import clean_environment
-from tests.support.valkey import Valkey, free_port
+from tests.support.valkey import Valkey
 
 PUBLIC = serialization.PublicFormat.SubjectPublicKeyInfo
 

@@ -19,8 +19,8 @@ import redis
 from msgspec import structs
 
 from tests.operations.support import eventually, tidings_server
-from tests.support.stack import clean_environment, is_running, quiet_port
-from tests.support.valkey import free_port
+from tests.support.ports import free_port
+from tests.support.stack import clean_environment, is_running
 from tidings_api.cli.diagnosis import port_findings
 from tidings_api.cli.store_diagnosis import examine_store
 from tidings_workers.config import Settings
@@ -208,7 +208,7 @@ async def test_one_option_moves_all_three_ports(tmp_path: Path) -> None:
 def three_free_ports() -> int:
     """The first of three adjacent free ports."""
     while True:
-        first = quiet_port()
+        first = free_port()
         with contextlib.ExitStack() as stack:
             try:
                 for port in (first + 1, first + 2):

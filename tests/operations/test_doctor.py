@@ -15,8 +15,9 @@ from msgspec import structs
 
 from tests.operations.support import tidings_server
 from tests.support.faults import FaultProxy
+from tests.support.ports import free_port
 from tests.support.tls import PrivateCA
-from tests.support.valkey import Valkey, free_port, running, wait_until
+from tests.support.valkey import Valkey, running, wait_until
 from tidings_api.cli.diagnosis import host_findings, port_findings
 from tidings_api.cli.findings import Finding
 from tidings_api.cli.store_diagnosis import examine_store

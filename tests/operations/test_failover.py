@@ -14,8 +14,9 @@ import pytest
 
 from tests.support.faults import FaultProxy
 from tests.support.parts import running_parts
+from tests.support.ports import free_port
 from tests.support.stack import Installation, clean_environment
-from tests.support.valkey import Valkey, free_port, running, wait_until
+from tests.support.valkey import Valkey, running, wait_until
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.support.valkey import free_port
+from tests.support.ports import free_port
 from tidings_workers import operator
 from tidings_workers.metrics import ACCEPTED, close_label
 from tidings_workers.operator import CONNECTIONS, HEAD_BYTES, Health, operator_port

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from tests.operations.support import tidings_server
-from tests.support.stack import END_SECONDS, START_SECONDS, clean_environment, quiet_port
+from tests.support.ports import free_port
+from tests.support.stack import END_SECONDS, START_SECONDS, clean_environment
 from tests.support.valkey import Valkey, wait_until
 from tidings_workers.config import EXIT_CONFIGURATION
 
@@ -27,8 +28,8 @@ class Part:
     def __init__(self, name: str, redis_url: str, home: Path, variables: Mapping[str, str]) -> None:
         self.name = name
         self.log = home / f"{name}.log"
-        self.operator = quiet_port()
-        self.port = quiet_port()
+        self.operator = free_port()
+        self.port = free_port()
         port = "TIDINGS_REALTIME_PORT" if name == "gateway" else "TIDINGS_PORT"
         variables = {**variables, port: str(self.port), "TIDINGS_OPERATOR_PORT": str(self.operator)}
         with self.log.open("wb") as log:
@@ -117,7 +118,7 @@ def test_a_part_listens_on_a_name(valkey: Valkey, tmp_path: Path, name: str) -> 
 def test_an_unknown_name_is_explained(valkey: Valkey, tmp_path: Path, variable: str) -> None:
     """A host name without an address is a configuration error that names the variable."""
     environment = {"REDIS_URL": valkey.url, variable: "nowhere.invalid"}
-    environment.setdefault("TIDINGS_OPERATOR_PORT", str(quiet_port()))
+    environment.setdefault("TIDINGS_OPERATOR_PORT", str(free_port()))
     ended = tidings_server("api", cwd=tmp_path, environment=environment)
     assert ended.returncode == EXIT_CONFIGURATION
     assert f"{variable} is 'nowhere.invalid'" in ended.stderr
@@ -126,7 +127,7 @@ def test_an_unknown_name_is_explained(valkey: Valkey, tmp_path: Path, variable: 
 @pytest.mark.parametrize("scheme", ["redis", "redis+cluster"])
 def test_a_part_waits_for_its_store(tmp_path: Path, scheme: str) -> None:
     """A part whose store is unavailable at its start logs that once and waits, also on a cluster."""
-    with running(f"{scheme}://127.0.0.1:{quiet_port()}", tmp_path, "dispatcher") as (part,):
+    with running(f"{scheme}://127.0.0.1:{free_port()}", tmp_path, "dispatcher") as (part,):
         wait_until(lambda: part.says("storage is unavailable"), "the line", START_SECONDS)
         wait_until(lambda: not part.ready(), "not being ready")
         assert len(part.lines("warning")) == 1

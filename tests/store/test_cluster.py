@@ -12,8 +12,9 @@ import msgspec
 import pytest
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 
+from tests.support.ports import free_port
 from tests.support.sending import eventually, notification, titles
-from tests.support.valkey import Valkey, free_port, running_cluster
+from tests.support.valkey import Valkey, running_cluster
 from tidings_workers.config import Settings
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.store import Idempotency, StorageUnavailable, Store, clients

@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from tests.support.faults import FaultProxy
+from tests.support.ports import free_port
 from tests.support.sending import eventually, notification, titles
-from tests.support.valkey import Valkey, free_port, running, wait_until
+from tests.support.valkey import Valkey, running, wait_until
 from tidings_workers.config import Settings
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.store import StorageUnavailable, Store

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from tests.support.faults import FaultProxy
+from tests.support.ports import free_port
 from tests.support.tls import PrivateCA
-from tests.support.valkey import Valkey, free_port, running, wait_until
+from tests.support.valkey import Valkey, running, wait_until
 from tidings_workers.config import Settings
 from tidings_workers.store import StorageUnavailable, Store
 

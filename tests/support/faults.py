@@ -161,7 +161,8 @@ def dropped_connections() -> Iterator[None]:
 def _reset(writer: asyncio.StreamWriter) -> None:
     """Close with a RST: a linger time of 0 discards unsent bytes."""
     connection = cast("socket.socket | None", writer.get_extra_info("socket"))
-    if connection is not None:
+    # uvloop keeps the socket of a closed transport, without a descriptor.
+    if connection is not None and not writer.transport.is_closing():
         with contextlib.suppress(OSError):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

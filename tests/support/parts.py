@@ -9,7 +9,8 @@ from contextlib import ExitStack, contextmanager
 
 import httpx
 
-from tests.support.stack import END_SECONDS, START_SECONDS, Installation, clean_environment, quiet_port
+from tests.support.ports import free_port
+from tests.support.stack import END_SECONDS, START_SECONDS, Installation, clean_environment
 from tests.support.valkey import wait_until
 
 
@@ -17,7 +18,7 @@ class Process:
     """One part with its port and its operator's port."""
 
     def __init__(self, part: str, redis_url: str) -> None:
-        self.port, self._operator = quiet_port(), quiet_port()
+        self.port, self._operator = free_port(), free_port()
         listens = "REALTIME_PORT" if part == "gateway" else "PORT"
         variables = {f"TIDINGS_{listens}": str(self.port), "TIDINGS_OPERATOR_PORT": str(self._operator)}
         self._command = [sys.executable, "-m", "tidings_api.cli", part]

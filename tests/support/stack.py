@@ -2,9 +2,7 @@
 
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +15,7 @@ from typing import Literal
 import httpx
 import jwt
 
+from tests.support.ports import free_port
 from tests.support.valkey import wait_until
 
 Part = Literal["api", "dispatcher", "gateway", "valkey"]
@@ -27,26 +26,6 @@ END_SECONDS = 20.0
 
 
 # Ports already given: a part that is about to start does not listen yet.
-_given: set[int] = set()
-
-
-def quiet_port() -> int:
-    """A free TCP port, never given before, that no outgoing connection uses.
-
-    The kernel gives outgoing connections ports from 32768 on (net.ipv4.ip_local_port_range), so the port
-    stays free while its listener restarts.
-    """
-    while True:
-        port = random.randrange(12_000, 32_000)
-        if port in _given:
-            continue
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        _given.add(port)
-        return port
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
@@ -109,7 +88,7 @@ class Stack(Installation):
         self.home = home
         self.data = home / "data"
         self.log = home / "dev.log"
-        self.ports = [quiet_port() for _ in range(3)]
+        self.ports = [free_port() for _ in range(3)]
         self._process: subprocess.Popen[str] | None = None
 
     @property

@@ -49,6 +49,7 @@ async def run(
     partitions = list(range(store.partitions))
     # On one node one read serves all feeds. A cluster refuses a read of keys in several slots.
     reads = [[partition] for partition in partitions] if store.is_cluster else [partitions]
+    servers: list[asyncio.Server] = []
     try:
         async with asyncio.TaskGroup() as tasks:
 
@@ -58,13 +59,9 @@ async def run(
 
             await keep_running("prepare", prepare)
             loop = asyncio.get_running_loop()
-            endpoints = [Endpoint(WebSocket, settings.realtime_host, settings.realtime_port), *further]
-            servers = [
-                await loop.create_server(
-                    partial(each.make, gateway, gateway.pending_writes), each.host, each.port, backlog=BACKLOG
-                )
-                for each in endpoints
-            ]
+            for each in (Endpoint(WebSocket, settings.realtime_host, settings.realtime_port), *further):
+                make = partial(each.make, gateway, gateway.pending_writes)
+                servers.append(await loop.create_server(make, each.host, each.port, backlog=BACKLOG))
             running = [
                 tasks.create_task(registry.run(stop)),
                 tasks.create_task(gateway.turn_wheel()),
@@ -77,13 +74,19 @@ async def run(
                     for part in reads
                 ),
             ]
-            ready()
-            await stop.wait()
-            for server in servers:
-                server.close()
-            await gateway.drain()
-            await cancel_all(running)
+            try:
+                ready()
+                await stop.wait()
+                for server in servers:
+                    server.close()
+                await gateway.drain()
+            finally:
+                # A TaskGroup cancels once, and one cancellation may be swallowed.
+                await cancel_all(running)
     finally:
+        # Also when the start failed: uvloop does not close a loop that has an open server.
+        for server in servers:
+            server.close()
         await gateway.background.close()
         try:
             await gateway.flush()
