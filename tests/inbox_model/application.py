@@ -16,12 +16,12 @@ PAGE = 200
 
 
 def milliseconds(time: str | None) -> int | None:
-    """An RFC 3339 time as milliseconds since the epoch."""
+    """An RFC 3339 time as Unix milliseconds."""
     return None if time is None else round(datetime.fromisoformat(time).timestamp() * 1000)
 
 
 def timestamp(at: int) -> str:
-    """Milliseconds since the epoch as RFC 3339."""
+    """Unix milliseconds as RFC 3339."""
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
 
 

@@ -1,7 +1,7 @@
 """The expected inboxes of a tenant, in plain Python: dictionaries, sets and loops.
 
 It has the rules of the contract and nothing of their implementation. The caller gives the times: `moment`
-distinguishes marks, and `now` is milliseconds since the epoch.
+distinguishes marks, and `now` is Unix milliseconds.
 """
 
 from collections.abc import Collection, Iterator, Mapping

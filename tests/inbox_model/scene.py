@@ -24,7 +24,7 @@ JOURNAL = 100
 
 
 def now() -> int:
-    """Milliseconds since the epoch."""
+    """Unix milliseconds."""
     return time.time_ns() // 1_000_000
 
 

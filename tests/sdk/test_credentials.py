@@ -26,7 +26,7 @@ class Time:
     now = 1_790_000_000.0
 
     def __call__(self) -> float:
-        """Seconds since the epoch."""
+        """Unix seconds."""
         return self.now
 
 

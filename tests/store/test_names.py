@@ -18,10 +18,10 @@ from tidings_workers.store.keys import (
     Record,
     RecordPart,
     closings,
-    counters,
     feed,
     index,
     ingress,
+    ingress_number,
     key_of,
     lease,
     poisoned,
@@ -99,7 +99,7 @@ def things(draw: st.DrawFn) -> Thing:
                 ingress(partition),
                 lease(partition),
                 unfinished(partition),
-                counters(partition),
+                ingress_number(partition),
                 poisoned(partition),
                 probe(partition),
             )
@@ -128,7 +128,11 @@ def test_keys_of_layout_2() -> None:
     assert [record.root, record.key("plan")] == ["{p7}/n/demo/id", "{p7}/n/demo/id/plan"]
     assert key_of(7, record.base_of_part("00ff")) == "{p7}/n/demo/id/part/00ff"
     assert keys.claim("demo", "key") == (0, "i/demo/82af27c64245bfd15a520134b44e6bb1")
-    assert [ingress(7), unfinished(7), counters(7)] == ["{p7}/ingress", "{p7}/unfinished", "{p7}/partition"]
+    assert [ingress(7), unfinished(7), ingress_number(7)] == [
+        "{p7}/ingress",
+        "{p7}/unfinished",
+        "{p7}/partition",
+    ]
     assert [poisoned(7), probe(7), lease(7)] == ["{p7}/poisoned", "{p7}/probe", "{p7}/lease"]
     assert [feed(7, "a"), index(7, "a"), closings(7, "a")] == [
         "{p7}/feed/a",

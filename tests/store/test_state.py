@@ -88,8 +88,8 @@ def test_times_of_every_position(sweep: int, clear: int, marks: list[Mark]) -> N
     records = {position: Record() for position in range(1, LENGTH + 1)}
     kept = Kept()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(state, "SWEEP", sweep)
-        patch.setattr(state, "CLEAR", clear)
+        patch.setattr(state, "SINGLE_TIMES", sweep)
+        patch.setattr(state, "SINGLE_REMOVALS", clear)
         for at, (wanted, positions) in enumerate(marks, start=1_000):
             before = {position: dict(record.times) for position, record in records.items()}
             applied = kept.mark(wanted, positions, at)

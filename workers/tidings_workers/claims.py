@@ -84,7 +84,7 @@ class Claims(Struct):
 
 
 class Times(Struct, frozen=True):
-    """The times when a token was issued, expires and becomes valid: finite seconds since the epoch."""
+    """The times when a token was issued, expires and becomes valid: finite Unix seconds."""
 
     iat: float
     exp: float
@@ -125,7 +125,7 @@ def check_header(header: Header) -> None:
 
 
 def check_claims(claims: Claims, now: float) -> Times:
-    """The times of claims that are valid at `now` (seconds since the epoch). Raises TokenError."""
+    """The times of claims that are valid at `now` (Unix seconds). Raises TokenError."""
     leeway = limits.TOKEN_LEEWAY_SECONDS
     if claims.aud != AUDIENCE and not (isinstance(claims.aud, list) and AUDIENCE in claims.aud):
         raise TokenError("invalid_token", f"The claim aud must be {AUDIENCE!r}.")

@@ -52,7 +52,7 @@ IS_A_KEY: Final = (
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """The subject and the scopes of a verified token. Times are seconds since the epoch.
+    """The subject and the scopes of a verified token. Times are Unix seconds.
 
     It is valid while ``view.key(tenant, kid)`` is not None and until `expires_at` plus
     `limits.TOKEN_LEEWAY_SECONDS`.
@@ -105,7 +105,7 @@ class Verifier:
         view.on_change(self._forget)
 
     def verify(self, token: str, now: float) -> Identity:
-        """The identity of a token at `now` (seconds since the epoch). Raises TokenError."""
+        """The identity of a token at `now` (Unix seconds). Raises TokenError."""
         if len(token) > limits.TOKEN_BYTES:
             raise TokenError("invalid_token", f"The token is longer than {limits.TOKEN_BYTES} bytes.")
         try:

@@ -51,15 +51,15 @@ async def send(
     claim = await idempotency(idempotency_key, "notifications", (data,))
     acceptance = await store.sends.send(identity.tenant, (data,), idempotency=claim)
     metrics.ACCEPTED.inc()
-    identity_of_it = acceptance.ids[0]
+    notification_id = acceptance.ids[0]
     return Response(
         Sent(
-            id=identity_of_it,
+            id=notification_id,
             status="accepted",
             durability=store.durability,
             accepted_at=timestamp(acceptance.accepted_at),
         ),
-        headers={"location": f"/v1/notifications/{identity_of_it}", **_replayed(acceptance)},
+        headers={"location": f"/v1/notifications/{notification_id}", **_replayed(acceptance)},
     )
 
 

@@ -54,7 +54,7 @@ class Key(msgspec.Struct, frozen=True):
         return cls(tenant, kid, secret)
 
     def sign(self, scope: str, now: float) -> str:
-        """A token for one scope. It is valid from 30 s before `now` (seconds since the epoch), for 600 s."""
+        """A token for one scope. It is valid from 30 s before `now` (Unix seconds), for 600 s."""
         if len(self.secret) < _SECRET_LEAST:
             raise ConfigurationError("The key's secret is too short: a part is missing. Copy the whole key")
         issued = int(now) - BACKDATED_SECONDS
@@ -92,7 +92,7 @@ def checked_token(text: str) -> str:
 
 
 def expiry_of(token: str) -> float | None:
-    """The claim `exp` of a token, in seconds since the epoch, not verified; None if it has none."""
+    """The claim `exp` of a token, in Unix seconds, not verified; None if it has none."""
     try:
         payload = token.split(".")[1]
         claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

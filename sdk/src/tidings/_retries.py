@@ -56,7 +56,7 @@ def is_retryable(status: int) -> bool:
 def parse_retry_after(value: str | None, now: float) -> float | None:
     """Retry-After (RFC 9110, section 10.2.3) in seconds from now; None if absent or unreadable.
 
-    `now` is in seconds since the epoch; a date in the past is 0.
+    `now` is in Unix seconds; a date in the past is 0.
     """
     if value is None:
         return None

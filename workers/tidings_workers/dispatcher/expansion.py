@@ -97,23 +97,23 @@ class Expansion:
     async def _copies(self, compound: Compound, plan: Plan | None) -> AsyncIterator[_Part]:
         if plan is None:
             return
-        tenant, identity, plans = compound.tenant, compound.id, self._plans
+        tenant, notification_id, plans = compound.tenant, compound.id, self._plans
         done, recalled = plan.done, False
 
         async def advance(reached: int) -> None:
             nonlocal recalled
-            recalled = await plans.advance(self._partition, tenant, identity, reached)
+            recalled = await plans.advance(self._partition, tenant, notification_id, reached)
 
         async for users in self._planned(compound, done, plan.users):
             if recalled:
                 return
             done += len(users)
             operations: ByPartition = {
-                partition: [AppendCopies(bases, identity, plan.content, plan.expires, plan.category)]
+                partition: [AppendCopies(bases, notification_id, plan.content, plan.expires, plan.category)]
                 for partition, bases in self._by_partition(tenant, users).items()
             }
             yield done, operations, partial(advance, done)
-        yield done + 1, {}, self._later(plans.stored, tenant, identity)
+        yield done + 1, {}, self._later(plans.stored, tenant, notification_id)
 
     def _later(self, call: Callable[..., Awaitable[None]], *arguments: Any) -> Callable[[], Awaitable[None]]:
         return lambda: call(self._partition, *arguments)
@@ -122,12 +122,12 @@ class Expansion:
         self, notification: Compound | Recall, start: int, known: list[str] | None = None
     ) -> AsyncIterator[list[str]]:
         """The users of a plan from index `start` on, STEP_USERS at a time."""
-        tenant, identity = notification.tenant, notification.id
+        tenant, notification_id = notification.tenant, notification.id
         while True:
             if known is not None:
                 users = known[start : start + STEP_USERS]
             else:
-                users = await self._plans.users(self._partition, tenant, identity, start, STEP_USERS)
+                users = await self._plans.users(self._partition, tenant, notification_id, start, STEP_USERS)
             if users:
                 yield users
             start += len(users)
@@ -230,10 +230,10 @@ class Expansion:
     def _copied(move: Move, copies: Sequence[str]) -> ByPartition:
         """A move over a user's copies of compound notifications: their records count it."""
         operations: ByPartition = {}
-        for identity in copies:
-            partition = partition_of_id(identity)
+        for notification_id in copies:
+            partition = partition_of_id(notification_id)
             if partition is not None:
-                record = Record(partition, move.tenant, identity).base
+                record = Record(partition, move.tenant, notification_id).base
                 count = CountOnRecord(record, move.kind, len(move.users))
                 operations.setdefault(partition, []).append(count)
         return operations

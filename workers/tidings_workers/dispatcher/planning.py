@@ -55,10 +55,10 @@ class Planning:
             return None
 
     async def _stored_plan(self, compound: Compound) -> Plan | None:
-        plans, tenant, identity = self._plans, compound.tenant, compound.id
+        plans, tenant, notification_id = self._plans, compound.tenant, compound.id
         found, done = await asyncio.gather(
-            plans.record(self._partition, tenant, identity),
-            plans.progress(self._partition, tenant, identity),
+            plans.record(self._partition, tenant, notification_id),
+            plans.progress(self._partition, tenant, notification_id),
         )
         if found is None:
             return None
@@ -66,7 +66,7 @@ class Planning:
         users: list[str] | None = None
         if status == "a":
             union = await self._union(tenant, _target.decode(record.to), compound.cuts)
-            status = await plans.make(self._partition, tenant, identity, union)
+            status = await plans.make(self._partition, tenant, notification_id, union)
             if status == "new":
                 users = union
         if status not in {"new", "x"}:

@@ -234,11 +234,11 @@ class User:
             hidden, state = self.hidden.get(base), self.states.get(base)
             visible = intervals.minus(spans, hidden) if hidden else spans
             if state is None:
-                live = facts.live(visible)
+                live = facts.present(visible)
                 unseen, unread = unseen + live, unread + live
             else:
-                unseen += facts.live(unsettled(visible, state, "seen"))
-                unread += facts.live(unsettled(visible, state, "read"))
+                unseen += facts.present(unsettled(visible, state, "seen"))
+                unread += facts.present(unsettled(visible, state, "read"))
             version += intervals.size_up_to(spans, facts.head) + facts.changes
         return Counts(unseen, unread, version)
 

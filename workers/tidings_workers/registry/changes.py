@@ -46,7 +46,7 @@ class Registry:
             raise InvalidValue(f"a tenant's id is {TENANT_RULE}, not {tenant!r}")
         record = changed(Tenant(id=tenant, created_at=datetime.now(UTC)), settings)
         keys = (TENANTS, KEY_COUNTERS, REGISTRY_VERSION)
-        outcome = await self._run("create_tenant", keys, tenant, msgspec.json.encode(record))
+        outcome = await self._run("registry_create_tenant", keys, tenant, msgspec.json.encode(record))
         if outcome == b"exists":
             raise TenantExists(f"there is a tenant {tenant!r} already")
         if outcome == b"kept":
@@ -74,7 +74,9 @@ class Registry:
 
         Its data stay in the store, so no new tenant can have its id: see `create_tenant`.
         """
-        if not await self._run("delete_tenant", (TENANTS, tenant_keys(tenant), REGISTRY_VERSION), tenant):
+        if not await self._run(
+            "registry_delete_tenant", (TENANTS, tenant_keys(tenant), REGISTRY_VERSION), tenant
+        ):
             raise _no_tenant(tenant)
 
     async def create_key(
@@ -93,7 +95,7 @@ class Registry:
         """
         record = new_key(scopes, public_key, alg, name)
         keys = (TENANTS, tenant_keys(tenant), KEY_COUNTERS, REGISTRY_VERSION)
-        kid = (await self._run("create_key", keys, tenant, msgspec.json.encode(record))).decode()
+        kid = (await self._run("registry_create_key", keys, tenant, msgspec.json.encode(record))).decode()
         if not kid:
             raise _no_tenant(tenant)
         return f"{tenant}.{kid}" if record.secret is None else f"{tenant}.{kid}.{record.secret}"
@@ -136,10 +138,10 @@ class Registry:
         )
 
     async def _swap(self, key: str, field: str, before: bytes, after: bytes) -> bool:
-        return bool(await self._run("swap", (key, REGISTRY_VERSION), field, before, after))
+        return bool(await self._run("registry_swap", (key, REGISTRY_VERSION), field, before, after))
 
     async def _run(self, script: str, keys: tuple[str, ...], *arguments: str | bytes) -> Any:
-        return await self._redis.eval(SCRIPTS[f"registry_{script}"], len(keys), *keys, *arguments)
+        return await self._redis.eval(SCRIPTS[script], len(keys), *keys, *arguments)
 
 
 def _no_tenant(tenant: str) -> RegistryError:

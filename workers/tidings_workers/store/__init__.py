@@ -1,7 +1,7 @@
 """The store: Redis streams and scripts, as rooms of one object.
 
 Every method that reaches Redis raises StorageUnavailable when Redis does not answer. The call may then be
-repeated. Positions are whole numbers, dense per log; times are milliseconds since the epoch.
+repeated. Positions are whole numbers, dense per log; times are Unix milliseconds.
 """
 
 from collections.abc import Callable

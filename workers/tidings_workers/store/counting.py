@@ -29,7 +29,7 @@ class Surveyed(NamedTuple):
     floor: int
     changes: int
     retired: int
-    live: list[int]
+    present: list[int]
     categories: dict[str, list[int]]
 
 
@@ -55,13 +55,13 @@ def counts_of(
     categories: dict[str, list[int]] = {}
     for log in logs:
         part = found[log.base]
-        unseen, unread = unseen + part.live[0], unread + part.live[1]
+        unseen, unread = unseen + part.present[0], unread + part.present[1]
         version += intervals.size_up_to(view.spans(log), part.head) + part.changes
         if by_category:
-            plain = part.live[:2]
-            for category, live in part.categories.items():
-                _add(categories, category, live[:2])
-                plain = [all_ - some for all_, some in zip(plain, live, strict=False)]
+            plain = part.present[:2]
+            for category, present in part.categories.items():
+                _add(categories, category, present[:2])
+                plain = [all_ - some for all_, some in zip(plain, present, strict=False)]
             _add(categories, "", plain)
     return Counts(
         unseen,
@@ -73,7 +73,7 @@ def counts_of(
     )
 
 
-def _add(categories: dict[str, list[int]], category: str, live: Sequence[int]) -> None:
+def _add(categories: dict[str, list[int]], category: str, present: Sequence[int]) -> None:
     counts = categories.setdefault(category, [0, 0])
-    counts[0] += live[0]
-    counts[1] += live[1]
+    counts[0] += present[0]
+    counts[1] += present[1]

@@ -91,7 +91,7 @@ class Facts(NamedTuple):
         missing = bisect.bisect_right(self.holes, up_to) - bisect.bisect_right(self.holes, after)
         return up_to - after - missing
 
-    def live(self, positions: Bounds) -> int:
+    def present(self, positions: Bounds) -> int:
         """The number of entries at these positions."""
         # Skip the intervals below the floor.
         first = bisect.bisect_right(positions, self.floor) // 2 * 2
@@ -126,9 +126,9 @@ def _pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
     return zip(flat[::2], flat[1::2], strict=True)
 
 
-def entry_of(identity: bytes, fields: Sequence[bytes]) -> Entry:
+def entry_of(entry_id: bytes, fields: Sequence[bytes]) -> Entry:
     """An entry from a script's reply: flat fields, first `n` (content), then `x` and `e` if set."""
-    position = int(identity.split(b"-", 1)[0])
+    position = int(entry_id.split(b"-", 1)[0])
     content = fields[1]
     if len(fields) == 2:  # noqa: PLR2004 - one field and its value
         return Entry(position, content, 0, frozenset())

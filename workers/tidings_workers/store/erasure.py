@@ -114,7 +114,7 @@ class Erasure:
         marks = versions = 0
         for log in logs:
             facts = found[log.base]
-            marks += facts.live[0]
+            marks += facts.present[0]
             if log.group is not None:
                 spans = intervals.common(view.spans(log), intervals.up_to(facts.head))
                 versions += intervals.size(spans) + facts.changes

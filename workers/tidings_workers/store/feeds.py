@@ -117,7 +117,7 @@ class Feeds:
         keys = {partition: feed(partition, gateway) for partition in read}
         answers = await asyncio.gather(
             *(call("PEXPIRE", key, FEED_SECONDS * 1000) for key in keys.values()),
-            *(call("XTRIM", keys[partition], "MINID", position) for partition, position in read.items()),
+            *(call("XTRIM", keys[partition], "MINID", feed_id) for partition, feed_id in read.items()),
             call("ZADD", GATEWAYS, milliseconds(), gateway),
             call("ZREMRANGEBYSCORE", GATEWAYS, 0, milliseconds() - KEPT_SECONDS * 1000),
         )

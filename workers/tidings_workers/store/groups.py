@@ -20,7 +20,7 @@ _CHANGES_PER_CALL = 1_000
 
 
 class GroupInfo(Struct, frozen=True):
-    """A group: its number of members, and when it was created (ms since the epoch)."""
+    """A group: its number of members, and when it was created (Unix ms)."""
 
     id: str
     members: int
@@ -81,7 +81,7 @@ class Groups:
     async def members(
         self, tenant: str, group: str, limit: int, cursor: bytes | None
     ) -> Page[tuple[str, int]]:
-        """Members in the order they joined, each with when (ms since the epoch)."""
+        """Members in the order they joined, each with when (Unix ms)."""
         log = self._core.keys.group(tenant, group)
         key = log.key("members")
         at = read_cursor(cursor)

@@ -52,10 +52,10 @@ def partition_of_id(notification: str) -> int | None:
 
 
 def milliseconds_of_id(notification: str) -> int:
-    """The time in an id, when the notification was accepted, in milliseconds since the epoch."""
+    """The time in an id, when the notification was accepted, in Unix milliseconds."""
     return int(notification[:8] + notification[9:13], 16)
 
 
 def milliseconds() -> int:
-    """Now, in milliseconds since the epoch."""
+    """Now, in Unix milliseconds."""
     return time.time_ns() // 1_000_000

@@ -33,7 +33,7 @@ _LATE_MS: Final = 3_600_000
 class InboxItem(Struct, frozen=True):
     """One item: the log as the user names it, its position, the notification's JSON, and its state.
 
-    `state` is the furthest of unseen, seen and read, or archived; times are ms since the epoch.
+    `state` is the furthest of unseen, seen and read, or archived; times are Unix ms.
     """
 
     log: str
@@ -46,7 +46,7 @@ class InboxItem(Struct, frozen=True):
 
 
 class InboxQuery(Struct, frozen=True, kw_only=True):
-    """The entries of an inbox to list. `after` and `before` are in ms since the epoch, both exclusive.
+    """The entries of an inbox to list. `after` and `before` are in Unix ms, both exclusive.
 
     `category` is exact, or a prefix that ends in a dot; `log` is the name that the user sees. Without a
     `state` all entries that are not archived; `unseen` and `unread` are a part of these.

@@ -42,8 +42,8 @@ class Ingress:
         key = ingress(partition)
         streams = await reader.read({key: after}, count)
         batch = []
-        for identity, fields in streams.get(key, []):
-            number, packed = int(identity.split(b"-")[0]), fields.get(b"o", b"")
+        for entry_id, fields in streams.get(key, []):
+            number, packed = int(entry_id.split(b"-")[0]), fields.get(b"o", b"")
             try:
                 operations = decode_operations(packed)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -147,8 +147,8 @@ class Base(NamedTuple):
 def parse_base(base: str) -> Base:
     """The parts of the base of a log, or of ``s/<tenant>``."""
     kind, _, rest = base.partition("/")
-    tenant, _, identity = rest.partition("/")
-    return Base(cast("Kind", kind), tenant, identity)
+    tenant, _, name = rest.partition("/")
+    return Base(cast("Kind", kind), tenant, name)
 
 
 class Keys:
@@ -172,10 +172,10 @@ class Keys:
 
     def of(self, base: str) -> Log:
         """The log of a base."""
-        kind, tenant, identity = parse_base(base)
+        kind, tenant, name = parse_base(base)
         if kind == "u":
-            return self.user(tenant, identity)
-        return self.group(tenant, identity) if kind == "g" else self.all(tenant)
+            return self.user(tenant, name)
+        return self.group(tenant, name) if kind == "g" else self.all(tenant)
 
     def claim(self, tenant: str, key: str) -> tuple[int, str]:
         """Partition and base of the claim of an idempotency key."""
@@ -220,8 +220,8 @@ def unfinished(partition: int) -> str:
     return _key(partition, "unfinished")
 
 
-def counters(partition: int) -> str:
-    """The hash with the last number that the partition gave."""
+def ingress_number(partition: int) -> str:
+    """The hash with the last ingress number that the partition gave."""
     return _key(partition, "partition")
 
 

@@ -38,7 +38,7 @@ class LogWalk:
         self.newest_first = newest_first
         self.buffer: deque[Entry] = deque()
         self._category = category
-        self._left = positions
+        self._remaining = positions
         self._given = 0
 
     @property
@@ -53,11 +53,11 @@ class LogWalk:
     @property
     def has_more(self) -> bool:
         """Whether there may be more to read."""
-        return bool(self._left)
+        return bool(self._remaining)
 
     def part(self, count: int) -> Part:
         """The next part to read: at most `count` entries, or twice as many as the last part had."""
-        some = self._left[-2 * _INTERVALS :] if self.newest_first else self._left[: 2 * _INTERVALS]
+        some = self._remaining[-2 * _INTERVALS :] if self.newest_first else self._remaining[: 2 * _INTERVALS]
         limit = min(max(count, 2 * self._given), _MOST)
         return Part(self.log.base, some, limit, self.newest_first, self._category)
 
@@ -68,10 +68,10 @@ class LogWalk:
         ended = len(entries) < part.limit
         if self.newest_first:
             passed = part.positions[0] if ended else entries[-1].position - 1
-            self._left = intervals.common(self._left, intervals.up_to(passed))
+            self._remaining = intervals.common(self._remaining, intervals.up_to(passed))
         else:
             passed = part.positions[-1] if ended else entries[-1].position
-            self._left = intervals.minus(self._left, intervals.up_to(passed))
+            self._remaining = intervals.minus(self._remaining, intervals.up_to(passed))
 
 
 Keep = Callable[[LogWalk, Entry], bool]

@@ -13,7 +13,7 @@ async def read(core: Core, partition: int, parts: Sequence[Part]) -> list[Range]
     """Read parts of logs of one partition, in one script call."""
     answer = await core.run("read", partition, pack(parts))
     return [
-        Range(int(head), int(floor), [entry_of(identity, fields) for identity, fields in entries])
+        Range(int(head), int(floor), [entry_of(entry_id, fields) for entry_id, fields in entries])
         for head, floor, entries in answer
     ]
 

@@ -136,7 +136,7 @@ class Marks:
             if log.base in applied:
                 sets.append(applied[log.base].changed)
         found = await survey(core, queries)
-        changed = sum(found[base].live[2] for base in applied)
+        changed = sum(found[base].present[2] for base in applied)
         counts = counts_of(view, logs.values(), found)
         unknown = tuple(wanted.unknown)
         if not changed:
@@ -244,8 +244,8 @@ def _change(
     positions = {base: each.changed for base, each in applied.items()} if is_short else None
     if mark.ids is not None:
         changed = tuple(
-            identity
-            for (base, position), identity in ids.items()
+            notification_id
+            for (base, position), notification_id in ids.items()
             if base in applied and intervals.contains(applied[base].changed, position)
         )
         return Change(mark.state, at, positions, ids=changed)

@@ -22,18 +22,18 @@ class Plans:
         self._core = core
 
     async def record(
-        self, partition: int, tenant: str, identity: str
+        self, partition: int, tenant: str, notification_id: str
     ) -> tuple[str, StoredNotification] | None:
         """A notification's record with its inner status letter (see record_header.lua)."""
-        raw = await self._core.call("GET", Record(partition, tenant, identity).root)
-        return (text(raw[:1]), parse_record(identity, raw)) if raw is not None else None
+        raw = await self._core.call("GET", Record(partition, tenant, notification_id).root)
+        return (text(raw[:1]), parse_record(notification_id, raw)) if raw is not None else None
 
-    async def make(self, partition: int, tenant: str, identity: str, users: Sequence[str]) -> str:
+    async def make(self, partition: int, tenant: str, notification_id: str, users: Sequence[str]) -> str:
         """Store the users of a compound notification, if it has no plan yet.
 
         Returns `new`, or the record's inner status when no plan was made: with `x` there is one already.
         """
-        record = Record(partition, tenant, identity)
+        record = Record(partition, tenant, notification_id)
         part = ""
         last = list(users)
         if len(users) > PLAN_PART:
@@ -53,26 +53,28 @@ class Plans:
             await self._core.run("plan", partition, record.base, part, len(users), pack(last), durable=True)
         )
 
-    async def users(self, partition: int, tenant: str, identity: str, start: int, count: int) -> list[str]:
+    async def users(
+        self, partition: int, tenant: str, notification_id: str, start: int, count: int
+    ) -> list[str]:
         """`count` users of a plan, from `start` on."""
-        key = Record(partition, tenant, identity).key("plan")
+        key = Record(partition, tenant, notification_id).key("plan")
         raw = await self._core.call("LRANGE", key, start, start + count - 1)
         return [text(user) for user in raw]
 
-    async def progress(self, partition: int, tenant: str, identity: str) -> int:
+    async def progress(self, partition: int, tenant: str, notification_id: str) -> int:
         """The number of users of a plan that have their copy."""
-        key = Record(partition, tenant, identity).key("progress")
+        key = Record(partition, tenant, notification_id).key("progress")
         return int(await self._core.call("GET", key) or 0)
 
-    async def advance(self, partition: int, tenant: str, identity: str, done: int) -> bool:
+    async def advance(self, partition: int, tenant: str, notification_id: str, done: int) -> bool:
         """Store the number of users that have their copy. Returns whether the notification was recalled."""
-        record, call = Record(partition, tenant, identity), self._core.call
+        record, call = Record(partition, tenant, notification_id), self._core.call
         _, status = await asyncio.gather(
             call("SET", record.key("progress"), done, "PX", self._core.retention_ms),
             call("GETRANGE", record.root, 0, 0),
         )
         return text(status) != "x"
 
-    async def stored(self, partition: int, tenant: str, identity: str) -> None:
+    async def stored(self, partition: int, tenant: str, notification_id: str) -> None:
         """Set the status of a notification: every copy is stored."""
-        await self._core.run("stored", partition, pack([[tenant, identity]]), durable=True)
+        await self._core.run("stored", partition, pack([[tenant, notification_id]]), durable=True)

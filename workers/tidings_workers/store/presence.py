@@ -25,7 +25,7 @@ _ID: Final = re.compile(r"(.+)-([0-9a-f]{3})-[0-9a-f]{16}").fullmatch
 
 
 class OpenConnection(NamedTuple):
-    """One connection; `connected_at` is ms since the epoch."""
+    """One connection; `connected_at` is Unix ms."""
 
     id: str
     device: str | None
@@ -206,8 +206,8 @@ def _partition(connection: str) -> int:
 
 
 def _connection(row: Sequence[Any]) -> OpenConnection:
-    identity, device, connected_at, gateway = row
-    return OpenConnection(text(identity), text(device) or None, int(connected_at), text(gateway))
+    connection_id, device, connected_at, gateway = row
+    return OpenConnection(text(connection_id), text(device) or None, int(connected_at), text(gateway))
 
 
 def _pairs(raw: Any) -> Iterable[tuple[Any, Any]]:

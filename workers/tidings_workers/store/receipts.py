@@ -32,7 +32,7 @@ _target: Final = msgspec.json.Decoder(Target)
 
 
 class UserProgress(Struct, frozen=True):
-    """The receipt of one user. Times are ms since the epoch, as the inbox has them now."""
+    """The receipt of one user. Times are Unix ms, as the inbox has them now."""
 
     user: str
     delivered: bool
@@ -49,20 +49,20 @@ class Receipts:
         self._core = core
 
     async def of(
-        self, tenant: str, identity: str, limit: int, cursor: bytes | None
+        self, tenant: str, notification_id: str, limit: int, cursor: bytes | None
     ) -> Page[UserProgress] | None:
         """The receipts of a notification, in the order of its plan. None when there is no such notification.
 
         Raises NoUserReceipts for a target of one group or all, for which the store keeps only counts.
         """
-        core, partition = self._core, partition_of_id(identity)
+        core, partition = self._core, partition_of_id(notification_id)
         if partition is None or partition >= core.partitions:
             return None
-        record = Record(partition, tenant, identity)
+        record = Record(partition, tenant, notification_id)
         raw = await core.call("GET", record.root)
         if raw is None:
             return None
-        stored = parse_record(identity, raw)
+        stored = parse_record(notification_id, raw)
         target = _target.decode(stored.to)
         at = read_cursor(cursor)
         if not is_compound(target):
@@ -72,7 +72,7 @@ class Receipts:
             if not log.is_own:
                 raise NoUserReceipts
             users = [] if at is not None else [parse_base(log.base).id]
-            items = await self._progress(tenant, identity, users, stored.position)
+            items = await self._progress(tenant, notification_id, users, stored.position)
             return Page(items, None, None)
         plan = record.key("plan")
         total = int(await core.call("LLEN", plan))
@@ -81,7 +81,7 @@ class Receipts:
             edge = int(at.edge)
             start, end = (edge, edge + limit) if at.forward else (max(0, edge - limit), edge)
         raw_users = await core.call("LRANGE", plan, start, end - 1) if end > start else []
-        items = await self._progress(tenant, identity, [text(user) for user in raw_users])
+        items = await self._progress(tenant, notification_id, [text(user) for user in raw_users])
         reached = start + len(items)
         return Page(
             items,
@@ -90,7 +90,7 @@ class Receipts:
         )
 
     async def _progress(
-        self, tenant: str, identity: str, users: Sequence[str], position: int = 0
+        self, tenant: str, notification_id: str, users: Sequence[str], position: int = 0
     ) -> list[UserProgress]:
         """The receipt of each user, for a position, or for the user's copy."""
         core = self._core
@@ -100,7 +100,9 @@ class Receipts:
             parts.setdefault(log.partition, []).append((user, log.base))
         answers = await asyncio.gather(
             *(
-                core.run("progress", partition, pack([identity, [[base, position] for _, base in part]]))
+                core.run(
+                    "progress", partition, pack([notification_id, [[base, position] for _, base in part]])
+                )
                 for partition, part in parts.items()
             )
         )
@@ -131,9 +133,9 @@ class Receipts:
             if scanned == _SENT_SCANNED or (matches and len(taken) == limit):
                 break
             scanned += 1
-            identity = walk.take()
+            notification_id = walk.take()
             if matches:
-                taken.append(identity)
+                taken.append(notification_id)
             walk = await merged.first()
         more = walk is not None
         reached = {walk.partition: walk.boundary for walk in walks}
@@ -147,7 +149,9 @@ class Receipts:
         return Page(items[::-1], older, newer)
 
     async def _sent(self, tenant: str, ids: Sequence[str]) -> list[StoredNotification]:
-        found = await asyncio.gather(*(read_notification(self._core, tenant, identity) for identity in ids))
+        found = await asyncio.gather(
+            *(read_notification(self._core, tenant, notification_id) for notification_id in ids)
+        )
         # Retention may remove a record before its entry in the list.
         return [stored for stored in found if stored is not None]
 

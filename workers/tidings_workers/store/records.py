@@ -17,7 +17,7 @@ _HEAD: Final = 53
 
 
 class StoredNotification(Struct, frozen=True):
-    """A notification's record. `to` and `content` are JSON; times are ms since the epoch."""
+    """A notification's record. `to` and `content` are JSON; times are Unix ms."""
 
     id: str
     status: str
@@ -40,28 +40,28 @@ class ReadReceipts(Packed, frozen=True):
     position: int
 
 
-async def read_notification(core: Core, tenant: str, identity: str) -> StoredNotification | None:
+async def read_notification(core: Core, tenant: str, notification_id: str) -> StoredNotification | None:
     """A notification with its receipts; None when this tenant has no notification of this id."""
-    partition = partition_of_id(identity)
+    partition = partition_of_id(notification_id)
     if partition is None or partition >= core.partitions:
         return None
-    record = Record(partition, tenant, identity)
+    record = Record(partition, tenant, notification_id)
     raw = await core.call("GET", record.root)
     if raw is None:
         return None
-    stored = parse_record(identity, raw)
+    stored = parse_record(notification_id, raw)
     log = log_of(core.keys, tenant, msgspec.json.decode(stored.to, type=Target))
     item = ReadReceipts(record.base, log.base if log else "", stored.position)
     ((delivered, seen, read),) = await core.run("receipts", partition, pack([item]))
     return msgspec.structs.replace(stored, delivered=int(delivered), seen=int(seen), read=int(read))
 
 
-def parse_record(identity: str, raw: bytes) -> StoredNotification:
+def parse_record(notification_id: str, raw: bytes) -> StoredNotification:
     """A record as stored, with receipts of 0; record_header.lua describes its format."""
     to, content = raw[_HEAD:].split(b"\n", 1)
     stored, position, recipients = int(raw[14:27]), int(raw[27:43]), int(raw[43:53])
     return StoredNotification(
-        id=identity,
+        id=notification_id,
         status=_STATUS[text(raw[:1])],
         to=to,
         content=content,

@@ -66,7 +66,7 @@ class Retention:
     async def due(self, partition: int, *, now: int = 0) -> list[str]:
         """The bases that need a sweep, the longest due first; at most a hundred.
 
-        `now`: ms since the epoch, instead of the server's clock.
+        `now`: Unix ms, instead of the server's clock.
         """
         return [text(base) for base in await self._core.run("due", partition, now, LOGS)]
 
@@ -140,8 +140,8 @@ def _is_time_below(floor: int, field: bytes) -> bool:
     return int(field[1:]) <= floor
 
 
-def _is_id_before(at: int, identity: bytes) -> bool:
-    return milliseconds_of_id(text(identity)) < at
+def _is_id_before(at: int, notification_id: bytes) -> bool:
+    return milliseconds_of_id(text(notification_id)) < at
 
 
 def _is_below(member: str, floors: dict[str, int]) -> bool:

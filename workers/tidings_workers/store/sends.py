@@ -31,7 +31,7 @@ from tidings_workers.store.settling import all_applied
 from tidings_workers.store.targets import log_named, log_of, single_log
 
 # The reply of recall.lua when a dispatcher removes the copies.
-_LEFT_TO_DISPATCHER: Final = 2
+_DISPATCHER_RECALLS: Final = 2
 
 # By the name of the log; the members of a group and of all are not known here.
 _RECIPIENTS: Final = {"user": 1, "nobody": 0}
@@ -47,7 +47,7 @@ class Idempotency(Struct, frozen=True):
 
 
 class Acceptance(Struct, frozen=True):
-    """An accepted send: one id per notification, in order; `accepted_at` in ms since the epoch.
+    """An accepted send: one id per notification, in order; `accepted_at` in Unix ms.
 
     `replayed`: an earlier request with the same idempotency key was accepted.
     """
@@ -64,7 +64,7 @@ class _Claim(Struct, array_like=True, frozen=True):
 
 
 class _Send(Struct, frozen=True):
-    """A notification with its id, accepted at a time in ms since the epoch."""
+    """A notification with its id, accepted at a time in Unix ms."""
 
     tenant: str
     id: str
@@ -144,11 +144,11 @@ class Sends:
                 spread = secrets.randbits(32) if seed is None else crc32(b"%b/%d" % (seed, index))
                 partition = spread % core.partitions
             if seed is None:
-                identity = new_id(accepted_at, partition)
+                notification_id = new_id(accepted_at, partition)
             else:
-                identity = derived_id(seed, index, accepted_at, partition)
-            ids.append(identity)
-            send = _Send(tenant, identity, accepted_at, notification)
+                notification_id = derived_id(seed, index, accepted_at, partition)
+            ids.append(notification_id)
+            send = _Send(tenant, notification_id, accepted_at, notification)
             if single is None and not notification.to.groups:
                 sends.append(self._several(send, partition))
             else:
@@ -217,29 +217,29 @@ class Sends:
         of_groups = [clocks[group] for group in dict.fromkeys(notification.to.groups)]
         return AcceptForGroups(**msgspec.structs.asdict(item), cuts=of_groups)
 
-    async def notification(self, tenant: str, identity: str) -> StoredNotification | None:
+    async def notification(self, tenant: str, notification_id: str) -> StoredNotification | None:
         """A notification by its id; None when the tenant has no such notification."""
-        return await read_notification(self._core, tenant, identity)
+        return await read_notification(self._core, tenant, notification_id)
 
-    async def recall(self, tenant: str, identity: str) -> bool:
+    async def recall(self, tenant: str, notification_id: str) -> bool:
         """Recall a notification; idempotent. Returns False when the tenant has no such notification.
 
         On return it is in no inbox, and a notification that was not stored yet will not be. Raises
         StorageUnavailable when no dispatcher removes the copies in time; they are removed later.
         """
-        stored = await self.notification(tenant, identity)
+        stored = await self.notification(tenant, notification_id)
         if stored is None:
             return False
-        partition = partition_of_id(identity)
+        partition = partition_of_id(notification_id)
         assert partition is not None  # noqa: S101 - notification() found it there
         target = msgspec.json.decode(stored.to, type=Target)
         log = log_of(self._core.keys, tenant, target)
-        record = Record(partition, tenant, identity)
+        record = Record(partition, tenant, notification_id)
         base, late = log.base if log else "", int(not target.groups)
         found = await self._core.run(
-            "recall", partition, record.base, base, tenant, identity, late, durable=True
+            "recall", partition, record.base, base, tenant, notification_id, late, durable=True
         )
-        if int(found) == _LEFT_TO_DISPATCHER:
+        if int(found) == _DISPATCHER_RECALLS:
             await all_applied(self._core, [partition])
         return bool(found)
 

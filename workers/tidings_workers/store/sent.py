@@ -52,9 +52,9 @@ class SentWalk:
 
     def take(self) -> str:
         """Pass the next notification; returns its id."""
-        entry, identity, _ = self._entries.popleft()
+        entry, notification_id, _ = self._entries.popleft()
         self.boundary = entry if self._forward else _following(entry)
-        return identity
+        return notification_id
 
     async def read(self) -> None:
         """Read the next entries."""
@@ -65,9 +65,9 @@ class SentWalk:
         else:
             edge = f"({self._last}" if self._last else self.boundary
             found = await call("XRANGE", self._key, edge, "+", "COUNT", _SENT_READ)
-        for identity, fields in found:
+        for entry_id, fields in found:
             values = fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
-            self._entries.append((text(identity), text(values[b"i"]), text(values.get(b"c", b""))))
+            self._entries.append((text(entry_id), text(values[b"i"]), text(values.get(b"c", b""))))
         self._ended = len(found) < _SENT_READ
         if found:
             self._last = text(found[-1][0])

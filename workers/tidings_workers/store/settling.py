@@ -7,7 +7,7 @@ from typing import Final
 
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import StorageUnavailable
-from tidings_workers.store.keys import counters, ingress, unfinished
+from tidings_workers.store.keys import ingress, ingress_number, unfinished
 from tidings_workers.store.packing import text
 
 WAIT_SECONDS: Final = 5.0
@@ -19,7 +19,7 @@ async def all_applied(core: Core, partitions: Iterable[int]) -> None:
 
     Raises StorageUnavailable when that takes more than five seconds: no dispatcher works there.
     """
-    await _none_left(
+    await _none_remaining(
         core,
         partitions,
         lambda part, number: ("XRANGE", ingress(part), "-", number, "COUNT", 1),
@@ -32,7 +32,7 @@ async def all_finished(core: Core, partitions: Iterable[int]) -> None:
 
     Raises StorageUnavailable when that takes more than five seconds: no dispatcher works there.
     """
-    await _none_left(
+    await _none_remaining(
         core,
         partitions,
         lambda part, number: ("ZCOUNT", unfinished(part), "-inf", number),
@@ -40,7 +40,7 @@ async def all_finished(core: Core, partitions: Iterable[int]) -> None:
     )
 
 
-async def _none_left(
+async def _none_remaining(
     core: Core,
     partitions: Iterable[int],
     query: Callable[[int, str], Sequence[str | int]],
@@ -48,7 +48,7 @@ async def _none_left(
 ) -> None:
     """Wait until the command of `query` finds nothing in any partition, up to its last ingress number."""
     call, parts = core.call, list(partitions)
-    last = await asyncio.gather(*(call("HGET", counters(part), "ingress") for part in parts))
+    last = await asyncio.gather(*(call("HGET", ingress_number(part), "ingress") for part in parts))
     waiting = {part: text(number) for part, number in zip(parts, last, strict=True) if number is not None}
 
     async def done() -> bool:

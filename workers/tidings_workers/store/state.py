@@ -21,9 +21,9 @@ from tidings_workers.store.intervals import Bounds
 Kind = Literal["seen", "read", "archived"]
 KINDS: Final[tuple[Kind, ...]] = ("seen", "read", "archived")
 
-SWEEP: Final = 100
+SINGLE_TIMES: Final = 100
 """A mark that gives a kind to more positions than this stores one time per run."""
-CLEAR: Final = 1_000
+SINGLE_REMOVALS: Final = 1_000
 """A mark that takes a kind from more positions than this adds runs to `cleared`."""
 
 # The kinds that a mark sets or reverts. A position counts as changed by the first of them.
@@ -40,7 +40,7 @@ _CLEARS: Final[dict[State, tuple[Kind, ...]]] = {
 
 
 class Run(Struct, array_like=True, frozen=True):
-    """One time (ms since the epoch) for `after` < position <= `up_to`."""
+    """One time (Unix ms) for `after` < position <= `up_to`."""
 
     after: int
     up_to: int
@@ -117,8 +117,8 @@ def apply(log: LogState, state: State, wanted: Bounds, at: int, *, one_by_one: b
     single times.
     """
     if state in _SETS:
-        return _set(log, _SETS[state], wanted, at, SWEEP if one_by_one else 0)
-    return _clear(log, _CLEARS[state], wanted, at, CLEAR if one_by_one else 0)
+        return _set(log, _SETS[state], wanted, at, SINGLE_TIMES if one_by_one else 0)
+    return _clear(log, _CLEARS[state], wanted, at, SINGLE_REMOVALS if one_by_one else 0)
 
 
 def put(log: LogState, state: State, changed: Bounds) -> None:

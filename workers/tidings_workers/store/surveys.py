@@ -73,13 +73,13 @@ class _Row:
 
     def surveyed(self, raw: Sequence[Any]) -> Surveyed:
         """The reply to the query."""
-        head, floor, changes, retired, live, flat = raw
+        head, floor, changes, retired, present, flat = raw
         width = len(self.different) + 1
         categories = {
             text(flat[at]): [int(flat[at + 1 + index]) for index in self._sets]
             for at in range(0, len(flat), width)
         }
-        counts = [int(live[index]) for index in self._sets]
+        counts = [int(present[index]) for index in self._sets]
         return Surveyed(int(head), int(floor), int(changes), int(retired), counts, categories)
 
 

@@ -54,32 +54,34 @@ async def locate(core: Core, tenant: str, user: str, ids: Sequence[str]) -> dict
     own = core.keys.user(tenant, user)
     names = list(dict.fromkeys(ids))
     parts: dict[int, list[str]] = {}
-    for identity in names:
-        partition = partition_of_id(identity)
+    for notification_id in names:
+        partition = partition_of_id(notification_id)
         if partition is not None and partition < core.partitions:
-            parts.setdefault(partition, []).append(identity)
+            parts.setdefault(partition, []).append(notification_id)
     if not parts:
         return {}
-    known = [identity for part in parts.values() for identity in part]
+    known = [notification_id for part in parts.values() for notification_id in part]
     copies, *answers = await asyncio.gather(
         core.call("ZMSCORE", own.key("copies"), *known),
         *(
-            core.run("locate", partition, pack([[tenant, identity] for identity in part]))
+            core.run("locate", partition, pack([[tenant, notification_id] for notification_id in part]))
             for partition, part in parts.items()
         ),
     )
     now = milliseconds()
     found: dict[str, tuple[Log, int]] = {}
-    for identity, copy, row in zip(known, copies, (row for rows in answers for row in rows), strict=True):
+    for notification_id, copy, row in zip(
+        known, copies, (row for rows in answers for row in rows), strict=True
+    ):
         if row is None or (row[3] and _ms(row[3]) <= now):
             continue
         status, position, to = text(row[0]), int(row[1]), _target.decode(row[2])
         if copy is not None:
-            found[identity] = (own, int(float(copy)))
+            found[notification_id] = (own, int(float(copy)))
         elif status in _IN_A_LOG and position and user not in to.exclude:
             log = log_of(core.keys, tenant, to)
             if log is not None:
-                found[identity] = (log, position)
+                found[notification_id] = (log, position)
     return found
 
 
@@ -117,15 +119,15 @@ def _by_ids(
     names: dict[tuple[str, int], str] = {}
     unknown: list[str] = []
     visible: dict[str, Bounds] = {}
-    for identity in dict.fromkeys(ids):
-        log, position = located.get(identity, (None, 0))
+    for notification_id in dict.fromkeys(ids):
+        log, position = located.get(notification_id, (None, 0))
         if log is not None and log.base in logs:
             of_log = visible.setdefault(log.base, view.visible(log))
             if intervals.contains(of_log, position):
                 positions.setdefault(log.base, []).append(position)
-                names[log.base, position] = identity
+                names[log.base, position] = notification_id
                 continue
-        unknown.append(identity)
+        unknown.append(notification_id)
     return Wanted({base: intervals.of(found) for base, found in positions.items()}, names, unknown)
 
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 
 def timestamp(at: int) -> str:
-    """Milliseconds since the epoch as text, such as `2026-11-22T07:00:00.123Z`."""
+    """Unix milliseconds as text, such as `2026-11-22T07:00:00.123Z`."""
     return f"{_second(at // 1000)}.{at % 1000:03d}Z"
 
 

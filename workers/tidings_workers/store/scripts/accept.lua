@@ -9,10 +9,10 @@
     '0'  the target is empty
       2 tenant
       3 id
-      4 accepted    ms since the epoch
+      4 accepted    Unix ms
       5 to          the target as JSON
       6 content     the stored content as JSON
-      7 expires     ms since the epoch, 0 for never
+      7 expires     Unix ms, 0 for never
       8 base        of the log, '' without one
       9 exclude     ids of the excluded users, separated by commas, or ''
       10 excluded   the same ids as a list

@@ -4,7 +4,7 @@
 
   KEYS[1]  hash tag of the partition
   ARGV[1]  packed:
-    1 now    ms since the epoch
+    1 now    Unix ms
     2 limit  of devices per user; above it, the device that was unused the longest is removed
     3 items  {base, device, positions, start} each: the user's base, log -> position, whether the device starts over
     4 epoch

@@ -7,7 +7,7 @@
   ARGV[1]  packed items:
     1 tenant
     2 id
-    3 accepted  ms since the epoch
+    3 accepted  Unix ms
     4 to        the target as JSON
     5 content   the stored content as JSON
     6 users     who get a copy

@@ -2,7 +2,7 @@
   List the logs that are due for the retention sweep.
 
   KEYS[1]  hash tag of the partition
-  ARGV[1]  now in ms since the epoch, 0 for the clock of the server
+  ARGV[1]  now in Unix ms, 0 for the clock of the server
   ARGV[2]  most logs to list
 
   Returns their bases, the longest due first; `s/<tenant>` is the list of what the tenant has sent.

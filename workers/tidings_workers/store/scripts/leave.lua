@@ -4,7 +4,7 @@
   KEYS[1]  hash tag of the partition
   ARGV[1]  packed:
     1 gateway
-    2 at          when they closed, ms since the epoch, 0 for now
+    2 at          when they closed, Unix ms, 0 for now
     3 if_stopped  do nothing while the gateway runs
     4 rows        {base of the user's log, id} each
 

@@ -1,6 +1,6 @@
 --[[
   Count the entries of logs. Expired entries are removed first, so that holes are the only positions without an entry.
-  At most 200 of a log are removed per call; those that are left are subtracted from the totals and added to `changes`,
+  At most 200 of a log are removed per call; the remaining ones are subtracted from the totals and added to `changes`,
   but are still included in the numbers per category.
 
   KEYS[1]  hash tag of the partition

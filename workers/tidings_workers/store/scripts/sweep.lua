@@ -7,7 +7,7 @@
 
   KEYS[1]  hash tag of the partition
   ARGV[1]  packed:
-    1 now           ms since the epoch, 0 for the clock of the server
+    1 now           Unix ms, 0 for the clock of the server
     2 budget        entries
     3 least_life    of a record in ms
     4 logs:

@@ -4,7 +4,7 @@
 
 -- Append to a log and publish the entry. Returns its position, the next one of the log.
 --   content   the stored notification, without its position
---   expires   ms since the epoch, 0 for never
+--   expires   Unix ms, 0 for never
 --   exclude   ids of users, separated by commas, or ''
 --   category  a name, or ''
 local function append(base, content, expires, exclude, category)

@@ -2,7 +2,7 @@
 --   status 1 | accepted 13 | stored 13 | position 16 | recipients 10
 -- The target as JSON, a newline and the content as JSON follow.
 --   status      a accepted, x not stored for all of its users yet, s stored, c cancelled, r recalled
---   accepted    ms since the epoch, and so is `stored`: 0 for not yet
+--   accepted    Unix ms, and so is `stored`: 0 for not yet
 --   position    in its log; 0 for a compound notification
 --   recipients  -1 is unknown (a target of all)
 local function record_header(status, accepted, stored, position, recipients)
