@@ -82,7 +82,7 @@ class _Intervals:
 
     async def unread(self) -> int:
         state = await self._read()
-        return Facts(self._head, 0, []).live(unsettled([0, END], state, "read"))
+        return Facts(self._head, 0, []).present(unsettled([0, END], state, "read"))
 
     async def load(self, positions: Sequence[int]) -> None:
         bounds = intervals.of(positions)
