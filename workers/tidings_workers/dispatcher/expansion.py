@@ -160,7 +160,7 @@ class Expansion:
 
     async def _hide(self, operation: Hide) -> AsyncIterator[_Part]:
         operations: ByPartition = {
-            partition: [HidePosition(base, operation.log, operation.position) for base in bases]
+            partition: [HidePosition(base, operation.log_base, operation.position) for base in bases]
             for partition, bases in self._by_partition(operation.tenant, operation.users).items()
         }
         yield 1, operations, self._later(self._plans.stored, operation.tenant, operation.id)
@@ -247,4 +247,4 @@ class Expansion:
 
 
 def _same_users(move: Move) -> tuple[str, str, list[str]]:
-    return move.log, move.kind, move.users
+    return move.log_base, move.kind, move.users

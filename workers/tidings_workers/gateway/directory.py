@@ -188,7 +188,7 @@ class Directory:
                 self._following.leave(user, item.group, item.position)
                 user.memberships.forget_departures(item.group, item.position)
             case Hidden():
-                user.hide(item.log, item.position)
+                user.hide(item.log_base, item.position)
             case Erased():
                 self._erase(user)
             case Marked():

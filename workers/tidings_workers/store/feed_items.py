@@ -48,11 +48,11 @@ class Left(Struct, array_like=True, frozen=True, tag="l"):
 
 
 class Hidden(Struct, array_like=True, frozen=True, tag="h"):
-    """One position of the log with base `log` is hidden from the user."""
+    """One position of a log is hidden from the user."""
 
     base: str
     position: int
-    log: str
+    log_base: str
     changes: int
 
 

@@ -64,7 +64,7 @@ class Delivery(NamedTuple):
     user: Log
     tenant: str
     name: str
-    log: str
+    log_base: str
     spans: list[tuple[int, int]]
 
 
@@ -180,7 +180,7 @@ class Feeds:
             row = parts.setdefault(item.user.partition, {}).setdefault(
                 item.user.base, DeliveredItem(item.user.base, item.tenant, item.name, [])
             )
-            row.logs.append((item.log, item.spans))
+            row.logs.append((item.log_base, item.spans))
         await asyncio.gather(
             *(
                 self._core.run("delivered", partition, pack(list(rows.values())))

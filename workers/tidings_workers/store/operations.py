@@ -37,10 +37,10 @@ class Membership(Struct, array_like=True, frozen=True, tag="m"):
 
 
 class Hide(Struct, array_like=True, frozen=True, tag="h"):
-    """Hide one position of the log with base `log` from excluded users; then the notification is stored."""
+    """Hide one position of a log from excluded users; then the notification is stored."""
 
     tenant: str
-    log: str
+    log_base: str
     position: int
     users: list[str]
     id: str
@@ -71,13 +71,13 @@ class Probe(Struct, array_like=True, frozen=True, tag="p"):
 
 
 class Move(Struct, array_like=True, frozen=True):
-    """These users got as far as `kind` with the positions `after` < p <= `up_to` of the log with this base.
+    """These users got as far as `kind` with the positions `after` < p <= `up_to` of a log.
 
     `kind` is delivered, seen or read; each is counted the first time only.
     """
 
     tenant: str
-    log: str
+    log_base: str
     kind: str
     after: int
     up_to: int
@@ -118,7 +118,7 @@ class HidePosition(Packed, frozen=True, tag="h"):
     """Hide a position of a log from the user of this base."""
 
     base: str
-    log: str
+    log_base: str
     position: int
 
 
