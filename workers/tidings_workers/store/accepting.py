@@ -44,7 +44,8 @@ class AcceptItem(Packed, frozen=True):
 class AcceptForGroups(AcceptItem, frozen=True):
     """An item for several groups, with their clocks in the order in which the target names them.
 
-    `cuts` follows the fields of `AcceptItem`. A field added there moves it, so add it to accept.lua too.
+    `cuts` is packed after the fields of `AcceptItem`. A new field there moves it, which is safe: a request
+    names the digest of its script, so versions do not mix.
     """
 
     cuts: list[int]
