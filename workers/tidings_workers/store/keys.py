@@ -152,7 +152,7 @@ def parse_base(base: str) -> Base:
 
 
 class Keys:
-    """Makes the logs of a store, also from their bases, and the keys of claims. Partitions are given."""
+    """Makes the logs and claims of a store with a given number of partitions, and finds logs by their bases."""
 
     def __init__(self, partitions: int) -> None:
         self.partitions = partitions
