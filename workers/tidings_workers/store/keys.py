@@ -152,7 +152,7 @@ def parse_base(base: str) -> Base:
 
 
 class Keys:
-    """Makes the logs and claims of a store with a given number of partitions, and finds logs by their bases."""
+    """Makes the logs and claims of a store with this number of partitions, and finds logs by their bases."""
 
     def __init__(self, partitions: int) -> None:
         self.partitions = partitions

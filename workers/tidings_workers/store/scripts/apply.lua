@@ -10,7 +10,7 @@
   An operation is a list that begins with its kind:
     {'n', bases, id, content, expires, category}  append copies to these users' logs
     {'m', base, group, joined, position}          the user joined or left the group at this position of its log
-    {'h', base, log, position}                    hide a position of a log from the user
+    {'h', base, log_base, position}               hide a position of a log from the user
     {'r', base, id, late}                         recall the user's copy; `late`: a call that makes it may still arrive
     {'p', key, token}                             answer a probe
     {'v', record, kind, count}                    add users to the receipts of a compound notification
@@ -59,10 +59,10 @@ local function change_membership(base, group, joined, position)
   publish_change(base, { joined and 'j' or 'l', base, position, group })
 end
 
-local function hide(base, log, position)
+local function hide(base, log_base, position)
   local number = decimal(position)
-  redis.call('ZADD', tag .. '/' .. base .. '/hidden', number, log .. '/' .. number)
-  publish_change(base, { 'h', base, position, log })
+  redis.call('ZADD', tag .. '/' .. base .. '/hidden', number, log_base .. '/' .. number)
+  publish_change(base, { 'h', base, position, log_base })
 end
 
 local function recall_copy(base, id, late)
@@ -92,8 +92,8 @@ local function apply(operation)
     local _, base, group, joined, position = unpack(operation)
     change_membership(base, group, joined, position)
   elseif kind == 'h' then
-    local _, base, log, position = unpack(operation)
-    hide(base, log, position)
+    local _, base, log_base, position = unpack(operation)
+    hide(base, log_base, position)
   elseif kind == 'r' then
     local _, base, id, late = unpack(operation)
     recall_copy(base, id, late)

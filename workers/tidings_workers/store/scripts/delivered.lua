@@ -20,13 +20,13 @@ local moves, by_span = {}, {}
 for _, item in ipairs(cmsgpack.unpack(ARGV[1])) do
   local base, tenant, user, logs = unpack(item)
   for _, part in ipairs(logs) do
-    local log, spans = unpack(part)
-    for _, span in ipairs(add_delivered(base, log, spans)) do
-      if is_counted(base, log, span) then
+    local log_base, spans = unpack(part)
+    for _, span in ipairs(add_delivered(base, log_base, spans)) do
+      if is_counted(base, log_base, span) then
         local after, up_to = unpack(span)
-        local name = log .. ' ' .. decimal(after) .. ' ' .. decimal(up_to)
+        local name = log_base .. ' ' .. decimal(after) .. ' ' .. decimal(up_to)
         if not by_span[name] then
-          by_span[name] = { tenant, log, 'delivered', after, up_to, {} }
+          by_span[name] = { tenant, log_base, 'delivered', after, up_to, {} }
           moves[#moves + 1] = by_span[name]
         end
         local users = by_span[name][6]

@@ -9,10 +9,10 @@
     4 version  the state version that the caller read
     5 token    names this attempt in the journal: a repeated call finds that it has succeeded
     6 at       time of the mark in ms
-    7 states   {log, new state as JSON} each
-    8 times    {log, {field, ms, ...}} each: times to keep
-    9 dropped  {log, {field, ...}} each: times to remove
-    10 firsts  {log, kind, {{after, up to}, ...}} each: positions that were never seen, or never read, before
+    7 states   {log_base, new state as JSON} each
+    8 times    {log_base, {field, ms, ...}} each: times to keep
+    9 dropped  {log_base, {field, ...}} each: times to remove
+    10 firsts  {log_base, kind, {{after, up to}, ...}} each: positions that were never seen, or never read, before
     11 change  the change as JSON, for the journal and the gateways
     12 origin  of the mark, for the gateways
 
@@ -46,31 +46,31 @@ end
 
 redis.call('HSET', key, 'marks', number, 'marked', at)
 for _, row in ipairs(states) do
-  local log, state = unpack(row)
-  redis.call('HSET', key .. '/state', log, state)
+  local log_base, state = unpack(row)
+  redis.call('HSET', key .. '/state', log_base, state)
 end
 for _, row in ipairs(times) do
-  local log, fields = unpack(row)
-  for i = 1, #fields, 2 do redis.call('HSET', key .. '/times/' .. log, fields[i], fields[i + 1]) end
+  local log_base, fields = unpack(row)
+  for i = 1, #fields, 2 do redis.call('HSET', key .. '/times/' .. log_base, fields[i], fields[i + 1]) end
 end
 for _, row in ipairs(dropped) do
-  local log, fields = unpack(row)
-  for _, field in ipairs(fields) do redis.call('HDEL', key .. '/times/' .. log, field) end
+  local log_base, fields = unpack(row)
+  for _, field in ipairs(fields) do redis.call('HDEL', key .. '/times/' .. log_base, field) end
 end
 
 local moves = {}
-local function add_moves(log, kind, spans)
+local function add_moves(log_base, kind, spans)
   for _, span in ipairs(spans) do
-    if is_counted(base, log, span) then
-      moves[#moves + 1] = { tenant, log, kind, span[1], span[2], { user } }
+    if is_counted(base, log_base, span) then
+      moves[#moves + 1] = { tenant, log_base, kind, span[1], span[2], { user } }
     end
   end
 end
 for _, row in ipairs(firsts) do
-  local log, kind, spans = unpack(row)
+  local log_base, kind, spans = unpack(row)
   -- An entry that was seen has been delivered, with or without an acknowledgement of a device.
-  if kind == 'seen' then add_moves(log, 'delivered', add_delivered(base, log, spans)) end
-  add_moves(log, kind, spans)
+  if kind == 'seen' then add_moves(log_base, 'delivered', add_delivered(base, log_base, spans)) end
+  add_moves(log_base, kind, spans)
 end
 if #moves > 0 then add_to_ingress({ { 'v', moves } }) end
 
