@@ -136,7 +136,7 @@ def test_a_hundred_thousand_are_one_interval() -> None:
     applied = kept.mark("read", [0, 100_000], 1_000)
     assert applied.times == []
     log = kept.read()
-    assert (log.read, len(log.swept["read"])) == ([0, 100_000], 1)
+    assert (log.read, len(log.run_times["read"])) == ([0, 100_000], 1)
     assert (kept.times_of(2)["read"], kept.times_of(3)["read"]) == (0, 1_000)
 
 

@@ -4,14 +4,15 @@ For each kind (`seen`, `read`, `archived`) the state has the positions with that
 the receipts it also has the positions that were ever seen or read, even if a later mark reverted that.
 
 Times: a mark of few positions has one time per position, stored outside the state (`Applied.times` and
-`Applied.dropped` name those to store and to delete). A mark of many positions adds runs to `swept`, one time
-for each run. A single time takes precedence over `swept`; in `swept` the first run that covers a position
-counts. When many positions lose a kind, runs in `cleared` make their earlier single times void.
+`Applied.dropped` name those to store and to delete). A mark of many positions adds runs to `run_times`, one
+time for each run. A single time takes precedence over `run_times`; in `run_times` the first run that covers
+a position counts. When many positions lose a kind, runs in `cleared` make their earlier single times void.
 """
 
 from collections.abc import Iterator
 from typing import Final, Literal
 
+import msgspec
 from msgspec import Struct
 
 from tidings.protocol.frames import State
@@ -59,7 +60,8 @@ class LogState(Struct, omit_defaults=True):
     archived: Bounds = []
     ever_seen: Bounds = []
     ever_read: Bounds = []
-    swept: dict[Kind, list[Run]] = {}
+    # Stored under the name `swept`.
+    run_times: dict[Kind, list[Run]] = msgspec.field(default_factory=dict, name="swept")
     cleared: dict[Kind, list[Run]] = {}
 
     def having(self, kind: Kind) -> Bounds:
@@ -79,7 +81,7 @@ class LogState(Struct, omit_defaults=True):
             run.covers(position) and run.at >= kept for run in self.cleared.get(kind, ())
         ):
             return kept
-        return next((run.at for run in self.swept.get(kind, ()) if run.covers(position)), kept)
+        return next((run.at for run in self.run_times.get(kind, ()) if run.covers(position)), kept)
 
     def forget(self, floor: int) -> None:
         """Simplify the state of positions up to the floor, whose entries have been removed."""
@@ -88,7 +90,7 @@ class LogState(Struct, omit_defaults=True):
         for bounds in (self.seen, self.read, self.archived, self.ever_seen, self.ever_read):
             if bounds:
                 intervals.add(bounds, 0, min(floor, bounds[-1]))
-        for runs in (self.swept, self.cleared):
+        for runs in (self.run_times, self.cleared):
             for kind in list(runs):
                 runs[kind] = [run for run in runs[kind] if run.up_to > floor]
 
@@ -140,7 +142,7 @@ def _set(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int, limit:
             # Store the time for `fresh`, or for the wanted positions in its range, whichever has fewer
             # intervals. The extra positions keep their earlier times, because the first run counts.
             hull = min(fresh, intervals.common(wanted, [fresh[0], fresh[-1]]), key=len)
-            runs = log.swept.setdefault(kind, [])
+            runs = log.run_times.setdefault(kind, [])
             runs += [Run(after, up_to, at) for after, up_to in intervals.pairs(hull)]
         if kind != "archived":
             ever = log.ever_seen if kind == "seen" else log.ever_read
@@ -158,8 +160,8 @@ def _clear(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int, limi
         intervals.take(log.having(kind), gone)
         if not gone:
             continue
-        if runs := log.swept.get(kind):
-            log.swept[kind] = [
+        if runs := log.run_times.get(kind):
+            log.run_times[kind] = [
                 Run(after, up_to, run.at)
                 for run in runs
                 for after, up_to in intervals.pairs(intervals.minus([run.after, run.up_to], gone))
