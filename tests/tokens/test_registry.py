@@ -10,6 +10,7 @@ from tests.support.costly import MOST_PER_BYTE, cost_per_byte
 from tests.support.valkey import Valkey
 from tidings_workers.registry import SCOPES, NameKeepsData, Registry, RegistryView, TenantExists
 from tidings_workers.retention_rules import Rules, rules_of
+from tidings_workers.store.keys import REGISTRY_VERSION, TENANTS
 from tidings_workers.tenants import RegistryError, Tenant, TenantSettings
 
 
@@ -231,6 +232,21 @@ async def test_the_view_works_during_an_outage(valkey: Valkey) -> None:
                     await changed.wait()
                     changed.clear()
             stop.set()
+
+
+async def test_a_change_after_a_loss_is_loaded(valkey: Valkey) -> None:
+    """A store that lost its last changes gives no version again: the next change reaches every view."""
+    async with Redis.from_url(valkey.url) as redis:
+        registry, view = Registry(redis), RegistryView(redis)
+        await registry.create_tenant("demo")
+        kept = await redis.get(REGISTRY_VERSION)
+        await registry.create_tenant("lost")
+        await view.load()
+        await redis.set(REGISTRY_VERSION, kept)
+        await redis.hdel(TENANTS, "lost")
+        await registry.create_tenant("later")
+        await view.load()
+        assert (view.tenant("lost"), view.tenant("later") is not None) == (None, True)
 
 
 async def test_the_registry_works_on_a_cluster(cluster_url: str) -> None:

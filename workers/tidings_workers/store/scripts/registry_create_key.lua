@@ -11,6 +11,8 @@
   Returns the id of the key, the same for a repeated call, or '' when there is no such tenant.
 ]]
 
+--- @include "raise_registry_version"
+
 local tenants, keys, counters, version = unpack(KEYS)
 local tenant, record = unpack(ARGV)
 if redis.call('HEXISTS', tenants, tenant) == 0 then return '' end
@@ -18,5 +20,5 @@ local last = 'k' .. (redis.call('HGET', counters, tenant) or '0')
 if redis.call('HGET', keys, last) == record then return last end
 local id = 'k' .. redis.call('HINCRBY', counters, tenant, 1)
 redis.call('HSET', keys, id, record)
-redis.call('INCR', version)
+raise_registry_version(version)
 return id

@@ -9,8 +9,10 @@
   Returns 1, or 0 when there was no such tenant.
 ]]
 
+--- @include "raise_registry_version"
+
 local tenants, keys, version = unpack(KEYS)
 local removed = redis.call('HDEL', tenants, ARGV[1]) + redis.call('DEL', keys)
 if removed == 0 then return 0 end
-redis.call('INCR', version)
+raise_registry_version(version)
 return 1

@@ -1,8 +1,8 @@
--- Raise the version of the registry. It starts at the clock and not at zero: a store that lost its data must not return
--- to a version that a process has read before.
+--- @include "now_us"
+
+-- Raise the version of the registry: Unix microseconds, made to rise. It is no counter: a store that lost its last
+-- changes must not give a version again that a process has read before.
 local function raise_registry_version(version)
-  if redis.call('EXISTS', version) == 0 then
-    redis.call('SET', version, redis.call('TIME')[1] .. '000')
-  end
-  redis.call('INCR', version)
+  local last = tonumber(redis.call('GET', version) or '0')
+  redis.call('SET', version, math.max(now_us(), last + 1))
 end
