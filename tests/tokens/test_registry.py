@@ -242,6 +242,7 @@ async def test_a_change_after_a_loss_is_loaded(valkey: Valkey) -> None:
         kept = await redis.get(REGISTRY_VERSION)
         await registry.create_tenant("lost")
         await view.load()
+        assert kept is not None
         await redis.set(REGISTRY_VERSION, kept)
         await redis.hdel(TENANTS, "lost")
         await registry.create_tenant("later")

@@ -26,6 +26,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, RedisError
 
+from tidings_workers.cancellation import raise_if_cancelled
 from tidings_workers.config import SYNCED_EVERY_SECOND, Durability
 from tidings_workers.data_directory import DataDirectory
 from tidings_workers.data_state import DataDirectoryUnusable, private, socket_url
@@ -184,7 +185,9 @@ class EmbeddedValkey:
                             f"see {self._log}"
                         ) from error
                 else:
+                    raise_if_cancelled()
                     return
+                raise_if_cancelled()
                 await asyncio.sleep(0.01)
 
     def _stop_reason(self, code: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import structlog
 
 from tidings_workers import metrics
+from tidings_workers.cancellation import raise_if_cancelled
 from tidings_workers.config import Settings
 from tidings_workers.store import Outage, StorageUnavailable, Store
 
@@ -33,6 +34,7 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
             _log.exception("task failed, restarting it", task=name)
         else:
             return
+        raise_if_cancelled()
         metrics.TASK_RESTARTS.labels(task=name).inc()
         await asyncio.sleep(_PAUSE_SECONDS * (0.5 + random.random()))  # noqa: S311 - jitter
 
@@ -43,6 +45,7 @@ async def every(seconds: float, name: str, work: Callable[[], Awaitable[None]]) 
     async def forever() -> None:
         while True:
             await work()
+            raise_if_cancelled()
             await asyncio.sleep(seconds)
 
     await keep_running(name, forever)
@@ -54,6 +57,7 @@ async def open_store(settings: Settings, name: str, stop: asyncio.Event) -> Stor
     while not stop.is_set():
         with contextlib.suppress(StorageUnavailable):
             return await Store.open(settings, name=name, outage=outage)
+        raise_if_cancelled()
         await asyncio.sleep(_PAUSE_SECONDS)
     return None
 
@@ -61,8 +65,7 @@ async def open_store(settings: Settings, name: str, stop: asyncio.Event) -> Stor
 async def cancel_all(tasks: Iterable[asyncio.Task[None]]) -> None:
     """Cancel tasks and return when all have finished.
 
-    One cancellation may not be enough: redis-py sends by `asyncio.wait_for`, which in Python 3.11 swallows a
-    cancellation that arrives together with its result.
+    One cancellation may not be enough, because redis-py may swallow it: see `raise_if_cancelled`.
     """
     pending = set(tasks)
     while pending:
