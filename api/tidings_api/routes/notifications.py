@@ -41,7 +41,7 @@ async def send(
     store: OpenStore,
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Sent]:
-    """Accepts a notification for users, groups or all users of the tenant. Each user gets one copy.
+    """Accepts a notification for users, groups or all users of the tenant. Each user receives it once.
 
     A 202 means that the server has it, with the durability that the answer names. It is in the
     inboxes then, if it names users alone, one group or all. With several groups, or groups and users, it is

@@ -1,7 +1,7 @@
-"""The users of a gateway, each with the state that the user's slot in the store has.
+"""The users of a gateway, each with the data of the user that the store has.
 
 The first connection of a user attaches the user; some time after the last has closed the user is dropped.
-Feeds report changes of the user's slot. When a feed lost items, the slot is read again.
+Feeds report changes of these data. When a feed lost items, the data are read again.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from tidings_workers.store.feed_items import Departed, Erased, FeedItem, Hidden,
 from tidings_workers.store.feeds import Arrival, Attached
 from tidings_workers.store.keys import Log
 
-# How long to wait for a feed item before the slot is read. Feeds are usually read within milliseconds.
+# How long to wait for a feed item before the user's data are read. Feeds usually arrive within milliseconds.
 _FEED_SECONDS: Final = 0.25
 _REREADS: Final = 2
 
@@ -96,7 +96,7 @@ class Directory:
         user: User | None = None
         try:
             everyone = await self.interest.acquire(self._keys.all(tenant))
-            # Add the user before the slot is read, so that no change of it is missed.
+            # Add the user before the data are read, so that no change of it is missed.
             user = self.users[log.base] = User(tenant, name, self._keys, topic, everyone)
             attached = await self._store.feeds.attach(self._name, log, device, arrival)
             user.memberships.replace_all(attached.view.memberships)
@@ -171,14 +171,14 @@ class Directory:
                 yield user
 
     def process(self, user: User, item: FeedItem) -> None:
-        """Apply a change of the user's slot, or keep it until the slot was read."""
+        """Apply a change of the user's data, or keep it until the data were read."""
         if user.deferred_items is not None:
             user.deferred_items.append(item)
         else:
             self._apply(user, item)
 
     def _apply(self, user: User, item: FeedItem, *, attaching: bool = False) -> None:
-        """Apply a change of the user's slot. `attaching`: the caller follows the groups' logs afterwards."""
+        """Apply a change of the user's data. `attaching`: the caller follows the groups' logs afterwards."""
         match item:
             case Joined() if attaching:
                 user.memberships.join(item.group, item.position)
@@ -218,7 +218,7 @@ class Directory:
     # Lost feed items
 
     async def reread(self, topic: Topic[Subscriber]) -> None:
-        """Read the facts of a log, or the whole slot of a user, from the store."""
+        """Read the facts of a log, or all data of a user, from the store."""
         user = self.users.get(topic.log.base)
         if user is None:
             since = topic.changes
@@ -236,7 +236,7 @@ class Directory:
                 user.rereading = None
 
     async def _reread_user(self, user: User) -> None:
-        # Changes that the feeds report from here on may be newer than the slot that is read.
+        # Changes that the feeds report from here on may be newer than the data that are read.
         user.deferred_items = []
         try:
             since = user.topic.changes
@@ -263,12 +263,12 @@ class Directory:
                 self.process(user, item)
 
     async def wait_for_version(self, user: User, version: int) -> None:
-        """Wait up to _FEED_SECONDS until the feeds report a version of the state, then read the slot."""
+        """Wait up to _FEED_SECONDS until the feeds report a version of the state, else read the data."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FEED_SECONDS):
                 while user.state_version < version:
                     await asyncio.wait([user.next_version()])
-        # A read that was in progress may have seen the slot before that version.
+        # A read that was in progress may have seen the data before that version.
         for _ in range(_REREADS):
             if user.state_version < version:
                 await self.reread(user.topic)

@@ -62,7 +62,7 @@ class Hub:
             if topic is None:
                 continue
             if isinstance(item, Appended):
-                exclude = self._excluded(topic, item) if item.exclude else _NONE
+                exclude = self._hide_from_excluded(topic, item) if item.exclude else _NONE
                 if topic.append(Entry(item.position, item.content.encode(), item.expires, exclude)):
                     touched[topic] = None
                 else:
@@ -75,8 +75,8 @@ class Hub:
             self._process_change(topic, item)
         self._updates.flush(touched)
 
-    def _excluded(self, topic: Topic[Subscriber], item: Appended) -> frozenset[str]:
-        """The users that a notification excludes. Their counts leave it out."""
+    def _hide_from_excluded(self, topic: Topic[Subscriber], item: Appended) -> frozenset[str]:
+        """Hide a notification from the users that it excludes. Returns their names."""
         names = frozenset(item.exclude.split(","))
         for name in names:
             user = self._directory.users.get(self._keys.user(topic.log.tenant, name).base)

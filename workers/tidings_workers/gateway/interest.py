@@ -1,7 +1,7 @@
 """The logs that a gateway follows: acquires, heals and releases their topics.
 
-Interest is registered in the store before the head of a log is read. So the feed reports each entry that is
-appended afterwards. If the feed loses one, its position is missing and the log is read.
+Interest is registered in the store before the head of a log is read. So each entry
+after that head is in the feed. If the feed loses one, its position is missing, and the log is read.
 """
 
 import asyncio

@@ -27,8 +27,8 @@ class Subscriber:
 
     `cursors`: the last position that was sent, per log, while the subscriber catches up; None while it is
     live, because then the topics' positions are the cursors. Its catch-up moves them forward.
-    `acknowledged`: the last position that the client acknowledged, for each log whose start was in the
-    welcome or in a `joined` frame.
+    `acknowledged`: its keys are the logs that the subscriber follows. A value is the start of the log, as in
+    the welcome or a `joined` frame, and then the last position that the client acknowledged.
     """
 
     __slots__ = ("acknowledged", "cursors", "device", "id", "outlet", "user")
@@ -133,8 +133,8 @@ class User:
 
     `groups` are the topics of the user's groups that are followed; until then a membership does not count
     here. `former_groups` are the topics of groups that the user has left: the entries of those memberships
-    still count. `deferred_items` are the feed items that arrived while the user's slot is being read; None at
-    other times. `hidden` and `states` have the bases of logs as keys, and are as of `state_version`.
+    still count. `deferred_items` are the feed items that arrive while the user's data are read; None at other
+    times. `hidden` and `states` have the bases of logs as keys, and are as of `state_version`.
     """
 
     __slots__ = (
@@ -171,7 +171,7 @@ class User:
         self.state_version = 0
         self.subscribers: dict[Subscriber, None] = {}
         self.deferred_items: list[FeedItem] | None = []
-        # Done when the slot was read again; None while it is not being read.
+        # Done when the user's data were read again; None while it is not being read.
         self.rereading: asyncio.Future[None] | None = None
         # Done at the next version of the state; None while nothing waits for it.
         self._next: asyncio.Future[None] | None = None
@@ -187,7 +187,7 @@ class User:
     # State
 
     def apply_view(self, view: View) -> None:
-        """Replace hidden positions and state by those of the user's slot. Memberships are separate."""
+        """Replace hidden positions and state by those in the store. Memberships are separate."""
         self.hidden = view.hidden
         # The store needs the times and receipts of a state; a gateway does not.
         self.states = {

@@ -78,8 +78,8 @@ class Store:
     """An open store. Each attribute is a room: one subject with its methods.
 
     The API uses `sends`, `groups`, `inbox`, `marks`, `receipts`, `connections` and `erasure`. A gateway
-    uses `feeds`, `logs` and `connections` too, a dispatcher `leases`, `ingress`, `plans`, `copies` and
-    `retention`.
+    uses `feeds`, `logs`, `connections` and `retention` too, a dispatcher `leases`, `ingress`, `plans`,
+    `copies`, `groups`, `logs` and `retention`.
     """
 
     def __init__(self, core: Core) -> None:

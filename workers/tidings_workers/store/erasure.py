@@ -1,4 +1,4 @@
-"""The erasure of a user: everything in the user's slot, in short steps that may be repeated.
+"""The erasure of a user: all data of the user, in short steps that may be repeated.
 
 Other data that name the user are kept as long as the notifications themselves: a notification to several
 users keeps its record with the list of recipients, and its entries in the logs of the others.

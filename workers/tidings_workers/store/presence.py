@@ -1,4 +1,4 @@
-"""The registrations of open connections, in the slots of their users.
+"""The registrations of open connections, beside the data of their users.
 
 The call that attaches a connection registers it (attach.lua), and its gateway removes the registration after
 the close. When the feed of a gateway has expired, the gateway has stopped: its registrations no longer count,

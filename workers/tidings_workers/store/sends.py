@@ -33,7 +33,7 @@ from tidings_workers.store.targets import log_named, log_of, single_log
 # The reply of recall.lua when a dispatcher removes the copies.
 _DISPATCHER_RECALLS: Final = 2
 
-# By the name of the log; the members of a group and of all are not known here.
+# By the kind that `single_log` returns; the members of a group and of all are not known here.
 _RECIPIENTS: Final = {"user": 1, "nobody": 0}
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -86,10 +86,11 @@ class Sends:
         *,
         idempotency: Idempotency | None = None,
     ) -> Acceptance:
-        """Accept notifications. On return they are stored.
+        """Accept notifications. On return they are durable.
 
-        A send to several groups, or to groups and users, is only recorded. The members at that moment get it
-        later.
+        A send to users, to one group or to all is in its logs then. A send to several groups, or to groups
+        and users, is recorded: a dispatcher writes a copy for each member at this moment.
+
         Consecutive sends to the same user, group or all keep their order in its log, also within
         `notifications`, and also when they name several users but no group.
 

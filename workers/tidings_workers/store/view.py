@@ -1,4 +1,4 @@
-"""A user's view of the inbox: the part of the user's slot that lists and counts depend on."""
+"""A user's view of the inbox: the part of the user's data that lists and counts depend on."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -63,7 +63,7 @@ def spans_of(memberships: Sequence[tuple[int, int]]) -> Bounds:
 
 
 def hidden_of(marks: Sequence[Any]) -> dict[str, Bounds]:
-    """Hidden positions, as the user's slot stores them, by base."""
+    """Hidden positions, as the store has them, by base."""
     positions: dict[str, list[int]] = {}
     for mark in marks:
         base, position = read_hidden(text(mark))

@@ -55,7 +55,7 @@ end
 local removed = redis.call('HRANDFIELD', key .. '/erased-ids', limit)
 for _, id in ipairs(removed) do
   local record = record_key(tenant, id)
-  -- Only a direct notification has a position, and only one to this user is in this partition.
+  -- Of these ids, only those of notifications to this user alone have a record here, with a position.
   if (record_position(record) or 0) > 0 then remove_record(record) end
   redis.call('HDEL', key .. '/erased-ids', id)
 end

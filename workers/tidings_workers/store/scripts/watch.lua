@@ -1,5 +1,5 @@
 --[[
-  Register the interest of a gateway in logs, then read their facts: the feed reports everything that follows the facts.
+  Register the interest of a gateway in logs, then read their facts. Each change after the facts is in the feed of the gateway.
 
   KEYS[1]  hash tag of the partition
   ARGV[1]  packed:

@@ -4,7 +4,7 @@
 --   status      a accepted, x not stored for all of its users yet, s stored, c cancelled, r recalled
 --   accepted    Unix ms, and so is `stored`: 0 for not yet
 --   position    in its log; 0 for a compound notification
---   recipients  -1 is unknown (a target of all)
+--   recipients  -1 is unknown: a target of all, or of groups before the plan exists
 local function record_header(status, accepted, stored, position, recipients)
   return string.format('%s%013.0f%013.0f%016.0f%010.0f', status, accepted, stored, position, recipients)
 end
