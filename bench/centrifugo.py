@@ -24,7 +24,7 @@ from bench.measurement import Bench, Measurement
 from bench.notifications import example
 from bench.posting import post
 from bench.processes import Cores, pinned
-from bench.server import STOP_SECONDS, ServerFailed, free_ports
+from bench.server import ServerFailed, free_ports, stop
 from bench.websocket import Client, handshake, text_frame
 
 SINGLE: Final = "reference: Centrifugo, direct, one per request"
@@ -123,12 +123,7 @@ def _started(command: list[str], cores: Cores, log: Path) -> "Iterator[subproces
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process)
 
 
 def _wait_for(process: "subprocess.Popen[bytes]", ready: Callable[[], bool], log: Path) -> None:

@@ -21,7 +21,7 @@ from bench.processes import Cores, command_line, descendants, pinned
 from tidings_workers.data_state import read_state
 
 _START_SECONDS: Final = 30.0
-STOP_SECONDS: Final = 20.0
+_STOP_SECONDS: Final = 20.0
 _TOKEN_SECONDS: Final = 3600
 # The load side answers no pings, so the server must send none during a measurement.
 _HEARTBEAT_SECONDS: Final = 600
@@ -103,15 +103,20 @@ def started(
             raise ServerFailed(f"{command[2]} did not start: {log.read_text()[-2000:]}")
         yield process, line
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process)
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 stream.close()
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """Stop a process; kill it when that takes too long."""
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def free_ports(count: int) -> list[int]:
