@@ -1,9 +1,7 @@
 """`APIError` and its subclasses: one for each error code of the API, and one for each HTTP status."""
 
-from typing import Final
-
-from tidings import _publish
 from tidings._errors import RequestInfo, TidingsError
+from tidings._public import publish
 from tidings.protocol.errors import FieldError
 from tidings.protocol.pointers import listing
 
@@ -91,13 +89,6 @@ class InvalidCursorError(BadRequestError):
     code = "invalid_cursor"
 
 
-class UnknownTypeError(BadRequestError):
-    """`unknown_type`: this server does not know a frame of that type."""
-
-    hint = "Update the server"
-    code = "unknown_type"
-
-
 class AuthenticationError(APIError):
     """401: the request has no valid token."""
 
@@ -152,6 +143,13 @@ class NotFoundError(APIError):
     code = "not_found"
 
 
+class UnknownActionError(NotFoundError):
+    """`unknown_action`: the notification has no such action; `detail` lists those that it has."""
+
+    hint = "Use the id of one of its actions"
+    code = "unknown_action"
+
+
 class MethodNotAllowedError(APIError):
     """`method_not_allowed`: this server does not support the method at that URL."""
 
@@ -171,6 +169,13 @@ class IdempotencyInProgressError(APIError):
 
     hint = "Try again with the same key in a moment"
     code = "idempotency_in_progress"
+
+
+class ActionUsedError(APIError):
+    """`action_used`: the user used another action of the notification before; `detail` names it."""
+
+    hint = "Read the item: its `action` is the one that counts"
+    code = "action_used"
 
 
 class TooLargeError(APIError):
@@ -253,14 +258,4 @@ class OverloadedError(ServerError):
     code = "overloaded"
 
 
-def _codes_of(kind: type[APIError]) -> dict[str, type[APIError]]:
-    found = {kind.code: kind} if kind.code else {}
-    for below in kind.__subclasses__():
-        found |= _codes_of(below)
-    return found
-
-
-BY_CODE: Final = _codes_of(APIError)
-
-
-_publish(globals())
+publish(globals())

@@ -2,30 +2,37 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import httpx
 
 from tidings import _options as options
-from tidings import _publish
 from tidings import _wire as wire
 from tidings._async_pool import AsyncPools
 from tidings._async_resources import AsyncGroups, AsyncInbox, AsyncTokens, AsyncUsers
 from tidings._async_sending import AsyncSending
+from tidings._async_webhook_settings import AsyncWebhooks
+from tidings._calls import sending
 from tidings._calls.call import Call
 from tidings._credentials import AsyncCredential, AsyncTokenSource
+from tidings._events import BATCH, AsyncEventStream, Reading
 from tidings._exchange import Done, Exchange
 from tidings._keywords import checks_keywords
 from tidings._listen.arguments import BUFFER
 from tidings._listen.backoff import ReconnectPolicy
+from tidings._outbox import WINDOW, checked_window
+from tidings._public import publish
 from tidings._retries import Retries
+from tidings._upstream_setting import AsyncUpstreamSettings
 from tidings._wire import Wire
+from tidings.protocol import limits
 from tidings.protocol.frames import Resume
 
 if TYPE_CHECKING:
     from tidings._listen.live import EventHook, LiveInbox
+    from tidings._sender import AsyncSender
 
 T = TypeVar("T")
 
@@ -66,6 +73,8 @@ class AsyncTidings(AsyncSending):
         self.groups = AsyncGroups(self._run)
         self.tokens = AsyncTokens(self._run)
         self.users = AsyncUsers(self._run)
+        self.upstream = AsyncUpstreamSettings(self._run)
+        self.webhooks = AsyncWebhooks(self._run)
 
     @classmethod
     def from_env(
@@ -113,6 +122,20 @@ class AsyncTidings(AsyncSending):
         """
         await self._pools.close()
 
+    @checks_keywords
+    def events(
+        self,
+        *,
+        types: Iterable[str] | str = (),
+        consumer: str | None = None,
+        after: str | None = None,
+        wait: int = limits.EVENTS_WAIT_SECONDS,
+        batch: int = BATCH,
+        retries: Retries | None = None,
+    ) -> AsyncEventStream:
+        """As `Tidings.events`; iterate with `async for`."""
+        return AsyncEventStream(self._run, Reading(types, consumer, after, wait, batch), retries)
+
     def inbox(self, user: str | None = None) -> AsyncInbox:
         """As `Tidings.inbox`; iterate its lists with `async for`."""
         options.check_owner(user, holds_key=self._credential.holds_key)
@@ -129,6 +152,7 @@ class AsyncTidings(AsyncSending):
         on_event: "EventHook | None" = None,
         token: AsyncTokenSource | None = None,
         realtime_url: str | None = None,
+        topics: Iterable[str] | str | None = None,
         buffer: int = BUFFER,
         reconnect: ReconnectPolicy | None = None,
     ) -> "LiveInbox":
@@ -141,6 +165,7 @@ class AsyncTidings(AsyncSending):
         after given positions, from `InboxPage.resume` or `LiveInbox.resume_point`. `rewind` starts with the
         last N notifications, at most 200.
         `on_event` is called in order with each event that is not a delivery, and awaited if it is async.
+        `topics`: patterns of the topics to which `subscribe` may subscribe, for a client with a key.
         `buffer`: the number of events that wait for the application before reading from the socket pauses.
         `reconnect`: the waits before reconnecting.
 
@@ -161,8 +186,40 @@ class AsyncTidings(AsyncSending):
             rewind=rewind,
             token=token,
             realtime_url=realtime_url,
+            topics=topics,
             buffer=buffer,
             reconnect=reconnect,
+        )
+
+    @checks_keywords
+    def sender(
+        self,
+        *,
+        realtime_url: str | None = None,
+        window: int = WINDOW,
+        reconnect: ReconnectPolicy | None = None,
+    ) -> "AsyncSender":
+        """A sender, for services that send much: one WebSocket. Enter it with `async with`.
+
+        Its `send` has the arguments and the result of the client's `send`. Each send is repeated after a lost
+        connection with the same idempotency key, so it takes effect once. The key or token needs the scope
+        `send`. `realtime_url` replaces the address that the API gives. At most `window` sends are under way;
+        more wait. `reconnect`: the waits before reconnecting.
+        """
+        from tidings._sender import AsyncSender, SenderOptions  # noqa: PLC0415 - websockets cost 70 ms
+
+        async def address() -> str:
+            return realtime_url or (await self._run(sending.realtime_address())).realtime_url
+
+        return AsyncSender(
+            SenderOptions(
+                address=address,
+                credential=self._credential,
+                wire=self._wire,
+                retries=self._policy,
+                reconnect=reconnect or ReconnectPolicy(),
+                window=checked_window(window),
+            )
         )
 
     async def _run(
@@ -185,4 +242,4 @@ class AsyncTidings(AsyncSending):
             await self._sleep(step.wait)
 
 
-_publish(globals())
+publish(globals())

@@ -4,15 +4,15 @@ from collections.abc import Coroutine, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
 
-from tidings import _publish
 from tidings._calls import groups as group_calls
 from tidings._calls import inboxes
 from tidings._calls import users as user_calls
 from tidings._calls.call import Call
 from tidings._keywords import checks_keywords
-from tidings._marking import Items, Marks, compose_mark
-from tidings._models import Erased, Group, InboxItem, InboxPage, Member, Page, Presence
+from tidings._marking import Item, Items, Marks, compose_mark, id_of
+from tidings._models import Acted, Erased, Group, InboxItem, InboxPage, Member, Page, Presence
 from tidings._pages import AsyncPages, Extent
+from tidings._public import publish
 from tidings._retries import Retries
 from tidings._token import UserToken
 from tidings.protocol.frames import Counts, State
@@ -136,11 +136,14 @@ class AsyncTokens:
         user: str,
         *,
         expires_in: int = 3600,
+        topics: Iterable[str] | None = None,
+        publish: Iterable[str] | None = None,
         timeout: float | None = None,
         retries: Retries | None = None,
     ) -> UserToken:
         """As `Tokens.create`."""
-        return await self._run(user_calls.create_token(user, expires_in), timeout=timeout, retries=retries)
+        call = user_calls.create_token(user, expires_in, topics, publish)
+        return await self._run(call, timeout=timeout, retries=retries)
 
 
 class AsyncUsers:
@@ -241,5 +244,19 @@ class AsyncInbox(Marks[Coroutine[Any, Any, Marked]]):
             retries=retries,
         )
 
+    @checks_keywords
+    async def act(
+        self,
+        notification: Item,
+        action: str,
+        *,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+    ) -> Acted:
+        """As `Inbox.act`."""
+        return await self._run(
+            inboxes.act(self._user, id_of(notification), action), timeout=timeout, retries=retries
+        )
 
-_publish(globals())
+
+publish(globals())

@@ -32,6 +32,7 @@ class AsyncSending:
         to_groups: Iterable[str] | str = (),
         to_all: bool = False,
         exclude: Iterable[str] | str = (),
+        to_topics: Iterable[str] | str = (),
         category: str | None = None,
         title: str | None = None,
         body: str | None = None,
@@ -45,10 +46,12 @@ class AsyncSending:
         timeout: float | None = None,
         retries: Retries | None = None,
     ) -> Sent:
-        """Send one notification to users, groups or all.
+        """Send one notification to users, groups or all, or to topics.
 
         `to_users`, `to_groups`, `to_all`: the recipients; each receives one copy. Give ids, up to 1,000 users
         and 100 groups; a single string counts as a list of one. `exclude`: ids of users who receive none.
+        `to_topics`: names of up to 100 topics, without other targets: the connections that are subscribed to
+        one of them receive it, and no inbox has it.
         `title`, `body`: text; `data`: a JSON object for your own code. One of the three is required.
         `category`: the subject, up to 128 characters; inboxes filter by it.
         `link`, `icon`: http, https, mailto, or a path that begins with one slash.
@@ -66,6 +69,7 @@ class AsyncSending:
             to_groups=to_groups,
             to_all=to_all,
             exclude=exclude,
+            to_topics=to_topics,
             category=category,
             title=title,
             body=body,

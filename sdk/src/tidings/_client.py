@@ -3,30 +3,37 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import httpx
 
 from tidings import _options as options
-from tidings import _publish
 from tidings import _wire as wire
+from tidings._calls import sending
 from tidings._calls.call import Call
 from tidings._credentials import AsyncTokenSource, Credential, TokenSource
+from tidings._events import BATCH, EventStream, Reading
 from tidings._exchange import Done, Exchange
 from tidings._keywords import checks_keywords
 from tidings._listen.arguments import BUFFER
 from tidings._listen.backoff import ReconnectPolicy
+from tidings._outbox import WINDOW, checked_window
 from tidings._pool import Pools
+from tidings._public import publish
 from tidings._resources import Groups, Inbox, Tokens, Users
 from tidings._retries import Retries
 from tidings._sending import Sending
 from tidings._token import UserToken
+from tidings._upstream_setting import UpstreamSettings
+from tidings._webhook_settings import Webhooks
 from tidings._wire import Wire
+from tidings.protocol import limits
 from tidings.protocol.frames import Resume
 
 if TYPE_CHECKING:
+    from tidings._blocking_sender import Sender
     from tidings._listen.blocking import BlockingEvent, BlockingInbox
 
 T = TypeVar("T")
@@ -46,7 +53,8 @@ class Tidings(Sending):
     is no proxy. Both apply to HTTP and to WebSockets. A `transport` of httpx replaces the HTTP connections.
 
     Every method raises `APIError` if the server refuses, `ConnectionFailedError` if no answer arrives, and
-    `InvalidArgumentError` before it sends an argument that is not valid. Every call is safe to repeat.
+    `InvalidArgumentError` before it sends an argument that is not valid. Every call is safe to repeat,
+    but `webhooks.create` and `webhooks.rotate`: those are tried once.
     """
 
     def __init__(
@@ -77,6 +85,8 @@ class Tidings(Sending):
         self.groups = Groups(self._run)
         self.tokens = Tokens(self._run)
         self.users = Users(self._run)
+        self.upstream = UpstreamSettings(self._run)
+        self.webhooks = Webhooks(self._run)
 
     @classmethod
     def from_env(
@@ -125,6 +135,27 @@ class Tidings(Sending):
         """Close the connections, each when its call is finished. Later calls raise ClientClosedError."""
         self._pools.close()
 
+    @checks_keywords
+    def events(
+        self,
+        *,
+        types: Iterable[str] | str = (),
+        consumer: str | None = None,
+        after: str | None = None,
+        wait: int = limits.EVENTS_WAIT_SECONDS,
+        batch: int = BATCH,
+        retries: Retries | None = None,
+    ) -> EventStream:
+        """The events of the tenant, without an end. `types` are those of docs/events.md; empty for all.
+
+        With a `consumer` the server keeps the position, and each event goes to one of its readers. It is
+        acknowledged when the next one is taken; otherwise it is handed out again after 60 seconds. Without a
+        consumer the position is the caller's: `after` is the `position` of an earlier iteration.
+
+        A request waits `wait` seconds for events and gets at most `batch`. Needs the scope `events`.
+        """
+        return EventStream(self._run, Reading(types, consumer, after, wait, batch), retries)
+
     def inbox(self, user: str | None = None) -> Inbox:
         """The inbox of `user`. A client that was made with a user's own token needs no `user`."""
         options.check_owner(user, holds_key=self._credential.holds_key)
@@ -141,6 +172,7 @@ class Tidings(Sending):
         on_event: "Callable[[BlockingEvent], None] | None" = None,
         token: AsyncTokenSource | None = None,
         realtime_url: str | None = None,
+        topics: Iterable[str] | str | None = None,
         buffer: int = BUFFER,
         reconnect: ReconnectPolicy | None = None,
     ) -> "BlockingInbox":
@@ -153,6 +185,7 @@ class Tidings(Sending):
         after given positions, from `InboxPage.resume` or `LiveInbox.resume_point`. `rewind` starts with the
         last N notifications, at most 200.
         `on_event` is called in order with each event that is not a delivery, in the iterating thread.
+        `topics`: patterns of the topics to which `subscribe` may subscribe, for a client with a key.
         `buffer`: the number of events that wait for the application before reading from the socket pauses.
         `reconnect`: the waits before reconnecting.
 
@@ -161,8 +194,10 @@ class Tidings(Sending):
         from tidings._listen.blocking import BlockingInbox  # noqa: PLC0415 - websockets cost 70 ms
         from tidings._listen.opening import opener  # noqa: PLC0415
 
-        async def create(user: str, *, expires_in: int = 3600) -> UserToken:
-            return await asyncio.to_thread(self.tokens.create, user, expires_in=expires_in)
+        async def create(
+            user: str, *, expires_in: int = 3600, topics: Iterable[str] | None = None
+        ) -> UserToken:
+            return await asyncio.to_thread(self.tokens.create, user, expires_in=expires_in, topics=topics)
 
         live = opener(
             create,
@@ -177,10 +212,44 @@ class Tidings(Sending):
             rewind=rewind,
             token=token,
             realtime_url=realtime_url,
+            topics=topics,
             buffer=buffer,
             reconnect=reconnect,
         )
         return BlockingInbox(live, on_event)
+
+    @checks_keywords
+    def sender(
+        self,
+        *,
+        realtime_url: str | None = None,
+        window: int = WINDOW,
+        reconnect: ReconnectPolicy | None = None,
+    ) -> "Sender":
+        """A sender, for services that send much: one WebSocket. Enter it with `with`.
+
+        Its `send` has the arguments and the result of the client's `send`. Each send is repeated after a lost
+        connection with the same idempotency key, so it takes effect once. The key or token needs the scope
+        `send`. `realtime_url` replaces the address that the API gives. At most `window` sends are under way;
+        more wait. `reconnect`: the waits before reconnecting.
+        """
+        from tidings._blocking_sender import Sender  # noqa: PLC0415 - websockets cost 70 ms
+        from tidings._sender import AsyncSender, SenderOptions  # noqa: PLC0415
+
+        async def address() -> str:
+            if realtime_url is not None:
+                return realtime_url
+            return (await asyncio.to_thread(self._run, sending.realtime_address())).realtime_url
+
+        options = SenderOptions(
+            address=address,
+            credential=self._credential.for_async(),
+            wire=self._wire,
+            retries=self._policy,
+            reconnect=reconnect or ReconnectPolicy(),
+            window=checked_window(window),
+        )
+        return Sender(AsyncSender(options))
 
     def _run(self, call: Call[T], /, *, timeout: float | None = None, retries: Retries | None = None) -> T:
         policy = options.policy_of(retries, self._policy)
@@ -200,4 +269,4 @@ class Tidings(Sending):
             self._sleep(step.wait)
 
 
-_publish(globals())
+publish(globals())

@@ -24,8 +24,11 @@
     │   │   ├── InsufficientScopeError         insufficient_scope
     │   │   └── OriginRefusedError             origin_refused
     │   ├── NotFoundError                  404, not_found
+    │   │   ├── UnknownActionError             unknown_action
+    │   │   └── NoUpstreamError                no_upstream (only in frames)
     │   ├── MethodNotAllowedError          405, method_not_allowed
     │   ├── BodyTimeoutError               408, body_timeout
+    │   ├── ActionUsedError                409, action_used
     │   ├── IdempotencyInProgressError     409, idempotency_in_progress
     │   ├── TooLargeError                  413, too_large
     │   ├── UnsupportedMediaTypeError      415, unsupported_media_type
@@ -38,7 +41,9 @@
     │   └── ServerError                    5xx
     │       ├── InternalError                  internal_error
     │       ├── StorageUnavailableError        storage_unavailable
-    │       └── OverloadedError                overloaded
+    │       ├── OverloadedError                overloaded
+    │       ├── UpstreamFailedError            upstream_failed (only in frames)
+    │       └── UpstreamTimeoutError           upstream_timeout (only in frames)
     └── ListenError                        a live inbox
         ├── ConnectionClosedError              closed by the server, with the verdict to stay away
         ├── FrameRefusedError                  the server answered a frame with `error`
@@ -46,7 +51,8 @@
 
 The client raises the error of a retryable request after the retries that `RetryPolicy` allows.
 
-This module defines the errors of the client itself. `_api_errors` has `APIError` and its subclasses,
+This module defines the errors of the client itself. `_api_errors` and `_frame_errors` have `APIError` and its
+subclasses,
 `_listen/errors.py` has `ListenError` and its subclasses.
 """
 
@@ -54,7 +60,7 @@ from typing import Any
 
 import msgspec
 
-from tidings import _publish
+from tidings._public import publish
 from tidings._reasons import Reason
 
 
@@ -130,4 +136,4 @@ class UnreadableAnswerError(TidingsError):
         )
 
 
-_publish(globals())
+publish(globals())

@@ -108,7 +108,7 @@ class Exchange(Generic[T]):
         if isinstance(error, ExpiredTokenError) and self._renewable:
             self._renewable = False
             return Retry(0.0, renew=True)
-        if not is_retryable(outcome.status):
+        if not is_retryable(outcome.status, error.code):
             raise error
         return self._again(error, error.retry_after)
 

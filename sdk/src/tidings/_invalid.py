@@ -13,6 +13,7 @@ from tidings.protocol.pointers import field_error, steps_of
 _TARGETS: Final[dict[tuple[str, ...], str]] = {
     ("to", "users"): "to_users",
     ("to", "groups"): "to_groups",
+    ("to", "topics"): "to_topics",
     ("to", "all"): "to_all",
     ("to", "exclude"): "exclude",
 }

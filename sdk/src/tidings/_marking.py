@@ -45,7 +45,7 @@ def compose_mark(
     """
     wanted = {
         "state": state,
-        "ids": None if ids is None else [_id(item) for item in _listed(ids)],
+        "ids": None if ids is None else [id_of(item) for item in _listed(ids)],
         "up_to": up_to,
         "all": all or None,
         "category": category,
@@ -65,7 +65,8 @@ def _listed(items: Items) -> Iterable[Item]:
     return items
 
 
-def _id(item: Item) -> str:
+def id_of(item: Item) -> str:
+    """The id of a notification, a delivery or an item. Raises InvalidArgumentError."""
     match item:
         case str():
             id = item

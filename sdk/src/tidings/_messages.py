@@ -1,31 +1,32 @@
 """From keyword arguments to the body of a send."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, TypedDict
 
 import msgspec
 
-from tidings import _publish
 from tidings._errors import InvalidArgumentError
 from tidings._invalid import not_valid
 from tidings._keywords import unknown
-from tidings.protocol.names import ID_CURE, ID_RULE, is_id
+from tidings._public import publish
+from tidings.protocol.names import ID_CURE, ID_RULE, TOPIC_RULE, is_id, is_topic
 from tidings.protocol.notifications import Action, CreateNotification, Priority
 
 
 class Message(TypedDict, total=False):
     """A notification to send: the keywords of `send`, and an element of `send_batch` and `send_many`.
 
-    At least one of `to_users`, `to_groups`, `to_all` and one of `title`, `body`, `data` are required. A plain
-    dict with these keys works too; with this type a type checker checks each key.
+    At least one of `to_users`, `to_groups`, `to_all`, `to_topics` and one of `title`, `body`, `data` are
+    required. A plain dict with these keys works too; with this type a type checker checks each key.
 
     to_users: ids of users, up to 1,000; a single string counts as a list of one.
     to_groups: ids of groups, up to 100.
     to_all: true for every user of the tenant.
     exclude: ids of users who receive no copy, up to 1,000. A user who is named more than once receives one
         copy.
+    to_topics: names of topics, up to 100, without any other target; a single string counts as a list of one.
     category: the subject, up to 128 characters; inboxes filter by it.
     title, body: text.
     data: a JSON object for your own code.
@@ -42,6 +43,7 @@ class Message(TypedDict, total=False):
     to_groups: Iterable[str] | str
     to_all: bool
     exclude: Iterable[str] | str
+    to_topics: Iterable[str] | str
     category: str | None
     title: str | None
     body: str | None
@@ -53,7 +55,13 @@ class Message(TypedDict, total=False):
     expires_in: int | timedelta | None
 
 
-_TARGETS = {"to_users": "users", "to_groups": "groups", "to_all": "all", "exclude": "exclude"}
+_TARGETS = {
+    "to_users": "users",
+    "to_groups": "groups",
+    "to_all": "all",
+    "exclude": "exclude",
+    "to_topics": "topics",
+}
 _CONTENT = Message.__annotations__.keys() - _TARGETS.keys()
 
 
@@ -70,14 +78,8 @@ def compose(message: Mapping[str, Any]) -> CreateNotification:
         )
     if wrong := message.keys() - Message.__annotations__.keys():
         raise unknown("A message has no field", wrong, Message.__annotations__)
-    target = {
-        _TARGETS[name]: value if name == "to_all" else _names(value)
-        for name, value in message.items()
-        if name in _TARGETS and value is not None
-    }
+    target = _target(message)
     fields = {name: value for name, value in message.items() if name in _CONTENT and value is not None}
-    if not (target.get("users") or target.get("groups") or target.get("all")):
-        raise InvalidArgumentError("A notification needs a target: give to_users, to_groups or to_all=True")
     if not fields.keys() & {"title", "body", "data"}:
         raise InvalidArgumentError("A notification needs content: give a title, a body or data")
     if isinstance(fields.get("expires_in"), timedelta):
@@ -97,6 +99,22 @@ def compose(message: Mapping[str, Any]) -> CreateNotification:
     return created
 
 
+def _target(message: Mapping[str, Any]) -> dict[str, Any]:
+    read: dict[str, Callable[[Any], Any]] = dict.fromkeys(_TARGETS, _names)
+    read |= {"to_all": _flag, "to_topics": _topics}
+    target = {
+        field: read[name](message[name]) for name, field in _TARGETS.items() if message.get(name) is not None
+    }
+    if target.get("topics"):
+        if any(target.get(other) for other in ("users", "groups", "all", "exclude")):
+            raise InvalidArgumentError("A send to topics has no other target. Give to_topics alone")
+    elif not (target.get("users") or target.get("groups") or target.get("all")):
+        raise InvalidArgumentError(
+            "A notification needs a target: give to_users, to_groups, to_topics or to_all=True"
+        )
+    return target
+
+
 def _names(value: Any) -> list[str]:
     names = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
     for name in names:
@@ -104,6 +122,19 @@ def _names(value: Any) -> list[str]:
             raise InvalidArgumentError(
                 f"{name!r} is not the id of a user or group: an id is {ID_RULE}: {ID_CURE}"
             )
+    return names
+
+
+def _flag(value: Any) -> Any:
+    """A flag as it is: the type of the wire refuses all but true and false."""
+    return value
+
+
+def _topics(value: Any) -> list[str]:
+    names = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
+    for name in names:
+        if not isinstance(name, str) or not is_topic(name):
+            raise InvalidArgumentError(f"{name!r} is not the name of a topic: it is {TOPIC_RULE}")
     return names
 
 
@@ -147,4 +178,4 @@ def _finite(value: Any) -> Any:
     return value
 
 
-_publish(globals())
+publish(globals())

@@ -9,9 +9,9 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import field
 
-from tidings import _publish
 from tidings._api_errors import APIError
 from tidings._errors import InvalidArgumentError
+from tidings._public import publish
 from tidings.protocol.frames import Counts, Resume
 from tidings.protocol.notifications import Notification, Receipts, ReceivedAction
 from tidings.protocol.plain import Plain
@@ -107,11 +107,25 @@ class Member(Plain, frozen=True):
     joined_at: datetime
 
 
+class UsedAction(Plain, frozen=True):
+    """The action that a user used on a notification, by its id, and when. It is the first one, and stays."""
+
+    id: str
+    at: datetime
+
+
+class Acted(Plain, frozen=True):
+    """The notification `id`, and the action that the user used on it."""
+
+    id: str
+    action: UsedAction
+
+
 class UserReceipt(Plain, frozen=True, kw_only=True):
     """The receipts of one user for a notification.
 
     `delivered`, `seen` and `read` stay true when the user takes a mark back. The times are those of the inbox
-    now.
+    now. `action` is the action that the user used.
     """
 
     user: str
@@ -120,6 +134,7 @@ class UserReceipt(Plain, frozen=True, kw_only=True):
     read: bool
     seen_at: datetime | None = None
     read_at: datetime | None = None
+    action: UsedAction | None = None
 
 
 class OpenConnection(Plain, frozen=True):
@@ -155,7 +170,10 @@ class Erased(Plain, frozen=True):
 
 
 class InboxItem(Plain, frozen=True, kw_only=True):
-    """A notification in a user's inbox. `state` is `unseen`, `seen`, `read` or `archived`."""
+    """A notification in a user's inbox. `state` is `unseen`, `seen`, `read` or `archived`.
+
+    `action` is the action that the user used, None without one.
+    """
 
     log: str
     position: int
@@ -163,6 +181,7 @@ class InboxItem(Plain, frozen=True, kw_only=True):
     seen_at: datetime | None = None
     read_at: datetime | None = None
     archived_at: datetime | None = None
+    action: UsedAction | None = None
     notification: Notification
 
 
@@ -194,4 +213,4 @@ class InboxPage(Plain, frozen=True, kw_only=True, omit_defaults=True):
         return Resume(self.epoch, dict(self.positions), self.state_version)
 
 
-_publish(globals())
+publish(globals())

@@ -5,8 +5,8 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
-from tidings import _publish
 from tidings._errors import InvalidArgumentError
+from tidings._public import publish
 from tidings.protocol import limits
 
 
@@ -112,4 +112,4 @@ class AsyncPages(Generic[P, T]):
                 yield item
 
 
-_publish(globals())
+publish(globals())

@@ -6,7 +6,6 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import msgspec
 
 from tidings._api_errors import (
-    BY_CODE,
     APIError,
     AuthenticationError,
     BadRequestError,
@@ -22,6 +21,7 @@ from tidings._api_errors import (
     UnsupportedMediaTypeError,
 )
 from tidings._errors import RequestInfo
+from tidings._frame_errors import BY_CODE
 from tidings.protocol.errors import FieldError, Problem
 
 _BY_STATUS: Final[dict[int, type[APIError]]] = {

@@ -9,8 +9,8 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from tidings import _publish
 from tidings._models import BatchResult
+from tidings._public import publish
 
 
 class SendProgress(msgspec.Struct, frozen=True):
@@ -114,4 +114,4 @@ def in_words(progress: SendProgress) -> str:
     return f"{progress.done - progress.refused:,}{total} sent{refused}"
 
 
-_publish(globals())
+publish(globals())

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Literal, Protocol, TypeVar
 
-from tidings import _publish
 from tidings._calls import groups as group_calls
 from tidings._calls import inboxes
 from tidings._calls import users as user_calls
 from tidings._calls.call import Call
 from tidings._keywords import checks_keywords
-from tidings._marking import Items, Marks, compose_mark
-from tidings._models import Erased, Group, InboxItem, InboxPage, Member, Page, Presence
+from tidings._marking import Item, Items, Marks, compose_mark, id_of
+from tidings._models import Acted, Erased, Group, InboxItem, InboxPage, Member, Page, Presence
 from tidings._pages import Extent, Pages
+from tidings._public import publish
 from tidings._retries import Retries
 from tidings._token import UserToken
 from tidings.protocol.frames import Counts, State
@@ -138,11 +138,18 @@ class Tokens:
         user: str,
         *,
         expires_in: int = 3600,
+        topics: Iterable[str] | None = None,
+        publish: Iterable[str] | None = None,
         timeout: float | None = None,
         retries: Retries | None = None,
     ) -> UserToken:
-        """A token for the user's own inbox and nothing else, for `expires_in` seconds, at most 86,400."""
-        return self._run(user_calls.create_token(user, expires_in), timeout=timeout, retries=retries)
+        """A token for the user's own inbox, for `expires_in` seconds, at most 86,400.
+
+        `topics`, `publish`: patterns of the topics to which a connection with the token may subscribe, and
+        publish. In a pattern `*` is one segment, `**` at the end the rest, and `{sub}` the user.
+        """
+        call = user_calls.create_token(user, expires_in, topics, publish)
+        return self._run(call, timeout=timeout, retries=retries)
 
 
 class Users:
@@ -263,5 +270,23 @@ class Inbox(Marks[Marked]):
             retries=retries,
         )
 
+    @checks_keywords
+    def act(
+        self,
+        notification: Item,
+        action: str,
+        *,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+    ) -> Acted:
+        """Use an action of a notification for the user, by the action's id.
 
-_publish(globals())
+        The first action counts, on whichever device, and a repetition returns it again. Raises
+        ActionUsedError after another action, UnknownActionError and NotFoundError.
+        """
+        return self._run(
+            inboxes.act(self._user, id_of(notification), action), timeout=timeout, retries=retries
+        )
+
+
+publish(globals())

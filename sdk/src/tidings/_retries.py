@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from tidings import _publish
+from tidings._public import publish
+from tidings.protocol.errors import ERRORS
 
 RETRYABLE: Final = frozenset({408, 409, 429})
 
@@ -15,6 +16,7 @@ RETRYABLE: Final = frozenset({408, 409, 429})
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """When a request is retried: after connection errors, 408, 409, 429 and 5xx.
 
+    A code of the server that says that a repetition cannot help, such as `action_used`, is not retried.
     There are at most `tries` tries in all, and each begins within `total` seconds. Before try n+1 the client
     waits between `base` x 2^(n-1) seconds and twice that, at random, and at most `cap` seconds. The defaults
     give waits from 0.5, 1, 2 and 4 seconds up to twice those, which covers a restart of the server. The wait
@@ -48,8 +50,10 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
 Retries = int | RetryPolicy
 
 
-def is_retryable(status: int) -> bool:
-    """Whether the same request may succeed later."""
+def is_retryable(status: int, code: str | None = None) -> bool:
+    """Whether the same request may succeed later, by the code if it is known, else by the status."""
+    if code is not None and (known := ERRORS.get(code)) is not None:
+        return known.retryable
     return status in RETRYABLE or status >= 500  # noqa: PLR2004
 
 
@@ -72,4 +76,4 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     return max(0.0, (date - datetime.fromtimestamp(now, UTC)).total_seconds())
 
 
-_publish(globals())
+publish(globals())

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from tidings import _publish
+from tidings._public import publish
 
 
 class UserToken(dict[str, str]):
@@ -44,4 +44,4 @@ class UserToken(dict[str, str]):
         return f"UserToken(expires_at={self['expires_at']!r}, realtime_url={self['realtime_url']!r})"
 
 
-_publish(globals())
+publish(globals())

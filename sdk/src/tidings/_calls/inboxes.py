@@ -2,17 +2,19 @@
 
 from datetime import UTC, datetime
 from typing import Final, Literal
+from urllib.parse import quote
 
 import msgspec
 
 from tidings._calls.call import Call, decoded, query, segment
 from tidings._errors import InvalidArgumentError
-from tidings._models import InboxPage
+from tidings._models import Acted, InboxPage
 from tidings.protocol.names import LOG_RULE, is_log
 from tidings.protocol.rest import Marked, MarkInbox
 
 _read_inbox: Final = decoded(InboxPage)
 _read_marked: Final = decoded(Marked)
+_read_acted: Final = decoded(Acted)
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +65,23 @@ def mark(user: str | None, wanted: MarkInbox) -> Call[Marked]:
         scope="inbox" if user is None else "users",
         body=msgspec.json.encode(wanted),
         read=_read_marked,
+    )
+
+
+def act(user: str | None, notification: str, action: str) -> Call[Acted]:
+    """`POST /v1/users/{id}/notifications/{id}/actions/{action}`, or the same below `/v1/me`.
+
+    Raises InvalidArgumentError for an id that cannot be in a path.
+    """
+    if not action or "/" in action or action in {".", ".."}:
+        raise InvalidArgumentError(
+            f"{action!r} cannot be in a path: use an action whose id is a text without a slash"
+        )
+    return Call(
+        method="POST",
+        path=f"{_path(user)}/{segment('notification', notification)}/actions/{quote(action, safe='')}",
+        scope="inbox" if user is None else "users",
+        read=_read_acted,
     )
 
 

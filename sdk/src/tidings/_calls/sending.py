@@ -8,8 +8,10 @@ import msgspec
 from tidings._calls.call import Answer, Call, decoded, idempotency, nothing, query, segment
 from tidings._messages import compose
 from tidings._models import Page, Sent, SentNotification, UserReceipt
+from tidings.protocol.rest import RealtimeAddress
 
 _read_sent: Final = decoded(Sent)
+_read_address: Final = decoded(RealtimeAddress)
 _read_record: Final = decoded(SentNotification)
 _read_records: Final = decoded(Page[SentNotification])
 _read_receipts: Final = decoded(Page[UserReceipt])
@@ -25,6 +27,11 @@ def send(message: Mapping[str, Any], idempotency_key: str | None) -> Call[Sent]:
         idempotency_key=idempotency(idempotency_key),
         read=_sent,
     )
+
+
+def realtime_address() -> Call[RealtimeAddress]:
+    """`GET /v1/realtime`."""
+    return Call(method="GET", path="/v1/realtime", scope="send", read=_read_address)
 
 
 def get(notification: str) -> Call[SentNotification]:

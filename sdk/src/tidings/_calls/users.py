@@ -1,5 +1,6 @@
 """Users: their tokens, their presence, their connections, and erasing them."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -8,7 +9,7 @@ from tidings._calls.call import Answer, Call, decoded, nothing, segment
 from tidings._errors import InvalidArgumentError
 from tidings._models import Erased, Presence
 from tidings._token import UserToken
-from tidings.protocol.rest import CreateToken
+from tidings.protocol.names import PATTERN_RULE, is_topic_pattern
 from tidings.protocol.rest import UserToken as TokenAnswer
 
 _read_token: Final = decoded(TokenAnswer)
@@ -16,10 +17,19 @@ _read_presence: Final = decoded(Presence)
 _read_erased: Final = decoded(Erased)
 
 
-def create_token(user: str, expires_in: int) -> Call[UserToken]:
-    """`POST /v1/tokens`."""
+def create_token(
+    user: str,
+    expires_in: int,
+    topics: Iterable[str] | None = None,
+    publish: Iterable[str] | None = None,
+) -> Call[UserToken]:
+    """`POST /v1/tokens`, with patterns of topics."""
     segment("user", user)
-    body = msgspec.json.encode(CreateToken(user, expires_in))
+    patterns = {"topics": _patterns(topics), "publish": _patterns(publish)}
+    body = msgspec.json.encode(
+        {"user": user, "expires_in": expires_in, "scope": "inbox"}
+        | {name: some for name, some in patterns.items() if some is not None}
+    )
     return Call(method="POST", path="/v1/tokens", scope="tokens", body=body, read=_token)
 
 
@@ -43,6 +53,16 @@ def disconnect(user: str | None, connection: str | None) -> Call[None]:
 def erase(user: str) -> Call[Erased]:
     """`DELETE /v1/users/{u}`."""
     return Call(method="DELETE", path=_path(user), scope="users", read=_read_erased)
+
+
+def _patterns(patterns: Iterable[str] | None) -> list[str] | None:
+    if patterns is None:
+        return None
+    found = [patterns] if isinstance(patterns, str) else list(patterns)
+    wrong = next((each for each in found if not is_topic_pattern(each)), None)
+    if wrong is not None:
+        raise InvalidArgumentError(f"{wrong!r} is not a pattern of topics: it is {PATTERN_RULE}")
+    return found
 
 
 def _token(answer: Answer) -> UserToken:

@@ -1,7 +1,7 @@
 """The URL and the token of a connection."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -34,7 +34,9 @@ class AccessSource(Protocol):
 class CreateToken(Protocol):
     """`AsyncTokens.create`."""
 
-    async def __call__(self, user: str, *, expires_in: int = ...) -> UserToken: ...
+    async def __call__(
+        self, user: str, *, expires_in: int = ..., topics: Iterable[str] | None = ...
+    ) -> UserToken: ...
 
 
 LIFETIME_SECONDS: Final = 3600
@@ -50,11 +52,13 @@ class UserAccess:
         create: CreateToken,
         user: str,
         realtime_url: str | None,
+        topics: Sequence[str] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._create = create
         self._user = user
         self._url = realtime_url
+        self._topics = topics
         self._clock = clock
         self._kept: UserToken | None = None
 
@@ -62,7 +66,7 @@ class UserAccess:
         """The kept token if it is valid for more than another minute, else a new one."""
         fresh = renew or self._kept is None or self._remaining(self._kept) <= RENEW_BEFORE_SECONDS
         if fresh or self._kept is None:
-            self._kept = await self._create(self._user, expires_in=LIFETIME_SECONDS)
+            self._kept = await self._create(self._user, expires_in=LIFETIME_SECONDS, topics=self._topics)
         return Access(self._url or self._kept.realtime_url, self._kept.token, fresh)
 
     def _remaining(self, token: UserToken) -> float:

@@ -1,10 +1,11 @@
 """The keywords of `listen` as a type, for code that stores them before the call."""
 
+from collections.abc import Iterable
 from typing import Final, TypedDict
 
-from tidings import _publish
 from tidings._credentials import AsyncTokenSource
 from tidings._listen.backoff import ReconnectPolicy
+from tidings._public import publish
 from tidings.protocol.frames import Resume
 
 BUFFER: Final = 256
@@ -20,6 +21,7 @@ class ListenOptions(TypedDict, total=False):
     rewind: start with the last N notifications, at most 200.
     token: a user's token, or a callable that returns one, instead of the client's own; with `realtime_url`.
     realtime_url: the URL to connect to, such as ``ws://127.0.0.1:8001/v1/realtime``; else that of the API.
+    topics: patterns of the topics to which `LiveInbox.subscribe` may subscribe, for a client with a key.
     buffer: the number of events (256) that wait for the application before reading from the socket pauses.
     reconnect: a `ReconnectPolicy`, the waits before reconnecting.
 
@@ -32,8 +34,9 @@ class ListenOptions(TypedDict, total=False):
     rewind: int | None
     token: AsyncTokenSource | None
     realtime_url: str | None
+    topics: Iterable[str] | str | None
     buffer: int
     reconnect: ReconnectPolicy | None
 
 
-_publish(globals())
+publish(globals())

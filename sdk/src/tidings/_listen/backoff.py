@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from tidings import _publish
 from tidings._api_errors import APIError
 from tidings._errors import ConnectionFailedError
 from tidings._listen.errors import ConnectionClosedError
+from tidings._public import publish
 from tidings._retries import is_retryable
 from tidings.protocol.closing import INVALID_TOKEN, NO_INBOX_SCOPE, REVOKED, Verdict, verdict_of
 
@@ -119,4 +119,4 @@ class Backoff:
         return self._chance() * min(self._policy.cap, first * 2.0 ** min(failures, 32))
 
 
-_publish(globals())
+publish(globals())

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Self
 from weakref import WeakSet
 
-from tidings import _publish
 from tidings._listen.buffer import Buffer
 from tidings._listen.events import Changed, InboxChange
+from tidings._public import publish
 
 
 class Changes:
@@ -64,4 +64,4 @@ class Readers:
             reader.end(error)
 
 
-_publish(globals())
+publish(globals())

@@ -3,9 +3,9 @@
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from tidings import _publish
 from tidings._listen.events import Changed
 from tidings._marking import MarksOne
+from tidings._public import publish
 from tidings.protocol.frames import Delivered, State
 from tidings.protocol.notifications import Notification
 
@@ -64,4 +64,4 @@ class Delivery(MarksOne[Coroutine[Any, Any, Changed]]):
         return f"Delivery({self.log}/{self.position}, {self.notification.id})"
 
 
-_publish(globals())
+publish(globals())

@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from tidings import _publish
-from tidings._api_errors import BY_CODE, APIError
+from tidings._api_errors import APIError
 from tidings._errors import TidingsError
+from tidings._frame_errors import BY_CODE
+from tidings._public import publish
 from tidings.protocol.closing import CLOSE_CODES, Verdict, verdict_of
 
 
@@ -60,4 +61,4 @@ _CLOSE_HINTS: Final = {
 }
 
 
-_publish(globals())
+publish(globals())

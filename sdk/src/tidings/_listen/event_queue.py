@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from tidings import _publish
 from tidings._listen.buffer import Buffer
 from tidings._listen.changes import Changes, Readers
 from tidings._listen.delivery import Delivery
 from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
 from tidings._listen.session import Session
+from tidings._public import publish
 from tidings.protocol.frames import ErrorFrame, Recalled
 
 InboxEvent = Delivery | InboxChange | ErrorFrame | Connected | Disconnected
@@ -78,4 +78,4 @@ def _is_of(event: InboxEvent, notification: str) -> bool:
     return isinstance(event, Delivery) and event.notification.id == notification
 
 
-_publish(globals())
+publish(globals())

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from tidings import _publish
+from tidings._public import publish
 from tidings.protocol.frames import CaughtUp, Gap, Joined, Left, Recalled, Stated
 from tidings.protocol.plain import Plain
 
@@ -67,4 +67,4 @@ def loss_in_words(gap: Gap) -> str:
 InboxChange = Changed | Recalled | Gap | CaughtUp | Joined | Left
 
 
-_publish(globals())
+publish(globals())

@@ -16,8 +16,9 @@ from tidings._listen.access import AccessSource
 from tidings._listen.backoff import Ending
 from tidings._listen.errors import MalformedFrameError
 from tidings._listen.events import Connected
+from tidings._listen.outputs import Output, RefreshWanted
 from tidings._listen.pace import Pace
-from tidings._listen.session import Output, RefreshWanted, Session, refresh
+from tidings._listen.session import Session, refresh
 from tidings._reasons import timed_out
 
 ACK_SECONDS: Final = 0.25
@@ -81,6 +82,10 @@ class Link:
     def ack_soon(self) -> None:
         """Acknowledge the handled positions within 0.25 s, in one frame with those handled until then."""
         self._ack_due.set()
+
+    async def ack_now(self) -> None:
+        """Acknowledge the handled positions, before the next frame."""
+        await self._send_acks()
 
     async def leave(self) -> None:
         """Acknowledge the handled positions, and close."""

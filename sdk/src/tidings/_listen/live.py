@@ -9,7 +9,6 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
-from tidings import _publish
 from tidings._keywords import checks_keywords
 from tidings._listen.changes import Changes
 from tidings._listen.delivery import Delivery
@@ -17,16 +16,22 @@ from tidings._listen.errors import ListenError
 from tidings._listen.event_queue import EventQueue, InboxEvent
 from tidings._listen.events import Changed, Connected, Disconnected, loss_in_words
 from tidings._listen.marker import Marker
-from tidings._listen.session import Answered, Output, RefreshWanted, Session
+from tidings._listen.outputs import Answered, Output, RefreshWanted, Refused
+from tidings._listen.session import Session
 from tidings._listen.session_runner import ConnectOptions, SessionRunner
 from tidings._listen.socket import CLOSE_SECONDS
+from tidings._listen.topic_stream import TopicStream
+from tidings._listen.topic_streams import TopicStreams
 from tidings._marking import Items, Marks, compose_mark
+from tidings._public import publish
 from tidings.protocol.frames import (
     Counts,
     Delivered,
     Gap,
     Resume,
     State,
+    Subscribed,
+    Unsubscribed,
 )
 
 EventHook = Callable[[InboxEvent], Awaitable[None] | None]
@@ -71,7 +76,13 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         self._runner: asyncio.Task[None] | None = None
         self._closed = False
         self._process = os.getpid()
-        self._session_runner = SessionRunner(session, options, room=self._queue.room, emit=self._emit)
+        self._buffer_size = buffer
+        self._topics = TopicStreams(
+            session,
+            link=lambda: self._session_runner.link,
+            deliver=lambda frame: Delivery(frame, self),
+        )
+        self._session_runner = SessionRunner(session, options, room=self._room, emit=self._emit)
         self._marker = Marker(session, timeout=options.wire.timeout, link=lambda: self._session_runner.link)
 
     async def __aenter__(self) -> Self:
@@ -152,8 +163,24 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
 
     def acknowledge(self, delivery: Delivery) -> None:
         """Acknowledge the delivery that was taken last, without taking another. As `Delivery.ack`."""
-        if self._queue.is_taken(delivery):
+        if not self._topics.acknowledge(delivery) and self._queue.is_taken(delivery):
             self._acknowledge_taken()
+
+    def subscribe(self, topic: str, *, after: int | None = None, rewind: int | None = None) -> TopicStream:
+        """The notifications of a topic, for `async for`. Iterating it, or entering it, subscribes.
+
+        `after`: a position to start after. `rewind`: start with the last N notifications, at most 200.
+        Without either it starts after its position in `listen(resume=...)`, or with new notifications. While
+        the buffer of one stream is full, the inbox does not read from the socket.
+        """
+        self._check_open()
+        return TopicStream(self._topics, topic, after=after, rewind=rewind, buffer=self._buffer_size)
+
+    async def _room(self) -> None:
+        await self._queue.room()
+        if self._closed:
+            return
+        await self._topics.room()
 
     def resume_point(self) -> Resume | None:
         """The argument for a later `listen(resume=...)` that continues after the handled deliveries.
@@ -219,11 +246,13 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
             self._end(error)
 
     def _emit(self, output: Output | Disconnected) -> None:
+        if not isinstance(output, Disconnected) and self._topics.put(output):
+            return
         match output:
             case Answered():
                 self._marker.answer(output)
                 return
-            case RefreshWanted():
+            case RefreshWanted() | Refused() | Subscribed() | Unsubscribed():
                 return
             case Delivered():
                 self._queue.put(Delivery(output, self))
@@ -239,6 +268,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
 
     def _end(self, error: Exception | None) -> None:
         self._queue.end(error)
+        self._topics.end(error)
         self._first_outcome.set()
         self._marker.end(error)
 
@@ -262,4 +292,4 @@ class _Events:
         return await self._take()
 
 
-_publish(globals())
+publish(globals())

@@ -8,7 +8,8 @@ from typing import Final
 from tidings._listen.errors import FrameRefusedError, UnansweredError
 from tidings._listen.events import Changed
 from tidings._listen.link import Link
-from tidings._listen.session import Answered, Session
+from tidings._listen.outputs import Answered
+from tidings._listen.session import Session
 from tidings.protocol.errors import ERRORS
 from tidings.protocol.rest import MarkInbox
 

@@ -1,6 +1,6 @@
 """Makes a live inbox from the arguments of `listen`, for both clients."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from tidings._credentials import AsyncCredential, AsyncTokenSource
 from tidings._errors import ConfigurationError, InvalidArgumentError
@@ -36,6 +36,7 @@ def opener(
         rewind: int | None = None,
         token: AsyncTokenSource | None = None,
         realtime_url: str | None = None,
+        topics: Iterable[str] | str | None = None,
         buffer: int = BUFFER,
         reconnect: ReconnectPolicy | None = None,
     ) -> LiveInbox:
@@ -44,7 +45,7 @@ def opener(
         return LiveInbox(
             Session(device=device, resume=resume, rewind=rewind, client=user_agent()),
             ConnectOptions(
-                access=_access(create, credential, user, token, realtime_url),
+                access=_access(create, credential, user, token, realtime_url, topics),
                 wire=wire,
                 policy=reconnect or ReconnectPolicy(),
                 first_tries=first_tries,
@@ -62,9 +63,11 @@ def _access(
     user: str | None,
     token: AsyncTokenSource | None,
     realtime_url: str | None,
+    topics: Iterable[str] | str | None,
 ) -> AccessSource:
     if token is None and user is not None:
-        return UserAccess(create, user, realtime_url)
+        patterns = [topics] if isinstance(topics, str) else None if topics is None else list(topics)
+        return UserAccess(create, user, realtime_url, patterns)
     if token is None and credential.holds_key:
         raise ConfigurationError("The live inbox has no user. Call listen(user=...)")
     if realtime_url is None:

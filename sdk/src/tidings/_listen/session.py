@@ -17,11 +17,14 @@ import msgspec
 from tidings._errors import InvalidArgumentError
 from tidings._listen.errors import FrameRefusedError, MalformedFrameError
 from tidings._listen.events import Changed, Connected
+from tidings._listen.incoming import read_frame
 from tidings._listen.marks import PendingMarks
+from tidings._listen.outputs import Answered, Output, RefreshWanted, Refused
 from tidings._listen.status import InboxStatus
+from tidings._listen.subscriptions import Subscriptions
 from tidings.protocol import limits
 from tidings.protocol.frames import (
-    SERVER_FRAMES,
+    Accepted,
     Ack,
     CaughtUp,
     Connect,
@@ -31,52 +34,27 @@ from tidings.protocol.frames import (
     Expiring,
     Gap,
     Joined,
-    Left,
     Pong,
     Positions,
+    Published,
     Recalled,
     Refresh,
     Refreshed,
+    Reply,
     Resume,
     ServerFrame,
     Stated,
+    Subscribed,
+    Unsubscribed,
     Welcome,
 )
-from tidings.protocol.names import DEVICE_RULE, is_device
+from tidings.protocol.names import DEVICE_RULE, is_device, log_of_topic, topic_of_log
 from tidings.protocol.rest import MarkInbox
 
 # 200 names of the greatest length have 27 KB; the limit of a frame is 64 KB.
 LOGS_PER_ACK: Final = 200
 
-Event = Connected | Delivered | CaughtUp | Gap | Joined | Left | Changed | Recalled | ErrorFrame
-
-
-class RefreshWanted(msgspec.Struct, frozen=True):
-    """The token expires in `seconds`: send `refresh` with another one."""
-
-    seconds: int
-
-
-class Answered(msgspec.Struct, frozen=True):
-    """The answer to the mark `ref`: its result, or the error that refused it."""
-
-    ref: str
-    result: Changed | FrameRefusedError
-
-
-Output = Event | RefreshWanted | Answered
-
-# None is the type of a message without a type.
-_KNOWN: Final = frozenset((None, *(kind.__struct_config__.tag for kind in SERVER_FRAMES)))
-_decode: Final = msgspec.json.Decoder(ServerFrame).decode
 _encode: Final = msgspec.json.Encoder().encode
-
-
-class _Type(msgspec.Struct):
-    type: str
-
-
-_decode_type: Final = msgspec.json.Decoder(_Type).decode
 
 
 class Session:
@@ -107,6 +85,7 @@ class Session:
         self._starts: Positions = {}
         self._welcomed = False
         self._marks = PendingMarks()
+        self.subscriptions = Subscriptions()
         self._status = InboxStatus(resume.state_version if resume else None)
 
     @property
@@ -132,10 +111,13 @@ class Session:
             return _text(Connect(device=self._device, rewind=self._rewind, client=self._client))
         # The server replays a log that is not named from its beginning, and this session drops duplicates.
         # If a frame cannot hold all logs, those with the lowest positions are left out: least to replay.
-        logs = sorted(self._received, key=self._received.__getitem__, reverse=True)
+        logs = sorted(
+            filter(self.subscriptions.wants, self._received), key=self._received.__getitem__, reverse=True
+        )
         version = self._status.resume()
         while True:
             resume = Resume(self.epoch, {log: self._received[log] for log in logs}, version)
+            self.subscriptions.resumed(logs)
             frame = _text(Connect(device=self._device, resume=resume, client=self._client))
             if len(frame.encode()) <= limits.FRAME_BYTES:
                 return frame
@@ -146,17 +128,10 @@ class Session:
 
         Frames of unknown types give none: a newer server may send them. Raises MalformedFrameError.
         """
-        if isinstance(message, bytes):
-            raise MalformedFrameError("The server sent a binary frame")
-        try:
-            frame = _decode(message)
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            if _type_of(message) not in _KNOWN:
-                return []
-            raise MalformedFrameError(f"The server sent a frame that is not valid: {error}") from error
-        return self._accept(frame)
+        frame = read_frame(message)
+        return self._accept(frame) if frame is not None else []
 
-    def _accept(self, frame: ServerFrame) -> list[Output]:  # noqa: C901 - one case per kind of frame
+    def _accept(self, frame: ServerFrame) -> list[Output]:  # noqa: C901, PLR0912 - one case per kind of frame
         match frame:
             case Welcome():
                 return [self._welcome(frame)]
@@ -176,13 +151,19 @@ class Session:
             case Recalled():
                 self._status.counts_received(frame.counts)
             case Joined():
-                for positions in (self._received, self._handled, self._acked):
-                    positions.setdefault(frame.log, frame.position)
+                self._begin(frame.log, frame.position)
             case Expiring():
                 return [RefreshWanted(frame.in_)]
             case Stated():
                 return self._stated(frame)
-            case Refreshed() | Pong():
+            case Subscribed():
+                if self.subscriptions.subscribed(frame.topic):
+                    self._forget_log(frame.log)
+                self._begin(frame.log, frame.position)
+            case Unsubscribed():
+                self.subscriptions.ended(frame.topic)
+                self._forget_log(log_of_topic(frame.topic))
+            case Refreshed() | Pong() | Accepted() | Published() | Reply():
                 return []
         return [frame]
 
@@ -212,6 +193,14 @@ class Session:
         else:
             _advance(self._received, {frame.log: frame.to})
 
+    def _begin(self, log: str, position: int) -> None:
+        for positions in (self._received, self._handled, self._acked):
+            positions.setdefault(log, position)
+
+    def _forget_log(self, log: str) -> None:
+        for positions in (self._received, self._handled, self._acked):
+            positions.pop(log, None)
+
     def _stated(self, frame: Stated) -> list[Output]:
         self._status.counts_received(frame.counts)
         self._status.version_received(frame.state_version)
@@ -221,6 +210,8 @@ class Session:
     def _error(self, frame: ErrorFrame) -> list[Output]:
         if self.forget(frame.ref):
             return [Answered(str(frame.ref), FrameRefusedError(frame.code, frame.detail, frame.ref))]
+        if (topic := self.subscriptions.refused(frame.ref)) is not None:
+            return [Refused(topic, FrameRefusedError(frame.code, frame.detail, frame.ref))]
         return [frame]
 
     def handled(self, event: object, epoch: str | None) -> bool:
@@ -239,6 +230,8 @@ class Session:
                 return False
             case _:
                 return False
+        # A subscription may have ended since the event arrived.
+        reached = {log: at for log, at in reached.items() if log in self._handled or not is_of_topic(log)}
         _advance(self._handled, reached)
         return any(self._handled[log] > self._acked.get(log, 0) for log in reached)
 
@@ -260,19 +253,33 @@ class Session:
         """
         return self._marks.add(mark)
 
+    def subscribe(self, topic: str, after: int | None, rewind: int | None) -> str:
+        """The frame that subscribes to a topic; by default after its position in `resume`, if that has one.
+
+        Raises InvalidArgumentError.
+        """
+        if after is None and rewind is None:
+            after = self._handled.get(log_of_topic(topic))
+        return self.subscriptions.add(topic, after, rewind)
+
     def forget(self, ref: str | int | None) -> bool:
         """Forget a pending mark. Returns whether it was pending."""
         return self._marks.forget(ref)
 
     def unanswered(self) -> list[str]:
-        """The frames of pending marks, to send again on a new connection; marking is idempotent."""
-        return self._marks.frames()
+        """The frames of marks and subscriptions, to send again on a new connection; all are idempotent."""
+        return self._marks.frames() + self.subscriptions.frames(self._received)
 
     def resume_point(self) -> Resume | None:
         """The argument of `resume` that continues after everything handled; None before the first welcome."""
         if self.epoch is None:
             return None
         return Resume(self.epoch, dict(self._handled), self._status.handled)
+
+
+def is_of_topic(log: str) -> bool:
+    """Whether a log is that of a topic."""
+    return topic_of_log(log) is not None
 
 
 def refresh(token: str) -> str:
@@ -282,14 +289,6 @@ def refresh(token: str) -> str:
 
 def _text(frame: msgspec.Struct) -> str:
     return _encode(frame).decode()
-
-
-def _type_of(message: str) -> str | None:
-    """The type of a frame, known or not; None for a message that is no frame."""
-    try:
-        return _decode_type(message).type
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
 
 
 def _advance(positions: Positions, to: Positions) -> None:

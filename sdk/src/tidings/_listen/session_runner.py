@@ -17,7 +17,8 @@ from tidings._listen.backoff import Backoff, Ending, Reconnect, ReconnectPolicy
 from tidings._listen.errors import ConnectionClosedError
 from tidings._listen.events import Connected, Disconnected
 from tidings._listen.link import Link
-from tidings._listen.session import Output, Session
+from tidings._listen.outputs import Output
+from tidings._listen.session import Session
 from tidings._listen.socket import open_socket
 from tidings._wire import Wire
 

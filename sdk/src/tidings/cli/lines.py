@@ -9,6 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from tidings import Event
 from tidings.cli.common import plural
 from tidings.protocol.frames import Stated
 from tidings.protocol.notifications import Notification, Receipts
@@ -55,6 +56,16 @@ class Printer:
             line.append(f"  {clean(notification.link)}", style="blue")
         if self._ids:
             line.append(f"  {clean(notification.id)}", style="dim")
+        self._print(line)
+
+    def event(self, event: Event) -> None:
+        """Print local time, type, and the data: texts as they are, other values as JSON."""
+        line = _line_from(event.timestamp)
+        line.append(f"  {clean(event.type)}", style="cyan")
+        for name, value in event.data.items():
+            text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+            line.append(f"  {clean(name)}=", style="dim")
+            line.append(clean(text))
         self._print(line)
 
     def change(self, change: Stated) -> None:

@@ -1,8 +1,7 @@
 """`tidings listen`."""
 
 import asyncio
-import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Annotated
 
@@ -20,9 +19,11 @@ from tidings import (
     InboxEvent,
     LiveInbox,
     Recalled,
+    TopicEvent,
 )
 from tidings._listen.events import loss_in_words
 from tidings.cli.common import Common, Owner, WrongUsageError, in_words, note, print_json
+from tidings.cli.signals import end_on_signals
 from tidings.protocol import limits
 
 
@@ -40,6 +41,10 @@ async def listen(
             validator=Number(gte=0, lte=limits.REWIND),
         ),
     ] = None,
+    topic: Annotated[
+        list[str] | None,
+        Parameter(negative="", help="Print this topic instead of the inbox; repeatable."),
+    ] = None,
     count: Annotated[
         int | None, Parameter(help="Stop after this number of notifications.", validator=Number(gte=1))
     ] = None,
@@ -50,31 +55,35 @@ async def listen(
     ] = None,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Print a user's notifications as they arrive, and the marks of other devices, until Ctrl-C."""
+    """Print a user's notifications, or those of topics, as they arrive, until Ctrl-C.
+
+    Marks of other devices are printed too. With a key, the user may subscribe to the topics that are named.
+    """
+    if topic and (device is not None or mark_read):
+        raise WrongUsageError("--topic excludes --device and --mark-read. Leave them out")
     key = owner.key(common)
     if owner.token is not None and realtime_url is None:
         raise WrongUsageError(
             "A token does not have the realtime URL. Give --realtime-url as well; `tidings token` prints it"
         )
     async with AsyncTidings(common.address, key=key, token=owner.token, retries=common.retries) as client:
-        live = client.listen(user=owner.user, device=device, rewind=rewind, realtime_url=realtime_url)
-        _end_on_signals()
+        live = client.listen(
+            user=owner.user,
+            device=device,
+            rewind=None if topic else rewind,
+            realtime_url=realtime_url,
+            topics=topic,
+        )
+        end_on_signals()
         # Only a signal cancels it. The inbox has acknowledged and closed by then.
         with suppress(asyncio.CancelledError):
             async with live as inbox:
                 show = _show_json if common.json else _line_printer(ids=ids)
-                await _print(inbox, show, count, mark_read=mark_read)
+                if topic:
+                    await _print_topics(inbox, topic, rewind, show, count)
+                else:
+                    await _print(inbox, show, count, mark_read=mark_read)
     return 0
-
-
-def _end_on_signals() -> None:
-    task = asyncio.current_task()
-    if task is None:
-        return
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # On Windows the loop has no signal handlers; Ctrl-C is a KeyboardInterrupt there.
-        with suppress(NotImplementedError):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
 async def _print(
@@ -90,6 +99,42 @@ async def _print(
             printed += 1
             if printed == count:
                 return
+
+
+async def _print_topics(
+    inbox: LiveInbox,
+    topics: Sequence[str],
+    rewind: int | None,
+    show: Callable[[InboxEvent], None],
+    count: int | None,
+) -> None:
+    arrived: asyncio.Queue[TopicEvent] = asyncio.Queue(1)
+
+    async def follow(topic: str) -> None:
+        async with inbox.subscribe(topic, rewind=rewind) as stream:
+            async for event in stream.events():
+                await arrived.put(event)
+
+    async def note_events() -> None:
+        async for event in inbox.events():
+            # The inbox is not shown.
+            if not isinstance(event, Delivery):
+                show(event)
+
+    async def print_arrived() -> None:
+        printed = 0
+        while count is None or printed < count:
+            event = await arrived.get()
+            show(event)
+            if isinstance(event, Delivery):
+                printed += 1
+        for task in tasks:
+            task.cancel()
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(follow(topic)) for topic in dict.fromkeys(topics)]
+        tasks.append(group.create_task(note_events()))
+        group.create_task(print_arrived())
 
 
 def _show_json(event: InboxEvent) -> None:

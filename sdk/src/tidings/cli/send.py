@@ -30,6 +30,12 @@ def send(
     exclude: Annotated[
         list[str] | None, Parameter(negative="", help="A user who receives no copy; repeatable.")
     ] = None,
+    topic: Annotated[
+        list[str] | None,
+        Parameter(
+            name=("--topic", "--to-topic"), negative="", help="A topic, without other targets; repeatable."
+        ),
+    ] = None,
     body: Annotated[str | None, Parameter(help="The text below the title.")] = None,
     data: Annotated[
         dict[str, Any] | None,
@@ -72,10 +78,15 @@ def send(
     ] = None,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Send a notification to users, groups or all; or many from a file."""
+    """Send a notification to users, groups, topics or all; or many from a file."""
     content = {"title": title, "body": body, "data": data}
     details = {"category": category, "link": link, "icon": icon, "expires_in": expires_in}
-    target = {"to_users": user or (), "to_groups": group or (), "exclude": exclude or ()}
+    target = {
+        "to_users": user or (),
+        "to_groups": group or (),
+        "exclude": exclude or (),
+        "to_topics": topic or (),
+    }
     given = [*content.values(), *details.values()]
     if file is not None:
         if everybody or action or any(target.values()) or any(value is not None for value in given):
@@ -83,8 +94,8 @@ def send(
         from tidings.cli.sendfile import send_file  # noqa: PLC0415 - only for many
 
         return send_file(file, common, idempotency_key)
-    if not (user or group or everybody):
-        raise WrongUsageError("There is no target. Give --user, --group or --all")
+    if not (user or group or topic or everybody):
+        raise WrongUsageError("There is no target. Give --user, --group, --topic or --all")
     if all(value is None for value in content.values()):
         raise WrongUsageError("There is no content. Give a title, --body or --data")
     with common.client() as client:

@@ -10,7 +10,13 @@ from tidings import BatchResult
 from tidings.cli.common import Common, WrongUsageError, note, print_json
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
-_TARGETS = {"users": "to_users", "groups": "to_groups", "all": "to_all", "exclude": "exclude"}
+_TARGETS = {
+    "users": "to_users",
+    "groups": "to_groups",
+    "all": "to_all",
+    "exclude": "exclude",
+    "topics": "to_topics",
+}
 
 
 def send_file(path: str, common: Common, idempotency_key: str | None) -> int:

@@ -31,11 +31,13 @@ _TABLE: Final = (
     ErrorCode("insufficient_scope", 403, "The token does not allow this"),
     ErrorCode("origin_refused", 403, "This origin is not allowed"),
     ErrorCode("not_found", 404, "The resource does not exist"),
+    ErrorCode("unknown_action", 404, "The notification has no such action"),
     ErrorCode("method_not_allowed", 405, "The method is not allowed here"),
     ErrorCode("body_timeout", 408, "The body did not arrive in time", retryable=True),
     ErrorCode(
         "idempotency_in_progress", 409, "The first request with this key is still running", retryable=True
     ),
+    ErrorCode("action_used", 409, "Another action of the notification was used before"),
     ErrorCode("too_large", 413, "The request is too large"),
     ErrorCode("unsupported_media_type", 415, "The media type of the body is not supported"),
     ErrorCode("invalid_request", 422, "The request is not valid"),
@@ -47,6 +49,13 @@ _TABLE: Final = (
     ErrorCode("overloaded", 503, "The server is overloaded", retryable=True),
     # Only in `error` frames; HTTP would answer with this status.
     ErrorCode("unknown_type", 400, "The frame's type is not known"),
+    ErrorCode("forbidden_topic", 403, "The token does not allow this topic"),
+    ErrorCode("invalid_topic", 422, "This is not the name of a topic"),
+    ErrorCode("too_many_topics", 422, "The connection has too many subscriptions"),
+    ErrorCode("no_upstream", 404, "The tenant has no upstream"),
+    # Not retryable: the application may have carried out the message.
+    ErrorCode("upstream_failed", 502, "The upstream did not answer as it has to"),
+    ErrorCode("upstream_timeout", 504, "The upstream did not answer in time"),
 )
 
 ERRORS: Final[dict[str, ErrorCode]] = {entry.code: entry for entry in _TABLE}

@@ -17,21 +17,52 @@ TENANT_PATTERN: Final = r"^[a-z0-9\-]{1,40}$(?!\n)"
 LINK_PATTERN: Final = (
     r"^(?:[hH][tT][tT][pP][sS]?://(?=[^/])|[mM][aA][iI][lL][tT][oO]:(?=.)|/(?![/\\]))[^\x00-\x20\x7F]*$(?!\n)"
 )
+TOPIC_PATTERN: Final = (
+    r"^(?=[^\n]{1,200}$)(?!\.{1,2}(?:/|$))[A-Za-z0-9._:@+|=~\-]+"
+    r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._:@+|=~\-]+)*$(?!\n)"
+)
+EVENT_PATTERN: Final = TOPIC_PATTERN.replace("{1,200}", f"{{1,{limits.EVENT_LENGTH}}}")
+PATTERN_PATTERN: Final = (
+    r"^(?=[^\n]{1,200}$)"
+    r"(?:(?:\*|(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._:@+|=~\-]|\{sub\})+)/)*"
+    r"(?:\*\*?|(?!\.{1,2}$)(?:[A-Za-z0-9._:@+|=~\-]|\{sub\})+)$(?!\n)"
+)
 LOG_PATTERN: Final = r"^(?:user|all|group:(?!\.{1,2}$)[A-Za-z0-9._:@+|=~\-]{1,128})$(?!\n)"
 
+IDEMPOTENCY_KEY_PATTERN: Final = rf"^[\x20-\x7E]{{1,{limits.IDEMPOTENCY_KEY_LENGTH}}}$(?!\n)"
+
+IDEMPOTENCY_KEY_RULE: Final = f"1 to {limits.IDEMPOTENCY_KEY_LENGTH} printable ASCII characters"
 ID_RULE: Final = "1 to 128 of A-Z a-z 0-9 . _ - : @ + | = ~, but not '.' or '..'"
 ID_CURE: Final = "encode another id, in base64url for example, or use a hash of it"
 DEVICE_RULE: Final = "1 to 64 of A-Z a-z 0-9 . _ - : @ + | = ~, but not '.' or '..'"
 TENANT_RULE: Final = "1 to 40 of a-z 0-9 -"
+TOPIC_RULE: Final = (
+    "1 to 200 characters: segments of A-Z a-z 0-9 . _ - : @ + | = ~ with / between them, "
+    "none empty, '.' or '..'"
+)
+EVENT_RULE: Final = TOPIC_RULE.replace("1 to 200", f"1 to {limits.EVENT_LENGTH}")
+PATTERN_RULE: Final = (
+    "a topic in which a segment may be *, the last one **, and {sub} stands for the user; "
+    "at most 200 characters"
+)
 LOG_RULE: Final = "user, all, or group:<id>"
 
 is_id: Final = re.compile(ID_PATTERN).match
 is_device: Final = re.compile(DEVICE_PATTERN).match
 is_tenant: Final = re.compile(TENANT_PATTERN).match
+is_topic: Final = re.compile(TOPIC_PATTERN).match
+is_event: Final = re.compile(EVENT_PATTERN).match
+is_topic_pattern: Final = re.compile(PATTERN_PATTERN).match
 is_log: Final = re.compile(LOG_PATTERN).match
+is_idempotency_key: Final = re.compile(IDEMPOTENCY_KEY_PATTERN).match
 
 UserId = Annotated[str, Meta(pattern=ID_PATTERN, description=f"A user, by the tenant's own id: {ID_RULE}.")]
 GroupId = Annotated[str, Meta(pattern=ID_PATTERN, description=f"A group, by the tenant's own id: {ID_RULE}.")]
+TopicName = Annotated[str, Meta(pattern=TOPIC_PATTERN, description=f"A topic: {TOPIC_RULE}.")]
+EventName = Annotated[str, Meta(pattern=EVENT_PATTERN, description=f"An event: {EVENT_RULE}.")]
+TopicPattern = Annotated[
+    str, Meta(pattern=PATTERN_PATTERN, description=f"A pattern of topics: {PATTERN_RULE}.")
+]
 Device = Annotated[
     str, Meta(pattern=DEVICE_PATTERN, description="A device's own name: 1 to 64 characters as in ids.")
 ]
@@ -61,5 +92,15 @@ def log_of_group(group: str) -> str:
 
 
 def group_of_log(log: str) -> str | None:
-    """The group of a log, from its name in frames; None for the log of a user or of all."""
+    """The group of a log, from its name in frames; None for the log of a user, of a topic or of all."""
     return log[len("group:") :] if log.startswith("group:") else None
+
+
+def log_of_topic(topic: str) -> str:
+    """The name of a topic's log in frames and position maps: ``topic:<name>``."""
+    return "topic:" + topic
+
+
+def topic_of_log(log: str) -> str | None:
+    """The topic of a log, from its name in frames; None for the log of a user, of a group or of all."""
+    return log[len("topic:") :] if log.startswith("topic:") else None

@@ -7,10 +7,10 @@ server may add fields without breaking a client.
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from tidings.protocol import limits
-from tidings.protocol.names import GroupId, Link, Timestamp, UserId
+from tidings.protocol.names import GroupId, Link, Timestamp, TopicName, UserId
 from tidings.protocol.plain import Plain
 
 Priority = Literal["low", "normal", "high", "urgent"]
@@ -30,13 +30,15 @@ class Action(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
 class Target(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The recipients of a notification: everyone named by `users`, `groups` and `all`, except `exclude`.
 
-    A user who is named more than once receives one copy.
+    A user who is named more than once receives one copy. Instead, `topics` names topics, without any other
+    field: each connection that is subscribed to one of them receives it, and no inbox has it.
     """
 
     users: Annotated[tuple[UserId, ...], Meta(max_length=limits.TARGET_USERS)] = ()
     groups: Annotated[tuple[GroupId, ...], Meta(max_length=limits.TARGET_GROUPS)] = ()
     all: bool = False
     exclude: Annotated[tuple[UserId, ...], Meta(max_length=limits.TARGET_EXCLUDES)] = ()
+    topics: Annotated[tuple[TopicName, ...], Meta(max_length=limits.TARGET_TOPICS)] = ()
 
 
 class CreateNotification(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
@@ -57,12 +59,33 @@ class CreateNotification(Struct, frozen=True, omit_defaults=True, forbid_unknown
     expires_in: Annotated[int, Meta(ge=1, le=limits.EXPIRES_IN_SECONDS)] | None = None
 
 
+class Publication(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """A notification that a client publishes to a topic: a `CreateNotification` without `to`."""
+
+    category: Category | None = None
+    title: str | None = None
+    body: str | None = None
+    data: dict[str, Any] | None = None
+    link: Link | None = None
+    icon: Link | None = None
+    actions: Annotated[tuple[Action, ...], Meta(max_length=limits.ACTIONS)] = ()
+    priority: Priority = "normal"
+    expires_in: Annotated[int, Meta(ge=1, le=limits.EXPIRES_IN_SECONDS)] | None = None
+
+
 class ReceivedAction(Plain, frozen=True, omit_defaults=True):
     """An action as a receiver sees it."""
 
     id: str
     label: str
     link: str | None = None
+
+
+class UsedAction(Plain, frozen=True):
+    """The action that a user used on a notification, by its id, and when. It is the first one, and stays."""
+
+    id: str
+    at: Timestamp
 
 
 class Notification(Plain, frozen=True, omit_defaults=True, kw_only=True):
@@ -87,15 +110,18 @@ class Notification(Plain, frozen=True, omit_defaults=True, kw_only=True):
 class Receipts(Plain, frozen=True):
     """The numbers of users to whom a notification was delivered, who have seen it, and who have read it.
 
-    They count users, not devices. `recipients` is null for a target of all, where it is not known.
+    They count users, not devices. `recipients` is null for a target of all or of topics, where it is not
+    known. For topics `delivered` counts the connections that acknowledged it, and the others stay 0.
     `delivered` counts the users with a device that acknowledged it. Read implies seen, and seen implies
-    delivered. No number decreases when a user takes a mark back.
+    delivered. No number decreases when a user takes a mark back. `actions` is how many users used each
+    action, by its id.
     """
 
     recipients: int | None
     delivered: int
     seen: int
     read: int
+    actions: dict[str, int] = field(default_factory=dict)
 
 
 class Sent(Struct, frozen=True, omit_defaults=True):

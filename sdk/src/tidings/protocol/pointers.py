@@ -7,7 +7,19 @@ from urllib.parse import unquote
 
 from tidings.protocol.errors import FieldError, pointer_step
 from tidings.protocol.limits import LINK_LENGTH
-from tidings.protocol.names import DEVICE_PATTERN, ID_CURE, ID_PATTERN, ID_RULE, LINK_PATTERN
+from tidings.protocol.names import (
+    DEVICE_PATTERN,
+    ID_CURE,
+    ID_PATTERN,
+    ID_RULE,
+    IDEMPOTENCY_KEY_PATTERN,
+    IDEMPOTENCY_KEY_RULE,
+    LINK_PATTERN,
+    PATTERN_PATTERN,
+    PATTERN_RULE,
+    TOPIC_PATTERN,
+    TOPIC_RULE,
+)
 
 _WHERE: Final = re.compile(r" - at `(?:key` in `)?\$(?P<path>[^`]*)`$")
 _STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+)\]|\[\.\.\.\]")
@@ -21,6 +33,9 @@ _TYPE: Final = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<got>[^`]+)`")
 
 _RULES: Final = {
     ID_PATTERN: f"an id is {ID_RULE}: {ID_CURE}",
+    TOPIC_PATTERN: f"a topic is {TOPIC_RULE}",
+    PATTERN_PATTERN: f"a pattern is {PATTERN_RULE}",
+    IDEMPOTENCY_KEY_PATTERN: f"an idempotency key is {IDEMPOTENCY_KEY_RULE}",
     DEVICE_PATTERN: "a device is named by 1 to 64 characters as in ids",
     LINK_PATTERN: (
         "a link begins with http://, https://, mailto: or a single /, and has no spaces and at most "

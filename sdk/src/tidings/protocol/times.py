@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 
+@lru_cache(maxsize=64)
 def timestamp(at: int) -> str:
     """Unix milliseconds as text, such as `2026-11-22T07:00:00.123Z`."""
     return f"{_second(at // 1000)}.{at % 1000:03d}Z"

@@ -1,89 +1,18 @@
-"""The frames of the realtime protocol, version 1: one JSON object per text frame, field `type`.
-
-The gateway decodes client frames, clients decode server frames. `docs/realtime.md` defines their order and
-meaning. In short: `positions` maps the name of a log (``user``, ``all``, ``group:<id>``) to a whole number.
-Positions rise per log, and none is delivered twice on one connection.
-"""
+"""The frames of the server, which clients decode."""
 
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Struct, UnsetType
 
-from tidings.protocol import limits
-from tidings.protocol.names import Device, Position
-from tidings.protocol.notifications import Category, Notification
+from tidings.protocol.errors import FieldError
+from tidings.protocol.frames.parts import Positions, Ref, State
+from tidings.protocol.names import (
+    Timestamp,
+)
+from tidings.protocol.notifications import Notification, UsedAction
 from tidings.protocol.plain import Plain
-
-SUBPROTOCOL: Final = "tidings.v1"
-
-Positions = dict[str, Position]
-State = Literal["seen", "unseen", "read", "unread", "archived", "unarchived"]
-Ref = Annotated[str, Meta(max_length=128)] | int
-
-
-class Resume(Plain, frozen=True, omit_defaults=True):
-    """The progress of a client: everything up to these positions arrived, in this epoch.
-
-    With `state_version`, the last version that the client received, the server also sends the marks made
-    since.
-    """
-
-    epoch: str
-    positions: Positions = msgspec.field(default_factory=dict)
-    state_version: Position | None = None
-
-
-class Connect(Struct, frozen=True, tag="connect", tag_field="type", omit_defaults=True):
-    """The first frame of a client.
-
-    `token` is required unless the handshake carried it. `rewind` starts with the last N notifications and
-    cannot be used with `resume`. `client` names the program, for people; it is cut at 200 characters.
-    """
-
-    token: str | None = None
-    device: Device | None = None
-    resume: Resume | None = None
-    rewind: Annotated[int, Meta(ge=0, le=limits.REWIND)] | None = None
-    client: str | None = None
-
-
-class Ack(Struct, frozen=True, tag="ack", tag_field="type"):
-    """Cumulative: everything up to these positions arrived."""
-
-    positions: Positions
-
-
-class Mark(Struct, frozen=True, tag="mark", tag_field="type", omit_defaults=True):
-    """Changes the state of `ids`, of everything `up_to` a position per log, or of `all`.
-
-    Give exactly one of the three. `category` narrows `all`. `up_to` and `all` change archived items only when
-    `state` is `unarchived`. The server answers with `state` and the same `ref`.
-    """
-
-    state: State
-    ids: Annotated[tuple[str, ...], Meta(max_length=limits.MARK_IDS)] | None = None
-    up_to: Positions | None = None
-    all: Literal[True] | None = None
-    category: Category | None = None
-    ref: Ref | None = None
-
-
-class Refresh(Struct, frozen=True, tag="refresh", tag_field="type"):
-    """A new token for the same user. The server answers with `refreshed`."""
-
-    token: str
-
-
-class Ping(Struct, frozen=True, tag="ping", tag_field="type", omit_defaults=True):
-    """The server answers with `pong` and the same `ref`."""
-
-    ref: Ref | None = None
-
-
-ClientFrame = Connect | Ack | Mark | Refresh | Ping
-CLIENT_FRAMES: Final = (Connect, Ack, Mark, Refresh, Ping)
 
 
 class CategoryCounts(Plain, frozen=True):
@@ -125,12 +54,16 @@ class Welcome(Struct, frozen=True, tag="welcome", tag_field="type"):
 
 
 class Delivered(Plain, frozen=True, tag="notification", tag_field="type", omit_defaults=True):
-    """One notification of one log. `replayed` is true while the connection catches up."""
+    """One notification of one log. `replayed` is true while the connection catches up.
+
+    `action` is the action that the user used before.
+    """
 
     log: str
     position: int
     notification: Notification
     replayed: bool = False
+    action: UsedAction | None = None
 
 
 class Expired(Plain, frozen=True):
@@ -184,14 +117,21 @@ class StateChange(Plain, frozen=True):
     at: datetime
 
 
+class Acted(Plain, frozen=True):
+    """The action that the user used on the notification `id`: on a repetition, with the first time."""
+
+    id: str
+    action: UsedAction
+
+
 class Stated(Plain, frozen=True, tag="state", tag_field="type", omit_defaults=True, kw_only=True):
-    """A mark that this or another device made, and the counts after it.
+    """A mark that this or another device made, or an action that it used, and the counts after it.
 
     `changes` names single notifications; it is empty when only the counts changed (a notification expired) or
     nothing did (the answer to a mark without effect). `up_to` alone: everything up to these positions was
     marked. `all`: the whole inbox, or one `category`, was marked, up to the positions in `up_to`. The last
     two exclude archived notifications, unless `state` is `unarchived`. A notification that had the state
-    already keeps its time.
+    already keeps its time. `acted`: an action was used; `changes` is empty then.
 
     `reload`: the server cannot name each change that the client missed; read the inbox again. `unknown`: ids
     and logs of the mark with this `ref` that do not belong to the user. `state_version` rises with each
@@ -208,6 +148,7 @@ class Stated(Plain, frozen=True, tag="state", tag_field="type", omit_defaults=Tr
     at: datetime | None = None
     reload: bool = False
     unknown: tuple[str, ...] = ()
+    acted: Acted | None = None
     ref: Ref | None = None
 
 
@@ -218,6 +159,33 @@ class Recalled(Plain, frozen=True, tag="recalled", tag_field="type"):
     log: str
     position: int
     counts: Counts
+
+
+class Subscribed(Plain, frozen=True, tag="subscribed", tag_field="type", omit_defaults=True):
+    """The connection is subscribed to a topic; its notifications after `position` of `log` follow.
+
+    With `after` or `rewind`, or after a `resume`, replayed ones and `caught_up` for this log alone are first.
+    """
+
+    topic: str
+    log: str
+    position: int
+    ref: Ref | None = None
+
+
+class Unsubscribed(Plain, frozen=True, tag="unsubscribed", tag_field="type", omit_defaults=True):
+    """The subscription to a topic has ended. `reason`: `forbidden` when the token no longer allows it."""
+
+    topic: str
+    reason: str | None = None
+    ref: Ref | None = None
+
+
+class Published(Plain, frozen=True, tag="published", tag_field="type", omit_defaults=True):
+    """The topic has the notification of `publish`, with this id."""
+
+    id: str
+    ref: Ref | None = None
 
 
 class Expiring(Struct, frozen=True, tag="expiring", tag_field="type"):
@@ -232,12 +200,33 @@ class Refreshed(Struct, frozen=True, tag="refreshed", tag_field="type"):
     expires_at: datetime
 
 
+class Accepted(Struct, frozen=True, tag="accepted", tag_field="type", omit_defaults=True):
+    """The server has the notification of a `send`, with this durability: the answer of REST as a frame.
+
+    `replayed`: an earlier send with the same idempotency key was accepted, and this is its answer.
+    """
+
+    ref: Ref
+    id: str
+    durability: str
+    accepted_at: Timestamp
+    replayed: bool = False
+
+
+class Reply(Struct, frozen=True, tag="reply", tag_field="type", omit_defaults=True):
+    """The application has answered a `message`. Its notifications are accepted, and `data` is its reply."""
+
+    ref: Ref
+    data: Any | UnsetType = UNSET
+
+
 class ErrorFrame(Plain, frozen=True, tag="error", tag_field="type", omit_defaults=True):
-    """The server refused a frame; the connection stays open."""
+    """The server refused a frame; the connection stays open. `errors`: faults of a `send` or `publish`."""
 
     code: str
     detail: str
     ref: Ref | None = None
+    errors: tuple[FieldError, ...] = ()
 
 
 class Pong(Struct, frozen=True, tag="pong", tag_field="type", omit_defaults=True):
@@ -255,11 +244,17 @@ ServerFrame = (
     | Left
     | Stated
     | Recalled
+    | Subscribed
+    | Unsubscribed
+    | Published
     | Expiring
     | Refreshed
+    | Accepted
+    | Reply
     | ErrorFrame
     | Pong
 )
 SERVER_FRAMES: Final = (
-    Welcome, Delivered, CaughtUp, Gap, Joined, Left, Stated, Recalled, Expiring, Refreshed, ErrorFrame, Pong,
+    Welcome, Delivered, CaughtUp, Gap, Joined, Left, Stated, Recalled, Subscribed, Unsubscribed, Published,
+    Expiring, Refreshed, Accepted, Reply, ErrorFrame, Pong,
 )  # fmt: skip
