@@ -14,6 +14,7 @@ from msgspec import Struct
 from tidings.protocol import limits
 from tidings.protocol.names import ID_RULE, is_id
 from tidings.protocol.pointers import field_error
+from tidings_workers import topic_patterns
 
 AUDIENCE: Final = "tidings"
 
@@ -81,6 +82,8 @@ class Claims(Struct):
     exp: msgspec.Raw
     scope: str
     nbf: msgspec.Raw = _ABSENT
+    topics: tuple[str, ...] | None = None
+    publish: tuple[str, ...] | None = None
 
 
 class Times(Struct, frozen=True):
@@ -133,6 +136,10 @@ def check_claims(claims: Claims, now: float) -> Times:
         raise TokenError("invalid_token", f"The claim sub must be {ID_RULE}.")
     if not _SCOPE_WORDS(claims.scope):
         raise TokenError("invalid_token", "The claim scope must be words separated by single spaces.")
+    for name, patterns in (("topics", claims.topics), ("publish", claims.publish)):
+        fault = topic_patterns.fault(patterns or ())
+        if fault is not None:
+            raise TokenError("invalid_token", f"The claim {name}: {fault}.")
     times = Times(_time(claims.iat), _time(claims.exp), _time(claims.nbf if len(claims.nbf) else claims.iat))
     if times.exp <= times.iat:
         raise TokenError("invalid_token", "The claim exp must be later than iat.")

@@ -15,6 +15,8 @@ import msgspec
 from msgspec import Meta, Struct, structs
 
 from tidings.protocol import limits
+from tidings_workers.addresses import cluster_addresses, is_cluster, masked, reachable
+from tidings_workers.egress.addresses import Networks, networks_of
 
 Durability = Literal["memory", "everysec", "always"]
 LogFormat = Literal["console", "json"]
@@ -27,13 +29,11 @@ Count = Annotated[int, Meta(ge=1)]
 # is synced every second although `appendfsync` is `no`.
 SYNCED_EVERY_SECOND: Final = "synced every second"
 
-_CLUSTER: Final = "+cluster"
-REDIS_SCHEMES: Final = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
-
 # The exit code of a process whose configuration is wrong, so a restart can't help: EX_CONFIG of sysexits.h.
 EXIT_CONFIGURATION: Final = 78
 
-_WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
+_REDIS_SCHEMES: Final = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
+_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_.-]+)+/?").fullmatch
 
 
 class ConfigurationError(Exception):
@@ -69,6 +69,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         "127.0.0.1"
     )
     realtime_port: Annotated[Port, Meta(description="Port of the gateway's WebSockets")] = 8001
+    stomp_paths: Annotated[
+        str,
+        Meta(description="Paths on the realtime port for STOMP and SockJS, separated by commas"),
+    ] = "/ws"
     operator_host: Annotated[
         str, Meta(description="Address of /metrics and health of this process; keep it private")
     ] = "127.0.0.1"
@@ -98,10 +102,20 @@ class Settings(Struct, frozen=True, kw_only=True):
     connections_per_address: Annotated[
         Count, Meta(description="Connections from one client address, per gateway")
     ] = 1_000
+    guests_per_address: Annotated[
+        Count, Meta(description="Connections without a token from one client address, per gateway")
+    ] = 100
     connections_per_tenant: Annotated[Count, Meta(description="Connections of one tenant, per gateway")] = (
         100_000
     )
     gateway_connections: Annotated[Count, Meta(description="Connections of one gateway in all")] = 200_000
+    egress_networks: Annotated[
+        str,
+        Meta(
+            description="Networks, separated by commas, that calls to URLs of tenants (upstreams) may reach "
+            "besides public addresses: 10.0.0.0/8, for example. `dev` adds the loopback addresses"
+        ),
+    ] = ""
     heartbeat_seconds: Annotated[
         int, Meta(ge=1, le=3600, description="Seconds of silence after which the gateway pings a connection")
     ] = limits.HEARTBEAT_SECONDS
@@ -113,6 +127,16 @@ class Settings(Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=60, description="Seconds that a notification is kept, unless the tenant has its own rule"),
     ] = limits.RETENTION_SECONDS
+    events_bytes: Annotated[
+        int,
+        Meta(
+            ge=1_048_576,
+            description="Bytes of events that are kept for one tenant; of more, the oldest are removed",
+        ),
+    ] = 268_435_456
+    bridge_file: Annotated[
+        str | None, Meta(description="TOML file of the bridge's sources; `tidings-server bridge` reads it")
+    ] = None
     log_format: Annotated[LogFormat, Meta(description="json for machines, console for people")] = "json"
     log_level: Annotated[
         LogLevel, Meta(description="Lowest severity that is logged; debug adds tracebacks")
@@ -122,6 +146,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     def operator_hosts(self) -> tuple[str, ...]:
         """The names of `operator_names`."""
         return tuple(name for each in self.operator_names.split(",") if (name := each.strip()))
+
+    @property
+    def egress_allowed(self) -> Networks:
+        """The networks of `egress_networks`."""
+        return networks_of(self.egress_networks)
+
+    @property
+    def stomp_bases(self) -> tuple[str, ...]:
+        """The paths of `stomp_paths`, without a slash at the end."""
+        return tuple(path for each in self.stomp_paths.split(",") if (path := each.strip().rstrip("/")))
 
     @property
     def public_realtime_url(self) -> str:
@@ -169,42 +203,6 @@ def _is_service_link(variable: str, text: str) -> bool:
     return variable.endswith("_PORT") and text.startswith(("tcp://", "udp://", "sctp://"))
 
 
-def is_wildcard(host: str) -> bool:
-    """Whether a server on this host listens on every address of the machine."""
-    return host in _WILDCARDS
-
-
-def reachable(host: str) -> str:
-    """The host for the URL of a server that listens on `host`; for a wildcard it is the loopback address."""
-    if host in _WILDCARDS:
-        return _WILDCARDS[host]
-    return f"[{host}]" if ":" in host else host
-
-
-def is_cluster(url: str) -> bool:
-    """Whether the URL names a cluster: ``redis+cluster://`` or ``rediss+cluster://``."""
-    return url.split("://", 1)[0].endswith(_CLUSTER)
-
-
-def cluster_addresses(url: str) -> tuple[str, list[tuple[str, int]]]:
-    """The URL of the first node of a cluster, and the addresses of all nodes that the cluster's URL names.
-
-    ``redis+cluster://user:password@a:7000,b:7000`` names two nodes. Raises ValueError for no address.
-    """
-    parts = urlsplit(url)
-    login, at, hosts = parts.netloc.rpartition("@")
-    named = [urlsplit(f"//{host}") for host in hosts.split(",")]
-    addresses = [(node.hostname or "", node.port if node.port is not None else 6379) for node in named]
-    first = parts._replace(scheme=parts.scheme.removesuffix(_CLUSTER), netloc=f"{login}{at}{named[0].netloc}")
-    return first.geturl(), addresses
-
-
-def masked(url: str) -> str:
-    """The URL with its passwords replaced, for logs and terminals. In doubt it hides more than a password."""
-    url = re.sub(r"(?<=://)([^:]*):.*@", r"\1:***@", url)
-    return re.sub(r"([?&]password=)[^&]*", r"\1***", url)
-
-
 def _parse(variable: str, text: str, type_: Any) -> Any:
     if variable == "TIDINGS_DATA":
         return Path(text)
@@ -217,6 +215,10 @@ def _parse(variable: str, text: str, type_: Any) -> Any:
         _check_redis_url(text)
     if variable == "TIDINGS_REALTIME_URL":
         _check_realtime_url(text)
+    if variable == "TIDINGS_STOMP_PATHS":
+        _check_stomp_paths(text)
+    if variable == "TIDINGS_EGRESS_NETWORKS":
+        _check_networks(text)
     return value
 
 
@@ -251,10 +253,10 @@ def _check_redis_url(url: str) -> None:
         raise ConfigurationError(
             f"REDIS_URL is {shown}, which is not a URL: write it as redis://host:6379/0"
         ) from None
-    if scheme not in REDIS_SCHEMES:
+    if scheme not in _REDIS_SCHEMES:
         raise ConfigurationError(
             f"REDIS_URL is {shown}, but it must begin with one of "
-            + ", ".join(f"{scheme}://" for scheme in REDIS_SCHEMES)
+            + ", ".join(f"{scheme}://" for scheme in _REDIS_SCHEMES)
         )
     if scheme == "unix":
         if not urlsplit(url).path:
@@ -277,3 +279,21 @@ def _check_realtime_url(url: str) -> None:
             f"TIDINGS_REALTIME_URL is {url!r}, but it must be a ws:// or wss:// URL, "
             "such as wss://push.example.com/v1/realtime"
         )
+
+
+def _check_stomp_paths(text: str) -> None:
+    for path in text.split(","):
+        if not _PATH(path.strip()) or path.strip().startswith("/v1/"):
+            raise ConfigurationError(
+                f"TIDINGS_STOMP_PATHS is {text!r}, but a path has letters, digits, - _ . and /, begins with "
+                "a slash, and is not below /v1/: write /ws, or /ws,/app/ws"
+            )
+
+
+def _check_networks(text: str) -> None:
+    try:
+        networks_of(text)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"TIDINGS_EGRESS_NETWORKS is {text!r}, but it must be networks as 10.0.0.0/8, fd00::/8: {error}"
+        ) from None

@@ -16,7 +16,6 @@ from stat import S_IMODE
 from typing import Final
 
 import msgspec
-import structlog
 from msgspec import Struct
 
 from tidings_workers.data_state import (
@@ -29,13 +28,14 @@ from tidings_workers.data_state import (
     usable,
     write_state,
 )
+from tidings_workers.logs import get_logger
 
 # A directory with one of these is a store's.
 _OURS: Final = frozenset({"lock", "state.json", "appendonlydir", "valkey.log"})
 # A new directory may have these: one is a file system's own, the others keep it in a repository.
 _HARMLESS: Final = frozenset({"lost+found", ".gitignore", ".gitkeep"})
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class DataDirectoryInUse(Exception):

@@ -20,7 +20,6 @@ import time
 from pathlib import Path
 from typing import IO, Final, Literal
 
-import structlog
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -30,6 +29,7 @@ from tidings_workers.cancellation import raise_if_cancelled
 from tidings_workers.config import SYNCED_EVERY_SECOND, Durability
 from tidings_workers.data_directory import DataDirectory
 from tidings_workers.data_state import DataDirectoryUnusable, private, socket_url
+from tidings_workers.logs import get_logger
 from tidings_workers.processes import spawn, stop_process
 
 SYNC_SECONDS: Final = 1.0
@@ -50,7 +50,7 @@ _APPENDFSYNC: Final[dict[Durability, Literal["no", "always"]]] = {
     "always": "always",
 }
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 def _binary() -> str:

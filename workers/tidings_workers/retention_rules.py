@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from tidings.protocol import limits
 from tidings_workers.tenants import DEFAULT, Tenant
 
 _DAY_MS: Final = 86_400_000
@@ -15,12 +16,13 @@ class Rules(Struct, frozen=True):
 
     `categories`: pairs of a category, or of a prefix that ends in ".", and its time. The longest name is
     first, and the first that matches applies; `default` applies to all other categories. `lookback` limits
-    sends to all further.
+    sends to all further. `topics` is the time of all sends to topics.
     """
 
     default: int | None
     categories: tuple[tuple[str, int | None], ...] = ()
     lookback: int | None = None
+    topics: int = limits.TOPIC_RETENTION_SECONDS * 1000
 
     def keep(self, category: str | None) -> int | None:
         """The retention of a category."""
@@ -37,6 +39,7 @@ class Rules(Struct, frozen=True):
         return Rules(
             _shorter(self.default, self.lookback),
             tuple((name, _shorter(kept, self.lookback)) for name, kept in self.categories),
+            topics=self.topics,
         )
 
     @property
@@ -61,6 +64,7 @@ def rules_of(tenant: Tenant | None, default: int | None) -> Rules:
         default if days == DEFAULT else _milliseconds(days),
         tuple((name, _milliseconds(days)) for name, days in categories),
         None if tenant.all_lookback is None else tenant.all_lookback * 1000,
+        tenant.topic_retention * 1000,
     )
 
 

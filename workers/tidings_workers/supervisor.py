@@ -12,12 +12,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
-import structlog
 from msgspec import Struct
 
 from tidings_workers import metrics
 from tidings_workers.config import EXIT_CONFIGURATION
 from tidings_workers.embedded import EmbeddedStartFailed, EmbeddedValkey
+from tidings_workers.logs import get_logger
 from tidings_workers.operator import forget_process
 from tidings_workers.processes import ReadyPipe, spawn, stop_process
 
@@ -31,7 +31,7 @@ START_TRIES: Final = 5
 STOP_SECONDS: Final = 1.5
 RANK_SECONDS: Final = 0.75
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class PartFailed(Exception):

@@ -6,17 +6,16 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final
 
-import structlog
-
 from tidings_workers import metrics
 from tidings_workers.cancellation import raise_if_cancelled
 from tidings_workers.config import Settings
+from tidings_workers.logs import get_logger
 from tidings_workers.store import Outage, StorageUnavailable, Store
 
 _PAUSE_SECONDS: Final = 0.2
 _CANCEL_SECONDS: Final = 0.1
 
-_log = structlog.get_logger()
+_log = get_logger(__name__)
 
 
 async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:

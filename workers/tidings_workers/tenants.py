@@ -4,9 +4,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final, Literal, TypedDict, get_args
 
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
+from tidings.protocol import limits
+from tidings_workers import standard_webhooks, topic_patterns
+from tidings_workers.egress.urls import InvalidUrl, read_url
 from tidings_workers.origins import InvalidOrigin, is_listed, listed_form
+from tidings_workers.webhook_endpoints import Webhook
 
 Days = Literal[7, 30, 90, 365]
 DAYS: Final[tuple[int, ...]] = get_args(Days)
@@ -30,13 +34,29 @@ class InvalidValue(RegistryError):
     """A value that is never allowed, with the values that are."""
 
 
+class Upstream(Struct, frozen=True):
+    """The endpoint that answers the messages of a tenant's clients, and the secret that signs its calls."""
+
+    url: str
+    secret: str
+
+    def __repr__(self) -> str:
+        # Without the secret: a repr may be logged.
+        return f"Upstream(url={self.url!r})"
+
+
 class Tenant(Struct, frozen=True, kw_only=True):
     """One customer.
 
     `origins`: the origins of web pages that may connect; empty admits all. `category_retention` overrides
     `retention_days` for a category, or for all categories with a prefix that ends in ".". Users see sends to
     all for at most `all_lookback` seconds. `sessions` decides about a user's connection beyond
-    `session_limit`: it is refused ("many", "reject"), or replaces the oldest connection ("replace").
+    `session_limit`: it is refused ("many", "reject"), or replaces the oldest connection ("replace"). Topics
+    keep their entries for `topic_retention` seconds; every connection may subscribe to those that match a
+    pattern of `open_topics`. `guests`: clients without a token may connect by STOMP, see
+    `gateway.guests`; it is unset in the record of an earlier version, which means that they may not.
+    `upstream` answers the messages of clients, and `webhooks` receive events; never answer or log their
+    secrets.
     """
 
     id: str
@@ -47,6 +67,11 @@ class Tenant(Struct, frozen=True, kw_only=True):
     all_lookback: int | None = None
     sessions: Sessions = "many"
     session_limit: int | None = None
+    topic_retention: int = limits.TOPIC_RETENTION_SECONDS
+    open_topics: tuple[str, ...] = ()
+    guests: bool | UnsetType = UNSET
+    upstream: Upstream | None = None
+    webhooks: tuple[Webhook, ...] = ()
 
     @property
     def connections_per_user(self) -> int | None:
@@ -64,7 +89,10 @@ class Tenant(Struct, frozen=True, kw_only=True):
 
 
 class TenantSettings(TypedDict, total=False):
-    """Settings to change; the others keep their values. `origins` replaces the list."""
+    """Settings to change; the others keep their values. `origins` and `open_topics` replace the list.
+
+    A `topic_retention` of None is the default.
+    """
 
     origins: Iterable[str]
     retention_days: int | str | None
@@ -72,6 +100,10 @@ class TenantSettings(TypedDict, total=False):
     all_lookback: int | None
     sessions: str
     session_limit: int | None
+    topic_retention: int | None
+    open_topics: Iterable[str]
+    guests: bool
+    upstream: Upstream | None
 
 
 def changed(tenant: Tenant, settings: TenantSettings) -> Tenant:
@@ -98,13 +130,53 @@ def changed(tenant: Tenant, settings: TenantSettings) -> Tenant:
     if "session_limit" in settings:
         limit = _at_least(1, settings["session_limit"], "a session limit is")
         tenant = structs.replace(tenant, session_limit=limit)
+    return _with_topics(tenant, settings)
+
+
+def _with_topics(tenant: Tenant, settings: TenantSettings) -> Tenant:
+    """The tenant with the settings of topics, of guests that subscribe to them, and of the upstream."""
+    if "topic_retention" in settings:
+        tenant = structs.replace(tenant, topic_retention=_topic_retention(settings["topic_retention"]))
+    if "open_topics" in settings:
+        tenant = structs.replace(tenant, open_topics=_open_topics(settings["open_topics"]))
+    if "guests" in settings:
+        tenant = structs.replace(tenant, guests=settings["guests"])
+    if "upstream" in settings:
+        tenant = structs.replace(tenant, upstream=_upstream(settings["upstream"]))
     return tenant
+
+
+def _upstream(upstream: Upstream | None) -> Upstream | None:
+    if upstream is not None:
+        try:
+            read_url(upstream.url)
+        except InvalidUrl as error:
+            raise InvalidValue(str(error)) from None
+        if not standard_webhooks.is_secret(upstream.secret):
+            raise InvalidValue(f"a secret of an upstream is {standard_webhooks.SECRET_RULE}")
+    return upstream
 
 
 def _at_least(least: int, value: int | None, what: str) -> int | None:
     if value is not None and value < least:
         raise InvalidValue(f"{what} {least} or more, not {value}")
     return value
+
+
+def _topic_retention(seconds: int | None) -> int:
+    if seconds is None:
+        return limits.TOPIC_RETENTION_SECONDS
+    if not 1 <= seconds <= limits.TOPIC_RETENTION_MAXIMUM:
+        raise InvalidValue(f"a retention of topics is 1 to {limits.TOPIC_RETENTION_MAXIMUM} s, not {seconds}")
+    return seconds
+
+
+def _open_topics(patterns: Iterable[str]) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(patterns))
+    fault = topic_patterns.fault(found)
+    if fault is not None:
+        raise InvalidValue(fault)
+    return found
 
 
 def _categories(

@@ -1,8 +1,9 @@
 """The dispatcher: carries out the work that accepted requests left for other partitions.
 
 It makes the copies of compound notifications, brings memberships and hidden positions to users, follows up on
-recalls and deleted groups, and removes entries that expired or are too old. Dispatchers share the partitions
-by leases. A lease only saves double work: applying a step twice has no effect.
+recalls and deleted groups, removes entries that expired or are too old, and sends events to webhooks.
+Dispatchers share the partitions by leases. A lease only saves double work: applying a step twice has no
+effect.
 """
 
 import asyncio
@@ -13,29 +14,30 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-import structlog
-
 from tidings_workers import metrics
 from tidings_workers.config import Settings
 from tidings_workers.dispatcher.partition import PartitionWorker
 from tidings_workers.dispatcher.sweeper import Sweeper
+from tidings_workers.logs import get_logger
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import Store
 from tidings_workers.store.leases import LEASE_SECONDS
 from tidings_workers.tasks import cancel_all, every, keep_running, open_store
+from tidings_workers.webhooks.deliverer import Deliverer
 
 _BEAT_SECONDS: Final = LEASE_SECONDS / 3
 _SWEEP_SECONDS: Final = 1.0
 
-_log = structlog.get_logger()
+_log = get_logger(__name__)
 
 
 class Dispatcher:
     """Leases a fair share of the partitions, with a worker and a sweeper for each."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, deliverer: Deliverer | None = None) -> None:
         self.name = f"d{os.getpid()}-{secrets.token_hex(4)}"
         self._store = store
+        self._deliverer = deliverer
         self._workers: dict[int, tuple[asyncio.Task[None], ...]] = {}
         self._sweeping = asyncio.Lock()
 
@@ -61,10 +63,14 @@ class Dispatcher:
     def _start(self, partition: int) -> None:
         worker = PartitionWorker(self._store, partition)
         sweeper = Sweeper(self._store, partition, self._sweeping)
-        self._workers[partition] = (
+        tasks = [
             asyncio.create_task(keep_running("partition", worker.run), name=f"partition-{partition}"),
             asyncio.create_task(every(_SWEEP_SECONDS, "sweep", sweeper.sweep), name=f"sweep-{partition}"),
-        )
+        ]
+        if self._deliverer is not None:
+            deliver = partial(self._deliverer.run, partition)
+            tasks.append(asyncio.create_task(keep_running("webhooks", deliver), name=f"webhooks-{partition}"))
+        self._workers[partition] = tuple(tasks)
 
     async def _stop(self, partition: int) -> None:
         await cancel_all(self._workers.pop(partition))
@@ -88,7 +94,8 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
         return
     view = RegistryView(store.redis)
     store.follow_policies(view.tenant)
-    dispatcher = Dispatcher(store)
+    deliverer = Deliverer(store, view, settings.egress_allowed)
+    dispatcher = Dispatcher(store, deliverer)
     is_ready = False
 
     async def beat() -> None:
@@ -110,5 +117,6 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
     finally:
         await cancel_all(running)
         await dispatcher.close()
+        deliverer.close()
         await store.close()
         _log.info("dispatcher stopped")

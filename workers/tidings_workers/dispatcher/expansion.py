@@ -238,10 +238,10 @@ class Expansion:
                 operations.setdefault(partition, []).append(count)
         return operations
 
-    def _by_partition(self, tenant: str, users: Sequence[str]) -> dict[int, list[str]]:
+    def _by_partition(self, tenant: str, plan: Sequence[str]) -> dict[int, list[str]]:
         bases: dict[int, list[str]] = {}
-        for user in users:
-            log = self._keys.user(tenant, user)
+        for name in plan:
+            log = self._keys.planned(tenant, name)
             bases.setdefault(log.partition, []).append(log.base)
         return bases
 

@@ -6,25 +6,26 @@ Its modules are layers, from the process down to pure functions: see docs/adr/00
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Final
 
-import structlog
-
+from tidings_workers import metrics
 from tidings_workers.config import Settings
-from tidings_workers.gateway.gateway import (
-    BACKLOG,
-    FLUSH_SECONDS,
-    RENEW_SECONDS,
-    SWEEP_SECONDS,
-    Gateway,
-)
+from tidings_workers.gateway.gateway import Gateway
+from tidings_workers.gateway.http import Pages
 from tidings_workers.gateway.registrations import REAP_SECONDS
 from tidings_workers.gateway.stream import Endpoint
 from tidings_workers.gateway.websocket import WebSocket
+from tidings_workers.logs import get_logger
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import StorageUnavailable
 from tidings_workers.tasks import cancel_all, every, keep_running, open_store
 
-_log = structlog.get_logger()
+RENEW_SECONDS: Final = 5.0
+SWEEP_SECONDS: Final = 2.0
+FLUSH_SECONDS: Final = 0.2
+BACKLOG: Final = 4096
+
+_log = get_logger(__name__)
 
 
 async def run(
@@ -32,11 +33,12 @@ async def run(
     stop: asyncio.Event,
     ready: Callable[[], None],
     further: Sequence[Endpoint] = (),
+    pages: Pages | None = None,
 ) -> None:
     """Run a gateway until `stop` is set; `ready` is called once it accepts connections.
 
     It accepts WebSockets on `realtime_host` and `realtime_port` of the settings, and clients of the
-    `further` endpoints.
+    `further` endpoints. `pages` are served on the realtime port, too.
 
     When `stop` is set, it accepts no new connection, closes every connection with 1012, stores the
     acknowledged positions and the closed connections, and removes its feeds.
@@ -45,7 +47,8 @@ async def run(
     if store is None:
         return
     registry = RegistryView(store.redis)
-    gateway = Gateway(settings, store, registry)
+    store.follow_policies(registry.tenant)
+    gateway = Gateway(settings, store, registry, pages)
     partitions = list(range(store.partitions))
     # On one node one read serves all feeds. A cluster refuses a read of keys in several slots.
     reads = [[partition] for partition in partitions] if store.is_cluster else [partitions]
@@ -55,7 +58,7 @@ async def run(
 
             async def prepare() -> None:
                 await registry.load()
-                await gateway.open_feeds(partitions)
+                await gateway.feeds.open()
 
             await keep_running("prepare", prepare)
             loop = asyncio.get_running_loop()
@@ -68,9 +71,10 @@ async def run(
                 tasks.create_task(every(RENEW_SECONDS, "renew", gateway.renew)),
                 tasks.create_task(every(SWEEP_SECONDS, "sweep", gateway.sweep)),
                 tasks.create_task(every(FLUSH_SECONDS, "flush", gateway.flush)),
+                tasks.create_task(every(metrics.FLUSH_SECONDS, "metrics", metrics.flush)),
                 tasks.create_task(every(REAP_SECONDS, "reap", gateway.registrations.reap)),
                 *(
-                    tasks.create_task(keep_running("feeds", partial(gateway.read_feeds, part)))
+                    tasks.create_task(keep_running("feeds", partial(gateway.feeds.read, part)))
                     for part in reads
                 ),
             ]
@@ -88,6 +92,8 @@ async def run(
         for server in servers:
             server.close()
         await gateway.background.close()
+        await gateway.upstreams.close()
+        await metrics.flush()
         try:
             await gateway.flush()
             await store.feeds.close(gateway.name)

@@ -23,12 +23,12 @@ class Acknowledgements:
 
     def has_pending(self, subscriber: Subscriber) -> bool:
         """Whether an acknowledgement of the connection's device is not stored yet."""
-        return (subscriber.user.topic.log.base, subscriber.device) in self._devices
+        return (subscriber.user.tail.log.base, subscriber.device) in self._devices
 
     def add(self, subscriber: Subscriber, positions: Positions) -> None:
         """The client received everything up to these positions. Positions above what it was sent are cut."""
         user = subscriber.user
-        own = user.topic.log
+        own = user.tail.log
         cut: dict[str, int] = {}
         for name, position in positions.items():
             before = subscriber.acknowledged.get(name)

@@ -5,21 +5,26 @@ It returns verdicts and never touches a connection.
 
 import time
 from collections import Counter
-from typing import NamedTuple, TypeVar
-
-from websockets.http11 import Request
+from typing import Final, NamedTuple, TypeVar
 
 from tidings.protocol import closing, limits
 from tidings.protocol.closing import CloseCode
 from tidings.protocol.frames import ErrorFrame
 from tidings.protocol.names import is_id
+from tidings_workers import topic_patterns
 from tidings_workers.config import Settings
-from tidings_workers.gateway import handshake
-from tidings_workers.registry import RegistryView
-from tidings_workers.store.feeds import Arrival
+from tidings_workers.gateway import guests, handshake
+from tidings_workers.gateway.plain_handshake import Handshake
+from tidings_workers.registry import INBOX_SCOPE, MESSAGE_SCOPE, RegistryView
+from tidings_workers.store.attaching import Arrival
 from tidings_workers.tokens import Identity, TokenError, Verifier
 
 Counted = TypeVar("Counted")
+
+
+# A client without an inbox needs one of these.
+_WITH_INBOX: Final = frozenset({INBOX_SCOPE})
+_WITHOUT_INBOX: Final = frozenset({"send", MESSAGE_SCOPE})
 
 
 class CloseRefusal(NamedTuple):
@@ -41,18 +46,34 @@ class Admission:
         self._registry = registry
         self._verifier = Verifier(registry)
         self._addresses: Counter[str] = Counter()
+        self._guests: Counter[str] = Counter()
         self._tenants: Counter[str] = Counter()
         self._users: Counter[tuple[str, str]] = Counter()
 
-    def check_request(self, request: Request) -> handshake.Verdict:
+    def check_request(self, request: Handshake) -> handshake.Verdict:
         """The verdict on a handshake. A refusal with `unknown_key` is not final: see `CloseRefusal`."""
         return handshake.check(request, self._verifier, self._registry)
 
+    def admits_page(self, origin: str) -> bool:
+        """Whether any tenant admits pages of this origin."""
+        return self._registry.admits(origin)
+
     def identify(
-        self, identity: Identity | None, token: str | None, origin: str | None
+        self,
+        identity: Identity | None,
+        token: str | None,
+        origin: str | None,
+        *,
+        inbox: bool = True,
+        host: str | None = None,
     ) -> Identity | CloseRefusal:
-        """The identity of a client that sent `connect`: that of the handshake, or of the frame's token."""
+        """The identity of a client that sent `connect`: that of the handshake, or of the frame's token.
+
+        Without `inbox` the client only sends. `host` is set where a client may be a guest: its header `host`.
+        """
         if identity is None:
+            if token is None and host is not None:
+                return self._guest(host, origin)
             if token is None:
                 return CloseRefusal(closing.INVALID_TOKEN, "no token in the handshake or the connect frame")
             try:
@@ -63,35 +84,55 @@ class Admission:
                 return CloseRefusal(code, error.detail, error.unknown_key)
         if not handshake.origin_allowed(self._registry, identity.tenant, origin):
             return CloseRefusal(closing.ORIGIN_REFUSED)
-        if "inbox" not in identity.scopes:
+        if inbox and "inbox" not in identity.scopes:
             return CloseRefusal(closing.NO_INBOX_SCOPE)
+        if not inbox and identity.scopes.isdisjoint(_WITHOUT_INBOX):
+            return CloseRefusal(closing.NO_INBOX_SCOPE, "the token lacks the scopes send and message")
         if not is_id(identity.subject):
             return CloseRefusal(closing.INVALID_TOKEN)
         return identity
 
-    def reserve(self, identity: Identity, address: str, connections: int) -> CloseRefusal | None:
+    def _guest(self, host: str, origin: str | None) -> Identity | CloseRefusal:
+        identity = guests.guest_of(self._registry.with_guests, self._registry.tenant(host) is not None, host)
+        if isinstance(identity, str):
+            return CloseRefusal(closing.INVALID_TOKEN, identity)
+        if not handshake.origin_allowed(self._registry, identity.tenant, origin):
+            return CloseRefusal(closing.ORIGIN_REFUSED)
+        return identity
+
+    def reserve(
+        self, identity: Identity, address: str, connections: int, *, inbox: bool = True
+    ) -> CloseRefusal | None:
         """Count a connection by address, tenant and user, or reject it when a limit is reached.
 
-        `connections` is the number of connections of this gateway, with this one.
+        `connections` is the number of connections of this gateway, with this one. Without `inbox` it has no
+        user.
         """
         settings, user = self._settings, (identity.tenant, identity.subject)
         if (
             connections > settings.gateway_connections
             or self._addresses[address] >= settings.connections_per_address
             or self._tenants[identity.tenant] >= settings.connections_per_tenant
-            or self._users[user] >= settings.connections_per_user
+            or (inbox and self._users[user] >= settings.connections_per_user)
+            or (identity.is_guest and self._guests[address] >= settings.guests_per_address)
         ):
             return CloseRefusal(closing.TOO_MANY_CONNECTIONS)
         self._addresses[address] += 1
+        if identity.is_guest:
+            self._guests[address] += 1
         self._tenants[identity.tenant] += 1
-        self._users[user] += 1
+        if inbox:
+            self._users[user] += 1
         return None
 
-    def release(self, identity: Identity, address: str) -> None:
+    def release(self, identity: Identity, address: str, *, inbox: bool = True) -> None:
         """Undo one `reserve`."""
         _discount(self._addresses, address)
+        if identity.is_guest:
+            _discount(self._guests, address)
         _discount(self._tenants, identity.tenant)
-        _discount(self._users, (identity.tenant, identity.subject))
+        if inbox:
+            _discount(self._users, (identity.tenant, identity.subject))
 
     def user_limit(self, tenant: str) -> int:
         """How many connections a user of the tenant may have on all gateways; 0 means no limit."""
@@ -104,19 +145,34 @@ class Admission:
         replaces = record is not None and record.sessions == "replace"
         return Arrival(connection, self.user_limit(tenant), closing.REPLACED.code if replaces else 0)
 
-    def verify_refresh(self, identity: Identity, token: str) -> Identity | ErrorFrame:
+    def verify_refresh(self, identity: Identity, token: str, *, inbox: bool = True) -> Identity | ErrorFrame:
         """The identity of a new token, which must be for the same user; or the error to send."""
         try:
             new = self._verifier.verify(token, time.time())
         except TokenError as error:
             return ErrorFrame(error.code, error.detail)
-        if (new.tenant, new.subject) != (identity.tenant, identity.subject) or "inbox" not in new.scopes:
-            detail = "the new token must be for the same user and have the scope inbox"
+        scopes = _WITH_INBOX if inbox else _WITHOUT_INBOX
+        if (new.tenant, new.subject) != (identity.tenant, identity.subject) or scopes.isdisjoint(new.scopes):
+            scope = "inbox" if inbox else "send or message"
+            detail = f"the new token must be for the same user and have the scope {scope}"
             return ErrorFrame("invalid_token", detail)
         return new
 
+    def may_subscribe(self, identity: Identity, topic: str) -> bool:
+        """Whether a token or its tenant allows to subscribe to a topic."""
+        tenant = self._registry.tenant(identity.tenant)
+        patterns = (*(identity.topics or ()), *(tenant.open_topics if tenant is not None else ()))
+        return topic_patterns.allows(patterns, topic, identity.subject)
+
+    @staticmethod
+    def may_publish(identity: Identity, topic: str) -> bool:
+        """Whether a token allows to publish to a topic."""
+        return topic_patterns.allows(identity.publish or (), topic, identity.subject)
+
     def is_revoked(self, identity: Identity) -> bool:
-        """Whether the key that signed the token was revoked."""
+        """Whether the key that signed the token was revoked, or the tenant no longer allows guests."""
+        if identity.is_guest:
+            return identity.tenant not in self._registry.with_guests
         return self._registry.key(identity.tenant, identity.kid) is None
 
 

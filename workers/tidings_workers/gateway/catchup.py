@@ -1,20 +1,22 @@
 """Replays to one subscriber the entries that it missed, with backpressure.
 
-While a subscriber catches up, it is live on no topic. Entries appended during the catch-up are read as well.
+While a subscriber catches up, it is live on no tail. Entries appended during the catch-up are read as well.
 """
 
 import asyncio
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from tidings.protocol.frames import CaughtUp, Expired, Left, Stated
+from tidings.protocol.notifications import UsedAction
+from tidings.protocol.times import timestamp
 from tidings_workers import metrics
 from tidings_workers.gateway.states import state_frame
 from tidings_workers.gateway.users import Subscriber
 from tidings_workers.gateway.wire import moment
-from tidings_workers.store import Change, Store
+from tidings_workers.store import Change, Store, intervals
 from tidings_workers.store.entries import Entry, category_of, id_of
 from tidings_workers.store.ids import milliseconds, milliseconds_of_id
 from tidings_workers.store.logs import ExpiredEntry
@@ -112,6 +114,38 @@ class CatchUp:
             if len(self._deferred) > DEFERRED:
                 self._deferred = None
 
+    def replay_from_memory(self) -> None:
+        """Send the entries that were in the logs at the start, if memory has them and they are not many.
+
+        Sends all or none. Most clients that return have missed little, and need no read and no task.
+        """
+        if not self._replay:
+            return
+        outlet, user = self.subscriber.outlet, self.subscriber.user
+        found: list[bytes] = []
+        count = 0
+        for name, target in self._targets.items():
+            after = self._cursors[name]
+            if after >= target:
+                continue
+            log = user.log(name)
+            recent = log.recent
+            if user.acted(name, after, target):
+                return
+            if recent is None or log.spans(after, target) != [(after, target)]:
+                return
+            frames = recent.replay(name, outlet.wire, after, target)
+            if frames is None:
+                return
+            found.append(frames)
+            count += target - after
+        data = b"".join(found)
+        if not data or len(data) > PART_BYTES:
+            return
+        outlet.write(data)
+        self._cursors.update({name: max(self._cursors[name], end) for name, end in self._targets.items()})
+        metrics.DELIVERED.inc(count)
+
     async def replay(self) -> None:
         """Send the entries that were in the logs at the start, if this is a replay."""
         if not self._replay:
@@ -167,23 +201,46 @@ class CatchUp:
             self._cursors[name] = max(self._cursors[name], start)
             while self._cursors[name] < end:
                 entries, complete = await self._page(name, end)
-                for part in _parts(entries):
+                uses = await self._uses(name, entries)
+                for part in parts(entries):
                     await outlet.writable()
                     if outlet.closed:
                         return
-                    self._write(name, part, replayed=replayed)
+                    self._write(name, part, uses, replayed=replayed)
                     self._cursors[name] = part[-1].position
                 if complete:
                     self._cursors[name] = end
         self._cursors[name] = max(self._cursors[name], target)
 
-    def _write(self, name: str, entries: Sequence[Entry], *, replayed: bool) -> None:
+    async def _uses(self, name: str, entries: Sequence[Entry]) -> dict[int, UsedAction]:
+        """The actions that the user used on some of these entries of a log, by position."""
+        user = self.subscriber.user
+        if not entries:
+            return {}
+        acted = user.acted(name, entries[0].position - 1, entries[-1].position)
+        positions = [each.position for each in entries if intervals.contains(acted, each.position)]
+        if not positions:
+            return {}
+        async with self._reading:
+            base = user.log(name).log.base
+            found = await self._store.acting.used(user.tenant, user.name, base, positions)
+        return {position: UsedAction(use.action, timestamp(use.at)) for position, use in found.items()}
+
+    def _write(
+        self, name: str, entries: Sequence[Entry], uses: Mapping[int, UsedAction], *, replayed: bool
+    ) -> None:
         outlet, user, now = self.subscriber.outlet, self.subscriber.name, milliseconds()
         frames = []
         for entry in entries:
             if entry.visible_to(user, now):
                 frames.append(
-                    outlet.wire.notification(name, entry.position, entry.content, replayed=replayed)
+                    outlet.wire.notification(
+                        name,
+                        entry.position,
+                        entry.content,
+                        replayed=replayed,
+                        used=uses.get(entry.position),
+                    )
                 )
             elif replayed and user not in entry.exclude:
                 accepted_at = milliseconds_of_id(id_of(entry.content))
@@ -198,7 +255,7 @@ class CatchUp:
     async def _page(self, name: str, end: int) -> tuple[list[Entry], bool]:
         """The next entries of a log, from memory if possible, and whether they reach `end`."""
         log, after = self.subscriber.user.log(name), self._cursors[name]
-        cached = log.topic.recent(after, end) if log.topic is not None and log.is_followed else None
+        cached = log.recent.between(after, end) if log.recent is not None else None
         if cached is not None:
             return cached, True
         async with self._reading:
@@ -215,7 +272,7 @@ class CatchUp:
         return Expired(count, dict(categories), moment(min(times)), moment(max(times)))
 
 
-def _parts(entries: list[Entry]) -> Iterator[list[Entry]]:
+def parts(entries: list[Entry]) -> Iterator[list[Entry]]:
     """Entries in parts of about PART_BYTES, so that one write does not make the client a slow consumer."""
     part: list[Entry] = []
     size = 0

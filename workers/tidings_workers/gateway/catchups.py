@@ -10,35 +10,55 @@ from typing import Final
 from tidings.protocol import closing, frames
 from tidings_workers.gateway.catchup import Backlog, CatchUp
 from tidings_workers.gateway.interest import Spawn
-from tidings_workers.gateway.topics import Topic
+from tidings_workers.gateway.tails import Tail
 from tidings_workers.gateway.users import Subscriber
 from tidings_workers.store import Change, StorageUnavailable, Store
 from tidings_workers.store.ids import milliseconds
 
 # How many catch-ups read from the store at once.
 READERS: Final = 64
+# A page subscribes several times in a row, and each subscription gets its part of the replay.
+PAUSE_SECONDS: Final = 0.1
 
 
 class CatchUps:
-    """The subscribers of one gateway that are catching up. No topic sends to them."""
+    """The subscribers of one gateway that are catching up. No tail sends to them."""
 
     def __init__(self, store: Store, spawn: Spawn) -> None:
         self.running: dict[Subscriber, CatchUp] = {}
+        # The catch-ups of `running` that have not started.
+        self._paused: set[Subscriber] = set()
         self._store = store
         self._spawn = spawn
-        self._reading = asyncio.Semaphore(READERS)
+        self.reading = asyncio.Semaphore(READERS)
 
     def start(self, subscriber: Subscriber, backlog: Backlog) -> None:
-        """Start a catch-up. The subscriber is live on return if there is nothing to send."""
+        """Start a catch-up. The subscriber is live on return if there is nothing to send.
+
+        While the subscriber's encoding does not carry the inbox, the catch-up waits for `unpause`.
+        """
         subscriber.catch_up(backlog.cursors)
-        catchup = CatchUp(self._store, subscriber, backlog, self._reading)
+        catchup = CatchUp(self._store, subscriber, backlog, self.reading)
         self.running[subscriber] = catchup
+        if not subscriber.outlet.wire.carries_inbox:
+            self._paused.add(subscriber)
+            return
+        catchup.replay_from_memory()
         if not self._finish(catchup):
             self._spawn(self._run(catchup))
+
+    def unpause(self, subscriber: Subscriber) -> None:
+        """Start a catch-up that waits, if there is one. It replays after PAUSE_SECONDS."""
+        if subscriber in self._paused:
+            self._paused.discard(subscriber)
+            catchup = self.running[subscriber]
+            if not self._finish(catchup):
+                self._spawn(self._run(catchup, PAUSE_SECONDS))
 
     def stop(self, subscriber: Subscriber) -> None:
         """Send nothing more to a subscriber, because its connection closes."""
         self.running.pop(subscriber, None)
+        self._paused.discard(subscriber)
         subscriber.stop()
 
     def joined(self, subscriber: Subscriber, name: str, position: int) -> None:
@@ -54,10 +74,10 @@ class CatchUps:
             cursors = {log: subscriber.cursor(log) for log in subscriber.acknowledged}
             self.start(subscriber, Backlog(cursors | {name: position}, set(), replay=False))
 
-    def left(self, subscriber: Subscriber, topic: Topic[Subscriber], position: int) -> None:
+    def left(self, subscriber: Subscriber, tail: Tail[Subscriber], position: int) -> None:
         """The user left a group: send nothing of its log after a position."""
-        topic.stop(subscriber)
-        name = topic.log.name
+        tail.stop(subscriber)
+        name = tail.log.name
         if not subscriber.outlet.is_open or name not in subscriber.acknowledged:
             return
         catchup = self.running.get(subscriber)
@@ -93,9 +113,10 @@ class CatchUps:
             catchup.send_changes()
         return True
 
-    async def _run(self, catchup: CatchUp) -> None:
+    async def _run(self, catchup: CatchUp, pause: float = 0) -> None:
         outlet = catchup.subscriber.outlet
         try:
+            await asyncio.sleep(pause)
             await catchup.replay()
             while not outlet.closed and not self._finish(catchup):
                 await catchup.advance()

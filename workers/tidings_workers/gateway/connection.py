@@ -1,19 +1,17 @@
 """One client, whatever its transport: carries out the actions of its session.
 
-A transport is a subclass. It calls `transport_opened` and `transport_closed` once each. It turns received
-bytes into calls of `bytes_arrived`, `admit_frame`, `receive` and `start_closing`, and frames into bytes. The
-wheel is the only timer of a connection: an idle connection has no task, queue or stream.
+A transport is a subclass, which implements the methods of `Transport`. It calls `transport_opened` and
+`transport_closed` once each. It turns received bytes into calls of `bytes_arrived`, `admit_frame`, `receive`
+and `start_closing`, and frames into bytes. The wheel is the only timer of a connection: an idle connection
+has no task, queue or stream.
 """
 
 import time
-from abc import ABC, abstractmethod
-from typing import ClassVar, Final, Protocol
-
-from websockets.http11 import Request
+from typing import Final, Protocol
 
 from tidings.protocol import closing
 from tidings.protocol.closing import CloseCode
-from tidings.protocol.frames import Connect, Mark, Positions, ServerFrame
+from tidings.protocol.frames import Act, Connect, Mark, Positions, ServerFrame
 from tidings_workers import metrics
 from tidings_workers.config import Settings
 from tidings_workers.gateway.actions import (
@@ -23,15 +21,21 @@ from tidings_workers.gateway.actions import (
     ApplyMark,
     Close,
     Open,
+    PostedMessage,
+    PostNotification,
     Probe,
     RefreshToken,
     Send,
+    TopicFrame,
+    UseTopic,
 )
-from tidings_workers.gateway.handshake import Applicant
+from tidings_workers.gateway.handshake import Applicant, Successor
+from tidings_workers.gateway.head import Elsewhere
 from tidings_workers.gateway.pending_writes import PendingWrites
+from tidings_workers.gateway.plain_handshake import Handshake
 from tidings_workers.gateway.session import Session
+from tidings_workers.gateway.transport import Transport
 from tidings_workers.gateway.users import Subscriber
-from tidings_workers.gateway.wire import Wire
 from tidings_workers.tokens import Identity
 
 # How long a peer has to close the transport after we sent the close frame.
@@ -54,17 +58,32 @@ class GatewayCalls(Protocol):
     def connection_made(self, connection: "Connection") -> None:
         """A client has connected; its session is new."""
 
-    def admit(self, applicant: Applicant, request: Request) -> None:
+    def successor(self, found: Elsewhere) -> Successor | None:
+        """The protocol for a request that the WebSocket does not serve; None when nothing serves it."""
+
+    def admit(self, applicant: Applicant, request: Handshake) -> None:
         """Decide on a handshake: call `applicant.decide` with the verdict, now or later."""
+
+    def admits_page(self, origin: str) -> bool:
+        """Whether any tenant admits pages of this origin."""
 
     def open(self, connection: "Connection", connect: Connect) -> None:
         """Open the session, or close the connection."""
 
-    def acknowledge(self, subscriber: Subscriber, positions: Positions) -> None:
+    def start_inbox(self, subscriber: Subscriber) -> None:
+        """The connection's encoding carries the inbox now: send it from the start of the connection."""
+
+    def acknowledge(self, connection: "Connection", positions: Positions) -> None:
         """The client received everything up to these positions."""
 
-    def mark(self, subscriber: Subscriber, mark: Mark) -> None:
-        """Change the state of the user's notifications."""
+    def mark(self, subscriber: Subscriber, mark: Mark | Act) -> None:
+        """Change the state of the user's notifications, or use an action of one."""
+
+    def post(self, connection: "Connection", frame: PostNotification | PostedMessage) -> None:
+        """Send a notification, or call the upstream with a message, and answer the frame."""
+
+    def use_topic(self, connection: "Connection", frame: TopicFrame) -> None:
+        """Subscribe the connection to a topic, end that, or publish to a topic."""
 
     def refresh(self, connection: "Connection", token: str) -> None:
         """Replace the session's token by a new one for the same user."""
@@ -73,11 +92,11 @@ class GatewayCalls(Protocol):
         """The connection is closing: send nothing more. Called once."""
 
     def connection_lost(self, connection: "Connection") -> None:
-        """The transport is closed. Called once, after `connection_closing`."""
+        """The transport is closed, or a `Successor` has it. Called once, after any `connection_closing`."""
 
 
-class Connection(ABC):
-    """One client. The gateway opens its session, and topics send to it: it is an `outlet.Outlet`."""
+class Connection(Transport):
+    """One client. The gateway opens its session, and tails send to it: it is an `outlet.Outlet`."""
 
     __slots__ = (
         "_gateway",
@@ -88,14 +107,12 @@ class Connection(ABC):
         "close_code",
         "closed",
         "counted",
+        "id",
         "identity",
         "origin",
         "session",
         "subscriber",
     )
-
-    wire: ClassVar[Wire]
-    """How the transport writes frames."""
 
     def __init__(self, gateway: GatewayCalls, pending_writes: PendingWrites) -> None:
         self._gateway = gateway
@@ -103,6 +120,7 @@ class Connection(ABC):
         self._queue: list[bytes] = []
         self.session = Session(clock(), gateway.settings.heartbeat_seconds)
         self.address = ""
+        self.id = ""  # of a connection without a `subscriber`
         self.identity: Identity | None = None
         self.origin: str | None = None
         # Whether the gateway has counted it in its limits.
@@ -114,32 +132,10 @@ class Connection(ABC):
         # When the closing connection is dropped, in seconds of `clock`; None while it is open.
         self.abort_at: float | None = None
 
-    # For a transport to implement
-
-    @abstractmethod
-    def write(self, data: bytes) -> None:
-        """Write bytes, unless closed. Closes the connection when too many bytes wait to be sent."""
-
-    @abstractmethod
-    async def writable(self) -> None:
-        """Wait until there is room to write, or the connection is closed. Closes it after a long wait."""
-
-    @abstractmethod
-    def probe(self) -> None:
-        """Make the peer send something, if it is alive."""
-
-    @abstractmethod
-    def write_close(self, code: CloseCode, reason: str) -> None:
-        """Send the close code and reason and start to close the transport. `start_closing` has run."""
-
-    @abstractmethod
-    def drop(self) -> None:
-        """Close the transport at once. `start_closing` has run."""
-
     @property
-    def is_connecting(self) -> bool:
-        """Whether the transport is not ready for frames yet."""
-        return False
+    def guest_host(self) -> str | None:
+        """The header `host` of a client that may be a guest; None where a client needs a token."""
+        return None
 
     # For a transport to call
 
@@ -200,7 +196,7 @@ class Connection(ABC):
     def replace_token(self, identity: Identity, expires_at: float) -> None:
         """The session continues with a new token, until a time of the clock of `Session`."""
         self.identity = identity
-        self.session.refresh(expires_at)
+        self.session.refresh(expires_at, may_send="send" in identity.scopes)
 
     # Sending
 
@@ -221,9 +217,9 @@ class Connection(ABC):
         if queued:
             self.write(queued[0] if len(queued) == 1 else b"".join(queued))
 
-    def send(self, message: ServerFrame) -> None:
-        """See `outlet.Outlet`."""
-        data = self.wire.frame(message)
+    def send(self, *messages: ServerFrame) -> None:
+        """Write frames in one write, after the queued bytes. See `outlet.Outlet`."""
+        data = b"".join(map(self.wire.frame, messages))
         if self._queue:
             self._queue.append(data)
         else:
@@ -236,6 +232,8 @@ class Connection(ABC):
         if not self.closed:
             self.start_closing(code.code)
             self.write_close(code, closing.fitting(reason or code.reason))
+            # The peer's answer to the close is behind the frames that were not read.
+            self.resume_reading()
 
     def abort(self) -> None:
         """Drop the connection without a close frame."""
@@ -274,11 +272,13 @@ class Connection(ABC):
             case Send(frame):
                 self.send(frame)
             case Acknowledge(positions):
-                self._gateway.acknowledge(self._attached, positions)
+                self._gateway.acknowledge(self, positions)
             case Open(connect):
                 self._gateway.open(self, connect)
             case ApplyMark(mark):
                 self._gateway.mark(self._attached, mark)
+            case PostNotification() | PostedMessage() | UseTopic():
+                self._send_on(action)
             case RefreshToken(token):
                 self._gateway.refresh(self, token)
             case Probe():
@@ -287,6 +287,12 @@ class Connection(ABC):
                 self.close(code, reason)
             case Abort():
                 self.abort()
+
+    def _send_on(self, action: PostNotification | PostedMessage | UseTopic) -> None:
+        if isinstance(action, UseTopic):
+            self._gateway.use_topic(self, action.frame)
+        else:
+            self._gateway.post(self, action)
 
     @property
     def _attached(self) -> Subscriber:

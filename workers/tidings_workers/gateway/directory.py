@@ -13,12 +13,12 @@ from tidings.protocol.frames import Resume
 from tidings_workers.gateway.following import Following, MembershipListener
 from tidings_workers.gateway.interest import Interest, Spawn
 from tidings_workers.gateway.states import Missed
-from tidings_workers.gateway.topics import Topic
+from tidings_workers.gateway.tails import Tail
 from tidings_workers.gateway.users import Subscriber, User
 from tidings_workers.store import Change, ConnectionLimitReached, Store
+from tidings_workers.store.attaching import Arrival, Attached
 from tidings_workers.store.changes import decode_change
 from tidings_workers.store.feed_items import Departed, Erased, FeedItem, Hidden, Joined, Left, Marked
-from tidings_workers.store.feeds import Arrival, Attached
 from tidings_workers.store.keys import Log
 
 # How long to wait for a feed item before the user's data are read. Feeds usually arrive within milliseconds.
@@ -29,10 +29,10 @@ _REREADS: Final = 2
 class Listener(MembershipListener, Protocol):
     """Receives the changes that a directory detects."""
 
-    def healed(self, topic: Topic[Subscriber]) -> None:
-        """Healing appended entries to a topic."""
+    def healed(self, tail: Tail[Subscriber]) -> None:
+        """Healing appended entries to a tail."""
 
-    def changed(self, topic: Topic[Subscriber], users: Iterable[User]) -> None:
+    def changed(self, tail: Tail[Subscriber], users: Iterable[User]) -> None:
         """Entries of a shared log were removed and no feed reported which. `users` had left its group."""
 
     def state_changed(self, user: User, version: int, change: Change, by_connection: str) -> None:
@@ -53,7 +53,7 @@ class Directory:
 
     def __init__(self, store: Store, name: str, spawn: Spawn, listener: Listener) -> None:
         self.users: dict[str, User] = {}
-        self.interest = Interest(store, name, spawn, listener.healed, lambda topic: spawn(self.reread(topic)))
+        self.interest = Interest(store, name, spawn, listener.healed, lambda tail: spawn(self.reread(tail)))
         self._store = store
         self._keys = store.keys
         self._name = name
@@ -73,31 +73,31 @@ class Directory:
         """
         log = self._keys.user(tenant, name)
         await self.interest.wait_unwatched(log)
-        topic = self.interest.topics.get(log.base)
-        if topic is None:
+        tail = self.interest.tails.get(log.base)
+        if tail is None:
             return await self._attach_first(log, tenant, name, device, arrival)
-        topic.acquire()
+        tail.acquire()
         try:
             attached = await self._store.feeds.attach(self._name, log, device, arrival)
-            await asyncio.shield(topic.ready)
+            await asyncio.shield(tail.ready)
         except BaseException:
-            self.interest.release(topic)
+            self.interest.release(tail)
             raise
-        self._admit(topic, attached)
-        if attached.facts.head > topic.position:
-            topic.report_head(attached.facts.head)
-            self.interest.heal_soon(topic)
+        self._admit(tail, attached)
+        if attached.facts.head > tail.position:
+            tail.report_head(attached.facts.head)
+            self.interest.heal_soon(tail)
         return self.users[log.base], attached.device
 
     async def _attach_first(
         self, log: Log, tenant: str, name: str, device: str | None, arrival: Arrival
     ) -> tuple[User, Resume | None]:
-        topic = self.interest.new_topic(log)
+        tail = self.interest.new_tail(log)
         user: User | None = None
         try:
             everyone = await self.interest.acquire(self._keys.all(tenant))
             # Add the user before the data are read, so that no change of it is missed.
-            user = self.users[log.base] = User(tenant, name, self._keys, topic, everyone)
+            user = self.users[log.base] = User(tenant, name, self._keys, tail, everyone)
             attached = await self._store.feeds.attach(self._name, log, device, arrival)
             user.memberships.replace_all(attached.view.memberships)
             user.apply_view(attached.view)
@@ -110,63 +110,63 @@ class Directory:
                 self._following.release_all(user)
                 if self.users.get(log.base) is user:
                     del self.users[log.base]
-            self.interest.fail(topic, error)
+            self.interest.fail(tail, error)
             raise
-        self.interest.start(topic, attached.facts)
-        self._admit(topic, attached)
+        self.interest.start(tail, attached.facts)
+        self._admit(tail, attached)
         return user, attached.device
 
-    def _admit(self, topic: Topic[Subscriber], attached: Attached) -> None:
+    def _admit(self, tail: Tail[Subscriber], attached: Attached) -> None:
         if not attached.admitted:
-            self.interest.release(topic)
+            self.interest.release(tail)
             raise ConnectionLimitReached
 
     def release(self, user: User) -> None:
         """Undo one `attach`. `sweep` drops the user later, if no connection follows."""
-        self.interest.release(user.topic)
+        self.interest.release(user.tail)
 
     async def sweep(self) -> None:
-        """Heal topics that are behind, renew interest, and drop unused topics and users.
+        """Heal tails that are behind, renew interest, and drop unused tails and users.
 
-        Raises DataLost when a log is shorter than its topic, and StorageUnavailable.
+        Raises DataLost when a log is shorter than its tail, and StorageUnavailable.
         """
         self._following.retry(self._is_known)
         await self.interest.sweep()
         unused = self.interest.remove_unused()
-        for topic in unused:
-            self._drop(topic)
+        for tail in unused:
+            self._drop(tail)
         await self.interest.unwatch(unused)
 
     def _is_known(self, user: User) -> bool:
-        return self.users.get(user.topic.log.base) is user
+        return self.users.get(user.tail.log.base) is user
 
-    def _drop(self, topic: Topic[Subscriber]) -> None:
-        user = self.users.pop(topic.log.base, None)
+    def _drop(self, tail: Tail[Subscriber]) -> None:
+        user = self.users.pop(tail.log.base, None)
         if user is not None:
             self._following.release_all(user)
 
     def clear(self) -> None:
-        """Drop all users and topics, because the epoch changed. Their connections are closed already."""
-        self.interest.topics.clear()
+        """Drop all users and tails, because the epoch changed. Their connections are closed already."""
+        self.interest.tails.clear()
         self.users.clear()
         self._following.clear()
 
-    def former_members(self, topic: Topic[Subscriber]) -> Iterable[User]:
-        """The users who have left the group of a topic."""
-        return self._following.former_members(topic)
+    def former_members(self, tail: Tail[Subscriber]) -> Iterable[User]:
+        """The users who have left the group of a tail."""
+        return self._following.former_members(tail)
 
     # Feed items
 
-    def depart(self, topic: Topic[Subscriber], item: Departed) -> None:
-        """Members left the group of a topic."""
-        group = topic.log.group or ""
-        self._following.depart(self._departed(topic, group, item.users), group, item.position)
+    def depart(self, tail: Tail[Subscriber], item: Departed) -> None:
+        """Members left the group of a tail."""
+        group = tail.log.group or ""
+        self._following.depart(self._departed(tail, group, item.users), group, item.position)
 
-    def _departed(self, topic: Topic[Subscriber], group: str, names: list[str]) -> Iterator[User]:
+    def _departed(self, tail: Tail[Subscriber], group: str, names: list[str]) -> Iterator[User]:
         if not names:
-            yield from [user for user in self.users.values() if user.groups.get(group) is topic]
+            yield from [user for user in self.users.values() if user.groups.get(group) is tail]
         for name in names:
-            user = self.users.get(self._keys.user(topic.log.tenant, name).base)
+            user = self.users.get(self._keys.user(tail.log.tenant, name).base)
             if user is not None:
                 yield user
 
@@ -201,30 +201,30 @@ class Directory:
         if user.apply_change(item.version, change):
             self._listener.state_changed(user, item.version, change, item.origin)
         else:
-            self._spawn(self.reread(user.topic))
+            self._spawn(self.reread(user.tail))
 
     def _erase(self, user: User) -> None:
         """The user was erased: close the connections and drop what this gateway has of the user."""
         # A client that reconnected during the erasure reconnects once more.
         self._listener.erased(user)
-        if user.topic.is_in_use:
+        if user.tail.is_in_use:
             # A connection is being attached.
-            self._spawn(self.reread(user.topic))
+            self._spawn(self.reread(user.tail))
             return
-        self.interest.remove([user.topic])
-        self._drop(user.topic)
-        self._spawn(self.interest.unwatch([user.topic]))
+        self.interest.remove([user.tail])
+        self._drop(user.tail)
+        self._spawn(self.interest.unwatch([user.tail]))
 
     # Lost feed items
 
-    async def reread(self, topic: Topic[Subscriber]) -> None:
+    async def reread(self, tail: Tail[Subscriber]) -> None:
         """Read the facts of a log, or all data of a user, from the store."""
-        user = self.users.get(topic.log.base)
+        user = self.users.get(tail.log.base)
         if user is None:
-            since = topic.changes
-            (facts,) = await self._store.feeds.watch(self._name, topic.log.partition, [topic.log.base])
-            if topic.replace_facts(facts, since):
-                self._listener.changed(topic, self.former_members(topic))
+            since = tail.changes
+            (facts,) = await self._store.feeds.watch(self._name, tail.log.partition, [tail.log.base])
+            if tail.replace_facts(facts, since):
+                self._listener.changed(tail, self.former_members(tail))
         elif user.rereading is not None:
             await asyncio.wait([user.rereading])
         elif user.deferred_items is None:
@@ -239,16 +239,16 @@ class Directory:
         # Changes that the feeds report from here on may be newer than the data that are read.
         user.deferred_items = []
         try:
-            since = user.topic.changes
-            attached = await self._store.feeds.attach(self._name, user.topic.log, None)
-            if attached.facts.head > user.topic.position and user.topic.ready.done():
+            since = user.tail.changes
+            attached = await self._store.feeds.attach(self._name, user.tail.log, None)
+            if attached.facts.head > user.tail.position and user.tail.ready.done():
                 # A client receives a notification before a mark of it.
-                user.topic.report_head(attached.facts.head)
-                await self.interest.heal(user.topic)
+                user.tail.report_head(attached.facts.head)
+                await self.interest.heal(user.tail)
             missed: Missed = ()
             if attached.view.version > user.state_version:
                 missed = await self.journal(user, user.state_version, attached.view.version)
-            if user.topic.replace_facts(attached.facts, since):
+            if user.tail.replace_facts(attached.facts, since):
                 # Which notification was recalled is unknown, so clients reload.
                 missed = None
             user.apply_view(attached.view)
@@ -271,11 +271,11 @@ class Directory:
         # A read that was in progress may have seen the data before that version.
         for _ in range(_REREADS):
             if user.state_version < version:
-                await self.reread(user.topic)
+                await self.reread(user.tail)
 
     async def journal(self, user: User, after: int, up_to: int) -> Missed:
         """The changes of a user's state with `after` < version <= `up_to`."""
-        found = await self._store.feeds.journal(user.topic.log, after)
+        found = await self._store.feeds.journal(user.tail.log, after)
         if found is None:
             return None
         return [(version, change) for version, change in found if version <= up_to]

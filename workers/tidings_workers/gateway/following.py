@@ -10,7 +10,7 @@ from typing import Protocol
 
 from tidings_workers.gateway.interest import Interest, Spawn
 from tidings_workers.gateway.memberships import Intervals
-from tidings_workers.gateway.topics import Topic
+from tidings_workers.gateway.tails import Tail
 from tidings_workers.gateway.users import Subscriber, User
 from tidings_workers.store import StorageUnavailable
 from tidings_workers.store.entries import END
@@ -23,7 +23,7 @@ class MembershipListener(Protocol):
     def joined(self, user: User, log: str, position: int) -> None:
         """The log of a group is followed for a new member; the user sees entries after `position`."""
 
-    def left(self, user: User, topic: Topic[Subscriber], position: int) -> None:
+    def left(self, user: User, tail: Tail[Subscriber], position: int) -> None:
         """The user left a group: send nothing of its log after `position`."""
 
     def missed_membership(self, user: User) -> None:
@@ -38,14 +38,14 @@ class Following:
         self._interest = interest
         self._spawn = spawn
         self._listener = listener
-        # By topic of a group: users who have left it.
-        self._former_members: dict[Topic[Subscriber], dict[User, None]] = {}
+        # By tail of a group: users who have left it.
+        self._former_members: dict[Tail[Subscriber], dict[User, None]] = {}
         # Groups that could not be followed because the storage was unavailable.
         self._unfollowed: dict[tuple[User, str], None] = {}
 
-    def former_members(self, topic: Topic[Subscriber]) -> Iterable[User]:
-        """The users who have left the group of a topic."""
-        return self._former_members.get(topic, ())
+    def former_members(self, tail: Tail[Subscriber]) -> Iterable[User]:
+        """The users who have left the group of a tail."""
+        return self._former_members.get(tail, ())
 
     async def follow_all(self, user: User) -> None:
         """Follow the logs of all groups of a user. After an error the caller calls `release_all`."""
@@ -57,12 +57,12 @@ class Following:
                 raise result
 
     def release_all(self, user: User) -> None:
-        """Release every topic of a user, except for the user's own."""
+        """Release every tail of a user, except for the user's own."""
         self._interest.release(user.all)
-        for topic in user.groups.values():
-            self._interest.release(topic)
-        for topic in user.former_groups.values():
-            self._remove_former(user, topic)
+        for tail in user.groups.values():
+            self._interest.release(tail)
+        for tail in user.former_groups.values():
+            self._remove_former(user, tail)
         user.groups.clear()
         user.former_groups.clear()
 
@@ -75,10 +75,10 @@ class Following:
         """The user left a group at `position`."""
         if not user.memberships.leave(group, position):
             return
-        topic = user.groups.pop(group, None)
-        if topic is not None:
-            self._add_former(user, group, topic)
-            self._listener.left(user, topic, position)
+        tail = user.groups.pop(group, None)
+        if tail is not None:
+            self._add_former(user, group, tail)
+            self._listener.left(user, tail, position)
 
     def depart(self, users: Iterable[User], group: str, position: int) -> None:
         """The group's feed reports that users left. Apply it at once, so that no later send reaches them."""
@@ -126,31 +126,31 @@ class Following:
 
     async def _follow(self, user: User, group: str) -> None:
         """Follow the log of a group, also when the user has left it since: its entries still count."""
-        topic = await self._interest.acquire(self._keys.group(user.tenant, group))
+        tail = await self._interest.acquire(self._keys.group(user.tenant, group))
         active = user.memberships.is_active(group)
         if group in (user.groups if active else user.former_groups):
             # Another call has followed it already.
-            self._interest.release(topic)
+            self._interest.release(tail)
             return
         if not active:
-            self._add_former(user, group, topic)
+            self._add_former(user, group, tail)
             if user.memberships.spans(group, 0, END):
                 self._listener.missed_membership(user)
             return
-        user.groups[group] = topic
+        user.groups[group] = tail
         former = user.former_groups.pop(group, None)
         if former is not None:
             self._remove_former(user, former)
-        self._listener.joined(user, topic.log.name, user.memberships.start(group))
+        self._listener.joined(user, tail.log.name, user.memberships.start(group))
 
-    def _add_former(self, user: User, group: str, topic: Topic[Subscriber]) -> None:
-        user.former_groups[group] = topic
-        self._former_members.setdefault(topic, {})[user] = None
+    def _add_former(self, user: User, group: str, tail: Tail[Subscriber]) -> None:
+        user.former_groups[group] = tail
+        self._former_members.setdefault(tail, {})[user] = None
 
-    def _remove_former(self, user: User, topic: Topic[Subscriber]) -> None:
-        users = self._former_members.get(topic)
+    def _remove_former(self, user: User, tail: Tail[Subscriber]) -> None:
+        users = self._former_members.get(tail)
         if users is not None:
             users.pop(user, None)
             if not users:
-                del self._former_members[topic]
-        self._interest.release(topic)
+                del self._former_members[tail]
+        self._interest.release(tail)

@@ -4,55 +4,54 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Sequence
-from typing import Final
-
-import structlog
-from websockets.http11 import Request
 
 from tidings.protocol import closing
-from tidings.protocol.frames import Connect, ErrorFrame, Mark, Positions, Refreshed
+from tidings.protocol.frames import Act, Connect, ErrorFrame, Mark, Positions, Refreshed
 from tidings_workers import metrics
 from tidings_workers.config import Settings
 from tidings_workers.gateway.acknowledgements import Acknowledgements
-from tidings_workers.gateway.admission import Admission, CloseRefusal, deadline
+from tidings_workers.gateway.actions import PostedMessage, PostNotification, TopicFrame
+from tidings_workers.gateway.admission import Admission, deadline
+from tidings_workers.gateway.arrivals import Arrivals
 from tidings_workers.gateway.catchups import CatchUps
 from tidings_workers.gateway.connection import Connection
+from tidings_workers.gateway.connections import RESTART_SECONDS, Connections
 from tidings_workers.gateway.directory import Directory
-from tidings_workers.gateway.handshake import Applicant
-from tidings_workers.gateway.head import HttpRefusal
+from tidings_workers.gateway.feed_reader import FeedReader
+from tidings_workers.gateway.handshake import Applicant, Successor
+from tidings_workers.gateway.head import Elsewhere
+from tidings_workers.gateway.http import Pages
 from tidings_workers.gateway.hub import Hub
 from tidings_workers.gateway.marking import Marking
+from tidings_workers.gateway.messages import Messages
 from tidings_workers.gateway.opening import Opening
+from tidings_workers.gateway.others import Others
 from tidings_workers.gateway.pending_writes import PendingWrites
+from tidings_workers.gateway.plain_handshake import Handshake
 from tidings_workers.gateway.registrations import Registrations
+from tidings_workers.gateway.sending import Sending
+from tidings_workers.gateway.subscriptions import Subscriptions
 from tidings_workers.gateway.updates import Updates
+from tidings_workers.gateway.upstreams import Upstreams
 from tidings_workers.gateway.users import Subscriber
 from tidings_workers.gateway.wheel import SLOT_SECONDS, Wheel
 from tidings_workers.gateway.wire import moment
 from tidings_workers.identity import STORE_HEADER
+from tidings_workers.logs import get_logger
 from tidings_workers.registry import RegistryView
-from tidings_workers.store import ConnectionLimitReached, DataLost, StorageUnavailable, Store
-from tidings_workers.store.feed_items import Kicked, decode_feed
-from tidings_workers.store.keys import feed
-from tidings_workers.store.presence import new_connection_id
+from tidings_workers.store import DataLost, Store
+from tidings_workers.store.feed_items import Kicked
 from tidings_workers.tasks import Background
-from tidings_workers.tokens import Identity
 
-RENEW_SECONDS: Final = 5.0
-SWEEP_SECONDS: Final = 2.0
-FLUSH_SECONDS: Final = 0.2
-FEED_ENTRIES: Final = 200
-RESTART_SECONDS: Final = 2.0
-BACKLOG: Final = 4096
-
-_log = structlog.get_logger()
+_log = get_logger(__name__)
 
 
 class Gateway:
     """The connections of one process. Implements `connection.GatewayCalls`."""
 
-    def __init__(self, settings: Settings, store: Store, registry: RegistryView) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, registry: RegistryView, pages: Pages | None = None
+    ) -> None:
         self.settings = settings
         # A random name: it is a part of every connection's id, which clients see.
         self.name = f"w{secrets.token_hex(8)}"
@@ -60,22 +59,41 @@ class Gateway:
         self.pending_writes = PendingWrites()
         self.registrations = Registrations(store, self.name)
         self._store = store
-        self._registry = registry
         self._wheel = Wheel(time.monotonic())
-        self._connections: dict[Connection, None] = {}
-        # The id of the last entry that was read, by the partition of the feed.
-        self._feed_ids = dict.fromkeys(range(store.partitions), "0")
-        self._all_closed: asyncio.Event | None = None
+        self._connections = Connections()
         spawn = self.background.spawn
         self._admission = Admission(settings, registry)
         self._acknowledgements = Acknowledgements(store.feeds)
         self._catchups = CatchUps(store, spawn)
         self._updates = Updates(self._catchups, self.pending_writes, spawn)
         self._directory = Directory(store, self.name, spawn, self._updates)
-        self._hub = Hub(store.keys, self._directory, self._catchups, self._updates, self._kicked)
-        self._opening = Opening(store, self._directory, self._catchups, settings.heartbeat_seconds)
+        self._subscriptions = Subscriptions(
+            store, self.name, self._directory.interest, self._admission, self._catchups.reading, spawn
+        )
+        self._hub = Hub(
+            store.keys, self._directory, self._catchups, self._updates, self._subscriptions, self._kicked
+        )
+        self.feeds = FeedReader(store, self.name, self._hub.process, self.pending_writes.write)
+        opening = Opening(
+            store, self._directory, self._catchups, self._subscriptions, settings.heartbeat_seconds
+        )
+        self._arrivals = Arrivals(
+            store,
+            registry,
+            self._admission,
+            opening,
+            self._connections,
+            self.registrations,
+            spawn,
+            self.flush,
+        )
+        self._sending = Sending(store, spawn)
         self._marking = Marking(store, self._directory, self._catchups, spawn)
+        self.upstreams = Upstreams(settings.egress_allowed, spawn)
+        self._messages = Messages(store, registry, self.upstreams, spawn)
+        self._others = Others(self, self._wheel, self.pending_writes, pages or {})
         registry.on_change(self._registry_changed)
+        registry.on_change(lambda: self.upstreams.forget(registry.tenant))
 
     # Calls of connections, see GatewayCalls
 
@@ -86,90 +104,60 @@ class Gateway:
 
     def connection_made(self, connection: Connection) -> None:
         """See GatewayCalls."""
-        self._connections[connection] = None
+        self._connections.add(connection)
         self._wheel.add(connection, connection.session.due())
 
-    def admit(self, applicant: Applicant, request: Request) -> None:
+    def successor(self, found: Elsewhere) -> Successor | None:
         """See GatewayCalls."""
-        verdict = self._admission.check_request(request)
-        if isinstance(verdict, HttpRefusal) and verdict.unknown_key:
-            self.background.spawn(self._admit_again(applicant, request))
-        else:
-            applicant.decide(request, verdict)
+        return self._others.successor(found)
 
-    async def _admit_again(self, applicant: Applicant, request: Request) -> None:
-        """The key may be newer than our copy of the registry."""
-        await self._registry.refresh()
-        if not applicant.closed:
-            applicant.decide(request, self._admission.check_request(request))
+    def admit(self, applicant: Applicant, request: Handshake) -> None:
+        """See GatewayCalls."""
+        self._arrivals.admit(applicant, request)
 
-    def open(self, connection: Connection, connect: Connect, *, again: bool = False) -> None:
+    def admits_page(self, origin: str) -> bool:
+        """See GatewayCalls."""
+        return self._admission.admits_page(origin)
+
+    def open(self, connection: Connection, connect: Connect) -> None:
         """See GatewayCalls. Verifies the token, then opens the session in the background."""
-        identity = self._admission.identify(connection.identity, connect.token, connection.origin)
-        if isinstance(identity, CloseRefusal):
-            if identity.unknown_key and not again:
-                self.background.spawn(self._open_again(connection, connect))
-            else:
-                connection.close(identity.code, identity.reason)
-            return
-        # Count it now and not when the session is open: many may be opening at the same time.
-        refusal = self._admission.reserve(identity, connection.address, len(self._connections))
-        if refusal is not None:
-            connection.close(refusal.code)
-            return
-        connection.set_counted(identity)
-        metrics.CONNECTIONS.inc()
-        self.background.spawn(self._open(connection, identity, connect))
+        self._arrivals.open(connection, connect)
 
-    async def _open_again(self, connection: Connection, connect: Connect) -> None:
-        """The key may be newer than our copy of the registry."""
-        await self._registry.refresh()
-        if not connection.closed:
-            self.open(connection, connect, again=True)
+    def start_inbox(self, subscriber: Subscriber) -> None:
+        """See GatewayCalls."""
+        self._catchups.unpause(subscriber)
 
-    async def _open(self, connection: Connection, identity: Identity, connect: Connect) -> None:
-        user = self._store.keys.user(identity.tenant, identity.subject)
-        name = new_connection_id(self.name, user.partition)
-        self.registrations.add(name, connection)
-        try:
-            if connect.device is not None or self._admission.user_limit(identity.tenant):
-                # Store acknowledgements and closed connections first: the device may have closed its last
-                # connection just now, continues after the position acknowledged there, and that connection
-                # must not count.
-                await self.flush()
-            arrival = self._admission.arrival(name, identity.tenant)
-            await self._opening.open(connection, identity, connect, arrival)
-        except ConnectionLimitReached:
-            connection.close(closing.TOO_MANY_CONNECTIONS)
-        except StorageUnavailable:
-            connection.close(closing.OVERLOADED, "the storage is unavailable")
-        except BaseException:
-            connection.close(closing.OVERLOADED)
-            raise
-        finally:
-            if connection.subscriber is None:
-                # Refused or closed: the store may have registered it although we received no answer.
-                self.registrations.remove(name, user.base)
-            else:
-                self.registrations.confirm(name)
-
-    def acknowledge(self, subscriber: Subscriber, positions: Positions) -> None:
+    def acknowledge(self, connection: Connection, positions: Positions) -> None:
         """See GatewayCalls. Positions are cut to those sent."""
-        self._acknowledgements.add(subscriber, positions)
+        if connection.subscriber is not None:
+            self._acknowledgements.add(connection.subscriber, positions)
+        self._subscriptions.acknowledge(connection, positions)
 
-    def mark(self, subscriber: Subscriber, mark: Mark) -> None:
+    def mark(self, subscriber: Subscriber, mark: Mark | Act) -> None:
         """See GatewayCalls."""
         self._marking.add(subscriber, mark)
+
+    def post(self, connection: Connection, frame: PostNotification | PostedMessage) -> None:
+        """See GatewayCalls."""
+        if isinstance(frame, PostNotification):
+            self._sending.add(connection, frame)
+        else:
+            self._messages.add(connection, frame)
+
+    def use_topic(self, connection: Connection, frame: TopicFrame) -> None:
+        """See GatewayCalls."""
+        self._subscriptions.use(connection, frame)
 
     def refresh(self, connection: Connection, token: str) -> None:
         """See GatewayCalls."""
         assert connection.identity is not None  # noqa: S101 - only an open session refreshes
-        new = self._admission.verify_refresh(connection.identity, token)
+        new = self._admission.verify_refresh(connection.identity, token, inbox=connection.session.has_inbox)
         if isinstance(new, ErrorFrame):
             connection.send(new)
             return
         connection.replace_token(new, deadline(new))
         connection.send(Refreshed(moment(round(new.expires_at * 1000))))
+        self._subscriptions.end_forbidden([connection])
 
     def connection_closing(self, connection: Connection) -> None:
         """See GatewayCalls."""
@@ -178,7 +166,9 @@ class Gateway:
         if connection.counted:
             metrics.CONNECTIONS.dec()
             assert connection.identity is not None  # noqa: S101 - it was counted by its identity
-            self._admission.release(connection.identity, connection.address)
+            self._admission.release(
+                connection.identity, connection.address, inbox=connection.session.has_inbox
+            )
         subscriber = connection.detach()
         if subscriber is not None:
             self._detach(subscriber)
@@ -187,18 +177,17 @@ class Gateway:
         user = subscriber.user
         user.remove(subscriber)
         self._catchups.stop(subscriber)
+        self._subscriptions.stop(subscriber.outlet)
         self._directory.release(user)
-        self.registrations.remove(subscriber.id, user.topic.log.base)
+        self.registrations.remove(subscriber.id, user.tail.log.base)
         if self._acknowledgements.has_pending(subscriber) or self._admission.user_limit(user.tenant):
             # The device may reconnect to another gateway at once.
             self.background.spawn(self.flush())
 
     def connection_lost(self, connection: Connection) -> None:
         """See GatewayCalls."""
-        del self._connections[connection]
-        if self._all_closed is not None and not self._connections:
-            self._all_closed.set()
-        metrics.CLOSED.labels(code=metrics.close_label(connection.close_code)).inc()
+        self._connections.remove(connection)
+        metrics.CLOSED[metrics.close_label(connection.close_code)].inc()
 
     # Reports of the store
 
@@ -208,34 +197,19 @@ class Gateway:
         self.background.spawn(self.flush())
 
     def _registry_changed(self) -> None:
-        for connection in list(self._connections):
+        for connection in self._connections:
             if connection.identity is not None and self._admission.is_revoked(connection.identity):
                 connection.close(closing.REVOKED)
+        self._subscriptions.end_forbidden()
 
     # Long tasks
 
-    async def read_feeds(self, partitions: Sequence[int]) -> None:
-        """Process the feed items of these partitions, in batches, until cancelled."""
-        reader = self._store.reader(f"feed-{partitions[0]}")
-        keys = {feed(partition, self.name): partition for partition in partitions}
-        try:
-            while True:
-                wanted = {key: self._feed_ids[partition] for key, partition in keys.items()}
-                streams = await reader.read(wanted, FEED_ENTRIES)
-                for key, entries in streams.items():
-                    for _, fields in entries:
-                        self._hub.process(decode_feed(fields[b"f"]))
-                    self._feed_ids[keys[key]] = entries[-1][0].decode()
-                self.pending_writes.write()
-        finally:
-            await reader.close()
-
     async def renew(self) -> None:
         """Renew the feeds before they expire. When a feed was lost, create it again and sweep."""
-        lost = await self._store.feeds.renew(self.name, self._feed_ids)
+        lost = await self.feeds.renew()
         if lost:
             _log.warning("feeds were lost and are created again", partitions=lost)
-            await self.open_feeds(lost)
+            await self.feeds.open(lost)
             await self.sweep()
 
     async def sweep(self) -> None:
@@ -243,6 +217,7 @@ class Gateway:
         if await self._store.refresh():
             await self._on_new_epoch()
         await self.registrations.audit()
+        self._subscriptions.counts.repeat()
         try:
             await self._directory.sweep()
         except DataLost as error:
@@ -253,21 +228,15 @@ class Gateway:
     async def _on_new_epoch(self) -> None:
         """The epoch changed: close every connection, so that clients reconnect and get a `gap`."""
         _log.warning("the epoch has changed", epoch=self._store.epoch)
-        for connection in list(self._connections):
-            connection.close(closing.RESTART)
+        self._connections.restart()
         self._directory.clear()
-        await self.open_feeds(list(self._feed_ids))
-
-    async def open_feeds(self, partitions: Sequence[int]) -> None:
-        """Create the feeds of these partitions; they are read from their start."""
-        await self._store.feeds.open(self.name, partitions)
-        for partition in partitions:
-            self._feed_ids[partition] = "0"
+        await self.feeds.open()
 
     async def flush(self) -> None:
-        """Store acknowledgements and closed connections. All of them are stored on return."""
+        """Store acknowledgements, closed connections and subscriptions. All of them are stored on return."""
         await self._acknowledgements.flush()
         await self.registrations.flush()
+        await self._subscriptions.counts.flush()
 
     async def turn_wheel(self) -> None:
         """Turn the wheel, twice a second."""
@@ -278,19 +247,10 @@ class Gateway:
     # Stopping
 
     async def drain(self) -> None:
-        """Close every connection with 1012, spread over up to RESTART_SECONDS.
-
-        Then wait up to RESTART_SECONDS until they are closed, and drop the rest.
-        """
-        leaving = list(self._connections)
-        part = max(100, len(leaving) // 20)
-        for start in range(0, len(leaving), part):
-            for connection in leaving[start : start + part]:
-                connection.close(closing.RESTART)
-            await asyncio.sleep(RESTART_SECONDS / 20 if start + part < len(leaving) else 0)
-        if self._connections:
-            self._all_closed = asyncio.Event()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._all_closed.wait(), RESTART_SECONDS)
-        for connection in list(self._connections):
-            connection.abort()
+        """Answer received sends and messages within RESTART_SECONDS, then close every connection."""
+        self._others.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(
+                asyncio.gather(self._sending.drain(), self._messages.drain()), RESTART_SECONDS
+            )
+        await self._connections.drain()

@@ -17,8 +17,8 @@ from websockets.exceptions import TooManyHeaders
 from websockets.http11 import MAX_NUM_HEADERS, Request, Response
 
 from tidings.protocol.errors import problem
+from tidings_workers.gateway.plain_handshake import PATH, Handshake, plain_handshake
 
-PATH: Final = "/v1/realtime"
 HEAD_BYTES: Final = 64 * 1024
 TARGET_BYTES: Final = 8 * 1024
 
@@ -38,6 +38,19 @@ class HttpRefusal(Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+class Elsewhere(Struct, frozen=True):
+    """A request that is not for the WebSocket at PATH.
+
+    `head` has the bytes as received. `request` is set for a WebSocket at another path. `refusal` is the
+    answer when nothing is served at `path`.
+    """
+
+    path: str
+    head: bytes
+    request: Request | None
+    refusal: HttpRefusal
+
+
 class Head:
     """The bytes that arrive before the response: the head, then the rest behind it."""
 
@@ -52,8 +65,12 @@ class Head:
         # Whether the response has no body: the method is HEAD.
         self.without_body = False
 
-    def feed(self, data: bytes) -> Request | HttpRefusal | None:
-        """Add received bytes: a WebSocket request, a refusal, or None while the head is incomplete."""
+    def feed(self, data: bytes) -> Handshake | Elsewhere | HttpRefusal | None:
+        """Add received bytes: a request, a refusal, or None while the head is incomplete."""
+        plain = plain_handshake(data) if not self._buffer else None
+        if plain is not None:
+            self.rest = b""
+            return plain
         searched = max(0, len(self._buffer) - len(_END) + 1)
         self._buffer += data
         end = self._buffer.find(_END, searched)
@@ -106,7 +123,7 @@ def not_a_websocket(path: str) -> HttpRefusal:
     )
 
 
-def _parsed(head: bytes) -> Request | HttpRefusal:
+def _parsed(head: bytes) -> Handshake | Elsewhere | HttpRefusal:
     first = _FIRST_LINE(head)
     if first is None:
         return _NOT_HTTP
@@ -114,19 +131,29 @@ def _parsed(head: bytes) -> Request | HttpRefusal:
         detail = f"The request's address is longer than {TARGET_BYTES:,} bytes."
         return HttpRefusal(414, "malformed_request", detail)
     if not _UPGRADE(head):
-        return not_a_websocket(first["target"].decode("ascii").partition("?")[0])
+        path = first["target"].decode("ascii").partition("?")[0]
+        return Elsewhere(path, head, None, not_a_websocket(path))
     try:
         next(Request.parse(_reader(head)))
     except StopIteration as parsed:
         request: Request = parsed.value
-        if request.path.partition("?")[0] != PATH:
-            return HttpRefusal(404, "not_found", f"WebSockets are served at {PATH}.")
-        return request
+        path = request.path.partition("?")[0]
+        if path != PATH:
+            refusal = HttpRefusal(404, "not_found", f"WebSockets are served at {PATH}.")
+            return Elsewhere(path, head, request, refusal)
+        return handshake_of(request)
     except TooManyHeaders:
         return _too_large(f"The request has more than {MAX_NUM_HEADERS} headers")
     except (ValueError, EOFError, NotImplementedError):
         pass
     return HttpRefusal(400, "malformed_request", "The headers are not those of a WebSocket handshake.")
+
+
+def handshake_of(request: Request) -> Handshake:
+    """A request of the general parser, as the gateway decides on it."""
+    values = request.headers.get_all
+    query = request.path.partition("?")[2]
+    return Handshake(query, values("Origin"), values("Authorization"), request=request)
 
 
 def _reader(head: bytes) -> Callable[[int, type[Exception]], Generator[None, None, bytes | bytearray]]:

@@ -1,6 +1,6 @@
 """Processes feed items and sends them to the connections concerned.
 
-Feed items arrive in batches. Each topic encodes its part of a batch once and queues the bytes for each
+Feed items arrive in batches. Each tail encodes its part of a batch once and queues the bytes for each
 connection concerned. A connection writes its queue as one write.
 """
 
@@ -11,7 +11,8 @@ from typing import Final
 from tidings.protocol.frames import Recalled
 from tidings_workers.gateway.catchups import CatchUps
 from tidings_workers.gateway.directory import Directory
-from tidings_workers.gateway.topics import Topic
+from tidings_workers.gateway.subscriptions import Subscriptions
+from tidings_workers.gateway.tails import Tail
 from tidings_workers.gateway.updates import Updates
 from tidings_workers.gateway.users import Subscriber
 from tidings_workers.store.entries import Entry
@@ -42,6 +43,7 @@ class Hub:
         directory: Directory,
         catchups: CatchUps,
         updates: Updates,
+        subscriptions: Subscriptions,
         kicked: Callable[[Kicked], None],
     ) -> None:
         self._keys = keys
@@ -49,81 +51,90 @@ class Hub:
         self._interest = directory.interest
         self._catchups = catchups
         self._updates = updates
+        self._subscriptions = subscriptions
         self._kicked = kicked
 
     def process(self, items: Iterable[FeedItem]) -> None:
         """Process a batch of feed items: queue frames for every connection concerned."""
-        touched: dict[Topic[Subscriber], None] = {}
+        touched: dict[Tail[Subscriber], None] = {}
+        tails = self._interest.tails
         for item in items:
+            tail = tails.get(item.base)
+            if isinstance(item, Appended):
+                if tail is None:
+                    continue
+                exclude = self._hide_from_excluded(tail, item) if item.exclude else _NONE
+                if tail.append(Entry(item.position, item.content.encode(), item.expires, exclude)):
+                    touched[tail] = None
+                else:
+                    self._interest.heal_soon(tail)
+                continue
             if isinstance(item, Kicked):
                 self._kicked(item)
                 continue
-            topic = self._interest.topics.get(item.base)
-            if topic is None:
-                continue
-            if isinstance(item, Appended):
-                exclude = self._hide_from_excluded(topic, item) if item.exclude else _NONE
-                if topic.append(Entry(item.position, item.content.encode(), item.expires, exclude)):
-                    touched[topic] = None
-                else:
-                    self._interest.heal_soon(topic)
+            if tail is None:
                 continue
             # Flush first: a join may make a subscriber live, and it would receive pending entries twice. The
             # other items are rare.
             self._updates.flush(touched)
             touched.clear()
-            self._process_change(topic, item)
+            self._process_change(tail, item)
         self._updates.flush(touched)
 
-    def _hide_from_excluded(self, topic: Topic[Subscriber], item: Appended) -> frozenset[str]:
+    def _hide_from_excluded(self, tail: Tail[Subscriber], item: Appended) -> frozenset[str]:
         """Hide a notification from the users that it excludes. Returns their names."""
         names = frozenset(item.exclude.split(","))
         for name in names:
-            user = self._directory.users.get(self._keys.user(topic.log.tenant, name).base)
+            user = self._directory.users.get(self._keys.user(tail.log.tenant, name).base)
             if user is not None:
                 user.hide(item.base, item.position)
         return names
 
-    def _process_change(self, topic: Topic[Subscriber], item: FeedItem) -> None:
+    def _process_change(self, tail: Tail[Subscriber], item: FeedItem) -> None:
         match item:
             case Departed():
-                self._directory.depart(topic, item)
+                self._directory.depart(tail, item)
             case Removed():
-                topic.count_changes(1, item.changes)
-                self._recall(topic, item.position, item.id)
+                tail.count_changes(1, item.changes)
+                self._recall(tail, item.position, item.id)
             case ExpiredOrRetired():
-                topic.count_changes(len(item.positions), item.changes)
-                self._expire(topic, item)
+                tail.count_changes(len(item.positions), item.changes)
+                self._expire(tail, item)
             case Joined() | Left() | Hidden() | Erased() | Marked():
-                topic.count_changes(1, item.changes)
+                tail.count_changes(1, item.changes)
                 user = self._directory.users.get(item.base)
                 if user is not None:
                     self._directory.process(user, item)
 
-    def _recall(self, topic: Topic[Subscriber], position: int, notification_id: str) -> None:
-        if not topic.remove(position) or not topic.ready.done():
+    def _recall(self, tail: Tail[Subscriber], position: int, notification_id: str) -> None:
+        if not tail.remove(position) or not tail.ready.done():
             return
-        name = topic.log.name
+        name = tail.log.name
         self._updates.send_each(
-            list(self._concerned(topic, [position])),
+            list(self._concerned(tail, [position])),
             lambda _, counts: Recalled(notification_id, name, position, counts),
         )
 
-    def _expire(self, topic: Topic[Subscriber], item: ExpiredOrRetired) -> None:
+    def _expire(self, tail: Tail[Subscriber], item: ExpiredOrRetired) -> None:
         """Send new counts; clients know each notification's expiry time."""
-        removed = [position for position in item.positions if topic.remove(position)]
-        topic.retire(item.retired)
-        topic.raise_floor(item.floor)
-        if topic.ready.done():
-            self._updates.send_counts(list(self._concerned(topic, removed)))
+        removed = [position for position in item.positions if tail.remove(position)]
+        tail.retire(item.retired)
+        tail.raise_floor(item.floor)
+        # A topic counts in no inbox.
+        if tail.ready.done() and tail.log.topic is None:
+            self._updates.send_counts(list(self._concerned(tail, removed)))
 
-    def _concerned(self, topic: Topic[Subscriber], positions: Sequence[int]) -> Iterator[Subscriber]:
+    def _concerned(self, tail: Tail[Subscriber], positions: Sequence[int]) -> Iterator[Subscriber]:
         """The subscribers whose user may see one of these positions and whose cursor has passed it."""
-        name = topic.log.name
-        former_members = [each for user in self._directory.former_members(topic) for each in user.subscribers]
-        for subscriber in chain(topic.live, self._catchups.running, former_members):
+        if tail.log.topic is not None:
+            outlets = self._subscriptions.concerned(tail, positions)
+            yield from (outlet.subscriber for outlet in outlets if outlet.subscriber is not None)
+            return
+        name = tail.log.name
+        former_members = [each for user in self._directory.former_members(tail) for each in user.subscribers]
+        for subscriber in chain(tail.live, self._catchups.running, former_members):
             user = subscriber.user
-            if user.log(name).topic is topic and any(
+            if user.log(name).tail is tail and any(
                 position <= subscriber.cursor(name) and user.may_see(name, position) for position in positions
             ):
                 yield subscriber

@@ -1,4 +1,4 @@
-"""Carries out the marks of connections: in order per connection, each answered with its `ref`.
+"""Carries out the marks of connections, and their uses of actions: in order, each answered with its `ref`.
 
 A connection without marks in progress has no state here.
 """
@@ -7,14 +7,15 @@ from collections import deque
 from typing import Final
 
 from tidings.protocol.errors import FieldError
-from tidings.protocol.frames import ErrorFrame, Mark, Stated
+from tidings.protocol.frames import Act, ErrorFrame, Mark, Stated
 from tidings.protocol.marks import faults
 from tidings_workers.gateway.catchups import CatchUps
 from tidings_workers.gateway.directory import Directory
 from tidings_workers.gateway.interest import Spawn
-from tidings_workers.gateway.states import state_frame
+from tidings_workers.gateway.states import acted, state_frame
 from tidings_workers.gateway.users import Subscriber
-from tidings_workers.store import StorageUnavailable, Store
+from tidings_workers.refused_actions import refusal
+from tidings_workers.store import ActionUsed, NotInInbox, StorageUnavailable, Store, UnknownAction
 
 # How many marks of one connection may wait for the store.
 WAITING: Final = 500
@@ -28,11 +29,11 @@ class Marking:
         self._directory = directory
         self._catchups = catchups
         self._spawn = spawn
-        self._waiting: dict[Subscriber, deque[Mark]] = {}
+        self._waiting: dict[Subscriber, deque[Mark | Act]] = {}
 
-    def add(self, subscriber: Subscriber, mark: Mark) -> None:
-        """Carry out a mark after the earlier marks of the connection."""
-        wrong = faults(mark)
+    def add(self, subscriber: Subscriber, mark: Mark | Act) -> None:
+        """Carry out a mark, or the use of an action, after the earlier ones of the connection."""
+        wrong = faults(mark) if isinstance(mark, Mark) else ()
         waiting = self._waiting.get(subscriber)
         if wrong:
             subscriber.outlet.send(ErrorFrame("invalid_request", " ".join(map(_text, wrong)), mark.ref))
@@ -51,7 +52,11 @@ class Marking:
         try:
             # Every received mark is carried out, also after the connection has closed.
             while waiting:
-                await self._mark(subscriber, waiting.popleft())
+                mark = waiting.popleft()
+                if isinstance(mark, Mark):
+                    await self._mark(subscriber, mark)
+                else:
+                    await self._act(subscriber, mark)
         finally:
             del self._waiting[subscriber]
 
@@ -74,6 +79,23 @@ class Marking:
                 counts=counts, state_version=version, changes=(), unknown=result.unknown, ref=mark.ref
             )
             outlet.send(frame)
+
+    async def _act(self, subscriber: Subscriber, act: Act) -> None:
+        user, outlet = subscriber.user, subscriber.outlet
+        try:
+            result = await self._store.acting.act(user.tenant, user.name, act.id, act.action, subscriber.id)
+            if result.change is not None and not outlet.closed:
+                await self._directory.wait_for_version(user, result.state_version)
+        except StorageUnavailable:
+            detail = "the storage is unavailable: use the action again"
+            outlet.send(ErrorFrame("storage_unavailable", detail, act.ref))
+        except (NotInInbox, UnknownAction, ActionUsed) as error:
+            outlet.send(ErrorFrame(*refusal(error, act.id, act.action), act.ref))
+        else:
+            version = max(user.state_version, result.state_version)
+            counts = self._catchups.counts(subscriber)
+            used = acted(act.id, result.used.action, result.used.at)
+            outlet.send(Stated(counts=counts, state_version=version, changes=(), acted=used, ref=act.ref))
 
 
 def _text(fault: FieldError) -> str:

@@ -8,7 +8,9 @@ import asyncio
 import time
 from typing import Literal
 
-from tidings.protocol.frames import Connect, Gap, Resume, Stated, Welcome
+from msgspec.structs import replace
+
+from tidings.protocol.frames import Connect, Counts, Gap, Resume, Stated, Welcome
 from tidings_workers import metrics
 from tidings_workers.gateway.admission import deadline
 from tidings_workers.gateway.catchup import Backlog
@@ -16,10 +18,12 @@ from tidings_workers.gateway.catchups import CatchUps
 from tidings_workers.gateway.connection import Connection
 from tidings_workers.gateway.directory import Directory
 from tidings_workers.gateway.states import Missed, state_frame
+from tidings_workers.gateway.subscriptions import Subscriptions
 from tidings_workers.gateway.users import Subscriber, User, UserLog
 from tidings_workers.gateway.wire import moment
 from tidings_workers.store import InboxQuery, Lost, Store, intervals
-from tidings_workers.store.feeds import Acknowledgement, Arrival
+from tidings_workers.store.attaching import Arrival
+from tidings_workers.store.feeds import Acknowledgement
 from tidings_workers.store.ids import milliseconds
 from tidings_workers.tokens import Identity
 
@@ -41,10 +45,18 @@ class _Start:
 class Opening:
     """Opens the sessions of one gateway. `heartbeat`: seconds."""
 
-    def __init__(self, store: Store, directory: Directory, catchups: CatchUps, heartbeat: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        catchups: CatchUps,
+        subscriptions: Subscriptions,
+        heartbeat: int,
+    ) -> None:
         self._store = store
         self._directory = directory
         self._catchups = catchups
+        self._subscriptions = subscriptions
         self._heartbeat = heartbeat
 
     async def open(
@@ -62,16 +74,44 @@ class Opening:
         subscriber = Subscriber(user, arrival.id, connect.device, connection)
         connection.attach(subscriber)
         user.add(subscriber)
+        connect = _named(connect, connection, user)
         start = await self._start(user, known, connect)
         await self._find_missed_marks(user, connect.resume, start)
         if connect.device is not None and start.store_device:
-            acknowledgement = Acknowledgement(user.topic.log, connect.device, start.positions, start=True)
+            acknowledgement = Acknowledgement(user.tail.log, connect.device, start.positions, start=True)
             await self._store.feeds.acknowledge([acknowledgement])
         if not connection.closed:
-            self._welcome(connection, subscriber, identity, start)
+            self._welcome(connection, subscriber, identity, start, connect.resume)
+
+    def open_without_inbox(self, connection: Connection, identity: Identity, name: str) -> None:
+        """Open the session of a guest, or of a client that only sends, at once. It has no inbox."""
+        is_guest = identity.is_guest
+        connection.id = name
+        connection.session.welcome(deadline(identity), may_send="send" in identity.scopes, is_guest=is_guest)
+        connection.send(
+            Welcome(
+                connection=name,
+                user=identity.subject if is_guest else "",
+                epoch=self._store.epoch,
+                positions={},
+                counts=Counts(0, 0, 0),
+                heartbeat=self._heartbeat,
+                expires_at=moment(round(identity.expires_at * 1000)),
+                resume="none",
+            )
+        )
+        metrics.CONNECTS.inc()
+        connection.tick(time.monotonic())
+        if not connection.closed:
+            connection.receive_waiting()
 
     def _welcome(
-        self, connection: Connection, subscriber: Subscriber, identity: Identity, start: _Start
+        self,
+        connection: Connection,
+        subscriber: Subscriber,
+        identity: Identity,
+        start: _Start,
+        resume: Resume | None,
     ) -> None:
         user = subscriber.user
         for log in user.logs():
@@ -80,7 +120,7 @@ class Opening:
                 end = log.end
                 first = log.spans(0, end + 1)
                 start.positions[log.name] = first[-1][0] if first else end
-        connection.session.welcome(deadline(identity))
+        connection.session.welcome(deadline(identity), may_send="send" in identity.scopes)
         connection.send(
             Welcome(
                 connection=subscriber.id,
@@ -96,7 +136,7 @@ class Opening:
         )
         metrics.CONNECTS.inc()
         if start.resume != "none":
-            metrics.RESUMES.labels(result=start.resume).inc()
+            metrics.RESUMES[start.resume].inc()
         for gap in start.gaps:
             connection.send(gap)
         # The token may be about to expire, or have expired during the opening.
@@ -105,6 +145,8 @@ class Opening:
             states = _states(user, start.missed)
             backlog = Backlog(dict(start.positions), start.departed, start.replay, states)
             self._catchups.start(subscriber, backlog)
+            if resume is not None:
+                self._subscriptions.resume(connection, resume.epoch, resume.positions)
             connection.receive_waiting()
 
     async def _find_missed_marks(self, user: User, resume: Resume | None, start: _Start) -> None:
@@ -142,17 +184,20 @@ class Opening:
     async def _resume(self, user: User, given: dict[str, int], start: _Start) -> None:
         for log in list(user.logs()):
             position = given.get(log.name, 0)
-            if log.topic is not None and log.is_followed and position > log.topic.position:
+            if log.tail is not None and log.is_followed and position > log.tail.position:
                 # The client received this position from another gateway: read the log up to it.
-                log.topic.report_head(position)
-                await self._directory.interest.heal(log.topic)
-        # Usually there are none; then there is no call of the store, and no task.
-        doubtful = [log for log in user.logs() if given.get(log.name, 0) < _removed_up_to(log)]
-        found = await asyncio.gather(*(self._lost(user, log, given.get(log.name, 0)) for log in doubtful))
-        losses = {log.name: lost for log, lost in zip(doubtful, found, strict=True)}
-        for log in user.logs():
+                log.tail.report_head(position)
+                await self._directory.interest.heal(log.tail)
+        logs, now = list(user.logs()), milliseconds()
+        losses: dict[str, Lost | None] = {}
+        doubtful = [log for log in logs if given.get(log.name, 0) < _removed_up_to(log, now)]
+        if doubtful:
+            found = await asyncio.gather(*(self._lost(user, log, given.get(log.name, 0)) for log in doubtful))
+            losses = {log.name: lost for log, lost in zip(doubtful, found, strict=True)}
+            logs, now = list(user.logs()), milliseconds()
+        for log in logs:
             position, lost = given.get(log.name, 0), losses.get(log.name)
-            facts = log.facts(milliseconds())
+            facts = log.facts(now)
             if position > max(facts.head, log.end):
                 _start_after_data_loss(log, start)
                 continue
@@ -167,7 +212,7 @@ class Opening:
 
     async def _lost(self, user: User, log: UserLog, position: int) -> Lost | None:
         """The positions after `position` that retention or erasure removed, as the store reports them."""
-        passed = intervals.common(log.all_spans(), [position, _removed_up_to(log)])
+        passed = intervals.common(log.all_spans(), [position, _removed_up_to(log, milliseconds())])
         hidden = user.hidden.get(log.log.base, [])
         return await self._store.retention.lost(log.log, intervals.minus(passed, hidden))
 
@@ -181,16 +226,27 @@ class Opening:
                 start.positions[item.log] = before
 
 
+def _named(connect: Connect, connection: Connection, user: User) -> Connect:
+    """The frame with all positions of the client's resume by name."""
+    resume = connect.resume
+    more = connection.resumed([log.name for log in user.logs()]) if resume is not None else {}
+    if resume is None or not more:
+        return connect
+    return replace(connect, resume=replace(resume, positions={**more, **resume.positions}))
+
+
 def _states(user: User, missed: Missed) -> list[Stated]:
+    if missed is not None and not missed:
+        return []
     counts = user.counts(milliseconds())
     if missed is None:
         return [Stated(counts=counts, state_version=user.state_version, changes=(), reload=True)]
     return [state_frame(change, version, counts) for version, change in missed]
 
 
-def _removed_up_to(log: UserLog) -> int:
-    """The last position of a log that retention may have removed."""
-    facts = log.facts(milliseconds())
+def _removed_up_to(log: UserLog, now: int) -> int:
+    """The last position of a log that retention may have removed at a time in ms."""
+    facts = log.facts(now)
     return min(max(facts.floor, facts.retired), facts.head)
 
 

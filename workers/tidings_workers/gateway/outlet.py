@@ -1,4 +1,4 @@
-"""The destination of frames, as subscribers and topics see it."""
+"""The destination of frames, as subscribers and tails see it."""
 
 from typing import Protocol
 
@@ -28,7 +28,7 @@ class Outlet(Protocol):
     def write(self, data: bytes) -> None:
         """Write bytes now."""
 
-    def send(self, message: ServerFrame) -> None:
+    def send(self, message: ServerFrame, /) -> None:
         """Write one frame, after the queued bytes."""
 
     async def writable(self) -> None:

@@ -8,10 +8,9 @@ import asyncio
 import itertools
 from typing import Final
 
-import structlog
-
 from tidings.protocol import closing
 from tidings_workers.gateway.outlet import Outlet
+from tidings_workers.logs import get_logger
 from tidings_workers.store import StorageUnavailable, Store
 from tidings_workers.store.feed_items import Kicked
 from tidings_workers.store.presence import place_of
@@ -19,7 +18,7 @@ from tidings_workers.store.presence import place_of
 # A gateway that was silent for twice this time is considered dead; others remove its registrations.
 REAP_SECONDS: Final = 60.0
 
-_log = structlog.get_logger()
+_log = get_logger(__name__)
 
 
 class Registrations:
@@ -27,7 +26,7 @@ class Registrations:
 
     def __init__(self, store: Store, name: str) -> None:
         self._store = store
-        self._name = name
+        self.name = name
         self._parts: list[dict[str, Outlet]] = [{} for _ in range(store.partitions)]
         # Ids that the store may not have registered yet.
         self._attaching: set[str] = set()
@@ -65,7 +64,7 @@ class Registrations:
             if not closed:
                 return
             try:
-                await self._store.connections.remove(self._name, closed)
+                await self._store.connections.remove(self.name, closed)
             except StorageUnavailable:
                 self._closed |= closed
                 raise
@@ -79,7 +78,7 @@ class Registrations:
 
     async def audit(self) -> None:
         """Audit one partition per call: the next whose count differs from the store's, else that in turn."""
-        counts = await self._store.connections.counts(self._name)
+        counts = await self._store.connections.counts(self.name)
         turn = next(self._turn)
         differing = [number for number, count in enumerate(counts) if count != len(self._parts[number])]
         await self._audit(next((number for number in differing if number >= turn), turn))
@@ -87,7 +86,7 @@ class Registrations:
     async def _audit(self, partition: int) -> None:
         part = self._parts[partition]
         confirmed = [connection_id for connection_id in part if connection_id not in self._attaching]
-        registered, closings = await self._store.connections.registered(self._name, partition)
+        registered, closings = await self._store.connections.registered(self.name, partition)
         for connection_id, code in closings.items():
             outlet = part.get(connection_id)
             if outlet is not None:

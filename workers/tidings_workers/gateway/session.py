@@ -6,35 +6,29 @@ The caller carries out the actions that `receive` and `tick` return, in order, a
 `refresh` with the result. Frames that arrive while OPENING are kept: after the welcome the caller gets them
 from `take_waiting` and gives them to `receive` again. Times are seconds of one clock, which the caller
 chooses; the expiry of the token too.
-
-The cost of a frame is bounded by its length: of an unknown frame only its type and, once the session is open,
-a short `ref` are decoded.
 """
 
 from enum import Enum, auto
-from typing import Final, get_args
+from typing import Final
 
 import msgspec
-from msgspec import Struct
 
 from tidings.protocol import closing, limits
 from tidings.protocol.closing import CloseCode
-from tidings.protocol.errors import FieldError
 from tidings.protocol.frames import (
-    CLIENT_FRAMES,
     Ack,
-    ClientFrame,
+    Act,
     Connect,
     ErrorFrame,
     Expiring,
     Mark,
     Ping,
     Pong,
-    Ref,
     Refresh,
-    State,
+    Subscribe,
+    Unsubscribe,
 )
-from tidings.protocol.pointers import field_error, one_of
+from tidings.protocol.names import TOPIC_RULE, is_topic
 from tidings_workers.gateway.actions import (
     Abort,
     Acknowledge,
@@ -42,9 +36,24 @@ from tidings_workers.gateway.actions import (
     ApplyMark,
     Close,
     Open,
+    PostedMessage,
+    PostedPublish,
+    PostNotification,
     Probe,
     RefreshToken,
     Send,
+    TopicFrame,
+    UseTopic,
+)
+from tidings_workers.gateway.received import (
+    FAULTS,
+    KNOWN,
+    NOT_A_FRAME,
+    ReceivedFrame,
+    decode,
+    decode_connect,
+    decode_envelope,
+    in_words,
 )
 
 EXPIRING_SECONDS: Final = 60.0
@@ -64,36 +73,8 @@ class _State(Enum):
     CLOSED = auto()
 
 
-class _Envelope(Struct):
-    """The fields of every frame; the decoder skips the others."""
-
-    type: str
-    ref: msgspec.Raw = msgspec.Raw(b"null")
-
-    def usable_ref(self) -> Ref | None:
-        """The `ref` for an answer; None when the protocol does not allow it."""
-        if len(self.ref) > _REF_BYTES:
-            return None
-        try:
-            ref: Ref | None = _decode_ref(self.ref)
-        except _FAULTS:
-            return None
-        return ref
-
-
-_KNOWN: Final = frozenset(frame.__struct_config__.tag for frame in CLIENT_FRAMES)
-# 128 characters, each escaped as a surrogate pair.
-_REF_BYTES: Final = 128 * 12 + 2
-
-_decode: Final = msgspec.json.Decoder(ClientFrame).decode
-_decode_connect: Final = msgspec.json.Decoder(Connect).decode
-_decode_envelope: Final = msgspec.json.Decoder(_Envelope).decode
-_decode_ref: Final = msgspec.json.Decoder(Ref | None).decode
-_NOT_A_FRAME: Final = "a frame must be one JSON object, and not nested too deeply"
-# The decoder's errors do not name the values that a field accepts.
-_CHOICES: Final = {"#/state": one_of(get_args(State)), "#/all": one_of(["true"])}
-# The errors of a decoder for invalid JSON, and for JSON of another form.
-_FAULTS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_NO_INBOX: Final = "This connection has no inbox. Connect without inbox: false."
+_MAY_NOT_SEND: Final = "The token lacks the scope 'send'. Send a token with it, from a key that allows it."
 
 
 class Session:
@@ -103,12 +84,15 @@ class Session:
         "_allowance",
         "_deadline",
         "_expires_at",
+        "_has_topics",
         "_heartbeat",
+        "_may_send",
         "_probe_at",
         "_state",
         "_unanswered",
         "_waiting",
         "_warned",
+        "has_inbox",
     )
 
     def __init__(self, now: float, heartbeat: float) -> None:
@@ -118,6 +102,10 @@ class Session:
         self._probe_at = now + heartbeat
         self._unanswered = 0
         self._expires_at = float("inf")
+        # False for a client that only sends.
+        self.has_inbox = True
+        self._has_topics = False
+        self._may_send = False
         self._warned = False
         self._waiting: list[bytes] | None = None
         # Generic cell rate algorithm: the time at which the burst is fully available again.
@@ -128,23 +116,38 @@ class Session:
         """Whether `welcome` was called and the session is not closed."""
         return self._state is _State.OPEN
 
+    def transport_ready(self, now: float) -> None:
+        """The transport is ready for frames: the time for `connect` begins.
+
+        It was limited by the same time before. Under a load of handshakes, the wait for one's own turn is not
+        the client's.
+        """
+        if self._state is _State.NEW:
+            self._deadline = now + limits.CONNECT_SECONDS
+
     def bytes_arrived(self) -> None:
         """Bytes arrived: any traffic is a sign of life."""
         self._unanswered = 0
 
-    def welcome(self, expires_at: float) -> None:
-        """Open the session; its token expires at `expires_at`."""
+    def welcome(self, expires_at: float, *, may_send: bool = False, is_guest: bool = False) -> None:
+        """Open the session; its token expires at `expires_at`, and has the scope `send` if it may send.
+
+        A guest uses topics without an inbox.
+        """
         self._state = _State.OPEN
+        self._has_topics = self.has_inbox or is_guest
         self._expires_at = expires_at
+        self._may_send = may_send
 
     def take_waiting(self) -> list[bytes]:
         """The messages that arrived before `welcome`, once; give each to `receive` again."""
         waiting, self._waiting = self._waiting, None
         return waiting or []
 
-    def refresh(self, expires_at: float) -> None:
-        """Set the expiry of a new token."""
+    def refresh(self, expires_at: float, *, may_send: bool = False) -> None:
+        """Set the expiry of a new token, and whether it has the scope `send`."""
         self._expires_at = expires_at
+        self._may_send = may_send
         self._warned = False
 
     def close(self) -> None:
@@ -206,16 +209,20 @@ class Session:
 
     def _connect(self, data: bytes) -> Action:
         try:
-            if _decode_envelope(data).type != "connect":
+            if decode_envelope(data).type != "connect":
                 return self._close_with(closing.PROTOCOL_ERROR, "the first frame must be connect")
-            frame = _decode_connect(data)
+            frame = decode_connect(data)
         except msgspec.ValidationError as error:
-            return self._close_with(closing.PROTOCOL_ERROR, _in_words(error))
-        except _FAULTS:
-            return self._close_with(closing.PROTOCOL_ERROR, _NOT_A_FRAME)
+            return self._close_with(closing.PROTOCOL_ERROR, in_words(error))
+        except FAULTS:
+            return self._close_with(closing.PROTOCOL_ERROR, NOT_A_FRAME)
         if frame.resume is not None and frame.rewind is not None:
             return self._close_with(closing.PROTOCOL_ERROR, "#/rewind: not allowed together with resume")
+        if not frame.inbox and (frame.device, frame.resume, frame.rewind) != (None, None, None):
+            reason = "#/inbox: false allows no device, resume or rewind"
+            return self._close_with(closing.PROTOCOL_ERROR, reason)
         self._state = _State.OPENING
+        self.has_inbox = frame.inbox
         return Open(frame)
 
     def _wait(self, data: bytes) -> Action | None:
@@ -228,30 +235,62 @@ class Session:
 
     def _answer(self, data: bytes) -> Action:
         try:
-            frame: ClientFrame = _decode(data)
+            frame: ReceivedFrame = decode(data)
         except msgspec.ValidationError as error:
-            return self._reject(data, _in_words(error))
-        except _FAULTS:
-            return self._close_with(closing.PROTOCOL_ERROR, _NOT_A_FRAME)
+            return self._reject(data, in_words(error))
+        except FAULTS:
+            return self._close_with(closing.PROTOCOL_ERROR, NOT_A_FRAME)
+        return self.carry_out(frame)
+
+    def carry_out(self, frame: ReceivedFrame) -> Action:
+        """The action for a decoded frame of an open session, for a transport with frames of its own."""
         match frame:
             case Ping():
                 return Send(Pong(frame.ref))
-            case Ack():
-                return Acknowledge(frame.positions)
+            case PostNotification():
+                return self._post(frame)
             case Refresh():
                 return RefreshToken(frame.token)
-            case Mark():
-                return ApplyMark(frame)
+            case Subscribe() | Unsubscribe() | PostedPublish():
+                return self._use_topic(frame)
             case Connect():
                 return self._close_with(closing.PROTOCOL_ERROR, "connect is allowed only once")
+            case Ack() | Mark() | Act():
+                return self._use_inbox(frame)
+            case PostedMessage():
+                return frame
+
+    def _use_inbox(self, frame: Ack | Mark | Act) -> Action:
+        if isinstance(frame, Ack) and self._has_topics:
+            # Also without an inbox: topics have positions.
+            return Acknowledge(frame.positions)
+        if not isinstance(frame, Ack) and self.has_inbox:
+            return ApplyMark(frame)
+        return Send(ErrorFrame("invalid_request", _NO_INBOX, getattr(frame, "ref", None)))
+
+    def _use_topic(self, frame: TopicFrame) -> Action:
+        if not self._has_topics:
+            return Send(ErrorFrame("invalid_request", _NO_INBOX, frame.ref))
+        if not is_topic(frame.topic):
+            return Send(ErrorFrame("invalid_topic", f"A topic is {TOPIC_RULE}.", frame.ref))
+        if isinstance(frame, Subscribe) and frame.after is not None and frame.rewind is not None:
+            return Send(ErrorFrame("invalid_request", "#/rewind: not allowed together with after", frame.ref))
+        return UseTopic(frame)
+
+    def _post(self, frame: PostNotification) -> Action:
+        if not self._may_send:
+            return Send(ErrorFrame("insufficient_scope", _MAY_NOT_SEND, frame.ref))
+        # The number of unanswered sends limits sends, not the rate of frames.
+        self._allowance -= 1 / limits.FRAMES_PER_SECOND
+        return frame
 
     def _reject(self, data: bytes, detail: str) -> Action:
         """Answer a frame that is JSON and not valid."""
         try:
-            known = _decode_envelope(data)
-        except _FAULTS:
-            return self._close_with(closing.PROTOCOL_ERROR, _NOT_A_FRAME)
-        if known.type in _KNOWN:
+            known = decode_envelope(data)
+        except FAULTS:
+            return self._close_with(closing.PROTOCOL_ERROR, NOT_A_FRAME)
+        if known.type in KNOWN:
             return Send(ErrorFrame("invalid_request", detail, known.usable_ref()))
         detail = f'There is no frame of type "{known.type[:64]}". The documentation lists the types.'
         return Send(ErrorFrame("unknown_type", detail, known.usable_ref()))
@@ -259,11 +298,3 @@ class Session:
     def _close_with(self, code: CloseCode, reason: str = "") -> Close:
         self._state = _State.CLOSED
         return Close(code, closing.fitting(reason or code.reason))
-
-
-def _in_words(error: msgspec.ValidationError) -> str:
-    """The fault of a frame: the field as a pointer, and the rule that it breaks."""
-    fault = field_error(str(error))
-    if "enum value" in fault.detail:
-        fault = FieldError(fault.pointer, _CHOICES.get(fault.pointer, fault.detail))
-    return fault.detail if fault.pointer == "#" else f"{fault.pointer}: {fault.detail}"

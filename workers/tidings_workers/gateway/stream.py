@@ -27,12 +27,16 @@ class Stream(Connection, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        # uvloop's transports implement asyncio.Transport without inheriting from it.
-        self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
+        self.use(transport)
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if isinstance(peer, tuple) else ""
         self.transport_opened()
+
+    def use(self, transport: asyncio.BaseTransport) -> None:
+        """Write to this transport."""
+        # uvloop's transports implement asyncio.Transport without inheriting from it.
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
@@ -64,6 +68,19 @@ class Stream(Connection, asyncio.Protocol):
                     await asyncio.shield(self._writable)
             except TimeoutError:
                 self.close(closing.SLOW_CONSUMER)
+
+    @property
+    def has_room(self) -> bool:
+        """See Connection."""
+        return not self._paused
+
+    def pause_reading(self) -> None:
+        """See Connection."""
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """See Connection."""
+        self._transport.resume_reading()
 
     def write(self, data: bytes) -> None:
         """See Connection."""

@@ -15,7 +15,7 @@ from tidings_workers.gateway.catchups import CatchUps
 from tidings_workers.gateway.interest import Spawn
 from tidings_workers.gateway.pending_writes import PendingWrites
 from tidings_workers.gateway.states import Missed, state_frame
-from tidings_workers.gateway.topics import Topic
+from tidings_workers.gateway.tails import Tail
 from tidings_workers.gateway.users import Subscriber, User
 from tidings_workers.store import Change
 from tidings_workers.store.ids import milliseconds
@@ -36,14 +36,16 @@ class Updates:
 
     # Listener of the directory
 
-    def healed(self, topic: Topic[Subscriber]) -> None:
+    def healed(self, tail: Tail[Subscriber]) -> None:
         """See `Listener`."""
-        self.flush([topic])
+        self.flush([tail])
         self._pending_writes.write()
 
-    def changed(self, topic: Topic[Subscriber], users: Iterable[User]) -> None:
-        """See `Listener`. Entries were removed, but not which: every client reloads."""
-        concerned = {subscriber.user for subscriber in topic.live} | set(users)
+    def changed(self, tail: Tail[Subscriber], users: Iterable[User]) -> None:
+        """See `Listener`. Entries were removed, but not which: every client reloads its inbox."""
+        if tail.log.topic is not None:
+            return
+        concerned = {subscriber.user for subscriber in tail.live} | set(users)
         self.send_counts([each for user in concerned for each in user.subscribers], reload=True)
 
     def state_changed(self, user: User, version: int, change: Change, by_connection: str) -> None:
@@ -68,10 +70,10 @@ class Updates:
         for subscriber in list(user.subscribers):
             self._catchups.joined(subscriber, log, position)
 
-    def left(self, user: User, topic: Topic[Subscriber], position: int) -> None:
+    def left(self, user: User, tail: Tail[Subscriber], position: int) -> None:
         """See `MembershipListener`."""
         for subscriber in list(user.subscribers):
-            self._catchups.left(subscriber, topic, position)
+            self._catchups.left(subscriber, tail, position)
 
     def erased(self, user: User) -> None:
         """See `Listener`."""
@@ -80,10 +82,10 @@ class Updates:
 
     # Sending
 
-    def flush(self, topics: Iterable[Topic[Subscriber]]) -> None:
-        """Queue the new entries of topics for their live subscribers."""
+    def flush(self, tails: Iterable[Tail[Subscriber]]) -> None:
+        """Queue the new entries of tails for their live subscribers."""
         now = milliseconds()
-        sent = sum(topic.flush(now) for topic in topics)
+        sent = sum(tail.flush(now) for tail in tails)
         if sent:
             metrics.DELIVERED.inc(sent)
 

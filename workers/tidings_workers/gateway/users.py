@@ -8,7 +8,8 @@ from tidings.protocol.frames import Counts
 from tidings.protocol.names import group_of_log, log_of_group
 from tidings_workers.gateway.memberships import Memberships
 from tidings_workers.gateway.outlet import Outlet
-from tidings_workers.gateway.topics import Topic
+from tidings_workers.gateway.recent import RecentEntries
+from tidings_workers.gateway.tails import Tail
 from tidings_workers.store import intervals
 from tidings_workers.store.changes import Change
 from tidings_workers.store.counting import unsettled
@@ -23,10 +24,10 @@ _NOTHING = Facts(0, 0, [])
 
 
 class Subscriber:
-    """A connection as topics see it: the logs that it follows, and how far it was sent each.
+    """A connection as tails see it: the logs that it follows, and how far it was sent each.
 
     `cursors`: the last position that was sent, per log, while the subscriber catches up; None while it is
-    live, because then the topics' positions are the cursors. Its catch-up moves them forward.
+    live, because then the tails' positions are the cursors. Its catch-up moves them forward.
     `acknowledged`: its keys are the logs that the subscriber follows. A value is the start of the log, as in
     the welcome or a `joined` frame, and then the last position that the client acknowledged.
     """
@@ -46,10 +47,10 @@ class Subscriber:
         """The user's name."""
         return self.user.name
 
-    def topics(self) -> "list[Topic[Subscriber]]":
-        """The topics of its logs that are followed."""
+    def tails(self) -> "list[Tail[Subscriber]]":
+        """The tails of its logs that are followed."""
         found = map(self.user.followed, self.acknowledged)
-        return [topic for topic in found if topic is not None]
+        return [tail for tail in found if tail is not None]
 
     def cursor(self, name: str) -> int:
         """The last position of a log that was sent or skipped; 0 for a log that it does not follow."""
@@ -58,7 +59,7 @@ class Subscriber:
         return self.user.log(name).end if name in self.acknowledged else 0
 
     def catch_up(self, cursors: dict[str, int]) -> None:
-        """Follow its logs after these cursors. No topic sends to it until `go_live`."""
+        """Follow its logs after these cursors. No tail sends to it until `go_live`."""
         self.stop()
         self.cursors = cursors
         for name, position in cursors.items():
@@ -73,26 +74,26 @@ class Subscriber:
         self.acknowledged[name] = position
 
     def go_live(self) -> None:
-        """Let the topics send to it. It was sent every log up to its end."""
+        """Let the tails send to it. It was sent every log up to its end."""
         self.cursors = None
-        for topic in self.topics():
-            topic.go_live(self)
+        for tail in self.tails():
+            tail.go_live(self)
 
     def stop(self) -> None:
-        """Remove it from its topics."""
-        for topic in self.topics():
-            topic.stop(self)
+        """Remove it from its tails."""
+        for tail in self.tails():
+            tail.stop(self)
 
 
 class UserLog(NamedTuple):
     """One log of a user's inbox, made on each access.
 
-    `topic` is None while the log of a group is not followed. `is_followed` is False for a group that the user
+    `tail` is None while the log of a group is not followed. `is_followed` is False for a group that the user
     has left. In the log of a group, `memberships` limit the positions that the user may see.
     """
 
     log: Log
-    topic: "Topic[Subscriber] | None"
+    tail: "Tail[Subscriber] | None"
     is_followed: bool
     memberships: Memberships
 
@@ -109,13 +110,18 @@ class UserLog(NamedTuple):
     @property
     def end(self) -> int:
         """The last position that the user may see now; 0 if there is none."""
-        if self.is_followed and self.topic is not None:
-            return self.topic.position
+        if self.is_followed and self.tail is not None:
+            return self.tail.position
         return self.memberships.end(self.group) if self.group is not None else 0
+
+    @property
+    def recent(self) -> RecentEntries | None:
+        """The last entries in memory, if the log is followed and has any."""
+        return self.tail.recent if self.tail is not None and self.is_followed else None
 
     def facts(self, now: int) -> Facts:
         """The facts of the log at a time in ms."""
-        return self.topic.facts(now) if self.topic is not None else _NOTHING
+        return self.tail.facts(now) if self.tail is not None else _NOTHING
 
     def spans(self, after: int, up_to: int) -> list[tuple[int, int]]:
         """The intervals that the user may see, `after` < position <= `up_to`, in order."""
@@ -131,8 +137,8 @@ class UserLog(NamedTuple):
 class User:
     """One user on this gateway.
 
-    `groups` are the topics of the user's groups that are followed; until then a membership does not count
-    here. `former_groups` are the topics of groups that the user has left: the entries of those memberships
+    `groups` are the tails of the user's groups that are followed; until then a membership does not count
+    here. `former_groups` are the tails of groups that the user has left: the entries of those memberships
     still count. `deferred_items` are the feed items that arrive while the user's data are read; None at other
     times. `hidden` and `states` have the bases of logs as keys, and are as of `state_version`.
     """
@@ -151,21 +157,21 @@ class User:
         "state_version",
         "states",
         "subscribers",
+        "tail",
         "tenant",
-        "topic",
     )
 
     def __init__(
-        self, tenant: str, name: str, keys: Keys, topic: Topic[Subscriber], everyone: Topic[Subscriber]
+        self, tenant: str, name: str, keys: Keys, tail: Tail[Subscriber], everyone: Tail[Subscriber]
     ) -> None:
         self.tenant = tenant
         self.name = name
         self._keys = keys
-        self.topic = topic
+        self.tail = tail
         self.all = everyone
         self.memberships = Memberships()
-        self.groups: dict[str, Topic[Subscriber]] = {}
-        self.former_groups: dict[str, Topic[Subscriber]] = {}
+        self.groups: dict[str, Tail[Subscriber]] = {}
+        self.former_groups: dict[str, Tail[Subscriber]] = {}
         self.hidden: dict[str, Bounds] = {}
         self.states: dict[str, LogState] = {}
         self.state_version = 0
@@ -191,7 +197,7 @@ class User:
         self.hidden = view.hidden
         # The store needs the times and receipts of a state; a gateway does not.
         self.states = {
-            base: LogState(seen=state.seen, read=state.read, archived=state.archived)
+            base: LogState(seen=state.seen, read=state.read, archived=state.archived, acted=state.acted)
             for base, state in view.states.items()
         }
         self._set_version(view.version)
@@ -208,6 +214,11 @@ class User:
             self._next = asyncio.get_running_loop().create_future()
         return self._next
 
+    def acted(self, name: str, after: int, up_to: int) -> Bounds:
+        """The positions `after` < p <= `up_to` of a log at which the user used an action."""
+        state = self.states.get(self.log(name).log.base)
+        return intervals.common(state.acted, [after, up_to]) if state is not None and state.acted else []
+
     def hide(self, base: str, position: int) -> None:
         """Hide one position of the log with this base."""
         intervals.add(self.hidden.setdefault(base, []), position - 1, position)
@@ -218,6 +229,9 @@ class User:
             return False
         for base, positions in change.positions.items():
             put(self.states.setdefault(base, LogState()), change.state, positions)
+        if change.acted is not None:
+            position = change.acted.position
+            intervals.add(self.states.setdefault(change.acted.base, LogState()).acted, position - 1, position)
         self._set_version(version)
         return True
 
@@ -227,10 +241,10 @@ class User:
         `up_to`: per log, the last position that counts.
         """
         unseen = unread = version = 0
-        for topic, spans in self._parts():
-            base, facts = topic.log.base, topic.facts(now)
+        for tail, spans in self._parts():
+            base, facts = tail.log.base, tail.facts(now)
             if up_to is not None:
-                facts = facts._replace(head=min(facts.head, up_to.get(topic.log.name, facts.head)))
+                facts = facts._replace(head=min(facts.head, up_to.get(tail.log.name, facts.head)))
             hidden, state = self.hidden.get(base), self.states.get(base)
             visible = intervals.minus(spans, hidden) if hidden else spans
             if state is None:
@@ -242,14 +256,14 @@ class User:
             version += intervals.size_up_to(spans, facts.head) + facts.changes
         return Counts(unseen, unread, version)
 
-    def _parts(self) -> Iterator[tuple[Topic[Subscriber], Bounds]]:
+    def _parts(self) -> Iterator[tuple[Tail[Subscriber], Bounds]]:
         """Every log that counts now, with all intervals that the user may see."""
-        yield self.topic, [0, END]
+        yield self.tail, [0, END]
         yield self.all, [0, END]
         for group in self.memberships:
-            topic = self.groups.get(group) or self.former_groups.get(group)
-            if topic is not None:
-                yield topic, self.memberships.all_spans(group)
+            tail = self.groups.get(group) or self.former_groups.get(group)
+            if tail is not None:
+                yield tail, self.memberships.all_spans(group)
 
     def may_see(self, name: str, position: int) -> bool:
         """Whether the user may see one position of a log."""
@@ -273,14 +287,14 @@ class User:
         """One log of the user, by its name in frames."""
         followed = self.followed(name)
         group = group_of_log(name)
-        topic = followed or (self.former_groups.get(group) if group is not None else None)
-        log = topic.log if topic is not None else self._keys.group(self.tenant, group or "")
-        return UserLog(log, topic, followed is not None, self.memberships)
+        tail = followed or (self.former_groups.get(group) if group is not None else None)
+        log = tail.log if tail is not None else self._keys.group(self.tenant, group or "")
+        return UserLog(log, tail, followed is not None, self.memberships)
 
-    def followed(self, name: str) -> Topic[Subscriber] | None:
-        """The topic of a log by its name; None when it is not followed or the user has left its group."""
+    def followed(self, name: str) -> Tail[Subscriber] | None:
+        """The tail of a log by its name; None when it is not followed or the user has left its group."""
         if name == "user":
-            return self.topic
+            return self.tail
         if name == "all":
             return self.all
         return self.groups.get(group_of_log(name) or "")

@@ -7,6 +7,7 @@ a version. Every process polls that version and loads everything again after it 
 from tidings_workers.registry.api_keys import (
     INBOX_SCOPE,
     KEY_NAME_CHARACTERS,
+    MESSAGE_SCOPE,
     SCOPES,
     SERVER_SCOPES,
     Algorithm,
@@ -19,6 +20,7 @@ from tidings_workers.registry.view import POLL_SECONDS, REFRESH_SECONDS, Registr
 __all__ = [
     "INBOX_SCOPE",
     "KEY_NAME_CHARACTERS",
+    "MESSAGE_SCOPE",
     "POLL_SECONDS",
     "REFRESH_SECONDS",
     "SCOPES",

@@ -8,14 +8,14 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
-from tidings_workers.public_keys import InvalidPublicKey, normalise_public_key
 from tidings_workers.tenants import InvalidValue, RegistryError
 
 Algorithm = Literal["HS256", "RS256", "ES256", "EdDSA"]
 
-SERVER_SCOPES: Final = ("send", "read", "groups", "users", "tokens", "tenant")
+SERVER_SCOPES: Final = ("send", "read", "groups", "users", "tokens", "tenant", "webhooks", "events")
 INBOX_SCOPE: Final = "inbox"
-SCOPES: Final = (*SERVER_SCOPES, INBOX_SCOPE)
+MESSAGE_SCOPE: Final = "message"
+SCOPES: Final = (*SERVER_SCOPES, INBOX_SCOPE, MESSAGE_SCOPE)
 
 # Terminals show the name of a key, so it is one printable line.
 KEY_NAME_CHARACTERS: Final = 100
@@ -84,6 +84,9 @@ def new_key(scopes: Iterable[str] | None, public_key: str | None, alg: str | Non
         )
     if alg is None:
         raise InvalidValue("a public key needs its alg: RS256, ES256 or EdDSA")
+    # Most processes register no public key, and the import of the cryptography is slow.
+    from tidings_workers.public_keys import InvalidPublicKey, normalise_public_key  # noqa: PLC0415
+
     try:
         pem = normalise_public_key(public_key, alg)
     except InvalidPublicKey as error:

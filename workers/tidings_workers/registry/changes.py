@@ -1,6 +1,6 @@
 """Changes of tenants and keys by the operator."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, Unpack
 
@@ -12,6 +12,7 @@ from tidings_workers.registry.api_keys import Key, KeyInfo, decode_keys, info_of
 from tidings_workers.store.keys import KEY_COUNTERS, REGISTRY_VERSION, TENANTS, tenant_keys
 from tidings_workers.store.lua import SCRIPTS
 from tidings_workers.tenants import InvalidValue, RegistryError, Tenant, TenantSettings, changed
+from tidings_workers.webhook_endpoints import Webhook
 
 Commands: TypeAlias = "Redis | RedisCluster"
 
@@ -44,7 +45,7 @@ class Registry:
         """
         if not is_tenant(tenant):
             raise InvalidValue(f"a tenant's id is {TENANT_RULE}, not {tenant!r}")
-        record = changed(Tenant(id=tenant, created_at=datetime.now(UTC)), settings)
+        record = changed(Tenant(id=tenant, created_at=datetime.now(UTC), guests=False), settings)
         keys = (TENANTS, KEY_COUNTERS, REGISTRY_VERSION)
         outcome = await self._run("registry_create_tenant", keys, tenant, msgspec.json.encode(record))
         if outcome == b"exists":
@@ -63,6 +64,26 @@ class Registry:
             if await self._swap(TENANTS, tenant, before, msgspec.json.encode(after)):
                 return after
         raise RegistryError(f"tenant {tenant!r} is being changed by others: try again")
+
+    async def change_webhooks(
+        self, tenant: str, change: Callable[[tuple[Webhook, ...]], tuple[Webhook, ...]]
+    ) -> tuple[Webhook, ...]:
+        """Replace the webhook endpoints by those that `change` makes of them; it may be called again."""
+        for _ in range(_SWAP_TRIES):
+            before = await self._redis.hget(TENANTS, tenant)
+            if before is None:
+                raise _no_tenant(tenant)
+            record = msgspec.json.decode(before, type=Tenant)
+            webhooks = change(record.webhooks)
+            after = msgspec.json.encode(msgspec.structs.replace(record, webhooks=webhooks))
+            if after == before or await self._swap(TENANTS, tenant, before, after):
+                return webhooks
+        raise RegistryError(f"tenant {tenant!r} is being changed by others: try again")
+
+    async def tenant(self, tenant: str) -> Tenant | None:
+        """The tenant as it is stored now, or None."""
+        record = await self._redis.hget(TENANTS, tenant)
+        return msgspec.json.decode(record, type=Tenant) if record is not None else None
 
     async def list_tenants(self) -> list[Tenant]:
         """All tenants, sorted by id."""

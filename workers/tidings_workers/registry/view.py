@@ -6,8 +6,8 @@ from itertools import chain
 from typing import Any, Final
 
 import msgspec
-import structlog
 
+from tidings_workers.logs import get_logger
 from tidings_workers.origins import is_listed
 from tidings_workers.registry.api_keys import Key, decode_keys
 from tidings_workers.registry.changes import Commands
@@ -15,11 +15,12 @@ from tidings_workers.store.errors import UNREACHABLE, StorageUnavailable
 from tidings_workers.store.keys import REGISTRY_VERSION, TENANTS, tenant_keys
 from tidings_workers.store.reasons import unavailable
 from tidings_workers.tenants import Tenant
+from tidings_workers.webhook_endpoints import Webhook
 
 POLL_SECONDS: Final = 0.5
 REFRESH_SECONDS: Final = 0.05
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class RegistryView:
@@ -35,6 +36,8 @@ class RegistryView:
         self._tenants: dict[str, Tenant] = {}
         self._keys: dict[tuple[str, str], Key] = {}
         self._listed: frozenset[str] | None = None
+        self._hosts: tuple[str, ...] = ()
+        self._webhooks: dict[str, tuple[Webhook, ...]] = {}
         self._callbacks: list[Callable[[], None]] = []
         self._loading = asyncio.Lock()
         self._refreshing = asyncio.Lock()
@@ -47,6 +50,16 @@ class RegistryView:
     def key(self, tenant: str, kid: str) -> Key | None:
         """The tenant's key; None for an unknown or a revoked one."""
         return self._keys.get((tenant, kid))
+
+    @property
+    def with_guests(self) -> tuple[str, ...]:
+        """The tenants that allow guests."""
+        return self._hosts
+
+    @property
+    def webhooks(self) -> dict[str, tuple[Webhook, ...]]:
+        """The webhook endpoints of the tenants that have some."""
+        return self._webhooks
 
     def admits(self, origin: str, tenant: str | None = None) -> bool:
         """Whether the tenant admits pages of this origin; without a tenant, whether any tenant does."""
@@ -86,6 +99,8 @@ class RegistryView:
             hashes = await pipeline.execute() if tenants else []
             self._tenants = tenants
             self._listed = _listed(tenants.values())
+            self._hosts = tuple(name for name, tenant in tenants.items() if tenant.guests is True)
+            self._webhooks = {name: tenant.webhooks for name, tenant in tenants.items() if tenant.webhooks}
             self._keys = {
                 (name, kid): key
                 for name, records in zip(tenants, hashes, strict=True)

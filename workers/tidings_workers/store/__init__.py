@@ -11,26 +11,36 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 
 from tidings_workers.config import Settings
+from tidings_workers.store.acknowledging import Acknowledging
+from tidings_workers.store.acting import Acting, ActResult
+from tidings_workers.store.bridges import Bridges
 from tidings_workers.store.changes import Change
+from tidings_workers.store.claims import Idempotency
 from tidings_workers.store.copies import Copies
 from tidings_workers.store.core import Core
 from tidings_workers.store.erasure import ErasedUser, Erasure
 from tidings_workers.store.errors import (
+    ActionUsed,
     ConnectionLimitReached,
     DataLost,
     IdempotencyInProgress,
     IdempotencyMismatch,
+    NotInInbox,
     NoUserReceipts,
     StorageUnavailable,
     StoreError,
     StoreMismatch,
+    TooManyConsumers,
+    UnknownAction,
 )
+from tidings_workers.store.events import Events
 from tidings_workers.store.feeds import Feeds
 from tidings_workers.store.groups import GroupInfo, Groups
-from tidings_workers.store.inbox import Inbox, InboxItem, InboxPage, InboxQuery
+from tidings_workers.store.inbox import Inbox, InboxItem, InboxPage
 from tidings_workers.store.ingress import Ingress
 from tidings_workers.store.keys import Keys
 from tidings_workers.store.leases import Leases
+from tidings_workers.store.listing import InboxQuery
 from tidings_workers.store.logs import Logs
 from tidings_workers.store.marks import MarkResult, Marks
 from tidings_workers.store.outage import Outage
@@ -42,11 +52,19 @@ from tidings_workers.store.reader import Reader
 from tidings_workers.store.receipts import Receipts, UserProgress
 from tidings_workers.store.records import StoredNotification
 from tidings_workers.store.retention import Lost, Retention
-from tidings_workers.store.sends import Acceptance, Idempotency, Sends
+from tidings_workers.store.sends import Acceptance, Sends
+from tidings_workers.store.sinks import Sinks
+from tidings_workers.store.swaps import Swaps
+from tidings_workers.store.tickets import Tickets
+from tidings_workers.store.topics import TopicInfo, Topics
+from tidings_workers.store.uses import Use
+from tidings_workers.store.webhooks import Webhooks
 from tidings_workers.tenants import Tenant
 
 __all__ = [
     "Acceptance",
+    "ActResult",
+    "ActionUsed",
     "Change",
     "ConnectionLimitReached",
     "DataLost",
@@ -61,6 +79,7 @@ __all__ = [
     "Lost",
     "MarkResult",
     "NoUserReceipts",
+    "NotInInbox",
     "OpenConnection",
     "Outage",
     "Page",
@@ -69,6 +88,10 @@ __all__ = [
     "StoreError",
     "StoreMismatch",
     "StoredNotification",
+    "TooManyConsumers",
+    "TopicInfo",
+    "UnknownAction",
+    "Use",
     "UserPresence",
     "UserProgress",
 ]
@@ -77,9 +100,10 @@ __all__ = [
 class Store:
     """An open store. Each attribute is a room: one subject with its methods.
 
-    The API uses `sends`, `groups`, `inbox`, `marks`, `receipts`, `connections` and `erasure`. A gateway
-    uses `feeds`, `logs`, `connections` and `retention` too, a dispatcher `leases`, `ingress`, `plans`,
-    `copies`, `groups`, `logs` and `retention`.
+    The API uses `sends`, `groups`, `topics`, `inbox`, `marks`, `acting`, `receipts`, `connections` and
+    `erasure`. A gateway uses `feeds`, `logs`, `connections`, `topics` and `retention` too, a dispatcher
+    `leases`, `ingress`, `plans`, `copies`, `groups`, `logs` and `retention`, a bridge `sends`,
+    `bridges`, `events` and `sinks`.
     """
 
     def __init__(self, core: Core) -> None:
@@ -87,17 +111,26 @@ class Store:
         self.sends = Sends(core)
         self.groups = Groups(core)
         self.inbox = Inbox(core)
-        self.marks = Marks(core)
+        swaps = Swaps(core)
+        self.marks = Marks(core, swaps)
+        self.acting = Acting(core, swaps)
         self.receipts = Receipts(core)
+        self.topics = Topics(core)
+        self.tickets = Tickets(core)
+        self.events = Events(core)
+        self.webhooks = Webhooks(core)
         self.connections = Connections(core)
         self.erasure = Erasure(core, self.groups, self.connections)
         self.logs = Logs(core)
         self.feeds = Feeds(core)
+        self.acknowledging = Acknowledging(core, self.feeds)
         self.ingress = Ingress(core)
         self.leases = Leases(core)
         self.plans = Plans(core)
         self.copies = Copies(core)
         self.retention = Retention(core)
+        self.bridges = Bridges(core)
+        self.sinks = Sinks(core)
 
     @classmethod
     async def open(cls, settings: Settings, *, name: str, outage: Outage | None = None) -> Self:

@@ -10,9 +10,12 @@ import contextlib
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
+from tidings.protocol.notifications import Target
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import StorageUnavailable
+from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.packing import Packed, pack
+from tidings_workers.store.targets import encode_target
 
 # The most for one script call: other work of the partition waits for it.
 CALL_BYTES: Final = 256 * 1024
@@ -41,6 +44,42 @@ class AcceptItem(Packed, frozen=True):
     life: int
 
 
+class PlainSend(NamedTuple):
+    """A send to one user, one group or all, without excludes: accept_plain.lua accepts these at least cost.
+
+    All sends of one call have the tenant and the time of acceptance (Unix ms) in common.
+    """
+
+    tenant: str
+    id: str
+    accepted: int
+    to: Target
+    content: str
+    expires: int
+    base: str
+    recipients: int
+    category: str
+    life: int
+
+    def item(self) -> AcceptItem:
+        """The same send as an item of accept.lua."""
+        return AcceptItem(
+            kind="l",
+            tenant=self.tenant,
+            id=self.id,
+            accepted=self.accepted,
+            to=encode_target(self.to),
+            content=self.content,
+            expires=self.expires,
+            base=self.base,
+            exclude="",
+            excluded=[],
+            recipients=self.recipients,
+            category=self.category,
+            life=self.life,
+        )
+
+
 class AcceptForGroups(AcceptItem, frozen=True):
     """An item for several groups, with their clocks in the order in which the target names them.
 
@@ -62,14 +101,15 @@ class AcceptCopies(Packed, frozen=True, tag="k"):
 
 
 class BeginItem(Packed, frozen=True):
-    """An item of begin.lua: a notification to several users."""
+    """An item of begin.lua: a notification to several users or topics."""
 
     tenant: str
     id: str
     accepted: int
     to: str
     content: str
-    users: list[str]
+    plan: list[str]
+    recipients: int
     category: str
     life: int
 
@@ -88,7 +128,7 @@ class Row(NamedTuple):
     """
 
     partition: int
-    item: AcceptItem | AcceptCopies | BeginItem | StoredItem
+    item: PlainSend | AcceptItem | AcceptCopies | BeginItem | StoredItem
     items: int
     size: int
     copies: "CopyPlan | None" = None
@@ -125,7 +165,7 @@ async def carry_out(core: Core, sends: Sequence[Row]) -> None:
     """
     if len(sends) == 1 and sends[0].copies is None:
         # Most requests take this path, without a list per partition.
-        await _run(core, "accept", sends[0].partition, sends)
+        await _accept(core, sends[0].partition, sends)
         return
     if not any(row.copies for row in sends):
         await _append(core, sends)
@@ -177,13 +217,44 @@ async def _append(core: Core, rows: Iterable[Row]) -> None:
         parts = list(_parts(own))
         # Most requests take one call, without the task for calls in turn.
         single = len(parts) == 1
-        calls.append(_run(core, "accept", partition, own) if single else _in_turn(core, partition, parts))
+        calls.append(_accept(core, partition, own) if single else _in_turn(core, partition, parts))
     await _all(calls)
 
 
 async def _in_turn(core: Core, partition: int, parts: Iterable[list[Row]]) -> None:
     for part in parts:
-        await _run(core, "accept", partition, part)
+        await _accept(core, partition, part)
+
+
+async def _accept(core: Core, partition: int, rows: Sequence[Row]) -> None:
+    """Carry out the rows of one call."""
+    plain = [row.item for row in rows if isinstance(row.item, PlainSend)]
+    if len(plain) != len(rows):
+        items = [row.item.item() if isinstance(row.item, PlainSend) else row.item for row in rows]
+        await core.run("accept", partition, pack(items), durable=True)
+        return
+    # The clock of the process that claimed an idempotency key may be ahead.
+    waited = max(0, milliseconds() - plain[0].accepted)
+    if len(plain) == 1:
+        (one,) = plain
+        arguments = (one.tenant, waited, one.base, one.content, one.expires, one.category)
+        if not await core.run("accept_one", partition, *arguments, durable=True):
+            await core.run("accept", partition, pack([one.item()]), durable=True)
+        return
+    extras = [
+        (number, item.expires, item.category)
+        for number, item in enumerate(plain, 1)
+        if item.expires or item.category
+    ]
+    contents = [argument for item in plain for argument in (item.base, item.content)]
+    packed = pack(extras) if extras else ""
+    refused = await core.run(
+        "accept_plain", partition, plain[0].tenant, waited, packed, *contents, durable=True
+    )
+    if refused:
+        # They are in no log, so their order does not matter.
+        items = [plain[number - 1].item() for number in refused]
+        await core.run("accept", partition, pack(items), durable=True)
 
 
 async def _finish(core: Core, rows: Iterable[Row]) -> None:

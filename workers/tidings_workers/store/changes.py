@@ -9,11 +9,23 @@ from tidings.protocol.frames import State
 from tidings_workers.store.intervals import Bounds
 
 
+class ActedAt(Struct, frozen=True):
+    """The user used an action of a notification, which has this position of the log with this base."""
+
+    id: str
+    action: str
+    base: str
+    position: int
+
+
 class Change(Struct, omit_defaults=True, frozen=True):
     """One mark as it was applied, for the journal and the gateways.
 
     `positions` by the bases of the logs are the changed ones. A long list is left out; then the reader reads
     the state instead. `ids` are set when single notifications were marked, else `up_to` by the names of logs.
+
+    With `acted` nothing was marked: `positions` and `ids` are empty, so that a process of an earlier version
+    changes nothing, and `state` is of no meaning.
     """
 
     state: State
@@ -23,6 +35,7 @@ class Change(Struct, omit_defaults=True, frozen=True):
     up_to: dict[str, int] | None = None
     all: bool = False
     category: str | None = None
+    acted: ActedAt | None = None
 
 
 decode_change: Final = msgspec.json.Decoder(Change).decode

@@ -9,15 +9,19 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import ConnectionError, RedisError  # noqa: A004 - redis' own
 
-from tidings_workers.config import cluster_addresses, is_cluster
+from tidings_workers.addresses import cluster_addresses, is_cluster
 from tidings_workers.store.errors import UNREACHABLE
 
 Client: TypeAlias = "Redis | RedisCluster"
 Address = tuple[str, int]
 
 COMMAND_SECONDS: Final = 2.0
+
+# Made once: without it redis-py reads the metadata of its package from disk for every connection.
+_DRIVER: Final = DriverInfo()
 
 # A write to a connection that has just been reset is a RuntimeError on uvloop.
 _DROPPED: Final = cast("tuple[type[RedisError], ...]", (ConnectionError, RuntimeError))
@@ -46,6 +50,7 @@ def connect(
             single,
             startup_nodes=[ClusterNode(*address) for address in dict.fromkeys((*addresses[1:], *nodes))],
             client_name=name,
+            driver_info=_DRIVER,
             socket_timeout=socket_seconds,
             socket_connect_timeout=COMMAND_SECONDS,
             retry=retry,
@@ -54,6 +59,7 @@ def connect(
     pool = BlockingConnectionPool.from_url(
         url,
         client_name=name,
+        driver_info=_DRIVER,
         max_connections=connections,
         timeout=COMMAND_SECONDS,
         socket_timeout=socket_seconds,

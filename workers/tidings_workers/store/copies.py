@@ -1,12 +1,14 @@
 """The copies of compound notifications in users' own logs, by position."""
 
 import asyncio
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
 
 from tidings_workers.store.core import Core
 from tidings_workers.store.keys import Log
+from tidings_workers.store.operations import ACTION
 from tidings_workers.store.packing import text
 
 _KINDS: Final = ("delivered", "seen", "read")
@@ -21,8 +23,8 @@ class Copies:
     async def between(self, log: Log, after: int, up_to: int, kind: str) -> list[str]:
         """The compound notifications with a copy at `after` < position <= `up_to` of a user's own log.
 
-        A removed copy is included when it had reached `kind` (delivered, seen or read) before, as the user's
-        receipts have it.
+        A removed copy is included when it had reached `kind` (delivered, seen, read, or `action:` and the id
+        of an action) before, as the user's receipts have it.
         """
         call = self._core.call
         # Read `copies` before `parted`: a copy that is removed between the two reads is then in `parted`.
@@ -31,13 +33,12 @@ class Copies:
             call("ZRANGE", log.key("parted"), f"({after}", up_to, "BYSCORE"),
         )
         ended = await call("HMGET", log.key("ended"), *parted) if parted else []
-        reached = _KINDS.index(kind)
         found = [
             *present,
             *(
                 id_
                 for id_, row in zip(parted, ended, strict=True)
-                if row and msgspec.json.decode(row)[reached]
+                if row and _has_reached(msgspec.json.decode(row), kind)
             ),
         ]
         return list(dict.fromkeys(map(text, found)))
@@ -52,3 +53,9 @@ class Copies:
             )
         )
         return min((int(float(row[0][1])) for row in raw if row), default=None)
+
+
+def _has_reached(receipts: Sequence[Any], kind: str) -> bool:
+    if kind.startswith(ACTION):
+        return receipts[len(_KINDS) :] == [kind.removeprefix(ACTION)]
+    return bool(receipts[_KINDS.index(kind)])

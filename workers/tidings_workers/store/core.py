@@ -10,8 +10,11 @@ from tidings_workers.identity import identity_of
 from tidings_workers.retention_rules import Policies
 from tidings_workers.store.errors import UNREACHABLE, StoreMismatch
 from tidings_workers.store.keys import LAYOUT, META, PARTITIONS_MAXIMUM, Keys
+from tidings_workers.store.migration import PREVIOUS, migrate
+from tidings_workers.store.newest import NewestTimes
 from tidings_workers.store.packing import text
-from tidings_workers.store.pipeline import Argument, Pipeline
+from tidings_workers.store.pipeline import Pipeline
+from tidings_workers.store.round_trips import Argument
 from tidings_workers.store.server import Durability, check_mode
 
 # A record outlives the claim of its idempotency key; otherwise a late retry would send again.
@@ -31,6 +34,7 @@ class Core:
         self.retention_ms = settings.retention_seconds * 1000
         self.policies = Policies(self.retention_ms)
         self.keys = Keys(settings.partitions)
+        self.newest = NewestTimes()
         self.epoch = ""
         self.secret = b""
         self.identity = ""
@@ -47,6 +51,10 @@ class Core:
         kept = self.policies.rules(tenant).keep(category)
         return 0 if kept is None else max(kept, LEAST_RECORD_MS)
 
+    def topic_record_life(self, tenant: str) -> int:
+        """How long the record of a notification to topics is kept, in ms."""
+        return max(self.policies.rules(tenant).topics, LEAST_RECORD_MS)
+
     def run(
         self, script: str, partition: int, *arguments: Argument, durable: bool = False
     ) -> asyncio.Future[Any]:
@@ -57,14 +65,21 @@ class Core:
         """Read the facts of the store, or create them; load the scripts and determine the durability."""
         try:
             await check_mode(self.pipeline)
+            await self._migrate()
             await self._read_meta()
             await self.pipeline.load_scripts()
             self.durability = await self._durability.read()
         except UNREACHABLE as error:
             raise self.pipeline.report_failure(error) from error
 
+    async def _migrate(self) -> None:
+        """Take over the data of the previous layout."""
+        layout, partitions = await self.call("HMGET", META, "layout", "partitions")
+        if layout is not None and partitions is not None and text(layout) == PREVIOUS:
+            await migrate(self.call, int(partitions))
+
     async def _read_meta(self) -> None:
-        client: Any = self.pipeline.client
+        # By the pipeline, so that a replica among its own connections is noticed.
         fresh: dict[str, str] = {
             "layout": LAYOUT,
             "partitions": str(self.settings.partitions),
@@ -72,8 +87,8 @@ class Core:
             "secret": secrets.token_hex(32),
         }
         for field, value in fresh.items():
-            await client.hsetnx(META, field, value)
-        meta = await client.hgetall(META)
+            await self.call("HSETNX", META, field, value)
+        meta = await self.call("HGETALL", META)
         layout = text(meta[b"layout"])
         if layout != LAYOUT:
             message = f"the store has layout {layout}, this version reads {LAYOUT}"

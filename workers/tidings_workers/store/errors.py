@@ -6,6 +6,7 @@ StoreError
 ├── IdempotencyInProgress  the first request with this key is still running here
 ├── NoUserReceipts         the store has only counts for this notification
 ├── ConnectionLimitReached the user has as many connections as the tenant allows
+├── TooManyConsumers       the tenant has as many consumers of events as it may have
 ├── DataLost               the store lost data
 └── StoreMismatch          the store was made with other settings, or by a newer version
 """
@@ -38,6 +39,7 @@ Reason = Literal[
     "too-many-clients",
     "no-replicas",
     "no-dispatcher",
+    "older-parts",
     "other",
 ]
 
@@ -63,6 +65,7 @@ _CURES: Final[dict[Reason, str]] = {
     "too-many-clients": "Raise its maxclients, or run fewer parts.",
     "no-replicas": "Start its replicas, or lower min-replicas-to-write.",
     "no-dispatcher": "Start `tidings-server dispatcher`.",
+    "older-parts": "Stop every part of the earlier version; then this one takes over the data.",
     "other": "See its log.",
 }
 
@@ -100,12 +103,45 @@ class IdempotencyInProgress(StoreError):
     """The first request with this idempotency key has not been answered yet."""
 
 
+class NotInInbox(StoreError):
+    """The notification is not in this inbox, or no longer."""
+
+
+class UnknownAction(StoreError):
+    """The notification has no action of this id. `known` are the ids of those that it has."""
+
+    def __init__(self, known: tuple[str, ...]) -> None:
+        super().__init__("the notification has no such action")
+        self.known: Final = known
+
+    def __reduce__(self) -> tuple[type["UnknownAction"], tuple[tuple[str, ...]]]:
+        """Pickle with the known actions."""
+        return type(self), (self.known,)
+
+
+class ActionUsed(StoreError):
+    """The user has used another action of the notification: `action`, at a time in Unix ms."""
+
+    def __init__(self, action: str, at: int) -> None:
+        super().__init__("another action was used before")
+        self.action: Final = action
+        self.at: Final = at
+
+    def __reduce__(self) -> tuple[type["ActionUsed"], tuple[str, int]]:
+        """Pickle with the action that was used."""
+        return type(self), (self.action, self.at)
+
+
 class NoUserReceipts(StoreError):
     """The store has only counts for a notification to one group or to all."""
 
 
 class ConnectionLimitReached(StoreError):
     """The user has as many connections as the tenant allows."""
+
+
+class TooManyConsumers(StoreError):
+    """The tenant has as many consumers of events as it may have."""
 
 
 class StoreMismatch(StoreError):

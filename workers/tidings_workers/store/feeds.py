@@ -6,13 +6,11 @@ read, so an entry after that head is in the feed, or is found missing.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
-import msgspec
-from msgspec import Struct
-
 from tidings.protocol import limits
-from tidings.protocol.frames import Resume
+from tidings_workers.store.attaching import Arrival, Attached, Attaching
 from tidings_workers.store.changes import Change, decode_change
 from tidings_workers.store.core import Core
 from tidings_workers.store.entries import Facts, facts_of
@@ -21,41 +19,21 @@ from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.keys import GATEWAYS, Log, feed
 from tidings_workers.store.packing import Packed, pack
 from tidings_workers.store.presence import KEPT_SECONDS
-from tidings_workers.store.view import View, view_of
 
 FEED_SECONDS: Final = 15
 
 
-class Arrival(NamedTuple):
-    """A connection that opens. If the user then has more than `limit`, the oldest are closed with `code`.
-
-    A `limit` of 0 means no limit. With a `code` of 0 the new connection is refused instead.
-    """
-
-    id: str
-    limit: int
-    code: int
-
-
-class Attached(NamedTuple):
-    """Data from a user's partition: the facts of the own log, the view, and the positions of the device.
-
-    `admitted`: whether the new connection was registered.
-    """
-
-    facts: Facts
-    view: View
-    device: Resume | None
-    admitted: bool
-
-
 class Acknowledgement(NamedTuple):
-    """The positions of a device. `start` replaces the stored positions instead of moving them forward."""
+    """The positions of a device. `start` replaces the stored positions instead of moving them forward.
+
+    `initial`: the positions of further logs for a device that the store does not know.
+    """
 
     log: Log
     device: str
     positions: Mapping[str, int]
     start: bool
+    initial: Mapping[str, int] = MappingProxyType({})
 
 
 class Delivery(NamedTuple):
@@ -78,12 +56,16 @@ class DeliveredItem(Packed, frozen=True):
 
 
 class DevicePositions(Packed, frozen=True):
-    """An item of acknowledge.lua: positions by log; `start` replaces those that the device had."""
+    """An item of acknowledge.lua: positions by log; `start` replaces those that the device had.
+
+    `initial` are the positions of further logs for a device that is new.
+    """
 
     base: str
     device: str
     positions: dict[str, int]
     start: bool
+    initial: dict[str, int]
 
 
 class Acknowledge(Packed, frozen=True):
@@ -100,6 +82,7 @@ class Feeds:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._attaching = Attaching(core)
 
     async def open(self, gateway: str, partitions: Sequence[int]) -> None:
         """Create the feeds of a gateway. Each expires 15 s after its last renewal."""
@@ -142,11 +125,7 @@ class Feeds:
         self, gateway: str, log: Log, device: str | None, arrival: Arrival | None = None
     ) -> Attached:
         """Register interest in a user's log, and a new connection; read the data of the user's partition."""
-        entering = pack(arrival) if arrival is not None else ""
-        facts, view, known, admitted = await self._core.run(
-            "attach", log.partition, log.base, gateway, device or "", entering
-        )
-        return Attached(facts_of(*facts), view_of(view), _resume_of(known, milliseconds()), bool(admitted))
+        return await self._attaching.attach(gateway, log, device, arrival)
 
     async def journal(self, log: Log, after: int) -> list[tuple[int, Change]] | None:
         """The marks after a version of the user's state, in order. None when the journal lacks some."""
@@ -160,18 +139,19 @@ class Feeds:
 
     async def compare(
         self, gateway: str, partition: int, logs: Sequence[tuple[str, int, int]]
-    ) -> tuple[list[int], list[int]]:
+    ) -> tuple[dict[int, int], list[int]]:
         """Compare (base, position, changes) with the logs, and renew interest in them.
 
-        Returns the indexes of logs with a later head, and of logs with other changes. Raises DataLost when a
-        log ends before a position that it once had.
+        Returns the later heads of logs by their indexes, and the indexes of logs with other changes. Raises
+        DataLost when a log ends before a position that it once had.
         """
         behind, changed = await self._core.run("heads", partition, pack([gateway, logs]))
-        for number in behind:
-            if number < 0:
-                base, position, _ = logs[-number - 1]
+        heads = {number - 1: head for number, head in zip(behind[::2], behind[1::2], strict=True)}
+        for index, head in heads.items():
+            base, position, _ = logs[index]
+            if head < position:
                 raise DataLost(f"the log {base} no longer has position {position}")
-        return [number - 1 for number in behind], [number - 1 for number in changed]
+        return heads, [number - 1 for number in changed]
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Count acknowledged entries on the receipts of their notifications, once per user."""
@@ -192,7 +172,9 @@ class Feeds:
         """Move the positions of devices forward. Of over 20 devices, the least recently used is removed."""
         parts: dict[int, list[DevicePositions]] = {}
         for item in acknowledgements:
-            device = DevicePositions(item.log.base, item.device, dict(item.positions), item.start)
+            device = DevicePositions(
+                item.log.base, item.device, dict(item.positions), item.start, dict(item.initial)
+            )
             parts.setdefault(item.log.partition, []).append(device)
         now = milliseconds()
         await asyncio.gather(
@@ -205,19 +187,3 @@ class Feeds:
                 for partition, rows in parts.items()
             )
         )
-
-
-class _Device(Struct, array_like=True, frozen=True):
-    used: int
-    # Lua packs an empty table as an empty list.
-    positions: dict[str, int] | list[int]
-    epoch: str = ""
-
-
-def _resume_of(packed: bytes | None, now: int) -> Resume | None:
-    if packed is None:
-        return None
-    device = msgspec.msgpack.decode(packed, type=_Device)
-    if device.used < now - limits.DEVICE_KEPT_SECONDS * 1000:
-        return None
-    return Resume(device.epoch, device.positions if isinstance(device.positions, dict) else {})

@@ -8,6 +8,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -16,12 +17,20 @@ _ID: Final = re.compile(
 ).fullmatch
 
 
+# The texts of the last twelve bits.
+_PARTITIONS: Final = tuple(f"{partition:03x}" for partition in range(1 << 12))
+
+
+@lru_cache(maxsize=64)
+def _time(milliseconds: int) -> str:
+    """The first part of the ids of one millisecond: they are many under load."""
+    return f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7"
+
+
 def _format(milliseconds: int, random: bytes, partition: int) -> str:
     text = random.hex()
-    return (
-        f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7{text[:3]}-"
-        f"{'89ab'[random[8] & 3]}{text[3:6]}-{text[6:15]}{partition:03x}"
-    )
+    variant = "89ab"[random[8] & 3]
+    return f"{_time(milliseconds)}{text[:3]}-{variant}{text[3:6]}-{text[6:15]}{_PARTITIONS[partition]}"
 
 
 def _random_blocks() -> Iterator[bytes]:

@@ -6,34 +6,38 @@ the others newer. So pages do not shift when new entries arrive.
 """
 
 import asyncio
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
 
 from tidings.protocol.frames import Counts
-from tidings.protocol.rest import InboxState, StateFilter
+from tidings.protocol.rest import InboxState
 from tidings_workers.store import intervals
 from tidings_workers.store.core import Core
-from tidings_workers.store.entries import END, Entry, id_of
+from tidings_workers.store.entries import Entry, id_of
 from tidings_workers.store.ids import milliseconds
-from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log
-from tidings_workers.store.log_walks import LogWalk, accepted_at, merge
+from tidings_workers.store.listing import (
+    Boundary,
+    InboxQuery,
+    candidates_of,
+    first_entries,
+    listed_positions,
+)
+from tidings_workers.store.log_walks import accepted_at
 from tidings_workers.store.packing import pack
 from tidings_workers.store.state import KINDS, LogState, field
-from tidings_workers.store.surveys import inbox_counts, look
-from tidings_workers.store.view import View
-
-# A copy may be stored after notifications that were accepted later; by more than this only after an outage.
-_LATE_MS: Final = 3_600_000
+from tidings_workers.store.surveys import First, Listing, inbox_counts, look
+from tidings_workers.store.uses import Use, read_uses
+from tidings_workers.store.view import Share, View
 
 
 class InboxItem(Struct, frozen=True):
     """One item: the log as the user names it, its position, the notification's JSON, and its state.
 
-    `state` is the furthest of unseen, seen and read, or archived; times are Unix ms.
+    `state` is the furthest of unseen, seen and read, or archived; times are Unix ms. `used` is the
+    action that the user used.
     """
 
     log: str
@@ -43,22 +47,7 @@ class InboxItem(Struct, frozen=True):
     seen_at: int | None
     read_at: int | None
     archived_at: int | None
-
-
-class InboxQuery(Struct, frozen=True, kw_only=True):
-    """The entries of an inbox to list. `after` and `before` are in Unix ms, both exclusive.
-
-    `category` is exact, or a prefix that ends in a dot; `log` is the name that the user sees. Without a
-    `state` all entries that are not archived; `unseen` and `unread` are a part of these.
-    """
-
-    limit: int
-    state: StateFilter | None = None
-    category: str | None = None
-    log: str | None = None
-    after: int | None = None
-    before: int | None = None
-    by_category: bool = False
+    used: Use | None = None
 
 
 class InboxPage(Struct, frozen=True):
@@ -76,14 +65,6 @@ class InboxPage(Struct, frozen=True):
     state_version: int
 
 
-class _Boundary(Struct, array_like=True, frozen=True):
-    """Items below these positions are older, the others newer. `edge`: an id, for logs without a position."""
-
-    forward: bool
-    edge: str
-    below: dict[str, int]
-
-
 class Inbox:
     """Pages of users' inboxes."""
 
@@ -94,82 +75,65 @@ class Inbox:
         """A page of the entries that the user may see now, as the query narrows them."""
         core = self._core
         own = core.keys.user(tenant, user)
-        view, logs, found, counts = await look(core, tenant, user, by_category=query.by_category)
-        ends = {log.name: intervals.last(view.spans(log), found[base].head) for base, log in logs.items()}
-
-        boundary = msgspec.msgpack.decode(cursor, type=_Boundary) if cursor is not None else None
+        boundary = msgspec.msgpack.decode(cursor, type=Boundary) if cursor is not None else None
         forward = boundary is None or boundary.forward
         edge = boundary.edge if boundary else ""
-        start = boundary.below if boundary else {name: position + 1 for name, position in ends.items()}
-        chosen = [
-            log
-            for log in logs.values()
-            if query.log in {None, log.name} and (log.name in start or not forward)
-        ]
-        positions = {
-            log.base: _clip(_listed(view, log, query.state), start.get(log.name), forward=forward)
-            for log in chosen
+        wanted = query.limit + 1
+
+        async def choose(view: View, shares: Sequence[Share]) -> Listing:
+            listed = await listed_positions(core, query, boundary, view, shares)
+            # Of many logs, most have nothing that is new enough for the page.
+            first: First = "" if len(shares) <= 2 * wanted else "newest" if forward else "oldest"
+            return Listing(listed, first, query.category or "")
+
+        view, shares, listing, found, counts = await look(
+            core, tenant, user, by_category=query.by_category, choose=choose
+        )
+        ends = {
+            share.log.name: intervals.last(share.spans, known.head)
+            for share, known in zip(shares, found.logs, strict=True)
         }
-        await self._narrow(positions, chosen, query)
-        walks = [
-            LogWalk(log, positions[log.base], query.category or "", newest_first=forward)
-            for log in sorted(chosen, key=lambda log: log.name)
-        ]
+        start = boundary.below if boundary else {name: position + 1 for name, position in ends.items()}
         now = milliseconds()
 
-        def keep(walk: LogWalk, entry: Entry) -> bool:
+        def keep(log: Log, entry: Entry) -> bool:
             return (
                 entry.visible_to(user, now)
                 # If the boundary has a position for the log, the position decides: a copy may have an older
                 # id than the entries before it.
-                and (walk.log.name in start or id_of(entry.content) > edge)
+                and (log.name in start or id_of(entry.content) > edge)
                 and (query.after is None or accepted_at(entry) > query.after)
                 and (query.before is None or accepted_at(entry) < query.before)
             )
 
-        taken = await merge(core, walks, query.limit + 1, keep)
+        candidates = candidates_of(shares, listing.positions, found.logs, timed=listing.first != "")
+        taken = await first_entries(
+            core, candidates, wanted, keep, newest_first=forward, category=listing.category
+        )
         more = len(taken) > query.limit
         del taken[query.limit :]
         reached = dict(start)
-        for walk, entry in taken:
-            reached[walk.log.name] = entry.position if forward else entry.position + 1
+        for log, entry in taken:
+            reached[log.name] = entry.position if forward else entry.position + 1
         last = id_of(taken[-1][1].content) if taken else edge
         if forward:
-            older = pack(_Boundary(forward=True, edge=last, below=reached)) if more else None
+            older = pack(Boundary(forward=True, edge=last, below=reached)) if more else None
             newer = (
-                pack(_Boundary(forward=False, edge=edge or last, below=start)) if boundary and taken else None
+                pack(Boundary(forward=False, edge=edge or last, below=start)) if boundary and taken else None
             )
         else:
             taken.reverse()
-            older = pack(_Boundary(forward=True, edge=edge, below=start)) if taken else None
-            newer = pack(_Boundary(forward=False, edge=last, below=reached)) if more else None
-        items = await self._items(own, view, [(walk.log, entry) for walk, entry in taken])
+            older = pack(Boundary(forward=True, edge=edge, below=start)) if taken else None
+            newer = pack(Boundary(forward=False, edge=last, below=reached)) if more else None
+        items = await self._items(own, view, taken)
         return InboxPage(items, older, newer, counts, ends, view.version)
 
     async def counts(self, tenant: str, user: str, *, by_category: bool = False) -> Counts:
         """The counts of a user's inbox now."""
         return await inbox_counts(self._core, tenant, user, by_category=by_category)
 
-    async def _narrow(self, positions: dict[str, Bounds], logs: Iterable[Log], query: InboxQuery) -> None:
-        """Keep only the positions (by base) that may have been accepted in the time of the query."""
-        if query.after is None and query.before is None:
-            return
-        moments = [
-            (query.after - _LATE_MS) if query.after is not None else 0,
-            (query.before + _LATE_MS) if query.before is not None else END,
-        ]
-
-        async def of_log(log: Log) -> None:
-            low, high = await self._core.run(
-                "seek", log.partition, pack([[log.base, moment] for moment in moments])
-            )
-            between = [low - 1, high - 1] if low < high else []
-            positions[log.base] = intervals.common(positions[log.base], between)
-
-        await asyncio.gather(*map(of_log, logs))
-
     async def _items(self, own: Log, view: View, found: list[tuple[Log, Entry]]) -> list[InboxItem]:
-        """Items with their state, and their single times (see state.py)."""
+        """Items with their state, their single times (see state.py), and the actions that were used."""
         marked = [(log, entry.position) for log, entry in found if log.base in view.states]
         by_log: dict[str, list[int]] = {}
         for log, position in marked:
@@ -184,18 +148,45 @@ class Inbox:
                 for base, positions in by_log.items()
             )
         )
+        uses = await self._uses(own, view, by_log)
         kept: dict[tuple[str, int], list[int | None]] = {}
         for (base, positions), reply in zip(by_log.items(), replies, strict=True):
             times = [int(value) if value is not None else None for value in reply]
             for index, position in enumerate(positions):
                 kept[base, position] = times[3 * index : 3 * index + 3]
         return [
-            _item(log, entry, view.states.get(log.base), kept.get((log.base, entry.position)))
+            _item(
+                log,
+                entry,
+                view.states.get(log.base),
+                kept.get((log.base, entry.position)),
+                uses.get((log.base, entry.position)),
+            )
             for log, entry in found
         ]
 
+    async def _uses(
+        self, own: Log, view: View, by_log: Mapping[str, Sequence[int]]
+    ) -> dict[tuple[str, int], Use]:
+        """The actions that the user used at some of these positions of logs."""
+        acted = {
+            base: [each for each in positions if intervals.contains(view.states[base].acted, each)]
+            for base, positions in by_log.items()
+            if view.states[base].acted
+        }
+        replies = await asyncio.gather(
+            *(read_uses(self._core, own, base, positions) for base, positions in acted.items())
+        )
+        return {
+            (base, position): use
+            for base, reply in zip(acted, replies, strict=True)
+            for position, use in reply.items()
+        }
 
-def _item(log: Log, entry: Entry, state: LogState | None, kept: list[int | None] | None) -> InboxItem:
+
+def _item(
+    log: Log, entry: Entry, state: LogState | None, kept: list[int | None] | None, used: Use | None
+) -> InboxItem:
     if state is None or kept is None:
         return InboxItem(log.name, entry.position, entry.content, "unseen", None, None, None)
     seen_at, read_at, archived_at = (
@@ -204,28 +195,4 @@ def _item(log: Log, entry: Entry, state: LogState | None, kept: list[int | None]
     name: InboxState = "unseen" if seen_at is None else "seen" if read_at is None else "read"
     if archived_at is not None:
         name = "archived"
-    return InboxItem(log.name, entry.position, entry.content, name, seen_at, read_at, archived_at)
-
-
-def _listed(view: View, log: Log, state: StateFilter | None) -> Bounds:
-    """The visible positions of a log that are in a state."""
-    visible, known = view.visible(log), view.states.get(log.base) or LogState()
-    match state:
-        case None:
-            return intervals.minus(visible, known.archived)
-        case "archived":
-            return intervals.common(visible, known.archived)
-        case "unseen":
-            return intervals.minus(visible, known.settled("seen"))
-        case "unread":
-            return intervals.minus(visible, known.settled("read"))
-        case "seen" | "read":
-            return intervals.minus(intervals.common(visible, known.having(state)), known.archived)
-
-
-def _clip(positions: Bounds, boundary: int | None, *, forward: bool) -> Bounds:
-    """The positions below the boundary (forward: older) or from it on."""
-    if boundary is None:
-        return positions
-    below = intervals.up_to(boundary - 1)
-    return intervals.common(positions, below) if forward else intervals.minus(positions, below)
+    return InboxItem(log.name, entry.position, entry.content, name, seen_at, read_at, archived_at, used)

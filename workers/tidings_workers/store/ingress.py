@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-import structlog
 
 from tidings_workers import metrics
+from tidings_workers.logs import get_logger
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.keys import ingress, poisoned, probe
@@ -27,7 +27,7 @@ PROBE_SECONDS: Final = 2.0
 UNFINISHED_SECONDS: Final = 3
 _ADOPTED: Final = 100
 
-_log = structlog.get_logger()
+_log = get_logger(__name__)
 
 
 class Ingress:

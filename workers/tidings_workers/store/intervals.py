@@ -83,36 +83,34 @@ def take(bounds: Bounds, other: Bounds) -> None:
 
 
 def minus(bounds: Bounds, other: Bounds) -> Bounds:
-    """The positions in the first set but not in the second. Linear in both."""
+    """The positions in the first set but not in the second."""
     result: Bounds = []
-    index = 0
     for low, high in pairs(bounds):
-        while index < len(other) and other[index + 1] <= low:
-            index += 2
-        at = index
-        while at < len(other) and other[at] < high:
-            if other[at] > low:
-                result += (low, other[at])
-            low = other[at + 1]  # noqa: PLW2901 - the rest of the interval
-            at += 2
-        if low < high:
-            result += (low, high)
+        # An odd number of boundaries before a position means that it is in the other set.
+        first, last = bisect_right(other, low), bisect_left(other, high)
+        result += [low][first % 2 :] + other[first:last] + [high][last % 2 :]
     return result
 
 
 def common(bounds: Bounds, other: Bounds) -> Bounds:
-    """The positions in both sets. Linear in both."""
+    """The positions in both sets."""
     result: Bounds = []
-    at = other_at = 0
-    while at < len(bounds) and other_at < len(other):
-        low, high = max(bounds[at], other[other_at]), min(bounds[at + 1], other[other_at + 1])
-        if low < high:
-            result += (low, high)
-        if bounds[at + 1] < other[other_at + 1]:
-            at += 2
-        else:
-            other_at += 2
+    for low, high in pairs(bounds):
+        first, last = bisect_right(other, low), bisect_left(other, high)
+        result += [low][: first % 2] + other[first:last] + [high][: last % 2]
     return result
+
+
+def below(bounds: Bounds, position: int) -> Bounds:
+    """The positions up to this one that are in the set."""
+    ends = bisect_left(bounds, position)
+    return [*bounds[:ends], position] if ends % 2 else bounds[:ends]
+
+
+def above(bounds: Bounds, position: int) -> Bounds:
+    """The positions after this one that are in the set."""
+    ends = bisect_right(bounds, position)
+    return [position, *bounds[ends:]] if ends % 2 else bounds[ends:]
 
 
 def of(positions: Iterable[int]) -> Bounds:

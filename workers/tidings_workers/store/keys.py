@@ -3,23 +3,25 @@
 A key begins with the hash tag of its partition, ``{p<k>}``: all keys of one partition are in one slot of a
 cluster, so one script call may touch them all. Keys without a partition (tenants, heartbeats, facts of the
 store) begin with ``{tidings}``. The parts of a key are separated by ``/``, which no tenant, user, group or
-id contains, so two different things never share a key.
+id contains, so two different things never share a key. A topic contains it; keys have ``%2F`` instead.
 
 A *base* is a key without its hash tag. Scripts get the tag as ``KEYS[1]`` and the base as an argument.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, NamedTuple, cast
 from zlib import crc32
 
-from tidings.protocol.names import log_of_group
+from tidings.protocol.names import log_of_group, log_of_topic
+from tidings_workers.store.key_parts import Kind, LogPart, PartitionPart, RecordPart
 
-LAYOUT: Final = "2"
+LAYOUT: Final = "3"
 """The version of all keys and their values, in `META`. A process refuses a store with another one.
 
 Raise it only if this version cannot use the data of the previous one, or the previous one would damage the
-new data. A new key that may be absent needs no other layout.
+new data. A new key that may be absent needs no other layout. `migration.py` takes over the previous layout.
 """
 
 PARTITIONS_MAXIMUM: Final = 4096
@@ -27,69 +29,14 @@ PARTITIONS_MAXIMUM: Final = 4096
 META: Final = "{tidings}/meta"
 GATEWAYS: Final = "{tidings}/gateways"
 DISPATCHERS: Final = "{tidings}/dispatchers"
+BRIDGES: Final = "{tidings}/bridges"
 TENANTS: Final = "{tidings}/tenants"
 KEY_COUNTERS: Final = "{tidings}/key-counters"
 REGISTRY_VERSION: Final = "{tidings}/registry-version"
 
-# The first part of a base: the log of a user, of a group or of all; the sends of a tenant (in `due` only).
-Kind = Literal["u", "g", "a", "s"]
-
-# The parts of keys, those that only scripts build included. The letters begin a claim (i) and a record (n).
-PartitionPart = Literal[
-    "applied",
-    "closing",
-    "connections",
-    "due",
-    "feed",
-    "groups",
-    "i",
-    "ingress",
-    "lease",
-    "n",
-    "partition",
-    "poisoned",
-    "probe",
-    "sent",
-    "unfinished",
-]
-
-# The parts behind the key of a log.
-LogPart = Literal[
-    "categories",
-    "connections",
-    "copies",
-    "deleted",
-    "delivered",
-    "devices",
-    "ended",
-    "erased",
-    "erased-ids",
-    "excludes",
-    "expiring",
-    "gateways",
-    "gone",
-    "groups",
-    "hidden",
-    "holes",
-    "in",
-    "left",
-    "log",
-    "marks",
-    "members",
-    "parted",
-    "receipts",
-    "retired",
-    "state",
-    "stays",
-    "swept",
-    "times",
-]
-
-# The parts behind the key of a record, and behind that of a tenant's sends.
-RecordPart = Literal["part", "plan", "progress", "receipts"]
-SentPart = Literal["swept"]
-
 PROBE: Final[PartitionPart] = "probe"
+# A slash within a topic; no name contains the percent sign.
+_SLASH: Final = "%2F"
 
 
 def tag(partition: int) -> str:
@@ -104,15 +51,20 @@ def key_of(partition: int, base: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def partition_of(tenant: str, name: str, partitions: int) -> int:
-    """The partition of a user or group by its id, or of a tenant's all-log (`name` empty)."""
+    """The partition of a user or group by its id, of a topic, or of a tenant's all-log (`name` empty)."""
+    return _partition_of_once(tenant, name, partitions)
+
+
+def _partition_of_once(tenant: str, name: str, partitions: int) -> int:
+    """The same for a name that is used once, which would take the place of another one in the cache."""
     return crc32(f"{tenant}/{name}".encode()) % partitions
 
 
 class Log(NamedTuple):
     """One log.
 
-    `name` is its name in frames: ``user``, ``all``, or ``group:<id>``. `group` is the id of the group, and
-    None for other logs.
+    `name` is its name in frames: ``user``, ``all``, ``group:<id>`` or ``topic:<name>``. `group` is the id of
+    the group, `topic` the name of the topic; None for other logs.
     """
 
     base: str
@@ -120,6 +72,7 @@ class Log(NamedTuple):
     name: str
     tenant: str
     group: str | None = None
+    topic: str | None = None
 
     @property
     def is_own(self) -> bool:
@@ -137,7 +90,7 @@ class Log(NamedTuple):
 
 
 class Base(NamedTuple):
-    """The parts of a base. `id` is the user or the group, and empty where the base has none."""
+    """The parts of a base. `id` is the user, group or topic, and empty where the base has none."""
 
     kind: Kind
     tenant: str
@@ -148,7 +101,14 @@ def parse_base(base: str) -> Base:
     """The parts of the base of a log, or of ``s/<tenant>``."""
     kind, _, rest = base.partition("/")
     tenant, _, name = rest.partition("/")
-    return Base(cast("Kind", kind), tenant, name)
+    return Base(cast("Kind", kind), tenant, name.replace(_SLASH, "/"))
+
+
+# A member of a thousand groups needs the logs of all of them at each look at the inbox.
+@lru_cache(maxsize=65_536)
+def _log_of_group(tenant: str, group: str, partitions: int) -> Log:
+    partition = partition_of(tenant, group, partitions)
+    return Log(f"g/{tenant}/{group}", partition, log_of_group(group), tenant, group)
 
 
 class Keys:
@@ -163,8 +123,18 @@ class Keys:
 
     def group(self, tenant: str, group: str) -> Log:
         """The log of one group."""
-        partition = partition_of(tenant, group, self.partitions)
-        return Log(f"g/{tenant}/{group}", partition, log_of_group(group), tenant, group)
+        return _log_of_group(tenant, group, self.partitions)
+
+    def groups(self, tenant: str, groups: Iterable[str]) -> list[Log]:
+        """The logs of groups, in order."""
+        partitions = self.partitions
+        return [_log_of_group(tenant, group, partitions) for group in groups]
+
+    def topic(self, tenant: str, topic: str) -> Log:
+        """The log of one topic."""
+        partition = partition_of(tenant, topic, self.partitions)
+        base = f"t/{tenant}/{topic.replace('/', _SLASH)}"
+        return Log(base, partition, log_of_topic(topic), tenant, topic=topic)
 
     def all(self, tenant: str) -> Log:
         """The log of the sends to all of a tenant."""
@@ -175,13 +145,19 @@ class Keys:
         kind, tenant, name = parse_base(base)
         if kind == "u":
             return self.user(tenant, name)
+        if kind == "t":
+            return self.topic(tenant, name)
         return self.group(tenant, name) if kind == "g" else self.all(tenant)
+
+    def planned(self, tenant: str, name: str) -> Log:
+        """The log of a name in a plan: a user, or a topic with a slash before it."""
+        return self.topic(tenant, name[1:]) if name.startswith("/") else self.user(tenant, name)
 
     def claim(self, tenant: str, key: str) -> tuple[int, str]:
         """Partition and base of the claim of an idempotency key."""
         # The key may contain any printable character, `/` included, so only its digest is used.
         digest = blake2b(key.encode(), digest_size=16).hexdigest()
-        return partition_of(tenant, digest, self.partitions), f"i/{tenant}/{digest}"
+        return _partition_of_once(tenant, digest, self.partitions), f"i/{tenant}/{digest}"
 
 
 class Record(NamedTuple):
@@ -215,6 +191,21 @@ def ingress(partition: int) -> str:
     return _key(partition, "ingress")
 
 
+def due(partition: int) -> str:
+    """The logs and lists of sends by the time of their next retention sweep."""
+    return _key(partition, "due")
+
+
+def accepted(partition: int, tenant: str, notification_id: str) -> str:
+    """The hash of the ids of a tenant that were accepted in the hours of this one."""
+    return _key(partition, "accepted", f"{tenant}/{notification_id[:6]}")
+
+
+def shared_content(partition: int, tenant: str, notification_id: str) -> str:
+    """The content that several copies of a notification have in common, and how many they are."""
+    return _key(partition, "contents", f"{tenant}/{notification_id}")
+
+
 def unfinished(partition: int) -> str:
     """The sends to several users whose copies may not all exist."""
     return _key(partition, "unfinished")
@@ -245,6 +236,11 @@ def feed(partition: int, gateway: str) -> str:
     return _key(partition, "feed", gateway)
 
 
+def interest(partition: int) -> str:
+    """The gateways with an interest in each log of the partition: base -> names with spaces between them."""
+    return _key(partition, "interest")
+
+
 def index(partition: int, gateway: str) -> str:
     """The connections of a gateway whose users are in the partition: id -> user's base."""
     return _key(partition, "connections", gateway)
@@ -260,9 +256,39 @@ def tenant_groups(partition: int, tenant: str) -> str:
     return _key(partition, "groups", tenant)
 
 
+def tenant_topics(partition: int, tenant: str) -> str:
+    """The names of a tenant's topics in the partition."""
+    return _key(partition, "topics", tenant)
+
+
+def counted(partition: int, gateway: str) -> str:
+    """The number of a gateway's last acknowledgements of topics that the partition counted."""
+    return _key(partition, "counted", gateway)
+
+
 def tenant_sends(partition: int, tenant: str) -> str:
     """The stream of a tenant's sends whose records are in the partition."""
     return _key(partition, "sent", tenant)
+
+
+def webhook_pending(partition: int, owner: str) -> str:
+    """The deliveries of a webhook endpoint that are tried again, by time; `owner` is ``<tenant>/<id>``."""
+    return _key(partition, "webhook-pending", owner)
+
+
+def webhook_succeeded(partition: int, owner: str) -> str:
+    """The last deliveries of a webhook endpoint that succeeded."""
+    return _key(partition, "webhook-succeeded", owner)
+
+
+def webhook_failed(partition: int, owner: str) -> str:
+    """The last deliveries of a webhook endpoint that failed."""
+    return _key(partition, "webhook-failed", owner)
+
+
+def webhook_deliveries(partition: int, owner: str) -> str:
+    """The deliveries of a webhook endpoint with their attempts: id -> packed."""
+    return _key(partition, "webhook-deliveries", owner)
 
 
 def tenant_keys(tenant: str) -> str:

@@ -5,7 +5,6 @@ share of each log. Each further read of a log takes twice as many entries as the
 """
 
 import asyncio
-import heapq
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -44,16 +43,11 @@ class LogWalk:
     @property
     def needs_read(self) -> bool:
         """Whether the next entry is known only after another read."""
-        return not self.buffer and self.has_more
+        return not self.buffer and bool(self._remaining)
 
     def peek(self) -> int | None:
         """The time (ms) when the next entry was accepted; None if no entry is left."""
         return accepted_at(self.buffer[0]) if self.buffer else None
-
-    @property
-    def has_more(self) -> bool:
-        """Whether there may be more to read."""
-        return bool(self._remaining)
 
     def part(self, count: int) -> Part:
         """The next part to read: at most `count` entries, or twice as many as the last part had."""
@@ -68,45 +62,31 @@ class LogWalk:
         ended = len(entries) < part.limit
         if self.newest_first:
             passed = part.positions[0] if ended else entries[-1].position - 1
-            self._remaining = intervals.common(self._remaining, intervals.up_to(passed))
+            self._remaining = intervals.below(self._remaining, passed)
         else:
             passed = part.positions[-1] if ended else entries[-1].position
-            self._remaining = intervals.minus(self._remaining, intervals.up_to(passed))
+            self._remaining = intervals.above(self._remaining, passed)
 
 
-Keep = Callable[[LogWalk, Entry], bool]
-"""Whether an entry of a walk belongs to the result."""
+Keep = Callable[[Log, Entry], bool]
+"""Whether an entry of a log belongs to the result."""
 
 
-async def merge(core: Core, walks: Sequence[LogWalk], wanted: int, keep: Keep) -> list[tuple[LogWalk, Entry]]:
+async def merge(core: Core, walks: Sequence[LogWalk], wanted: int, keep: Keep) -> list[tuple[Log, Entry]]:
     """Up to `wanted` entries to keep, in the direction of the walks, which is the same for all.
 
     They are in order of acceptance, within a millisecond by the order of `walks`, and each log stays in
     its own order.
     """
-    newest_first = not walks or walks[0].newest_first
     share = min(max(_LEAST, _SHARES * wanted // max(len(walks), 1)), wanted, _MOST)
-    await _begin(core, walks, wanted, share)
+    newest_first = not walks or walks[0].newest_first
     merged = Merge(walks, lambda unread: _read(core, unread, share), newest_first=newest_first)
-    taken: list[tuple[LogWalk, Entry]] = []
+    taken: list[tuple[Log, Entry]] = []
     while len(taken) < wanted and (walk := await merged.first()) is not None:
         entry = walk.buffer.popleft()
-        if keep(walk, entry):
-            taken.append((walk, entry))
+        if keep(walk.log, entry):
+            taken.append((walk.log, entry))
     return taken
-
-
-async def _begin(core: Core, walks: Sequence[LogWalk], wanted: int, share: int) -> None:
-    """The first read. It reads enough entries of each log for most pages."""
-    unread = [walk for walk in walks if walk.needs_read]
-    if len(unread) > 2 * wanted:
-        # The wanted entries are in `wanted` logs at most, those with the first entries: read one of each.
-        await _read(core, unread, 1)
-        found = [walk for walk in unread if walk.buffer]
-        sign = -1 if walks[0].newest_first else 1
-        first = heapq.nsmallest(wanted, found, key=lambda walk: sign * accepted_at(walk.buffer[0]))
-        unread = [walk for walk in first if walk.has_more]
-    await _read(core, unread, share)
 
 
 async def _read(core: Core, walks: Sequence[LogWalk], count: int) -> None:

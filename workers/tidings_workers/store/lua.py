@@ -1,7 +1,8 @@
 """The Lua scripts, with the includes that they name.
 
-A line `--- @include "name"` is replaced by the text of `scripts/includes/name.lua`. Each script gets an
-include once, at the first line that names it, after the includes that the include itself names.
+A line `--- @include "name"`, which may be indented, is replaced by the text of `scripts/includes/name.lua`.
+Each script gets an include once, at the first line that names it, after the includes that the include itself
+names.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
 
-_INCLUDE: Final = re.compile(r'^--- @include "(.*)"\n', re.MULTILINE)
+_INCLUDE: Final = re.compile(r'^ *--- @include "(.*)"\n', re.MULTILINE)
 
 
 class IncludeError(Exception):

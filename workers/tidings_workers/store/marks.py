@@ -4,13 +4,9 @@ Positions past the end of a log are cut to it. Notifications that are not the us
 as unknown. A repeated mark changes nothing.
 """
 
-import asyncio
-import random
 import secrets
-import time
 from collections.abc import Mapping
 from typing import Final, NamedTuple
-from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec import Struct
@@ -21,21 +17,15 @@ from tidings.protocol.rest import MarkInbox
 from tidings_workers.store import intervals
 from tidings_workers.store.changes import Change
 from tidings_workers.store.core import Core
-from tidings_workers.store.counting import counts_of, queries_of
-from tidings_workers.store.errors import StorageUnavailable
+from tidings_workers.store.counting import counted_sets, counts_of
 from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log
-from tidings_workers.store.packing import Packed, pack
 from tidings_workers.store.state import Applied, LogState, apply
 from tidings_workers.store.surveys import inbox_counts, read_view, survey
+from tidings_workers.store.swaps import Swaps, SwapState
 from tidings_workers.store.wanted import locate, narrow, wanted_by
 
-# For marks of one user by several processes: the time for which one mark is retried, its first pause, and its
-# longest.
-_TRY_SECONDS: Final = 2.0
-_PAUSE_SECONDS: Final = 0.002
-_LONGEST_PAUSE_SECONDS: Final = 0.032
 # A mark that changes more positions than this keeps one time per run instead of one per position. Measured:
 # with single times, a mark of 36,000 in 400 groups blocked Valkey 9.1 for 300 ms.
 _TIMES: Final = 2 * limits.MARK_IDS
@@ -58,27 +48,6 @@ class MarkResult(Struct, frozen=True):
     change: Change | None
 
 
-class SwapState(Packed, frozen=True):
-    """The request of mark.lua: replace `version` of a user's state.
-
-    By the base of a log: `states`, `times` to keep, the names of times to drop, and `firsts`, the positions
-    that are seen or read for the first time.
-    """
-
-    base: str
-    tenant: str
-    user: str
-    version: int
-    token: str
-    at: int
-    states: list[tuple[str, str]]
-    times: list[tuple[str, list[str | int]]]
-    dropped: list[tuple[str, list[str]]]
-    firsts: list[tuple[str, str, list[tuple[int, int]]]]
-    change: str
-    origin: str
-
-
 class _Attempt(NamedTuple):
     """A mark by one user, the same in every try. `token` identifies it in the journal."""
 
@@ -94,9 +63,9 @@ class _Attempt(NamedTuple):
 class Marks:
     """Marking what is in users' inboxes."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, swaps: Swaps) -> None:
         self._core = core
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._swaps = swaps
 
     async def mark(self, tenant: str, user: str, mark: Mark | MarkInbox, origin: str = "") -> MarkResult:
         """Change the state of notifications of one user; atomic per user, idempotent.
@@ -107,62 +76,48 @@ class Marks:
         own, token = self._core.keys.user(tenant, user), secrets.token_hex(8)
         located = await locate(self._core, tenant, user, mark.ids) if mark.ids is not None else {}
         attempt = _Attempt(tenant, user, own, mark, located, origin, token)
-        # Concurrent marks of one user in this process wait for each other: in a race all but one must retry.
-        turn = self._turns.setdefault(own.base, asyncio.Lock())
-        async with turn:
-            deadline = time.monotonic() + _TRY_SECONDS
-            pause = _PAUSE_SECONDS
-            while (result := await self._try(attempt)) is None:
-                if time.monotonic() > deadline:
-                    raise StorageUnavailable("the state changes faster than it can be marked")
-                # Another process marked the same user. A random pause keeps the two from colliding again.
-                await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - jitter
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-            return result
+        return await self._swaps.retry(own, lambda: self._try(attempt))
 
     async def _try(self, attempt: _Attempt) -> MarkResult | None:
         """Apply the mark to the current state. Returns None when the state changed during the try."""
         core = self._core
         tenant, user, own, mark, located, *_ = attempt
         view = await read_view(core, own)
-        logs = view.logs(core.keys, tenant, user)
-        wanted = wanted_by(view, logs, mark, located)
+        shares = view.shares(core.keys, tenant, user)
+        wanted = wanted_by(view, shares, mark, located)
         if mark.category is not None:
-            await narrow(core, wanted, logs, mark.category)
+            await narrow(core, wanted, shares, mark.category)
         at = max(milliseconds(), view.marked_at + 1)
         states, applied = _apply(view.states, wanted.positions, mark.state, at)
-        queries = queries_of(view, logs.values(), view.states | states)
-        for log, sets in queries:
-            if log.base in applied:
-                sets.append(applied[log.base].changed)
-        found = await survey(core, queries)
-        changed = sum(found[base].present[2] for base in applied)
-        counts = counts_of(view, logs.values(), found)
+        changing = [applied[base].changed if base in applied else [] for base in shares]
+        sets = (*counted_sets(shares.values(), view.states | states), changing)
+        found = await survey(core, list(shares.values()), sets)
+        changed = found.numbers[2]
+        counts = counts_of(found)
+        facts = dict(zip(shares, found.logs, strict=True))
         unknown = tuple(wanted.unknown)
         if not changed:
-            if found[own.base].changes != view.changes:
+            if facts[own.base].changes != view.changes:
                 counts = await inbox_counts(core, tenant, user)
             return MarkResult(0, unknown, counts, view.version, None)
         # Cut to the heads that were read, so that later notifications are not marked.
         cut = {
-            base: intervals.common(positions, intervals.up_to(found[base].head))
-            for base, positions in wanted.positions.items()
+            base: intervals.below(positions, facts[base].head) for base, positions in wanted.positions.items()
         }
-        floors = {base: found[base].floor for base in cut}
+        floors = {base: facts[base].floor for base in cut}
         states, applied = _apply(view.states, cut, mark.state, at, floors)
-        ends = {log.name: _end(view.spans(log), found[base].head) for base, log in logs.items()}
+        ends = {share.log.name: _end(share.spans, facts[base].head) for base, share in shares.items()}
         change = _change(mark, at, applied, ends, wanted.ids)
-        request = _swap_state(attempt, view.version, at, states, applied, change)
-        was_swapped, *swapped = await core.run("mark", own.partition, pack(request), durable=True)
-        if not was_swapped:
+        request = _swap_state(attempt, view.version, at, states, applied, floors, change)
+        swapped = await self._swaps.swap(own, request)
+        if swapped is None:
             return None
-        version, changes = map(int, swapped)
-        if changes != view.changes + 1:
+        if swapped.changes != view.changes + 1:
             # The inbox had other changes since it was read.
             counts = await inbox_counts(core, tenant, user)
         else:
             counts = msgspec.structs.replace(counts, version=counts.version + 1)
-        return MarkResult(changed, unknown, counts, version, change)
+        return MarkResult(changed, unknown, counts, swapped.version, change)
 
 
 def _swap_state(
@@ -171,6 +126,7 @@ def _swap_state(
     at: int,
     states: Mapping[str, LogState],
     applied: Mapping[str, Applied],
+    floors: Mapping[str, int],
     change: Change,
 ) -> SwapState:
     """The request that replaces `version` of the user's state."""
@@ -189,13 +145,23 @@ def _swap_state(
         ],
         dropped=[(base, each.dropped) for base, each in applied.items() if each.dropped],
         firsts=[
-            (base, kind, list(intervals.pairs(positions)))
+            (base, kind, list(intervals.pairs(_above(positions, floors[base]))))
             for base, each in applied.items()
             for kind, positions in sorted(each.ever.items(), reverse=True)
+        ],
+        archived=[
+            (base, list(intervals.pairs(_above(each.changed, floors[base]))))
+            for base, each in applied.items()
+            if attempt.mark.state == "archived"
         ],
         change=_encode(change).decode(),
         origin=attempt.origin,
     )
+
+
+def _above(positions: Bounds, floor: int) -> Bounds:
+    """The positions above the floor: the others have no entry."""
+    return intervals.minus(positions, [0, floor]) if floor else positions
 
 
 def _end(spans: Bounds, head: int) -> int:

@@ -13,6 +13,9 @@ from msgspec import Struct
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.packing import Packed
 
+ACTION: Final = "action:"
+"""The start of the kind of a move that ends in the id of an action."""
+
 
 class Compound(Struct, array_like=True, frozen=True, tag="c"):
     """Write the copies of a compound notification.
@@ -73,7 +76,8 @@ class Probe(Struct, array_like=True, frozen=True, tag="p"):
 class Move(Struct, array_like=True, frozen=True):
     """These users got as far as `kind` with the positions `after` < p <= `up_to` of a log.
 
-    `kind` is delivered, seen or read; each is counted the first time only.
+    `kind` is delivered, seen, read, or ACTION and the id of an action that they used at one position; each is
+    counted the first time only.
     """
 
     tenant: str

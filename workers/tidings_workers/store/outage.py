@@ -3,15 +3,14 @@
 import time
 from typing import Final
 
-import structlog
-
+from tidings_workers.logs import get_logger
 from tidings_workers.store.errors import StorageUnavailable
 
 # The time without a failure after which the store works again. While one node of a cluster fails, the others
 # answer.
 QUIET_SECONDS: Final = 2.0
 
-_log = structlog.get_logger()
+_log = get_logger(__name__)
 
 
 class Outage:

@@ -1,18 +1,20 @@
 """The pipeline to Redis: all commands of one tick of the event loop are sent as one batch.
 
-A single round trip costs a Python process 150 to 200 us, most of it bookkeeping. So no command is sent alone:
-while one batch runs, the next one collects the commands of all callers. Under load this is a group commit.
+A round trip costs much more than a command. So no command is sent alone: while one batch runs, the next one
+collects the commands of all callers. Under load this is a group commit.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
-from typing import Any, Final, cast
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, cast
 
+from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from tidings_workers import metrics
-from tidings_workers.config import is_cluster
+from tidings_workers.addresses import is_cluster
 from tidings_workers.store import clients
 from tidings_workers.store.breaker import Breaker
 from tidings_workers.store.clients import COMMAND_SECONDS
@@ -22,20 +24,47 @@ from tidings_workers.store.lua import DIGESTS, SCRIPTS
 from tidings_workers.store.outage import Outage
 from tidings_workers.store.reader import Reader
 from tidings_workers.store.reasons import WRONG_SERVER, is_wrong_server, unavailable
-
-Argument = str | bytes | int
+from tidings_workers.store.round_trips import Argument, RoundTrips, packed
 
 BATCHES_IN_FLIGHT: Final = 2
 BATCH_COMMANDS: Final = 2_000
 
 
-class _Call:
-    __slots__ = ("arguments", "durable", "future")
+class _Start(NamedTuple):
+    """The first words of a command, and the same words packed."""
 
-    def __init__(self, arguments: Sequence[Argument], future: asyncio.Future[Any], *, durable: bool) -> None:
+    words: tuple[Argument, ...] = ()
+    packed: bytes = b""
+
+
+_EMPTY: Final = _Start()
+
+
+@lru_cache(4096)
+def _start_of_script(script: str, partition: int) -> _Start:
+    words = ("EVALSHA", DIGESTS[script], 1, tag(partition))
+    return _Start(words, packed(words))
+
+
+class _Call:
+    __slots__ = ("arguments", "durable", "future", "start")
+
+    def __init__(
+        self, start: _Start, arguments: Sequence[Argument], future: asyncio.Future[Any], *, durable: bool
+    ) -> None:
+        self.start = start
         self.arguments = arguments
         self.future = future
         self.durable = durable
+
+    @property
+    def words(self) -> tuple[Argument, ...]:
+        return (*self.start.words, *self.arguments)
+
+    def packed(self) -> bytes:
+        start = self.start
+        count = len(start.words) + len(self.arguments)
+        return b"*%d\r\n%b%b" % (count, start.packed, packed(self.arguments))
 
     def fail(self, failure: StorageUnavailable) -> None:
         if not self.future.done():
@@ -76,6 +105,12 @@ class Pipeline:
         self.client = clients.connect(url, name)
         self.cluster = is_cluster(url)
         self.wait_for_fsync = False
+        # A cluster has one connection for each of its nodes, and redis-py finds the node of a command.
+        self._round_trips = (
+            RoundTrips(self.client.connection_pool) if isinstance(self.client, Redis) else None
+        )
+        # The forms in which redis-py gives the replies of some commands.
+        self._conversions: Mapping[Any, Callable[[Any], Any]] = self.client.response_callbacks
         self._outage = outage or Outage()
         self._breaker = Breaker(self.client, self._outage, self._probe)
         self._pending: list[_Call] = []
@@ -106,15 +141,18 @@ class Pipeline:
         `durable` waits for the fsync that the durability `always` promises, where the server does not sync
         each write.
         """
-        return self.call("EVALSHA", DIGESTS[script], 1, tag(partition), *arguments, durable=durable)
+        return self._issue(_start_of_script(script, partition), arguments, durable=durable)
 
     def call(self, *arguments: Argument, durable: bool = False) -> asyncio.Future[Any]:
         """Issue one command. The future gets its reply, or StorageUnavailable."""
+        return self._issue(_EMPTY, arguments, durable=durable)
+
+    def _issue(self, start: _Start, arguments: Sequence[Argument], *, durable: bool) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if self._breaker.failure is not None:
             _fail(future, self._breaker.failure)
             return future
-        self._pending.append(_Call(arguments, future, durable=durable))
+        self._pending.append(_Call(start, arguments, future, durable=durable))
         if not self._scheduled and len(self._in_flight) < BATCHES_IN_FLIGHT:
             self._schedule()
         return future
@@ -191,23 +229,33 @@ class Pipeline:
         _resolve(calls, answers, self.url)
 
     async def _execute(self, calls: list[_Call]) -> list[Any]:
-        # No transaction: each script is atomic.
-        pipeline = self.client.pipeline(transaction=False)
-        for call in calls:
-            # redis-py types this as an awaitable, but in a pipeline it only queues.
-            cast("Any", pipeline).execute_command(*call.arguments)
-        fsync = self.wait_for_fsync and any(call.durable for call in calls)
-        if fsync:
-            # WAITAOF covers only the writes of its own connection, so it is part of the batch.
-            cast("Any", pipeline).execute_command("WAITAOF", 1, 0, int(COMMAND_SECONDS * 500))
-        answers = await cast("Awaitable[list[Any]]", pipeline.execute(raise_on_error=False))
-        if fsync:
-            synced = answers.pop()
-            if isinstance(synced, BaseException) or synced[0] < 1:
-                failure = StorageUnavailable("The store did not confirm a write on its disk in time.", "disk")
-                answers = [
-                    failure if call.durable else answer for call, answer in zip(calls, answers, strict=True)
-                ]
+        if not (self.wait_for_fsync and any(call.durable for call in calls)):
+            return await self._exchange(calls)
+        # WAITAOF covers only the writes of its own connection, so it is part of the batch.
+        arguments = ("WAITAOF", 1, 0, int(COMMAND_SECONDS * 500))
+        wait = _Call(_EMPTY, arguments, asyncio.get_running_loop().create_future(), durable=False)
+        *answers, synced = await self._exchange([*calls, wait])
+        if isinstance(synced, BaseException) or synced[0] < 1:
+            failure = StorageUnavailable("The store did not confirm a write on its disk in time.", "disk")
+            answers = [
+                failure if call.durable else answer for call, answer in zip(calls, answers, strict=True)
+            ]
+        return answers
+
+    async def _exchange(self, calls: list[_Call]) -> list[Any]:
+        """The replies to all calls, in order. No transaction: each script is atomic."""
+        if self._round_trips is None:
+            pipeline: Any = self.client.pipeline(transaction=False)
+            for call in calls:
+                pipeline.execute_command(*call.words)
+            return await cast("Awaitable[list[Any]]", pipeline.execute(raise_on_error=False))
+        commands = b"".join([call.packed() for call in calls])
+        answers = await self._round_trips.run(commands, len(calls))
+        for index, call in enumerate(calls):
+            if not call.start.words and not isinstance(answers[index], BaseException):
+                convert = self._conversions.get(call.arguments[0])
+                if convert is not None:
+                    answers[index] = convert(answers[index])
         return answers
 
     async def _repeat(self, calls: list[_Call], answers: list[Any]) -> list[Any]:
@@ -246,5 +294,5 @@ class Pipeline:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         # No caller waits for it; its batch handles its failure.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
-        probe = _Call(("EVALSHA", DIGESTS["writable"], 1, META), future, durable=False)
+        probe = _Call(_EMPTY, ("EVALSHA", DIGESTS["writable"], 1, META), future, durable=False)
         self._start([probe], probe=True)

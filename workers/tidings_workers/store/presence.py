@@ -6,8 +6,8 @@ and the next reader or another gateway removes them.
 """
 
 import asyncio
+import os
 import re
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -49,7 +49,7 @@ class CloseRequest(NamedTuple):
 
 def new_connection_id(gateway: str, partition: int) -> str:
     """An id that names the place of the registration: gateway, partition of the user, 64 random bits."""
-    return f"{gateway}-{partition:03x}-{secrets.token_hex(8)}"
+    return f"{gateway}-{partition:03x}-{os.urandom(8).hex()}"
 
 
 def place_of(connection: str) -> tuple[str, int] | None:

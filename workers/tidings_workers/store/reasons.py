@@ -10,7 +10,7 @@ from typing import Final
 
 from redis import exceptions as redis
 
-from tidings_workers.config import masked
+from tidings_workers.addresses import masked
 from tidings_workers.store.errors import Reason, StorageUnavailable
 
 # The server is no primary, or not yet: all other connections lead there too.

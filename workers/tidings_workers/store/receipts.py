@@ -23,6 +23,7 @@ from tidings_workers.store.records import StoredNotification, parse_record, read
 from tidings_workers.store.sent import Edge, SentWalk, refill
 from tidings_workers.store.state import Kind, LogState
 from tidings_workers.store.targets import is_compound, log_of
+from tidings_workers.store.uses import Use, parse_use
 
 # The most entries that one page reads. With a rare category it returns the matches up to there.
 _SENT_SCANNED: Final = 20_000
@@ -32,7 +33,7 @@ _target: Final = msgspec.json.Decoder(Target)
 
 
 class UserProgress(Struct, frozen=True):
-    """The receipt of one user. Times are Unix ms, as the inbox has them now."""
+    """The receipt of one user. Times are Unix ms, as the inbox has them now. `used`: the action, if any."""
 
     user: str
     delivered: bool
@@ -40,6 +41,7 @@ class UserProgress(Struct, frozen=True):
     read: bool
     seen_at: int | None
     read_at: int | None
+    used: Use | None
 
 
 class Receipts:
@@ -53,18 +55,19 @@ class Receipts:
     ) -> Page[UserProgress] | None:
         """The receipts of a notification, in the order of its plan. None when there is no such notification.
 
-        Raises NoUserReceipts for a target of one group or all, for which the store keeps only counts.
+        Raises NoUserReceipts for a target of one group, of topics or all: the store has only counts of them.
         """
         core, partition = self._core, partition_of_id(notification_id)
         if partition is None or partition >= core.partitions:
             return None
-        record = Record(partition, tenant, notification_id)
-        raw = await core.call("GET", record.root)
+        raw = await core.run("record", partition, tenant, notification_id)
         if raw is None:
             return None
         stored = parse_record(notification_id, raw)
         target = _target.decode(stored.to)
         at = read_cursor(cursor)
+        if target.topics:
+            raise NoUserReceipts
         if not is_compound(target):
             log = log_of(core.keys, tenant, target)
             if log is None:
@@ -74,7 +77,7 @@ class Receipts:
             users = [] if at is not None else [parse_base(log.base).id]
             items = await self._progress(tenant, notification_id, users, stored.position)
             return Page(items, None, None)
-        plan = record.key("plan")
+        plan = Record(partition, tenant, notification_id).key("plan")
         total = int(await core.call("LLEN", plan))
         start, end = 0, limit
         if at is not None:
@@ -157,7 +160,7 @@ class Receipts:
 
 
 def _user_progress(user: str, row: Sequence[Any]) -> UserProgress:
-    delivered, seen, read, seen_since, read_since, position, packed = row
+    delivered, seen, read, seen_since, read_since, position, packed, used = row
     state = _state.decode(packed) if packed else LogState()
 
     def since(kind: Kind, kept: bytes) -> int | None:
@@ -170,4 +173,5 @@ def _user_progress(user: str, row: Sequence[Any]) -> UserProgress:
         bool(int(read)),
         since("seen", seen_since),
         since("read", read_since),
+        parse_use(used) if used else None,
     )

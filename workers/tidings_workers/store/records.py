@@ -1,5 +1,7 @@
 """Records of notifications: the request, and its status, times and receipts."""
 
+import asyncio
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -17,7 +19,10 @@ _HEAD: Final = 53
 
 
 class StoredNotification(Struct, frozen=True):
-    """A notification's record. `to` and `content` are JSON; times are Unix ms."""
+    """A notification's record. `to` and `content` are JSON; times are Unix ms.
+
+    `delivered` counts connections where the target is topics. `actions`: how many users used each action.
+    """
 
     id: str
     status: str
@@ -30,6 +35,7 @@ class StoredNotification(Struct, frozen=True):
     seen: int
     read: int
     position: int
+    actions: dict[str, int] = {}
 
 
 class ReadReceipts(Packed, frozen=True):
@@ -45,15 +51,37 @@ async def read_notification(core: Core, tenant: str, notification_id: str) -> St
     partition = partition_of_id(notification_id)
     if partition is None or partition >= core.partitions:
         return None
-    record = Record(partition, tenant, notification_id)
-    raw = await core.call("GET", record.root)
+    raw = await core.run("record", partition, tenant, notification_id)
     if raw is None:
         return None
+    record = Record(partition, tenant, notification_id)
     stored = parse_record(notification_id, raw)
-    log = log_of(core.keys, tenant, msgspec.json.decode(stored.to, type=Target))
+    target = msgspec.json.decode(stored.to, type=Target)
+    log = log_of(core.keys, tenant, target)
+    if log is None and target.topics:
+        delivered = await _delivered_copies(core, tenant, notification_id, target.topics)
+        return msgspec.structs.replace(stored, delivered=delivered)
     item = ReadReceipts(record.base, log.base if log else "", stored.position)
-    ((delivered, seen, read),) = await core.run("receipts", partition, pack([item]))
-    return msgspec.structs.replace(stored, delivered=int(delivered), seen=int(seen), read=int(read))
+    ((delivered, seen, read, used),) = await core.run("receipts", partition, pack([item]))
+    actions = {text(action): int(count) for action, count in sorted(zip(used[::2], used[1::2], strict=True))}
+    return msgspec.structs.replace(
+        stored, delivered=int(delivered), seen=int(seen), read=int(read), actions=actions
+    )
+
+
+async def _delivered_copies(core: Core, tenant: str, notification_id: str, topics: Iterable[str]) -> int:
+    """How many connections acknowledged the copies that topics have of a notification."""
+    bases: dict[int, list[str]] = {}
+    for topic in dict.fromkeys(topics):
+        log = core.keys.topic(tenant, topic)
+        bases.setdefault(log.partition, []).append(log.base)
+    found = await asyncio.gather(
+        *(
+            core.run("delivered_copies", partition, pack([notification_id, some]))
+            for partition, some in bases.items()
+        )
+    )
+    return sum(map(int, found))
 
 
 def parse_record(notification_id: str, raw: bytes) -> StoredNotification:

@@ -40,12 +40,14 @@ class Lost(NamedTuple):
 class SweepLog(Packed, frozen=True):
     """A log for sweep.lua to look through, and how long it keeps its entries (ms, -1 without limit).
 
-    `categories`: a name or a prefix that ends in a dot, each followed by how long that is kept.
+    `categories`: a name or a prefix that ends in a dot, each followed by how long that is kept. `topics`: how
+    long a list of sends keeps those to topics.
     """
 
     base: str
     keep: int
     categories: list[str | int]
+    topics: int
 
 
 class Sweep(Packed, frozen=True):
@@ -72,21 +74,23 @@ class Retention:
 
     async def sweep(self, partition: int, bases: Sequence[str], *, now: int = 0) -> None:
         """Sweep some of these bases. Those with more to remove become due again."""
-        logs = [SweepLog(base, *self._rules(base)) for base in bases]
+        logs = [self._sweep_log(base) for base in bases]
         request = Sweep(now, BUDGET, LEAST_RECORD_MS, logs)
         to_tidy = await self._core.run("sweep", partition, pack(request))
         for base in to_tidy:
             await self._tidy(self._core.keys.of(text(base)))
 
-    def _rules(self, base: str) -> tuple[int, list[str | int]]:
+    def _sweep_log(self, base: str) -> SweepLog:
         kind, tenant, _ = parse_base(base)
         rules = self._core.policies.rules(tenant)
+        if kind == "t":
+            return SweepLog(base, rules.topics, [], rules.topics)
         if kind == "a":
             rules = rules.of_all()
         named: list[str | int] = []
         for name, kept in rules.categories:
             named += [name, -1 if kept is None else kept]
-        return -1 if rules.default is None else rules.default, named
+        return SweepLog(base, -1 if rules.default is None else rules.default, named, rules.topics)
 
     async def lost(self, log: Log, positions: Bounds) -> Lost | None:
         """The lost ones of these positions, all of which the user might see; None when there are none.
@@ -100,7 +104,16 @@ class Retention:
         first, last, missed, erased = map(int, answer)
         return Lost(first, last, missed, last <= erased)
 
-    async def _tidy(self, user: Log) -> None:
+    async def _tidy(self, log: Log) -> None:
+        """Remove what a user or a topic keeps of entries that have been removed for long."""
+        rules = self._core.policies.rules(log.tenant)
+        kept = rules.longest if log.topic is None else self._core.topic_record_life(log.tenant)
+        if kept is not None:
+            await self._remove_fields(log.key("ended"), partial(_is_id_before, milliseconds() - kept))
+        if log.is_own:
+            await self._tidy_user(log)
+
+    async def _tidy_user(self, user: Log) -> None:
         """Remove from a user's data the details of positions below the floors of their logs."""
         call = self._core.call
         bases = {text(base) for base in await call("HKEYS", user.key("state"))}
@@ -113,9 +126,6 @@ class Retention:
         for base, floor in floors.items():
             if floor:
                 await self._remove_fields(user.key("times", base), partial(_is_time_below, floor))
-        longest = self._core.policies.rules(user.tenant).longest
-        if longest is not None:
-            await self._remove_fields(user.key("ended"), partial(_is_id_before, milliseconds() - longest))
 
     async def _floors(self, bases: set[str]) -> dict[str, int]:
         logs = [self._core.keys.of(base) for base in bases]

@@ -1,49 +1,32 @@
-"""Accepting notifications: ids, idempotency, records, and one script call per partition and tick.
+"""Sending and recalling: idempotency, and the promises of an accepted send.
 
-A send to one log (one user, one group, or all of a tenant) is appended by the script that accepts it: record,
-log and feeds change together. A send to several users has its copies when it is answered. A send to several
-groups, or to groups and users, is recorded with the clocks of its groups, which decide who is a member; a
-dispatcher writes its copies. Every step may be repeated with the same ids, so a lost reply does no harm. ADR
-0007 has the reasons.
+A send to one log (one user, group or topic, or all of a tenant) is appended by the script that accepts it:
+record, log and feeds change together. A send to several users or topics has its copies when it is answered. A
+send to several groups, or to groups and users, is recorded with the clocks of its groups, which decide who is
+a member; a dispatcher writes its copies. Every step may be repeated with the same ids, so a lost reply does
+no harm. ADR 0007 has the reasons.
 """
 
-import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Final
-from zlib import crc32
 
 import msgspec
 from msgspec import Struct
 
-from tidings.protocol import limits
-from tidings.protocol.notifications import Action, CreateNotification, ReceivedAction, Target
-from tidings.protocol.times import timestamp
-from tidings_workers.store.accepting import AcceptForGroups, AcceptItem, BeginItem, CopyPlan, Row, carry_out
-from tidings_workers.store.content import Content, data_of
+from tidings.protocol.notifications import CreateNotification, Target
+from tidings_workers.store.claims import Claim, Claimed, Idempotency, claim_each
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import IdempotencyInProgress, IdempotencyMismatch
-from tidings_workers.store.ids import derived_id, milliseconds, new_id, partition_of_id
-from tidings_workers.store.keys import Log, Record
-from tidings_workers.store.packing import pack
+from tidings_workers.store.ids import milliseconds, partition_of_id
+from tidings_workers.store.keys import Record
+from tidings_workers.store.preparing import Preparing
 from tidings_workers.store.records import StoredNotification, read_notification
-from tidings_workers.store.rosters import cuts
 from tidings_workers.store.settling import all_applied
-from tidings_workers.store.targets import log_named, log_of, single_log
+from tidings_workers.store.targets import log_of
 
 # The reply of recall.lua when a dispatcher removes the copies.
 _DISPATCHER_RECALLS: Final = 2
-
-# By the kind that `single_log` returns; the members of a group and of all are not known here.
-_RECIPIENTS: Final = {"user": 1, "nobody": 0}
-
-_encode: Final = msgspec.json.Encoder().encode
-
-
-class Idempotency(Struct, frozen=True):
-    """An idempotency key and the digest of its body."""
-
-    key: str
-    digest: bytes
 
 
 class Acceptance(Struct, frozen=True):
@@ -57,19 +40,8 @@ class Acceptance(Struct, frozen=True):
     replayed: bool
 
 
-class _Claim(Struct, array_like=True, frozen=True):
-    digest: bytes
-    accepted_at: int
-    seed: bytes
-
-
-class _Send(Struct, frozen=True):
-    """A notification with its id, accepted at a time in Unix ms."""
-
-    tenant: str
-    id: str
-    accepted_at: int
-    notification: CreateNotification
+Request = tuple[CreateNotification, Idempotency | None]
+Unclaimed = IdempotencyMismatch | IdempotencyInProgress
 
 
 class Sends:
@@ -77,6 +49,7 @@ class Sends:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._preparing = Preparing(core)
         self._running: set[tuple[str, str]] = set()
 
     async def send(
@@ -88,135 +61,71 @@ class Sends:
     ) -> Acceptance:
         """Accept notifications. On return they are durable.
 
-        A send to users, to one group or to all is in its logs then. A send to several groups, or to groups
-        and users, is recorded: a dispatcher writes a copy for each member at this moment.
+        A send to users, to one group, to topics or to all is in its logs then. A send to several groups, or
+        to groups and users, is recorded: a dispatcher writes a copy for each member at this moment.
 
-        Consecutive sends to the same user, group or all keep their order in its log, also within
-        `notifications`, and also when they name several users but no group.
+        Consecutive sends to the same user, group, topic or all keep their order in its log, also within
+        `notifications`, and also when they name several users or topics but no group.
 
         Raises IdempotencyMismatch, IdempotencyInProgress or StorageUnavailable. After StorageUnavailable some
         may have been accepted; a retry with the same idempotency key completes the rest.
         """
+        count, now = len(notifications), milliseconds()
         if idempotency is None:
-            return await self._accept(tenant, notifications, milliseconds(), None, replayed=False)
+            ids = await self._preparing.accept(tenant, notifications, now, [None] * count)
+            return Acceptance(ids, now, replayed=False)
         running = (tenant, idempotency.key)
         if running in self._running:
             raise IdempotencyInProgress
         self._running.add(running)
         try:
-            claim, replayed = await self._claim(tenant, idempotency)
-            return await self._accept(tenant, notifications, claim.accepted_at, claim.seed, replayed=replayed)
+            (claimed,) = await claim_each(self._core, tenant, [idempotency], now)
+            if isinstance(claimed, IdempotencyMismatch):
+                raise claimed
+            claim = claimed.claim
+            seeds = [(claim.seed, index) for index in range(count)]
+            ids = await self._preparing.accept(tenant, notifications, claim.accepted_at, seeds)
         finally:
             self._running.discard(running)
+        return Acceptance(ids, claim.accepted_at, claimed.replayed)
 
-    async def _claim(self, tenant: str, idempotency: Idempotency) -> tuple[_Claim, bool]:
-        partition, key = self._core.keys.claim(tenant, idempotency.key)
-        claim = _Claim(idempotency.digest, milliseconds(), secrets.token_bytes(16))
-        held = await self._core.run(
-            "claim", partition, key, pack(claim), limits.IDEMPOTENCY_KEPT_SECONDS * 1000
-        )
-        if held is None:
-            return claim, False
-        earlier = msgspec.msgpack.decode(held, type=_Claim)
-        if earlier.digest != idempotency.digest:
-            raise IdempotencyMismatch
-        # When the reply to our own claim was lost, the repeated call returns that claim: the seeds are equal.
-        return earlier, earlier.seed != claim.seed
+    async def send_each(self, tenant: str, requests: Sequence[Request]) -> list[Acceptance | Unclaimed]:
+        """Accept the notifications of several requests, each with its own idempotency key or none.
 
-    async def _accept(
-        self,
-        tenant: str,
-        notifications: Sequence[CreateNotification],
-        accepted_at: int,
-        seed: bytes | None,
-        *,
-        replayed: bool,
-    ) -> Acceptance:
-        core, ids, sends = self._core, list[str](), list[Row]()
-        singles = [single_log(notification.to) for notification in notifications]
-        clocks = await self._clocks(tenant, notifications, singles) if None in singles else {}
-        for index, (notification, single) in enumerate(zip(notifications, singles, strict=True)):
-            log = log_named(core.keys, tenant, *single) if single is not None else None
-            if log is not None:
-                partition = log.partition
+        The effect is that of a `send` of each in turn. Those without an earlier request are accepted
+        together. A request that its key refuses gets the error in its place.
+        """
+        now = milliseconds()
+        outcomes: dict[int, Acceptance | Unclaimed] = {}
+        claims: dict[int, Claimed] = {}
+        named: dict[int, Idempotency] = {}
+        for index, (_, idempotency) in enumerate(requests):
+            if idempotency is None:
+                claims[index] = Claimed(Claim(b"", now, b""), replayed=False)
+            elif (tenant, idempotency.key) in self._running:
+                outcomes[index] = IdempotencyInProgress()
             else:
-                # The record may be in any partition. With a seed, a retry must choose the same one.
-                # `partition_of` would fill its cache with ids that are used once.
-                spread = secrets.randbits(32) if seed is None else crc32(b"%b/%d" % (seed, index))
-                partition = spread % core.partitions
-            if seed is None:
-                notification_id = new_id(accepted_at, partition)
-            else:
-                notification_id = derived_id(seed, index, accepted_at, partition)
-            ids.append(notification_id)
-            send = _Send(tenant, notification_id, accepted_at, notification)
-            if single is None and not notification.to.groups:
-                sends.append(self._several(send, partition))
-            else:
-                item = self._item(send, single, log, clocks)
-                sends.append(Row(partition, item, 1, len(item.to) + 2 * len(item.content)))
-        await carry_out(core, sends)
-        return Acceptance(ids, accepted_at, replayed)
-
-    async def _clocks(
-        self,
-        tenant: str,
-        notifications: Sequence[CreateNotification],
-        singles: Sequence[tuple[str, str] | None],
-    ) -> dict[str, int]:
-        """The current clocks of the groups of compound targets."""
-        groups = dict.fromkeys(
-            group
-            for notification, single in zip(notifications, singles, strict=True)
-            if single is None
-            for group in notification.to.groups
-        )
-        return await cuts(self._core, tenant, groups) if groups else {}
-
-    def _several(self, send: _Send, partition: int) -> Row:
-        """A send to several users, each of whom gets a copy."""
-        tenant, notification = send.tenant, send.notification
-        to, content, expires = _texts(send)
-        excluded = set(notification.to.exclude)
-        users = [user for user in dict.fromkeys(notification.to.users) if user not in excluded]
-        bases: dict[int, list[str]] = {}
-        for user in users:
-            log = self._core.keys.user(tenant, user)
-            bases.setdefault(log.partition, []).append(log.base)
-        category = notification.category or ""
-        life = self._core.record_life(tenant, notification.category)
-        item = BeginItem(tenant, send.id, send.accepted_at, to, content, users, category, life)
-        copies = CopyPlan(tenant, send.id, bases, content, expires, category)
-        return Row(partition, item, len(users), 2 * (len(to) + len(content)), copies)
-
-    def _item(
-        self, send: _Send, single: tuple[str, str] | None, log: Log | None, clocks: Mapping[str, int]
-    ) -> AcceptItem:
-        """A send to one log, to no user, or, if `single` is None, to several groups."""
-        notification = send.notification
-        to, content, expires = _texts(send)
-        excluded: list[str] = []
-        if notification.to.exclude and single is not None and single[0] in {"group", "all"}:
-            excluded = list(dict.fromkeys(notification.to.exclude))
-        item = AcceptItem(
-            kind="c" if single is None else "0" if log is None else "l",
-            tenant=send.tenant,
-            id=send.id,
-            accepted=send.accepted_at,
-            to=to,
-            content=content,
-            expires=expires,
-            base=log.base if log else "",
-            exclude=",".join(excluded),
-            excluded=excluded,
-            recipients=_RECIPIENTS.get(single[0], -1) if single is not None else -1,
-            category=notification.category or "",
-            life=self._core.record_life(send.tenant, notification.category),
-        )
-        if single is not None:
-            return item
-        of_groups = [clocks[group] for group in dict.fromkeys(notification.to.groups)]
-        return AcceptForGroups(**msgspec.structs.asdict(item), cuts=of_groups)
+                self._running.add((tenant, idempotency.key))
+                named[index] = idempotency
+        try:
+            found = await claim_each(self._core, tenant, list(named.values()), now) if named else []
+            for index, claimed in zip(named, found, strict=True):
+                if isinstance(claimed, Claimed):
+                    claims[index] = claimed
+                else:
+                    outcomes[index] = claimed
+            in_order = sorted(claims.items())
+            for accepted_at, part in groupby(in_order, key=lambda each: each[1].claim.accepted_at):
+                own = list(part)
+                seeds = [(claimed.claim.seed, 0) if claimed.claim.seed else None for _, claimed in own]
+                ids = await self._preparing.accept(
+                    tenant, [requests[index][0] for index, _ in own], accepted_at, seeds
+                )
+                for (index, claimed), notification_id in zip(own, ids, strict=True):
+                    outcomes[index] = Acceptance([notification_id], accepted_at, claimed.replayed)
+        finally:
+            self._running.difference_update((tenant, each.key) for each in named.values())
+        return [outcomes[index] for index in range(len(requests))]
 
     async def notification(self, tenant: str, notification_id: str) -> StoredNotification | None:
         """A notification by its id; None when the tenant has no such notification."""
@@ -243,29 +152,3 @@ class Sends:
         if int(found) == _DISPATCHER_RECALLS:
             await all_applied(self._core, [partition])
         return bool(found)
-
-
-def _received(actions: Sequence[Action]) -> tuple[ReceivedAction, ...]:
-    return tuple(ReceivedAction(action.id, action.label, action.link) for action in actions)
-
-
-def _texts(send: _Send) -> tuple[str, str, int]:
-    """Target and content as stored, and when it expires (ms) or 0."""
-    accepted_at, notification = send.accepted_at, send.notification
-    expires = 0 if notification.expires_in is None else accepted_at + notification.expires_in * 1000
-    content = _encode(
-        Content(
-            id=send.id,
-            category=notification.category,
-            title=notification.title,
-            body=notification.body,
-            data=data_of(notification),
-            link=notification.link,
-            icon=notification.icon,
-            actions=_received(notification.actions) if notification.actions else (),
-            priority=notification.priority,
-            created_at=timestamp(accepted_at),
-            expires_at=timestamp(expires) if expires else None,
-        )
-    ).decode()
-    return _encode(notification.to).decode(), content, expires

@@ -1,16 +1,26 @@
-"""Walking through the notifications that a tenant has sent."""
+"""Walking through the notifications that a tenant has sent.
+
+The list of a partition is a stream. One entry has all sends that one call of a script accepted, so a send is
+found by the id of its entry and its number there.
+"""
 
 import asyncio
 from collections import deque
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
+import msgspec
 from msgspec import Struct
 
 from tidings_workers.store.core import Core
 from tidings_workers.store.keys import tenant_sends
 from tidings_workers.store.packing import text
 
-_SENT_READ: Final = 200
+# An entry has up to 250 ids.
+_ENTRIES_READ: Final = 50
+_ID_LENGTH: Final = 36
+
+_categories: Final = msgspec.msgpack.Decoder(list[str])
 
 
 class Edge(Struct, array_like=True, frozen=True):
@@ -20,16 +30,24 @@ class Edge(Struct, array_like=True, frozen=True):
     below: dict[int, str]
 
 
+class _Send(NamedTuple):
+    entry: str
+    number: int
+    id: str
+    category: str
+
+
 class SentWalk:
     """Reads the sends of a tenant in one partition, newest or oldest first.
 
-    `boundary`: ids below it are older than every send that was taken (newest first), or were taken already.
+    `boundary`: a place ``<entry>/<number>``. Sends below it are older than every send that was taken (newest
+    first), or were taken already. Without a number it is the start of the entry.
     """
 
     def __init__(self, core: Core, tenant: str, partition: int, edge: Edge | None) -> None:
         self.partition = partition
         self.boundary = edge.below.get(partition, "0-1") if edge else ""
-        self._entries: deque[tuple[str, str, str]] = deque()
+        self._sends: deque[_Send] = deque()
         self._core = core
         self._key = tenant_sends(partition, tenant)
         self._forward = edge is None or edge.forward
@@ -39,47 +57,65 @@ class SentWalk:
     @property
     def needs_read(self) -> bool:
         """Whether the next notification is known only after another read."""
-        return not self._entries and not self._ended
+        return not self._sends and not self._ended
 
     def peek(self) -> int | None:
         """The id of the next notification as a number, which rises with the time of acceptance."""
-        return int(self._entries[0][1].replace("-", ""), 16) if self._entries else None
+        return int(self._sends[0].id.replace("-", ""), 16) if self._sends else None
 
     @property
     def category(self) -> str:
         """The category of the next notification, or ''."""
-        return self._entries[0][2]
+        return self._sends[0].category
 
     def take(self) -> str:
         """Pass the next notification; returns its id."""
-        entry, notification_id, _ = self._entries.popleft()
-        self.boundary = entry if self._forward else _following(entry)
-        return notification_id
+        send = self._sends.popleft()
+        self.boundary = _place(send.entry, send.number if self._forward else send.number + 1)
+        return send.id
 
     async def read(self) -> None:
         """Read the next entries."""
-        call = self._core.call
+        call, (entry, number) = self._core.call, _parse(self.boundary)
         if self._forward:
-            edge = f"({self._last or self.boundary}" if self._last or self.boundary else "+"
-            found = await call("XREVRANGE", self._key, edge, "-", "COUNT", _SENT_READ)
+            edge = f"({self._last}" if self._last else entry or "+"
+            found = await call("XREVRANGE", self._key, edge, "-", "COUNT", _ENTRIES_READ)
         else:
-            edge = f"({self._last}" if self._last else self.boundary
-            found = await call("XRANGE", self._key, edge, "+", "COUNT", _SENT_READ)
+            edge = f"({self._last}" if self._last else entry
+            found = await call("XRANGE", self._key, edge, "+", "COUNT", _ENTRIES_READ)
         for entry_id, fields in found:
             values = fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
-            self._entries.append((text(entry_id), text(values[b"i"]), text(values.get(b"c", b""))))
-        self._ended = len(found) < _SENT_READ
+            sends = list(_sends_of(text(entry_id), values))
+            if not self.boundary:
+                # Sends that are accepted later are newer: the boundary is the current end of this partition.
+                self.boundary = _place(text(entry_id), len(sends))
+            elif text(entry_id) == entry:
+                sends = sends[:number] if self._forward else sends[number:]
+            self._sends.extend(reversed(sends) if self._forward else sends)
+        self._ended = len(found) < _ENTRIES_READ
         if found:
             self._last = text(found[-1][0])
-        if not self.boundary:
-            # Sends that are accepted later are newer: the boundary is the current end of this partition.
-            self.boundary = _following(self._entries[0][0]) if found else "0-1"
+        self.boundary = self.boundary or "0-1"
 
 
-def _following(entry: str) -> str:
-    """The least id above this one."""
-    time, number = entry.split("-")
-    return f"{time}-{int(number) + 1}"
+def _sends_of(entry: str, values: Mapping[bytes, Any]) -> Iterator[_Send]:
+    """The sends of an entry: `i` has their ids, `c` the category of a single one, `l` those of several."""
+    ids, packed = text(values[b"i"]), values.get(b"l")
+    categories = _categories.decode(packed) if packed else None
+    category = text(values.get(b"c", b""))
+    for number, start in enumerate(range(0, len(ids), _ID_LENGTH)):
+        yield _Send(
+            entry, number, ids[start : start + _ID_LENGTH], categories[number] if categories else category
+        )
+
+
+def _place(entry: str, number: int) -> str:
+    return f"{entry}/{number}"
+
+
+def _parse(place: str) -> tuple[str, int]:
+    entry, _, number = place.partition("/")
+    return entry, int(number or 0)
 
 
 async def refill(walks: list[SentWalk]) -> None:

@@ -2,18 +2,18 @@
 
 from typing import Any, Final
 
-import structlog
 from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import ResponseError
 
 from tidings_workers.config import SYNCED_EVERY_SECOND
+from tidings_workers.logs import get_logger
 from tidings_workers.store.packing import text
 from tidings_workers.store.pipeline import Pipeline
 from tidings_workers.store.reasons import misfit
 
 _DURABILITIES: Final = ("memory", "everysec", "always")
 
-_log = structlog.get_logger()
+_log = get_logger(__name__)
 
 
 async def check_mode(pipeline: Pipeline) -> None:

@@ -7,6 +7,9 @@ Times: a mark of few positions has one time per position, stored outside the sta
 `Applied.dropped` name those to store and to delete). A mark of many positions adds runs to `run_times`, one
 time for each run. A single time takes precedence over `run_times`; in `run_times` the first run that covers
 a position counts. When many positions lose a kind, runs in `cleared` make their earlier single times void.
+
+Apart from the kinds, `acted` has the positions at which the user used an action. The action and its time are
+stored outside the state too, under the name of `use_field`.
 """
 
 from collections.abc import Iterator
@@ -63,6 +66,7 @@ class LogState(Struct, omit_defaults=True):
     # Stored under the name `swept`.
     run_times: dict[Kind, list[Run]] = msgspec.field(default_factory=dict, name="swept")
     cleared: dict[Kind, list[Run]] = {}
+    acted: Bounds = []
 
     def having(self, kind: Kind) -> Bounds:
         """The positions that have a kind."""
@@ -87,7 +91,7 @@ class LogState(Struct, omit_defaults=True):
         """Simplify the state of positions up to the floor, whose entries have been removed."""
         if floor <= 0:
             return
-        for bounds in (self.seen, self.read, self.archived, self.ever_seen, self.ever_read):
+        for bounds in (self.seen, self.read, self.archived, self.ever_seen, self.ever_read, self.acted):
             if bounds:
                 intervals.add(bounds, 0, min(floor, bounds[-1]))
         for runs in (self.run_times, self.cleared):
@@ -110,6 +114,11 @@ class Applied(Struct):
 def field(kind: Kind, position: int) -> str:
     """The name of the single time of a kind and position."""
     return f"{kind[0]}{position}"
+
+
+def use_field(position: int) -> str:
+    """The name under which the action that the user used at a position is stored, with its time."""
+    return f"u{position}"
 
 
 def apply(log: LogState, state: State, wanted: Bounds, at: int, *, one_by_one: bool = True) -> Applied:

@@ -1,7 +1,7 @@
 """A user's view of the inbox: the part of the user's data that lists and counts depend on."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -15,7 +15,25 @@ from tidings_workers.store.state import LogState
 
 Memberships = dict[str, list[tuple[int, int]]]
 
-_state = msgspec.json.Decoder(LogState)
+_state: Final = msgspec.json.Decoder(LogState)
+_groups: Final = msgspec.msgpack.Decoder(list[str]).decode
+_memberships: Final = msgspec.msgpack.Decoder(list[list[tuple[int, int]]])
+# The first byte of an array of msgpack whose length has four bytes.
+_ARRAY: Final = b"\xdd"
+
+
+_EVERYTHING: Final = [0, END]
+
+
+class Share(Struct, frozen=True, gc=False):
+    """The positions of a log that belong to a user: `spans`, and without the hidden ones those `visible`.
+
+    They may reach past the head of the log.
+    """
+
+    log: Log
+    spans: Bounds
+    visible: Bounds
 
 
 class View(Struct):
@@ -33,21 +51,16 @@ class View(Struct):
     states: dict[str, LogState]
     changes: int
 
-    def logs(self, keys: Keys, tenant: str, user: str) -> dict[str, Log]:
-        """Every log of the user by its base."""
-        groups = (keys.group(tenant, group) for group in self.memberships)
-        return {log.base: log for log in (keys.user(tenant, user), keys.all(tenant), *groups)}
-
-    def spans(self, log: Log) -> Bounds:
-        """The positions of a log that belong to the user; they may reach past its head."""
-        if log.group is None:
-            return [0, END]
-        return spans_of(self.memberships.get(log.group, ()))
-
-    def visible(self, log: Log) -> Bounds:
-        """The spans without the hidden positions."""
-        spans, hidden = self.spans(log), self.hidden.get(log.base)
-        return intervals.minus(spans, hidden) if hidden else spans
+    def shares(self, keys: Keys, tenant: str, user: str) -> dict[str, Share]:
+        """The share of the user in every log, by its base; the own log is the first."""
+        logs = [keys.user(tenant, user), keys.all(tenant), *keys.groups(tenant, self.memberships)]
+        spans = [_EVERYTHING, _EVERYTHING, *map(spans_of, self.memberships.values())]
+        if not self.hidden:
+            return {log.base: Share(log, bounds, bounds) for log, bounds in zip(logs, spans, strict=True)}
+        return {
+            log.base: Share(log, bounds, intervals.minus(bounds, self.hidden.get(log.base, [])))
+            for log, bounds in zip(logs, spans, strict=True)
+        }
 
 
 def spans_of(memberships: Sequence[tuple[int, int]]) -> Bounds:
@@ -85,9 +98,10 @@ def states_of(raw: Any) -> dict[str, LogState]:
 
 def view_of(raw: Sequence[Any]) -> View:
     """A view from the reply of `view.lua`."""
-    groups, hidden, version, marked_at, states, changes = raw
+    packed_groups, packed_memberships, hidden, version, marked_at, states, changes = raw
+    groups = _groups(packed_groups)
     return View(
-        read_memberships(groups),
+        dict(zip(groups, _decoded(len(groups), packed_memberships), strict=True)),
         hidden_of(hidden),
         int(version),
         int(marked_at),
@@ -96,10 +110,12 @@ def view_of(raw: Sequence[Any]) -> View:
     )
 
 
-def read_memberships(raw: Any) -> dict[str, list[tuple[int, int]]]:
+def read_memberships(raw: Any) -> Memberships:
     """A user's memberships: group -> intervals (after, up to) of its log; -1 is still a member."""
-    pairs = raw.items() if isinstance(raw, dict) else zip(raw[::2], raw[1::2], strict=True)
-    return {
-        text(group): msgspec.msgpack.decode(intervals, type=list[tuple[int, int]])
-        for group, intervals in pairs
-    }
+    groups, packed = (raw.keys(), raw.values()) if isinstance(raw, dict) else (raw[::2], raw[1::2])
+    return dict(zip(map(text, groups), _decoded(len(groups), b"".join(packed)), strict=True))
+
+
+def _decoded(count: int, packed: bytes) -> list[list[tuple[int, int]]]:
+    # One call for all: there may be a thousand.
+    return _memberships.decode(b"%b%b%b" % (_ARRAY, count.to_bytes(4, "big"), packed))

@@ -22,7 +22,7 @@ from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log
 from tidings_workers.store.packing import Packed, pack, text
 from tidings_workers.store.targets import log_of
-from tidings_workers.store.view import View
+from tidings_workers.store.view import Share, View
 
 _POSITIONS: Final = 10_000
 # The status letters of a record whose one log has the notification.
@@ -86,25 +86,25 @@ async def locate(core: Core, tenant: str, user: str, ids: Sequence[str]) -> dict
 
 
 def wanted_by(
-    view: View, logs: Mapping[str, Log], mark: Mark | MarkInbox, located: Mapping[str, tuple[Log, int]]
+    view: View, shares: Mapping[str, Share], mark: Mark | MarkInbox, located: Mapping[str, tuple[Log, int]]
 ) -> Wanted:
     """The positions of a mark. Ids that `locate` did not find are unknown.
 
     `up_to` and `all` skip archived notifications, unless the mark unarchives.
     """
     if mark.ids is not None:
-        return _by_ids(view, logs, mark.ids, located)
+        return _by_ids(shares, mark.ids, located)
     unknown: list[str] = []
     if mark.up_to is not None:
-        names = {log.name: log for log in logs.values()}
+        names = {share.log.name: share for share in shares.values()}
         positions = {
-            names[name].base: intervals.common(view.visible(names[name]), intervals.up_to(position))
+            names[name].log.base: intervals.below(names[name].visible, position)
             for name, position in mark.up_to.items()
             if name in names
         }
         unknown = [name for name in mark.up_to if name not in names]
     else:
-        positions = {base: view.visible(log) for base, log in logs.items()}
+        positions = {base: share.visible for base, share in shares.items()}
     if mark.state != "unarchived":
         for base, state in view.states.items():
             if state.archived and base in positions:
@@ -113,25 +113,23 @@ def wanted_by(
 
 
 def _by_ids(
-    view: View, logs: Mapping[str, Log], ids: Iterable[str], located: Mapping[str, tuple[Log, int]]
+    shares: Mapping[str, Share], ids: Iterable[str], located: Mapping[str, tuple[Log, int]]
 ) -> Wanted:
     positions: dict[str, list[int]] = {}
     names: dict[tuple[str, int], str] = {}
     unknown: list[str] = []
-    visible: dict[str, Bounds] = {}
     for notification_id in dict.fromkeys(ids):
         log, position = located.get(notification_id, (None, 0))
-        if log is not None and log.base in logs:
-            of_log = visible.setdefault(log.base, view.visible(log))
-            if intervals.contains(of_log, position):
-                positions.setdefault(log.base, []).append(position)
-                names[log.base, position] = notification_id
-                continue
+        share = shares.get(log.base) if log is not None else None
+        if share is not None and intervals.contains(share.visible, position):
+            positions.setdefault(share.log.base, []).append(position)
+            names[share.log.base, position] = notification_id
+            continue
         unknown.append(notification_id)
     return Wanted({base: intervals.of(found) for base, found in positions.items()}, names, unknown)
 
 
-async def narrow(core: Core, wanted: Wanted, logs: Mapping[str, Log], category: str) -> None:
+async def narrow(core: Core, wanted: Wanted, shares: Mapping[str, Share], category: str) -> None:
     """Keep only the positions of a category."""
 
     async def of_log(base: str, bounds: Bounds) -> Bounds:
@@ -139,7 +137,7 @@ async def narrow(core: Core, wanted: Wanted, logs: Mapping[str, Log], category: 
         for after, up_to in intervals.pairs(bounds):
             while True:
                 request = FindPositions(base, category, after, up_to, _POSITIONS)
-                part = await core.run("positions", logs[base].partition, pack(request))
+                part = await core.run("positions", shares[base].log.partition, pack(request))
                 found += part
                 if len(part) < _POSITIONS:
                     break

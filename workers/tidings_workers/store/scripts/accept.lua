@@ -1,10 +1,11 @@
 --[[
-  Accept notifications into this partition, in order. A record and a copy are made once: a call may be repeated.
+  Accept notifications into this partition, in order. A record and a copy are made once: a call may be repeated. Plain
+  sends alone take accept_plain.lua.
 
   KEYS[1]  hash tag of the partition
   ARGV[1]  packed items; the first field of each is its kind
 
-    'l'  the target is one log (of a user, a group or all): appended now
+    'l'  the target is one log (of a user, a group, a topic or all): appended now
     'c'  the target is compound with groups: a dispatcher expands it
     '0'  the target is empty
       2 tenant
@@ -22,7 +23,7 @@
       14 cuts       of the groups, only for 'c'
 
     'k'  the copies of a notification that begin.lua accepted
-      2 bases       of the users' logs
+      2 bases       of the logs of its users or topics
       3 id
       4 content
       5 expires
@@ -32,13 +33,15 @@
 ]]
 
 --- @include "tag"
+--- @include "accepted_key"
 --- @include "now_ms"
 --- @include "append"
---- @include "append_copy"
+--- @include "append_copies"
 --- @include "add_to_ingress"
 --- @include "record_header"
 --- @include "record_key"
 --- @include "store_record"
+--- @include "stored_event"
 
 local items = cmsgpack.unpack(ARGV[1])
 local operations = {}
@@ -47,12 +50,18 @@ local now = now_ms()
 for _, item in ipairs(items) do
   if item[1] == 'k' then
     local _, bases, id, content, expires, category = unpack(item)
-    for _, base in ipairs(bases) do append_copy(base, id, content, expires, category) end
+    append_copies(bases, id, content, expires, category)
   else
     local kind, tenant, id, accepted, to, content, expires, base, exclude, excluded, recipients, category, life, cuts =
       unpack(item)
-    local record = record_key(tenant, id)
-    if redis.call('EXISTS', record) == 0 then
+    local record, to_topics = record_key(tenant, id), string.sub(base, 1, 2) == 't/'
+    local known
+    if to_topics then
+      known = redis.call('EXISTS', record)
+    else
+      known = redis.call('HEXISTS', accepted_key(tenant, id), id)
+    end
+    if known == 0 then
       local position, status, stored = 0, 's', now
       if kind == 'c' then
         status, stored = 'a', 0
@@ -78,7 +87,8 @@ for _, item in ipairs(items) do
         end
       end
       local header = record_header(status, accepted, stored, position, recipients)
-      store_record(record, tenant, id, header .. to .. '\n' .. content, category, life)
+      store_record(record, tenant, id, header .. to .. '\n' .. content, category, life, to_topics)
+      if status == 's' then stored_event(tenant, id, base, recipients) end
     end
   end
 end

@@ -6,7 +6,8 @@
   ARGV[1]  packed:
     1 now    Unix ms
     2 limit  of devices per user; above it, the device that was unused the longest is removed
-    3 items  {base, device, positions, start} each: the user's base, log -> position, whether the device starts over
+    3 items  {base, device, positions, start, initial} each: the user's base, log -> position, whether the device starts
+             over, and the positions of further logs for a device that is new
     4 epoch
 
   Returns the number of items.
@@ -29,19 +30,24 @@ local function remove_oldest_device(key, kept)
 end
 
 for _, item in ipairs(items) do
-  local base, device, positions, start = unpack(item)
+  local base, device, positions, start, initial = unpack(item)
   local key = tag .. '/' .. base .. '/devices'
   local packed = redis.call('HGET', key, device)
+  local stored = initial
   if packed and not start then
-    local _, stored, stored_epoch = unpack(cmsgpack.unpack(packed))
+    local _, before, stored_epoch = unpack(cmsgpack.unpack(packed))
     if stored_epoch == epoch then
+      stored = before
       for log, position in pairs(positions) do
         if position > (stored[log] or -1) then stored[log] = position end
       end
-      positions = stored
+      positions = {}
     end
   end
-  redis.call('HSET', key, device, cmsgpack.pack({ now, positions, epoch }))
+  for log, position in pairs(positions) do
+    stored[log] = position
+  end
+  redis.call('HSET', key, device, cmsgpack.pack({ now, stored, epoch }))
   if not packed and redis.call('HLEN', key) > limit then remove_oldest_device(key, device) end
 end
 return #items

@@ -16,13 +16,15 @@
     {'v', record, kind, count}                    add users to the receipts of a compound notification
     {'t', base, kind, positions, count, fewer}    add users to the receipts of a set of positions; `fewer`, {{position,
                                                   count}, ...}, are the users whom single positions exclude
+  The kind of a receipt is 'delivered', 'seen', 'read', or 'action:' and the id of an action, which users have used.
 
   Returns the number of operations that were applied now.
 ]]
 
 --- @include "tag"
 --- @include "decimal"
---- @include "append_copy"
+--- @include "append_copies"
+--- @include "count_action"
 --- @include "publish_change"
 --- @include "recall_entry"
 --- @include "keep_former_position"
@@ -87,7 +89,7 @@ local function apply(operation)
   local kind = operation[1]
   if kind == 'n' then
     local _, bases, id, content, expires, category = unpack(operation)
-    for _, base in ipairs(bases) do append_copy(base, id, content, expires, category) end
+    append_copies(bases, id, content, expires, category)
   elseif kind == 'm' then
     local _, base, group, joined, position = unpack(operation)
     change_membership(base, group, joined, position)
@@ -107,7 +109,12 @@ local function apply(operation)
     local _, base, receipt, positions, count, fewer = unpack(operation)
     -- Entries that have expired by now keep the receipts that they had.
     expire(base, EXPIRED_PER_OPERATION)
-    tree_add(base, receipt, positions, count, fewer)
+    local action = string.match(receipt, '^action:(.*)$')
+    if action then
+      count_action(base, action, positions[2], count)
+    else
+      tree_add(base, receipt, positions, count, fewer)
+    end
   end
 end
 

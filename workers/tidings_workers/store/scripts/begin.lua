@@ -1,5 +1,5 @@
 --[[
-  Accept notifications to several users into this partition. The caller makes their copies with accept.lua, then calls
+  Accept notifications to several users or topics into this partition. The caller makes their copies with accept.lua, then calls
   stored.lua. Until then they are unfinished, and a dispatcher finishes those that the caller did not. A record is made
   once: a call may be repeated.
 
@@ -10,9 +10,10 @@
     3 accepted  Unix ms
     4 to        the target as JSON
     5 content   the stored content as JSON
-    6 users     who get a copy
-    7 category  or ''
-    8 life      of the record in ms, 0 for ever
+    6 plan      the users who get a copy, or the topics, each with a slash before it
+    7 recipients  -1 for unknown
+    8 category  or ''
+    9 life      of the record in ms, 0 for ever
 
   Returns per item 1 when copies may be missing, 0 when there is nothing to do.
 ]]
@@ -32,15 +33,15 @@ local answer = {}
 local number
 
 for i, item in ipairs(cmsgpack.unpack(ARGV[1])) do
-  local tenant, id, accepted, to, content, users, category, life = unpack(item)
+  local tenant, id, accepted, to, content, plan, recipients, category, life = unpack(item)
   local record = record_key(tenant, id)
   local status = record_status(record)
   if status == '' then
     status = 'x'
-    local header = record_header(status, accepted, 0, 0, #users)
-    store_record(record, tenant, id, header .. to .. '\n' .. content, category, life)
-    for at = 1, #users, PUSHED do
-      redis.call('RPUSH', record .. '/plan', unpack(users, at, math.min(at + PUSHED - 1, #users)))
+    local header = record_header(status, accepted, 0, 0, recipients)
+    store_record(record, tenant, id, header .. to .. '\n' .. content, category, life, string.sub(plan[1], 1, 1) == '/')
+    for at = 1, #plan, PUSHED do
+      redis.call('RPUSH', record .. '/plan', unpack(plan, at, math.min(at + PUSHED - 1, #plan)))
     end
     if life > 0 then redis.call('PEXPIRE', record .. '/plan', life) end
     number = number or next_ingress_number()

@@ -15,13 +15,19 @@
 --- @include "add_delivered"
 --- @include "is_counted"
 --- @include "add_to_ingress"
+--- @include "wants_event"
 
 local moves, by_span = {}, {}
 for _, item in ipairs(cmsgpack.unpack(ARGV[1])) do
   local base, tenant, user, logs = unpack(item)
   for _, part in ipairs(logs) do
     local log_base, spans = unpack(part)
-    for _, span in ipairs(add_delivered(base, log_base, spans)) do
+    local added = add_delivered(base, log_base, spans)
+    if #added > 0 and wants_event(tenant, 'notification.delivered') then
+      --- @include "write_progress"
+      write_progress(base, 'notification.delivered', log_base, added)
+    end
+    for _, span in ipairs(added) do
       if is_counted(base, log_base, span) then
         local after, up_to = unpack(span)
         local name = log_base .. ' ' .. decimal(after) .. ' ' .. decimal(up_to)

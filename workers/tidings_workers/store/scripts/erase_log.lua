@@ -11,10 +11,12 @@
 ]]
 
 --- @include "tag"
---- @include "content_id"
+--- @include "accepted_key"
+--- @include "entry_id"
 --- @include "keep_former_position"
 --- @include "record_key"
 --- @include "record_position"
+--- @include "release_content"
 
 local base, tenant, limit = unpack(cmsgpack.unpack(ARGV[1]))
 local key = tag .. '/' .. base
@@ -31,12 +33,15 @@ end
 local entries = redis.call('XRANGE', key .. '/erased', '-', '+', 'COUNT', limit)
 for _, entry in ipairs(entries) do
   local position, fields = string.match(entry[1], '^%d+'), entry[2]
-  local id = content_id(fields[2])
+  local id = entry_id(fields)
   if redis.call('ZREM', key .. '/copies', id) == 1 then
     -- A call that makes the copy may still arrive.
     keep_former_position(base, position, id)
   else
     remove_record(record_key(tenant, id))
+    -- The id stays, without the name of the user, so that no repeated call accepts it again.
+    local accepted = accepted_key(tenant, id)
+    if redis.call('HEXISTS', accepted, id) == 1 then redis.call('HSET', accepted, id, '') end
   end
   redis.call('ZREM', key .. '/expiring', position)
   redis.call('ZREM', key .. '/excludes', position)
@@ -44,6 +49,7 @@ for _, entry in ipairs(entries) do
     if fields[i] == 'c' then remove_category(fields[i + 1], position) end
   end
   redis.call('XDEL', key .. '/erased', entry[1])
+  release_content(tenant, fields)
 end
 if #entries == limit then
   more = true

@@ -8,12 +8,11 @@
   no record.
 ]]
 
---- @include "tag"
---- @include "record_key"
+--- @include "record_text"
 
 local answer = {}
 for i, item in ipairs(cmsgpack.unpack(ARGV[1])) do
-  local record = redis.call('GET', record_key(unpack(item)))
+  local record = record_text(unpack(item))
   if record then
     local target_end = string.find(record, '\n', 54, true) - 1
     answer[i] = {

@@ -1,5 +1,6 @@
 --[[
-  Replace a user's state by the state that a mark makes of it (compare and swap on the state version).
+  Replace a user's state by the state that a mark, or the use of an action, makes of it (compare and swap on the state
+  version).
 
   KEYS[1]  hash tag of the partition
   ARGV[1]  packed:
@@ -10,11 +11,13 @@
     5 token    names this attempt in the journal: a repeated call finds that it has succeeded
     6 at       time of the mark in ms
     7 states   {log_base, new state as JSON} each
-    8 times    {log_base, {field, ms, ...}} each: times to keep
+    8 times    {log_base, {field, ms, ...}} each: times to keep; of an action the time and its id
     9 dropped  {log_base, {field, ...}} each: times to remove
-    10 firsts  {log_base, kind, {{after, up to}, ...}} each: positions that were never seen, or never read, before
-    11 change  the change as JSON, for the journal and the gateways
-    12 origin  of the mark, for the gateways
+    10 firsts  {log_base, kind, {{after, up to}, ...}} each: positions that were never seen, or never read, before, or
+               where 'action:' and an id were used now
+    11 archived  {log_base, {{after, up to}, ...}} each: positions that this mark archives
+    12 change  the change as JSON, for the journal and the gateways
+    13 origin  of the mark, for the gateways
 
   Returns {1, new version, changes}  the state was replaced, now or by an earlier call with this token
           {0}                        the state has changed since it was read: read it again and retry
@@ -26,10 +29,12 @@
 --- @include "is_counted"
 --- @include "add_to_ingress"
 --- @include "publish_change"
+--- @include "write_event"
+--- @include "write_progress"
 
 local JOURNAL = 100
 
-local base, tenant, user, version, token, at, states, times, dropped, firsts, change, origin =
+local base, tenant, user, version, token, at, states, times, dropped, firsts, archived, change, origin =
   unpack(cmsgpack.unpack(ARGV[1]))
 local key = tag .. '/' .. base
 local known = redis.call('HMGET', key, 'marks', 'changes')
@@ -69,10 +74,22 @@ end
 for _, row in ipairs(firsts) do
   local log_base, kind, spans = unpack(row)
   -- An entry that was seen has been delivered, with or without an acknowledgement of a device.
-  if kind == 'seen' then add_moves(log_base, 'delivered', add_delivered(base, log_base, spans)) end
+  if kind == 'seen' then
+    local delivered = add_delivered(base, log_base, spans)
+    add_moves(log_base, 'delivered', delivered)
+    write_progress(base, 'notification.delivered', log_base, delivered)
+  end
   add_moves(log_base, kind, spans)
+  local action = string.match(kind, '^action:(.*)$')
+  if not action then
+    write_progress(base, 'notification.' .. kind, log_base, spans)
+  elseif wants_event(tenant, 'notification.action') then
+    local notification = cjson.decode(change).acted.id
+    write_event(tenant, 'notification.action', { user = user, notification = notification, action = action })
+  end
 end
 if #moves > 0 then add_to_ingress({ { 'v', moves } }) end
+for _, row in ipairs(archived) do write_progress(base, 'notification.archived', unpack(row)) end
 
 -- A list, because the first block of a stream takes 4 KB even for a single mark.
 redis.call('RPUSH', key .. '/marks', name .. change)

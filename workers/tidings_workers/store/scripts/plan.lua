@@ -18,6 +18,7 @@
 --- @include "record_accepted"
 --- @include "record_header"
 --- @include "record_status"
+--- @include "stored_event"
 
 local record, pushed, count, users = tag .. '/' .. ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local status = record_status(record)
@@ -29,6 +30,8 @@ local plan = record .. '/plan'
 local accepted = record_accepted(record)
 if count == 0 then
   redis.call('SETRANGE', record, 0, record_header('s', accepted, now_ms(), 0, 0))
+  local tenant, id = string.match(ARGV[1], '^n/([^/]+)/(.+)$')
+  stored_event(tenant, id, '', 0)
   return 's'
 end
 users = cmsgpack.unpack(users)

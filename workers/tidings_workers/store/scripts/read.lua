@@ -14,6 +14,7 @@
 
 --- @include "tag"
 --- @include "categories"
+--- @include "shared_content"
 
 -- Add the entries after < p <= up_to to a list, at most `limit`.
 local function read_interval(entries, key, categories, after, up_to, limit, newest_first)
@@ -31,6 +32,21 @@ local function read_interval(entries, key, categories, after, up_to, limit, newe
   for _, entry in ipairs(found) do entries[#entries + 1] = entry end
 end
 
+local contents = {}
+
+-- Give entries that refer to a shared content the content itself.
+local function resolve(base, entries)
+  local tenant = string.match(base, '^./([^/]+)')
+  for _, entry in ipairs(entries) do
+    local fields = entry[2]
+    if fields[1] == 'r' then
+      local key = shared_content(tenant, fields[2])
+      contents[key] = contents[key] or redis.call('HGET', key, 'n')
+      fields[1], fields[2] = 'n', contents[key]
+    end
+  end
+end
+
 local answer = {}
 for i, part in ipairs(cmsgpack.unpack(ARGV[1])) do
   local base, bounds, limit, newest_first, category = unpack(part)
@@ -44,6 +60,7 @@ for i, part in ipairs(cmsgpack.unpack(ARGV[1])) do
     if #entries >= limit then break end
     read_interval(entries, key, categories, bounds[at], bounds[at + 1], limit - #entries, newest_first)
   end
+  resolve(base, entries)
   answer[i] = { known[1] or 0, known[2] or 0, entries }
 end
 return answer

@@ -15,16 +15,35 @@
 ]]
 
 --- @include "tag"
+--- @include "accepted_key"
 --- @include "recall_entry"
 --- @include "add_to_ingress"
+--- @include "plain_send"
 --- @include "record_position"
 --- @include "record_status"
+--- @include "write_event"
 
 local record, base, tenant, id, late = tag .. '/' .. ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5] == '1'
 local status = record_status(record)
-if status == '' then return 0 end
+
+local function write_recalled()
+  if wants_event(tenant, 'notification.recalled') then
+    write_event(tenant, 'notification.recalled', { notification = id })
+  end
+end
+
+if status == '' then
+  local plain_position = plain_send(redis.call('HGET', accepted_key(tenant, id), id))
+  if not plain_position then return 0 end
+  -- The removal from the log writes a record, if it lives longer than the entry.
+  if recall_entry(base, tonumber(plain_position), id) then write_recalled() end
+  if record_status(record) ~= '' then redis.call('SETRANGE', record, 0, 'r') end
+  write_feeds()
+  return 1
+end
 if status == 'c' then return 1 end
 if status == 'r' then return base == '' and 2 or 1 end
+write_recalled()
 if base ~= '' then
   local position = record_position(record)
   if position > 0 then recall_entry(base, position, id) end

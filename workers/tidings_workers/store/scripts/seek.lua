@@ -9,13 +9,13 @@
 ]]
 
 --- @include "tag"
---- @include "content_id"
+--- @include "entry_id"
 --- @include "id_time"
 
 -- When the first entry from a position on was accepted, nil without one.
 local function time_at(key, position)
   local entry = redis.call('XRANGE', key .. '/log', position, '+', 'COUNT', 1)[1]
-  return entry and id_time(content_id(entry[2][2]))
+  return entry and id_time(entry_id(entry[2]))
 end
 
 local answer = {}

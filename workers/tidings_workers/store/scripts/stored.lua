@@ -11,6 +11,7 @@
 --- @include "now_ms"
 --- @include "record_key"
 --- @include "record_status"
+--- @include "stored_event"
 
 local now = string.format('%013.0f', now_ms())
 for _, item in ipairs(cmsgpack.unpack(ARGV[1])) do
@@ -19,6 +20,7 @@ for _, item in ipairs(cmsgpack.unpack(ARGV[1])) do
   if record_status(record) == 'x' then
     redis.call('SETRANGE', record, 0, 's')
     redis.call('SETRANGE', record, 14, now)
+    stored_event(tenant, id, '', tonumber(redis.call('GETRANGE', record, 43, 52)))
   end
   redis.call('DEL', record .. '/progress')
   redis.call('ZREM', tag .. '/unfinished', tenant .. '/' .. id)

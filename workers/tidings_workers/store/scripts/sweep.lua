@@ -15,20 +15,27 @@
                     longest of these times, and its records get a new life when the rules have changed
       2 keep        how long an entry is kept in ms, -1 for ever
       3 categories  {name, ms, ...}: other times by category; a name that ends in a dot is a prefix
+      4 topics      how long `s/<tenant>` keeps sends to topics
 
-  Returns the bases of the users' logs whose other keys need tidying.
+  A topic without an entry, which no running gateway follows, is removed.
+
+  Returns the bases of the logs of users and topics whose other keys need tidying.
 ]]
 
 --- @include "tag"
+--- @include "accepted_key"
+--- @include "category_of"
 --- @include "decimal"
 --- @include "now_ms"
---- @include "content_id"
+--- @include "entry_id"
 --- @include "expire"
+--- @include "forget_accepted"
+--- @include "forget_topic"
 --- @include "id_time"
+--- @include "kept_for"
 --- @include "publish"
---- @include "record_accepted"
---- @include "record_key"
 --- @include "remove_entry"
+--- @include "renew_entry"
 
 -- Each log is swept once an hour, because rules may change.
 local HOUR = 3600000
@@ -39,18 +46,6 @@ local STEP = 1000
 
 local now, budget, least_life, logs = unpack(cmsgpack.unpack(ARGV[1]))
 if now == 0 then now = now_ms() end
-
--- How long entries of a category are kept.
-local function kept_for(rule, category)
-  local _, keep, categories = unpack(rule)
-  for i = 1, #categories, 2 do
-    local name = categories[i]
-    if category == name or (string.sub(name, -1) == '.' and string.sub(category, 1, #name) == name) then
-      return categories[i + 1]
-    end
-  end
-  return keep
-end
 
 -- Every time for which entries of the tenant are kept, without -1.
 local function times_of(rule)
@@ -67,14 +62,12 @@ local function times_of(rule)
   return times
 end
 
--- The rule as text, to notice when it changes.
-local function text_of(rule) return cjson.encode({ rule[2], rule[3] }) end
+-- The rule as text, to notice when it changes, and for keep_record.lua.
+local function text_of(rule) return cjson.encode({ rule[2], rule[3], least_life, rule[4] }) end
 
-local function category_of(fields)
-  for i = 3, #fields, 2 do
-    if fields[i] == 'c' then return fields[i + 1] end
-  end
-  return ''
+-- Remove the facts of a plain send: it gets no record when its entry is removed.
+local function forget_plain(base, id)
+  redis.call('HDEL', accepted_key(string.match(base, '^./([^/]+)'), id), id)
 end
 
 -- Remove the entries above the cursor that were kept for `keep` ms, and add their positions to `retired`. Returns the
@@ -87,10 +80,11 @@ local function retire(base, rule, keep, cursor, retired)
     local entries = redis.call('XRANGE', key .. '/log', cursor + 1, '+', 'COUNT', count)
     for _, entry in ipairs(entries) do
       local position, fields = tonumber(string.match(entry[1], '^%d+')), entry[2]
-      if kept_for(rule, category_of(fields)) == keep then
-        local id = content_id(fields[2])
-        local due = (id_time(id) or now) + keep
-        if due > now then return cursor, due end
+      if kept_for(rule[2], rule[3], category_of(fields)) == keep then
+        local id = entry_id(fields)
+        local accepted = id_time(id) or now
+        if accepted + keep > now then return cursor, accepted + keep end
+        if accepted + math.max(keep, least_life) <= now then forget_plain(base, id) end
         remove_entry(base, position)
         -- The record of a copy is removed at the same age, so its receipts are not read again.
         redis.call('HDEL', key .. '/ended', id)
@@ -138,7 +132,7 @@ local function keep_retired(base, retired)
   for i, position in ipairs(retired) do
     local number = decimal(position)
     members[2 * i - 1], members[2 * i] = number, number
-    for _, kind in ipairs({ 's', 'r', 'a' }) do fields[#fields + 1] = kind .. number end
+    for _, kind in ipairs({ 's', 'r', 'a', 'u' }) do fields[#fields + 1] = kind .. number end
   end
   redis.call('ZADD', key .. '/retired', unpack(members))
   if string.sub(base, 1, 2) == 'u/' then redis.call('HDEL', key .. '/times/' .. base, unpack(fields)) end
@@ -189,19 +183,6 @@ local function sweep_log(base, rule)
   return math.min(due, tonumber(expiring or due))
 end
 
--- Give a record, with its plan and receipts, the life that the rule says.
-local function renew_record(record, keep)
-  local accepted = record_accepted(record)
-  if not accepted then return end
-  for _, key in ipairs({ record, record .. '/plan', record .. '/receipts' }) do
-    if keep == -1 then
-      redis.call('PERSIST', key)
-    else
-      redis.call('PEXPIREAT', key, accepted + math.max(keep, least_life))
-    end
-  end
-end
-
 -- Renew the records of all that was sent so far, when the rule has changed. Returns false when there is more to do.
 local function renew_records(tenant, rule)
   local sent = tag .. '/sent/' .. tenant
@@ -210,12 +191,32 @@ local function renew_records(tenant, rule)
   if known_text == text and cursor == '' then return true end
   local from = known_text == text and '(' .. cursor or '-'
   local entries = redis.call('XRANGE', sent, from, '+', 'COUNT', budget)
-  for _, entry in ipairs(entries) do
-    local fields = entry[2]
-    renew_record(record_key(tenant, fields[2]), kept_for(rule, category_of(fields)))
+  local finished, last = #entries < budget, ''
+  for i, entry in ipairs(entries) do
+    budget = budget - renew_entry(tenant, rule, least_life, entry[2])
+    last = entry[1]
+    if budget <= 0 then
+      finished = finished and i == #entries
+      break
+    end
   end
+  redis.call('HSET', sent .. '/swept', 'rules', text, 'cursor', finished and '' or last)
+  return finished
+end
+
+-- Remove the sends to topics whose records are too old; a cursor passes the other entries once. Returns false when there
+-- is more to do.
+local function retire_sends_to_topics(sent, rule)
+  local cursor = redis.call('HGET', sent .. '/swept', 'topics')
+  local until_ms = decimal(now - math.max(rule[4], least_life))
+  local entries = redis.call('XRANGE', sent, cursor and '(' .. cursor or '-', '(' .. until_ms, 'COUNT', budget)
+  local ids = {}
+  for _, entry in ipairs(entries) do
+    if is_to_topics(entry[2]) then ids[#ids + 1] = entry[1] end
+  end
+  if #ids > 0 then redis.call('XDEL', sent, unpack(ids)) end
+  if #entries > 0 then redis.call('HSET', sent .. '/swept', 'topics', entries[#entries][1]) end
   local finished = #entries < budget
-  redis.call('HSET', sent .. '/swept', 'rules', text, 'cursor', finished and '' or entries[#entries][1])
   budget = budget - #entries
   return finished
 end
@@ -223,13 +224,15 @@ end
 -- Returns when the list is due again, nil when there is more to do now.
 local function sweep_sent(base, rule)
   local tenant = string.sub(base, 3)
-  if not renew_records(tenant, rule) then return nil end
+  if not renew_records(tenant, rule) or budget <= 0 then return nil end
   local _, longest, categories = unpack(rule)
   for i = 2, #categories, 2 do
     if longest == -1 or categories[i] == -1 then longest = -1 else longest = math.max(longest, categories[i]) end
   end
-  if longest == -1 then return now + HOUR end
+  forget_accepted(tenant, now, longest == -1 and -1 or math.max(longest, least_life))
   local sent = tag .. '/sent/' .. tenant
+  if not retire_sends_to_topics(sent, rule) then return nil end
+  if longest == -1 then return now + HOUR end
   local old = redis.call('XRANGE', sent, '-', '(' .. decimal(now - longest), 'COUNT', budget)
   local ids = {}
   for i, entry in ipairs(old) do ids[i] = entry[1] end
@@ -239,9 +242,10 @@ local function sweep_sent(base, rule)
   return now + HOUR
 end
 
--- Whether the other keys of a user need tidying: once a week, and not when the log is swept for the first time.
+-- Whether the other keys of a user or topic need tidying: once a week, and not when the log is swept for the first time.
 local function needs_tidying(base)
-  if string.sub(base, 1, 2) ~= 'u/' then return false end
+  local kind = string.sub(base, 1, 2)
+  if kind ~= 'u/' and kind ~= 't/' then return false end
   local key = tag .. '/' .. base
   local last = tonumber(redis.call('HGET', key, 'tidied') or '0')
   if last > now - WEEK then return false end
@@ -252,13 +256,15 @@ end
 local untidy = {}
 for _, rule in ipairs(logs) do
   local base = rule[1]
-  local is_sent = string.sub(base, 1, 2) == 's/'
-  local due
-  if is_sent then due = sweep_sent(base, rule) else due = sweep_log(base, rule) end
-  -- A log with more to do waits until the other logs that are due had their turn.
-  redis.call('ZADD', tag .. '/due', due or now, base)
-  if due and needs_tidying(base) then untidy[#untidy + 1] = base end
-  if budget <= 0 then break end
+  local kind = string.sub(base, 1, 2)
+  if kind ~= 't/' or not forget_topic(base) then
+    local due
+    if kind == 's/' then due = sweep_sent(base, rule) else due = sweep_log(base, rule) end
+    -- A log with more to do waits until the other logs that are due had their turn.
+    redis.call('ZADD', tag .. '/due', due or now, base)
+    if due and needs_tidying(base) then untidy[#untidy + 1] = base end
+    if budget <= 0 then break end
+  end
 end
 write_feeds()
 return untidy

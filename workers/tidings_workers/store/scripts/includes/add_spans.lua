@@ -12,6 +12,14 @@ end
 -- Returns the parts of the spans {{after, up_to}, ...} that the set did not have, and the set with them added. Both in
 -- time that grows with the sum of their lengths and not with the product: a user may have thousands of intervals.
 local function add_spans(bounds, spans)
+  -- Nearly always one span behind all others, as notifications arrive.
+  if #spans == 1 then
+    local after, up_to = spans[1][1], spans[1][2]
+    if after < up_to and after >= (bounds[#bounds] or 0) then
+      extend(bounds, after, up_to)
+      return spans, bounds
+    end
+  end
   table.sort(spans, function(a, b) return a[1] < b[1] end)
   local added, reach, at = {}, 0, 1
   for _, span in ipairs(spans) do

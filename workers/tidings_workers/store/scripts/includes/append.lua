@@ -1,40 +1,26 @@
 --- @include "tag"
+--- @include "create_topic"
 --- @include "decimal"
+--- @include "entry_fields"
 --- @include "publish"
 
--- Append to a log and publish the entry. Returns its position, the next one of the log.
+-- Append to a log and publish the entry. Returns its position, the next one of the log. accept_plain.lua does the same
+-- for many at once.
 --   content   the stored notification, without its position
 --   expires   Unix ms, 0 for never
 --   exclude   ids of users, separated by commas, or ''
 --   category  a name, or ''
-local function append(base, content, expires, exclude, category)
+--   shared    id of the notification when the entry refers to a shared content (see shared_content.lua), else nil
+local function append(base, content, expires, exclude, category, shared)
   local key = tag .. '/' .. base
   local position = redis.call('HINCRBY', key, 'head', 1)
   local entry = decimal(position)
-  local fields = { 'n', content }
-  if expires > 0 then
-    fields[3], fields[4] = 'x', decimal(expires)
-    -- For counts: the position is a hole once this time has passed.
-    redis.call('ZADD', key .. '/expiring', fields[4], entry)
-  end
-  if exclude ~= '' then
-    fields[#fields + 1] = 'e'
-    fields[#fields + 1] = exclude
-    redis.call('ZADD', key .. '/excludes', entry, entry)
-  end
-  if category ~= '' then
-    fields[#fields + 1] = 'c'
-    fields[#fields + 1] = category
-    redis.call('ZADD', key .. '/in/' .. category, entry, entry)
-    redis.call('ZADD', key .. '/categories', 0, category)
-  end
+  local fields = entry_fields(base, entry, content, expires, exclude, category, shared)
   redis.call('XADD', key .. '/log', entry .. '-0', unpack(fields))
-  -- The next retention sweep of the log: at its next expiry, and as soon as it has a first entry.
-  if expires > 0 then
-    redis.call('ZADD', tag .. '/due', 'LT', expires, base)
-  end
   if position == 1 then
-    redis.call('ZADD', tag .. '/due', 'NX', 0, base)
+    -- The retention sweep visits the log as soon as it has a first entry.
+    redis.call('ZADD', tag .. '/due', 'LT', 0, base)
+    if string.sub(base, 1, 2) == 't/' then create_topic(base) end
   end
   publish(base, { 'n', base, position, content, expires, exclude })
   return position

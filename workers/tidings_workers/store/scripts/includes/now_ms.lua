@@ -1,5 +1,10 @@
--- The time of the server in milliseconds.
+local time_ms
+
+-- The time of the server in milliseconds, when the script first asked for it.
 local function now_ms()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  if not time_ms then
+    local time = redis.call('TIME')
+    time_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return time_ms
 end

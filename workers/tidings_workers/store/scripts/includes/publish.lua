@@ -1,4 +1,3 @@
---- @include "tag"
 --- @include "feeds"
 
 local gateways_of = {}
@@ -7,15 +6,15 @@ local gateways_of = {}
 local function publish(base, item)
   local gateways = gateways_of[base]
   if not gateways then
-    gateways = redis.call('SMEMBERS', tag .. '/' .. base .. '/gateways')
+    gateways = redis.call('HGET', interest, base) or ''
     gateways_of[base] = gateways
   end
-  for i = 1, #gateways do
-    local items = feed_items[gateways[i]]
+  for gateway in string.gmatch(gateways, '%S+') do
+    local items = feed_items[gateway]
     if items then
       items[#items + 1] = item
     else
-      feed_items[gateways[i]] = { item }
+      feed_items[gateway] = { item }
     end
   end
 end

@@ -1,52 +1,37 @@
 """One log on this gateway.
 
-A topic follows its log: after the start, each entry up to `position` was appended, or removed first. Feed
-items arrive in order, except for those that a feed lost. When a position is missing, the topic appends
-nothing until the log was read. So a subscriber that is live on a topic was sent every entry up to `position`,
+A tail follows its log: after the start, each entry up to `position` was appended, or removed first. Feed
+items arrive in order, except for those that a feed lost. When a position is missing, the tail appends
+nothing until the log was read. So a subscriber that is live on a tail was sent every entry up to `position`,
 once `flush` has run. Only this class writes its fields.
 
     NEW --start()--> READY <--start_healing() / finish_healing()--> HEALING
      `--fail()--> (removed)
 
-It is NEW until `ready` is done, and HEALING while `healing` is a future. Only a READY topic appends items.
+It is NEW until `ready` is done, and HEALING while `healing` is a future. Only a READY tail appends items.
 """
 
 import asyncio
 import bisect
 import heapq
 from collections.abc import Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
-from tidings_workers.gateway.outlet import Outlet
+from tidings_workers.gateway.deliveries import TailSubscriber, queue_entries
 from tidings_workers.gateway.recent import RecentEntries
-from tidings_workers.gateway.wire import BuiltFrames
 from tidings_workers.store.entries import Entry, Facts
 from tidings_workers.store.keys import Log
 
-
-class TopicSubscriber(Protocol):
-    """The part of a subscriber that its topics use."""
-
-    @property
-    def name(self) -> str:
-        """The user's name, to find out whether an entry excludes the user."""
-
-    @property
-    def outlet(self) -> Outlet:
-        """The destination of its frames."""
+S = TypeVar("S", bound=TailSubscriber)
 
 
-S = TypeVar("S", bound=TopicSubscriber)
-
-
-class Topic(Generic[S]):
+class Tail(Generic[S]):
     """One log on this gateway, with the subscribers that are live on it."""
 
     __slots__ = (
         "_expired",
         "_expiring",
         "_pending",
-        "_recent",
         "_released_at",
         "_uses",
         "changes",
@@ -57,6 +42,7 @@ class Topic(Generic[S]):
         "log",
         "position",
         "ready",
+        "recent",
         "reported_head",
         "retired",
     )
@@ -76,7 +62,7 @@ class Topic(Generic[S]):
         # Positions that count as holes here because their time has passed, and that no feed has reported yet.
         self._expired: set[int] | None = None
         self.live: dict[S, None] = {}
-        # How many connections (user's log) or users (other logs) need the topic.
+        # How many connections (user's log) or users (other logs) need the tail.
         self._uses = 1
         self._released_at = 0.0
         # The highest reported position; above `position` when entries are missing.
@@ -84,7 +70,8 @@ class Topic(Generic[S]):
         # Done when healing has finished; None while there is nothing to heal.
         self.healing: asyncio.Future[None] | None = None
         self._pending: list[Entry] = []
-        self._recent: RecentEntries | None = None
+        # None for a user's own log, and until the first entry.
+        self.recent: RecentEntries | None = None
 
     def start(self, facts: Facts) -> None:
         """Follow the log from its facts on."""
@@ -117,7 +104,7 @@ class Topic(Generic[S]):
         """The facts of the log up to `position`, at a time in ms.
 
         An expired entry counts as a hole and as a change, although the store removes it later. The caller
-        does not change the holes: they are the topic's own list.
+        does not change the holes: they are the tail's own list.
         """
         while self._expiring and self._expiring[0][0] <= now:
             _, position = heapq.heappop(self._expiring)
@@ -130,7 +117,7 @@ class Topic(Generic[S]):
     # Uses and subscribers
 
     def acquire(self) -> None:
-        """Count one use more. A new topic has one."""
+        """Count one use more. A new tail has one."""
         self._uses += 1
 
     def release(self, now: float) -> None:
@@ -141,7 +128,7 @@ class Topic(Generic[S]):
 
     @property
     def is_in_use(self) -> bool:
-        """Whether something uses the topic."""
+        """Whether something uses the tail."""
         return self._uses > 0
 
     def is_unused_since(self, moment: float) -> bool:
@@ -161,10 +148,11 @@ class Topic(Generic[S]):
     def append(self, entry: Entry) -> bool:
         """Append the next entry; False when the log must be read first. A repeated entry is ignored."""
         position = entry.position
-        if position <= self.position and self.ready.done():
+        is_ready = self.ready.done()
+        if position <= self.position and is_ready:
             return True
-        self.report_head(position)
-        if self.healing is not None or not self.ready.done() or position != self.position + 1:
+        self.reported_head = max(self.reported_head, position)
+        if self.healing is not None or not is_ready or position != self.position + 1:
             return False
         self._append(entry)
         return True
@@ -213,12 +201,8 @@ class Topic(Generic[S]):
             self._expiring = self._expiring or []
             heapq.heappush(self._expiring, (entry.expires, entry.position))
         if not self.log.is_own:
-            self._recent = self._recent or RecentEntries()
-            self._recent.add(entry)
-
-    def recent(self, after: int, up_to: int) -> list[Entry] | None:
-        """See `RecentEntries.between`."""
-        return self._recent.between(after, up_to) if self._recent is not None else None
+            self.recent = self.recent or RecentEntries()
+            self.recent.add(entry)
 
     # Removed entries
 
@@ -234,8 +218,8 @@ class Topic(Generic[S]):
         if index < len(self.holes) and self.holes[index] == position:
             return False
         self.holes.insert(index, position)
-        if self._recent is not None:
-            self._recent.remove(position)
+        if self.recent is not None:
+            self.recent.remove(position)
         return True
 
     def retire(self, position: int) -> None:
@@ -271,30 +255,11 @@ class Topic(Generic[S]):
     # Sending
 
     def flush(self, now: int) -> int:
-        """Queue new entries for every live subscriber; the number of frames.
-
-        The bytes are built once per encoding, except for users whom some of the entries exclude.
-        """
+        """Queue new entries for every live subscriber; the number of frames."""
         entries, self._pending = self._pending, []
-        entries = [entry for entry in entries if not entry.expires or entry.expires > now]
+        if len(entries) != 1 or entries[0].expires:
+            entries = [entry for entry in entries if not entry.expires or entry.expires > now]
         if not entries or not self.live:
             return 0
-        built = BuiltFrames(self.log.name, entries)
-        excluded = frozenset().union(*(entry.exclude for entry in entries))
-        if not excluded:
-            wire, data = None, b""
-            for subscriber in self.live:
-                outlet = subscriber.outlet
-                if outlet.wire is not wire:
-                    data = built[wire := outlet.wire]
-                outlet.queue(data)
-        else:
-            for subscriber in self.live:
-                outlet, user = subscriber.outlet, subscriber.name
-                if user not in excluded:
-                    outlet.queue(built[outlet.wire])
-                    continue
-                for entry, data in zip(entries, built.frames(outlet.wire), strict=True):
-                    if user not in entry.exclude:
-                        outlet.queue(data)
+        queue_entries(self.log.name, entries, self.live)
         return len(entries) * len(self.live)

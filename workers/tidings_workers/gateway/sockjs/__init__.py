@@ -1,0 +1,1 @@
+"""SockJS: messages by WebSocket, or by HTTP where that is blocked."""
