@@ -16,9 +16,26 @@ from tidings_api.requests import (
     provide_identity,
     provide_services,
     provide_store,
+    refuse_repeated_headers,
     refuse_unknown_query,
 )
-from tidings_api.routes import browser, docs, groups, health, inbox, notifications, oauth, tokens, users
+from tidings_api.routes import (
+    browser,
+    docs,
+    events,
+    groups,
+    health,
+    inbox,
+    notifications,
+    oauth,
+    realtime,
+    tokens,
+    topics,
+    upstream,
+    users,
+    webhook_deliveries,
+    webhooks,
+)
 from tidings_api.services import Services
 
 # `tidings_api.bodies` reads every body and limits it first. This is only Litestar's own limit behind that.
@@ -29,9 +46,15 @@ ROUTERS: Final = (
     oauth.routes,
     notifications.routes,
     groups.routes,
+    topics.routes,
     inbox.routes,
     users.routes,
     tokens.routes,
+    upstream.routes,
+    events.routes,
+    webhooks.routes,
+    webhook_deliveries.routes,
+    realtime.routes,
     health.routes,
     docs.routes,
     browser.routes,
@@ -56,7 +79,7 @@ def create_app(services: Services, pages: Sequence[Router] = ()) -> Litestar:
     app = Litestar(
         route_handlers=(*ROUTERS, *pages),
         state=State({"services": services, "documents": Documents(describe)}),
-        guards=[authorise, refuse_unknown_query],
+        guards=[authorise, refuse_unknown_query, refuse_repeated_headers],
         dependencies={name: Provide(provider) for name, provider in _PROVIDERS.items()},
         request_class=JsonRequest,
         request_max_body_size=_ANY_BODY_BYTES,

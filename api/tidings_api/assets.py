@@ -25,6 +25,8 @@ SHORT_LIVED: Final = "public, max-age=300, stale-while-revalidate=86400"
 
 # The client and the widget in one file, for a <script>.
 WIDGET: Final = "widget.js"
+# The same as an npm package, which is an archive.
+PACKAGE: Final = "tidings.tgz"
 
 _VERSION_LENGTH: Final = 12
 # Any weight except zero, with at most three decimals.
@@ -38,6 +40,7 @@ _MEDIA_TYPES: Final = {
     ".json": "application/json",
     ".mjs": "text/javascript",
     ".svg": "image/svg+xml",
+    ".tgz": "application/gzip",
 }
 
 
@@ -76,7 +79,7 @@ class Asset:
             unchanged.headers.update(common)
             return unchanged
         body = self.body
-        if _accepts_gzip(headers):
+        if self.name != PACKAGE and _accepts_gzip(headers):
             body, common["content-encoding"] = self._compressed, "gzip"
         return Response(body, media_type=_MEDIA_TYPES[f".{self.name.rpartition('.')[2]}"], headers=common)
 

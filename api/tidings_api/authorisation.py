@@ -5,7 +5,7 @@ route declares neither.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from litestar import Litestar
@@ -45,16 +45,16 @@ async def authorise(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
     scope = handler.opt.get(SCOPE_OPTION)
     if scope is not None:
         services: Services = connection.app.state.services
-        await identify(services, connection.scope, scope)
+        values = header(connection.scope["headers"], b"authorization")
+        await identify(services, connection.scope, values, scope)
 
 
-async def identify(services: Services, request: Scope, scope: str) -> Identity:
-    """The caller, by its Authorization header. Raises TokenError, or ProblemError when the scope is missing.
+async def identify(services: Services, request: Scope, values: Sequence[bytes], scope: str) -> Identity:
+    """The caller, by the values of its Authorization headers.
 
     Puts the caller into the request's ASGI scope as `auth`, also when the scope is missing: CORS needs its
-    tenant for the answer.
+    tenant for the answer. Raises TokenError, or ProblemError when the scope is missing.
     """
-    values = header(request["headers"], b"authorization")
     token = bearer_token([value.decode("latin-1") for value in values])
     try:
         identity = services.verifier.verify(token, time.time())

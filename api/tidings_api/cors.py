@@ -8,7 +8,7 @@ cookies, so `Access-Control-Allow-Credentials` is never sent.
 from collections.abc import Callable
 from typing import Final
 
-from tidings_api.bodies import RawHeaders, header
+from tidings_api.bodies import Fields
 from tidings_workers.tokens import Identity
 
 Admits = Callable[[str, Identity | None], bool]
@@ -33,9 +33,9 @@ REQUESTS: Final = (
 )
 
 
-def is_preflight(method: str, headers: RawHeaders) -> bool:
+def is_preflight(method: str, fields: Fields) -> bool:
     """Whether this is a preflight: a browser asks whether a page of an `Origin` may send a request."""
-    return method == "OPTIONS" and bool(header(headers, b"access-control-request-method"))
+    return method == "OPTIONS" and b"access-control-request-method" in fields
 
 
 def readable_by(origin: bytes) -> tuple[tuple[bytes, bytes], ...]:

@@ -3,3 +3,6 @@
 from typing import Final
 
 TENANT: Final = "demo"
+
+# Where the API of `dev` answers the messages of clients.
+UPSTREAM_PATH: Final = "/demo/upstream"

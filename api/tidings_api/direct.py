@@ -1,92 +1,82 @@
-"""A direct call from the router to a handler, for the routes on the hot path.
+"""Direct calls of handlers, for the routes on the hot path: the server's edge calls them without Litestar.
 
-Litestar's work per request (request object, parameter and signature models, response object) takes 45 us
-of the 113 us of an ordinary handler with a small body. A handler with this middleware is still an ordinary
-one, with the same signature, result and OpenAPI operation. It may declare `data`, `identity`, `store` and
-header parameters, and returns a `Response`.
-
-Measured on one core of two with 32 connections, as CPU time of the server per request.
+Litestar's work per request (routing, exception handlers, request object, models of parameters and signature,
+response object) costs more than the rest of a send. A direct handler is still an ordinary one of Litestar,
+with the same signature, result and OpenAPI operation: with `DIRECT` in its `opt` it has two callers. It may
+declare `data`, `identity`, `store` and header parameters, and returns a `Response`. Both callers use the same
+functions for the token, the body and the errors, and a test compares their answers.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Response
+from litestar import Litestar, Response
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import HeaderParameter
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import Receive, Scope
 
+from tidings_api.answers import JSON, Answer
 from tidings_api.authorisation import SCOPE_OPTION, identify
-from tidings_api.bodies import header, query_names, read_body, require_json
+from tidings_api.bodies import query_names, read_body, refuse_repeated, require_json
 from tidings_api.problems import ProblemError
-from tidings_api.requests import body_bytes, decoder_of
+from tidings_api.requests import body_bytes, decoder_of, header_parameters
 from tidings_api.services import Services
+
+DIRECT: Final[Mapping[str, Any]] = {"direct": True}
+"""The `opt` of a handler that the edge calls."""
+
+DirectCall = Callable[[Scope, Receive, Answer], Awaitable[None]]
+# By method and raw path.
+DirectCalls = Mapping[tuple[str, bytes], DirectCall]
 
 _NO_QUERY: Final[frozenset[str]] = frozenset()
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def direct(app: ASGIApp) -> ASGIApp:  # noqa: ARG001  Litestar passes it by name
-    """Middleware for one route handler: calls it and sends its answer, without the rest of Litestar."""
-    answer: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
-
-    async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        nonlocal answer
-        if answer is None:
-            answer = _compile(scope["route_handler"])
-        await answer(scope, receive, send)
-
-    return call
+def direct_calls(app: Litestar) -> DirectCalls:
+    """The calls of all handlers of an application that have `DIRECT`."""
+    return {
+        (method, route.path.encode()): _call_of(handler, route.path, app.state.services)
+        for route in app.routes
+        for handler in getattr(route, "route_handlers", ())
+        if isinstance(handler, HTTPRouteHandler) and handler.opt.get("direct")
+        for method in handler.http_methods
+    }
 
 
-def _compile(handler: Any) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    assert isinstance(handler, HTTPRouteHandler)  # noqa: S101  `direct` is used for nothing else
+def _call_of(handler: HTTPRouteHandler, path: str, services: Services) -> DirectCall:
     function: Callable[..., Awaitable[Response[Any]]] = handler.fn
     scope_needed = handler.opt[SCOPE_OPTION]
     decode, limit, status = decoder_of(handler).decode, body_bytes(handler), handler.status_code
-    headers_taken = {
-        name: (field.kwarg_definition.name or name).lower().encode()
-        for name, field in handler.parsed_fn_signature.parameters.items()
-        if isinstance(field.kwarg_definition, HeaderParameter)
-    }
+    headers_taken = header_parameters(handler)
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        services: Services = scope["litestar_app"].state.services
-        headers = scope["headers"]
-        identity = await identify(services, scope, scope_needed)
+    async def call(scope: Scope, receive: Receive, answer: Answer) -> None:
+        scope["path_template"] = path
+        fields = answer.fields
+        identity = await identify(services, scope, fields.get(b"authorization", ()), scope_needed)
         if scope["query_string"]:
-            query_names([(scope["query_string"].decode("latin-1"), "")], _NO_QUERY)
-        require_json(headers)
-        body = await read_body(receive, headers, limit)
+            query_names(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True), _NO_QUERY)
+        refuse_repeated(fields, headers_taken.values())
+        require_json(fields)
+        body = await read_body(receive, fields, limit)
         if not body:
             raise ProblemError("malformed_json", "The body is empty: send a JSON object.")
         response = await function(
             data=decode(body),
             identity=identity,
             store=services.store,
-            **{name: _one(headers, key) for name, key in headers_taken.items()},
+            **{
+                name: fields[key][0].decode("latin-1") for name, key in headers_taken.items() if key in fields
+            },
         )
-        payload = _encode(response.content)
-        await send(
-            {
-                "type": "http.response.start",
-                "status": response.status_code or status or HTTPStatus.OK,
-                "headers": [
-                    (b"content-type", b"application/json"),
-                    (b"content-length", str(len(payload)).encode()),
-                    *((name.lower().encode(), value.encode()) for name, value in response.headers.items()),
-                ],
-            }
+        headers = [
+            JSON,
+            *((name.lower().encode(), value.encode()) for name, value in response.headers.items()),
+        ]
+        await answer.send_whole(
+            response.status_code or status or HTTPStatus.OK, _encode(response.content), headers
         )
-        await send({"type": "http.response.body", "body": payload, "more_body": False})
 
-    return answer
-
-
-def _one(headers: Any, name: bytes) -> str | None:
-    values = header(headers, name)
-    if len(values) > 1:
-        raise ProblemError("invalid_request", f"Send one {name.decode()} header, not several.")
-    return values[0].decode("latin-1") if values else None
+    return call

@@ -1,4 +1,7 @@
-"""The documentation page: the OpenAPI document as plain HTML, without scripts and without other hosts."""
+"""The documentation page: the OpenAPI document as HTML, without other hosts.
+
+It can be read without its script, which adds search, buttons to copy, and a form to try an operation.
+"""
 
 import json
 import re
@@ -9,23 +12,6 @@ from typing import Any, Final
 from tidings.protocol.errors import ERRORS, ErrorCode
 from tidings_api.assets import Asset
 from tidings_api.grants import TOKEN_SECONDS
-
-STYLE: Final = """\
-:root { color-scheme: light dark; --line: #8884; --soft: #8882; --accent: #3a6ea5; }
-body { font: 16px/1.55 system-ui, sans-serif; max-width: 62rem; margin: 0 auto; padding: 2rem 1rem 6rem; }
-h1 { margin-bottom: 0; }
-h2 { margin-top: 3rem; border-bottom: 1px solid var(--line); }
-h3 { margin-top: 2.5rem; }
-code, pre { font: 0.9em/1.5 ui-monospace, monospace; }
-pre { background: var(--soft); padding: 0.8rem 1rem; border-radius: 6px; overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; }
-td, th { text-align: left; vertical-align: top; padding: 0.35rem 0.8rem 0.35rem 0; }
-td, th { border-top: 1px solid var(--line); }
-.method { background: var(--accent); color: white; border-radius: 4px; }
-.method { padding: 0.1rem 0.45rem; font-size: 0.8em; }
-a { color: var(--accent); }
-nav li { list-style: none; }
-"""
 
 _CURL: Final = """\
 TIDINGS_URL=https://the.address.of.this.server
@@ -39,30 +25,30 @@ curl -sS "$TIDINGS_URL/v1/notifications" \\
   -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
   -d '{"to": {"users": ["ana"]}, "title": "Hello, Ana"}'"""
 _BROWSER: Final = (
-    "A bell with a live badge, and an inbox. Put the address of this server before `/widget.js` and into "
-    "`url`. `token-url` is an address of your application: it answers with the answer of `POST /v1/tokens` "
-    "for the user who is logged in. The address has the version of this file, so browsers cache it for a "
-    "year. `/widget.js` without a version is always the newest file, so its `integrity` changes with each "
-    "upgrade. As modules, `/tidings.mjs` is the client and `/widget.mjs` the elements."
+    "A bell with a live badge, and an inbox. `token-url` is an address of your application: it answers with "
+    "the answer of `POST /v1/tokens` for the user who is logged in. The address has the version of this "
+    "file, so browsers cache it for a year. `/widget.js` without a version is always the newest file, so its "
+    "`integrity` changes with each upgrade. As modules, `/tidings.mjs` is the client and `/widget.mjs` the "
+    "elements."
 )
 _EMBEDDING: Final = """\
-<script src="{path}"
+<script src="https://the.address.of.this.server{path}"
         integrity="{integrity}"
         crossorigin defer></script>
-<tidings-inbox url="" token-url="/my-token"></tidings-inbox>
+<tidings-inbox url="https://the.address.of.this.server" token-url="/my-token"></tidings-inbox>
 """
 _AUTHENTICATION: Final = f"""\
 <section id='authentication'><h2>Authentication</h2>
 <p>Every request to <code>/v1/</code> has a token: <code>Authorization: Bearer &lt;token&gt;</code>.
 The token is a JWT of your tenant's key. The operator creates the key, which is one string:
 <code>&lt;tenant&gt;.&lt;kid&gt;.&lt;secret&gt;</code>. Get a token for it, then send:</p>
-<pre>{escape(_CURL)}</pre>
+<pre tabindex='0'>{escape(_CURL)}</pre>
 <p>A token lasts {TOKEN_SECONDS:,} seconds. An application with a JWT library may sign its own: HS256 with
 the bytes of the secret, <code>kid</code> in the header, and the claims <code>iss</code> (the tenant),
 <code>sub</code>, <code>aud</code> (<code>tidings</code>), <code>iat</code>, <code>exp</code> and
 <code>scope</code>. Never give the key to a browser or an app: create a token for its user by
 <a href='#create_token'>POST /v1/tokens</a>.</p></section>"""
-_METHODS: Final = ("get", "post", "put", "delete")
+_METHODS: Final = ("get", "post", "put", "patch", "delete")
 _CODE: Final = re.compile(r"`([^`]+)`")
 
 
@@ -79,42 +65,80 @@ def render(document: dict[str, Any], widget: Asset) -> str:
     parts = [
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
         "<meta name='viewport' content='width=device-width, initial-scale=1'>",
-        "<title>Tidings API</title><link rel='stylesheet' href='docs/style.css'></head><body>",
-        f"<h1>{escape(document['info']['title'])}</h1><p>{escape(document['info']['summary'])}</p>",
+        "<meta name='color-scheme' content='light dark'><title>Tidings API</title>",
+        "<link rel='stylesheet' href='docs/style.css'>",
+        "<script type='module' src='docs/page.mjs'></script></head><body>",
+        _contents(operations, tags),
+        f"<main><h1>{escape(document['info']['title'])} API</h1><p>{escape(document['info']['summary'])}</p>",
         "<p><a href='openapi.json'>OpenAPI 3.1</a></p>",
         _AUTHENTICATION,
-        _contents(operations, tags),
         _embedding(widget),
     ]
     for tag in tags:
-        parts.append(f"<h2>{escape(tag)}</h2>")
+        parts.append(f"<h2 id='tag-{escape(tag)}'>{escape(tag)}</h2>")
         parts += [_operation(*each, document) for each in operations if each[2]["tags"][0] == tag]
-    parts.append("<h2>Types</h2>")
+    parts.append("<h2 id='types'>Types</h2>")
     parts += [_type(name, schema) for name, schema in sorted(schemas.items())]
-    parts.append("<h2>Errors</h2><table><tr><th>Code</th><th>Status</th><th>Meaning</th><th></th></tr>")
-    parts += [_error(entry) for entry in ERRORS.values()]
-    parts.append("</table></body></html>\n")
+    parts.append("<h2 id='errors'>Errors</h2>")
+    rows = "".join(_error(entry) for entry in ERRORS.values())
+    parts.append(
+        _table("<tr><th>Code</th><th>Status</th><th>Meaning</th><th>Retry</th></tr>", rows, "Errors")
+    )
+    parts.append("</main></body></html>\n")
     return "\n".join(parts)
 
 
+def _table(head: str, rows: str, name: str) -> str:
+    """A table that scrolls where the window is narrow, also by key."""
+    box = f"<div class='scroll' tabindex='0' role='group' aria-label='{escape(name, quote=True)}'>"
+    return f"{box}<table>{head}{rows}</table></div>"
+
+
 def _contents(operations: list[tuple[str, str, Any]], tags: list[str]) -> str:
-    items = [
-        f"<li><a href='#{operation['operationId']}'>{escape(operation['summary'])}</a></li>"
+    def group(name: str, lines: str) -> str:
+        return f"<div class='group'><h2>{escape(name)}</h2><ul>{lines}</ul></div>"
+
+    groups = [
+        group(
+            tag,
+            "".join(
+                f"<li data-words='{method} {escape(path)}'><a href='#{operation['operationId']}'>"
+                f"{escape(operation['summary'])}</a></li>"
+                for path, method, operation in operations
+                if operation["tags"][0] == tag
+            ),
+        )
         for tag in tags
-        for _, _, operation in operations
-        if operation["tags"][0] == tag
     ]
-    return f"<nav aria-label='Operations'><ul>{''.join(items)}</ul></nav>"
+    first = (("authentication", "Authentication"), ("browser", "In the browser"))
+    last = (("types", "Types"), ("errors", "Errors"))
+    start, end = (
+        "".join(f"<li data-words=''><a href='#{anchor}'>{name}</a></li>" for anchor, name in pairs)
+        for pairs in (first, last)
+    )
+    return (
+        "<nav aria-label='Contents'><a class='brand' href='docs'>Tidings</a>"
+        "<input type='search' id='search' aria-label='Search' placeholder='Search  /' hidden>"
+        f"<div class='contents'>{group('Start', start)}{''.join(groups)}{group('Reference', end)}</div></nav>"
+    )
 
 
 def _embedding(widget: Asset) -> str:
     code = _EMBEDDING.format(path=widget.path, integrity=widget.integrity)
-    return f"<h2 id='browser'>In the browser</h2><p>{_text(_BROWSER)}</p><pre>{escape(code)}</pre>"
+    return (
+        f"<h2 id='browser'>In the browser</h2><p>{_text(_BROWSER)}</p><pre tabindex='0'>{escape(code)}</pre>"
+    )
 
 
 def _operation(path: str, method: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
+    name = escape(operation["summary"])
+    example = _example(operation, document)
+    body = "" if example is None else f" data-body='{escape(json.dumps(example, indent=2), quote=True)}'"
+    # The page's form sends JSON.
+    tried = "" if _is_form(operation) else f" data-method='{method.upper()}' data-path='{escape(path)}'{body}"
     parts = [
-        f"<section id='{operation['operationId']}'><h3>{escape(operation['summary'])}</h3>",
+        f"<section id='{operation['operationId']}'{tried}>",
+        f"<h3>{name}</h3>",
         f"<p><span class='method'>{method.upper()}</span> <code>{escape(path)}</code></p>",
         *(f"<p>{_text(paragraph)}</p>" for paragraph in operation.get("description", "").split("\n\n")),
     ]
@@ -123,19 +147,67 @@ def _operation(path: str, method: str, operation: dict[str, Any], document: dict
             f"<tr><td><code>{escape(each['name'])}</code></td><td>{each['in']}</td><td>{_text(each['description'])}</td></tr>"
             for each in operation["parameters"]
         )
-        parts.append(f"<table><tr><th>Parameter</th><th>In</th><th>Meaning</th></tr>{rows}</table>")
+        head = "<tr><th>Parameter</th><th>In</th><th>Meaning</th></tr>"
+        parts.append(_table(head, rows, f"Parameters: {operation['summary']}"))
     if "requestBody" in operation:
         (content,) = operation["requestBody"]["content"].values()
-        schema = content["schema"]
-        parts.append(f"<p>Body: {_kind(schema)}</p>")
-        examples = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]].get("examples", ())
-        parts += [f"<pre>{escape(json.dumps(example, indent=2))}</pre>" for example in examples]
+        parts.append(f"<p>Body: {_kind(content['schema'])}</p>")
+    parts.append(f"<pre tabindex='0'>{escape(_curl(path, method, operation, example))}</pre>")
     rows = "".join(
         f"<tr><td>{status}</td><td>{_answer(int(status), answer)}</td></tr>"
         for status, answer in operation["responses"].items()
     )
-    parts.append(f"<table><tr><th>Status</th><th>Answer</th></tr>{rows}</table></section>")
+    head = "<tr><th>Status</th><th>Answer</th></tr>"
+    parts.append(_table(head, rows, f"Answers: {operation['summary']}") + "</section>")
     return "".join(parts)
+
+
+def _example(operation: dict[str, Any], document: dict[str, Any]) -> Any:
+    """A body for the operation; None for an operation without a body of JSON."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    return None if content is None else _sample(content["schema"], document["components"]["schemas"])
+
+
+def _sample(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
+    """A value of the schema: its first example, else one with the required fields alone."""
+    if "$ref" in schema:
+        return _sample(schemas[schema["$ref"].rsplit("/", 1)[1]], schemas)
+    if given := [*schema.get("examples", ()), *schema.get("enum", ())]:
+        return given[0]
+    if "anyOf" in schema:
+        return _sample(schema["anyOf"][0], schemas)
+    match schema.get("type"):
+        case "object":
+            fields = schema.get("properties", {})
+            return {
+                name: _sample(fields[name], schemas) for name in schema.get("required", ()) if name in fields
+            }
+        case "array":
+            return [_sample(schema.get("items", {}), schemas)]
+        case "integer" | "number":
+            return schema.get("minimum", 1)
+        case "boolean":
+            return True
+        case _:
+            return "ana"
+
+
+def _is_form(operation: dict[str, Any]) -> bool:
+    return "application/x-www-form-urlencoded" in operation.get("requestBody", {}).get("content", {})
+
+
+def _curl(path: str, method: str, operation: dict[str, Any], example: Any) -> str:
+    """The request from a terminal, with the variables of the section about authentication."""
+    lines = [f'curl -sS{"" if method == "get" else f" -X {method.upper()}"} "$TIDINGS_URL{path}"']
+    if _is_form(operation):
+        lines.append('-u "${TIDINGS_KEY%.*}:${TIDINGS_KEY##*.}" -d grant_type=client_credentials')
+    elif operation.get("security"):
+        lines.append('-H "Authorization: Bearer $TOKEN"')
+    if example is not None:
+        lines.append("-H 'Content-Type: application/json'")
+        text = json.dumps(example, indent=2, ensure_ascii=False).replace("'", "'\\''")
+        lines.append(f"-d '{text}'")
+    return " \\\n  ".join(lines)
 
 
 def _answer(status: int, answer: dict[str, Any]) -> str:
@@ -155,7 +227,10 @@ def _type(name: str, schema: dict[str, Any]) -> str:
     return (
         f"<section id='type-{escape(name)}'><h3>{escape(name)}</h3>"
         f"<p>{_text(schema.get('description', ''))}</p>"
-        f"<table><tr><th>Field</th><th>Type</th><th></th><th>Meaning</th></tr>{rows}</table></section>"
+        + _table(
+            "<tr><th>Field</th><th>Type</th><th>Presence</th><th>Meaning</th></tr>", rows, f"Fields of {name}"
+        )
+        + "</section>"
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final, get_args
 
 from tidings.protocol import limits
 from tidings.protocol.notifications import Durability, Priority, Status
+from tidings_api.webhook_texts import WEBHOOK_FIELDS
 
 # In the types these fields are plain text, so that an older client can read a newer value.
 ENUMS: Final[dict[str, dict[str, list[str]]]] = {
@@ -33,6 +34,7 @@ _SHARED: Final = {
     "expires_at": "The time when it expires; absent when it is kept until its retention ends.",
     "expires_in": "Seconds from now until it expires.",
     "groups": "Groups whose members get it.",
+    "topics": "Topics whose subscribers get it; without any other target.",
     "icon": "The address of a picture.",
     "id": "The id.",
     "items": "The items of this page, in the order of the list.",
@@ -62,6 +64,7 @@ _USER_RECEIPT: Final = {
     "delivered": "True when a device of the user has acknowledged it.",
     "seen": "True when the user has seen it.",
     "read": "True when the user has read it.",
+    "action": "The action that the user used; null without one.",
 }
 _PROBLEM: Final = {
     "type": "The address of the explanation: `/problems/<code>`.",
@@ -78,6 +81,10 @@ _OWN: Final[dict[str, dict[str, str]]] = {
         "token_type": "The scheme of the Authorization header.",
         "expires_in": "Seconds until the token expires.",
         "scope": "The scopes of the token, separated by spaces.",
+    },
+    "AckInbox": {
+        "positions": "For each log the position up to which everything arrived.",
+        "device": "The device whose positions move forward.",
     },
     "Action": {"id": "The name of the action in the application.", "label": "The text of the button."},
     "BatchAnswer": {"results": "One result per notification, in the order of the request."},
@@ -96,6 +103,8 @@ _OWN: Final[dict[str, dict[str, str]]] = {
         "user": "The user who will connect with the token.",
         "expires_in": "Seconds until the token expires.",
         "scope": "The scope of the token.",
+        "topics": "Patterns of the topics to which a connection with the token may subscribe.",
+        "publish": "Patterns of the topics to which it may publish.",
     },
     "Erased": {
         "notifications": "The number of erased notifications.",
@@ -124,8 +133,11 @@ _OWN: Final[dict[str, dict[str, str]]] = {
     "Health": {"status": "The state of the process."},
     "InboxItem": {
         "state": "`unseen`, `seen`, `read` or `archived`: the last of these that applies.",
+        "action": "The action that the user used; null without one.",
         "notification": "The notification.",
     },
+    "Acted": {"id": "The id of the notification.", "action": "The action that the user used."},
+    "UsedAction": {"id": "The id of the action.", "at": "The time when the user used it first."},
     "InboxPage": {"counts": "The counts of the whole inbox, without the filters."},
     "MarkInbox": {
         "state": "The new state.",
@@ -159,17 +171,65 @@ _OWN: Final[dict[str, dict[str, str]]] = {
     },
     "Receipts": {
         "recipients": "The number of users to whom it was sent; null when that is unknown.",
-        "delivered": "The number of users with a device that has acknowledged it.",
+        "delivered": "The number of users with a device that has acknowledged it, or of connections for "
+        "topics.",
         "seen": "The number of users who have seen it.",
+        "actions": "The number of users who used each action, by its id.",
     },
     "SentNotification": {"receipts": "The numbers of users who got, saw and read it."},
     "Target": {"all": "Every user of the tenant gets it."},
     "SentTarget": {"all": "Every user of the tenant gets it."},
+    "Topic": {
+        "topic": "The name of the topic.",
+        "position": "The position of its last notification; 0 when there was none yet.",
+        "subscribers": "The number of connections that are subscribed to it now.",
+        "created_at": "The time of its first send or subscription.",
+    },
+    "Event": {
+        "type": "The type: one that docs/events.md lists, or `events_lost`.",
+        "timestamp": "The time when it happened.",
+        "data": "An object whose fields depend on the type.",
+    },
+    "EventList": {
+        "events": "The events, sorted by time.",
+        "next": "The `after` of the next request; null for a consumer.",
+    },
+    "AcknowledgeEvents": {"ids": "The ids of the events."},
+    "EventsAcknowledged": {"acknowledged": "The number of these events that the consumer held until now."},
+    "TopicEntry": {"log": "The log: `topic:<name>`.", "notification": "The notification."},
+    "SetUpstream": {"secret": "The secret that signs the calls; null for a new one."},
+    "MessageData": {
+        "connection": "The id of the connection that sent it.",
+        "device": "The device that the client named; null when it named none.",
+        "event": "The event that the client named.",
+        "data": "The JSON that the client sent.",
+        "guest": "True for a client without a token, and absent otherwise.",
+    },
+    "UpstreamAnswer": {
+        "reply": "Any JSON for the client.",
+        "notifications": "Notifications to send.",
+    },
+    "UpstreamRequest": {
+        "type": "The kind of call.",
+        "timestamp": "The time when the message arrived.",
+        "data": "The message.",
+    },
+    "UpstreamSetting": {"url": "The URL that gets the messages."},
+    "UpstreamWithSecret": {
+        "url": "The URL that gets the messages.",
+        "secret": "The secret that signs the calls; keep it, no other answer has it.",
+    },
+    **WEBHOOK_FIELDS,
     "UserReceipt": _USER_RECEIPT,
     "UserToken": {
         "token": "The JWT to connect with.",
         "expires_at": "The time when the token expires.",
         "realtime_url": "The address to connect to.",
+    },
+    "RealtimeAddress": {"realtime_url": "The address to connect to."},
+    "RealtimeTicket": {
+        "ticket": "The ticket, for the query parameter `ticket`.",
+        "expires_in": "Seconds until the ticket expires.",
     },
 }
 

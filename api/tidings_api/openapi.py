@@ -17,11 +17,15 @@ from litestar.openapi.config import OpenAPIConfig
 
 from tidings.protocol import rest
 from tidings.protocol.errors import Problem
+from tidings.protocol.events import EVENT_PATTERNS
+from tidings.protocol.messages import UpstreamAnswer, UpstreamRequest
 from tidings.protocol.names import LOG_PATTERN
 from tidings.protocol.notifications import CreateNotification, Notification, Sent
 from tidings_api.field_texts import describe_fields
 from tidings_api.operations import SCHEMA, complete, examples
 from tidings_api.routes.health import Health
+from tidings_workers.egress.urls import URL_PATTERN
+from tidings_workers.standard_webhooks import WHSEC_PATTERN
 
 VERSION: Final = "1.0.0"
 _REFERENCE: Final = SCHEMA + "{name}"
@@ -31,7 +35,9 @@ _TYPES: Final[tuple[Any, ...]] = (
     Notification,
     Sent,
     Health,
-    *(item for item in vars(rest).values() if isinstance(item, type) and item.__module__ == rest.__name__),
+    UpstreamRequest,
+    UpstreamAnswer,
+    *(item for item in vars(rest).values() if isinstance(item, type)),
 )
 _TEXT: Final = {"type": "string", "minLength": 1}
 # Rules that the types can't express: at least one of these fields is required.
@@ -60,6 +66,10 @@ _EXAMPLES: Final = {
     "ChangeMembers": {"add": ["ana", "bob"], "remove": ["eve"]},
     "MarkInbox": {"state": "read", "up_to": {"user": 12, "group:team-7": 90}},
     "CreateToken": {"user": "ana", "expires_in": 3600},
+    "SetUpstream": {"url": "https://shop.example/tidings"},
+    "CreateWebhook": {"url": "https://shop.example/hooks", "events": ["notification.read", "user.*"]},
+    "UpdateWebhook": {"events": ["*"]},
+    "ReplayWebhook": {"since": "2026-11-22T07:00:00.000Z"},
 }
 _GRANT_REQUEST: Final[dict[str, Any]] = {
     "title": "GrantRequest",
@@ -80,7 +90,9 @@ SCOPE_TEXTS: Final = {
     "groups": "Change groups and members.",
     "users": "Mark notifications for a user, disconnect users and erase them.",
     "tokens": "Create tokens for users.",
-    "tenant": "Nothing in this version.",
+    "tenant": "Set, read and remove the upstream.",
+    "events": "Read events.",
+    "webhooks": "Change webhooks, and list, retry and replay their deliveries.",
 }
 _REQUEST_ID: Final = {
     "description": "The id of this request in logs: the X-Request-Id of the request, if it is valid.",
@@ -89,6 +101,33 @@ _REQUEST_ID: Final = {
 _ETAG: Final = {
     "description": "The tag of this content. Sent as If-None-Match, it gives 304 while nothing has changed.",
     "schema": {"type": "string"},
+}
+
+
+# The request that a gateway makes, and not the application: see docs/upstream.md.
+_UPSTREAM_CALL: Final[dict[str, Any]] = {
+    "summary": "Answer a message of a client",
+    "description": "The call of a tenant's upstream, within 5 s, signed as Standard Webhooks.",
+    "operationId": "answer_message",
+    "parameters": [
+        {"name": name, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}
+        for name, text in (
+            ("webhook-id", "The id of the message; the same when the message arrives again."),
+            ("webhook-timestamp", "The time of the call, in seconds since 1970."),
+            ("webhook-signature", "v1, and the base64 of the HMAC-SHA256 of id, timestamp and body."),
+        )
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": _REFERENCE.format(name="UpstreamRequest")}}},
+    },
+    "responses": {
+        "200": {
+            "description": "A reply for the client, notifications to send, or both.",
+            "content": {"application/json": {"schema": {"$ref": _REFERENCE.format(name="UpstreamAnswer")}}},
+        },
+        "204": {"description": "No reply and no notifications."},
+    },
 }
 
 
@@ -126,6 +165,7 @@ def describe(routers: Sequence[Router], providers: Mapping[str, Callable[..., An
         # Relative to this document, so that it is also right behind a proxy's prefix.
         "servers": [{"url": "."}],
         "paths": document["paths"],
+        "webhooks": {"message": {"post": copy.deepcopy(_UPSTREAM_CALL)}},
         "components": {
             "schemas": component_schemas(),
             "examples": examples(),
@@ -154,23 +194,41 @@ def describe(routers: Sequence[Router], providers: Mapping[str, Callable[..., An
 
 
 def component_schemas(template: str = _REFERENCE) -> dict[str, Any]:
-    """The JSON Schemas of all bodies and answers, by name. `template` turns a name into a reference."""
+    """The JSON Schemas of bodies and answers, sorted by name. `template` turns a name into a reference."""
     _, schemas = msgspec.json.schema_components(_TYPES, ref_template=template)
     item = {"$ref": template.format(name="CreateNotification")}
     schemas["CreateBatch"]["properties"]["notifications"]["items"] = item
     schemas["InboxItem"]["properties"]["notification"] = {"$ref": template.format(name="Notification")}
+    schemas["TopicEntry"]["properties"]["notification"] = {"$ref": template.format(name="Notification")}
     schemas["SentNotification"]["properties"]["data"] = {"type": "object"}
     for name, fields in _AT_LEAST_ONE.items():
         schemas[name]["anyOf"] = [
             {"required": [field], "properties": {field: rule}} for field, rule in fields.items()
         ]
+    _restrict_target(schemas["Target"])
     restrict_mark(schemas["MarkInbox"])
+    upstream = schemas["SetUpstream"]["properties"]
+    upstream["url"]["pattern"] = URL_PATTERN
+    upstream["secret"]["anyOf"][0]["pattern"] = WHSEC_PATTERN
+    for name in ("CreateWebhook", "UpdateWebhook"):
+        webhook = schemas[name]["properties"]
+        webhook["url"]["pattern"] = URL_PATTERN
+        webhook["events"]["items"] = {"enum": EVENT_PATTERNS}
     schemas["GrantRequest"] = copy.deepcopy(_GRANT_REQUEST)
     for name, example in _EXAMPLES.items():
         schemas[name]["examples"] = [example]
     for name, schema in schemas.items():
         describe_fields(name, schema)
-    return tidy_descriptions(schemas)
+    return tidy_descriptions(dict(sorted(schemas.items())))
+
+
+def _restrict_target(schema: dict[str, Any]) -> None:
+    """Add to the schema of a target that topics stand alone."""
+    for alternative in schema["anyOf"]:
+        alternative["properties"]["topics"] = {"maxItems": 0}
+    others: dict[str, Any] = {name: {"maxItems": 0} for name in ("users", "groups", "exclude")}
+    rule = {"topics": {"minItems": 1}, "all": {"const": False}, **others}
+    schema["anyOf"].append({"required": ["topics"], "properties": rule})
 
 
 def restrict_mark(schema: dict[str, Any]) -> None:

@@ -12,8 +12,8 @@ from tidings_api.authorisation import SCOPE_OPTION
 from tidings_api.conditional import CONDITIONAL_OPTION
 from tidings_api.conditional import HEADER as CONDITION
 from tidings_api.grants import FORM
-from tidings_api.idempotency import HEADER
 from tidings_api.problems import MEDIA_TYPE
+from tidings_workers.sending import KEY_HEADER as HEADER
 from tidings_workers.store.content import PostedNotification
 
 SCHEMA: Final = "#/components/schemas/"
@@ -31,14 +31,26 @@ _ERROR_HEADERS: Final[dict[int, dict[str, str]]] = {
     409: {"Retry-After": "Seconds to wait before the next try."},
     503: {"Retry-After": "Seconds to wait before the next try."},
 }
-# These answer 404 when the thing in their path does not exist.
+# These answer 404 when the thing that they name does not exist.
 _NEEDS_EXISTING: Final = {
     "get_group",
     "get_notification",
+    "get_topic",
+    "get_upstream",
+    "get_webhook",
+    "update_webhook",
+    "rotate_webhook",
+    "test_webhook",
+    "list_deliveries",
+    "retry_delivery",
+    "replay_webhook",
     "recall",
     "list_receipts",
     "disconnect_connection",
+    "use_action",
+    "use_own_action",
 }
+_USES_ACTION: Final = ("use_action", "use_own_action")
 _GRANT: Final = "grant_token"
 _GRANT_REQUEST: Final = {
     "required": True,
@@ -148,10 +160,14 @@ def _codes(operation: dict[str, Any], scope: str | None) -> list[str]:
     if "requestBody" in operation:
         codes += ["malformed_request", "body_timeout", "too_large", "unsupported_media_type"]
         codes += ["malformed_json"] if name != _GRANT else []
-    if "cursor" in parameters:
+    if not parameters.isdisjoint(("cursor", "after")):
         codes += ["invalid_cursor"]
     if name in _NEEDS_EXISTING:
         codes += ["not_found"]
+    if "consumer" in parameters or name in {"create_webhook", "update_webhook", "rotate_webhook"}:
+        codes += ["quota_exceeded"]
+    if name in _USES_ACTION:
+        codes += ["unknown_action", "action_used"]
     if HEADER in parameters:
         codes += ["idempotency_in_progress", "idempotency_mismatch"]
     if name != "live":
@@ -163,7 +179,8 @@ def _codes(operation: dict[str, Any], scope: str | None) -> list[str]:
 def _problem(status: int, codes: Sequence[str]) -> dict[str, Any]:
     return {
         "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}",
-        "headers": _headers(_ERROR_HEADERS.get(status, {})),
+        # Another try does not help after another action.
+        "headers": _headers(_ERROR_HEADERS.get(status, {}) if "action_used" not in codes else {}),
         "content": {
             MEDIA_TYPE: {
                 "schema": {"$ref": SCHEMA + "Problem"},

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
-import structlog
 from litestar import Request, Response
 from litestar.exceptions import (
     HTTPException,
@@ -16,7 +15,8 @@ from litestar.exceptions import (
 
 from tidings.protocol.errors import ERRORS, FieldError, Problem, problem
 from tidings.protocol.pointers import in_words
-from tidings_workers.store import IdempotencyInProgress, IdempotencyMismatch, StorageUnavailable
+from tidings_workers.logs import get_logger
+from tidings_workers.refused import Refusable, Refused, refusal_of
 from tidings_workers.tokens import TokenError
 
 NO_SUCH_PATH: Final = (
@@ -24,15 +24,17 @@ NO_SUCH_PATH: Final = (
 )
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = 1
+# Answers with Retry-After, where the code is one of a request that can succeed later.
+_WAITS: Final = {HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 
-_log = structlog.get_logger()
+_log = get_logger(__name__)
 _encode: Final = msgspec.json.Encoder().encode
 
 Headers = dict[str, str]
 
 
-class ProblemError(Exception):
-    """An answer with a code of the table of errors. `detail` names the fault, and then the cure."""
+class ProblemError(Refused):
+    """A refusal with headers of its answer."""
 
     def __init__(
         self,
@@ -41,10 +43,7 @@ class ProblemError(Exception):
         errors: tuple[FieldError, ...] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-        self.errors = errors
+        super().__init__(code, detail, errors)
         self.headers = dict(headers or {})
 
 
@@ -59,7 +58,7 @@ def problem_of(error: Exception, request_id: str) -> tuple[Problem, Headers]:
         )
     headers = answer.headers
     entry = ERRORS[answer.code]
-    if entry.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+    if entry.retryable and entry.status in _WAITS:
         headers.setdefault("retry-after", str(RETRY_SECONDS))
     if entry.status == HTTPStatus.UNAUTHORIZED:
         headers.setdefault("www-authenticate", _challenge(answer.code))
@@ -92,25 +91,12 @@ def _translate_token(error: Any) -> ProblemError:
     return ProblemError(error.code, error.detail)
 
 
-def _translate_storage(_: Any) -> ProblemError:
-    return ProblemError(
-        "storage_unavailable", "The storage does not answer right now: try again in a second."
-    )
+def _translate_refused(error: Any) -> ProblemError:
+    return ProblemError(error.code, error.detail, error.errors)
 
 
-def _translate_mismatch(_: Any) -> ProblemError:
-    return ProblemError(
-        "idempotency_mismatch",
-        "This Idempotency-Key was used with another body within the last 24 hours: use a new one.",
-    )
-
-
-def _translate_progress(_: Any) -> ProblemError:
-    return ProblemError(
-        "idempotency_in_progress",
-        "The first request with this Idempotency-Key is still being answered: repeat this one in a second.",
-        headers={"retry-after": str(RETRY_SECONDS)},
-    )
+def _translate_store(error: Any) -> ProblemError:
+    return _translate_refused(refusal_of(error))
 
 
 def _translate_validation(error: Any) -> ProblemError:
@@ -155,9 +141,8 @@ def _sentence(text: str) -> str:
 
 _TRANSLATIONS: Final[dict[type[Exception], Callable[[Any], ProblemError | None]]] = {
     TokenError: _translate_token,
-    StorageUnavailable: _translate_storage,
-    IdempotencyMismatch: _translate_mismatch,
-    IdempotencyInProgress: _translate_progress,
+    Refused: _translate_refused,
+    **dict.fromkeys(get_args(Refusable), _translate_store),
     ValidationException: _translate_validation,
     MethodNotAllowedException: _translate_method,
     NotFoundException: _translate_not_found,

@@ -1,7 +1,8 @@
 """The address of the gateways that the API gives to clients."""
 
 from tidings_api.bodies import RawHeaders, header
-from tidings_workers.config import Settings, is_wildcard
+from tidings_workers.addresses import is_wildcard
+from tidings_workers.config import Settings
 from tidings_workers.hosts import host_of
 
 

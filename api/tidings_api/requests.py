@@ -1,5 +1,6 @@
 """Litestar's request, guards and parameters, with the rules of this API."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
@@ -8,15 +9,16 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from tidings.protocol import limits
 from tidings.protocol.names import ID_PATTERN, ID_RULE
 from tidings.protocol.pointers import one_of
-from tidings_api.bodies import BodyDecoder, query_names, read_body, require_json
+from tidings_api.bodies import fields_of, query_names, read_body, refuse_repeated, require_json
 from tidings_api.problems import ProblemError
 from tidings_api.services import Services
 from tidings_workers.store import Store
+from tidings_workers.strict_json import BodyDecoder
 from tidings_workers.tokens import Identity
 
 # In a route's `opt`: the route ignores unknown query parameters.
@@ -55,9 +57,9 @@ class JsonRequest(Request[Any, Any, State]):
         """The body of a route that takes JSON. Raises ProblemError for another or an empty body."""
         state = self._connection_state
         if not isinstance(state.body, bytes):
-            headers = self.scope["headers"]
-            require_json(headers)
-            body = await read_body(self.receive, headers, body_bytes(self.route_handler))
+            fields = fields_of(self.scope["headers"])
+            require_json(fields)
+            body = await read_body(self.receive, fields, body_bytes(self.route_handler))
             if not body:
                 raise ProblemError("malformed_json", "The body is empty: send a JSON object.")
             state.body = body
@@ -80,6 +82,25 @@ def decoder_of(handler: BaseRouteHandler) -> BodyDecoder[Any]:
     field = handler.parsed_data_field
     assert field is not None  # noqa: S101  Litestar decodes a body only for handlers with `data`
     return BodyDecoder(field.annotation, undecoded_parts=handler.opt.get("undecoded_parts", False))
+
+
+@lru_cache
+def header_parameters(handler: BaseRouteHandler) -> Mapping[str, bytes]:
+    """The headers that a handler takes, in lower case, by the names of their parameters."""
+    return {
+        name: (field.kwarg_definition.name or name).lower().encode()
+        for name, field in handler.parsed_fn_signature.parameters.items()
+        if isinstance(field.kwarg_definition, HeaderParameter)
+    }
+
+
+async def refuse_repeated_headers(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """A guard of Litestar: a header that is a parameter is given at most once."""
+    names = header_parameters(handler)
+    if names:
+        refuse_repeated(fields_of(connection.scope["headers"]), names.values())
 
 
 async def refuse_unknown_query(

@@ -9,7 +9,6 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import structlog
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
@@ -17,10 +16,13 @@ from litestar import Router
 
 from tidings_api.app import create_app
 from tidings_api.connections import CHECK_SECONDS, IDLE_SECONDS, Connections, is_supported
+from tidings_api.direct import direct_calls
 from tidings_api.edge import Edge
 from tidings_api.realtime_address import is_guessed
 from tidings_api.services import Services
+from tidings_workers import metrics
 from tidings_workers.config import Settings
+from tidings_workers.logs import get_logger
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import Outage, StorageUnavailable, Store
 from tidings_workers.tasks import cancel_all, every, keep_running, open_store
@@ -33,7 +35,7 @@ DISPATCHER_SECONDS: Final = 4.0
 # A client that sends without pause sends its next request within this time after an answer.
 LAST_ANSWERS_SECONDS: Final = 0.5
 
-_log = structlog.get_logger()
+_log = get_logger(__name__)
 
 
 async def run(
@@ -53,7 +55,8 @@ async def run(
             "gateways: set it to their public ws:// or wss:// URL",
         )
     services = Services(settings)
-    edge = Edge(create_app(services, pages), admits=services.admits)
+    app = create_app(services, pages)
+    edge = Edge(app, admits=services.admits, direct=direct_calls(app))
     server = _server(edge, address, settings.port)
     listening = asyncio.Event()
     server.on_startup(listening.set)
@@ -62,11 +65,13 @@ async def run(
         await listening.wait()
         storing = tasks.create_task(_run_store(services, stop, ready))
         watching = tasks.create_task(_watch(settings.port, edge))
+        counting = tasks.create_task(every(metrics.FLUSH_SECONDS, "metrics", metrics.flush))
         await stop.wait()
         _log.info("draining")
         # Granian closes idle connections at once, also when the next request is already on its way. So for
         # LAST_ANSWERS_SECONDS each answer has Connection: close, and busy clients close their own connection.
         edge.last_answers = True
+        services.stop_waiting()
         await asyncio.sleep(LAST_ANSWERS_SECONDS)
         server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait([serving], timeout=settings.drain_seconds)
@@ -75,6 +80,8 @@ async def run(
             serving.cancel()
         storing.cancel()
         watching.cancel()
+        counting.cancel()
+    await metrics.flush()
 
 
 async def _watch(port: int, edge: Edge) -> None:

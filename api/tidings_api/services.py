@@ -24,6 +24,11 @@ class Services:
         store.follow_policies(view.tenant)
         self._opened = (store, view, Verifier(view))
 
+    def stop_waiting(self) -> None:
+        """End the requests that wait for events: the process stops."""
+        if self._opened is not None:
+            self._opened[0].events.stop_waiting()
+
     @property
     def store(self) -> Store:
         """The open store. Raises StorageUnavailable."""

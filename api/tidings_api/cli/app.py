@@ -1,65 +1,15 @@
-"""The commands of `tidings-server`. A command's module is imported only when the command runs.
-
-So small commands start fast, and a part does not load the modules of another part.
-"""
+"""Runs one command line of `tidings-server`, and explains its error."""
 
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-from cyclopts import App, CycloptsError
-
-from tidings_api.cli import EXIT_USAGE
-
-_EPILOGUE: Final = (
-    "`tidings-server config` lists every setting; `tidings-server doctor` checks an installation."
-)
-
-
-def _version() -> str:
-    try:
-        return version("tidings-server")
-    except PackageNotFoundError:
-        return "not installed"
-
-
-_COMMANDS: Final = {
-    "dev": "dev:dev",
-    "api": "parts:api",
-    "dispatcher": "parts:dispatcher",
-    "gateway": "parts:gateway",
-    "config": "settings:config",
-    "doctor": "doctor:doctor",
-    "tenants": "tenants:app",
-    "keys": "keys:app",
-    "token": "token:token",
-    "restored": "restored:restored",
-}
-
-
-def _app(words: Sequence[str]) -> App:
-    app = App(
-        name="tidings-server",
-        help="Tidings: a realtime notification service that anyone can host.",
-        help_epilogue=_EPILOGUE,
-        version=_version,
-        result_action="return_value",
-    )
-    # The list of all commands shows the first line of each docstring, so it needs all modules.
-    lists = not any(word in _COMMANDS for word in words)
-    for name, place in _COMMANDS.items():
-        module, _, attribute = f"tidings_api.cli.{place}".partition(":")
-        app.command(
-            getattr(import_module(module), attribute) if lists else f"{module}:{attribute}", name=name
-        )
-    app.register_install_completion_command(
-        add_to_startup=False, help="Install completion for the shell that you use (bash, zsh, fish)."
-    )
-    return app
+# Each process of an installation runs one of them. A part takes no options, so its process loads neither the
+# parser of command lines nor the modules of another part.
+_PARTS: Final = {"api", "bridge", "dispatcher", "gateway"}
 
 
 def run(words: Sequence[str]) -> int:
@@ -68,16 +18,20 @@ def run(words: Sequence[str]) -> int:
     An error is one line on stderr.
     """
     try:
-        return _app(words)(words, exit_on_error=False, print_error=False) or 0
-    except CycloptsError as error:
-        from tidings_api.cli.usage import in_words  # noqa: PLC0415 - only wrong usage needs it
-
-        print(f"tidings-server: {in_words(error)}", file=sys.stderr)
-        return EXIT_USAGE
+        return _command(words)()
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the last place to turn it into a line for the operator
         return _explain(error)
+
+
+def _command(words: Sequence[str]) -> Callable[[], int]:
+    if len(words) == 1 and words[0] in _PARTS:
+        part: Callable[[], int] = getattr(import_module("tidings_api.cli.parts"), words[0])
+        return part
+    from tidings_api.cli import command_line  # noqa: PLC0415 - a part needs none
+
+    return lambda: command_line.run(words)
 
 
 def _explain(error: Exception) -> int:

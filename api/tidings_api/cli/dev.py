@@ -1,8 +1,10 @@
 """`tidings-server dev`: turns its options into settings and runs everything."""
 
+import gc
 import os
 import sys
 import tempfile
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -21,6 +23,8 @@ CONNECTIONS: Final = 25_000
 
 # `make run` sets it, so that an error shows how to pass an option to `make run`.
 MAKE_VARIABLE: Final = "TIDINGS_MAKE"
+
+LOOPBACK: Final = "127.0.0.0/8,::1/128"
 
 HIGHEST_PORT: Final = 65_535
 
@@ -46,6 +50,9 @@ def dev(
         Path | None,
         Parameter(help="Directory of the embedded store; created if missing. [default: ./.tidings]"),
     ] = None,
+    bridge: Annotated[
+        Path | None, Parameter(help="Also run a bridge with the message brokers of this TOML file.")
+    ] = None,
     json: Annotated[
         bool,
         Parameter(
@@ -61,6 +68,8 @@ def dev(
     Options override the environment: see `tidings-server config`.
     """
     settings = _settings(host, port, realtime_port, operator_port, data)
+    if bridge is not None:
+        settings = structs.replace(settings, bridge_file=str(bridge.absolute()))
     logs.configure("supervisor", format=settings.log_format, level=settings.log_level)
     logs.warn_of_service_links()
     raise_open_files(OPEN_FILES)
@@ -71,6 +80,7 @@ def dev(
         progress.starting()
         from tidings_api.cli.development import run  # noqa: PLC0415
 
+        gc.enable()
         run(settings, progress)
     return 0
 
@@ -106,12 +116,23 @@ def _settings(
         settings = structs.replace(settings, realtime_port=_next(settings.port, "--realtime-port"))
     if operator_port is None and unset("operator_port"):
         settings = structs.replace(settings, operator_port=_next(settings.realtime_port, "--operator-port"))
-    for field in ("connections_per_user", "connections_per_address"):
+    for field in ("connections_per_user", "connections_per_address", "guests_per_address"):
         if unset(field):
             settings = structs.replace(settings, **{field: CONNECTIONS})
+    # The upstreams of development run on this machine.
+    networks = ",".join(filter(None, (settings.egress_networks, LOOPBACK, *_own_network(settings.host))))
+    settings = structs.replace(settings, egress_networks=networks)
     if unset("log_format") and sys.stderr.isatty():
         settings = structs.replace(settings, log_format="console")
     return structs.replace(settings, data=settings.data.absolute())
+
+
+def _own_network(host: str) -> list[str]:
+    """The address that the API listens on, where it is one: its sample upstream is there."""
+    try:
+        return [str(ip_network(host))]
+    except ValueError:
+        return []
 
 
 def _next(port: int, option: str) -> int:

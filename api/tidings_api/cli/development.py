@@ -8,21 +8,24 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Final
 
 import msgspec
-import structlog
 from msgspec import structs
 
 from tidings_api.cli.dev import HIGHEST_PORT, MAKE_VARIABLE
 from tidings_api.cli.errors import CommandFailed
 from tidings_api.cli.progress import Progress
 from tidings_api.cli.store_diagnosis import warn_of_server
-from tidings_api.cli.welcome import Demo, open_demo, print_welcome
+from tidings_api.cli.welcome import Demo, open_demo, open_sample_upstream, print_welcome
+from tidings_workers.bridge.brokers import check_extra
+from tidings_workers.bridge.file import read_file
 from tidings_workers.config import Settings
 from tidings_workers.data_directory import DataDirectory
 from tidings_workers.data_state import Addresses
 from tidings_workers.embedded import EmbeddedValkey
+from tidings_workers.logs import get_logger
 from tidings_workers.operator import Health, operator_port
 from tidings_workers.store import Store
 from tidings_workers.supervisor import Part, Supervisor
@@ -31,13 +34,15 @@ from tidings_workers.supervisor import Part, Supervisor
 _STEP: Final = 1_000
 
 _PARTS: Final = (("api", 0), ("gateway", 0), ("dispatcher", 1))
+_BRIDGE: Final = ("bridge", 0)
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 def run(settings: Settings, progress: Progress) -> None:
     """Run until SIGINT, SIGTERM or SIGHUP. A second signal kills the parts that have not stopped yet."""
     _check_ports(settings)
+    _check_bridge(settings)
     asyncio.run(_run(settings, progress))
     progress.stopped()
 
@@ -62,6 +67,7 @@ async def _run(settings: Settings, progress: Progress) -> None:
                     await warn_of_server(settings)
                 health.store = store.identity
                 demo.append(await open_demo(store.redis))
+                await open_sample_upstream(store.redis, settings)
                 if demo[0].remark:
                     _log.warning("the demo tenant has a new key", reason=demo[0].remark)
             finally:
@@ -73,8 +79,9 @@ async def _run(settings: Settings, progress: Progress) -> None:
                 directory.write_addresses(msgspec.convert(settings, Addresses, from_attributes=True))
             print_welcome(settings, demo[0], progress)
 
+        parts = _PARTS if settings.bridge_file is None else (*_PARTS, _BRIDGE)
         supervisor = Supervisor(
-            [_part(name, rank, settings) for name, rank in _PARTS],
+            [_part(name, rank, settings) for name, rank in parts],
             valkey=valkey,
             drain_seconds=settings.drain_seconds,
             before_parts=before_parts,
@@ -123,6 +130,13 @@ def _part(name: str, rank: int, settings: Settings) -> Part:
         environment={**os.environ, **settings.to_environment()},
         rank=rank,
     )
+
+
+def _check_bridge(settings: Settings) -> None:
+    """Raise ConfigurationError for a fault of the bridge's file, before anything is started."""
+    if settings.bridge_file is not None:
+        for table in read_file(Path(settings.bridge_file)):
+            check_extra(table)
 
 
 def _check_ports(settings: Settings) -> None:

@@ -11,7 +11,8 @@ from msgspec import structs
 
 from tidings_api.cli.dev import MAKE_VARIABLE
 from tidings_api.cli.findings import Finding, ok, warning, wrong
-from tidings_workers.config import Settings, reachable, variable_of
+from tidings_workers.addresses import reachable
+from tidings_workers.config import Settings, variable_of
 from tidings_workers.identity import STORE_HEADER
 from tidings_workers.processes import READY_VARIABLE
 

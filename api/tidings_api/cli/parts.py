@@ -1,4 +1,4 @@
-"""`tidings-server api`, `dispatcher` and `gateway`: one part per process, for production.
+"""`tidings-server api`, `dispatcher`, `gateway` and `bridge`: one part per process, for production.
 
 All settings are read from the environment. A part waits until the store answers, serves /metrics and
 /health on its operator's port, and on SIGTERM or SIGINT drains and exits 0.
@@ -16,14 +16,16 @@ from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any, Final
 
-import structlog
 import uvloop
+from msgspec import structs
 
 from tidings_api.cli.errors import CommandFailed
 from tidings_api.cli.store_diagnosis import warn_of_server
 from tidings_workers import logs
-from tidings_workers.config import ConfigurationError, Settings, masked, variable_of
+from tidings_workers.addresses import masked
+from tidings_workers.config import ConfigurationError, Settings, variable_of
 from tidings_workers.identity import identity_of
+from tidings_workers.logs import get_logger
 from tidings_workers.operator import Health, operator_port
 from tidings_workers.processes import is_supervised, raise_open_files, report_ready
 from tidings_workers.store.keys import META
@@ -37,7 +39,7 @@ SPARE_FILES: Final = 256
 # Time after the drain, to close the rest. With the default drain the whole stop takes less than 10 s.
 CLOSING_SECONDS: Final = 1.5
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 def api() -> int:
@@ -66,11 +68,23 @@ def gateway() -> int:
     It needs REDIS_URL and listens on TIDINGS_REALTIME_HOST and TIDINGS_REALTIME_PORT
     (127.0.0.1:8001). Any number may run on one store. All settings: `tidings-server config`.
     """
-    return _run("gateway", "tidings_workers.gateway", ("realtime_host", "realtime_port"))
+    # Only `dev` has a supervisor, and only `dev` serves the page for Spring.
+    module = "tidings_api.spring" if is_supervised() else "tidings_workers.gateway"
+    return _run("gateway", module, ("realtime_host", "realtime_port"))
 
 
-def _run(name: str, module: str, address: tuple[str, str] | None) -> int:
+def bridge(file: str | None = None) -> int:
+    """Run a bridge, which sends what message brokers have.
+
+    It needs REDIS_URL and a file, or TIDINGS_BRIDGE_FILE. It listens only on its operator's port.
+    """
+    return _run("bridge", "tidings_workers.bridge", None, file=file)
+
+
+def _run(name: str, module: str, address: tuple[str, str] | None, *, file: str | None = None) -> int:
     settings = Settings.from_environment()
+    if file is not None:
+        settings = structs.replace(settings, bridge_file=file)
     if settings.redis_url is None:
         raise ConfigurationError(
             "REDIS_URL is not set: name the store, such as redis://127.0.0.1:6379/0, "
@@ -102,6 +116,7 @@ def _tune_gc() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1_000)
+    gc.enable()
 
 
 async def _serve(settings: Settings, run: Run) -> None:

@@ -3,11 +3,11 @@
 import sys
 import time
 
-import structlog
+from tidings_workers.addresses import masked
+from tidings_workers.config import Settings
+from tidings_workers.logs import get_logger
 
-from tidings_workers.config import Settings, masked
-
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class Progress:

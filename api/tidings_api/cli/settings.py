@@ -7,7 +7,8 @@ import msgspec
 from msgspec import structs
 
 from tidings_api.cli.output import JsonOption, answer
-from tidings_workers.config import Settings, masked, variable_of
+from tidings_workers.addresses import masked
+from tidings_workers.config import Settings, variable_of
 
 
 def config(*, json: JsonOption = False) -> None:

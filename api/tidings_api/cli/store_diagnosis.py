@@ -4,22 +4,25 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, cast
 
-import structlog
 from msgspec import Struct
 from redis.asyncio import Redis, RedisCluster
 
+from tidings_api.cli.bridge_diagnosis import bridge_findings
 from tidings_api.cli.findings import Finding, ok, warning, wrong
-from tidings_workers.config import Settings, masked
+from tidings_workers.addresses import masked
+from tidings_workers.config import Settings
 from tidings_workers.identity import identity_of
+from tidings_workers.logs import get_logger
 from tidings_workers.store import StorageUnavailable
 from tidings_workers.store.errors import UNREACHABLE
 from tidings_workers.store.keys import GATEWAYS, LAYOUT, META, lease
+from tidings_workers.store.migration import PREVIOUS
 from tidings_workers.store.packing import text
 from tidings_workers.store.pipeline import Pipeline
 from tidings_workers.store.reasons import unavailable
 from tidings_workers.store.server import Durability, check_mode
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 OLDEST_VERSION: Final = (7, 2)
 SKEW_SECONDS: Final = 2.0
@@ -119,6 +122,12 @@ async def _meta(pipeline: Pipeline) -> dict[str, str] | Finding:
     meta = {text(name): text(value) for name, value in found.items()}
     if not {"layout", "partitions", "secret"} <= meta.keys():
         return _UNUSED
+    if meta["layout"] == PREVIOUS:
+        return warning(
+            "layout",
+            f"the store has layout {PREVIOUS} of an earlier version: the next part takes it over",
+            "stop every part of the earlier version, then start those of this one",
+        )
     if meta["layout"] != LAYOUT:
         return wrong(
             "layout",
@@ -138,6 +147,7 @@ async def _work_findings(
             _partitions(partitions, settings),
             await _dispatchers(pipeline.client, partitions, f"start `tidings-server {dispatcher}`"),
             await _gateways(pipeline.client, f"start `tidings-server {gateway}`"),
+            *await bridge_findings(pipeline.client, settings),
         ]
     except UNREACHABLE as error:
         failure = unavailable(error, pipeline.url)

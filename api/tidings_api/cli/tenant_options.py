@@ -5,8 +5,17 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from tidings.protocol import limits
 from tidings_api.cli.errors import WrongUsage
-from tidings_workers.tenants import DAYS, DEFAULT, LEAST_LOOKBACK_SECONDS, SESSIONS, TenantSettings
+from tidings_workers.standard_webhooks import new_secret
+from tidings_workers.tenants import (
+    DAYS,
+    DEFAULT,
+    LEAST_LOOKBACK_SECONDS,
+    SESSIONS,
+    TenantSettings,
+    Upstream,
+)
 
 FOREVER = "forever"
 _NONE = "none"
@@ -16,7 +25,7 @@ _KEPT = f"{', '.join(map(str, DAYS))} days, {FOREVER} or {DEFAULT}"
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class TenantOptions:
-    """The options for a tenant's retention and sessions."""
+    """The options for a tenant's retention, sessions, topics and upstream."""
 
     retention: Annotated[
         str | None,
@@ -61,6 +70,46 @@ class TenantOptions:
         ),
     ] = None
 
+    topic_retention: Annotated[
+        str | None,
+        Parameter(
+            name="--topic-retention",
+            help=f"Seconds for which topics keep notifications: 1 to {limits.TOPIC_RETENTION_MAXIMUM:,}, or "
+            f"{DEFAULT} ({limits.TOPIC_RETENTION_SECONDS:,}).",
+        ),
+    ] = None
+    open_topics: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--open-topic",
+            negative="",
+            consume_multiple=True,
+            help="A pattern of topics to which every connection may subscribe: news/** or user/{sub}, for "
+            "example. Repeat it for more; the list is replaced.",
+        ),
+    ] = None
+    no_open_topics: Annotated[
+        bool, Parameter(name="--no-open-topics", negative="", help="Open no topics.")
+    ] = False
+    guests: Annotated[
+        bool | None,
+        Parameter(
+            name="--guests",
+            help="Let STOMP clients without a token connect as guests: they may subscribe to the open topics "
+            "and send to /app/..., nothing else.",
+        ),
+    ] = None
+    upstream: Annotated[
+        str | None,
+        Parameter(
+            name="--upstream",
+            help="The http or https URL that answers messages of clients. It gets a new secret, shown once.",
+        ),
+    ] = None
+    no_upstream: Annotated[
+        bool, Parameter(name="--no-upstream", negative="", help="Answer no messages of clients.")
+    ] = False
+
     def settings(self) -> TenantSettings:
         """The settings that the options name. The registry checks their ranges."""
         settings: TenantSettings = {}
@@ -83,6 +132,27 @@ class TenantOptions:
             settings["sessions"] = self.sessions
         if self.session_limit is not None:
             settings["session_limit"] = _number(self.session_limit, "--session-limit")
+        return settings | self._topic_settings()
+
+    def _topic_settings(self) -> TenantSettings:
+        settings: TenantSettings = {}
+        if self.topic_retention is not None:
+            of_topics = self.topic_retention
+            settings["topic_retention"] = (
+                None if of_topics == DEFAULT else _seconds(of_topics, "--topic-retention")
+            )
+        if self.open_topics and self.no_open_topics:
+            raise WrongUsage("--open-topic and --no-open-topics exclude each other: use one of them")
+        if self.open_topics or self.no_open_topics:
+            settings["open_topics"] = self.open_topics or ()
+        if self.guests is not None:
+            settings["guests"] = self.guests
+        if self.upstream is not None and self.no_upstream:
+            raise WrongUsage("--upstream and --no-upstream exclude each other: use one of them")
+        if self.upstream is not None or self.no_upstream:
+            settings["upstream"] = (
+                Upstream(self.upstream, new_secret()) if self.upstream is not None else None
+            )
         return settings
 
 
@@ -91,6 +161,12 @@ def _number(text: str, option: str) -> int | None:
         return None
     if not (text.isascii() and text.isdecimal()):
         raise WrongUsage(f"{option} is a number or {_NONE}, not {text!r}")
+    return int(text)
+
+
+def _seconds(text: str, option: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise WrongUsage(f"{option} is a number of seconds or {DEFAULT}, not {text!r}")
     return int(text)
 
 

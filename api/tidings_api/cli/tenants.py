@@ -2,16 +2,19 @@
 
 import asyncio
 import sys
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
+import msgspec
 from cyclopts import App, Parameter
 
+from tidings.protocol import limits
 from tidings_api.cli.errors import CommandFailed, WrongUsage
 from tidings_api.cli.output import DataOption, JsonOption, answer, note, table
 from tidings_api.cli.stores import operator_store
 from tidings_api.cli.tenant_options import FOREVER, NO_OPTIONS, TenantOptions
 from tidings_workers.registry import Registry
-from tidings_workers.tenants import Tenant
+from tidings_workers.tenants import Tenant, Upstream
 
 app = App(name="tenants", help="Create, change, list and delete tenants.")
 
@@ -48,7 +51,9 @@ def create(
         async with operator_store(data, make=True) as redis:
             return await Registry(redis).create_tenant(id, **settings)
 
-    answer(asyncio.run(work()), f"created {id}: next, tidings-server keys create --tenant {id}", as_json=json)
+    made = settings.get("upstream")
+    text = f"created {id}: next, tidings-server keys create --tenant {id}{_secret(made)}"
+    answer(_shown(asyncio.run(work()), made), text, as_json=json)
 
 
 @app.command
@@ -73,7 +78,8 @@ def update(
     if not settings:
         raise WrongUsage(
             "say what to change: --origin or --any-origin, --retention, --category-retention, "
-            "--all-lookback, --sessions, --session-limit"
+            "--all-lookback, --sessions, --session-limit, --topic-retention, --open-topic or "
+            "--no-open-topics, --guests or --no-guests, --upstream or --no-upstream"
         )
 
     async def work() -> Tenant:
@@ -81,8 +87,13 @@ def update(
             return await Registry(redis).update_tenant(id, **settings)
 
     tenant = asyncio.run(work())
-    text = f"{id}: origins {_origins(tenant)}; retention {_kept(tenant)}; sessions {_sessions(tenant)}"
-    answer(tenant, text, as_json=json)
+    text = (
+        f"{id}: origins {_origins(tenant)}; retention {_kept(tenant)}; sessions {_sessions(tenant)}; "
+        f"open topics {', '.join(tenant.open_topics) or 'none'}; guests {_guests(tenant)}; "
+        f"upstream {_upstream(tenant)}"
+    )
+    made = settings.get("upstream")
+    answer(_shown(tenant, made), text + _secret(made), as_json=json)
 
 
 @app.command(name="list")
@@ -100,14 +111,14 @@ def list_(*, data: DataOption = None, json: JsonOption = False) -> None:
             each.created_at.isoformat(timespec="seconds"),
             _kept(each),
             _sessions(each),
+            _guests(each),
             _origins(each),
         )
         for each in tenants
     ]
-    text = (
-        table(("TENANT", "CREATED", "RETENTION", "SESSIONS", "ORIGINS"), rows) if rows else "no tenants yet"
-    )
-    answer({"tenants": tenants}, text, as_json=json)
+    head = ("TENANT", "CREATED", "RETENTION", "SESSIONS", "GUESTS", "ORIGINS")
+    text = table(head, rows) if rows else "no tenants yet"
+    answer({"tenants": [_shown(each) for each in tenants]}, text, as_json=json)
 
 
 @app.command
@@ -153,11 +164,21 @@ def _confirm(id: str) -> None:
         raise CommandFailed("that is another id: nothing was deleted")
 
 
+def _shown(tenant: Tenant, made: Upstream | None = None) -> dict[str, Any]:
+    """The tenant for `--json`. Only the command that `made` its upstream shows the secret."""
+    shown: dict[str, Any] = msgspec.to_builtins(tenant, builtin_types=(datetime,))
+    if tenant.upstream is not None and made is None:
+        shown["upstream"] = {"url": tenant.upstream.url}
+    return shown
+
+
 def _kept(tenant: Tenant) -> str:
     rules = [_time(tenant.retention_days)]
     rules += [f"{name}={_time(days)}" for name, days in sorted(tenant.category_retention.items())]
     if tenant.all_lookback is not None:
         rules.append(f"all={tenant.all_lookback}s")
+    if tenant.topic_retention != limits.TOPIC_RETENTION_SECONDS:
+        rules.append(f"topics={tenant.topic_retention}s")
     return " ".join(rules)
 
 
@@ -167,9 +188,21 @@ def _time(days: int | str | None) -> str:
     return days if isinstance(days, str) else f"{days}d"
 
 
+def _upstream(tenant: Tenant) -> str:
+    return tenant.upstream.url if tenant.upstream is not None else "none"
+
+
+def _secret(made: Upstream | None) -> str:
+    return f"\nthe secret that signs calls of the upstream, shown once: {made.secret}" if made else ""
+
+
 def _sessions(tenant: Tenant) -> str:
     limit = tenant.connections_per_user
     return tenant.sessions if limit is None else f"{tenant.sessions} {limit}"
+
+
+def _guests(tenant: Tenant) -> str:
+    return "allowed" if tenant.guests is True else "none"
 
 
 def _origins(tenant: Tenant) -> str:

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from redis.asyncio import Redis, RedisCluster
 
 from tidings.protocol import limits
 from tidings_api.cli.errors import CommandFailed
 from tidings_api.cli.progress import Progress
-from tidings_api.demo_tenant import TENANT
-from tidings_workers.config import Settings, reachable
+from tidings_api.demo_tenant import TENANT, UPSTREAM_PATH
+from tidings_workers.addresses import reachable
+from tidings_workers.config import Settings
 from tidings_workers.registry import (
     SCOPES,
     SERVER_SCOPES,
@@ -24,10 +25,15 @@ from tidings_workers.registry import (
     Registry,
     TenantExists,
 )
+from tidings_workers.standard_webhooks import new_secret
+from tidings_workers.tenants import TenantSettings, Upstream
 from tidings_workers.tokens import make_token
 
 # The name of the key that `dev` creates. Later starts find the key by this name.
 KEY_NAME: Final = "dev"
+
+# A page written for Spring's simple broker has no token.
+OPEN_TO_GUESTS: Final[TenantSettings] = {"guests": True, "open_topics": ("public", "public/**")}
 
 
 class Demo(Struct, frozen=True):
@@ -49,8 +55,9 @@ async def open_demo(redis: Redis | RedisCluster) -> Demo:
     """
     registry = Registry(redis)
     try:
-        await registry.create_tenant(TENANT)
+        await registry.create_tenant(TENANT, **OPEN_TO_GUESTS)
     except TenantExists:
+        await _open_to_guests(registry)
         key, remark = await _own_key(registry)
     except NameKeepsData as error:
         raise CommandFailed(
@@ -67,6 +74,24 @@ async def open_demo(redis: Redis | RedisCluster) -> Demo:
         raise CommandFailed(f"the new key of the tenant {TENANT} was revoked at once: start `dev` again")
     remark = f"{remark}: created key {key.kid}" if remark else ""
     return Demo(key=f"{TENANT}.{key.kid}.{key.secret}", token=_token(key), remark=remark)
+
+
+async def open_sample_upstream(redis: Redis | RedisCluster, settings: Settings) -> None:
+    """Give the demo tenant the sample upstream of this API, unless it has one of the user's own."""
+    registry = Registry(redis)
+    tenant = await registry.tenant(TENANT)
+    current = tenant.upstream if tenant is not None else None
+    url = f"http://{reachable(settings.host)}:{settings.port}{UPSTREAM_PATH}"
+    if current is None or (current.url != url and current.url.endswith(UPSTREAM_PATH)):
+        await registry.update_tenant(TENANT, upstream=Upstream(url, new_secret()))
+
+
+async def _open_to_guests(registry: Registry) -> None:
+    """Allow guests in a store from before there were guests; later the setting is the operator's."""
+    tenant = next(each for each in await registry.list_tenants() if each.id == TENANT)
+    if tenant.guests is UNSET:
+        topics = (*tenant.open_topics, *OPEN_TO_GUESTS["open_topics"])
+        await registry.update_tenant(TENANT, open_topics=topics, guests=True)
 
 
 async def _own_key(registry: Registry) -> tuple[Key | None, str]:
@@ -95,6 +120,7 @@ def print_welcome(settings: Settings, demo: Demo, progress: Progress) -> None:
         line = {"api": api, "realtime": realtime, "page": page, "tenant": TENANT, "key": demo.key}
         print(msgspec.json.encode(line).decode(), flush=True)
         return
+    spring = f"http://{reachable(settings.realtime_host)}:{settings.realtime_port}/spring"
     metrics = f"http://{reachable(settings.operator_host)}:{settings.operator_port}/metrics"
     send = [
         *("curl", "-sS", f"{api}/v1/notifications"),
@@ -110,6 +136,7 @@ Tidings is running, ready after {progress.seconds:.1f} s. Ctrl-C stops it.
   API       {api}
   realtime  {realtime}
   page      {page}
+  Spring    {spring}
   metrics   {metrics}
   tenant    {TENANT}
   key       {demo.key}

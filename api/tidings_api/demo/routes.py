@@ -16,7 +16,9 @@ from tidings.protocol.times import timestamp
 from tidings_api.assets import WIDGET, asset
 from tidings_api.authorisation import PUBLIC
 from tidings_api.conditional import Conditional, provide_condition
+from tidings_api.demo.looks import LOOKS, words
 from tidings_api.demo.own import is_own_page, own_host
+from tidings_api.demo.snippets import cards
 from tidings_api.demo_tenant import TENANT
 from tidings_api.pages import page_headers
 from tidings_api.problems import ProblemError
@@ -30,9 +32,23 @@ SENDER: Final = "demo-page"
 SENDER_SCOPES: Final = frozenset({"send", "read", "groups"})
 TOKEN_SECONDS: Final = 3600
 
+Theme = Annotated[str, QueryParameter(description="The words and colors of the page.")]
+
 _PACKAGE: Final = "tidings_api.demo.pages"
 _FILES: Final = frozenset(
-    {"page.css", "page.mjs", "composer.mjs", "frames.mjs", "snippets.mjs", "user.css", "user.mjs", "icon.svg"}
+    {
+        *("palette.css", "page.css", "code.css", "user.css"),
+        *(
+            "page.mjs",
+            "composer.mjs",
+            "windows.mjs",
+            "frames.mjs",
+            "snippets.mjs",
+            "highlight.mjs",
+            "user.mjs",
+        ),
+        *("icon.svg", "parcel.svg", "comment.svg", "deploy.svg", "alarm.svg"),
+    }
 )
 
 
@@ -50,8 +66,8 @@ async def page(request: Request[Any, Any, State], services: Parts) -> Response[s
     widget = asset(WIDGET)
     body = _template("index.html").substitute(
         api=escape(api),
-        widget=escape(f"{api}{widget.path}"),
-        integrity=escape(widget.integrity),
+        spring=escape(_spring_page(realtime_url(request.scope["headers"], services.settings))),
+        snippets=cards({"api": api, "widget": f"{api}{widget.path}", "integrity": widget.integrity}),
     )
     return _page(
         body,
@@ -61,15 +77,21 @@ async def page(request: Request[Any, Any, State], services: Parts) -> Response[s
 
 
 @get("/demo/users/{user:str}", opt=PUBLIC)
-async def user_page(request: Request[Any, Any, State], user: FromPath[str], services: Parts) -> Response[str]:
-    """A page of an application that the user has opened."""
+async def user_page(
+    request: Request[Any, Any, State], user: FromPath[str], services: Parts, theme: Theme = "plain"
+) -> Response[str]:
+    """A page of an application that the user has opened, with the words and colors of a theme."""
     if user not in USERS:
         raise ProblemError("not_found", f"The users of this page are {' and '.join(USERS)}.")
+    if theme not in LOOKS:
+        raise ProblemError("not_found", f"The themes of this page are {', '.join(LOOKS)}.")
+    shown = {name: escape(value) for name, value in words(LOOKS[theme], USERS[user]).items()}
     url = realtime_url(request.scope["headers"], services.settings)
     gateway = url.partition("/v1/")[0]
     return _page(
-        _template("user.html").substitute(user=user, name=USERS[user]),
-        connect_src=f"'self' {gateway}",
+        _template("user.html").substitute(user=user, **shown),
+        # The client reads server-sent events where a WebSocket fails.
+        connect_src=f"'self' {gateway} {gateway.replace('ws', 'http', 1)}",
         frame_ancestors="'self'",
         # The icon of a notification may have any address.
         img_src="'self' http: https:",
@@ -125,6 +147,11 @@ async def create_token(
 
 
 routes: Final = Router("/", include_in_schema=False, route_handlers=[page, user_page, file, create_token])
+
+
+def _spring_page(realtime: str) -> str:
+    """The address of the page for Spring, on the realtime port."""
+    return f"http{realtime.removeprefix('ws').partition('/v1/')[0]}/spring"
 
 
 def _template(name: str) -> Template:

@@ -1,4 +1,4 @@
-"""The client and the widget for pages of any origin, as files for `<script>` and `import`."""
+"""The client and the widget for pages of any origin: for `<script>`, for `import`, and as an npm package."""
 
 from typing import Annotated, Any, Final
 
@@ -7,13 +7,25 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.params import QueryParameter
 
-from tidings_api.assets import WIDGET, asset
+from tidings_api.assets import PACKAGE, WIDGET, asset
 from tidings_api.authorisation import PUBLIC
 from tidings_api.conditional import Conditional, provide_condition
 from tidings_api.requests import ANY_QUERY
 
-# Both in one file, each as a module, and the parts that the widget loads when it opens or shows a toast.
-FILES: Final = (WIDGET, "widget.mjs", "parts.mjs", "toasts.mjs", "tidings.mjs")
+# Both in one file, each as a module, the modules that they load when a page needs them, and the npm package.
+FILES: Final = (
+    WIDGET,
+    "widget.mjs",
+    "parts.mjs",
+    "words.mjs",
+    "toasts.mjs",
+    "alerts.mjs",
+    "advice.mjs",
+    "topics.mjs",
+    "fallback.mjs",
+    "tidings.mjs",
+    PACKAGE,
+)
 
 Version = Annotated[str | None, QueryParameter(name="v", description="The version that the page names.")]
 

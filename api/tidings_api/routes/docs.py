@@ -1,4 +1,4 @@
-"""The description of the API: as OpenAPI for programs, and as one page without scripts for people."""
+"""The description of the API: as OpenAPI for programs, and as one page for people."""
 
 from typing import Any, Final
 
@@ -9,15 +9,19 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from tidings.protocol.errors import ERRORS
+from tidings_api.assets import asset
 from tidings_api.authorisation import PUBLIC
 from tidings_api.conditional import Conditional, provide_condition
-from tidings_api.docs_page import STYLE
 from tidings_api.documents import Documents
 from tidings_api.pages import page_headers
 from tidings_api.problems import ProblemError
 
 _CACHED: Final = {"cache-control": "public, max-age=300"}
-_PAGE_HEADERS: Final = {**_CACHED, **page_headers(style_src="'self'")}
+_PAGE_HEADERS: Final = {
+    **_CACHED,
+    **page_headers(script_src="'self'", style_src="'self'", connect_src="'self'"),
+}
+_FILES: Final = ("style.css", "page.mjs")
 _CONDITION: Final = {"condition": Provide(provide_condition)}
 
 
@@ -39,10 +43,11 @@ async def page(request: Request[Any, Any, State], state: State, condition: Condi
     return answer
 
 
-@get("/docs/style.css", opt=PUBLIC)
-async def style() -> Response[str]:
-    """The style sheet of the page."""
-    return Response(STYLE, media_type="text/css", headers=_CACHED)
+@get([f"/docs/{name}" for name in _FILES], opt=PUBLIC, dependencies=_CONDITION)
+async def file(request: Request[Any, Any, State], condition: Conditional) -> Response[bytes]:
+    """The style sheet and the script of the page."""
+    name = request.url.path.rpartition("/")[2]
+    return asset(name, "tidings_api.docs_files").answer(request.scope["headers"], condition, None)
 
 
 @get("/problems/{code:str}", opt=PUBLIC)
@@ -54,4 +59,4 @@ async def explain(code: FromPath[str]) -> Redirect:
     return Redirect(f"../docs#error-{code}")
 
 
-routes: Final = Router("/", include_in_schema=False, route_handlers=[openapi, page, style, explain])
+routes: Final = Router("/", include_in_schema=False, route_handlers=[openapi, page, file, explain])

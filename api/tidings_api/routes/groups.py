@@ -10,11 +10,11 @@ from tidings.protocol.errors import FieldError
 from tidings.protocol.rest import ChangeMembers, Group, GroupPage, Member, MemberPage, MembersChanged
 from tidings.protocol.times import timestamp
 from tidings_api.authorisation import needs
-from tidings_api.bodies import INVALID
 from tidings_api.cursors import Cursors
 from tidings_api.problems import ProblemError
 from tidings_api.requests import BODY_BYTES_OPTION, Caller, Cursor, GroupPath, Limit, OpenStore, UserPath
 from tidings_workers.store import GroupInfo, Page
+from tidings_workers.strict_json import INVALID
 
 # 10,000 ids of 128 characters, with quotes and commas.
 CHANGE_BYTES: Final = limits.GROUP_CHANGES * (limits.ID_LENGTH + 4) + 1024

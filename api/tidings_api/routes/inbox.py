@@ -6,22 +6,26 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from litestar import Response, Router, get, post
 from litestar.di import NamedDependency, Provide
-from litestar.params import JSONBody, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Meta, Raw
 
 from tidings.protocol import limits
+from tidings.protocol.frames import Acted
 from tidings.protocol.marks import faults
 from tidings.protocol.names import LOG_PATTERN, LOG_RULE
-from tidings.protocol.rest import InboxItem, InboxPage, Marked, MarkInbox, StateFilter
-from tidings.protocol.times import timestamp_or_none
+from tidings.protocol.notifications import UsedAction
+from tidings.protocol.rest import AckInbox, InboxItem, InboxPage, Marked, MarkInbox, StateFilter
+from tidings.protocol.times import timestamp, timestamp_or_none
 from tidings_api.authorisation import needs
-from tidings_api.bodies import INVALID
 from tidings_api.conditional import CONDITIONAL, Conditional, not_modified, provide_condition, weak_tag
 from tidings_api.cursors import Cursors
 from tidings_api.problems import ProblemError
 from tidings_api.requests import BODY_BYTES_OPTION, Caller, Category, Cursor, Limit, OpenStore, UserPath
-from tidings_workers.store import InboxQuery, Store
+from tidings_api.routes.sent import NotificationPath, used_action
+from tidings_workers.refused_actions import refusal
+from tidings_workers.store import ActionUsed, InboxQuery, NotInInbox, Store, UnknownAction
 from tidings_workers.store import inbox as stored
+from tidings_workers.strict_json import INVALID
 
 # 1,000 ids, or a position in each of 1,000 logs of the longest name.
 MARK_BYTES: Final = limits.MARK_IDS * (limits.ID_LENGTH + 32) + 1024
@@ -53,6 +57,10 @@ Before = Annotated[
     QueryParameter(
         schema_extra=_TIME, description="Only notifications created before this time: RFC 3339 with a zone."
     ),
+]
+ActionPath = Annotated[
+    str,
+    PathParameter(description="The id of one of the notification's `actions`, percent-encoded."),
 ]
 CountsBy = Annotated[
     Literal["category"] | None,
@@ -132,10 +140,64 @@ async def mark_own_inbox(data: JSONBody[MarkInbox], identity: Caller, store: Ope
     return await _mark(store, identity.tenant, identity.subject, data)
 
 
+@post(
+    "/v1/users/{user:str}/notifications/{notification:str}/actions/{action:str}",
+    opt=needs("users"),
+    status_code=200,
+    summary="Use an action for a user",
+)
+async def use_action(
+    user: UserPath, notification: NotificationPath, action: ActionPath, identity: Caller, store: OpenStore
+) -> Acted:
+    """The user uses an action of a notification; see the route for the token's subject."""
+    return await _act(store, identity.tenant, user, notification, action)
+
+
+@post(
+    "/v1/me/notifications/{notification:str}/actions/{action:str}",
+    opt=needs("inbox"),
+    status_code=200,
+    summary="Use an action",
+)
+async def use_own_action(
+    notification: NotificationPath, action: ActionPath, identity: Caller, store: OpenStore
+) -> Acted:
+    """The token's subject uses an action of a notification. The first one counts, on whichever device.
+
+    A repetition gets the same answer. Each connection of the user gets a `state` frame with `acted`. Without
+    such an action the answer is 404 `unknown_action`, whose detail lists those that the notification has;
+    after another action it is 409 `action_used`. The request has no body.
+    """
+    return await _act(store, identity.tenant, identity.subject, notification, action)
+
+
+@post(
+    "/v1/me/ack",
+    opt={**needs("inbox"), BODY_BYTES_OPTION: MARK_BYTES},
+    status_code=204,
+    summary="Acknowledge own notifications",
+)
+async def acknowledge(data: JSONBody[AckInbox], identity: Caller, store: OpenStore) -> None:
+    """Everything up to these positions arrived at the user, who needs no connection for this.
+
+    It counts as delivered, and moves the positions of `device` forward. A device that is new begins at the
+    ends of the logs that are not named. Logs that the user does not have, and topics, are ignored.
+    """
+    await store.acknowledging.acknowledge(identity.tenant, identity.subject, data.positions, data.device)
+
+
 routes: Final = Router(
     "/",
     tags=["Inboxes"],
-    route_handlers=[list_inbox, list_own_inbox, mark_inbox, mark_own_inbox],
+    route_handlers=[
+        list_inbox,
+        list_own_inbox,
+        mark_inbox,
+        mark_own_inbox,
+        use_action,
+        use_own_action,
+        acknowledge,
+    ],
     dependencies={"selection": Provide(provide_selection), "condition": Provide(provide_condition)},
 )
 
@@ -177,6 +239,7 @@ def _item(item: stored.InboxItem) -> InboxItem:
         seen_at=timestamp_or_none(item.seen_at),
         read_at=timestamp_or_none(item.read_at),
         archived_at=timestamp_or_none(item.archived_at),
+        action=used_action(item.used),
         notification=Raw(item.content),
     )
 
@@ -187,6 +250,14 @@ async def _mark(store: Store, tenant: str, user: str, mark: MarkInbox) -> Marked
         raise ProblemError("invalid_request", INVALID, errors)
     result = await store.marks.mark(tenant, user, mark)
     return Marked(result.changed, result.counts, result.unknown)
+
+
+async def _act(store: Store, tenant: str, user: str, notification: str, action: str) -> Acted:
+    try:
+        result = await store.acting.act(tenant, user, notification, action)
+    except (NotInInbox, UnknownAction, ActionUsed) as error:
+        raise ProblemError(*refusal(error, notification, action)) from None
+    return Acted(notification, UsedAction(result.used.action, timestamp(result.used.at)))
 
 
 def _time(name: str, text: str) -> datetime:

@@ -10,7 +10,7 @@ from litestar.datastructures import State
 from tidings.protocol.errors import problem
 from tidings.protocol.rest import AccessToken, GrantError, GrantErrorCode
 from tidings_api.authorisation import PUBLIC
-from tidings_api.bodies import header, read_body
+from tidings_api.bodies import fields_of, header, read_body
 from tidings_api.grants import (
     FORM,
     FORM_BYTES,
@@ -52,7 +52,7 @@ async def grant_token(request: Request[Any, Any, State], services: Parts) -> Res
         raise ProblemError(
             "unsupported_media_type", f"Send a form, with Content-Type: {FORM.decode()}, as in OAuth 2.0."
         )
-    body = await read_body(request.receive, headers, FORM_BYTES)
+    body = await read_body(request.receive, fields_of(headers), FORM_BYTES)
     try:
         return Response(await _grant(services, header(headers, b"authorization"), body), headers=_UNCACHED)
     except Refused as refused:

@@ -7,7 +7,7 @@ from litestar import get
 from litestar.params import PathParameter
 
 from tidings.protocol import limits
-from tidings.protocol.notifications import Receipts
+from tidings.protocol.notifications import Receipts, UsedAction
 from tidings.protocol.rest import (
     ReceiptPage,
     SentNotification,
@@ -20,7 +20,7 @@ from tidings_api.authorisation import needs
 from tidings_api.cursors import Cursors
 from tidings_api.problems import ProblemError
 from tidings_api.requests import Caller, Category, Cursor, Limit, OpenStore
-from tidings_workers.store import NoUserReceipts, StoredNotification, UserProgress
+from tidings_workers.store import NoUserReceipts, StoredNotification, Use, UserProgress
 from tidings_workers.store.content import Content
 
 NotificationPath = Annotated[
@@ -98,6 +98,11 @@ def no_such(notification: str) -> ProblemError:
     return ProblemError("not_found", f"There is no notification {notification[:64]!r}.")
 
 
+def used_action(use: Use | None) -> UsedAction | None:
+    """The action that a user used, as answers have it."""
+    return UsedAction(use.action, timestamp(use.at)) if use is not None else None
+
+
 def _receipt(progress: UserProgress) -> UserReceipt:
     return UserReceipt(
         user=progress.user,
@@ -106,6 +111,7 @@ def _receipt(progress: UserProgress) -> UserReceipt:
         read=progress.read,
         seen_at=timestamp_or_none(progress.seen_at),
         read_at=timestamp_or_none(progress.read_at),
+        action=used_action(progress.used),
     )
 
 
@@ -128,6 +134,10 @@ def _as_sent(stored: StoredNotification) -> SentNotification:
         accepted_at=timestamp(stored.accepted_at),
         stored_at=timestamp_or_none(stored.stored_at),
         receipts=Receipts(
-            recipients=stored.recipients, delivered=stored.delivered, seen=stored.seen, read=stored.read
+            recipients=stored.recipients,
+            delivered=stored.delivered,
+            seen=stored.seen,
+            read=stored.read,
+            actions=stored.actions,
         ),
     )

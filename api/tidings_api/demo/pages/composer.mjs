@@ -1,4 +1,4 @@
-// The form: its content as a notification, and examples to fill it with.
+// The form: its content as a notification, and examples that fill it.
 
 const TARGETS = {
   ana: { users: ["ana"] },
@@ -9,51 +9,67 @@ const TARGETS = {
 
 const EXAMPLES = {
   Parcel: {
-    title: "On its way",
-    body: "Parcel 4711 arrives tomorrow between 9 and 11.",
+    title: "Your parcel is on its way",
+    body: "4711 arrives tomorrow between 9 and 11.",
     category: "orders",
+    icon: "parcel",
     button: "Track",
+    path: "parcels/4711",
   },
   Comment: {
-    title: "New comment on your report",
+    title: "Maria commented on “Q3 report”",
     body: "“Could you look at the figures before noon?”",
     category: "comments",
+    icon: "comment",
   },
   Deploy: {
-    title: "Deploy finished",
-    body: "Version 42 is live. All checks are green.",
+    title: "Version 42 is live",
+    body: "All checks are green.",
     category: "deploys",
+    icon: "deploy",
   },
   Alarm: {
     title: "Payments are failing",
     body: "Three of ten in the last minute. The team on call has been paged.",
     category: "alarms",
+    icon: "alarm",
     urgent: true,
     button: "Open dashboard",
+    path: "dashboard",
   },
 };
 
 const FORM = document.getElementById("composer");
+const PRESETS = document.querySelector(".presets");
 const { to, title, body, urgent, buttons } = FORM.elements;
-let category = "";
-let button = "Open";
+let chosen = EXAMPLES.Parcel;
 
 for (const [name, example] of Object.entries(EXAMPLES)) {
   const preset = document.createElement("button");
   preset.type = "button";
-  preset.textContent = name;
-  preset.addEventListener("click", () => fill(example));
-  FORM.querySelector(".presets").append(preset);
+  preset.append(picture(example.icon), name);
+  preset.addEventListener("click", () => {
+    fill(example);
+    FORM.requestSubmit();
+  });
+  PRESETS.append(preset);
 }
 fill(EXAMPLES.Parcel);
 
+/** @returns {Element} the picture of a category, which a screen reader leaves out */
+function picture(name) {
+  const image = document.createElement("img");
+  image.src = `/demo/files/${name}.svg`;
+  image.alt = "";
+  return image;
+}
+
 function fill(example) {
+  chosen = example;
   title.value = example.title;
   body.value = example.body;
   urgent.checked = Boolean(example.urgent);
   buttons.checked = Boolean(example.button);
-  button = example.button ?? "Open";
-  category = example.category;
   FORM.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
@@ -61,13 +77,30 @@ function fill(example) {
 export function notification() {
   return {
     to: TARGETS[to.value],
-    category,
-    title: title.value,
-    ...(body.value && { body: body.value }),
-    ...(urgent.checked && { priority: "urgent" }),
-    ...(buttons.checked && {
-      link: "https://shop.example/4711",
-      actions: [{ id: "open", label: button, link: "https://shop.example/4711" }],
+    ...content({
+      ...chosen,
+      title: title.value,
+      body: body.value,
+      urgent: urgent.checked,
+      button: buttons.checked && (chosen.button ?? "Open"),
     }),
+  };
+}
+
+/** The first notifications of both users, oldest first. */
+export const FIRST = ["Deploy", "Comment", "Parcel"].map((name) => ({
+  to: { users: ["ana", "bob"] },
+  ...content(EXAMPLES[name]),
+}));
+
+function content({ category, icon, title, body, urgent, button, path = "" }) {
+  const link = `https://shop.example/${path}`;
+  return {
+    category,
+    title,
+    ...(body && { body }),
+    icon: `/demo/files/${icon}.svg`,
+    ...(urgent && { priority: "urgent" }),
+    ...(button && { link, actions: [{ id: "open", label: button, link }] }),
   };
 }

@@ -1,10 +1,10 @@
 // The page around the two users: sends the content of the form, and shows the result.
 
-import { notification } from "./composer.mjs";
-import { clearFrames, showFrame } from "./frames.mjs";
-import { showCommand } from "./snippets.mjs";
+import { FIRST, notification } from "./composer.mjs";
+import { showFrame } from "./frames.mjs";
+import { showCommands } from "./snippets.mjs";
+import { listen, NAMES, openWindows } from "./windows.mjs";
 
-const NAMES = { ana: "Ana", bob: "Bob" };
 const BURST = 25;
 const RENEW_MS = 50 * 60_000;
 
@@ -12,18 +12,18 @@ const API = document.body.dataset.api;
 const FORM = document.getElementById("composer");
 const OUTCOME = document.getElementById("outcome");
 
-/** The notification that the page waits for: the time of its send, and the users who have it. */
-let latest = { id: "", sentAt: 0, answer: "", arrivals: [] };
+/** The notification that the page waits for: the time of its send, and of its answer. */
+let latest = { id: "", sentAt: 0, answeredAt: 0 };
 let token = "";
 
 async function call(path, body) {
   const answer = await fetch(path, {
-    method: "POST",
+    method: body ? "POST" : "GET",
     headers: {
-      "content-type": "application/json",
+      ...(body && { "content-type": "application/json" }),
       ...(token && { authorization: `Bearer ${token}` }),
     },
-    body: JSON.stringify(body),
+    ...(body && { body: JSON.stringify(body) }),
   });
   const document = await answer.json();
   if (!answer.ok) throw new Error(document.detail);
@@ -33,7 +33,13 @@ async function call(path, body) {
 async function renewToken() {
   token = "";
   ({ token } = await call("/demo/tokens", { role: "sender" }));
-  showCommand(API, token, notification());
+  showCommands(API, token, notification());
+}
+
+/** Fills both inboxes if Ana has none yet, so that the first look shows notifications. */
+async function fillInboxes() {
+  const { items } = await call("/v1/users/ana/notifications?limit=1");
+  if (items.length === 0) await call("/v1/notifications/batch", { notifications: FIRST });
 }
 
 async function send(burst) {
@@ -43,55 +49,54 @@ async function send(burst) {
     if (burst) {
       const all = Array.from({ length: BURST }, (_, n) => ({ ...one, title: `${one.title} (${n + 1})` }));
       const { results } = await call("/v1/notifications/batch", { notifications: all });
-      latest = { id: results.at(-1).id, sentAt, answer: `${BURST} accepted`, arrivals: [] };
+      latest = { id: results.at(-1).id, sentAt, answeredAt: performance.now() };
     } else {
       const { id } = await call("/v1/notifications", one);
-      latest = { id, sentAt, answer: "Accepted", arrivals: [] };
+      latest = { id, sentAt, answeredAt: performance.now() };
     }
-    latest.answer += ` in ${Math.round(performance.now() - sentAt)} ms`;
     showArrivals();
   } catch (error) {
     report(error);
   }
 }
 
-/** Shows the result of the last send. */
 function report(error) {
-  OUTCOME.classList.toggle("failed", Boolean(error));
-  OUTCOME.textContent = error ? error.message : [latest.answer, ...latest.arrivals].join(" · ");
+  OUTCOME.classList.add("failed");
+  OUTCOME.textContent = error.message;
 }
 
 /** A notification may arrive before the answer to the request. */
 const early = new Map();
 
 function arrived(user, id) {
-  const at = performance.now();
-  early.set(id, [...(early.get(id) ?? []), [user, at]]);
+  early.set(id, [...(early.get(id) ?? []), [user, performance.now()]]);
   if (early.size > 2 * BURST) early.delete(early.keys().next().value);
   if (id === latest.id) showArrivals();
 }
 
+/** Shows the times since the press, in their order. */
 function showArrivals() {
-  latest.arrivals = (early.get(latest.id) ?? []).map(
-    ([user, at]) => `${NAMES[user]} had it after ${Math.round(at - latest.sentAt)} ms`,
-  );
-  report();
+  const { id, sentAt, answeredAt } = latest;
+  const times = [
+    [answeredAt, "answered in", "span"],
+    ...(early.get(id) ?? []).map(([user, at]) => [at, `${NAMES[user]} saw it after`, "b"]),
+  ].sort(([one], [other]) => one - other);
+  OUTCOME.classList.remove("failed");
+  OUTCOME.replaceChildren();
+  for (const [index, [at, words, element]] of times.entries()) {
+    const part = document.createElement(element);
+    part.textContent = `${words} ${Math.max(1, Math.round(at - sentAt))} ms`;
+    OUTCOME.append(index ? " · " : "", part);
+  }
 }
 
-addEventListener("message", ({ origin, data }) => {
-  if (origin !== location.origin || !(data.user in NAMES)) return;
-  const { user, sent, received, status, arrived: id } = data;
-  if (sent) showFrame(user, "sent", sent);
-  if (received) showFrame(user, "received", received);
+listen(({ user, sent, received, arrived: id }) => {
+  if (sent) showFrame(NAMES[user], "sent", sent);
+  if (received) showFrame(NAMES[user], "received", received);
   if (id) arrived(user, id);
-  if (status) {
-    const shown = document.querySelector(`.state[data-user="${user}"]`);
-    shown.textContent = status;
-    shown.className = `state ${status}`;
-  }
 });
 
-FORM.addEventListener("input", () => showCommand(API, token, notification()));
+FORM.addEventListener("input", () => showCommands(API, token, notification()));
 FORM.addEventListener("submit", (event) => {
   event.preventDefault();
   send(false);
@@ -99,12 +104,14 @@ FORM.addEventListener("submit", (event) => {
 document.getElementById("burst").addEventListener("click", () => {
   if (FORM.reportValidity()) send(true);
 });
-document.getElementById("clear").addEventListener("click", clearFrames);
 
 try {
   await renewToken();
   await call("/v1/groups/team/members", { add: Object.keys(NAMES) });
+  await fillInboxes();
   setInterval(renewToken, RENEW_MS);
 } catch (error) {
   report(error);
+} finally {
+  openWindows();
 }

@@ -1,40 +1,101 @@
-// The code to paste: a button to copy each snippet, and the command that sends the content of the form.
+// The code to paste: tabs by framework, colours, a button to copy, and the requests that send the form's content.
+
+import { highlight } from "./highlight.mjs";
 
 const TOKEN_SHOWN = 12;
-
-const SEND = document.getElementById("snippet-send");
 /** The copied text of a snippet that shows only a part of it. */
 const whole = new WeakMap();
 
-for (const code of document.querySelectorAll(".snippet code[id]")) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = "Copy";
+for (const card of document.querySelectorAll(".snippet")) {
+  const tabs = [...card.querySelectorAll('[role="tab"]')];
+  const panel = (tab) => document.getElementById(tab.getAttribute("aria-controls"));
+  const choose = (chosen) => {
+    for (const tab of tabs) {
+      tab.ariaSelected = String(tab === chosen);
+      tab.tabIndex = tab === chosen ? 0 : -1;
+      panel(tab).hidden = tab !== chosen;
+    }
+  };
+  for (const [index, tab] of tabs.entries()) {
+    tab.addEventListener("click", () => choose(tab));
+    tab.addEventListener("keydown", ({ key }) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
+      const next = step && tabs.at((index + step) % tabs.length);
+      if (!next) return;
+      choose(next);
+      next.focus();
+    });
+  }
+  const button = card.querySelector(".copy");
+  const say = (word) => {
+    button.textContent = word;
+  };
+  let timer = 0;
   button.addEventListener("click", async () => {
+    clearTimeout(timer);
+    say("Copy");
+    const code = card.querySelector('[role="tabpanel"]:not([hidden]) code');
     await navigator.clipboard.writeText(whole.get(code) ?? code.textContent);
-    button.textContent = "Copied";
-    setTimeout(() => {
-      button.textContent = "Copy";
-    }, 1500);
+    say("Copied");
+    timer = setTimeout(say, 1500, "Copy");
   });
-  code.closest(".snippet").append(button);
 }
 
-/**
- * Shows how to send this from a terminal.
- * @param {string} api
- * @param {string} token
- * @param {object} notification
- */
-export function showCommand(api, token, notification) {
-  const json = JSON.stringify(notification).replaceAll("'", "'\\''");
-  const command = (secret) =>
+for (const code of document.querySelectorAll(".snippet code[data-language]"))
+  highlight(code, code.textContent, code.dataset.language);
+
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** The ways to send a notification. `secret` is the token, or the part of it to show. */
+const COMMANDS = {
+  curl: (api, notification, secret) =>
     [
       `curl ${api}/v1/notifications`,
       `  -H 'Authorization: Bearer ${secret}'`,
       "  -H 'Content-Type: application/json'",
-      `  -d '${json}'`,
-    ].join(" \\\n");
-  SEND.textContent = command(`${token.slice(0, TOKEN_SHOWN)}…`);
-  whole.set(SEND, command(token));
+      `  -d ${quoted(JSON.stringify(notification, null, 2))}`,
+    ].join(" \\\n"),
+  python: (api, { to, ...content }, secret) => {
+    const target = Object.entries(to).map(([name, value]) => [`to_${name}`, value]);
+    const fields = [...target, ...Object.entries(content)].map(
+      ([name, value]) => `        ${name}=${value === true ? "True" : JSON.stringify(value)},`,
+    );
+    return [
+      "from tidings import Tidings",
+      "",
+      `with Tidings("${api}", token="${secret}") as tidings:`,
+      "    tidings.send(",
+      ...fields,
+      "    )",
+    ].join("\n");
+  },
+  javascript: (api, notification, secret) =>
+    [
+      `await fetch("${api}/v1/notifications", {`,
+      '  method: "POST",',
+      "  headers: {",
+      `    Authorization: "Bearer ${secret}",`,
+      '    "Content-Type": "application/json",',
+      "  },",
+      `  body: JSON.stringify(${JSON.stringify(notification, null, 2).replaceAll("\n", "\n  ")}),`,
+      "});",
+    ].join("\n"),
+};
+
+/**
+ * Shows how to send this from a program.
+ * @param {string} api
+ * @param {string} token
+ * @param {object} notification
+ */
+export function showCommands(api, token, notification) {
+  for (const [name, command] of Object.entries(COMMANDS)) {
+    const code = document.getElementById(`snippet-${name}`);
+    highlight(
+      code,
+      command(api, notification, `${token.slice(0, TOKEN_SHOWN)}…`),
+      name === "curl" ? "shell" : name,
+    );
+    whole.set(code, command(api, notification, token));
+  }
 }

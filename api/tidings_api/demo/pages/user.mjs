@@ -5,6 +5,7 @@ import { Tidings } from "/tidings.mjs";
 import "/widget.mjs";
 
 const { user } = document.body.dataset;
+const inbox = document.getElementById("inbox");
 
 /** @param {Record<string, unknown>} news */
 function report(news) {
@@ -41,5 +42,24 @@ const client = new Tidings({
 });
 client.on("status", ({ status }) => report({ status }));
 client.on("notification", ({ item }) => report({ arrived: item.notification.id }));
-document.getElementById("inbox").client = client;
+
+// The links of the examples lead to a shop that does not exist, and this window shows no other site. A link to a
+// parcel shows its line on this page.
+document.addEventListener("tidings-open", (event) => {
+  event.preventDefault();
+  const number = event.detail.item.notification.link?.split("/").at(-1);
+  const parcel = number && document.getElementById(`parcel-${number}`);
+  if (!parcel) return;
+  inbox.close();
+  parcel.classList.remove("found");
+  requestAnimationFrame(() => parcel.classList.add("found"));
+});
+inbox.client = client;
+if (location.hash === "#open") {
+  const off = client.on("status", ({ status }) => {
+    if (status !== "connected") return;
+    off();
+    inbox.open();
+  });
+}
 client.connect();
