@@ -2,7 +2,10 @@
  * Builds `dist`: one module per entry of the package, and one script with client and widget.
  *
  * The widget and the React wrapper import the client as `./tidings.mjs`, so that a page with several of them loads
- * it once. `parts.mjs` loads when a reader opens the widget, and `toasts.mjs` with the first toast.
+ * it once. The other modules load when a page needs them: `parts.mjs` when a reader opens the widget, with `words.mjs`
+ * in another language than English; `toasts.mjs` with the first toast; `alerts.mjs` for a sound or a count in the
+ * title; `advice.mjs` for the developer of a page that is not set up well; `topics.mjs` with the first subscription to a
+ * topic; and `fallback.mjs` after two seconds without a connection.
  */
 import { createHash } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
@@ -13,10 +16,15 @@ import { texts } from "./texts.mjs";
 
 const root = new URL("..", import.meta.url).pathname;
 
+/** Names of methods and fields that no other module and no application uses: they are shortened. */
+const INTERNAL =
+  /^(concerns|lived|resend|renew|refuse|welcomed|listed|acks|confirm|arrive|wake|leave|enter|follow|followed|lead|save|another|answer|identity|restore|forget|view|wait|drop|isOpen|probe|ended|apply|handle|emit|post|remaining|since|busy|timer|hide|lost|arrived|recount|revoke|refresh|turned|tokens|offline|urgent|pend|settle|fail)$/;
+
 const common = {
   absWorkingDir: root,
   bundle: true,
   minify: true,
+  mangleProps: INTERNAL,
   target: "es2022",
   charset: "utf8",
   legalComments: "none",
@@ -27,17 +35,25 @@ const MODULES = {
   "client/index.js": "./tidings.mjs",
   "widget/index.js": "./widget.mjs",
   "parts.js": "./parts.mjs",
+  "words.js": "./words.mjs",
   "stack.js": "./toasts.mjs",
+  "alerts.js": "./alerts.mjs",
+  "advice.js": "./advice.mjs",
+  "topics.js": "./topics.mjs",
+  "fallback.js": "./fallback.mjs",
 };
 
 /** An import of another entry becomes an import of its built module. */
 const entries = {
   name: "entries",
   setup({ onResolve }) {
-    onResolve({ filter: /\/(client\/index|widget\/index|parts|stack)\.js$/ }, ({ path }) => {
-      const [, module] = Object.entries(MODULES).find(([end]) => path.endsWith(end));
-      return { path: module, external: true };
-    });
+    onResolve(
+      { filter: /\/(client\/index|widget\/index|parts|words|stack|alerts|advice|topics|fallback)\.js$/ },
+      ({ path }) => {
+        const [, module] = Object.entries(MODULES).find(([end]) => path.endsWith(end));
+        return { path: module, external: true };
+      },
+    );
   },
 };
 
@@ -59,7 +75,13 @@ await build({
     { in: "src/client/index.ts", out: "tidings" },
     { in: "src/widget/index.ts", out: "widget" },
     { in: "src/widget/parts.ts", out: "parts" },
+    { in: "src/widget/words.ts", out: "words" },
     { in: "src/widget/stack.ts", out: "toasts" },
+    { in: "src/widget/alerts.ts", out: "alerts" },
+    { in: "src/widget/advice.ts", out: "advice" },
+    { in: "src/client/topics.ts", out: "topics" },
+    { in: "src/client/fallback.ts", out: "fallback" },
+    { in: "src/widget/feed.ts", out: "feed" },
     { in: "src/react/index.tsx", out: "react" },
   ],
   outdir: "dist",
@@ -77,10 +99,17 @@ async function version(name) {
 await build({
   ...common,
   format: "iife",
-  globalName: "tidings",
   entryPoints: ["src/script.ts"],
   outfile: "dist/tidings.js",
-  define: { PARTS_VERSION: await version("parts.mjs"), STACK_VERSION: await version("toasts.mjs") },
+  define: {
+    PARTS_VERSION: await version("parts.mjs"),
+    WORDS_VERSION: await version("words.mjs"),
+    ALERTS_VERSION: await version("alerts.mjs"),
+    ADVICE_VERSION: await version("advice.mjs"),
+    STACK_VERSION: await version("toasts.mjs"),
+    TOPICS_VERSION: await version("topics.mjs"),
+    FALLBACK_VERSION: await version("fallback.mjs"),
+  },
   plugins: [besideTheScript, styles, texts],
 });
 

@@ -2,7 +2,17 @@
 import { readFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 
-const LIMITS = { "tidings.mjs": 8_500, "tidings.js": 15_000, "parts.mjs": 12_000, "toasts.mjs": 4_000 };
+const LIMITS = {
+  "tidings.mjs": 8_500,
+  "tidings.js": 15_000,
+  "parts.mjs": 12_500,
+  "words.mjs": 3_000,
+  "toasts.mjs": 4_000,
+  "alerts.mjs": 1_000,
+  "advice.mjs": 4_000,
+  "topics.mjs": 2_000,
+  "fallback.mjs": 3_000,
+};
 
 for (const [name, limit] of Object.entries(LIMITS)) {
   const text = await readFile(new URL(`../dist/${name}`, import.meta.url));

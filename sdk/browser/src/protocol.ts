@@ -15,6 +15,12 @@ export interface ReceivedAction {
   readonly link?: string;
 }
 
+/** The action that a user used on a notification, by its id, and when. It is the first one, and stays. */
+export interface UsedAction {
+  readonly id: string;
+  readonly at: string;
+}
+
 /**
  * A notification as its receivers see it. Fields that the sender left out are absent.
  *
@@ -32,6 +38,26 @@ export interface Notification {
   readonly priority: string;
   readonly created_at: string;
   readonly expires_at?: string;
+}
+
+/** One button of a notification. Without a `link` the application handles the `id` itself. */
+export interface Action {
+  readonly id: string;
+  readonly label: string;
+  readonly link?: string;
+}
+
+/** A notification that a client publishes to a topic: a `CreateNotification` without `to`. */
+export interface Publication {
+  readonly category?: string;
+  readonly title?: string;
+  readonly body?: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+  readonly link?: string;
+  readonly icon?: string;
+  readonly actions?: readonly Action[];
+  readonly priority?: "high" | "low" | "normal" | "urgent";
+  readonly expires_in?: number;
 }
 
 /** The counts of one category of an inbox. */
@@ -60,6 +86,12 @@ export interface StateChange {
   readonly at: string;
 }
 
+/** The action that the user used on the notification `id`: on a repetition, with the first time. */
+export interface Acted {
+  readonly id: string;
+  readonly action: UsedAction;
+}
+
 /** The notifications that expired while this client was not connected: how many, and their times. */
 export interface Expired {
   readonly count: number;
@@ -70,6 +102,8 @@ export interface Expired {
 
 /**
  * The progress of a client: everything up to these positions arrived, in this epoch.
+ *
+ * A topic among the positions is subscribed to again, as by `subscribe` with `after`.
  *
  * With `state_version`, the last version that the client received, the server also sends the marks made
  * since.
@@ -85,6 +119,9 @@ export interface Resume {
  *
  * `token` is required unless the handshake carried it. `rewind` starts with the last N notifications and
  * cannot be used with `resume`. `client` names the program, for people; it is cut at 200 characters.
+ *
+ * `inbox` is false for a service that only sends: its token needs the scope `send` instead of `inbox`, and
+ * the connection has no user, no inbox and no presence. `device`, `resume` and `rewind` cannot be used then.
  */
 export interface Connect {
   readonly type: "connect";
@@ -93,6 +130,7 @@ export interface Connect {
   readonly resume?: Resume;
   readonly rewind?: number;
   readonly client?: string;
+  readonly inbox?: boolean;
 }
 
 /** Cumulative: everything up to these positions arrived. */
@@ -117,6 +155,20 @@ export interface Mark {
   readonly ref?: string | number;
 }
 
+/**
+ * Uses an `action` of the notification `id`: one of the ids of its `actions`.
+ *
+ * The first action that the user uses on a notification counts, on whichever device. The server answers with
+ * `state` and the same `ref`, also for a repetition, or with `error`: `not_found`, `unknown_action`, or
+ * `action_used` after another action.
+ */
+export interface Act {
+  readonly type: "act";
+  readonly id: string;
+  readonly action: string;
+  readonly ref?: string | number;
+}
+
 /** A new token for the same user. The server answers with `refreshed`. */
 export interface Refresh {
   readonly type: "refresh";
@@ -127,6 +179,55 @@ export interface Refresh {
 export interface Ping {
   readonly type: "ping";
   readonly ref?: string | number;
+}
+
+/**
+ * Subscribes the connection to a topic. The server answers with `subscribed` and the same `ref`.
+ *
+ * `after` is a position: everything that followed it is replayed. `rewind` replays the last N notifications.
+ * Without either the subscription starts at the end. At most 100 topics.
+ */
+export interface Subscribe {
+  readonly type: "subscribe";
+  readonly topic: string;
+  readonly after?: number;
+  readonly rewind?: number;
+  readonly ref?: string | number;
+}
+
+/** Ends the subscription to a topic. The server answers with `unsubscribed` and the same `ref`. */
+export interface Unsubscribe {
+  readonly type: "unsubscribe";
+  readonly topic: string;
+  readonly ref?: string | number;
+}
+
+/**
+ * Sends a notification to a topic. The server answers with `published` and the same `ref`.
+ *
+ * The token's claim `publish` has to allow the topic. `notification` is that of a send, without `to`.
+ */
+export interface Publish {
+  readonly type: "publish";
+  readonly topic: string;
+  readonly notification: Publication;
+  readonly ref?: string | number;
+}
+
+/**
+ * A message to the application; the token needs the scope `inbox` or `message`.
+ *
+ * The server calls the upstream of the tenant. With a `ref` it answers with `reply` or `error` and the same
+ * `ref`. The messages of one connection are called in order, each after the answer to the one before. `data`
+ * is any JSON of at most 32 KB. A repetition with the same `idempotency_key` has the same id for the
+ * application, and sends none of its notifications twice within 24 hours.
+ */
+export interface MessageFrame {
+  readonly type: "message";
+  readonly event: string;
+  readonly data?: unknown;
+  readonly ref?: string | number;
+  readonly idempotency_key?: string;
 }
 
 /**
@@ -148,13 +249,18 @@ export interface Welcome {
   readonly state_version: number;
 }
 
-/** One notification of one log. `replayed` is true while the connection catches up. */
+/**
+ * One notification of one log. `replayed` is true while the connection catches up.
+ *
+ * `action` is the action that the user used before.
+ */
 export interface Delivered {
   readonly type: "notification";
   readonly log: string;
   readonly position: number;
   readonly notification: Notification;
   readonly replayed?: boolean;
+  readonly action?: UsedAction;
 }
 
 /** The replay is complete; notifications after this frame are new. */
@@ -193,13 +299,13 @@ export interface Left {
 }
 
 /**
- * A mark that this or another device made, and the counts after it.
+ * A mark that this or another device made, or an action that it used, and the counts after it.
  *
  * `changes` names single notifications; it is empty when only the counts changed (a notification expired) or
  * nothing did (the answer to a mark without effect). `up_to` alone: everything up to these positions was
  * marked. `all`: the whole inbox, or one `category`, was marked, up to the positions in `up_to`. The last
  * two exclude archived notifications, unless `state` is `unarchived`. A notification that had the state
- * already keeps its time.
+ * already keeps its time. `acted`: an action was used; `changes` is empty then.
  *
  * `reload`: the server cannot name each change that the client missed; read the inbox again. `unknown`: ids
  * and logs of the mark with this `ref` that do not belong to the user. `state_version` rises with each
@@ -217,6 +323,7 @@ export interface Stated {
   readonly at?: string;
   readonly reload?: boolean;
   readonly unknown?: readonly string[];
+  readonly acted?: Acted;
   readonly ref?: string | number;
 }
 
@@ -227,6 +334,34 @@ export interface Recalled {
   readonly log: string;
   readonly position: number;
   readonly counts: Counts;
+}
+
+/**
+ * The connection is subscribed to a topic; its notifications after `position` of `log` follow.
+ *
+ * With `after` or `rewind`, or after a `resume`, replayed ones and `caught_up` for this log alone are first.
+ */
+export interface Subscribed {
+  readonly type: "subscribed";
+  readonly topic: string;
+  readonly log: string;
+  readonly position: number;
+  readonly ref?: string | number;
+}
+
+/** The subscription to a topic has ended. `reason`: `forbidden` when the token no longer allows it. */
+export interface Unsubscribed {
+  readonly type: "unsubscribed";
+  readonly topic: string;
+  readonly reason?: string;
+  readonly ref?: string | number;
+}
+
+/** The topic has the notification of `publish`, with this id. */
+export interface Published {
+  readonly type: "published";
+  readonly id: string;
+  readonly ref?: string | number;
 }
 
 /** The token expires in `in` seconds: send `refresh`. */
@@ -241,12 +376,20 @@ export interface Refreshed {
   readonly expires_at: string;
 }
 
-/** The server refused a frame; the connection stays open. */
+/** The application has answered a `message`. Its notifications are accepted, and `data` is its reply. */
+export interface Reply {
+  readonly type: "reply";
+  readonly ref: string | number;
+  readonly data?: unknown;
+}
+
+/** The server refused a frame; the connection stays open. `errors`: faults of a `send` or `publish`. */
 export interface ErrorFrame {
   readonly type: "error";
   readonly code: string;
   readonly detail: string;
   readonly ref?: string | number;
+  readonly errors?: readonly FieldError[];
 }
 
 /** The answer to `ping`. */
@@ -258,8 +401,8 @@ export interface Pong {
 /**
  * One notification of an inbox with its state.
  *
- * The time of a state is null until the item is in that state. `notification` is the JSON of a
- * `Notification`, as stored.
+ * The time of a state is null until the item is in that state. `action` is the action that the user used,
+ * or null. `notification` is the JSON of a `Notification`, as stored.
  */
 export interface InboxItem {
   readonly log: string;
@@ -268,6 +411,7 @@ export interface InboxItem {
   readonly seen_at: string | null;
   readonly read_at: string | null;
   readonly archived_at: string | null;
+  readonly action: UsedAction | null;
   readonly notification: Notification;
 }
 
@@ -338,9 +482,9 @@ export interface Problem {
   readonly errors?: readonly FieldError[];
 }
 
-export type ClientFrame = Connect | Ack | Mark | Refresh | Ping;
+export type ClientFrame = Connect | Ack | Mark | Act | Refresh | Ping | Subscribe | Unsubscribe | Publish | MessageFrame;
 
-export type ServerFrame = Welcome | Delivered | CaughtUp | Gap | Joined | Left | Stated | Recalled | Expiring | Refreshed | ErrorFrame | Pong;
+export type ServerFrame = Welcome | Delivered | CaughtUp | Gap | Joined | Left | Stated | Recalled | Subscribed | Unsubscribed | Published | Expiring | Refreshed | Reply | ErrorFrame | Pong;
 
 export const SUBPROTOCOL = "tidings.v1";
 
@@ -364,6 +508,8 @@ export const TARGET_GROUPS = 100;
 
 export const TARGET_EXCLUDES = 1000;
 
+export const TARGET_TOPICS = 100;
+
 export const ACTIONS = 10;
 
 export const LABEL_LENGTH = 200;
@@ -378,11 +524,37 @@ export const IDEMPOTENCY_KEY_LENGTH = 255;
 
 export const IDEMPOTENCY_KEPT_SECONDS = 86400;
 
+export const MESSAGE_BYTES = 32768;
+
+export const UPSTREAM_SECONDS = 5;
+
+export const UPSTREAM_ANSWER_BYTES = 262144;
+
+export const WEBHOOKS = 50;
+
+export const WEBHOOK_EVENTS = 50;
+
+export const EVENTS_PAGE = 500;
+
+export const EVENTS_MAXIMUM = 1000;
+
+export const EVENTS_WAIT_SECONDS = 20;
+
+export const EVENTS_WAIT_MAXIMUM = 60;
+
+export const EVENTS_HELD_SECONDS = 60;
+
+export const CONSUMER_LENGTH = 64;
+
 export const ID_LENGTH = 128;
 
 export const DEVICE_LENGTH = 64;
 
 export const TENANT_LENGTH = 40;
+
+export const TOPIC_LENGTH = 200;
+
+export const EVENT_LENGTH = 100;
 
 export const GROUP_CHANGES = 10000;
 
@@ -398,6 +570,10 @@ export const TOKEN_LEEWAY_SECONDS = 5;
 
 export const TOKEN_BYTES = 8192;
 
+export const TOPIC_PATTERNS = 50;
+
+export const TICKET_SECONDS = 30;
+
 export const CONNECT_SECONDS = 5;
 
 export const FRAME_BYTES = 65536;
@@ -408,6 +584,8 @@ export const FRAMES_BURST = 200;
 
 export const REWIND = 200;
 
+export const TOPICS_PER_CONNECTION = 100;
+
 export const DEVICES_PER_USER = 20;
 
 export const DEVICE_KEPT_SECONDS = 7776000;
@@ -415,6 +593,10 @@ export const DEVICE_KEPT_SECONDS = 7776000;
 export const HEARTBEAT_SECONDS = 25;
 
 export const RETENTION_SECONDS = 7776000;
+
+export const TOPIC_RETENTION_SECONDS = 86400;
+
+export const TOPIC_RETENTION_MAXIMUM = 31536000;
 
 /** The reaction of a client to a close. */
 export type Verdict = "stay_away" | "later" | "refresh" | "now";

@@ -1,4 +1,7 @@
 /** Client and widget in one script, as the global `tidings`. Loading it defines the widget's elements. */
 
-export * from "./client/index.js";
-export * from "./widget/index.js";
+import { Tidings, TidingsError } from "./client/index.js";
+import { TidingsInbox, TidingsToasts } from "./widget/index.js";
+
+// Exports would bring the bundler's code for them.
+Object.assign(globalThis, { tidings: { Tidings, TidingsError, TidingsInbox, TidingsToasts } });

@@ -3,6 +3,9 @@
 import { TidingsError } from "./errors.js";
 import type { Clock } from "./types.js";
 
+/** Milliseconds. After that a mark, or a request for a token, counts as failed. */
+export const ANSWER_WITHIN = 10_000;
+
 /** The clock of the machine. It is monotonic: setting the system time back does not lengthen a wait. */
 export const CLOCK: Clock = {
   now: () => performance.timeOrigin + performance.now(),

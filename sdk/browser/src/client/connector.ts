@@ -1,12 +1,12 @@
 /** Keeps one tab connected: opens a socket, and reconnects after its end as `Backoff` decides. */
 
-import { SUBPROTOCOL } from "../protocol.js";
+import type { Welcome } from "../protocol.js";
 import { Backoff, type Ending, type Return } from "./backoff.js";
 import { Connection } from "./connection.js";
 import { isLoggedOut } from "./errors.js";
 import type { Session } from "./session.js";
 import type { Access, Tokens } from "./tokens.js";
-import type { Clock, Socket, SocketConstructor, StatusChange } from "./types.js";
+import type { Clock, Socket, StatusChange, Transport } from "./types.js";
 
 /** Milliseconds between acknowledgements. Each also saves the resume point. */
 const ACK_EVERY = 250;
@@ -21,12 +21,11 @@ export interface ConnectorOptions {
   readonly session: Session;
   readonly clock: Clock;
   readonly device: string | undefined;
-  readonly webSocket: SocketConstructor;
-  /** Returns the address to connect to with a token. */
-  address(access: Access): string;
+  /** Opens a socket. `connect` returns its first frame. `blocked`: the last socket failed without an answer. */
+  open(access: Access, connect: () => string, blocked: boolean): Socket;
   /** Receives the text of a frame. Throws if the text is not a frame. */
   receive(text: string): void;
-  changed(change: StatusChange): void;
+  turned(change: StatusChange): void;
   /** Saves the resume point of the session. */
   save(): void;
 }
@@ -37,6 +36,8 @@ export class Connector {
   #connection: Connection | undefined;
   /** Increases with each start and stop. Callbacks of an earlier turn do nothing. */
   #turn = 0;
+  /** The last WebSocket was not opened and has no close code, or a stream of events in its place was cut. */
+  #blocked = false;
   #retry: unknown;
   #hurried: (() => unknown) | undefined;
   #acks: unknown;
@@ -52,18 +53,19 @@ export class Connector {
    */
   async start(plan?: Return, why: Reason = {}): Promise<void> {
     const turn = ++this.#turn;
-    const { tokens, session, device, clock, changed } = this.#options;
-    changed({ status: "connecting" });
+    const { tokens, session, device, clock, turned, open } = this.#options;
+    turned({ status: "connecting" });
     let access: Access;
     let socket: Socket;
     let fresh = false;
+    const connect = () => session.connect(access.token, device, CLIENT);
     try {
       const kept = tokens.kept?.token;
       access = await tokens.get(plan?.renew);
       fresh = access.token !== kept;
       if (turn !== this.#turn) return;
       if (plan?.another && !fresh) return this.#give(why);
-      socket = new this.#options.webSocket(this.#options.address(access), [SUBPROTOCOL]);
+      socket = open(access, connect, this.#blocked);
     } catch (error) {
       if (turn === this.#turn) this.#ended({ error, lived: 0, fresh });
       return;
@@ -71,20 +73,23 @@ export class Connector {
     this.#connection = new Connection(
       socket,
       {
-        connect: () => session.connect(access.token, device, CLIENT),
+        connect,
         receive: this.#options.receive,
-        ended: (ending) => this.#ended({ ...ending, fresh }),
+        ended: (ending) => {
+          this.#blocked = !(ending.code || ending.lived) === !socket.transport;
+          this.#ended({ ...ending, fresh });
+        },
       },
       clock,
     );
   }
 
   /** The welcome was received. */
-  welcomed(heartbeat: number): void {
+  welcomed({ heartbeat, transport = "websocket" }: Welcome & { readonly transport?: Transport }): void {
     this.#connection?.welcomed(heartbeat);
     // Notifications can be missed from now on. If the page closes at once, the next visit resumes here.
     this.#options.save();
-    this.#options.changed({ status: "connected" });
+    this.#options.turned({ status: "connected", transport });
     this.arrived();
   }
 
@@ -162,11 +167,11 @@ export class Connector {
     this.#retry = this.#options.clock.setTimeout(again, plan.wait);
     // A close code that asks for a later reconnect also holds after `wake`.
     this.#hurried = code === undefined ? again : undefined;
-    this.#options.changed({ status: "offline", retryIn: plan.wait, ...why });
+    this.#options.turned({ status: "offline", retryIn: plan.wait, ...why });
   }
 
   #give(why: Reason): void {
     this.#turn++;
-    this.#options.changed({ status: "stopped", ...why });
+    this.#options.turned({ status: "stopped", ...why });
   }
 }

@@ -2,4 +2,5 @@
 
 export { TidingsError } from "./errors.js";
 export { Tidings } from "./tidings.js";
+export type { TopicHandler, TopicOptions } from "./topics.js";
 export type * from "./types.js";

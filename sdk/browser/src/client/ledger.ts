@@ -4,7 +4,7 @@
  * A view of an item is the server's item with all pending marks applied. To take a mark back is to drop it.
  */
 
-import type { Counts, MarkInbox, Positions, State, Stated } from "../protocol.js";
+import type { Counts, MarkInbox, Positions, State, Stated, UsedAction } from "../protocol.js";
 import type { Item } from "./types.js";
 
 /** A mark without an answer: its items, and its effect on the counts by items that this tab never received. */
@@ -15,6 +15,9 @@ interface Pending {
   unseen: number;
   unread: number;
 }
+
+/** A mark with its time, or the action that was used. */
+type Change = readonly [State, string] | readonly ["acted", UsedAction];
 
 /** The number of items that are kept. Above it the oldest is dropped; a list that shows it has its own copy. */
 const KEPT = 10_000;
@@ -53,7 +56,7 @@ export class Ledger {
     return this.#keep(this.#items.get(item.notification.id) ?? item);
   }
 
-  remove(id: string): void {
+  drop(id: string): void {
     this.#changing([id], () => this.#items.delete(id));
     this.#held.delete(id);
   }
@@ -66,10 +69,11 @@ export class Ledger {
 
   /** Applies a `state` frame, and ends the pending mark of its `ref`. Returns the views that changed. */
   apply(change: Stated): Item[] {
-    const { state, at, up_to, category, state_version } = change;
-    const changes = new Map<string, readonly [State, string]>(
+    const { state, at, up_to, category, state_version, acted } = change;
+    const changes = new Map<string, Change>(
       (change.changes ?? []).map((each) => [each.id, [each.state, each.at]]),
     );
+    if (acted) changes.set(acted.id, ["acted", acted.action]);
     if (state && at && up_to) {
       for (const [id, item] of this.#items) {
         const isNew = state_version > (this.#held.get(id) ?? 0);
@@ -80,7 +84,7 @@ export class Ledger {
   }
 
   /** Begins a mark: its effect shows before the answer. Returns the views that changed. */
-  begin(ref: string, mark: MarkInbox, at: string, counts: Counts | undefined): Item[] {
+  pend(ref: string, mark: MarkInbox, at: string, counts: Counts | undefined): Item[] {
     const { state, up_to, all, category } = mark;
     const ids = new Set(
       mark.ids ??
@@ -106,7 +110,7 @@ export class Ledger {
   }
 
   /** Takes a refused mark back. Returns the views that changed. */
-  cancel(ref: string): Item[] {
+  revoke(ref: string): Item[] {
     return this.#settle(ref, new Map());
   }
 
@@ -126,7 +130,7 @@ export class Ledger {
     this.#changing([id], () => this.#items.set(id, item));
     if (this.#items.size > KEPT) {
       for (const oldest of this.#items.keys()) {
-        this.remove(oldest);
+        this.drop(oldest);
         break;
       }
     }
@@ -134,12 +138,12 @@ export class Ledger {
   }
 
   /** Ends a pending mark, and sets the states of items. Returns the views that changed. */
-  #settle(ref: string, changes: ReadonlyMap<string, readonly [State, string]>): Item[] {
+  #settle(ref: string, changes: ReadonlyMap<string, Change>): Item[] {
     return this.#changing(new Set([...changes.keys(), ...(this.#pending.get(ref)?.ids ?? [])]), () => {
       this.#pending.delete(ref);
-      for (const [id, [state, at]] of changes) {
+      for (const [id, change] of changes) {
         const item = this.#items.get(id);
-        if (item) this.#items.set(id, marked(item, state, at));
+        if (item) this.#items.set(id, marked(item, ...change));
       }
     });
   }
@@ -166,8 +170,9 @@ export class Ledger {
   }
 }
 
-/** An item after a mark. A time that is set already does not change. */
-export function marked(item: Item, state: State, at: string): Item {
+/** An item after a mark, or with the action that was used. A time that is set already does not change. */
+export function marked(item: Item, ...[state, at]: Change): Item {
+  if (state === "acted") return { ...item, action: at };
   let { seen_at, read_at, archived_at } = item;
   if (state === "archived") archived_at ??= at;
   else if (state === "unarchived") archived_at = null;
@@ -182,8 +187,8 @@ export function marked(item: Item, state: State, at: string): Item {
 }
 
 /** Two views are equal if they have the same times set. The values may differ: the clocks of server and page do. */
-function looks({ seen_at, read_at, archived_at }: Item): string {
-  return `${!seen_at}${!read_at}${!archived_at}`;
+function looks({ seen_at, read_at, archived_at, action }: Item): string {
+  return [!seen_at, !read_at, !archived_at, !action].join();
 }
 
 function isUnseen(item: Item): number {

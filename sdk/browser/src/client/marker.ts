@@ -8,59 +8,74 @@ import {
   type MarkInbox,
   type Stated,
 } from "../protocol.js";
-import { within } from "./clock.js";
+import { ANSWER_WITHIN, within } from "./clock.js";
 import { TidingsError } from "./errors.js";
 import { isRetryable } from "./rest.js";
-import type { Clock } from "./types.js";
+import type { Clock, StatusChange } from "./types.js";
 
-/** Milliseconds. A reconnect within this time sends the mark again, which is safe. */
-const ANSWER_WITHIN = 10_000;
 const TRIES = 4;
 const BASE = 200;
-const UNANSWERED = "unanswered";
+/** Milliseconds without a connection after which a mark is tried again by REST. */
+const LATER = 30_000;
 
 export interface MarkerOptions {
   readonly clock: Clock;
-  isConnected(): boolean;
+  now(): StatusChange;
   send(frame: string): void;
   /** Sends a mark by REST. */
   post(mark: MarkInbox): Promise<Marked>;
 }
 
+/** A mark without an answer. After a reconnect it is sent again, or for the first time. */
 interface Waiting {
-  readonly frame: string;
-  readonly concerns: number;
-  resolve(marked: Marked): void;
-  reject(error: TidingsError): void;
+  readonly concerns?: number;
+  resend(): void;
+  settle(marked?: Marked): void;
+  fail(error: TidingsError): void;
 }
 
 export class Marker {
   readonly #options: MarkerOptions;
-  readonly #waiting = new Map<string, Waiting>();
+  /** The connection is lost, and REST has no answer: the timer of the next try. */
+  #lost: unknown = 0;
+  readonly #waiting = new Map<Stated["ref"], Waiting>();
 
   constructor(options: MarkerOptions) {
     this.#options = options;
   }
 
   /**
-   * Sends a mark with its own `ref`. `concerns` is the number of notifications, as far as the client knows them.
-   * Throws TidingsError if the mark is refused or not answered.
+   * Sends a mark with its own `ref`. `concerns` is the number of notifications, as far as the client knows them. While
+   * the connection is lost the mark waits for the next one: marks are sent in their order.
+   * Throws TidingsError if the mark is refused, if it is not answered while connected, or if the client stops.
    */
   async mark(ref: string, mark: MarkInbox, concerns: number): Promise<Marked> {
-    const { clock, isConnected, post } = this.#options;
+    const { clock, now, post } = this.#options;
     const frame: Mark = { type: "mark", ...mark, ref };
     const text = JSON.stringify(frame);
-    // A frame above the server's limit would close the connection. By REST only the mark itself can be refused.
-    const isSmall = new TextEncoder().encode(text).length <= FRAME_BYTES;
+    // A frame above the server's limit would close the connection. By REST only the mark itself can be refused. A
+    // character has three bytes at most.
+    const isSmall = text.length <= FRAME_BYTES / 3;
     for (let tries = 1; ; tries++) {
       try {
-        return await (isSmall && isConnected() ? this.#send(ref, text, concerns) : post(mark));
+        if (this.#lost)
+          await new Promise<unknown>((resolve, reject) => {
+            this.#waiting.set(ref, { resend: resolve as () => void, settle: resolve, fail: reject });
+          });
+        // A stream of events carries no marks.
+        return await (isSmall && now().transport === "websocket"
+          ? this.#send(ref, text, concerns)
+          : post(mark));
       } catch (error) {
-        if (tries === TRIES || !isRetryable(error)) throw error;
-        // Full jitter.
-        await new Promise<void>((resolve) => {
-          clock.setTimeout(resolve, clock.random() * BASE * 2 ** tries);
-        });
+        // Connecting or offline; no_answer or unanswered.
+        if (/[gf]/.test(now().status) && /swe/.test((error as TidingsError).code))
+          this.#lost ||= clock.setTimeout(() => this.resend(), LATER);
+        else if (tries < TRIES && isRetryable(error))
+          // Full jitter.
+          await new Promise<void>((resolve) => {
+            clock.setTimeout(resolve, clock.random() * BASE * 2 ** tries);
+          });
+        else throw error;
       }
     }
   }
@@ -69,39 +84,42 @@ export class Marker {
   answer({ ref, changes, counts, unknown }: Stated): void {
     const waiting = this.#take(ref);
     const changed = changes?.length ?? waiting?.concerns ?? 0;
-    waiting?.resolve({ changed, counts, unknown } as Marked);
+    waiting?.settle({ changed, counts, unknown } as Marked);
   }
 
   refuse({ ref, code, detail }: ErrorFrame): void {
-    this.#take(ref)?.reject(new TidingsError(code, detail));
+    this.#take(ref)?.fail(new TidingsError(code, detail));
   }
 
-  /** After a reconnect: sends the marks again that have no answer. */
+  /** After a reconnect: sends the marks that have no answer, in their order. */
   resend(): void {
-    for (const { frame } of this.#waiting.values()) this.#options.send(frame);
+    this.#lost = 0;
+    for (const { resend } of this.#waiting.values()) resend();
   }
 
   /** Rejects all marks that have no answer. */
   end(): void {
-    for (const ref of this.#waiting.keys())
-      this.#take(ref)?.reject(new TidingsError(UNANSWERED, "No answer"));
+    this.#lost = 0;
+    for (const { fail } of this.#waiting.values()) fail(new TidingsError("unanswered", "No answer"));
   }
 
   async #send(ref: string, frame: string, concerns: number): Promise<Marked> {
+    const resend = () => this.#options.send(frame);
     const answer = new Promise<Marked>((resolve, reject) => {
-      this.#waiting.set(ref, { frame, concerns, resolve, reject });
+      this.#waiting.set(ref, { concerns, resend, settle: resolve as Waiting["settle"], fail: reject });
     });
-    this.#options.send(frame);
+    resend();
     try {
-      return await within(this.#options.clock, ANSWER_WITHIN, UNANSWERED, () => answer);
+      // A reconnect within this time sends the mark again, which is safe.
+      return await within(this.#options.clock, ANSWER_WITHIN, "unanswered", () => answer);
     } finally {
       this.#take(ref);
     }
   }
 
-  #take(ref: string | number | undefined): Waiting | undefined {
-    const waiting = this.#waiting.get(String(ref));
-    this.#waiting.delete(String(ref));
+  #take(ref: Stated["ref"]): Waiting | undefined {
+    const waiting = this.#waiting.get(ref);
+    this.#waiting.delete(ref);
     return waiting;
   }
 }

@@ -14,7 +14,7 @@ export interface PageHooks {
 
 /** Watches the page until the returned function is called. Without a document it does nothing. */
 export function watchPage(hooks: PageHooks): () => void {
-  if (typeof document === "undefined") return () => undefined;
+  if (!globalThis.document) return () => undefined;
   const watching = new AbortController();
   const on = (target: EventTarget, event: string, run: (event: Event) => void) =>
     target.addEventListener(event, run, { signal: watching.signal });

@@ -2,8 +2,8 @@
 
 import type { Clock } from "./types.js";
 
-/** Milliseconds to the first poll, and from it to the second. Each further wait doubles, up to LAST. */
-const FIRST = 4_000;
+/** Milliseconds from the start to the first poll, and from it to the second. Each further wait doubles, up to LAST. */
+const FIRST = 2_000;
 const NEXT = 10_000;
 const LAST = 60_000;
 

@@ -1,6 +1,6 @@
-/** The two API routes that accept a user's token. */
+/** The API routes of an inbox that accept a user's token. */
 
-import { type InboxPage, type Marked, type MarkInbox, type Problem, RETRYABLE } from "../protocol.js";
+import { type InboxPage, type Problem, RETRYABLE } from "../protocol.js";
 import { within } from "./clock.js";
 import { TidingsError } from "./errors.js";
 import type { Tokens } from "./tokens.js";
@@ -27,17 +27,17 @@ export class Rest {
     return this.#request(`?${search}`, {}, signal);
   }
 
-  /** Sends a mark. Throws TidingsError, or an error of the token source. */
-  mark(mark: MarkInbox): Promise<Marked> {
-    const body = JSON.stringify(mark);
-    return this.#request("/mark", {
-      method: "POST",
-      body,
-      // The browser finishes the request even if the page closes. All such requests together may have 64 KB.
-      keepalive: body.length < KEPT_ALIVE,
-    });
+  /**
+   * Posts to a path below that of the inbox. The browser finishes a short request even if the page closes: all such
+   * requests together may have 64 KB. Throws TidingsError, or an error of the token source.
+   */
+  post<Answer>(path: string, what?: unknown): Promise<Answer> {
+    // Undefined without `what`.
+    const body = JSON.stringify(what);
+    return this.#request(path, { method: "POST", body, keepalive: !(body?.length > KEPT_ALIVE) });
   }
 
+  /** Requests a path below that of the inbox, once more with a new token after a 401. */
   async #request<Answer>(
     path: string,
     init: RequestInit,
@@ -59,10 +59,11 @@ export class Rest {
         return [response, await response.json().catch(() => undefined)];
       });
     } catch (error) {
-      given?.throwIfAborted();
       throw new TidingsError("no_answer", String(error));
+    } finally {
+      // The reason of the signal takes the place of that error.
+      given?.throwIfAborted();
     }
-    given?.throwIfAborted();
     if (response.status === 401 && !renew) return this.#request(path, init, given, true);
     if (response.ok && answer) return answer as Answer;
     const { code = "no_answer", detail = response.statusText } = (answer ?? {}) as Partial<Problem>;

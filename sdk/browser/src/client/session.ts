@@ -28,6 +28,12 @@ export interface Snapshot {
   readonly missed: boolean;
 }
 
+/** A frame of a topic. Topics have positions of their own: the session passes their frames on. */
+export interface OfTopic {
+  readonly type: "topic";
+  readonly frame: ServerFrame;
+}
+
 /** Logs per `ack` frame. With names of 128 characters the frame stays far below its limit. */
 const LOGS_PER_ACK = 200;
 
@@ -65,8 +71,11 @@ export class Session {
   }
 
   /** Returns a new frame, and undefined for a duplicate. Throws if the text is not a frame. */
-  receive(text: string): ServerFrame | undefined {
+  receive(text: string): ServerFrame | OfTopic | undefined {
     const frame = JSON.parse(text) as ServerFrame;
+    const { log, positions = {} } = frame as { readonly log?: string; readonly positions?: Positions };
+    // `caught_up` has either the one topic, or all logs of the inbox.
+    if (/^topic:/.test(log ?? Object.keys(positions).join())) return { type: "topic", frame };
     switch (frame.type) {
       case "welcome":
         this.#welcome(frame);
@@ -95,10 +104,10 @@ export class Session {
         advance(this.#positions, { [frame.log]: frame.position });
         break;
       case "recalled":
-        this.count(frame.counts);
+        this.recount(frame.counts);
         break;
       case "state":
-        this.count(frame.counts);
+        this.recount(frame.counts);
         if (!this.#missed) this.#stateVersion = Math.max(this.#stateVersion ?? 0, frame.state_version);
         break;
     }
@@ -119,11 +128,11 @@ export class Session {
     }
     this.#missed = !newEpoch && this.#stateVersion !== undefined && frame.resume !== "none";
     if (newEpoch || this.#stateVersion === undefined) this.#stateVersion = frame.state_version;
-    this.count(frame.counts);
+    this.recount(frame.counts);
   }
 
   /** Takes counts if they are not older than the known ones, and returns whether it did. */
-  count(counts: Counts): boolean {
+  recount(counts: Counts): boolean {
     const newer = !this.counts || counts.version >= this.counts.version;
     if (newer) this.counts = counts;
     return newer;
@@ -132,7 +141,7 @@ export class Session {
   /** Takes the counts of a page. Returns false if the page is older than a `state` frame: request it again. */
   listed(page: InboxPage): boolean {
     if (this.#epoch === undefined || page.epoch === this.#epoch) {
-      if (this.count(page.counts)) this.#counted = page.positions;
+      if (this.recount(page.counts)) this.#counted = page.positions;
       return page.state_version >= (this.#stateVersion ?? 0);
     }
     return true;
@@ -185,7 +194,7 @@ export class Session {
         point.state_version > (this.#stateVersion ?? 0) ||
         isAhead(point.positions, this.#positions));
     if (newEpoch) this.counts = undefined;
-    if (counts) this.count(counts);
+    if (counts) this.recount(counts);
     this.user = user ?? this.user;
     this.#missed = missed;
     this.#goOn(point);
@@ -197,12 +206,11 @@ export class Session {
 function isPoint(point: unknown): point is ResumePoint {
   const { epoch, positions, state_version } = (point ?? {}) as Partial<ResumePoint>;
   return (
-    typeof epoch === "string" && [state_version, ...Object.values(positions ?? [null])].every(isPosition)
+    typeof epoch === "string" &&
+    [state_version, ...Object.values(positions ?? [null])].every(
+      (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+    )
   );
-}
-
-function isPosition(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** Whether `one` has a higher position than `other` in any log. */

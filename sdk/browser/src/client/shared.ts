@@ -4,13 +4,14 @@
  * Each tab has the session and processes each frame. Only the leader has the socket.
  */
 
-import type { ServerFrame } from "../protocol.js";
+import { type ServerFrame, SUBPROTOCOL } from "../protocol.js";
 import { Backoff } from "./backoff.js";
 import { within } from "./clock.js";
 import { Connector } from "./connector.js";
 import { isLoggedOut } from "./errors.js";
+import type { Fallback } from "./fallback.js";
 import { watchPage } from "./page.js";
-import { Session } from "./session.js";
+import { type OfTopic, Session } from "./session.js";
 import { defaultStorage } from "./storage.js";
 import { type Message, Tabs } from "./tabs.js";
 import type { Access, Tokens } from "./tokens.js";
@@ -22,8 +23,8 @@ const STORED_WITHIN = 1_000;
 
 export interface SharedHooks {
   /** A new frame. The session has processed it already. */
-  receive(frame: ServerFrame): void;
-  changed(change: StatusChange): void;
+  receive(frame: ServerFrame | OfTopic): void;
+  turned(change: StatusChange): void;
   /** This tab took the leader's state: for the first time if `first`, and after a loss of frames if `missed`. */
   followed(first: boolean, missed: boolean): void;
   /** The user changed. Called before all other calls for the new user. */
@@ -32,6 +33,8 @@ export interface SharedHooks {
 
 export class SharedConnection {
   session = new Session();
+  /** Takes the place of a WebSocket that the network blocks. It is loaded when there was no connection for a while. */
+  declare fallback?: Fallback;
   readonly #options: TidingsOptions;
   readonly #tokens: Tokens;
   readonly #clock: Clock;
@@ -150,10 +153,15 @@ export class SharedConnection {
       session,
       clock: this.#clock,
       device: this.#options.device,
-      webSocket: this.#options.webSocket ?? (globalThis.WebSocket as unknown as SocketConstructor),
-      address: (access) => this.#options.realtimeUrl ?? access.realtimeUrl ?? beside(this.#options.url),
+      open: (access, connect, blocked) => {
+        const { url, realtimeUrl, webSocket = WebSocket as unknown as SocketConstructor } = this.#options;
+        // By default the gateway is beside the API, as behind one proxy.
+        const address = realtimeUrl ?? access.realtimeUrl ?? `${url.replace(/^http/, "ws")}/v1/realtime`;
+        const other = blocked && this.fallback?.(address, connect, webSocket);
+        return other || new webSocket(address, [SUBPROTOCOL]);
+      },
       receive: (text) => this.#receiveFrame(text),
-      changed: (change) => {
+      turned: (change) => {
         if (change.status === "stopped") return void this.stop(change);
         this.#changed(change);
         this.#tabs?.post({ kind: "status", change: this.#change });
@@ -167,6 +175,8 @@ export class SharedConnection {
   #follow(): void {
     void this.#connector?.stop();
     this.#connector = undefined;
+    // The new leader's status follows. The new connection has no topics and marks of this tab.
+    this.#changed({ status: "connecting" });
     this.#tabs?.post({ kind: "hello" });
   }
 
@@ -244,7 +254,7 @@ export class SharedConnection {
     if (!frame) return;
     if (this.leads) this.#tabs?.post({ kind: "frame", text });
     this.#hooks.receive(frame);
-    if (frame.type === "welcome") this.#connector?.welcomed(frame.heartbeat);
+    if (frame.type === "welcome") this.#connector?.welcomed(frame);
     else if (frame.type === "expiring") this.#connector?.refresh(frame.in);
     else this.#connector?.arrived();
   }
@@ -252,11 +262,6 @@ export class SharedConnection {
   #changed(change: StatusChange): void {
     // An error becomes text, because not every error can be posted to other tabs.
     this.#change = { ...change, error: change.error && String(change.error) };
-    this.#hooks.changed(change);
+    this.#hooks.turned(change);
   }
-}
-
-/** The default address of the gateway: beside the API, as behind one proxy. */
-function beside(url: string): string {
-  return `${url.replace(/^http/, "ws")}/v1/realtime`;
 }

@@ -55,7 +55,8 @@ export class Tabs {
 
   /** `name` is the name of the shared connection; undefined if this tab does not share. */
   constructor(name: string | undefined, hooks: TabsHooks, clock: Clock) {
-    this.#name = canShare() ? name : undefined;
+    // Browsers with locks have channels.
+    this.#name = globalThis.document && navigator.locks ? name : undefined;
     this.#hooks = hooks;
     this.#clock = clock;
     this.#id = clock.random().toString(36);
@@ -178,9 +179,4 @@ export class Tabs {
       this.#watch();
     }, within);
   }
-}
-
-function canShare(): boolean {
-  // Browsers with locks have channels.
-  return typeof document !== "undefined" && navigator.locks !== undefined;
 }

@@ -1,15 +1,29 @@
-/** The client: one inbox of one user, live on any number of tabs. */
+/** The client: one inbox of one user, live on any number of tabs. Over 300 lines: a split costs bytes. */
 
-import type { Counts, Delivered, Marked, MarkInbox, Positions, ServerFrame, State } from "../protocol.js";
+import type {
+  Acted,
+  Counts,
+  Delivered,
+  Marked,
+  MarkInbox,
+  Positions,
+  ServerFrame,
+  State,
+  Stated,
+  UsedAction,
+} from "../protocol.js";
 import { CLOCK } from "./clock.js";
 import { Emitter } from "./emitter.js";
+import { TidingsError } from "./errors.js";
 import { Ledger } from "./ledger.js";
+import type { Frames } from "./link.js";
+import { loadFallback, loadTopics } from "./load.js";
 import { Marker } from "./marker.js";
-import { poll } from "./poll.js";
 import { Rest } from "./rest.js";
-import { isAhead } from "./session.js";
+import { isAhead, type OfTopic } from "./session.js";
 import { SharedConnection } from "./shared.js";
 import { Tokens } from "./tokens.js";
+import type { TopicHandler, TopicOptions } from "./topics.js";
 import type {
   Events,
   Inbox,
@@ -22,17 +36,26 @@ import type {
   TidingsOptions,
 } from "./types.js";
 
+/** The functions of the module for topics, and what they get beside the parts of this client. */
+type Functions = Pick<typeof import("./topics.js"), "subscribe" | "message">;
+type Further<Call> = Call extends (events: never, link: never, failed: never, ...rest: infer Rest) => unknown
+  ? Rest
+  : never;
+
+/** Milliseconds without a connection. Then the module for networks that block WebSockets is loaded. */
+const AWAY = 2_000;
+
 export class Tidings implements Inbox {
   readonly #rest: Rest;
   readonly #connection: SharedConnection;
-  readonly #events = new Emitter<Events>();
+  readonly #events = new Emitter<Frames>();
   #ledger = new Ledger();
   readonly #marker: Marker;
   readonly #prefix: string;
   /** Switches polling on and off. It is on while there is no connection. */
   readonly #poll: (on: boolean) => void;
   #marks = 0;
-  #status: Status = "idle";
+  #change: StatusChange = { status: "idle" };
   #emitted: Counts | undefined;
   /** The page that was listed last without a cursor. */
   #listed: Page | undefined;
@@ -45,17 +68,30 @@ export class Tidings implements Inbox {
     const url = options.url.replace(/(?<!\/)\/+$/, "");
     const tokens = new Tokens(options.token, clock);
     this.#rest = new Rest(url, tokens, clock);
-    this.#poll = poll(clock, async () => {
-      // Without a token the connection requests one itself.
-      if (tokens.kept) await this.#pollOnce();
-    });
+    let away: boolean;
+    let turn: ((on: boolean) => void) | undefined;
+    const load = () =>
+      away &&
+      loadFallback().then(
+        ({ start }) => {
+          turn ??= start(this.#connection, url, tokens, clock, () => this.#pollOnce());
+          turn(away);
+        },
+        () => undefined,
+      );
+    this.#poll = (on) => {
+      away = on;
+      if (turn) turn(on);
+      else if (on) clock.setTimeout(load, AWAY);
+    };
     this.#prefix = `${clock.random().toString(36).slice(2)}-`;
     this.#connection = new SharedConnection({ ...options, url }, tokens, clock, {
       receive: (frame) => {
         this.#receive(frame);
         this.#emitCounts();
+        this.#events.emit("frame", frame);
       },
-      changed: (change) => this.#changed(change),
+      turned: (change) => this.#changed(change),
       followed: (first, missed) => {
         this.#emitCounts();
         if (missed || (first && this.#isStale(this.#session.point()?.positions ?? {}))) this.#reload();
@@ -67,14 +103,14 @@ export class Tidings implements Inbox {
     });
     this.#marker = new Marker({
       clock,
-      isConnected: () => this.status === "connected",
+      now: () => this.#change,
       send: (frame) => this.#connection.send(frame),
-      post: (mark) => this.#rest.mark(mark),
+      post: (mark) => this.#rest.post("/mark", mark),
     });
   }
 
   get status(): Status {
-    return this.#status;
+    return this.#change.status;
   }
 
   /** The newest counts, including marks without an answer; undefined before the first counts. */
@@ -154,15 +190,15 @@ export class Tidings implements Inbox {
     const { upTo: up_to, ...how } = what as { readonly upTo?: Positions };
     const mark = { state, up_to, ...how } as MarkInbox;
     const ref = this.#prefix + ++this.#marks;
-    const items = ledger.begin(ref, mark, new Date().toISOString(), session.counts);
+    const items = ledger.pend(ref, mark, new Date().toISOString(), session.counts);
     this.#emitState(items, true);
     try {
       const marked = await this.#marker.mark(ref, mark, items.length);
-      session.count(marked.counts);
+      session.recount(marked.counts);
       this.#emitState(ledger.confirm(ref));
       return marked;
     } catch (error) {
-      this.#emitState(ledger.cancel(ref));
+      this.#emitState(ledger.revoke(ref));
       throw error;
     }
   }
@@ -187,11 +223,49 @@ export class Tidings implements Inbox {
     return this.mark("unarchived", { ids });
   }
 
+  /**
+   * Calls the handler with each notification of a topic, over reconnects and changes of the leading tab. The token
+   * or the tenant has to allow the topic. The returned function ends the subscription.
+   */
+  subscribe(topic: string, handler: TopicHandler, options: TopicOptions = {}): () => void {
+    const ended = this.#load("subscribe", topic, handler, options).catch(options.onEnd);
+    return () => ended.then((end) => end?.());
+  }
+
+  /**
+   * Uses an action of a notification, for all devices of the user. Resolves to the first use, with its time. The
+   * request finishes also if the page closes. Throws TidingsError: `action_used` after another action,
+   * `unknown_action`, `not_found`, or as `list` does.
+   */
+  async act(id: string, action: string): Promise<UsedAction> {
+    const acted = await this.#rest.post<Acted>(`/${id}/actions/${encodeURIComponent(action)}`);
+    // Without a connection there is no `state` frame.
+    this.#emitState(this.#ledger.apply({ acted } as Stated));
+    return acted.action;
+  }
+
+  /**
+   * Sends a message to the application. Resolves to the data of the reply. A message without a reply is sent again
+   * after a reconnect, with the same id for the application. Rejects with TidingsError: the code of the server,
+   * `unanswered` after 30 seconds or when the client stops, or `no_websocket` on a stream of events.
+   */
+  message(event: string, data?: unknown): Promise<unknown> {
+    return this.#load("message", this.#change, event, data);
+  }
+
+  async #load<Name extends keyof Functions>(
+    name: Name,
+    ...rest: Further<Functions[Name]>
+  ): Promise<Awaited<ReturnType<Functions[Name]>>> {
+    const call = (await loadTopics())[name] as (...given: unknown[]) => Awaited<ReturnType<Functions[Name]>>;
+    return call(this.#events, this.#connection, TidingsError, ...rest);
+  }
+
   get #session() {
     return this.#connection.session;
   }
 
-  #receive(frame: ServerFrame): void {
+  #receive(frame: ServerFrame | OfTopic): void {
     switch (frame.type) {
       case "welcome":
         // Notifications may have been sent between the last list and the start of this connection.
@@ -220,7 +294,7 @@ export class Tidings implements Inbox {
         if (frame.expired) this.#events.emit("expired", frame.expired);
         break;
       case "recalled":
-        this.#ledger.remove(frame.id);
+        this.#ledger.drop(frame.id);
         this.#events.emit("recalled", frame);
         break;
       case "state":
@@ -238,24 +312,21 @@ export class Tidings implements Inbox {
   }
 
   #changed(change: StatusChange): void {
-    const before = this.#status;
-    this.#status = change.status;
-    this.#poll(change.status === "connecting" || change.status === "offline");
-    if (before === change.status && before !== "offline") return;
-    if (change.status === "connected") this.#marker.resend();
-    if (change.status === "idle" || change.status === "stopped") this.#marker.end();
+    const { status, transport } = change;
+    const before = this.#change;
+    this.#change = change;
+    this.#poll(status === "connecting" || status === "offline");
+    if (before.status === status && before.transport === transport && status !== "offline") return;
+    if (status === "connected") this.#marker.resend();
+    if (status === "idle" || status === "stopped") this.#marker.end();
     this.#events.emit("status", change);
   }
 
   /** Polls by REST for what a connection would send: the counts, and that lists are out of date. */
   async #pollOnce(): Promise<void> {
-    const session = this.#session;
-    const page = await this.#rest.list({ limit: 1 });
-    session.listed(page);
-    this.#emitCounts();
-    if (session !== this.#session || page.counts.version <= (this.#listed?.counts.version ?? 0)) return;
-    this.#listed = page;
-    this.#reload();
+    const known = this.#listed?.counts.version ?? 0;
+    const { counts } = await this.list({ limit: 1 });
+    if (counts.version > known) this.#reload();
   }
 
   #emitState(items: readonly Item[], optimistic = false, reload = false): void {
@@ -277,6 +348,6 @@ export class Tidings implements Inbox {
   }
 }
 
-function arrived({ log, position, notification }: Delivered): Item {
-  return { log, position, state: "unseen", seen_at: null, read_at: null, archived_at: null, notification };
+function arrived({ type, replayed, ...item }: Delivered): Item {
+  return { state: "unseen", seen_at: null, read_at: null, archived_at: null, action: null, ...item };
 }

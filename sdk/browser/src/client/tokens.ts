@@ -1,6 +1,6 @@
 /** The tokens of the application. A token is kept while it is valid; only one request runs at a time. */
 
-import { within } from "./clock.js";
+import { ANSWER_WITHIN, within } from "./clock.js";
 import { TidingsError } from "./errors.js";
 import type { Clock, TokenSource, UserToken } from "./types.js";
 
@@ -16,8 +16,6 @@ export interface Access {
 
 /** Milliseconds before the expiry at which a token is replaced; at most half of its remaining time. */
 const RENEW_BEFORE = 60_000;
-/** Milliseconds. After that the request counts as failed. */
-const ANSWER_WITHIN = 10_000;
 
 export class Tokens {
   readonly #source: TokenSource;
@@ -56,7 +54,7 @@ export class Tokens {
         if (asking !== this.#request) return access;
         this.#identity ??= access.identity;
         if (this.#identity !== access.identity) {
-          throw new TidingsError("logged_out", "Somebody else is");
+          throw new TidingsError("logged_out", "Another user");
         }
         this.kept = access;
         return access;
@@ -76,7 +74,7 @@ function accessOf({ token, expires_at, realtime_url }: UserToken, now: number): 
     realtimeUrl: realtime_url,
     identity: sub ? `${iss}/${sub}` : "",
     // The clock of this machine may be wrong. The server reports the expiry then.
-    until: left > 0 ? now + Math.max(left - RENEW_BEFORE, left / 2) : Number.POSITIVE_INFINITY,
+    until: left > 0 ? now + Math.max(left - RENEW_BEFORE, left / 2) : 2 ** 53,
   };
 }
 
@@ -85,9 +83,15 @@ async function read(source: TokenSource, signal: AbortSignal): Promise<UserToken
   let status = 0;
   if (answer instanceof Response) {
     status = answer.status;
-    answer = answer.ok ? await answer.json() : status !== 401 && status !== 403 && {};
+    // A token as plain text begins with a JSON object in base64. An error has no token.
+    answer = answer.ok
+      ? await answer
+          .text()
+          .then((text) => (text.startsWith("ey") ? text.trim() : JSON.parse(text)))
+          .catch((error: unknown) => error)
+      : status !== 401 && status !== 403 && {};
   }
-  if (!answer) throw new TidingsError("logged_out", "Nobody is logged in");
+  if (!answer) throw new TidingsError("logged_out", "No user");
   const read = (typeof answer === "string" ? { token: answer } : answer) as UserToken;
   if (read.token && typeof read.token === "string") return read;
   throw new TidingsError("no_token", "No token", status);

@@ -1,6 +1,16 @@
 /** The client's public types. Data has the names of the protocol; see `../protocol.ts`. */
 
-import type { Counts, Expired, Gap, InboxItem, InboxPage, Marked, Recalled, State } from "../protocol.js";
+import type {
+  Counts,
+  Expired,
+  Gap,
+  InboxItem,
+  InboxPage,
+  Marked,
+  Recalled,
+  State,
+  UsedAction,
+} from "../protocol.js";
 
 export type {
   CategoryCounts,
@@ -12,6 +22,7 @@ export type {
   Recalled,
   ReceivedAction,
   State,
+  UsedAction,
 } from "../protocol.js";
 
 /** One notification of the inbox with its state. It is immutable: a change makes a new object. */
@@ -27,9 +38,14 @@ export type Page = InboxPage;
  */
 export type Status = "idle" | "connecting" | "connected" | "offline" | "stopped";
 
+/** How a client is connected: by server-sent events where the network blocks WebSockets. */
+export type Transport = "websocket" | "sse";
+
 /** A change of status and its reason. */
 export interface StatusChange {
   readonly status: Status;
+  /** With `connected`. The client changes to a WebSocket when one works: then this changes alone. */
+  readonly transport?: Transport | undefined;
   /** With `offline`: milliseconds until the next attempt. */
   readonly retryIn?: number;
   /** The server's close code; undefined without one. */
@@ -77,7 +93,7 @@ export interface UserToken {
 
 /**
  * Requests a token for the current user from the application. It returns the token, the answer of
- * `POST /v1/tokens`, or a `Response` with one of them as JSON. Null, or a `Response` with status 401 or 403, means
+ * `POST /v1/tokens`, or a `Response` with the token as text or the answer as JSON. Null, or a `Response` with status 401 or 403, means
  * that no user is logged in: the client stops. After any other failure the client tries again. `signal` aborts
  * after 10 seconds: pass it to `fetch`.
  */
@@ -100,6 +116,8 @@ export interface ResumeStorage {
 /** The part of the WebSocket interface that the client uses. */
 export interface Socket {
   readonly readyState: number;
+  /** Of a WebSocket undefined. */
+  readonly transport?: Transport | undefined;
   onopen: ((event: never) => void) | null;
   onmessage: ((event: never) => void) | null;
   onclose: ((event: never) => void) | null;
@@ -176,6 +194,8 @@ export interface Inbox {
   on<Name extends keyof Events>(event: Name, handler: (value: Events[Name]) => void): () => void;
   list(query?: ListQuery): Promise<Page>;
   mark(state: State, what: Marking): Promise<Marked>;
+  /** Uses an action of a notification. Throws `action_used` if the user used another one. */
+  act(id: string, action: string): Promise<UsedAction>;
   /** Resets `missed`. Call it when the user has seen the notice. */
   forgetMissed(): void;
 }

@@ -2,14 +2,15 @@
 /** Tidings for React: a provider, the inbox as a hook, and the widget as a component. */
 
 import {
-  type CSSProperties,
   createContext,
   createElement,
   type DetailedHTMLProps,
+  forwardRef,
   type HTMLAttributes,
   type ReactNode,
   useContext,
   useEffect,
+  useImperativeHandle,
   useMemo,
   useRef,
   useState,
@@ -18,6 +19,7 @@ import {
 import { Tidings } from "../client/index.js";
 import type { Inbox as Client, State, TidingsOptions } from "../client/types.js";
 import "../widget/index.js";
+import { Feed } from "../widget/feed.js";
 import type {
   Filter,
   Messages,
@@ -26,8 +28,10 @@ import type {
   TidingsElement,
   TidingsInbox,
   TidingsToasts,
+  ToggleDetail,
 } from "../widget/index.js";
-import { Feed } from "../widget/parts.js";
+
+type Placement = "bottom" | "top" | "bottom-start" | "top-start" | "bottom-end" | "top-end";
 
 /** The attributes and properties of both elements in TSX. */
 interface ElementProps<Element extends TidingsElement>
@@ -35,11 +39,12 @@ interface ElementProps<Element extends TidingsElement>
   readonly url?: string;
   readonly "token-url"?: string;
   readonly "realtime-url"?: string;
-  readonly theme?: "light" | "dark";
+  readonly theme?: "light" | "dark" | "auto";
   readonly sound?: boolean;
   readonly client?: Client;
   readonly messages?: Partial<Messages>;
   readonly "ontidings-open"?: (event: CustomEvent<OpenDetail>) => void;
+  readonly "ontidings-toggle"?: (event: CustomEvent<ToggleDetail>) => void;
 }
 
 /** `<tidings-inbox>` and `<tidings-toasts>` in TSX, from React 19 on. */
@@ -48,6 +53,8 @@ declare module "react" {
     interface IntrinsicElements {
       "tidings-inbox": ElementProps<TidingsInbox> & {
         readonly mode?: "page";
+        readonly placement?: Placement;
+        readonly offset?: number;
         readonly badge?: "unread" | "unseen";
         readonly toasts?: boolean;
         readonly "title-badge"?: boolean;
@@ -129,39 +136,35 @@ export function useInbox(filter: Filter = "all"): LiveInbox {
   return { ...snapshot, ...actions };
 }
 
-export interface InboxProps {
+/** All attributes of an HTML element are passed on, such as `id`, `style`, `aria-*` and `data-*`. */
+export interface InboxProps extends HTMLAttributes<TidingsInbox> {
   readonly mode?: "page";
-  readonly theme?: "light" | "dark";
+  readonly theme?: "light" | "dark" | "auto";
+  readonly placement?: Placement;
+  readonly offset?: number;
   readonly badge?: "unread" | "unseen";
   readonly toasts?: boolean;
   readonly sound?: boolean;
   readonly titleBadge?: boolean;
-  readonly lang?: string;
-  readonly dir?: "ltr" | "rtl";
   readonly messages?: Partial<Messages>;
-  readonly className?: string;
-  readonly style?: CSSProperties;
   /** A reader opened a notification or one of its actions. `preventDefault()` keeps its link from being followed. */
   readonly onOpen?: (event: CustomEvent<OpenDetail>) => void;
-  /** The content of the slots, by `slot="bell"`, `head`, `empty` or `foot`. */
+  /** The popover was opened or closed. */
+  readonly onOpenChange?: (open: boolean) => void;
+  /** The content of the slots, by `slot="bell"`, `head`, `empty`, `foot` or `signed-out`. */
   readonly children?: ReactNode;
 }
 
 const ON = "";
 
-/** `<tidings-inbox>` with the provider's client. */
-export function Inbox({
-  toasts,
-  sound,
-  titleBadge,
-  messages,
-  onOpen,
-  children,
-  className,
-  ...rest
-}: InboxProps): ReactNode {
+/** `<tidings-inbox>` with the provider's client. The ref is the element, with `open()` and `close()`. */
+export const Inbox = forwardRef<TidingsInbox, InboxProps>(function Inbox(
+  { toasts, sound, titleBadge, messages, onOpen, onOpenChange, children, className, ...rest },
+  ref,
+) {
   const client = useTidings();
   const element = useRef<TidingsInbox>(null);
+  useImperativeHandle(ref, () => element.current as TidingsInbox, []);
   useEffect(() => {
     if (element.current) Object.assign(element.current, { client, messages: messages ?? {} });
   }, [client, messages]);
@@ -171,6 +174,12 @@ export function Inbox({
     target?.addEventListener("tidings-open", report);
     return () => target?.removeEventListener("tidings-open", report);
   }, [onOpen]);
+  useEffect(() => {
+    const target = element.current;
+    const report = ({ detail }: CustomEvent<ToggleDetail>) => onOpenChange?.(detail.open);
+    target?.addEventListener("tidings-toggle", report);
+    return () => target?.removeEventListener("tidings-toggle", report);
+  }, [onOpenChange]);
   return createElement(
     "tidings-inbox",
     {
@@ -183,4 +192,4 @@ export function Inbox({
     },
     children,
   );
-}
+});

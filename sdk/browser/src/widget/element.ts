@@ -1,27 +1,15 @@
 /** The base of the elements: the client, the language, the style sheets. */
 
-import { Tidings } from "../client/index.js";
-import type { Inbox, Item } from "../client/types.js";
+import type { Inbox } from "../client/types.js";
+import { loadAdvice, loadAlerts } from "./load.js";
+import type { Localizer } from "./localizer.js";
 import { isRightToLeft, speaks, textOf } from "./messages.js";
+import { take } from "./own-clients.js";
 import type { MessageKey, Messages } from "./texts-types.js";
 import tokens from "./tokens.css";
 
-/** A reader opened a notification or one of its actions. Cancel the event to keep its link from being followed. */
-export interface OpenDetail {
-  readonly item: Item;
-  /** The id of the action; undefined for the notification itself. */
-  readonly action: string | undefined;
-}
-
 /** Without a document, such as in a render on a server, the module can still be imported. */
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
-
-/** The language of an element, for the parts inside it. */
-export interface Localizer {
-  readonly language: string;
-  /** The text of the first key that has one. The page's own texts take precedence over those of the language. */
-  text(...keys: MessageKey[]): string;
-}
 
 const sheets = new Map<string, CSSStyleSheet>();
 
@@ -36,8 +24,10 @@ function sheetOf(css: string): CSSStyleSheet {
   return sheet;
 }
 
-/** Clients from attributes, by the values of these attributes, with the number of elements that use each. */
-const clients = new Map<string, { client: Tidings; users: number }>();
+/** Milliseconds after which an element without a client is a mistake. Frameworks set properties late. */
+const SET_WITHIN = 2_000;
+/** Names like those of the attributes, such as `token_url`. */
+const LIKE_OURS = /url|token|badge|toast|theme|mode|sound|place/;
 
 /**
  * The common part of both elements. The client is the property `client`, or is made from the attributes `url` and
@@ -47,7 +37,8 @@ const clients = new Map<string, { client: Tidings; users: number }>();
  * @attribute {string} token-url - The address of the application that answers with a token for the user. It is
  *   requested with the page's cookies.
  * @attribute {string} realtime-url - The address of the gateway, if the answer of `token-url` does not have it.
- * @attribute {"light" | "dark"} theme - The color scheme. Default: the one of the page or of the reader's system.
+ * @attribute {"light" | "dark" | "auto"} theme - The color scheme. `auto` is the one of the reader's system. Default: the
+ *   one of the page around the element, its CSS property `color-scheme`.
  * @attribute {string} lang - The language. Default: the language of the page, or else of the browser.
  * @attribute {"ltr" | "rtl"} dir - The text direction. Default: the direction of the language.
  *
@@ -68,12 +59,16 @@ const clients = new Map<string, { client: Tidings; users: number }>();
  */
 export abstract class TidingsElement extends Base implements Localizer {
   static readonly shared: readonly string[] = ["url", "token-url", "realtime-url", "lang", "dir"];
+  declare url: string;
+  declare tokenUrl: string;
+  declare realtimeUrl: string;
+  declare theme: string;
+  declare sound: boolean;
   readonly root = this.attachShadow({ mode: "open" });
   language = "en";
   direction: "ltr" | "rtl" = "ltr";
   #client: Inbox | undefined;
   #given: Inbox | undefined;
-  #key: string | undefined;
   #messages: Partial<Messages> = {};
   #stops: (() => void)[] = [];
   #asked = false;
@@ -95,6 +90,37 @@ export abstract class TidingsElement extends Base implements Localizer {
       registry.define(tag, class extends this {});
     }
     // biome-ignore-end lint/complexity/noThisInStatic: `this` is the subclass whose `define` was called
+  }
+
+  static {
+    TidingsElement.reflect(["url", "token-url", "realtime-url", "theme"], ["sound"]);
+  }
+
+  /**
+   * Makes properties of attributes, such as `tokenUrl` of `token-url`. Those of `flags` are booleans, the others are
+   * texts. Setting false, null or undefined removes the attribute, and so does "" for a text.
+   */
+  protected static reflect(
+    this: { readonly prototype: TidingsElement },
+    texts: readonly string[],
+    flags: readonly string[],
+  ): void {
+    for (const name of [...texts, ...flags])
+      Object.defineProperty(
+        // biome-ignore lint/complexity/noThisInStatic: `this` is the class whose `reflect` was called
+        this.prototype,
+        propertyOf(name),
+        {
+          get(this: TidingsElement) {
+            return flags.includes(name) ? this.has(name) : (this.getAttribute(name) ?? "");
+          },
+          set(this: TidingsElement, value: unknown) {
+            if (value || (value === "" && flags.includes(name)))
+              this.setAttribute(name, value === true ? "" : String(value));
+            else this.removeAttribute(name);
+          },
+        },
+      );
   }
 
   constructor() {
@@ -137,8 +163,7 @@ export abstract class TidingsElement extends Base implements Localizer {
   }
 
   connectedCallback(): void {
-    this.#upgrade("client");
-    this.#upgrade("messages");
+    for (const name of Object.keys(this)) this.#upgrade(name);
     this.#restart();
   }
 
@@ -158,30 +183,34 @@ export abstract class TidingsElement extends Base implements Localizer {
     this.#stops.push(stop);
   }
 
-  /**
-   * Marks an item as read and dispatches `tidings-open`. If the page cancels that, the link is not followed. For a
-   * link that opens in another tab or window, by a key or the middle button, no event is dispatched.
-   */
-  protected opened(client: Inbox, item: Item, event: MouseEvent, action?: string): void {
-    const { id } = item.notification;
-    if (item.read_at === null) client.mark("read", { ids: [id] }).catch(() => undefined);
-    if (opensBeside(event)) return;
-    const detail: OpenDetail = { item, action };
-    const report = new CustomEvent("tidings-open", {
-      detail,
-      bubbles: true,
-      composed: true,
-      cancelable: true,
+  /** Whether an attribute is on. The value "false", which some frameworks write, is off. */
+  protected has(name: string): boolean {
+    return (this.getAttribute(name) ?? "false") !== "false";
+  }
+
+  /** Starts the sound or the count in the title, when its module has loaded. */
+  protected alert(kind: "soundFor" | "titleFor", client: Inbox): void {
+    let stop: (() => void) | undefined;
+    let isOver = false;
+    this.until(() => {
+      isOver = true;
+      stop?.();
     });
-    if (!this.dispatchEvent(report)) event.preventDefault();
+    // Without the module the page has neither.
+    loadAlerts().then(
+      (alerts) => {
+        if (!isOver) stop = alerts[kind](client);
+      },
+      () => undefined,
+    );
   }
 
   /** A property that was set before the definition of the element hides the accessor: sets it by the accessor. */
-  #upgrade(name: "client" | "messages"): void {
-    if (!Object.hasOwn(this, name)) return;
-    const value = this[name];
-    delete (this as Partial<Record<typeof name, unknown>>)[name];
-    Object.assign(this, { [name]: value });
+  #upgrade(name: string): void {
+    const own = this as unknown as Record<string, unknown>;
+    const value = own[name];
+    delete own[name];
+    own[name] = value;
   }
 
   /** Restarts after the current task, once for all attributes and properties that the task sets. */
@@ -197,28 +226,44 @@ export abstract class TidingsElement extends Base implements Localizer {
 
   #start(): void {
     this.#speak();
-    const client = this.#given ?? this.#fromAttributes();
-    if (!client) return;
+    const client = this.#given ?? this.#own();
+    if (this.getAttributeNames().some((name) => LIKE_OURS.test(name) && !(propertyOf(name) in this)))
+      advise(({ misspelt }) => misspelt(this));
+    if (!client) {
+      const late = setTimeout(() => advise(({ missing }) => missing(this)), SET_WITHIN);
+      this.until(() => clearTimeout(late));
+      return;
+    }
     this.#client = client;
+    this.#watch(client);
     this.begin(client);
     if (client.status === "idle") client.connect();
+  }
+
+  /** Tells the developer why the client cannot connect. */
+  #watch(client: Inbox): void {
+    let isNew = client.status !== "connected";
+    this.until(
+      client.on("status", (change) => {
+        isNew &&= change.status !== "connected";
+        if (change.status === "stopped" || (change.status === "offline" && isNew))
+          advise(({ explain }) => explain(this, client, change));
+      }),
+    );
   }
 
   #end(): void {
     for (const stop of this.#stops.splice(0).reverse()) stop();
     this.root.replaceChildren();
     this.#client = undefined;
-    const key = this.#key;
-    this.#key = undefined;
-    const entry = key === undefined ? undefined : clients.get(key);
-    if (!entry || !key) return;
-    entry.users -= 1;
-    // A moved element is connected again within the same task.
-    setTimeout(() => {
-      if (entry.users || clients.get(key) !== entry) return;
-      clients.delete(key);
-      void entry.client.close();
-    });
+  }
+
+  #own(): Inbox | undefined {
+    const { url, tokenUrl, realtimeUrl } = this;
+    if (!url || !tokenUrl) return undefined;
+    const [client, release] = take(url, tokenUrl, realtimeUrl);
+    this.until(release);
+    return client;
   }
 
   #speak(): void {
@@ -231,36 +276,16 @@ export abstract class TidingsElement extends Base implements Localizer {
     this.language = isTag(language) ? language : "en";
     this.direction = (this.dir || (isRightToLeft(language) ? "rtl" : "ltr")) === "rtl" ? "rtl" : "ltr";
   }
-
-  #fromAttributes(): Inbox | undefined {
-    const url = this.getAttribute("url");
-    const source = this.getAttribute("token-url");
-    if (!url || !source) return undefined;
-    const realtimeUrl = this.getAttribute("realtime-url");
-    const key = JSON.stringify([url, source, realtimeUrl]);
-    let entry = clients.get(key);
-    if (!entry) {
-      const token = (signal: AbortSignal) =>
-        fetch(source, {
-          headers: { accept: "application/json" },
-          credentials: "same-origin",
-          // With the cache, a hanging request would block all further requests of this address.
-          cache: "no-store",
-          signal,
-        });
-      entry = { client: new Tidings({ url, token, ...(realtimeUrl ? { realtimeUrl } : {}) }), users: 0 };
-      clients.set(key, entry);
-    }
-    entry.users += 1;
-    this.#key = key;
-    return entry.client;
-  }
 }
 
-/** Whether a click on a link opens another tab or window. */
-export function opensBeside(event: MouseEvent): boolean {
-  const { button, metaKey, ctrlKey, shiftKey, altKey, currentTarget } = event;
-  return currentTarget instanceof HTMLAnchorElement && (!!button || metaKey || ctrlKey || shiftKey || altKey);
+/** The property of an attribute: `tokenUrl` of `token-url`. */
+function propertyOf(name: string): string {
+  return name.replace(/-./, (dash) => dash.charAt(1).toUpperCase());
+}
+
+/** Loads the texts for the developer. Without them the console has none. */
+function advise(run: (advice: typeof import("./advice.js")) => void): void {
+  loadAdvice().then(run, () => undefined);
 }
 
 function isTag(language: string): boolean {

@@ -1,36 +1,10 @@
 /** The live list of a reader: pages of the inbox, merged with new notifications and changes. */
 
-import type {
-  Arrival,
-  Counts,
-  Inbox,
-  Item,
-  ListQuery,
-  State,
-  Status,
-  StatusChange,
-} from "../client/types.js";
+import type { Arrival, Inbox, Item, ListQuery, State, StatusChange } from "../client/types.js";
 import { OnceAFrame } from "./dom.js";
 import { hasLeft } from "./leaving.js";
+import type { Filter, Snapshot } from "./snapshot.js";
 import { instant } from "./time.js";
-
-export type Filter = "all" | "unread" | "archived";
-
-/** The content of the list. Each change makes a new object. */
-export interface Snapshot {
-  readonly filter: Filter;
-  /** Newest first. */
-  readonly items: readonly Item[];
-  /** The state of the first page. `more`: there are further pages. */
-  readonly phase: "loading" | "ready" | "failed";
-  readonly more: boolean;
-  readonly counts: Counts | undefined;
-  readonly status: Status;
-  /** The next page could not be loaded. `loadMore` tries again. */
-  readonly stuck: boolean;
-  /** The number of missed notifications until `dismissMissed`: null if unknown, undefined if none. */
-  readonly missed: number | null | undefined;
-}
 
 const PAGE = 50;
 /** A list of more than KEPT_AT_MOST items, with the reader near its head, is cut to KEPT. The rest can load again. */

@@ -1,19 +1,20 @@
 /** `<tidings-inbox>`: a bell with a badge that opens the inbox, or the inbox as part of the page. */
 
 import type { Counts, Inbox } from "../client/types.js";
-import { limited, Speaker, soundFor, titleFor } from "./alerts.js";
+import type { AnchorOptions } from "./anchor.js";
 import { BELL, button, h, icon, pop } from "./dom.js";
-import { opensBeside, TidingsElement } from "./element.js";
+import { TidingsElement } from "./element.js";
 import css from "./inbox.css";
-import { bells, closeOnLeave, setOpen } from "./layers.js";
+import { bells, setOpen } from "./layers.js";
 import { hasLeft } from "./leaving.js";
-import { load } from "./load.js";
+import { loadParts, loadWords } from "./load.js";
 import { learn } from "./messages.js";
 import type { Panel } from "./panel.js";
+import { limited, Speaker } from "./speaker.js";
 import { TidingsToasts } from "./toasts.js";
 
-/** Pixels between the bell and the panel, and between the panel and the edge of the window. */
-const GAP = 8;
+/** The clients whose user has logged out, until another one logs in. */
+const left = new WeakSet<Inbox>();
 
 /**
  * A bell with a badge that opens the inbox in a popover, or the inbox as a part of the page.
@@ -21,15 +22,23 @@ const GAP = 8;
  * @customElement tidings-inbox
  *
  * @attribute {"page"} mode - `page` shows the inbox in place, without a bell.
+ * @attribute {"bottom" | "top" | "bottom-start" | "top-start" | "bottom-end" | "top-end"} placement - The side of the
+ *   bell on which the popover opens, if it has room, and the edge that both share. Default: the side with more room,
+ *   and the end.
+ * @attribute {number} offset - The pixels between the bell and the popover. Default: 8.
  * @attribute {"unread" | "unseen"} badge - The number that the badge shows. Default: `unread`.
- * @attribute {boolean} toasts - Shows new notifications as toasts. While the panel is open, only urgent ones.
+ * @attribute {boolean} toasts - Shows new notifications as toasts. While the list is in sight there are none.
  * @attribute {boolean} sound - Plays a short sound for a new notification, on one tab of the user.
  * @attribute {boolean} title-badge - Puts the number of unread notifications before the title of the page.
+ * @attribute {boolean} signed-out - Is on while no user is logged in. The element sets it, and shows nothing else then.
+ *
+ * @event {CustomEvent<ToggleDetail>} tidings-toggle - The popover was opened or closed. `detail.open` says which.
  *
  * @slot bell - An icon for the bell.
  * @slot head - Content beside the heading.
  * @slot empty - Replaces the message of a list without notifications.
  * @slot foot - Content below the list.
+ * @slot signed-out - Content instead of the bell or the list while no user is logged in.
  *
  * @csspart bell - The button that opens the panel.
  * @csspart badge - The number on the bell.
@@ -52,9 +61,11 @@ const GAP = 8;
  * @csspart icon - The picture of a notification.
  * @csspart item-title - The title of a notification.
  * @csspart item-body - The text of a notification.
+ * @csspart more - The button that shows the whole text of a notification.
  * @csspart meta - The time and the category of a notification.
  * @csspart dot - The mark of an unread notification.
  * @csspart action - A notification's own action.
+ * @csspart used - The action that the user used.
  * @csspart tools - The buttons of a row: read, archive.
  * @csspart tool - A button that is an icon.
  * @csspart mark-all - The button that marks all as read.
@@ -71,7 +82,7 @@ const GAP = 8;
  * @cssproperty [--tidings-badge=#cf2f38] - The badge.
  * @cssproperty [--tidings-on-badge=#fff] - The number on the badge.
  * @cssproperty [--tidings-width=400px] - The width of the popover.
- * @cssproperty [--tidings-height=600px] - The height of the popover. In place: the height of the inbox, else `100%`.
+ * @cssproperty [--tidings-height=600px] - The greatest height of the popover. In place: the height of the inbox, else `100%`.
  * @cssproperty [--tidings-toast-edge=16px] - The space between toasts and the edge of the window.
  */
 export class TidingsInbox extends TidingsElement {
@@ -83,16 +94,26 @@ export class TidingsInbox extends TidingsElement {
     "sound",
     "title-badge",
   ];
+  declare mode: string;
+  declare placement: string;
+  declare offset: string;
+  declare badge: string;
+  declare toasts: boolean;
+  declare titleBadge: boolean;
   #popover: HTMLElement | undefined;
+
+  static {
+    TidingsInbox.reflect(["mode", "placement", "offset", "badge"], ["toasts", "title-badge"]);
+  }
 
   constructor() {
     super();
     this.adopt([css]);
   }
 
-  /** Opens the popover. An inbox in place has none, and nothing happens. */
+  /** Opens the popover, and moves the focus into it if the page has it. An inbox in place has none. */
   open(): void {
-    if (this.#popover) pop(this.#popover, true);
+    if (this.#popover && !this.hasAttribute("signed-out")) pop(this.#popover, true);
   }
 
   /** Closes the popover. Focus that is inside it returns to the bell. */
@@ -101,7 +122,6 @@ export class TidingsInbox extends TidingsElement {
   }
 
   protected override begin(client: Inbox): void {
-    const page = this.getAttribute("mode") === "page";
     const shell = h("section", {
       class: "panel",
       part: "panel",
@@ -110,23 +130,31 @@ export class TidingsInbox extends TidingsElement {
       dir: this.direction,
       "aria-label": this.text("title"),
     });
-    const { prepare, show } = this.#shower(client, shell, page ? undefined : () => this.close());
-    if (page) {
+    if (this.mode === "page") {
       this.root.append(shell);
-      show(true);
-    } else {
-      this.#bell(client, shell, prepare);
-      shell.addEventListener("toggle", (event) => show((event as ToggleEvent).newState === "open"));
-    }
+      this.#shower(client, shell)(true);
+    } else this.#bell(client, shell);
+    this.root.append(h("slot", { name: "signed-out" }));
+    this.toggleAttribute("signed-out", left.has(client));
+    this.until(
+      client.on("status", (change) => {
+        const isLeft = hasLeft(change);
+        if (isLeft) left.add(client);
+        else if (change.status === "connected") left.delete(client);
+        this.toggleAttribute("signed-out", left.has(client));
+        // After the list has followed the change.
+        if (isLeft) queueMicrotask(() => this.close());
+      }),
+    );
     this.#alerts(client);
   }
 
-  /** Returns `prepare`, which builds the panel early, and `show`, which starts and stops it. */
-  #shower(client: Inbox, shell: HTMLElement, close: (() => void) | undefined) {
+  /** Returns a function that shows the panel, stops it, or with undefined only builds it. A popover has `anchoring`. */
+  #shower(client: Inbox, shell: HTMLElement, anchoring?: Omit<AnchorOptions, "signal">) {
     let panel: Panel | undefined;
     let wanted = false;
     let making: Promise<void> | undefined;
-    /** Hover, focus and click can all trigger this; build once. */
+    let end: (() => void) | undefined;
     const make = () => {
       making ??= build().finally(() => {
         making = undefined;
@@ -134,39 +162,48 @@ export class TidingsInbox extends TidingsElement {
       return making;
     };
     const build = async () => {
-      const parts = await load();
+      const [parts, words] = await Promise.all([
+        loadParts(),
+        // Without them the texts are English.
+        /^en\b/i.test(this.language) ? undefined : loadWords().catch(() => undefined),
+      ]);
       learn(parts.texts);
+      if (words) learn(words.texts);
       if (!shell.isConnected) return;
       this.adopt(parts.Panel.css);
-      panel = new parts.Panel({
-        feed: new parts.Feed(client),
-        localizer: this,
-        shell,
-        close,
-        open: (item, event, action) => {
-          this.opened(client, item, event, action);
-          if (item.notification.link && !action && !opensBeside(event)) close?.();
-        },
-      });
-      if (wanted) panel.start();
+      const made = new parts.Panel({ client, localizer: this, host: this, shell, close: anchoring?.close });
+      panel = made;
+      start = () => {
+        const leaving = new AbortController();
+        if (anchoring) parts.anchor({ ...anchoring, signal: leaving.signal });
+        made.start();
+        return () => {
+          leaving.abort();
+          made.rest();
+        };
+      };
+      if (wanted) end = start();
     };
-    const show = (open: boolean) => {
-      wanted = open;
-      setOpen(shell, open);
-      if (!open) panel?.rest();
-      else if (panel) panel.start();
-      else make().catch(() => shell.replaceChildren(button("retry", () => show(wanted), this.text("retry"))));
+    let start: (() => () => void) | undefined;
+    const show = (open?: boolean) => {
+      if (open !== undefined) {
+        wanted = open;
+        setOpen(shell, open);
+      }
+      if (!wanted) {
+        end?.();
+        end = undefined;
+      } else if (start) end ??= start();
+      if (open === false || panel) return;
+      make().catch(() => {
+        if (wanted) shell.replaceChildren(button("retry", () => show(wanted), this.text("retry")));
+      });
     };
     this.until(() => show(false));
-    const prepare = (opens: boolean) => {
-      wanted ||= opens;
-      if (!panel) make().catch(() => undefined);
-      else if (opens) panel.start();
-    };
-    return { prepare, show };
+    return show;
   }
 
-  #bell(client: Inbox, popover: HTMLElement, prepare: (opens: boolean) => void): void {
+  #bell(client: Inbox, popover: HTMLElement): void {
     const badge = h("span", { class: "badge", part: "badge", "aria-hidden": "true" });
     const bell = h(
       "button",
@@ -176,18 +213,30 @@ export class TidingsInbox extends TidingsElement {
         type: "button",
         "aria-haspopup": "dialog",
         "aria-expanded": "false",
-        // Preload on hover and focus, before the click.
-        pointerenter: () => prepare(false),
-        focus: () => prepare(false),
+        // Preload on hover and focus, before the click. It is built once.
+        pointerenter: () => show(),
+        focus: () => show(),
       },
       h("slot", { name: "bell" }, icon(BELL)),
       badge,
     );
+    const isToasts = (target: EventTarget) => target instanceof TidingsToasts;
+    const show = this.#shower(client, popover, {
+      bell,
+      popover,
+      placement: () => this.placement,
+      offset: () => this.offset,
+      direction: this.direction,
+      isInside: (path) => path.includes(this) || path.some(isToasts),
+      ownsEscape: (path) => path.some(isToasts),
+      close: () => this.close(),
+    });
     popover.popover = "manual";
     popover.setAttribute("role", "dialog");
     bell.popoverTargetElement = popover;
-    if (!popover.showPopover) bell.addEventListener("click", () => pop(popover, !shown));
-    const kind = this.getAttribute("badge") === "unseen" ? "unseen" : "unread";
+    const isOpen = () => bell.getAttribute("aria-expanded") === "true";
+    if (!popover.showPopover) bell.addEventListener("click", () => pop(popover, !isOpen()));
+    const kind = this.badge === "unseen" ? "unseen" : "unread";
     const count = (counts: Counts | undefined) => {
       const number = counts?.[kind] ?? 0;
       badge.hidden = !number;
@@ -198,73 +247,34 @@ export class TidingsInbox extends TidingsElement {
     };
     count(client.counts);
     this.until(client.on("counts", count));
-    this.until(
-      client.on("status", (change) => {
-        if (hasLeft(change)) count(undefined);
-      }),
-    );
+    this.until(client.on("status", (change) => hasLeft(change) && count(undefined)));
     let inside = false;
-    const place = () => this.#place(bell, popover);
-    const isToasts = (target: EventTarget) => target instanceof TidingsToasts;
-    let shown: AbortController | undefined;
-    popover.addEventListener("toggle", (event) => {
+    const turn = (event: Event) => {
       const open = (event as ToggleEvent).newState === "open";
-      bell.setAttribute("aria-expanded", String(open));
-      // After a close and an open in one task the browser sends only the event of the open.
-      shown?.abort();
-      shown = undefined;
-      if (!open) {
-        // Focus returns to the bell only from inside the panel. A click on another control keeps the focus there.
-        const left = document.activeElement === document.body || popover.matches(":focus-within");
-        if (inside && left) bell.focus({ preventScroll: true });
-        return;
-      }
-      shown = new AbortController();
-      const { signal } = shown;
-      popover.focus();
-      place();
-      window.addEventListener("resize", place, { signal });
-      window.addEventListener("scroll", place, { capture: true, passive: true, signal });
-      closeOnLeave({
-        isInside: (path) => path.includes(this) || path.some(isToasts),
-        ownsEscape: (path) => path.some(isToasts),
-        close: () => this.close(),
-        signal,
-      });
-    });
-    // The size is known after the popover is shown. It is placed before that frame is painted.
-    popover.addEventListener("beforetoggle", (event) => {
+      if (event.type === "beforetoggle") inside = popover.matches(":focus-within");
       // The list is requested before the browser lays out and paints its box.
-      if ((event as ToggleEvent).newState === "open") prepare(true);
-      inside = popover.matches(":focus-within");
-      requestAnimationFrame(place);
+      show(open);
+      return open;
+    };
+    popover.addEventListener("beforetoggle", turn);
+    popover.addEventListener("toggle", (event) => {
+      const open = turn(event);
+      bell.setAttribute("aria-expanded", String(open));
+      this.dispatchEvent(
+        new CustomEvent("tidings-toggle", { detail: { open }, bubbles: true, composed: true }),
+      );
+      // A page in a frame takes no focus from the page around it. A click on another control keeps the focus there.
+      if (open && document.hasFocus()) popover.focus();
+      if (!open && inside && (document.activeElement === document.body || popover.matches(":focus-within")))
+        bell.focus({ preventScroll: true });
     });
     this.root.append(bell, popover);
     this.#popover = popover;
     bells.add(bell);
     this.until(() => {
-      shown?.abort();
       bells.delete(bell);
       this.#popover = undefined;
     });
-  }
-
-  /**
-   * Places the popover below the bell, with their ends aligned, and inside the window. Every policy allows custom
-   * properties that a script sets.
-   */
-  #place(bell: HTMLElement, popover: HTMLElement): void {
-    const from = bell.getBoundingClientRect();
-    const { offsetWidth: width, offsetHeight: height } = popover;
-    const { clientWidth, clientHeight } = document.documentElement;
-    const left = this.direction === "rtl" ? from.left : from.right - width;
-    const below = from.bottom + GAP;
-    const top =
-      below + height <= clientHeight - GAP
-        ? below
-        : Math.max(from.top - GAP - height, clientHeight - GAP - height);
-    popover.style.setProperty("--left", `${Math.max(GAP, Math.min(left, clientWidth - GAP - width))}px`);
-    popover.style.setProperty("--top", `${Math.max(GAP, top)}px`);
   }
 
   #alerts(client: Inbox): void {
@@ -273,9 +283,9 @@ export class TidingsInbox extends TidingsElement {
     this.until(() => speaker.cancel());
     this.until(client.on("status", (change) => hasLeft(change) && speaker.cancel()));
     this.until(client.on("notification", ({ item, replayed }) => replayed || speaker.announce(item)));
-    if (this.hasAttribute("sound")) this.until(soundFor(client));
-    if (this.hasAttribute("title-badge")) this.until(titleFor(client));
-    if (!this.hasAttribute("toasts")) return;
+    if (this.sound) this.alert("soundFor", client);
+    if (this.titleBadge) this.alert("titleFor", client);
+    if (!this.toasts) return;
     const toasts = document.createElement("tidings-toasts");
     toasts.client = client;
     toasts.messages = this.messages;

@@ -1,20 +1,23 @@
 /** The widget. Importing this module defines `<tidings-inbox>` and `<tidings-toasts>`. */
 
-import type { OpenDetail } from "./element.js";
 import { TidingsInbox } from "./inbox.js";
+import type { OpenDetail, ToggleDetail } from "./opening.js";
 import { TidingsToasts } from "./toasts.js";
 
-export type { OpenDetail, TidingsElement } from "./element.js";
-export type { Filter, Snapshot } from "./feed.js";
+export type { TidingsElement } from "./element.js";
+export type { OpenDetail, ToggleDetail } from "./opening.js";
+export type { Filter, Snapshot } from "./snapshot.js";
 export type { MessageKey, Messages } from "./texts-types.js";
 export { TidingsInbox, TidingsToasts };
 
 declare global {
   interface HTMLElementEventMap {
     "tidings-open": CustomEvent<OpenDetail>;
+    "tidings-toggle": CustomEvent<ToggleDetail>;
   }
   interface DocumentEventMap {
     "tidings-open": CustomEvent<OpenDetail>;
+    "tidings-toggle": CustomEvent<ToggleDetail>;
   }
   interface HTMLElementTagNameMap {
     "tidings-inbox": TidingsInbox;

@@ -2,7 +2,9 @@
 
 import type { Item } from "../client/types.js";
 import { h, OnceAFrame } from "./dom.js";
-import type { Localizer } from "./element.js";
+import { frameTime } from "./frame-time.js";
+import { stepOf } from "./keys.js";
+import type { Localizer } from "./localizer.js";
 import { Row, type RowActions } from "./row.js";
 import { instant, sameDay, TimeFormat } from "./time.js";
 
@@ -231,15 +233,18 @@ export class List {
   }
 
   #make(item: Item): Row {
-    const row = new Row(item, this.#localizer, this.#times, this.#actions);
+    const row = new Row(item, this.#localizer, this.#times, this.#actions, () => this.render());
     const { id } = item.notification;
     if (id.slice(0, 13) > this.#since.slice(0, 13)) row.element.classList.add("new");
     this.#rows.set(id, row);
     return row;
   }
 
-  /** Stores the heights of existing rows. */
+  /** Stores the heights of existing rows, after those whose text is cut have their button. */
   #measure(from: number, to: number): void {
+    // All rows are measured before one changes: one layout is enough.
+    for (const [row, isCut] of [...this.#rows.values()].map((row) => [row, row.isCut] as const))
+      row.offer(isCut);
     for (const { notification } of this.#items.slice(from, to)) {
       const height = this.#rows.get(notification.id)?.element.offsetHeight;
       if (height) this.#heights.set(notification.id, height);
@@ -273,20 +278,11 @@ export class List {
       }
   }
 
-  /** The keys of the feed pattern (WAI-ARIA Authoring Practices), with arrows for Page Up and Down. */
   #key(event: KeyboardEvent): void {
     const at = this.#active === undefined ? -1 : this.#place(this.#active);
     const last = this.#items.length - 1;
-    const steps: Record<string, number> = {
-      ArrowDown: at + 1,
-      ArrowUp: at - 1,
-      PageDown: at + 5,
-      PageUp: at - 5,
-      Home: 0,
-      End: last,
-    };
-    const step = steps[event.key];
-    if (step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+    const step = stepOf(event, at, last);
+    if (step === undefined) return;
     event.preventDefault();
     const next = this.#items[Math.min(Math.max(step, 0), last)];
     if (next) this.#go(next.notification.id);
@@ -298,9 +294,4 @@ export class List {
     this.render();
     this.#rows.get(id)?.focus();
   }
-}
-
-/** The time of the current frame. A document without a timeline, as in tests, never has the same time twice. */
-function frameTime(): unknown {
-  return document.timeline?.currentTime ?? Number.NaN;
 }

@@ -1,4 +1,4 @@
-/** Loads the modules that a page does not need at first: the panel (`parts.ts`) and the toasts (`stack.ts`). */
+/** Loads the modules that a page does not need at first. In the script, `load-script.ts` replaces it. */
 
 import { CLOCK, within } from "../client/clock.js";
 
@@ -7,5 +7,8 @@ const LOADED_WITHIN = 20_000;
 
 const limited = <Module>(run: () => Promise<Module>) => within(CLOCK, LOADED_WITHIN, "no_answer", run);
 
-export const load = (): Promise<typeof import("./parts.js")> => limited(() => import("./parts.js"));
+export const loadParts = (): Promise<typeof import("./parts.js")> => limited(() => import("./parts.js"));
+export const loadWords = (): Promise<typeof import("./words.js")> => limited(() => import("./words.js"));
 export const loadStack = (): Promise<typeof import("./stack.js")> => limited(() => import("./stack.js"));
+export const loadAlerts = (): Promise<typeof import("./alerts.js")> => limited(() => import("./alerts.js"));
+export const loadAdvice = (): Promise<typeof import("./advice.js")> => limited(() => import("./advice.js"));

@@ -22,9 +22,12 @@ export function speaks(language: string): boolean {
 
 /** The text in the language of a tag, or in English if the widget does not have that language. */
 export function textOf(language: string, key: MessageKey): string {
-  const known = speaks(language) ? primary(language) : "en";
-  const table = tables.find(({ keys }) => keys.includes(key));
-  return table?.lines[known]?.split("|")[table.keys.indexOf(key)] ?? "";
+  for (const known of [primary(language), "en"])
+    for (const { keys, lines } of tables) {
+      const line = keys.includes(key) && Object.hasOwn(lines, known) && lines[known];
+      if (line) return line.split("|")[keys.indexOf(key)] ?? "";
+    }
+  return "";
 }
 
 /** Whether a language is written from right to left. */

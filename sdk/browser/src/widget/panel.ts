@@ -1,19 +1,22 @@
 /** The content of the panel: heading, filters, the list, and the actions of a reader. */
 
+import type { TidingsError } from "../client/errors.js";
 import type { Item, Status } from "../client/types.js";
 import content from "./content.css";
 import { button, CHECKS, CLOSE, h, tool } from "./dom.js";
-import type { Localizer } from "./element.js";
-import type { Feed, Filter, Snapshot } from "./feed.js";
+import { Feed } from "./feed.js";
 import { List } from "./list.js";
+import type { Localizer } from "./localizer.js";
+import { opened, opensBeside } from "./opening.js";
 import css from "./panel.css";
+import type { PanelOptions } from "./panel-options.js";
 import { ghosts, Placeholder } from "./placeholder.js";
-import type { RowActions } from "./row.js";
+import type { Filter, Snapshot } from "./snapshot.js";
 import { Strip } from "./strip.js";
+import { Tabs } from "./tabs.js";
 import type { MessageKey } from "./texts-types.js";
 import { Undo } from "./undo.js";
 
-const FILTERS: readonly Filter[] = ["all", "unread", "archived"];
 /** Pixels before the end at which the next page is loaded. */
 const AHEAD = 900;
 /** Pixels. Below this scroll position the end of the list must not be cut. */
@@ -22,15 +25,8 @@ const MINUTE = 60_000;
 /** Milliseconds in view after which a notification counts as seen. */
 const SEEN_AFTER = 600;
 
-export interface PanelOptions {
-  readonly feed: Feed;
-  readonly localizer: Localizer;
-  /** The box that the panel fills. */
-  readonly shell: HTMLElement;
-  readonly open: RowActions["open"];
-  /** Closes the popover; undefined for a panel in place. */
-  readonly close: (() => void) | undefined;
-}
+/** Milliseconds after the opening in which a press does not close the panel: it is the second of a double click. */
+const SETTLED = 400;
 
 export class Panel {
   static readonly css: readonly string[] = [content, css];
@@ -39,10 +35,10 @@ export class Panel {
   readonly #shell: HTMLElement;
   readonly #list: List;
   readonly #markAll: HTMLButtonElement;
-  readonly #tabs: readonly HTMLButtonElement[];
-  readonly #count = h("span", "count");
+  readonly #tabs: Tabs;
   readonly #connection: Strip;
   readonly #missing: Strip;
+  #noticed?: Status;
   readonly #stage: HTMLElement;
   readonly #placeholder: Placeholder;
   readonly #end = h("div");
@@ -52,20 +48,29 @@ export class Panel {
   #arrivals = 0;
   #ending = "";
   #clock = 0;
+  #started = 0;
   #sight = 0;
   #stop: (() => void) | undefined;
 
-  constructor({ feed, localizer, shell, open, close }: PanelOptions) {
+  constructor({ client, localizer, host, shell, close }: PanelOptions) {
+    const feed = new Feed(client);
     this.#feed = feed;
     this.#localizer = localizer;
     this.#shell = shell;
     const text = (key: MessageKey) => localizer.text(key);
-    this.#list = new List(localizer, { open, mark: (item, state) => this.#mark(item, state) });
+    this.#list = new List(localizer, {
+      open: (item, event, action) => {
+        const { id } = item.notification;
+        opened(host, client, item, event, (error) => this.#failed(error, id, action), action);
+        if (item.notification.link && !action && !opensBeside(event)) close?.();
+      },
+      mark: (item, state) => this.#mark(item, state),
+    });
     this.#list.scroller.append(this.#end);
     this.#list.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#connection = new Strip(
       "strip",
-      button("again", () => feed.client.connect(), text("retry")),
+      button("again", () => client.connect(), text("retry")),
     );
     this.#missing = new Strip(
       "missed",
@@ -73,14 +78,7 @@ export class Panel {
     );
     this.#placeholder = new Placeholder(localizer, () => void feed.reload());
     this.#markAll = tool("mark-all", text("markAll"), CHECKS, () => feed.markAllRead());
-    this.#tabs = FILTERS.map((filter) => {
-      const tab = button("tab", () => this.#choose(filter), text(filter));
-      tab.id = filter;
-      tab.setAttribute("role", "tab");
-      tab.setAttribute("aria-controls", "stage");
-      return tab;
-    });
-    this.#tabs[1]?.append(this.#count);
+    this.#tabs = new Tabs(localizer, (filter) => this.#choose(filter));
     this.#fresh = button("fresh", () => this.#list.toTop());
     this.#fresh.hidden = true;
     this.#stage = h(
@@ -101,19 +99,12 @@ export class Panel {
         h("h2", { id: "heading", part: "heading" }, text("title")),
         h("slot", { name: "head" }),
         this.#markAll,
-        close && tool("close", text("close"), CLOSE, close),
+        close &&
+          tool("close", text("close"), CLOSE, () => {
+            if (performance.now() - this.#started > SETTLED) close();
+          }),
       ),
-      h(
-        "div",
-        {
-          class: "tabs",
-          part: "tabs",
-          role: "tablist",
-          "aria-labelledby": "heading",
-          keydown: (event) => this.#tabKey(event as KeyboardEvent),
-        },
-        ...this.#tabs,
-      ),
+      this.#tabs.element,
       this.#connection.element,
       this.#missing.element,
       this.#stage,
@@ -124,6 +115,7 @@ export class Panel {
   /** Starts to show the feed. A stopped panel does no work. */
   start(): void {
     if (this.#stop) return;
+    this.#started = performance.now();
     this.#stop = this.#feed.subscribe(() => this.#render());
     this.#clock = window.setInterval(() => this.#list.render(), MINUTE);
     this.#render();
@@ -136,6 +128,9 @@ export class Panel {
     clearTimeout(this.#sight);
     clearInterval(this.#clock);
     this.#sight = 0;
+    this.#shell.style.removeProperty("--least");
+    // After a logout no row of the last user is left.
+    if (!this.#feed.snapshot.items.length) this.#list.show([], false);
   }
 
   #render(): void {
@@ -146,8 +141,8 @@ export class Panel {
     this.#shown = snapshot;
     const turned = before?.filter !== filter;
     if (turned) this.#turn(filter);
-    this.#count.hidden = this.#markAll.hidden = !counts?.unread;
-    this.#count.textContent = counts?.unread.toLocaleString(this.#localizer.language) ?? "";
+    this.#markAll.hidden = !counts?.unread;
+    this.#tabs.count(counts?.unread ?? 0);
     this.#notice(snapshot.status);
     if (missed !== before?.missed) this.#missing.show(this.#lost(missed), missed !== undefined);
     if (turned || before.items !== items || before.more !== more) {
@@ -175,16 +170,16 @@ export class Panel {
   }
 
   #turn(filter: Filter): void {
-    for (const tab of this.#tabs) {
-      tab.setAttribute("aria-selected", String(tab.id === filter));
-      tab.tabIndex = tab.id === filter ? 0 : -1;
-    }
+    this.#tabs.turn(filter);
     this.#stage.setAttribute("aria-labelledby", filter);
     this.#list.clear();
   }
 
   /** Shows above the list that the client is offline or stopped, once per change. */
   #notice(status: Status): void {
+    // The line stays during the attempts of an offline client. Otherwise the list would move with each of them.
+    if (status === "connecting" && this.#noticed === "offline") return;
+    this.#noticed = status;
     const stopped = status === "stopped";
     let key: MessageKey | undefined = stopped ? "stopped" : undefined;
     if (status === "offline") key = navigator.onLine ? "connecting" : "offline";
@@ -256,23 +251,20 @@ export class Panel {
     );
   }
 
-  #choose(filter: Filter): void {
-    this.#feed.show(filter);
-    this.#render();
+  /** An action was not used. If the user has used another one, the list shows that one. Else this offers to try again. */
+  #failed(error: unknown, id: string, action = ""): unknown {
+    if ((error as TidingsError).code === "action_used") return this.#feed.reload();
+    const { client } = this.#feed;
+    return this.#undo.offer(this.#localizer.text("notDone"), this.#localizer.text("retry"), () => {
+      client.act(id, action).catch((again) => this.#failed(again, id, action));
+    });
   }
 
-  #tabKey(event: KeyboardEvent): void {
-    const last = FILTERS.length - 1;
-    const at = FILTERS.indexOf(this.#feed.snapshot.filter);
-    const step = this.#shell.dir === "rtl" ? -1 : 1;
-    const steps: Record<string, number> = { ArrowRight: at + step, ArrowLeft: at - step, Home: 0, End: last };
-    const next = steps[event.key];
-    if (next === undefined) return;
-    event.preventDefault();
-    const index = (next + FILTERS.length) % FILTERS.length;
-    const filter = FILTERS[index];
-    if (filter) this.#choose(filter);
-    this.#tabs[index]?.focus();
+  #choose(filter: Filter): void {
+    // A shorter list does not move the controls that the reader uses now.
+    this.#shell.style.setProperty("--least", `${this.#shell.offsetHeight}px`);
+    this.#feed.show(filter);
+    this.#render();
   }
 
   #key(event: KeyboardEvent): void {

@@ -1,8 +1,8 @@
 /** Replaces an empty list: by a shimmer, an error, or a message that there is nothing. */
 
 import { ALERT, ARCHIVE, BELL, button, CHECKS, h, icon } from "./dom.js";
-import type { Localizer } from "./element.js";
-import type { Filter } from "./feed.js";
+import type { Localizer } from "./localizer.js";
+import type { Filter } from "./snapshot.js";
 
 export type Standing = Filter | "loading" | "failed" | undefined;
 

@@ -2,10 +2,11 @@
 
 import type { Item } from "../client/types.js";
 import { ALERT, ARCHIVE, BELL, button, h, icon, nameAs, READ, RESTORE, UNREAD } from "./dom.js";
-import type { Localizer } from "./element.js";
-import { safeImage, safeLink, shown } from "./text.js";
+import type { Localizer } from "./localizer.js";
+import { SHOWN, safeImage, safeLink, shown } from "./text.js";
 import type { MessageKey } from "./texts-types.js";
 import { instant, type TimeFormat } from "./time.js";
+import { showUsed } from "./used.js";
 
 /** A reader chose a notification, or the action with this id. The event is the click, which may be on a link. */
 type Open = (event: MouseEvent, action?: string) => void;
@@ -15,6 +16,9 @@ export interface RowActions {
   open(item: Item, event: MouseEvent, action?: string): void;
   mark(item: Item, state: "read" | "unread" | "archived" | "unarchived"): void;
 }
+
+/** Characters of an expanded text. */
+const WHOLE = 20_000;
 
 /** The place of a row in the list. */
 export interface Place {
@@ -99,16 +103,11 @@ function linkOrButton(
   open: Open,
   child: Node | string,
 ): HTMLAnchorElement | HTMLButtonElement {
-  const made = link
-    ? h("a", { ...attributes, href: link, rel: "noopener" }, child)
-    : h("button", { ...attributes, type: "button" }, child);
-  made.addEventListener("click", open as EventListener);
+  const click = open as EventListener;
+  if (!link) return h("button", { ...attributes, click, type: "button" }, child);
   // The middle button opens a link in another tab, and sends no click event.
-  if (link)
-    made.addEventListener("auxclick", (event) => {
-      if ((event as MouseEvent).button === 1) open(event as MouseEvent);
-    });
-  return made;
+  const auxclick = (event: Event) => (event as MouseEvent).button === 1 && click(event);
+  return h("a", { ...attributes, click, auxclick, href: link, rel: "noopener" }, child);
 }
 
 /**
@@ -117,28 +116,40 @@ function linkOrButton(
  */
 export class Row {
   readonly element: HTMLElement;
+  readonly #row: HTMLElement;
   readonly #opener: HTMLElement;
   readonly #unread = h("span", { class: "spoken" });
   readonly #day = h("h3", "day");
+  /** The texts that can be longer than the row shows, in its order: the title, and below it the body. */
+  readonly #texts: readonly HTMLElement[];
+  readonly #more: HTMLButtonElement;
+  readonly #resized: () => void;
   readonly #time: HTMLTimeElement;
   readonly #read: Tool;
   readonly #archive: Tool;
+  readonly #actions: HTMLElement;
   readonly #at: Date;
   readonly #localizer: Localizer;
   readonly #times: TimeFormat;
   #item: Item;
   #active: boolean | undefined;
+  #used = false;
 
-  constructor(item: Item, localizer: Localizer, times: TimeFormat, actions: RowActions) {
+  /** Calls `resized` when the reader has changed the height of the row. */
+  constructor(item: Item, localizer: Localizer, times: TimeFormat, actions: RowActions, resized: () => void) {
     this.#item = item;
     this.#localizer = localizer;
     this.#times = times;
-    const { created_at, category, priority } = item.notification;
+    const { id, created_at, category, priority, link } = item.notification;
     this.#at = instant(created_at);
-    const open: Open = (event, action) => actions.open(this.#item, event, action);
+    this.#resized = resized;
+    const open: Open = (event, action) => {
+      if (!link && !action && this.isCut) this.#expand(true);
+      actions.open(this.#item, event, action);
+    };
     this.#opener = opener(item, localizer, open);
     this.#opener.prepend(this.#unread);
-    this.#opener.id = item.notification.id;
+    this.#opener.id = id;
     this.#time = h("time", {
       datetime: created_at,
       pointerenter: () => {
@@ -146,41 +157,50 @@ export class Row {
       },
       click: () => this.#opener.click(),
     });
-    this.#read = new Tool(() => actions.mark(this.#item, this.#item.read_at === null ? "read" : "unread"));
-    this.#archive = new Tool(() =>
+    this.#read = new Tool(id, () =>
+      actions.mark(this.#item, this.#item.read_at === null ? "read" : "unread"),
+    );
+    this.#archive = new Tool(id, () =>
       actions.mark(this.#item, this.#item.archived_at === null ? "archived" : "unarchived"),
     );
+    this.#actions = actionsOf(item, open);
     const urgent = priority === "urgent";
     const body = bodyOf(item);
+    this.#texts = [this.#opener.lastElementChild as HTMLElement, body].filter((text) => text !== undefined);
+    this.#more = button("more", () => this.#expand(this.#more.ariaExpanded !== "true"));
+    this.#more.hidden = true;
     const meta = h(
       "div",
       "meta",
       urgent ? h("span", { class: "urgent" }, localizer.text("urgent")) : undefined,
       this.#time,
-      category ? h("span", { dir: "auto" }, labelOf(category)) : undefined,
+      // The direction of the category does not move the point before it.
+      category ? h("span", {}, h("bdi", {}, labelOf(category))) : undefined,
     );
     // A screen reader reads the text and the time with the title of each row.
     const details = [body, meta].filter((part) => part !== undefined);
     for (const [index, part] of details.entries()) part.id = `${this.#opener.id}-${index}`;
     this.#opener.setAttribute("aria-describedby", details.map(({ id }) => id).join(" "));
-    this.element = h(
-      "article",
-      { class: urgent ? "item alert" : "item", "aria-labelledby": this.#opener.id },
-      this.#day,
+    this.#row = h(
+      "div",
+      "row",
+      picture(item),
       h(
         "div",
-        "row",
-        picture(item),
-        h(
-          "div",
-          { class: "main" },
-          h("div", { class: "top" }, this.#opener, h("span", "dot")),
-          body,
-          meta,
-          actionsOf(item, open),
-        ),
-        h("div", "tools", this.#read.element, this.#archive.element),
+        { class: "main" },
+        h("div", { class: "top" }, this.#opener, h("span", "dot")),
+        body,
+        this.#more,
+        meta,
+        this.#actions,
       ),
+      h("div", "tools", this.#read.element, this.#archive.element),
+    );
+    this.element = h(
+      "article",
+      { class: urgent ? "item alert" : "item", part: "item", "aria-labelledby": this.#opener.id },
+      this.#day,
+      this.#row,
     );
   }
 
@@ -190,7 +210,7 @@ export class Row {
     const unread = item.read_at === null;
     const text = (key: MessageKey) => this.#localizer.text(key);
     element.classList.toggle("read", !unread);
-    element.setAttribute("part", unread ? "item unread" : "item");
+    this.#row.setAttribute("part", unread ? "row unread" : "row");
     element.setAttribute("aria-posinset", String(place.position));
     element.setAttribute("aria-setsize", String(place.size));
     write(this.#unread, unread ? `${text("isUnread")}: ` : "");
@@ -201,6 +221,7 @@ export class Row {
     const archived = item.archived_at !== null;
     this.#read.element.hidden = archived;
     this.#archive.show(archived ? RESTORE : ARCHIVE, text(archived ? "restore" : "archive"));
+    if (item.action && !this.#used) this.#use(item.action.id);
     if (place.active !== this.#active) {
       this.#active = place.active;
       for (const control of element.querySelectorAll("a,button"))
@@ -211,6 +232,42 @@ export class Row {
   focus(): void {
     this.#opener.focus();
   }
+
+  /** Whether a text is longer than the row shows. It needs a layout. */
+  get isCut(): boolean {
+    return this.#texts.some(
+      ({ scrollHeight, clientHeight }, at) =>
+        scrollHeight > clientHeight + 1 || this.#whole(at).length > SHOWN,
+    );
+  }
+
+  /** Offers to expand a text that is cut. An expanded row offers to shorten it. */
+  offer(isCut: boolean): void {
+    if (isCut && this.#more.hidden) this.#expand(false);
+  }
+
+  #whole(at: number): string {
+    const { title, body = "" } = this.#item.notification;
+    return (at ? body : title || body).slice(0, WHOLE);
+  }
+
+  #expand(whole: boolean): void {
+    for (const [at, text] of this.#texts.entries())
+      if (this.#whole(at)) write(text, shown(this.#whole(at), whole ? WHOLE : undefined));
+    this.element.classList.toggle("whole", whole);
+    this.#more.ariaExpanded = String(whole);
+    write(this.#more, this.#localizer.text(whole ? "less" : "more"));
+    if (this.#more.hidden) this.#more.hidden = false;
+    else this.#resized();
+  }
+
+  /** Shows the action that was used. */
+  #use(id: string): void {
+    this.#used = true;
+    // A control that is removed or disabled loses its focus.
+    if (this.#actions.matches(":focus-within")) this.focus();
+    showUsed(this.#actions, this.#item, id, this.#localizer);
+  }
 }
 
 /** A small button with an icon. Its action depends on the state of its row. */
@@ -218,8 +275,10 @@ class Tool {
   readonly element: HTMLButtonElement;
   #shown: string | undefined;
 
-  constructor(run: () => void) {
+  /** `row` is the id of the element that names the row: all rows have the same buttons. */
+  constructor(row: string, run: () => void) {
     this.element = button("tool", run);
+    this.element.setAttribute("aria-describedby", row);
   }
 
   show(shape: string, label: string): void {

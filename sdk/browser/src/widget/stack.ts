@@ -1,18 +1,20 @@
 /** The toasts of a page: their number, their place, how long each stays, and when they pause. */
 
-import type { Item } from "../client/types.js";
+import type { TidingsError } from "../client/errors.js";
+import type { Inbox, Item } from "../client/types.js";
 import content from "./content.css";
 import { CLOSE, h, OnceAFrame, pop, tool, whileOn } from "./dom.js";
-import type { Localizer } from "./element.js";
-import { actionsOf, bodyOf, opener, picture, type RowActions } from "./row.js";
+import type { Localizer } from "./localizer.js";
+import { opened } from "./opening.js";
+import { actionsOf, bodyOf, opener, picture } from "./row.js";
 import css from "./toasts.css";
 
-/** The maximum number. Above it, the oldest toast that is not urgent is removed. A low window has fewer. */
+/** The maximum number of visible toasts. Above it, the oldest that is not urgent is removed. A low window has fewer. */
 const AT_ONCE = 3;
+/** The maximum number of urgent toasts, of which only the newest is visible. */
+const PILED = 99;
 /** The height of the largest toast, in pixels. */
 const HIGHEST = 200;
-/** Pixels at the end of a list in which its controls appear. */
-const CONTROLS = 64;
 /** Milliseconds that a toast stays. An urgent one stays until the reader closes it. */
 const STAYS = 7_000;
 const STAYS_HIGH = 12_000;
@@ -24,15 +26,18 @@ interface Toast {
   remaining: number;
   since: number;
   timer: number;
+  /** The page handles an action of it. It stays until then. */
+  busy: boolean;
 }
 
 export interface StackOptions {
   readonly box: HTMLElement;
+  readonly client: Inbox;
+  /** The element that dispatches events. */
+  readonly host: HTMLElement;
   readonly localizer: Localizer;
-  readonly open: RowActions["open"];
-  /** The elements that no toast may cover: whole bells, and the controls of open lists. */
+  /** The elements that no toast may cover. */
   readonly bells: ReadonlySet<HTMLElement>;
-  readonly lists: ReadonlySet<HTMLElement>;
   /** Whether the toasts are at the top of the window. */
   readonly top: () => boolean;
 }
@@ -60,8 +65,7 @@ export class Stack {
       if (event.key !== "Escape") return;
       event.preventDefault();
       event.stopPropagation();
-      for (const [id, { element }] of this.#toasts)
-        if (element.contains(event.target as Element)) this.remove(id);
+      (event.target as Element).closest(".toast")?.querySelector<HTMLElement>(".close")?.click();
     });
     document.addEventListener("visibilitychange", this.#visible);
   }
@@ -75,7 +79,7 @@ export class Stack {
   clear(): void {
     this.#frame.cancel();
     this.#waiting.clear();
-    for (const id of [...this.#toasts.keys()]) this.remove(id);
+    for (const id of this.#toasts.keys()) this.remove(id);
   }
 
   /** Shows an item in the next frame. If a frame has more items than there is room, the newest show. */
@@ -84,29 +88,29 @@ export class Stack {
     this.#frame.request();
   }
 
+  /** The notification was read or archived: removes its toast, unless the page handles an action of it. */
+  read(id: string): void {
+    if (!this.#toasts.get(id)?.busy) this.remove(id);
+  }
+
   /** Removes the toast of this id, if there is one. Its focus moves to another toast, or back to where it was. */
   remove(id: string): void {
     this.#waiting.delete(id);
     const toast = this.#toasts.get(id);
     if (!toast) return;
-    const { element, timer } = toast;
+    const { element, urgent, timer } = toast;
     const { box } = this.#options;
     clearTimeout(timer);
     this.#toasts.delete(id);
-    if (element.matches(":focus-within")) {
-      const others = [...box.querySelectorAll<HTMLElement>(".close")];
-      (others.find((other) => !element.contains(other)) ?? this.#from)?.focus();
-    }
+    const isFocused = element.matches(":focus-within");
+    if (urgent) this.#arrange();
+    // An element that is removed loses its focus without an event, so the focus moves first.
+    element.classList.add("gone");
+    if (isFocused) (box.querySelector<HTMLElement>(":not(.gone, [hidden]) > .close") ?? this.#from)?.focus();
     element.remove();
     if (this.#toasts.size) return;
     pop(box, false);
-    this.#hold(document.hidden);
-  }
-
-  /** Adapts the toasts to the open lists: with an open list only urgent toasts stay. */
-  settle(): void {
-    if (this.#options.lists.size) for (const [id, { urgent }] of this.#toasts) if (!urgent) this.remove(id);
-    if (this.#toasts.size) this.#place();
+    this.#visible();
   }
 
   #flush(): void {
@@ -114,15 +118,27 @@ export class Stack {
     this.#waiting.clear();
     for (const [index, item] of items.entries())
       if (item.notification.priority === "urgent" || items.length - index <= AT_ONCE) this.#add(item);
-    this.settle();
+    this.#arrange();
+    if (this.#toasts.size) this.#place();
   }
 
   #add(item: Item): void {
     const { id, priority } = item.notification;
-    const { localizer } = this.#options;
+    const { client, host, localizer, box } = this.#options;
     const urgent = priority === "urgent";
-    const open = (event: MouseEvent, action?: string) => {
-      this.#options.open(item, event, action);
+    const open = async (event: MouseEvent, action?: string) => {
+      if (toast.busy) return event.preventDefault();
+      // After another action there is nothing to try again.
+      const failed = (error: unknown) => {
+        toast.busy = (error as TidingsError).code === "action_used";
+      };
+      const settled = opened(host, client, item, event, failed, action);
+      if (settled) {
+        toast.busy = true;
+        clearTimeout(toast.timer);
+        await settled;
+        if (!toast.busy) return this.#run(id, toast);
+      }
       this.remove(id);
     };
     const element = h(
@@ -133,33 +149,48 @@ export class Stack {
       tool("close", localizer.text("close"), CLOSE, () => this.remove(id)),
     );
     const remaining = priority === "high" ? STAYS_HIGH : STAYS;
-    const toast = { element, urgent, remaining, since: 0, timer: 0 };
+    const toast: Toast = { element, urgent, remaining, since: 0, timer: 0, busy: false };
     this.#toasts.set(id, toast);
-    const most = Math.min(AT_ONCE, Math.max(1, Math.floor(window.innerHeight / HIGHEST)));
-    for (const least of [false, true])
-      for (const [other, { urgent }] of this.#toasts)
-        if (this.#toasts.size > most && urgent === least) this.remove(other);
-    if (!this.#toasts.has(id)) return;
-    this.#options.box.prepend(element);
-    if (!this.#held) this.#run(id, toast);
+    box.prepend(element);
+    this.#run(id, toast);
   }
 
-  /** Places the toasts above all other elements of the top layer, clear of bells and controls. */
+  /**
+   * Shows only the newest urgent toast, with the number of those below it. Removes the oldest toasts for which there is
+   * no room.
+   */
+  #arrange(): void {
+    const others: string[] = [];
+    let top: Toast | undefined;
+    let below = 0;
+    for (const [id, toast] of [...this.#toasts].reverse()) {
+      if (!toast.urgent) others.push(id);
+      else if (!top) top = toast;
+      else if (++below < PILED) toast.element.hidden = true;
+      else this.remove(id);
+    }
+    if (top) {
+      top.element.hidden = false;
+      top.element.dataset["below"] = below ? `+${below}` : "";
+    }
+    const most = Math.min(AT_ONCE, Math.floor(innerHeight / HIGHEST) || 1);
+    for (const id of others.slice(top ? most - 1 : most)) this.remove(id);
+  }
+
+  /** Places the toasts above all other elements of the top layer, clear of bells. */
   #place(): void {
-    const { box, bells, lists, top } = this.#options;
+    const { box, bells, top } = this.#options;
     // Showing it again moves it to the top layer. Skip while it has focus: hiding would lose that, and it is on
     // top already.
     if (!box.matches(":focus-within")) pop(box, false);
     pop(box, true);
-    const low = !top() || lists.size > 0;
-    const { innerHeight } = window;
+    const low = !top();
     const { left, right } = box.getBoundingClientRect();
     let edge = 0;
-    for (const each of [...bells, ...lists]) {
-      const at = each.getBoundingClientRect();
-      const from = lists.has(each) ? at.bottom - CONTROLS : at.top;
-      if (at.right <= left || at.left >= right || from > innerHeight / 2 !== low) continue;
-      edge = Math.max(edge, low ? innerHeight - from : at.bottom);
+    for (const bell of bells) {
+      const at = bell.getBoundingClientRect();
+      if (at.right <= left || at.left >= right || at.top > innerHeight / 2 !== low) continue;
+      edge = Math.max(edge, low ? innerHeight - at.top : at.bottom);
     }
     box.classList.toggle("low", low);
     box.style.setProperty("--clear", `${edge}px`);
@@ -167,7 +198,8 @@ export class Stack {
 
   #run(id: string, toast: Toast): void {
     toast.since = performance.now();
-    if (!toast.urgent) toast.timer = window.setTimeout(() => this.remove(id), toast.remaining);
+    if (!this.#held && !toast.urgent && !toast.busy)
+      toast.timer = window.setTimeout(() => this.remove(id), toast.remaining);
   }
 
   #hold(held: boolean): void {

@@ -1,15 +1,15 @@
 /** Limits of what the widget shows of a notification. */
 
-/** Characters of a text in the list. The application can show the rest at the notification's link. */
-const SHOWN = 600;
+/** Characters of a text in the list, until the reader expands it. */
+export const SHOWN = 600;
 
 /**
- * A text for the list: cut to SHOWN characters, and without U+202D and U+202E. These two override the direction of
+ * A text for the list: cut to `limit` characters, and without U+202D and U+202E. These two override the direction of
  * the following text, which only makes a text look like another.
  */
-export function shown(text: string): string {
-  const plain = text.slice(0, SHOWN + 1).replace(/[\u202d\u202e]/g, "");
-  return plain.length > SHOWN ? `${plain.slice(0, SHOWN).replace(/[\ud800-\udbff]$/, "")}…` : plain;
+export function shown(text: string, limit = SHOWN): string {
+  const plain = text.slice(0, limit + 1).replace(/[\u202d\u202e]/g, "");
+  return plain.length > limit ? `${plain.slice(0, limit).replace(/[\ud800-\udbff]$/, "")}…` : plain;
 }
 
 /** Returns a link that the contract allows (http, https, mailto, or a path of this site), else undefined. */

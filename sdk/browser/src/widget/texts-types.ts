@@ -24,6 +24,10 @@ export interface Texts {
   /** Moves one archived notification back to the inbox. */
   readonly restore: string;
   readonly undo: string;
+  /** Shows the whole text of one notification. */
+  readonly more: string;
+  /** Shortens it again. */
+  readonly less: string;
   /** The filter `all` finds nothing. */
   readonly empty: string;
   /** The filter `unread` finds nothing. */
@@ -44,6 +48,10 @@ export interface Texts {
   readonly isUnread: string;
   /** Describes one notification that was just archived. */
   readonly isArchived: string;
+  /** Describes the action that was used. */
+  readonly done: string;
+  /** An action could not be used. */
+  readonly notDone: string;
   /** Notifications were removed before this reader saw them. `unknown` is for an unknown number. */
   readonly missed: Forms & { readonly unknown: string };
   /** New notifications are above the part of the list in view. */

@@ -1,12 +1,12 @@
 /** `<tidings-toasts>`: shows new notifications for a moment, in a corner of the window. */
 
 import type { Inbox, Item } from "../client/types.js";
-import { first, Speaker, soundFor } from "./alerts.js";
 import { h } from "./dom.js";
 import { TidingsElement } from "./element.js";
-import { bells, openLists, watchLists } from "./layers.js";
+import { bells, isListInSight, watchLists } from "./layers.js";
 import { hasLeft } from "./leaving.js";
 import { loadStack } from "./load.js";
+import { first, Speaker } from "./speaker.js";
 import type { Stack } from "./stack.js";
 
 /**
@@ -31,6 +31,11 @@ import type { Stack } from "./stack.js";
  */
 export class TidingsToasts extends TidingsElement {
   static readonly observedAttributes = [...TidingsElement.shared, "sound"];
+  declare position: string;
+
+  static {
+    TidingsToasts.reflect(["position"], []);
+  }
 
   protected override begin(client: Inbox): void {
     const box = h("div", {
@@ -51,11 +56,11 @@ export class TidingsToasts extends TidingsElement {
         this.adopt(Stack.css);
         return new Stack({
           box,
+          client,
+          host: this,
           localizer: this,
-          open: (item, event, action) => this.opened(client, item, event, action),
           bells,
-          lists: openLists,
-          top: () => this.getAttribute("position") === "top",
+          top: () => this.position === "top",
         });
       });
       // The next notification tries the load again. This one shows only in the inbox.
@@ -68,7 +73,7 @@ export class TidingsToasts extends TidingsElement {
       const { priority, id } = item.notification;
       if (priority === "low" || !first("toast", id)) return;
       speaker.announce(item);
-      if (openLists.size && priority !== "urgent") return;
+      if (isListInSight()) return;
       ready().then(
         (made) => box.isConnected && made.show(item),
         () => undefined,
@@ -83,7 +88,7 @@ export class TidingsToasts extends TidingsElement {
       client.on("state", ({ items }) => {
         for (const item of items)
           if (item.read_at !== null || item.archived_at !== null)
-            update((made) => made.remove(item.notification.id));
+            update((made) => made.read(item.notification.id));
       }),
     );
     this.until(client.on("recalled", ({ id }) => update((made) => made.remove(id))));
@@ -94,8 +99,8 @@ export class TidingsToasts extends TidingsElement {
         update((made) => made.clear());
       }),
     );
-    this.until(watchLists(() => update((made) => made.settle())));
+    this.until(watchLists(() => update((made) => made.clear())));
     this.until(() => update((made) => made.end()));
-    if (this.hasAttribute("sound")) this.until(soundFor(client));
+    if (this.sound) this.alert("soundFor", client);
   }
 }

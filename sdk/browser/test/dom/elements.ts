@@ -1,7 +1,8 @@
 /** The elements in an application's own tests, in a document outside a browser. */
 
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import type { TidingsInbox, TidingsToasts } from "../../src/widget/index.js";
+import { soon } from "../support/soon.js";
 import { FakeInbox, notification } from "../widget/fake.js";
 
 type Element = TidingsInbox | TidingsToasts;
@@ -49,40 +50,40 @@ export function suite(): void {
 
   test("a bell shows the number of unread notifications, has a name, and opens and closes", async () => {
     const element = put("tidings-inbox", { sound: "", "title-badge": "" }) as TidingsInbox;
-    await vi.waitFor(() => expect(element.root.querySelector(".badge")?.textContent).toBe("2"));
+    await soon(() => expect(element.root.querySelector(".badge")?.textContent).toBe("2"));
 
     expect(element.root.querySelector(".bell")?.getAttribute("aria-label")).toContain("2");
     element.root.querySelector<HTMLElement>(".bell")?.click();
     element.open();
-    await vi.waitFor(() => expect(text(element)).toContain("Its text"));
+    await soon(() => expect(text(element)).toContain("Its text"));
     element.close();
     inbox.arrive(notification(0, { title: "Three" }));
-    await vi.waitFor(() => expect(document.title).toMatch(/^\(3\)/));
+    await soon(() => expect(document.title).toMatch(/^\(3\)/));
     element.remove();
-    await vi.waitFor(() => expect(inbox.listeners).toBe(0));
+    await soon(() => expect(inbox.listeners).toBe(0));
   });
 
   test("an inbox in place shows its rows, marks them, and has all filters", async () => {
     const element = put("tidings-inbox", { mode: "page", toasts: "" });
-    await vi.waitFor(() => expect(text(element)).toContain("Two"));
+    await soon(() => expect(text(element)).toContain("Two"));
 
     for (const name of [".open", ".tool", ".mark-all", "#unread", "#archived", "#all"])
       element.root.querySelector<HTMLElement>(name)?.click();
-    await vi.waitFor(() => expect(inbox.counts.unread).toBe(0));
+    await soon(() => expect(inbox.counts.unread).toBe(0));
     inbox.become("offline");
     inbox.become("connected");
     inbox.become("stopped", "logout");
-    await vi.waitFor(() => expect(text(element)).not.toContain("Two"));
+    await soon(() => expect(text(element)).not.toContain("Two"));
   });
 
   test("toasts show a new notification, and remove it", async () => {
     const element = put("tidings-toasts", { position: "top", sound: "" });
-    await vi.waitFor(() => expect(inbox.listeners).toBeGreaterThan(0));
+    await soon(() => expect(inbox.listeners).toBeGreaterThan(0));
     inbox.arrive(notification(0, { title: "Urgent", priority: "urgent" }));
-    await vi.waitFor(() => expect(text(element)).toContain("Urgent"));
+    await soon(() => expect(text(element)).toContain("Urgent"));
 
     element.root.querySelector<HTMLElement>(".close")?.click();
-    await vi.waitFor(() => expect(element.root.querySelector(".toast")).toBeNull());
+    await soon(() => expect(element.root.querySelector(".toast")).toBeNull());
   });
 
   test("an element with unreachable addresses throws no error", async () => {
@@ -90,6 +91,6 @@ export function suite(): void {
     element.setAttribute("url", "http://127.0.0.1:9");
     element.setAttribute("token-url", "http://127.0.0.1:9/token");
     document.body.append(element);
-    await vi.waitFor(() => expect(element.client?.status).toBe("offline"));
+    await soon(() => expect(element.client?.status).toBe("offline"));
   });
 }

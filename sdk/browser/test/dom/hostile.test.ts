@@ -9,6 +9,7 @@ import { Tidings } from "../../src/client/tidings.js";
 import { Tokens } from "../../src/client/tokens.js";
 import type { ResumePoint } from "../../src/client/types.js";
 import { titleFor } from "../../src/widget/alerts.js";
+import { soon } from "../support/soon.js";
 import "../../src/widget/index.js";
 import { isRightToLeft, textOf } from "../../src/widget/messages.js";
 import { safeImage, safeLink, shown } from "../../src/widget/text.js";
@@ -146,7 +147,7 @@ describe("a widget", () => {
     const before = process.cpuUsage();
     document.body.append(element);
 
-    await vi.waitFor(() => expect(element.client?.status).toBe("offline"));
+    await soon(() => expect(element.client?.status).toBe("offline"));
     expect(process.cpuUsage(before).user / 1_000).toBeLessThan(BOUND);
   });
 });

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { build } from "esbuild";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
-import ARGUMENTS from "./chromium.json" with { type: "json" };
+import { ARGUMENTS, COMMAND } from "./chromium.mjs";
 import type { Application } from "./server.js";
 
 const FLAGS = ["--headless", "--remote-debugging-port=0", ...ARGUMENTS];
@@ -37,7 +37,9 @@ export class Site {
       if (pathname === "/token") {
         response.setHeader("Content-Type", "application/json");
         const seconds = Number(asked.get("seconds") ?? 3_600);
-        response.end(JSON.stringify(await application.token(asked.get("user") ?? "", seconds)));
+        const token = await application.token(asked.get("user") ?? "", seconds);
+        const realtime = asked.get("realtime");
+        response.end(JSON.stringify({ ...token, ...(realtime && { realtime_url: realtime }) }));
       } else if (pathname === "/page.js") {
         response.setHeader("Content-Type", "text/javascript");
         response.end(`const API = ${JSON.stringify(application.api)};\n${await script}`);
@@ -53,9 +55,12 @@ export class Site {
     this.#root = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** `sandboxed`: without site data and locks. `seconds`: the lifetime of tokens. */
-  address(user: string, how: { readonly sandboxed?: true; readonly seconds?: number } = {}): string {
-    const asked = Object.entries(how).map(([name, value]) => `&${name}=${value}`);
+  /** `sandboxed`: without site data and locks. `seconds`: the lifetime of tokens. `realtime`: the gateway's address. */
+  address(
+    user: string,
+    how: { readonly sandboxed?: true; readonly seconds?: number; readonly realtime?: string } = {},
+  ): string {
+    const asked = Object.entries(how).map(([name, value]) => `&${name}=${encodeURIComponent(value)}`);
     return `${this.#root}/?user=${user}${asked.join("")}`;
   }
 
@@ -76,8 +81,7 @@ export class Chromium {
   #browser: Browser | undefined;
 
   async start(): Promise<void> {
-    const command = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-    const child = spawn(command, [...FLAGS, `--user-data-dir=${this.#profile}`, "about:blank"], {
+    const child = spawn(COMMAND, [...FLAGS, `--user-data-dir=${this.#profile}`, "about:blank"], {
       stdio: ["ignore", "ignore", "pipe"],
     });
     this.#process = child;

@@ -7,12 +7,14 @@ declare global {
   var tidings: Tidings;
   var titles: string[];
   var statuses: string[];
+  var transports: string[];
   var reloads: number;
   var broken: boolean;
 }
 
 globalThis.titles = [];
 globalThis.statuses = [];
+globalThis.transports = [];
 globalThis.reloads = 0;
 globalThis.broken = false;
 globalThis.tidings = new Tidings({
@@ -21,7 +23,10 @@ globalThis.tidings = new Tidings({
   token: () => (broken ? Promise.reject(new Response()) : fetch(`/token${location.search}`)),
 });
 tidings.on("notification", ({ item }) => titles.push(item.notification.title ?? ""));
-tidings.on("status", ({ status }) => statuses.push(status));
+tidings.on("status", ({ status, transport }) => {
+  statuses.push(status);
+  if (transport) transports.push(transport);
+});
 tidings.on("state", ({ reload }) => {
   if (reload) globalThis.reloads++;
 });

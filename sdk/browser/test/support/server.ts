@@ -3,17 +3,29 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHmac, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, statfsSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { UserToken } from "../../src/client/index.js";
+import { freePorts } from "./ports.js";
 
 const COMMAND = new URL("../../../../.venv/bin/tidings-server", import.meta.url).pathname;
 
 const SCOPE = "send read groups users tokens tenant";
+
+/** Stores keep their files in memory where there is room: a busy disk would stop them for seconds. */
+const IN_MEMORY = roomInMemory() >= 4 * 2 ** 30;
+
+function roomInMemory(): number {
+  try {
+    const { bavail, bsize } = statfsSync("/dev/shm");
+    return bavail * bsize;
+  } catch {
+    return 0;
+  }
+}
 
 /** The line that the server prints when it is ready. */
 export interface Ready {
@@ -27,7 +39,7 @@ export class Server {
   ready: Ready | undefined;
   #process: ChildProcess | undefined;
   #ports: number[] = [];
-  readonly #data = mkdtempSync(join(tmpdir(), "tidings-"));
+  readonly #data = mkdtempSync(join(IN_MEMORY ? "/dev/shm" : tmpdir(), "tidings-"));
 
   async start(): Promise<Ready> {
     if (!this.#ports.length) this.#ports = await freePorts(3);
@@ -82,13 +94,19 @@ export class Application {
     return this.#ready.api;
   }
 
+  /** Returns a new topic for a test. Every user may subscribe to it. */
+  topic(): string {
+    return `news/${randomUUID().slice(0, 8)}`;
+  }
+
   /** Returns a new user for a test. */
   user(): string {
     return `user-${randomUUID().slice(0, 8)}`;
   }
 
   async token(user: string, expiresIn = 3600): Promise<UserToken> {
-    return (await this.request("POST", "/v1/tokens", { user, expires_in: expiresIn })) as UserToken;
+    const asked = { user, expires_in: expiresIn, topics: ["news/**"] };
+    return (await this.request("POST", "/v1/tokens", asked)) as UserToken;
   }
 
   /** Returns an expired token of a user. */
@@ -105,6 +123,12 @@ export class Application {
   async sendMany(user: string, titles: readonly string[]): Promise<void> {
     const notifications = titles.map((title) => ({ to: { users: [user] }, title }));
     await this.request("POST", "/v1/notifications/batch", { notifications });
+  }
+
+  /** Sends to a topic. Resolves with the id when the topic has the notification. */
+  async publish(topic: string, title: string): Promise<string> {
+    const sent = await this.request("POST", "/v1/notifications", { to: { topics: [topic] }, title });
+    return (sent as { id: string }).id;
   }
 
   async connections(user: string): Promise<number> {
@@ -134,12 +158,4 @@ export class Application {
       .join(".");
     return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
   }
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  for (const server of servers) server.close();
-  return ports;
 }

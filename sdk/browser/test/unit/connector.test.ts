@@ -3,6 +3,7 @@ import { Connector } from "../../src/client/connector.js";
 import type { StatusChange } from "../../src/client/index.js";
 import { Session } from "../../src/client/session.js";
 import { Tokens } from "../../src/client/tokens.js";
+import type { Welcome } from "../../src/protocol.js";
 import { ManualClock } from "../support/clock.js";
 import { TestSocket } from "../support/socket.js";
 
@@ -20,15 +21,13 @@ beforeEach(() => {
     session: new Session(),
     clock,
     device: undefined,
-    webSocket: class extends TestSocket {
-      constructor() {
-        super();
-        sockets.push(this);
-      }
+    open: () => {
+      const socket = new TestSocket();
+      sockets.push(socket);
+      return socket;
     },
-    address: () => "ws://gateway",
-    receive: () => connector.welcomed(25),
-    changed: (change) => changes.push(change),
+    receive: () => connector.welcomed({ heartbeat: 25 } as Welcome),
+    turned: (change) => changes.push(change),
     save: () => undefined,
   });
 });

@@ -14,6 +14,7 @@ function item(position: number, category?: string): Item {
     seen_at: null,
     read_at: null,
     archived_at: null,
+    action: null,
     notification: {
       id: `n${position}`,
       priority: "normal",
@@ -62,7 +63,7 @@ describe("a mark", () => {
 describe("an optimistic mark", () => {
   test("shows at once, and its answer changes nothing more", () => {
     const ledger = listing(item(1), item(2));
-    expect(states(ledger.begin("r", { state: "read", ids: ["n1"] }, AT, COUNTS))).toEqual([["n1", "read"]]);
+    expect(states(ledger.pend("r", { state: "read", ids: ["n1"] }, AT, COUNTS))).toEqual([["n1", "read"]]);
     expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 4, unread: 4 });
 
     const after = { unseen: 4, unread: 4, version: 10 };
@@ -73,28 +74,28 @@ describe("an optimistic mark", () => {
 
   test("that is refused is taken back completely", () => {
     const ledger = listing(item(1));
-    ledger.begin("r", { state: "archived", ids: ["n1"] }, AT, COUNTS);
-    expect(states(ledger.cancel("r"))).toEqual([["n1", "unseen"]]);
+    ledger.pend("r", { state: "archived", ids: ["n1"] }, AT, COUNTS);
+    expect(states(ledger.revoke("r"))).toEqual([["n1", "unseen"]]);
     expect(ledger.counts(COUNTS)).toEqual(COUNTS);
   });
 
   test("that is refused does not affect a later mark", () => {
     const ledger = listing(item(1));
-    ledger.begin("first", { state: "read", ids: ["n1"] }, AT, COUNTS);
-    ledger.begin("second", { state: "archived", ids: ["n1"] }, AT, COUNTS);
-    expect(ledger.cancel("first")).toMatchObject([{ state: "archived", read_at: null }]);
+    ledger.pend("first", { state: "read", ids: ["n1"] }, AT, COUNTS);
+    ledger.pend("second", { state: "archived", ids: ["n1"] }, AT, COUNTS);
+    expect(ledger.revoke("first")).toMatchObject([{ state: "archived", read_at: null }]);
   });
 
   test("counts an item once that two marks concern", () => {
     const ledger = listing(item(1));
-    ledger.begin("first", { state: "read", ids: ["n1"] }, AT, COUNTS);
-    ledger.begin("second", { state: "archived", ids: ["n1"] }, AT, COUNTS);
+    ledger.pend("first", { state: "read", ids: ["n1"] }, AT, COUNTS);
+    ledger.pend("second", { state: "archived", ids: ["n1"] }, AT, COUNTS);
     expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 4, unread: 4 });
   });
 
   test("counts an item once that another device marks before the answer", () => {
     const ledger = listing(item(1), item(2));
-    ledger.begin("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
+    ledger.pend("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
 
     const after = { unseen: 4, unread: 4, version: 10 };
     ledger.apply(stated({ counts: after, changes: [{ id: "n1", state: "read", at: LATER }] }));
@@ -106,8 +107,8 @@ describe("an optimistic mark", () => {
 
   test("does not count an item that is recalled before the answer, or that a page lists as marked", () => {
     const ledger = listing(item(1), item(2));
-    ledger.begin("r", { state: "archived", ids: ["n1", "n2"] }, AT, COUNTS);
-    ledger.remove("n1");
+    ledger.pend("r", { state: "archived", ids: ["n1", "n2"] }, AT, COUNTS);
+    ledger.drop("n1");
     expect(ledger.counts({ unseen: 4, unread: 4, version: 10 })).toMatchObject({ unseen: 3, unread: 3 });
     ledger.list([marked(item(2), "archived", LATER)]);
     expect(ledger.counts({ unseen: 3, unread: 3, version: 11 })).toMatchObject({ unseen: 3, unread: 3 });
@@ -115,7 +116,7 @@ describe("an optimistic mark", () => {
 
   test("of all counts each item once, known or unknown to this tab, also if another device marks it", () => {
     const ledger = listing(item(1), item(2));
-    ledger.begin("r", { state: "read", all: true }, AT, COUNTS);
+    ledger.pend("r", { state: "read", all: true }, AT, COUNTS);
     const after = { unseen: 4, unread: 4, version: 10 };
     ledger.apply(stated({ counts: after, changes: [{ id: "n1", state: "read", at: LATER }] }));
     expect(ledger.counts(after)).toMatchObject({ unseen: 0, unread: 0 });
@@ -123,22 +124,22 @@ describe("an optimistic mark", () => {
 
   test("has no effect on the counts for an item that was dropped before the answer", () => {
     const ledger = listing(item(1));
-    ledger.begin("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
+    ledger.pend("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
     ledger.clear();
-    ledger.cancel("r");
+    ledger.revoke("r");
     expect(ledger.counts(COUNTS)).toEqual(COUNTS);
   });
 
   test("of all resets the counts, also for items that were never listed; later arrivals count", () => {
     const ledger = listing(item(1));
-    ledger.begin("r", { state: "read", all: true }, AT, COUNTS);
+    ledger.pend("r", { state: "read", all: true }, AT, COUNTS);
     expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 0, unread: 0 });
     expect(ledger.counts({ unseen: 6, unread: 6, version: 10 })).toMatchObject({ unseen: 1, unread: 1 });
   });
 
   test("up to a position concerns the listed items up to it", () => {
     const ledger = listing(item(1), item(2), item(3));
-    const items = ledger.begin("r", { state: "seen", up_to: { user: 2 } }, AT, COUNTS);
+    const items = ledger.pend("r", { state: "seen", up_to: { user: 2 } }, AT, COUNTS);
     expect(states(items)).toEqual([
       ["n1", "seen"],
       ["n2", "seen"],
@@ -149,20 +150,20 @@ describe("an optimistic mark", () => {
   test("of a category concerns its items, and with a final dot the items of all categories below it", () => {
     const ledger = listing(item(1, "orders.new"), item(2, "orders"), item(3));
     const begin = (ref: string, category: string) =>
-      states(ledger.begin(ref, { state: "read", all: true, category }, AT, COUNTS));
+      states(ledger.pend(ref, { state: "read", all: true, category }, AT, COUNTS));
     expect(begin("exact", "orders")).toEqual([["n2", "read"]]);
     expect(begin("prefix", "orders.")).toEqual([["n1", "read"]]);
   });
 
   test("shows on a page that is listed before the answer", () => {
     const ledger = listing(item(1));
-    ledger.begin("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
+    ledger.pend("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
     expect(states(ledger.list([item(1)]))).toEqual([["n1", "read"]]);
   });
 
   test("that REST answered stays", () => {
     const ledger = listing(item(1));
-    ledger.begin("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
+    ledger.pend("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
     expect(ledger.confirm("r")).toEqual([]);
     expect(ledger.arrive(item(1)).state).toBe("read");
   });
@@ -174,7 +175,7 @@ describe("a mark of all, or up to a position,", () => {
 
   test.each(whole)("does not change archived items: %o", (what) => {
     const ledger = listing(archived, item(2));
-    expect(states(ledger.begin("r", { state: "read", ...what }, AT, COUNTS))).toEqual([["n2", "read"]]);
+    expect(states(ledger.pend("r", { state: "read", ...what }, AT, COUNTS))).toEqual([["n2", "read"]]);
     const told = stated({ ref: "r", up_to: { user: 2 }, state: "read", at: LATER });
     expect(ledger.apply(told)).toEqual([]);
     expect(ledger.list([])).toEqual([]);
@@ -183,7 +184,7 @@ describe("a mark of all, or up to a position,", () => {
 
   test.each(whole)("changes archived items if it is unarchived: %o", (what) => {
     const ledger = listing(archived, item(2));
-    expect(states(ledger.begin("r", { state: "unarchived", ...what }, AT, COUNTS))).toEqual([
+    expect(states(ledger.pend("r", { state: "unarchived", ...what }, AT, COUNTS))).toEqual([
       ["n1", "unseen"],
     ]);
     ledger.apply(stated({ ref: "r", up_to: { user: 2 }, state: "unarchived", at: LATER }));
@@ -192,8 +193,8 @@ describe("a mark of all, or up to a position,", () => {
 
   test("does not change an item whose archiving has no answer yet", () => {
     const ledger = listing(item(1));
-    ledger.begin("first", { state: "archived", ids: ["n1"] }, AT, COUNTS);
-    ledger.begin("second", { state: "read", all: true }, LATER, COUNTS);
+    ledger.pend("first", { state: "archived", ids: ["n1"] }, AT, COUNTS);
+    ledger.pend("second", { state: "read", all: true }, LATER, COUNTS);
     expect(ledger.arrive(item(1)).read_at).toBeNull();
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Session } from "../../src/client/session.js";
-import type { Connect, InboxPage, ServerFrame } from "../../src/protocol.js";
+import type { Connect, InboxPage } from "../../src/protocol.js";
 import { FRAME_BYTES } from "../../src/protocol.js";
 
 const counts = (unread: number, version: number) => ({ unseen: unread, unread, version });
@@ -29,7 +29,7 @@ function stated(version: number, more: object = {}): object {
   return { type: "state", counts: counts(0, version), state_version: version, changes: [], ...more };
 }
 
-function receive(session: Session, ...frames: object[]): (ServerFrame | undefined)[] {
+function receive(session: Session, ...frames: object[]): ReturnType<Session["receive"]>[] {
   return frames.map((frame) => session.receive(JSON.stringify(frame)));
 }
 

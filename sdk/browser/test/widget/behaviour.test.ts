@@ -17,6 +17,8 @@ const open = async (query = "") => {
 
 test("a policy without inline styles and scripts refuses nothing", async () => {
   await open("state=usual&toasts");
+  await page.locator(".item").first().waitFor();
+  await page.keyboard.press("Escape");
   await page.evaluate(() =>
     window.inbox.arrive(window.notification(0, { title: "New", priority: "urgent" })),
   );
@@ -99,6 +101,45 @@ test("opening marks as read and sends the page an event, which can be canceled t
   expect(await page.evaluate(() => document.body.dataset["opened"])).toBe(
     "Deploy needs your approval approve",
   );
+});
+
+test("an action is busy while the page's promise runs, and a second press does nothing", async () => {
+  await open();
+  await page.evaluate(() => {
+    const seen = { presses: 0, fail: (): void => undefined };
+    Object.assign(window, { seen });
+    document.addEventListener("tidings-open", (event) => {
+      seen.presses += 1;
+      event.detail.waitUntil(
+        new Promise<void>((_, reject) => {
+          seen.fail = reject;
+        }),
+      );
+    });
+  });
+  const presses = () => page.evaluate("seen.presses");
+  const action = page.locator(".action").first();
+  await action.dblclick();
+  await action.click();
+  expect(await presses()).toBe(1);
+  expect(await action.getAttribute("aria-busy")).toBe("true");
+  expect(await action.evaluate((each) => getComputedStyle(each).cursor)).toBe("progress");
+  await page.evaluate("seen.fail()");
+  await expect.poll(() => action.getAttribute("aria-busy")).toBe(null);
+  await action.click();
+  expect(await presses()).toBe(2);
+});
+
+test("a double click without a promise is one press", async () => {
+  await open();
+  await page.evaluate(() => {
+    Object.assign(window, { presses: 0 });
+    document.addEventListener("tidings-open", () => {
+      (window as unknown as { presses: number }).presses += 1;
+    });
+  });
+  await page.locator(".action").first().dblclick();
+  expect(await page.evaluate("presses")).toBe(1);
 });
 
 test("archiving can be undone, and focus moves to the next row and back", async () => {
@@ -288,5 +329,7 @@ test("a logout clears the inbox, and the next user sees only their own", async (
     window.inbox.items = [window.notification(1, { title: "For bob" })];
     window.inbox.become("connected");
   });
+  // The logout has closed the panel, with its bell.
+  await page.locator(".bell").click();
   await expect.poll(() => page.locator(".title").allTextContents()).toEqual(["For bob"]);
 });

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { connect, createServer, type Socket } from "node:net";
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, inject, test } from "vitest";
+import { BlockingProxy } from "../support/proxy.js";
 import { Application } from "../support/server.js";
 import { launch } from "./harness.mjs";
 import { WidgetSite } from "./site.js";
@@ -82,6 +83,33 @@ test("without a socket the badge and new notifications show, and the socket is u
   firewall.stop();
 }, 60_000);
 
+test("behind a proxy that refuses WebSockets the widget is live, and marks", async () => {
+  const proxy = new BlockingProxy(ready.realtime);
+  proxy.mode = "refuse";
+  await proxy.start();
+  const user = application.user();
+  const page = await browser.newPage();
+  await page.goto(site.address(user, ready.api, proxy.url));
+  await expect.poll(() => status(page), { timeout: 20_000 }).toBe("connected");
+  await page.locator(".bell").click();
+
+  await application.send(user, "Live");
+  await expect
+    .poll(() => page.locator(".item .title").allTextContents(), { timeout: 5_000 })
+    .toEqual(["Live"]);
+  expect(await badge(page)).toBe("1");
+  await page.locator(".item").first().click();
+
+  await expect
+    .poll(async () => {
+      const path = `/v1/users/${user}/notifications?state=read`;
+      return ((await application.request("GET", path)) as { items: unknown[] }).items.length;
+    })
+    .toBe(1);
+  expect(proxy.streams).toBeGreaterThan(0);
+  await proxy.stop();
+}, 60_000);
+
 test("a hanging request for a token is aborted, and the next one is answered at once", async () => {
   const { answer } = site;
   let ended = 0;
@@ -123,5 +151,5 @@ test("a panel that does not load in time offers a retry, which loads it", async 
 
   await page.locator(".tab").first().waitFor();
   // The retry has another address, since the browser still waits for the first.
-  expect(asked[1]).toBe(`${asked[0]}&try=1`);
+  expect(asked[1]).toBe(`${asked[0]}&again`);
 });

@@ -23,6 +23,7 @@ test("A second tag has the same inbox, and the first one keeps its class.", asyn
 
   await page.locator("acme-inbox .bell").click();
   await page.locator("acme-inbox .row").first().waitFor();
+  await page.keyboard.press("Escape");
   await page.evaluate(() =>
     window.inbox.arrive(window.notification(0, { title: "Urgent", priority: "urgent" })),
   );
@@ -47,6 +48,7 @@ test("A scoped registry has an inbox under a tag that the page does not know.", 
 
   await page.locator("scoped-inbox .bell").click();
   await page.locator("scoped-inbox .row").first().waitFor();
+  await page.keyboard.press("Escape");
   await page.evaluate(() =>
     window.inbox.arrive(window.notification(0, { title: "Urgent", priority: "urgent" })),
   );

@@ -12,6 +12,7 @@ import type {
   Page,
   State,
   Status,
+  UsedAction,
 } from "../../src/client/types.js";
 
 type Handlers = { [Name in keyof Events]: Set<(value: Events[Name]) => void> };
@@ -30,6 +31,7 @@ export function notification(minutes: number, fields: Partial<Notification>): It
     seen_at: null,
     read_at: null,
     archived_at: null,
+    action: null,
     notification: { id, priority: "normal", created_at: at.toISOString(), ...fields },
   };
 }
@@ -127,6 +129,27 @@ export class FakeInbox implements Inbox {
       positions: {},
       state_version: 1,
     };
+  }
+
+  /** The behavior of `act`: an error to throw, or the end that it waits for. */
+  refuses: Error | undefined;
+  holds: Promise<void> | undefined;
+  acts: string[] = [];
+
+  async act(id: string, action: string): Promise<UsedAction> {
+    this.acts.push(action);
+    await this.holds;
+    if (this.refuses) throw this.refuses;
+    return this.used(id, action);
+  }
+
+  /** An action was used, on this device or another one. */
+  used(id: string, name: string): UsedAction {
+    const action = { id: name, at: new Date().toISOString() };
+    this.items = this.items.map((item) => (item.notification.id === id ? { ...item, action } : item));
+    const items = this.items.filter((item) => item.notification.id === id);
+    this.emit("state", { items, reload: false, optimistic: false });
+    return action;
   }
 
   async mark(state: State, what: Marking): Promise<Marked> {

@@ -2,14 +2,11 @@
  * Serves the page of `page.ts`, under a policy that allows no inline style and no inline script, and
  * opens Chromium on it.
  */
-import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { styles } from "../../scripts/styles.mjs";
-
-/** The arguments of every Chromium of the tests. */
-const ARGUMENTS = JSON.parse(readFileSync(new URL("../support/chromium.json", import.meta.url), "utf8"));
+import { OPTIONS } from "../support/chromium.mjs";
 
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'";
 
@@ -47,10 +44,7 @@ const FILES = {
 
 /** Debian's Chromium, or the one that CHROMIUM names. */
 export function launch() {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ARGUMENTS,
-  });
+  return chromium.launch(OPTIONS);
 }
 
 /** Returns the address of the page, the browser, and a function that stops both. */

@@ -7,9 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { CustomElementDeclaration } from "custom-elements-manifest";
-import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { manifest } from "../../scripts/manifest.mjs";
 import type { TidingsElement, TidingsInbox } from "../../src/widget/index.js";
+import { soon } from "../support/soon.js";
 import "../../src/widget/index.js";
 import { FakeInbox, notification } from "./fake.js";
 
@@ -133,20 +134,23 @@ describe("The manifest names all that an element uses, and nothing else:", () =>
     const client = new FakeInbox([full(), notification(2, { title: "Two" })]);
     client.missed = 3;
     const element = put("tidings-inbox", client, seen, "toasts sound title-badge") as TidingsInbox;
-    await vi.waitFor(() => expect(element.root.querySelector(".bell")).not.toBeNull());
+    await soon(() => expect(element.root.querySelector(".bell")).not.toBeNull());
     element.open();
-    await vi.waitFor(() => expect(element.root.querySelectorAll(".row")).toHaveLength(2));
+    await soon(() => expect(element.root.querySelectorAll(".row")).toHaveLength(2));
     client.arrive(full());
     const nested = element.root.querySelector<TidingsElement>("[exportparts]");
-    await vi.waitFor(() => expect(nested?.root.querySelector(".toast")).not.toBeNull());
+    await soon(() => expect(nested?.root.querySelector(".toast")).not.toBeNull());
+    look(element, seen);
+    press(element, ".action");
+    await soon(() => expect(element.root.querySelector(".used")).not.toBeNull());
     press(element, ".open");
     look(element, seen);
     element.open();
     press(element, ".tools .tool:last-child");
-    await vi.waitFor(() => expect(element.root.querySelector(".undo")).not.toBeNull());
+    await soon(() => expect(element.root.querySelector(".undo")).not.toBeNull());
     look(element, seen);
     client.become("stopped");
-    await vi.waitFor(() => expect(element.root.querySelector(".again")).not.toBeNull());
+    await soon(() => expect(element.root.querySelector(".again")).not.toBeNull());
     look(element, seen);
     for (const mode of ["answers", "fails"] as const) {
       const other = new FakeInbox([]);
@@ -154,7 +158,7 @@ describe("The manifest names all that an element uses, and nothing else:", () =>
       const page = put("tidings-inbox", other, seen);
       page.setAttribute("mode", "page");
       const selector = mode === "fails" ? ".retry" : "slot[name=empty]";
-      await vi.waitFor(() => expect(page.root.querySelector(selector)).not.toBeNull());
+      await soon(() => expect(page.root.querySelector(selector)).not.toBeNull());
       look(page, seen);
     }
     const observed = (element.constructor as typeof TidingsInbox).observedAttributes;
@@ -171,9 +175,9 @@ describe("The manifest names all that an element uses, and nothing else:", () =>
     const seen = nothing();
     const client = new FakeInbox([]);
     const element = put("tidings-toasts", client, seen, "sound");
-    await vi.waitFor(() => expect(client.listeners).toBeGreaterThan(0));
+    await soon(() => expect(client.listeners).toBeGreaterThan(0));
     client.arrive(full());
-    await vi.waitFor(() => expect(element.root.querySelector(".toast")).not.toBeNull());
+    await soon(() => expect(element.root.querySelector(".toast")).not.toBeNull());
     look(element, seen);
     press(element, ".action");
     const { observedAttributes: observed } = element.constructor as unknown as {

@@ -1,7 +1,8 @@
 /** A React application with the inbox as a hook, as a component, and as an element. */
 
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { Inbox, TidingsProvider, useInbox } from "../../src/react/index.js";
+import type { TidingsInbox } from "../../src/widget/index.js";
 import type { FakeInbox } from "./fake.js";
 
 function Titles() {
@@ -33,17 +34,25 @@ function Titles() {
 /** The clients of two users. A button switches between them. */
 export function Application({ clients }: { readonly clients: readonly [FakeInbox, FakeInbox] }) {
   const [lang, setLang] = useState("en");
+  const [shown, setShown] = useState(false);
   const [opened, setOpened] = useState("");
   const [user, setUser] = useState<0 | 1>(0);
   const [there, setThere] = useState(true);
+  const inbox = useRef<TidingsInbox>(null);
   return (
     <>
       {there && (
         <TidingsProvider client={clients[user]}>
           <Inbox
+            ref={inbox}
+            id="inbox"
+            aria-label="The inbox"
+            data-place="header"
+            toasts
             lang={lang}
             titleBadge
             messages={{ title: lang === "en" ? "Post" : "Courrier" }}
+            onOpenChange={setShown}
             onOpen={(event) => {
               event.preventDefault();
               setOpened(event.detail.item.notification.title ?? "");
@@ -57,6 +66,10 @@ export function Application({ clients }: { readonly clients: readonly [FakeInbox
         position="top"
         ontidings-open={(event) => setOpened(event.detail.item.notification.title ?? "")}
       />
+      <button type="button" onClick={() => inbox.current?.open()}>
+        Open
+      </button>
+      <p>{shown ? "The panel is open" : "The panel is closed"}</p>
       <button type="button" onClick={() => setLang("fr")}>
         Français
       </button>

@@ -125,3 +125,17 @@ test("A page from a server hydrates without a difference, in any state of the cl
   expect(await page.evaluate(() => (window as unknown as Known).faults)).toEqual([]);
   expect(complaints).toEqual([]);
 });
+
+test("A ref opens the panel, a handler follows it, and the component passes on all attributes.", async () => {
+  const page = await come();
+  const attributes = await page
+    .locator("tidings-inbox")
+    .evaluate((each) => ["id", "aria-label", "data-place"].map((name) => each.getAttribute(name)));
+  expect(attributes).toEqual(["inbox", "The inbox", "header"]);
+  expect(await page.locator("tidings-inbox").getAttribute("toasts")).toBe("");
+  await page.getByText("Open", { exact: true }).click();
+  await page.locator(".panel:popover-open").waitFor();
+  await page.getByText("The panel is open").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByText("The panel is closed").waitFor();
+});

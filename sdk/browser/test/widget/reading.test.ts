@@ -2,6 +2,7 @@
 
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
+import type { TidingsInbox } from "../../src/widget/index.js";
 import { focused, visits } from "./visits.js";
 
 const { visit, open } = visits();
@@ -100,7 +101,7 @@ test("A click outside or on the bell closes the panel, and a click inside does n
   await panel.waitFor({ state: "detached" });
 });
 
-test.each(["", "state=many&toasts", "mode=page&width=280"])(
+test.each(["", "state=many&toasts", "state=hostile", "mode=page&width=280"])(
   "Each control is at least 24 pixels wide and high: %j.",
   async (query) => {
     const page = await visit(query);
@@ -297,4 +298,105 @@ test("The font size of the element applies to all text in it, and at twice the s
     return [...boxes].filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.className);
   });
   expect(cut).toEqual([]);
+});
+
+const LONG = `Dear Ana, ${"these are many words about the parcel. ".repeat(60)}Yours, the shop.`;
+
+/** An inbox with a long text on a link, a short one, and a long one without a link. */
+async function withLongTexts(): Promise<Page> {
+  const page = await visit("state=empty");
+  await page.evaluate((body) => {
+    const { inbox, notification } = window;
+    inbox.items = [
+      notification(1, { title: "With a link", body, link: "/o/1" }),
+      notification(2, { title: "Short", body: "Two words" }),
+      notification(3, { title: "Without a link", body }),
+    ];
+  }, LONG);
+  await page.locator(".bell").click();
+  await page.locator(".item").nth(2).waitFor();
+  return page;
+}
+
+test("A long text has a button that shows all of it in its row, by mouse and key, and shortens it again.", async () => {
+  const page = await withLongTexts();
+  await page.evaluate(() =>
+    document.addEventListener("tidings-open", () => Object.assign(window, { asked: 1 })),
+  );
+  expect(await page.locator(".more").allInnerTexts()).toEqual(["Show more", "", "Show more"]);
+  const [body, more] = [page.locator(".body").first(), page.locator(".more").first()];
+  const height = (await body.boundingBox())?.height ?? 0;
+  await more.click();
+  expect(await body.textContent()).toBe(LONG);
+  expect(await body.evaluate((each) => each.scrollHeight - each.clientHeight)).toBe(0);
+  expect((await body.boundingBox())?.height).toBeGreaterThan(5 * height);
+  expect(await more.getAttribute("aria-expanded")).toBe("true");
+  await page.keyboard.press("Enter");
+  expect(await more.textContent()).toBe("Show more");
+  expect((await body.boundingBox())?.height).toBeCloseTo(height, 2);
+  expect(await page.evaluate(() => [(window as { asked?: number }).asked, location.pathname])).toEqual([
+    undefined,
+    "/",
+  ]);
+});
+
+test("A press on a row without a link shows all of its text; on one with a link it does not.", async () => {
+  const page = await withLongTexts();
+  await page
+    .locator(".open")
+    .nth(2)
+    .click({ position: { x: 5, y: 5 } });
+  expect(await page.locator(".body").nth(2).textContent()).toBe(LONG);
+  expect(await page.locator(".whole").count()).toBe(1);
+});
+
+test("A row keeps its place in view while a text above it is expanded and shortened.", async () => {
+  const page = await visit("state=empty");
+  await page.evaluate((body) => {
+    const { inbox, notification } = window;
+    inbox.items = Array.from({ length: 150 }, (_, n) => notification(n, { title: `Number ${n}`, body }));
+  }, LONG);
+  await page.locator(".bell").click();
+  await page.locator(".item").first().waitFor();
+  await page.locator(".scroller").evaluate((each) => each.scrollTo(0, 3_000));
+  const row = page.locator(".item", { hasText: "Number 24" });
+  await row.locator(".more").click();
+  const top = (await row.boundingBox())?.y;
+  await row.locator(".more").press("Enter");
+  expect(Math.abs(((await row.boundingBox())?.y ?? 0) - (top ?? 0))).toBeLessThan(2);
+});
+
+test("The buttons of a row have the row's title as their description.", async () => {
+  const page = await open();
+  const described = await page
+    .locator(".row")
+    .nth(1)
+    .locator(".tool")
+    .evaluateAll((tools) =>
+      tools.map((tool) => {
+        const id = tool.getAttribute("aria-describedby") ?? "";
+        return (tool.getRootNode() as ShadowRoot).getElementById(id)?.textContent;
+      }),
+    );
+  expect(described).toEqual(Array(2).fill("Unread: Deploy needs your approval"));
+});
+
+test("The page gets an event when the panel is opened and closed, by the reader and by the page.", async () => {
+  const page = await visit();
+  await page.evaluate(() => {
+    const seen: boolean[] = [];
+    Object.assign(window, { seen });
+    document.addEventListener("tidings-toggle", ({ detail }) => seen.push(detail.open));
+  });
+  const seen = () => page.evaluate(() => (window as unknown as { seen: boolean[] }).seen);
+  const call = (name: "open" | "close") =>
+    page.locator("tidings-inbox").evaluate((inbox, method) => (inbox as TidingsInbox)[method](), name);
+  await page.locator(".bell").click();
+  await expect.poll(seen).toEqual([true]);
+  await page.keyboard.press("Escape");
+  await expect.poll(seen).toEqual([true, false]);
+  await call("open");
+  await expect.poll(seen).toEqual([true, false, true]);
+  await call("close");
+  await expect.poll(seen).toEqual([true, false, true, false]);
 });

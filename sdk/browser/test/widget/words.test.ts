@@ -7,12 +7,14 @@ import { isRightToLeft, learn, speaks, textOf } from "../../src/widget/messages.
 import { safeImage, safeLink, shown } from "../../src/widget/text.js";
 import { texts as bell } from "../../src/widget/texts/bell.js";
 import { LANGUAGES } from "../../src/widget/texts/languages.js";
+import { texts as others } from "../../src/widget/texts/others.js";
 import { flatten } from "../../src/widget/texts/packing.js";
 import { texts as panel } from "../../src/widget/texts/panel.js";
 import type { MessageKey, PackedTexts } from "../../src/widget/texts-types.js";
 import { TimeFormat } from "../../src/widget/time.js";
 
 learn(panel);
+learn(others);
 
 /** Builds a module that packs texts. Returns its code and its value. */
 async function built(name: string): Promise<{ readonly texts: PackedTexts; readonly code: string }> {
@@ -30,10 +32,11 @@ async function built(name: string): Promise<{ readonly texts: PackedTexts; reado
 }
 
 test("The texts that the build packs are those of the sources, and no source is packed with them.", async () => {
-  const packed = { bell: await built("bell"), panel: await built("panel") };
+  const packed = { bell: await built("bell"), panel: await built("panel"), others: await built("others") };
 
   expect(packed.bell.texts).toEqual(bell);
   expect(packed.panel.texts).toEqual(panel);
+  expect(packed.others.texts).toEqual(others);
   for (const { code } of Object.values(packed)) expect(code).not.toContain("markAll:");
 });
 
@@ -62,8 +65,9 @@ test.each(["en", "de", "es", "fr", "ar", "zh", "ja"])(
       .pluralCategories.filter((form) => form !== "zero" && (form !== "many" || language === "ar"));
     const isNeeded = (key: MessageKey) => !/_/.test(key) || forms.some((form) => key.endsWith(`_${form}`));
     for (const key of keys) if (isNeeded(key)) expect(textOf(language, key), key).not.toBe("");
-    expect(panel.lines[language]?.split("|").length).toBeLessThanOrEqual(panel.keys.length);
-    expect(panel.lines[language]?.match(/\{count\}/g)?.length).toBeGreaterThan(0);
+    const line = { ...panel.lines, ...others.lines }[language];
+    expect(line?.split("|").length).toBeLessThanOrEqual(panel.keys.length);
+    expect(line?.match(/\{count\}/g)?.length).toBeGreaterThan(0);
   },
 );
 

@@ -15,6 +15,8 @@ export const ar: Texts = {
   archive: "أرشفة",
   restore: "نقل إلى صندوق الوارد",
   undo: "تراجع",
+  more: "عرض المزيد",
+  less: "عرض أقل",
   empty: "لا توجد إشعارات بعد",
   emptyUnread: "لا توجد إشعارات غير مقروءة",
   emptyArchived: "لا شيء في الأرشيف",
@@ -26,6 +28,8 @@ export const ar: Texts = {
   urgent: "عاجل",
   isUnread: "غير مقروء",
   isArchived: "تمت الأرشفة",
+  done: "تم",
+  notDone: "تعذّر تنفيذ الإجراء",
   missed: {
     unknown: "بعض الإشعارات القديمة لم تعد متاحة",
     one: "إشعار قديم لم يعد متاحًا",

@@ -15,6 +15,8 @@ export const de: Texts = {
   archive: "Archivieren",
   restore: "Zurück in den Posteingang",
   undo: "Rückgängig",
+  more: "Mehr anzeigen",
+  less: "Weniger anzeigen",
   empty: "Noch keine Benachrichtigungen",
   emptyUnread: "Alles gelesen",
   emptyArchived: "Nichts archiviert",
@@ -26,6 +28,8 @@ export const de: Texts = {
   urgent: "Dringend",
   isUnread: "Ungelesen",
   isArchived: "Archiviert",
+  done: "Erledigt",
+  notDone: "Das hat nicht geklappt",
   missed: {
     unknown: "Einige ältere Benachrichtigungen sind nicht mehr verfügbar",
     one: "{count} ältere Benachrichtigung ist nicht mehr verfügbar",

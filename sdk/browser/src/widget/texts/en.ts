@@ -15,6 +15,8 @@ export const en: Texts = {
   archive: "Archive",
   restore: "Move to inbox",
   undo: "Undo",
+  more: "Show more",
+  less: "Show less",
   empty: "No notifications yet",
   emptyUnread: "You’re all caught up",
   emptyArchived: "Nothing archived",
@@ -26,6 +28,8 @@ export const en: Texts = {
   urgent: "Urgent",
   isUnread: "Unread",
   isArchived: "Archived",
+  done: "Done",
+  notDone: "That didn’t work",
   missed: {
     unknown: "Some older notifications are no longer available",
     one: "{count} older notification is no longer available",

@@ -15,6 +15,8 @@ export const es: Texts = {
   archive: "Archivar",
   restore: "Mover a la bandeja de entrada",
   undo: "Deshacer",
+  more: "Ver más",
+  less: "Ver menos",
   empty: "Aún no hay notificaciones",
   emptyUnread: "Estás al día",
   emptyArchived: "No hay nada archivado",
@@ -26,6 +28,8 @@ export const es: Texts = {
   urgent: "Urgente",
   isUnread: "No leída",
   isArchived: "Notificación archivada",
+  done: "Hecho",
+  notDone: "No se pudo completar",
   missed: {
     unknown: "Algunas notificaciones anteriores ya no están disponibles",
     one: "{count} notificación anterior ya no está disponible",

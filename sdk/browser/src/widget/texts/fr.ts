@@ -15,6 +15,8 @@ export const fr: Texts = {
   archive: "Archiver",
   restore: "Remettre dans la boîte de réception",
   undo: "Annuler",
+  more: "Afficher plus",
+  less: "Afficher moins",
   empty: "Aucune notification pour l’instant",
   emptyUnread: "Vous êtes à jour",
   emptyArchived: "Aucune notification archivée",
@@ -26,6 +28,8 @@ export const fr: Texts = {
   urgent: "Urgent",
   isUnread: "Non lue",
   isArchived: "Notification archivée",
+  done: "Fait",
+  notDone: "L’action a échoué",
   missed: {
     unknown: "Certaines notifications plus anciennes ne sont plus disponibles",
     one: "{count} notification plus ancienne n’est plus disponible",

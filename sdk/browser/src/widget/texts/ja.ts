@@ -15,6 +15,8 @@ export const ja: Texts = {
   archive: "アーカイブ",
   restore: "受信トレイに戻す",
   undo: "元に戻す",
+  more: "もっと見る",
+  less: "折りたたむ",
   empty: "まだ通知はありません",
   emptyUnread: "未読の通知はありません",
   emptyArchived: "アーカイブした通知はありません",
@@ -26,6 +28,8 @@ export const ja: Texts = {
   urgent: "緊急",
   isUnread: "未読",
   isArchived: "アーカイブしました",
+  done: "完了",
+  notDone: "実行できませんでした",
   missed: {
     unknown: "古い通知の一部は表示できなくなりました",
     other: "古い通知 {count} 件は表示できなくなりました",

@@ -15,6 +15,8 @@ export const zh: Texts = {
   archive: "归档",
   restore: "移回收件箱",
   undo: "撤销",
+  more: "展开",
+  less: "收起",
   empty: "暂无通知",
   emptyUnread: "没有未读通知",
   emptyArchived: "没有已归档的通知",
@@ -26,6 +28,8 @@ export const zh: Texts = {
   urgent: "紧急",
   isUnread: "未读",
   isArchived: "已归档",
+  done: "已完成",
+  notDone: "操作未成功",
   missed: {
     unknown: "部分较早的通知已无法查看",
     other: "{count} 条较早的通知已无法查看",

@@ -1,0 +1,21 @@
+/** The content of a live list at one moment. */
+
+import type { Counts, Item, Status } from "../client/types.js";
+
+export type Filter = "all" | "unread" | "archived";
+
+/** The content of the list. Each change makes a new object. */
+export interface Snapshot {
+  readonly filter: Filter;
+  /** Newest first. */
+  readonly items: readonly Item[];
+  /** The state of the first page. `more`: there are further pages. */
+  readonly phase: "loading" | "ready" | "failed";
+  readonly more: boolean;
+  readonly counts: Counts | undefined;
+  readonly status: Status;
+  /** The next page could not be loaded. `loadMore` tries again. */
+  readonly stuck: boolean;
+  /** The number of missed notifications until `dismissMissed`: null if unknown, undefined if none. */
+  readonly missed: number | null | undefined;
+}
