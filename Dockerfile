@@ -1,4 +1,4 @@
-# One image for every part: `docker run tidings-server api`, `dispatcher`, `gateway`.
+# One image for every part: `docker run tidings-server api`, `dispatcher`, `gateway`, `bridge`.
 # tests/house/test_image.py replays the pip steps: keep them plain.
 
 FROM python:3.11-slim-bookworm AS build
@@ -8,9 +8,9 @@ COPY pyproject.toml constraints.txt LICENSE CHANGELOG.md ./
 COPY sdk/ sdk/
 COPY api/ api/
 COPY workers/ workers/
-RUN python -m pip wheel --constraint constraints.txt --wheel-dir /wheels ./sdk .
-RUN python -m venv /opt/tidings
-RUN /opt/tidings/bin/python -m pip install --no-index --find-links /wheels tidings-server
+RUN python -m pip wheel --constraint constraints.txt --wheel-dir /wheels ./sdk '.[rabbitmq,kafka]'
+RUN python -m venv --without-pip /opt/tidings
+RUN python -m pip --python /opt/tidings/bin/python install --no-index --find-links /wheels 'tidings-server[rabbitmq,kafka]'
 
 FROM python:3.11-slim-bookworm
 RUN groupadd --system --gid 10001 tidings \

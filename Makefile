@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop browser pictures run test check lint types format schemas constraints acceptance chaos soak bench clean
+.PHONY: help install develop browser pictures run test check lint types format schemas constraints acceptance chaos brokers soak bench costs work clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -45,23 +45,53 @@ $(NODE_MODULES): $(BROWSER)/package.json $(BROWSER)/package-lock.json
 	@cd $(BROWSER) && npm ci --prefer-offline --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
+# All that `make test` and `make check` need; `--jobs` installs them at the same time.
+.PHONY: prepared chromium
+prepared: .venv/.developed $(NODE_MODULES) chromium
+
+chromium:
+	@tools/chromium >/dev/null
+
+# A Kafka for the tests of the bridge, which are skipped without it. It needs Java and Maven.
+.PHONY: kafka
+kafka: .venv/kafka/.installed
+
+.venv/kafka/.installed: tools/kafka/pom.xml | $(BIN)/python
+	@command -v java >/dev/null && command -v mvn >/dev/null || { echo "no Kafka: Java or Maven is missing" >&2; exit 1; }
+	@mvn --quiet --batch-mode --file tools/kafka/pom.xml dependency:copy-dependencies \
+		-DoutputDirectory="$(CURDIR)/.venv/kafka" >&2
+	@touch $@
+
 run: .venv/.installed ## Everything on this machine, ready to send to; ARGS="--port 9000" passes options on
 	@TIDINGS_MAKE=1 exec $(BIN)/tidings-server dev $(ARGS)
 
-# Most tests wait more than they compute, so there are three processes. One that has finished its tests takes some of
-# another's.
-TOGETHER := --numprocesses=3 --dist=worksteal
+# The browser's tests wait for Chromium most of the time. Beside them run those of Python's tests that start programs and
+# wait for their end: they measure no short times.
+PROGRAMS := tests/bench tests/docs tests/house tests/operations tests/tokens
+# Nearly all tests wait more than they compute: of their time, a half to two thirds is waiting. So there are more
+# processes than cores. One that has finished its tests takes some of another's.
 
-# Both suites run and report, also when one fails.
+# All suites run and report, also when one fails.
 test: .venv/.developed ## All tests; ARGS="tests/store -x" narrows them to some of Python's
+ifdef ARGS
+	$(BIN)/python -m pytest $(ARGS)
+else
 	@status=0; \
-	if [ -z "$(ARGS)" ]; then $(MAKE) test-browser || status=$$?; fi; \
-	$(MAKE) test-python || status=$$?; \
+	$(MAKE) --jobs=3 --keep-going --output-sync=line test-browser test-programs test-brokers || status=$$?; \
+	$(MAKE) test-others || status=$$?; \
 	exit $$status
+endif
 
-.PHONY: test-browser test-python
-test-python: .venv/.developed
-	$(BIN)/python -m pytest $(or $(ARGS),$(TOGETHER))
+.PHONY: test-browser test-programs test-brokers test-others
+test-programs: .venv/.developed
+	$(BIN)/python -m pytest --numprocesses=3 --dist=worksteal $(PROGRAMS)
+
+# One process, so that each broker is started once. It waits for them most of the time.
+test-brokers: .venv/.developed
+	$(BIN)/python -m pytest tests/bridge
+
+test-others: .venv/.developed
+	$(BIN)/python -m pytest --numprocesses=4 --dist=worksteal $(PROGRAMS:%=--ignore=%) --ignore=tests/bridge
 
 test-browser: .venv/.developed $(NODE_MODULES)
 	chromium="$$(tools/chromium)" && cd $(BROWSER) && CHROMIUM="$$chromium" PATH="$(CURDIR)/$(BIN):$$PATH" npm test
@@ -85,7 +115,7 @@ types: .venv/.developed ## mypy, strict
 .PHONY: browser-lint browser-built browser-fresh
 browser-lint: $(NODE_MODULES)
 	cd $(BROWSER) && npm run --silent check
-	cd $(BROWSER) && npx biome ci --config-path=. ../../api/tidings_api/demo/pages
+	cd $(BROWSER) && npx biome ci --config-path=. ../../api/tidings_api/demo/pages ../../api/tidings_api/docs_files ../../api/tidings_api/spring/pages
 
 browser-built: $(NODE_MODULES)
 	cd $(BROWSER) && npm run --silent build
@@ -105,7 +135,7 @@ constraints-fresh: .venv/.developed
 format: .venv/.developed ## Format the code
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
-	$(if $(wildcard $(NODE_MODULES)),cd $(BROWSER) && npx biome check --write --config-path=. . ../../api/tidings_api/demo/pages)
+	$(if $(wildcard $(NODE_MODULES)),cd $(BROWSER) && npx biome check --write --config-path=. . ../../api/tidings_api/demo/pages ../../api/tidings_api/docs_files ../../api/tidings_api/spring/pages)
 
 schemas: .venv/.developed ## Write openapi/ and the browser's protocol from the code
 	$(BIN)/python -m tidings_api.schemas
@@ -120,12 +150,21 @@ acceptance: .venv/.developed ## 10,000 notifications to 200 reconnecting listene
 chaos: .venv/.developed ## Kill parts in any order under load; ROUNDS=20 sets how often, CHAOS_SEED repeats a run
 	CHAOS_ROUNDS=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/chaos -s $(ARGS)
 
+brokers: .venv/.developed ## 10,000 messages through each broker, while it and the bridge are killed
+	BRIDGE_MESSAGES=10000 $(BIN)/python -m pytest tests/bridge/test_kills.py $(ARGS)
+
 soak: .venv/.developed ## Mixed load for SECONDS=300, then EXAMPLES=100 long scripts on inboxes against their model
 	SOAK_SECONDS=$(or $(SECONDS),300) $(BIN)/python -m pytest tests/chaos/test_soak.py -s $(ARGS)
 	INBOX_MODEL_EXAMPLES=$(or $(EXAMPLES),100) INBOX_MODEL_STEPS=50 $(BIN)/python -m pytest tests/inbox_model $(ARGS)
 
 bench: .venv/.developed ## Measure, and write bench/results; ARGS="fanout" narrows it
 	$(BIN)/python -m bench $(ARGS)
+
+work: .venv/.developed ## Compare the calls and commands of hot paths with bench/work.json; ARGS=--record accepts them
+	$(BIN)/python -m bench.work $(ARGS)
+
+costs: .venv/.developed ## Compare the CPU time of hot paths with bench/costs.json; ARGS=--record accepts it
+	$(BIN)/python -m bench.costs $(ARGS)
 
 clean: ## Remove the environment and everything built; data in .tidings stays
 	rm -rf .venv $(BROWSER)/node_modules $(BROWSER)/dist build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,15 +3,17 @@
 import gc
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import App, Parameter, validators
 
-from bench import connections, direct, fanout, latency, references, report
+from bench import connections, direct, fanout, latency, references, report, sender
 from bench.centrifugo import Centrifugo
 from bench.inbox import memory, states
 from bench.inbox import workload as inbox
+from bench.kinds import EVENTS, STOMP
 from bench.measurement import Bench, Measurement, Workload
 from bench.processes import Cores, pinned
 from bench.profiling import Profiler, unprofiled
@@ -23,11 +25,24 @@ _WORKLOADS: Final[dict[str, tuple[Workload, ...]]] = {
     "burst": (fanout.burst, references.broadcast),
     "direct": (references.bare_handler, direct.single),
     "batch": (direct.batch, references.bare_handler),
-    "connections": (connections.connections,),
+    "sender": (references.bare_handler, sender.sender),
+    "connections": (references.bare_handler, connections.connections),
     "latency": (latency.latency,),
+    "kinds": (
+        fanout.steady,
+        partial(fanout.steady, kind=STOMP),
+        partial(fanout.steady, kind=EVENTS),
+        fanout.burst,
+        partial(fanout.burst, kind=STOMP),
+        partial(fanout.burst, kind=EVENTS),
+        partial(connections.idle, kind=STOMP),
+        partial(connections.idle, kind=EVENTS),
+    ),
     "inbox": (inbox.inbox, memory.memory),
     "states": (states.states,),
 }
+# They compare designs. The others measure the product.
+_ONLY_WHEN_NAMED: Final = {"states"}
 _RESULTS: Final = Path(__file__).with_name("results")
 
 app = App(name="bench", help="Measure Tidings and its references on this machine.")
@@ -71,7 +86,9 @@ def bench(
         peer = Centrifugo(centrifugo.absolute())
         groups["direct"] += (peer.single,)
         groups["batch"] += (peer.batch,)
-    workloads = list(dict.fromkeys(one for name in only or groups for one in groups[name]))
+        groups["latency"] += (peer.latency,)
+    names = only or [name for name in groups if name not in _ONLY_WHEN_NAMED]
+    workloads = list(dict.fromkeys(one for name in names for one in groups[name]))
     gc.disable()
     with pinned(setup.cores.load):
         taken = [_round(setup, workloads) for _ in range(1 if quick else rounds)]

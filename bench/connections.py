@@ -7,6 +7,7 @@ import msgspec
 
 from bench import server
 from bench.audience import Audience
+from bench.kinds import Kind
 from bench.measurement import Bench, Measurement, details
 from bench.notifications import TO_ALL
 from bench.poller import Poller
@@ -15,7 +16,7 @@ from bench.processes import Meter, resident_bytes
 from bench.server import Server
 from bench.websocket import NOTIFICATION, Unexpected, WebSocket, client, open_all
 
-OPENING: Final = "connections per second"
+OPENING: Final = "connections opened"
 IDLE: Final = "memory of an idle connection"
 RETURN: Final = "everybody resumes"
 
@@ -55,14 +56,34 @@ def connections(bench: Bench) -> Sequence[Measurement]:
         poller.close()
     count = scale.connections
     return [
-        Measurement(OPENING, count / opening.available, "connections/s on one core", details(opening, count)),
+        Measurement(
+            OPENING, count / opening.core_seconds, "connections/core-second", details(opening, count)
+        ),
         Measurement(IDLE, memory, "KB of the gateway's RSS", {"connections": count}),
         Measurement(
             RETURN,
-            resuming.available,
-            "seconds of one core",
+            count / resuming.core_seconds,
+            "resumes/core-second",
             details(resuming, count) | {"missed": scale.missed},
         ),
+    ]
+
+
+def idle(bench: Bench, kind: Kind) -> Sequence[Measurement]:
+    """The memory of connections of one kind, as `connections` measures it."""
+    scale = bench.scale
+    with server.running(bench.cores) as running:
+        poller = Poller()
+        clients = [kind.client(running.token(f"user-{index}", "inbox")) for index in range(scale.connections)]
+        gateway = running.processes["gateway"]
+        before = resident_bytes(gateway)
+        opened = open_all(poller, running.realtime_port, clients, scale.opening)
+        poller.run(_SETTLE_SECONDS)
+        memory = (resident_bytes(gateway) - before) / scale.connections / 1024
+        _drop(opened)
+        poller.close()
+    return [
+        Measurement(kind.figure(IDLE), memory, "KB of the gateway's RSS", {"connections": scale.connections})
     ]
 
 

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -51,8 +51,8 @@ def single(bench: Bench) -> Sequence[Measurement]:
     with server.running(bench.cores) as running:
         token = running.token("bench", "send")
         requests = [request("/v1/notifications", token, to_user(user)) for user in users(bench)]
-        usage, delivered = measure(bench, _peer(running), requests, bench.scale.clients, 1, "single")
-    return [single_figure(SINGLE, usage, delivered)]
+        usage, delivered = measure(bench, peer_of(running), requests, bench.scale.clients, 1, "single")
+    return [figure(SINGLE, usage, delivered)]
 
 
 def batch(bench: Bench) -> Sequence[Measurement]:
@@ -64,19 +64,13 @@ def batch(bench: Bench) -> Sequence[Measurement]:
             request("/v1/notifications/batch", token, {"notifications": list(map(to_user, part))})
             for part in parts(bench)
         ]
-        usage, delivered = measure(bench, _peer(running), requests, scale.batch_clients, scale.batch, "batch")
-    return [batch_figure(BATCH, usage, delivered)]
+        usage, delivered = measure(
+            bench, peer_of(running), requests, scale.batch_clients, scale.batch, "batch"
+        )
+    return [figure(BATCH, usage, delivered)]
 
 
-def single_figure(name: str, usage: Usage, delivered: int) -> Measurement:
-    """Requests per second in which the servers' core was available to the servers.
-
-    The load is a closed loop on one core, so this is the number of requests that the core carries.
-    """
-    return Measurement(name, delivered / usage.available, "requests/s on one core", details(usage, delivered))
-
-
-def batch_figure(name: str, usage: Usage, delivered: int) -> Measurement:
+def figure(name: str, usage: Usage, delivered: int) -> Measurement:
     """Deliveries per second of CPU of all processes of the server."""
     return Measurement(
         name, delivered / usage.core_seconds, "deliveries/core-second", details(usage, delivered)
@@ -98,7 +92,8 @@ def parts(bench: Bench) -> list[list[str]]:
     ]
 
 
-def _peer(running: Server) -> Peer:
+def peer_of(running: Server) -> Peer:
+    """A running Tidings as a peer."""
     return Peer(
         running.port,
         running.realtime_port,
@@ -116,7 +111,7 @@ def bare(bench: Bench, name: str, port: int, pid: int) -> Measurement:
     usage, answered = _over_time(bench, poller, {"server": pid}, lambda: posting.answered, name)
     posting.finish()
     poller.close()
-    return Measurement(name, answered / usage.available, "requests/s on one core", details(usage, answered))
+    return Measurement(name, answered / usage.core_seconds, "requests/core-second", details(usage, answered))
 
 
 def measure(
@@ -126,13 +121,31 @@ def measure(
 
     Raises Unexpected when a notification is missing or repeated at the end.
     """
+    return measure_load(
+        bench, peer, lambda poller: _Posting(poller, peer.port, requests, clients), name, per_request
+    )
+
+
+class Load(Protocol):
+    """Sends from its creation until `finish`; `answered` counts the requests that were accepted."""
+
+    answered: int
+
+    def finish(self) -> None:
+        """Start no more requests, and wait for the answers to those under way."""
+
+
+def measure_load(
+    bench: Bench, peer: Peer, start: Callable[[Poller], Load], name: str, per_request: int = 1
+) -> tuple[Usage, int]:
+    """As `measure`, with any load."""
     poller = Poller()
     opened = open_all(poller, peer.realtime_port, list(map(peer.client, users(bench))), bench.scale.opening)
     inboxes = _Inboxes(poller, opened, peer.notification)
-    posting = _Posting(poller, peer.port, requests, clients)
+    load = start(poller)
     usage, delivered = _over_time(bench, poller, peer.processes, lambda: inboxes.notifications, name)
-    posting.finish()
-    expected = posting.answered * per_request
+    load.finish()
+    expected = load.answered * per_request
     poller.wait(lambda: inboxes.notifications >= expected, f"all of {expected} notifications")
     if inboxes.notifications != expected:
         raise Unexpected(f"{inboxes.notifications} notifications for {expected} that were sent")

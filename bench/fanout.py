@@ -7,13 +7,13 @@ from typing import Final
 
 from bench import server
 from bench.audience import Audience
+from bench.kinds import TIDINGS, Kind
 from bench.measurement import Bench, Measurement, details
 from bench.notifications import TO_ALL
 from bench.poller import Poller
 from bench.posting import Connection, request
 from bench.processes import Meter
 from bench.server import Server
-from bench.websocket import client
 
 STEADY: Final = "fan-out, steady"
 BURST: Final = "fan-out, burst"
@@ -22,16 +22,16 @@ _POSTING_CONNECTIONS: Final = 16
 _WARMING_SENDS: Final = 20
 
 
-def steady(bench: Bench) -> Sequence[Measurement]:
+def steady(bench: Bench, kind: Kind = TIDINGS) -> Sequence[Measurement]:
     """One send per request, on an open-loop schedule."""
     scale = bench.scale
-    with _audience(bench) as (running, poller, audience):
+    with _audience(bench, kind) as (running, poller, audience):
         connections = [Connection(poller, running.port) for _ in range(_POSTING_CONNECTIONS)]
         single = request("/v1/notifications", running.token("bench", "send"), TO_ALL)
         _send_on_schedule(poller, connections, single, _WARMING_SENDS, scale.rate)
         audience.wait_for(_WARMING_SENDS)
         meter = Meter(running.processes, bench.cores)
-        with bench.profiling("steady", running.processes):
+        with bench.profiling(kind.figure("steady").replace(": ", "-"), running.processes):
             _send_on_schedule(poller, connections, single, scale.steady_sends, scale.rate)
             audience.wait_for(_WARMING_SENDS + scale.steady_sends)
         usage = meter.read()
@@ -40,7 +40,7 @@ def steady(bench: Bench) -> Sequence[Measurement]:
     extra = {"frame_bytes": audience.frame_bytes, "frames_per_read": audience.frames_per_read}
     return [
         Measurement(
-            STEADY,
+            kind.figure(STEADY),
             deliveries / usage.core_seconds,
             "deliveries/core-second",
             details(usage, deliveries) | extra,
@@ -48,10 +48,10 @@ def steady(bench: Bench) -> Sequence[Measurement]:
     ]
 
 
-def burst(bench: Bench) -> Sequence[Measurement]:
+def burst(bench: Bench, kind: Kind = TIDINGS) -> Sequence[Measurement]:
     """Many sends per request; the next request starts when every client has all of the last one."""
     scale = bench.scale
-    with _audience(bench) as (running, poller, audience):
+    with _audience(bench, kind) as (running, poller, audience):
         connection = Connection(poller, running.port)
         body = {"notifications": [TO_ALL] * scale.burst_sends}
         batch = request("/v1/notifications/batch", running.token("bench", "send"), body)
@@ -64,28 +64,29 @@ def burst(bench: Bench) -> Sequence[Measurement]:
 
         send(1, 2)
         meter = Meter(running.processes, bench.cores)
-        with bench.profiling("burst", running.processes):
+        with bench.profiling(kind.figure("burst").replace(": ", "-"), running.processes):
             send(3, scale.bursts)
         usage = meter.read()
         audience.check((2 + scale.bursts) * scale.burst_sends)
     deliveries = scale.bursts * scale.burst_sends * scale.sockets
+    extra = {"frame_bytes": audience.frame_bytes, "frames_per_read": audience.frames_per_read}
     return [
         Measurement(
-            BURST,
+            kind.figure(BURST),
             deliveries / usage.core_seconds,
             "deliveries/core-second",
-            details(usage, deliveries) | {"frames_per_read": audience.frames_per_read},
+            details(usage, deliveries) | extra,
         )
     ]
 
 
 @contextlib.contextmanager
-def _audience(bench: Bench) -> Iterator[tuple[Server, Poller, Audience]]:
+def _audience(bench: Bench, kind: Kind) -> Iterator[tuple[Server, Poller, Audience]]:
     scale = bench.scale
     with server.running(bench.cores) as running:
         poller = Poller()
-        clients = [client(running.token(f"user-{index}", "inbox")) for index in range(scale.sockets)]
-        audience = Audience(poller, running.realtime_port, clients, scale.opening)
+        clients = [kind.client(running.token(f"user-{index}", "inbox")) for index in range(scale.sockets)]
+        audience = Audience(poller, running.realtime_port, clients, scale.opening, kind.notification)
         yield running, poller, audience
         audience.close()
         poller.close()

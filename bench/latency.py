@@ -6,17 +6,17 @@ from typing import Final
 
 from bench import server
 from bench.audience import Audience
+from bench.direct import Peer, peer_of
 from bench.measurement import Bench, Measurement, details
 from bench.notifications import to_user
 from bench.poller import Poller
 from bench.posting import Connection, request
 from bench.processes import Meter
-from bench.websocket import client
 
 MEDIAN: Final = "latency, p50"
 TAIL: Final = "latency, p99"
 
-_USER: Final = "user-0"
+USER: Final = "user-0"
 _WARMING_SENDS: Final = 20
 _PATIENCE_SECONDS: Final = 10.0
 # A sleep may be late by this much, so it ends earlier and the rest is a busy wait.
@@ -25,26 +25,33 @@ _SLACK_SECONDS: Final = 0.0003
 
 def latency(bench: Bench) -> Sequence[Measurement]:
     """An open-loop schedule: the time of a delayed send counts from when it was due."""
-    scale = bench.scale
     with server.running(bench.cores) as running:
-        poller = Poller()
-        recipient = client(running.token(_USER, "inbox"))
-        audience = Audience(poller, running.realtime_port, [recipient], 1)
-        posting = Connection(poller, running.port)
-        data = request("/v1/notifications", running.token("bench", "send"), to_user(_USER))
-        _send(poller, posting, audience, data, _WARMING_SENDS, scale.latency_rate)
-        meter = Meter(running.processes, bench.cores)
-        with bench.profiling("latency", running.processes):
-            taken = _send(poller, posting, audience, data, scale.latency_sends, scale.latency_rate)
-        usage = meter.read()
-        posting.close()
-        audience.close()
-        poller.close()
+        data = request("/v1/notifications", running.token("bench", "send"), to_user(USER))
+        return measure(bench, peer_of(running), data, (MEDIAN, TAIL))
+
+
+def measure(bench: Bench, peer: Peer, data: bytes, names: tuple[str, str]) -> Sequence[Measurement]:
+    """Post one request after the other to a server; each of them sends one notification to `USER`.
+
+    `names` are those of the median and the 99th percentile.
+    """
+    scale, poller = bench.scale, Poller()
+    audience = Audience(poller, peer.realtime_port, [peer.client(USER)], 1, peer.notification)
+    posting = Connection(poller, peer.port)
+    _send(poller, posting, audience, data, _WARMING_SENDS, scale.latency_rate)
+    meter = Meter(peer.processes, bench.cores)
+    with bench.profiling("latency", peer.processes):
+        taken = _send(poller, posting, audience, data, scale.latency_sends, scale.latency_rate)
+    usage = meter.read()
+    posting.close()
+    audience.close()
+    poller.close()
     taken.sort()
     extra = details(usage, len(taken)) | {"max_ms": taken[-1] * 1e3}
+    median, tail = names
     return [
-        Measurement(MEDIAN, _quantile(taken, 0.5) * 1e3, "ms", extra),
-        Measurement(TAIL, _quantile(taken, 0.99) * 1e3, "ms"),
+        Measurement(median, _quantile(taken, 0.5) * 1e3, "ms", extra),
+        Measurement(tail, _quantile(taken, 0.99) * 1e3, "ms"),
     ]
 
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Scale(Struct, frozen=True, kw_only=True):
@@ -53,7 +54,7 @@ FULL: Final = Scale(
     connections=10_000,
     opening=200,
     returning=2_000,
-    missed=10,
+    missed=20,
     latency_rate=100,
     latency_sends=400,
     inbox_items=100_000,
@@ -69,6 +70,16 @@ FULL: Final = Scale(
     marks=100,
     positions=100_000,
     far_position=1_000_000,
+)
+# The costs of hot paths, in a quarter of a minute a round.
+SHORT: Final = replace(
+    FULL,
+    sockets=200,
+    steady_sends=150,
+    bursts=10,
+    direct_seconds=1.0,
+    connections=1_500,
+    returning=500,
 )
 # A test of the benchmark itself, in seconds; its figures have no meaning.
 QUICK: Final = Scale(

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -57,8 +57,8 @@ class Server(Struct, frozen=True):
 
 
 @contextlib.contextmanager
-def running(cores: Cores) -> Iterator[Server]:
-    """A server with all its processes on the servers' core; stopped at the end."""
+def running(cores: Cores, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A server with all its processes on the servers' core; stopped at the end. `settings` are TIDINGS_*."""
     with tempfile.TemporaryDirectory(prefix="tb", dir="/tmp", ignore_cleanup_errors=True) as name:
         home = Path(name)
         ports = free_ports(3)
@@ -69,6 +69,7 @@ def running(cores: Cores) -> Iterator[Server]:
             **{name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")},
             "TIDINGS_HEARTBEAT_SECONDS": str(_HEARTBEAT_SECONDS),
             "TIDINGS_LOG_LEVEL": "warning",
+            **(settings or {}),
         }
         environment.pop("REDIS_URL", None)
         command += ["--data", str(home / "data"), "--json"]

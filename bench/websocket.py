@@ -7,7 +7,7 @@ would spoil a measurement raises `Unexpected`.
 import socket
 import struct
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -31,15 +31,36 @@ class Unexpected(Exception):
     """An event that would spoil the measurement, such as a closed socket or a refused handshake."""
 
 
+def frames(data: bytes) -> Iterator[tuple[int, int]]:
+    """The start and the end of the payload of each complete frame of `data`."""
+    at, end = 0, len(data)
+    while at + 2 <= end:
+        start, length = at + 2, data[at + 1]
+        if length >= 126:
+            start += 2 if length == 126 else 8
+            length = int.from_bytes(data[at + 2 : start])
+        at = start + length
+        if at > end or start > end:
+            return
+        yield start, at
+
+
 class Client(Struct, frozen=True):
     """The bytes with which a client opens its socket, and the frame after which it is open.
 
-    Without `until` the socket is open after the handshake.
+    Without `until` the socket is open after the handshake. With `then`, the client sends that after `until`,
+    and its socket is open after the next frame. `divide` finds the frames in received bytes. The client
+    answers each `ping` with `pong`.
     """
 
     request: bytes
     first: bytes = b""
     until: bytes = b""
+    then: bytes = b""
+    divide: Callable[[bytes], Iterator[tuple[int, int]]] = frames
+    accepted: bytes = b"HTTP/1.1 101"
+    ping: bytes = b""
+    pong: bytes = b""
 
 
 def client(token: str, resume: dict[str, object] | None = None) -> Client:
@@ -69,20 +90,6 @@ def text_frame(text: bytes) -> bytes:
     return head + bytes(4) + text
 
 
-def frames(data: bytes) -> Iterator[tuple[int, int]]:
-    """The start and the end of the payload of each complete frame of `data`."""
-    at, end = 0, len(data)
-    while at + 2 <= end:
-        start, length = at + 2, data[at + 1]
-        if length >= 126:
-            start += 2 if length == 126 else 8
-            length = int.from_bytes(data[at + 2 : start])
-        at = start + length
-        if at > end or start > end:
-            return
-        yield start, at
-
-
 class WebSocket:
     """One socket during its opening; afterwards `socket` belongs to its reader."""
 
@@ -91,6 +98,7 @@ class WebSocket:
         self._client = client
         self._rest = b""
         self._upgraded = False
+        self._awaited = client.until
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=_CONNECT_SECONDS)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -106,7 +114,7 @@ class WebSocket:
             head, separator, rest = self._rest.partition(b"\r\n\r\n")
             if not separator:
                 return False
-            if not head.startswith(b"HTTP/1.1 101"):
+            if not head.startswith(self._client.accepted):
                 raise Unexpected(f"the handshake was refused: {self._rest[:500]!r}")
             self._rest, self._upgraded = rest, True
             if self._client.first:
@@ -115,11 +123,18 @@ class WebSocket:
 
     def _is_settled(self) -> bool:
         end = 0
-        for start, end in frames(self._rest):
+        for start, end in self._client.divide(self._rest):
             self.payloads.append(self._rest[start:end])
         self._rest = self._rest[end:]
-        until = self._client.until
-        return not until or (bool(self.payloads) and self.payloads[-1].startswith(until))
+        if not self._awaited:
+            return True
+        if not (self.payloads and self.payloads[-1].startswith(self._awaited)):
+            return False
+        if self._client.then and self._awaited is self._client.until:
+            self.socket.sendall(self._client.then)
+            self._awaited = b""
+            return False
+        return True
 
 
 def open_all(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from tests.support.short_home import short_home
 from tests.support.valkey import Valkey, running, running_cluster
 
 
@@ -17,10 +18,18 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
     return {"uvloop": uvloop.new_event_loop}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests, which have a time limit of their own.
+
+    At the end of a run one process would work alone.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+
+
 @pytest.fixture(scope="session")
 def short_directory() -> Iterator[Path]:
-    """A directory of mode 0700 whose path leaves room for a unix socket's 107 bytes."""
-    directory = Path(tempfile.mkdtemp(prefix="td", dir="/tmp"))
+    """A directory of mode 0700 whose path leaves room for a unix socket's 107 bytes; see `short_home`."""
+    directory = short_home()
     yield directory
     shutil.rmtree(directory)
 

@@ -20,13 +20,21 @@ TARGET: Final = Path(__file__).parent.parent / "sdk" / "browser" / "src" / "prot
 
 _SHARED: Final[Sequence[type[Struct]]] = (
     notifications.ReceivedAction,
+    notifications.UsedAction,
     notifications.Notification,
+    notifications.Action,
+    notifications.Publication,
     frames.CategoryCounts,
     frames.Counts,
     frames.StateChange,
+    frames.Acted,
     frames.Expired,
     frames.Resume,
 )
+# The client of the browser reads an inbox and sends no notification.
+_SENDING: Final = {frames.SendFrame, frames.Accepted}
+_CLIENT_FRAMES: Final = tuple(frame for frame in frames.CLIENT_FRAMES if frame not in _SENDING)
+_SERVER_FRAMES: Final = tuple(frame for frame in frames.SERVER_FRAMES if frame not in _SENDING)
 _REST: Final[Sequence[type[Struct]]] = (
     rest.InboxItem,
     rest.InboxPage,
@@ -37,7 +45,7 @@ _REST: Final[Sequence[type[Struct]]] = (
     errors.Problem,
 )
 _INTERFACES: Final[Sequence[type[Struct]]] = (
-    *_SHARED, *frames.CLIENT_FRAMES, *frames.SERVER_FRAMES, *_REST,
+    *_SHARED, *_CLIENT_FRAMES, *_SERVER_FRAMES, *_REST,
 )  # fmt: skip
 # Literals that have a name of their own.
 _ALIASES: Final = {
@@ -55,8 +63,8 @@ def render() -> str:
         *(f"export type {name} = {_literal(get_args(alias))};" for name, alias in _ALIASES.items()),
         "export type Positions = Readonly<Record<string, number>>;",
         *map(_interface, _INTERFACES),
-        _union("ClientFrame", frames.CLIENT_FRAMES),
-        _union("ServerFrame", frames.SERVER_FRAMES),
+        _union("ClientFrame", _CLIENT_FRAMES),
+        _union("ServerFrame", _SERVER_FRAMES),
         _constant("SUBPROTOCOL", frames.SUBPROTOCOL),
         _constant("DEVICE_PATTERN", names.DEVICE_PATTERN),
         _constant("LINK_PATTERN", names.LINK_PATTERN),

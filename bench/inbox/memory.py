@@ -9,7 +9,7 @@ import uvloop
 from bench import server
 from bench.inbox import marking
 from bench.inbox.calls import dispatched, opened
-from bench.inbox.world import TO_ALL, fill
+from bench.inbox.world import TO_ALL, fill, join
 from bench.measurement import Bench, Measurement
 from bench.notifications import CONTENT
 from bench.poller import Poller
@@ -22,12 +22,15 @@ FIRST: Final = "memory of a user's first notification"
 DIRECT: Final = "memory of a direct notification"
 DIRECT_WITH_CATEGORY: Final = "memory of a direct notification with a category"
 BROADCAST: Final = "memory of a notification to all"
+COPY: Final = "memory of a compound copy"
 IDLE: Final = "memory of a user who was there once"
 SINGLE_MARKS: Final = "memory of a user's marks, one by one"
 MARK_ALL: Final = "memory of a user's mark of everything"
 
 _PER_SEND: Final = 100
 _USERS: Final = 100
+_MEMBERS: Final = 1_000
+_TO_GROUPS: Final = Target(groups=("even", "odd"))
 # Kinds with little data each need more of them for a measurable difference.
 _MANY: Final = 10
 _STILL_SECONDS: Final = 0.3
@@ -94,7 +97,25 @@ async def _notifications(running: Server, count: int) -> list[Measurement]:
             await _growth(store, DIRECT, count, lambda: send(users, None)),
             await _growth(store, DIRECT_WITH_CATEGORY, count, lambda: send(users, "orders")),
             await _growth(store, BROADCAST, count, lambda: send([TO_ALL] * count, "orders")),
+            await _copies(store, running.tenant, count),
         ]
+
+
+async def _copies(store: Store, tenant: str, count: int) -> Measurement:
+    """The cost of each copy of a send to two groups, with its share of the record and of the content."""
+    members = [f"member-{index}" for index in range(min(count, _MEMBERS))]
+    await join(store, tenant, {"even": members[::2], "odd": members[1::2]})
+    notification = CreateNotification(to=_TO_GROUPS, **CONTENT)
+
+    async def send(times: int) -> None:
+        for _ in range(times):
+            await store.sends.send(tenant, [notification])
+        await dispatched(store)
+
+    # The first copy of a user creates the log.
+    await send(1)
+    times = max(1, count // len(members))
+    return await _growth(store, COPY, times * len(members), lambda: send(times))
 
 
 async def _marks(running: Server, users: int, marks: int) -> list[Measurement]:

@@ -64,11 +64,18 @@ async def bearer_of(registry: Registry) -> Bearer:
     """A function that makes headers with a token: `bearer("send read", tenant="demo", subject="shop")`."""
     keys = {tenant: await registry.signing_key(tenant) for tenant in ("demo", "other")}
 
-    def bearer(scope: str, *, tenant: str = "demo", subject: str = "shop", now: float | None = None) -> Any:
+    def bearer(
+        scope: str,
+        *,
+        tenant: str = "demo",
+        subject: str = "shop",
+        now: float | None = None,
+        **patterns: list[str],
+    ) -> Any:
         key = keys[tenant]
         assert key is not None
         moment = time.time() if now is None else now
-        token = make_token(key, tenant, subject, frozenset(scope.split()), 3600, moment)
+        token = make_token(key, tenant, subject, frozenset(scope.split()), 3600, moment, patterns)
         return {"authorization": f"Bearer {token}"}
 
     return bearer

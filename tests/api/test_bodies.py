@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tidings.protocol.notifications import CreateNotification
-from tidings_api.bodies import BodyDecoder, read_body
-from tidings_api.problems import ProblemError
+from tidings_api.bodies import read_body
+from tidings_workers.refused import Refused
+from tidings_workers.strict_json import BodyDecoder
 
 _scalar = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 _anything = st.recursive(
@@ -24,7 +25,7 @@ _decoder = BodyDecoder(CreateNotification)
 def outcome(text: bytes) -> str:
     try:
         _decoder.decode(text)
-    except ProblemError as error:
+    except Refused as error:
         return error.code
     return "decoded"
 
@@ -47,6 +48,6 @@ async def test_a_slow_body_is_a_408(monkeypatch: pytest.MonkeyPatch) -> None:
         await asyncio.sleep(0.01)
         return {"type": "http.request", "body": b" ", "more_body": True}
 
-    with pytest.raises(ProblemError) as caught:
-        await read_body(drip, [(b"content-length", b"1000")], 1000)
+    with pytest.raises(Refused) as caught:
+        await read_body(drip, {b"content-length": [b"1000"]}, 1000)
     assert caught.value.code == "body_timeout"

@@ -8,6 +8,7 @@ import re
 import httpx
 import pytest
 
+from tidings_api.assets import PACKAGE
 from tidings_api.routes.browser import FILES
 
 
@@ -16,7 +17,8 @@ async def test_a_named_version_is_immutable(api: httpx.AsyncClient, name: str) -
     """A file is immutable under its version, and cached for 5 minutes without one or with an old one."""
     plain = await api.get(f"/{name}")
     assert plain.status_code == 200
-    assert plain.headers["content-type"] == "text/javascript; charset=utf-8"
+    kind = "application/gzip" if name == PACKAGE else "text/javascript; charset=utf-8"
+    assert plain.headers["content-type"] == kind
     assert "max-age=300" in plain.headers["cache-control"]
     version = plain.headers["etag"].split('"')[1]
     named = await api.get(f"/{name}?v={version}")

@@ -15,15 +15,17 @@ from tests.support.costly import MOST_PER_BYTE, VALUES, cost_per_byte
 from tidings.protocol import limits
 from tidings.protocol.rest import ChangeMembers, CreateBatch, CreateToken, MarkInbox
 from tidings_api.assets import _accepts_gzip
-from tidings_api.bodies import BodyDecoder, read_body
+from tidings_api.bodies import read_body
 from tidings_api.conditional import Condition
 from tidings_api.demo.routes import TokenRequest
 from tidings_api.idempotency import idempotency
-from tidings_api.problems import ProblemError
 from tidings_api.routes import notifications, sent
+from tidings_workers import sending
+from tidings_workers.refused import Refused
 from tidings_workers.store import StoredNotification
 from tidings_workers.store.content import Content, PostedNotification, data_of
 from tidings_workers.store.records import parse_record
+from tidings_workers.strict_json import BodyDecoder
 
 BYTES = 31_000
 
@@ -39,7 +41,7 @@ def finish(work: Coroutine[Any, Any, Any]) -> None:
 
 def posted(body: bytes) -> None:
     decoded = _notification.decode(body)
-    notifications._check(decoded, "#")
+    sending.check(decoded)
     data_of(decoded)
 
 
@@ -103,7 +105,7 @@ def test_a_body_costs_a_bounded_time_for_each_byte(value: str, place: str) -> No
     text = body.replace(b"VALUE", VALUES[value](BYTES))
 
     def attempt() -> None:
-        with suppress(ProblemError):
+        with suppress(Refused):
             run(text)
 
     assert cost_per_byte(attempt, len(text)) < MOST_PER_BYTE
@@ -130,7 +132,7 @@ def test_a_fault_in_a_long_list_is_found_in_a_bounded_time_for_each_byte(name: s
     decode = decoding(type_)
 
     def attempt() -> None:
-        with pytest.raises(ProblemError):
+        with pytest.raises(Refused):
             decode(body)
 
     assert cost_per_byte(attempt, len(body)) < MOST_PER_BYTE
@@ -169,7 +171,7 @@ def test_a_header_costs_a_bounded_time_for_each_byte(value: str) -> None:
     def attempt() -> None:
         Condition([text]).is_met('W/"x"')
         _accepts_gzip([(b"accept-encoding", text)])
-        with suppress(ProblemError):
+        with suppress(Refused):
             finish(idempotency(text.decode(), "x", ()))
 
     assert cost_per_byte(attempt, len(text)) < MOST_PER_BYTE
@@ -230,7 +232,7 @@ async def test_a_body_in_many_pieces_is_read_in_time_that_grows_with_its_length(
             left -= 1
             return {"type": "http.request", "body": b"x" * 64, "more_body": left > 0}
 
-        assert len(await read_body(receive, [], limits.BATCH_BYTES)) == limits.BATCH_BYTES
+        assert len(await read_body(receive, {}, limits.BATCH_BYTES)) == limits.BATCH_BYTES
 
     began = time.thread_time()
     await read()

@@ -59,12 +59,16 @@ async def test_each_user_counts_once_and_counts_never_fall(
     async def receipts() -> Any:
         return (await api.get(path, headers=scopes)).json()["receipts"]
 
-    assert await receipts() == {"recipients": recipients, "delivered": 0, "seen": 0, "read": 0}
+    assert await receipts() == {"recipients": recipients, "delivered": 0, "seen": 0, "read": 0, "actions": {}}
     await mark(api, scopes, "ana", "seen")
-    await eventually(receipts, {"recipients": recipients, "delivered": 1, "seen": 1, "read": 0})
+    await eventually(
+        receipts, {"recipients": recipients, "delivered": 1, "seen": 1, "read": 0, "actions": {}}
+    )
     for state in ("read", "unseen", "read", "unread"):
         await mark(api, scopes, "ana", state)
-    await eventually(receipts, {"recipients": recipients, "delivered": 1, "seen": 1, "read": 1})
+    await eventually(
+        receipts, {"recipients": recipients, "delivered": 1, "seen": 1, "read": 1, "actions": {}}
+    )
 
 
 @pytest.mark.parametrize("to", [{"users": ["ana", "bob"]}, {"users": ["ana"], "groups": ["team"]}])

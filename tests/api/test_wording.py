@@ -8,22 +8,23 @@ from litestar.exceptions import ClientException, ValidationException
 
 from tests.api.conftest import Bearer
 from tidings.protocol.faults import MOST_FAULTS
-from tidings_api.bodies import BodyDecoder
-from tidings_api.problems import ProblemError, problem_of
+from tidings_api.problems import problem_of
+from tidings_workers.refused import Refused
 from tidings_workers.store.content import PostedNotification
+from tidings_workers.strict_json import BodyDecoder
 
 _decoder = BodyDecoder(PostedNotification)
 
 
 def faults(body: bytes) -> dict[str, str]:
-    with pytest.raises(ProblemError) as caught:
+    with pytest.raises(Refused) as caught:
         _decoder.decode(body)
     assert ".." not in caught.value.detail
     return {fault.pointer: fault.detail for fault in caught.value.errors}
 
 
 def detail(body: bytes) -> str:
-    with pytest.raises(ProblemError) as caught:
+    with pytest.raises(Refused) as caught:
         _decoder.decode(body)
     assert caught.value.code == "malformed_json"
     return caught.value.detail

@@ -21,8 +21,15 @@ from tests.support.sending import eventually
 from tests.support.stack import Stack, running_stack
 from tests.support.tree import ROOT
 
-# The tests of the package start it with the same options.
-ARGUMENTS: tuple[str, ...] = tuple(json.loads((ROOT / "sdk/browser/test/support/chromium.json").read_text()))
+# sdk/browser/test/support/chromium.mjs explains them: the tests of the package use the same ones.
+KNOWN: dict[str, list[str]] = json.loads((ROOT / "sdk/browser/test/support/chromium.json").read_text())
+
+
+def arguments(*, playwright: bool) -> list[str]:
+    """The arguments of Chromium; with `playwright`, of one that Playwright launches with its own list."""
+    unused = [*(KNOWN["playwright"] if playwright else ()), *KNOWN["unused"]]
+    return [*KNOWN["arguments"], f"--disable-features={','.join(unused)}"]
+
 
 NewDevice = Callable[..., Awaitable[Device]]
 
@@ -54,7 +61,7 @@ async def playwright() -> AsyncIterator[Playwright]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(playwright: Playwright, chromium: str) -> AsyncIterator[Browser]:
     """A running browser without data; all of its tabs count as visible."""
-    browser = await playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+    browser = await playwright.chromium.launch(executable_path=chromium, args=arguments(playwright=True))
     yield browser
     await browser.close()
 
@@ -102,7 +109,7 @@ async def device(browser: Browser, dev: Stack, inboxes: None) -> AsyncIterator[N
 @pytest_asyncio.fixture(loop_scope="session")
 async def laptop(playwright: Playwright, chromium: str, dev: Stack, inboxes: None) -> AsyncIterator[Device]:
     """A device whose background tabs are hidden, so that they can be frozen."""
-    async with desktop(playwright, chromium, ARGUMENTS) as context:
+    async with desktop(playwright, chromium, arguments(playwright=False)) as context:
         device = await Device.around(context, dev)
         yield device
     assert device.faults == []

@@ -16,7 +16,7 @@ from tidings_workers.data_state import read_state
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import Store
 from tidings_workers.store.ids import milliseconds
-from tidings_workers.store.sends import Sends
+from tidings_workers.store.preparing import Preparing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +52,7 @@ async def send(dev: Stack, sent: Sequence[Sent]) -> list[str]:
         for index, each in sorted(enumerate(sent), key=lambda item: item[1].ago, reverse=True):
             at = milliseconds() - int(each.ago / timedelta(milliseconds=1))
             wanted = msgspec.convert(each.notification, CreateNotification)
-            accepted = await Sends(store._core)._accept("demo", [wanted], at, None, replayed=False)
-            (ids[index],) = accepted.ids
+            (ids[index],) = await Preparing(store._core).accept("demo", [wanted], at, [None])
     return [ids[index] for index in range(len(sent))]
 
 

@@ -27,12 +27,20 @@ SCROLL = """async () => {
   const seen = new Map();
   let whole = -1;
   scroller.scrollTop = 0;
+  // On a busy machine a row is drawn some frames after it comes into sight.
+  const drawn = () => {
+    const rows = [...list.querySelectorAll("[part~=item]")];
+    const bottom = Math.max(...rows.map((row) => row.getBoundingClientRect().bottom));
+    const last = Math.max(...rows.map((row) => Number(row.ariaPosInSet)));
+    return bottom >= scroller.getBoundingClientRect().bottom - 1 || last === whole;
+  };
   while (seen.size !== whole) {
     await new Promise(requestAnimationFrame);
     for (const row of list.querySelectorAll("[part~=item]")) {
       seen.set(Number(row.ariaPosInSet), row.querySelector("[part~=item-title]").textContent);
       whole = Number(row.ariaSetSize);
     }
+    if (!drawn()) continue;
     const { scrollTop, clientHeight, scrollHeight } = scroller;
     const ended = scrollTop + clientHeight >= scrollHeight - 1;
     if (ended && whole >= 0 && seen.size !== whole) throw new Error(`${seen.size} rows of ${whole}`);

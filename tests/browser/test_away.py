@@ -44,6 +44,39 @@ async def test_offline_for_five_hundred(device: NewDevice, dev: Stack) -> None:
     assert await tab.page.evaluate(f"{CLIENT}.counts.unread") == 501
 
 
+async def test_marks_made_offline(device: NewDevice, dev: Stack) -> None:
+    """Marks that a reader makes offline stay in the list, and the server gets them in order later."""
+    phone = await device()
+    tab = await phone.tab("ana")
+    Sender(dev).send("Gone", "Back again", users=["ana"])
+    await stored(dev, "ana", 2)
+    await tab.look()
+    await expect(tab.titles).to_have_text(["Back again", "Gone"])
+    archive = tab.list.get_by_role("button", name="Archive")
+    undo = tab.inbox.get_by_role("button", name="Undo")
+    await phone.context.set_offline(True)
+    await tab.reaches("offline")
+    await archive.first.click()
+    await expect(tab.titles).to_have_text(["Gone"])
+    await undo.click()
+    await expect(tab.titles).to_have_text(["Back again", "Gone"])
+    await archive.last.click()
+    await expect(tab.titles).to_have_text(["Back again"])
+
+    async def archived() -> list[str]:
+        path = "/v1/users/ana/notifications?state=archived"
+        headers = {"authorization": f"Bearer {dev.token('reader', 'read')}"}
+        async with httpx.AsyncClient(base_url=dev.api, headers=headers, trust_env=False) as api:
+            items = (await api.get(path)).json()["items"]
+        return [item["notification"]["title"] for item in items]
+
+    assert await archived() == []
+    await phone.context.set_offline(False)
+    await tab.reaches("connected")
+    await eventually(archived, expected=["Gone"])
+    await expect(tab.titles).to_have_text(["Back again"])
+
+
 async def test_a_frozen_tab_catches_up(laptop: Device, dev: Stack) -> None:
     """A tab that was frozen gets all notifications that it missed, in order, each once."""
     tab = await laptop.tab("bob")

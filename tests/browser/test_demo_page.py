@@ -10,8 +10,12 @@ from tests.support.stack import Stack
 from tests.support.tree import ROOT
 
 AXE = ROOT / "sdk/browser/node_modules/axe-core/axe.min.js"
+RUN_AXE = """axe.run({ iframes: false }).then(({ violations }) =>
+  violations.map(({ id, nodes }) => `${id} ${nodes[0].html}`))"""
 NAMES = {"ana": "Ana", "bob": "Bob"}
 PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 860}
+FIRST = ["Your parcel is on its way", "Maria commented on “Q3 report”", "Version 42 is live"]
 
 
 async def opened(device: NewDevice, dev: Stack, **options: object) -> Page:
@@ -19,13 +23,22 @@ async def opened(device: NewDevice, dev: Stack, **options: object) -> Page:
     page = await (await device(**options)).context.new_page()
     await page.goto(f"{dev.api}/")
     for user in NAMES:
-        await expect(page.locator(f".state[data-user={user}]")).to_have_text("connected")
+        await expect(page.locator(f".state[data-user={user}]")).to_have_text("live")
     return page
 
 
 def window(page: Page, user: str) -> FrameLocator:
     """The inner page of a user."""
     return page.frame_locator(f"iframe[title='The page that {NAMES[user]} has open']")
+
+
+async def faults(page: Page) -> list[str]:
+    """The faults that axe finds on the page and on those of the users."""
+    found: list[str] = []
+    for frame in page.frames:
+        await frame.add_script_tag(path=AXE)
+        found += await frame.evaluate(RUN_AXE)
+    return found
 
 
 async def has(page: Page, unread: dict[str, str]) -> None:
@@ -35,40 +48,90 @@ async def has(page: Page, unread: dict[str, str]) -> None:
         await (expect(badge).to_have_text(number) if number else expect(badge).to_be_hidden())
 
 
-async def test_send_to_the_team_and_watch_two_bells(device: NewDevice, dev: Stack) -> None:
-    """A send to the group shows on both bells, with its time in the form and its frames in the drawer."""
+async def test_the_first_look_shows_notifications(device: NewDevice, dev: Stack) -> None:
+    """The first visit fills both inboxes once, and Ana's panel is open with a picture for each category."""
+    await opened(device, dev)
     page = await opened(device, dev)
-    await page.get_by_text("Team", exact=True).click()
+    await has(page, {"ana": "3", "bob": "3"})
+    panel = window(page, "ana").locator("[part~=panel]")
+    await expect(panel.locator("[part~=item-title]")).to_have_text(FIRST)
+    pictures = await panel.locator("[part~=icon] img").evaluate_all("all => all.map(({ src }) => src)")
+    assert len(set(pictures)) == len(FIRST)
+    await expect(window(page, "bob").locator("[part~=panel]")).to_be_hidden()
+    # The focus stays on the page around the window.
+    assert await page.evaluate("document.activeElement === document.body")
+
+
+async def test_send_to_the_team_and_watch_two_bells(device: NewDevice, dev: Stack) -> None:
+    """A send to the group shows on both bells, with its times at the form and its frames in the drawer."""
+    page = await opened(device, dev)
+    await page.get_by_label("Team", exact=True).check()
     await page.get_by_role("button", name="Send", exact=True).click()
-    await has(page, {"ana": "1", "bob": "1"})
+    await has(page, {"ana": "4", "bob": "4"})
     for name in NAMES.values():
-        await expect(page.locator("#outcome")).to_contain_text(re.compile(rf"{name} had it after \d+ ms"))
-    await page.locator("#drawer summary").click()
-    types = page.locator("#frames td:nth-child(4)")
+        await expect(page.locator("#outcome")).to_contain_text(re.compile(rf"{name} saw it after \d+ ms"))
+    times = [int(found) for found in re.findall(r"(\d+) ms", await page.locator("#outcome").inner_text())]
+    assert len(times) == 3
+    assert times == sorted(times)
+    await page.get_by_role("button", name="Live frames").click()
+    types = page.locator("#frames .type")
     await expect(types.filter(has_text=re.compile("^notification$"))).to_have_count(2)
-    # No token is shown in full, so that a bystander cannot copy it.
+    # Opened frames show no token in full, so that a bystander cannot copy it.
+    await page.locator("#frames details").evaluate_all("all => all.forEach((each) => { each.open = true; })")
+    await expect(page.locator("#frames")).to_contain_text('"token": "eyJ')
     assert re.findall(r"eyJ[\w-]{20,}", await page.locator("body").inner_text()) == []
 
 
 async def test_only_the_recipients_get_a_send(device: NewDevice, dev: Stack) -> None:
     """A send to one user or to all reaches exactly those, with the content of the form."""
     page = await opened(device, dev)
-    await page.get_by_text("Bob", exact=True).first.click()
-    await page.get_by_role("button", name="Send 25 at once").click()
-    await expect(page.locator("#outcome")).to_contain_text("Bob had it after")
-    await has(page, {"ana": "", "bob": "25"})
-    await page.get_by_text("Everyone", exact=True).click()
+    await page.get_by_label("Bob", exact=True).check()
+    await page.get_by_role("button", name="Send 25").click()
+    await expect(page.locator("#outcome")).to_contain_text("Bob saw it after")
+    await has(page, {"ana": "3", "bob": "28"})
+    await page.get_by_label("Everyone", exact=True).check()
     await page.get_by_label("Title").fill("Maintenance <tonight>")
     await page.get_by_label("Message").fill("From ten & on.")
     await page.get_by_label("Urgent").check()
     await page.get_by_role("button", name="Send", exact=True).click()
-    await has(page, {"ana": "1", "bob": "26"})
-    toast = window(page, "ana").locator("[part~=toast]")
-    await expect(toast).to_contain_text("Maintenance <tonight>")
-    await window(page, "ana").locator("[part~=bell]").click()
-    row = window(page, "ana").get_by_role("feed").get_by_role("article")
+    await has(page, {"ana": "4", "bob": "29"})
+    toast = window(page, "bob").locator("[part~=toast]", has_text="Maintenance <tonight>")
+    await expect(toast).to_be_visible()
+    row = window(page, "ana").get_by_role("feed").get_by_role("article").first
     await expect(row).to_contain_text("From ten & on.")
     await expect(row).to_contain_text("Urgent")
+
+
+async def test_an_example_is_sent_at_once(device: NewDevice, dev: Stack) -> None:
+    """A press on an example fills the form and sends it; its link shows the parcel on Ana's page."""
+    page = await opened(device, dev)
+    await has(page, {"ana": "3"})
+    await page.get_by_role("button", name="Alarm", exact=True).click()
+    await expect(page.get_by_label("Title")).to_have_value("Payments are failing")
+    await has(page, {"ana": "4"})
+    ana = window(page, "ana")
+    await ana.get_by_role("article").filter(has_text="parcel").get_by_role("link", name="Track").click()
+    await expect(ana.locator("#parcel-4711")).to_have_class("found")
+    await expect(ana.locator("[part~=panel]")).to_be_hidden()
+
+
+@pytest.mark.parametrize("theme", ["Dashboard", "Shop", "Arabic"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_theme_changes_the_window_of_bob(
+    device: NewDevice, dev: Stack, theme: str, scheme: str
+) -> None:
+    """Each theme changes Bob's page with the panel in it, and not Ana's; axe finds no fault in any."""
+    page = await opened(device, dev, bypass_csp=True, color_scheme=scheme, viewport=DESK)
+    bob = window(page, "bob")
+    accent = "getComputedStyle(document.documentElement).getPropertyValue('--accent')"
+    before = await bob.locator("body").evaluate(accent)
+    await page.get_by_label(theme).check()
+    await expect(bob.locator("html")).to_have_attribute("data-theme", theme.lower())
+    await expect(bob.locator("[part~=item-title]")).to_have_text(FIRST)
+    await expect(bob.locator("html")).to_have_attribute("dir", "rtl" if theme == "Arabic" else "ltr")
+    assert (await bob.locator("body").evaluate(accent) != before) == (theme != "Arabic")
+    await expect(window(page, "ana").locator("html")).to_have_attribute("data-theme", "plain")
+    assert await faults(page) == []
 
 
 async def test_a_failure_is_shown(device: NewDevice, dev: Stack) -> None:
@@ -84,7 +147,8 @@ async def test_a_failure_is_shown(device: NewDevice, dev: Stack) -> None:
 async def test_by_key_alone(device: NewDevice, dev: Stack) -> None:
     """The keyboard alone can choose the target, write, send, and open the frames."""
     page = await opened(device, dev)
-    focused = "document.activeElement.closest('label, summary, button')?.textContent.trim()"
+    focused = """(({ activeElement: it }) =>
+      it.ariaLabel ?? it.closest("label, summary, button")?.textContent.trim())(document)"""
 
     async def tab_to(name: str) -> None:
         for _ in range(40):
@@ -99,26 +163,47 @@ async def test_by_key_alone(device: NewDevice, dev: Stack) -> None:
     await page.keyboard.press("Control+A")
     await page.keyboard.type("By key")
     await page.keyboard.press("Enter")
-    await expect(page.locator("#outcome")).to_contain_text("Bob had it after")
-    await has(page, {"ana": "", "bob": "1"})
+    await expect(page.locator("#outcome")).to_contain_text("Bob saw it after")
+    await has(page, {"ana": "3", "bob": "4"})
     await expect(window(page, "bob").locator("[part~=toast]")).to_contain_text("By key")
-    await page.locator("#snippet-send").evaluate(
-        "each => each.closest('.snippet').querySelector('button').focus()"
-    )
-    await tab_to("Live frames")
+    await page.get_by_role("button", name="Live frames").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="Close the frames")).to_be_focused()
+    await tab_to("notification")
     await page.keyboard.press("Enter")
     await expect(page.locator("#frames")).to_contain_text("By key")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#drawer")).to_be_hidden()
+    await expect(page.get_by_role("button", name="Live frames")).to_be_focused()
+
+
+async def test_the_tabs_of_the_code(device: NewDevice, dev: Stack) -> None:
+    """A tab shows the code for its framework with colors, and the arrow keys choose the next tab."""
+    page = await opened(device, dev)
+    server = page.get_by_role("article").filter(has_text="Into your server")
+    await server.get_by_role("tab", name="Flask").click()
+    await expect(server.get_by_role("tabpanel")).to_contain_text("from flask import Flask, request")
+    await page.keyboard.press("ArrowRight")
+    await expect(server.get_by_role("tab", name="Django")).to_be_focused()
+    panel = server.get_by_role("tabpanel")
+    await expect(panel).to_have_count(1)
+    await expect(panel).to_contain_text("JsonResponse")
+    assert await panel.locator(".word").all_inner_texts()
+    colors = "all => new Set(all.map((each) => getComputedStyle(each).color)).size"
+    assert await panel.locator(".word, .text, .remark").evaluate_all(colors) == 3
 
 
 async def test_on_a_phone(device: NewDevice, dev: Stack) -> None:
     """At 390 pixels the form sends, and a tap on a bell opens the inbox inside the window."""
     page = await opened(device, dev, viewport=PHONE, has_touch=True, is_mobile=True)
-    await page.get_by_text("Team", exact=True).tap()
+    await page.get_by_label("Team", exact=True).check()
     await page.get_by_role("button", name="Send", exact=True).tap()
-    await has(page, {"ana": "1", "bob": "1"})
+    await has(page, {"ana": "4"})
+    await page.get_by_role("button", name="Bob", exact=True).tap()
+    await has(page, {"bob": "4"})
     await window(page, "bob").locator("[part~=bell]").tap()
     panel = window(page, "bob").locator("[part~=panel]")
-    await expect(panel.get_by_role("article")).to_have_count(1)
+    await expect(panel.get_by_role("article")).to_have_count(4)
     box = await panel.bounding_box()
     assert box is not None
     assert box["x"] >= 0
@@ -127,16 +212,14 @@ async def test_on_a_phone(device: NewDevice, dev: Stack) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize("width", [1400, 800, 360])
 async def test_the_page_is_accessible(device: NewDevice, dev: Stack, scheme: str, width: int) -> None:
-    """Axe finds no fault in light and dark, on a wide screen and on a phone, and no content overflows."""
+    """Axe finds no fault in light and dark, on any width, with the frames open; and no content overflows."""
     options = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
     # Axe is injected past the page's policy, which would forbid it.
     page = await opened(device, dev, bypass_csp=True, **options)
-    await page.locator("#drawer summary").click()
-    await page.add_script_tag(path=AXE)
-    found = await page.evaluate(
-        "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes[0].html]))"
-    )
-    assert found == []
+    assert await faults(page) == []
+    await page.get_by_role("button", name="Live frames").click()
+    await page.locator("#frames summary").first.click()
+    assert await faults(page) == []
     assert await page.evaluate("document.documentElement.scrollWidth") <= width

@@ -29,7 +29,7 @@ from tests.support.valkey import wait_until
 
 # Exactly the needs of the widget: no unsafe-inline, and trusted types.
 POLICY = (
-    "default-src 'none'; script-src {script}; connect-src 'self' {api} {gateway}; "
+    "default-src 'none'; script-src {script}; connect-src 'self' {api} {gateway} {events}; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 NONCE = "bm90IGFueWJvZHkncw"
@@ -37,27 +37,33 @@ NONCE = "bm90IGFueWJvZHkncw"
 
 def policy(dev: Stack, script: str = "") -> str:
     """A strict policy for a page of a customer."""
-    return POLICY.format(script=script or dev.api, api=dev.api, gateway=dev.realtime.partition("/v1/")[0])
+    gateway = dev.realtime.partition("/v1/")[0]
+    # A policy matches the scheme: a stream of events is an ordinary request.
+    events = gateway.replace("ws", "http", 1)
+    return POLICY.format(script=script or dev.api, api=dev.api, gateway=gateway, events=events)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def copied(device: NewDevice, dev: Stack) -> dict[str, str]:
-    """The texts that the demo page's copy buttons put into the clipboard, by their headings."""
+    """The texts that the demo page's copy buttons put into the clipboard, by the names of their tabs."""
     context = (await device()).context
     await context.grant_permissions(["clipboard-read", "clipboard-write"], origin=dev.api)
     page = await context.new_page()
+    # As on a later visit: the page fills empty inboxes only.
+    await page.route("**/v1/users/ana/notifications*", lambda route: route.fulfill(json={"items": [{}]}))
     await page.goto(dev.api)
     # A title with characters that a shell interprets.
     await page.get_by_label("Title").fill('It\'s "$HOME" & `more`; \\ ü')
-    await page.get_by_text("Ana", exact=True).first.click()
-    await expect(page.locator("#snippet-send")).to_contain_text("eyJ")
+    await page.get_by_label("Ana", exact=True).check()
+    await expect(page.locator("#snippet-curl")).to_contain_text("eyJ")
     found: dict[str, str] = {}
     for article in await page.locator("#code").get_by_role("article").all():
-        button = article.get_by_role("button")
-        await button.click()
-        await expect(button).to_have_text("Copied")
-        heading = await article.get_by_role("heading").inner_text()
-        found[heading] = await page.evaluate("navigator.clipboard.readText()")
+        button = article.locator(".copy")
+        for tab in await article.get_by_role("tab").all():
+            await tab.click()
+            await button.click()
+            await expect(button).to_have_text("Copied")
+            found[await tab.inner_text()] = await page.evaluate("navigator.clipboard.readText()")
     await page.close()
     return found
 
@@ -81,7 +87,7 @@ def answers(dev: Stack, code: str) -> Callable[[str], tuple[str, str] | None]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(dev: Stack, copied: dict[str, str]) -> AsyncIterator[str]:
     """The origin of a customer's site whose page has the code of the demo page."""
-    async with site(answers(dev, copied["Into a page"]), policy=policy(dev)) as origin:
+    async with site(answers(dev, copied["Pinned"]), policy=policy(dev)) as origin:
         yield origin
 
 
@@ -122,7 +128,7 @@ async def test_the_two_lines_of_the_documentation_work(device: NewDevice, dev: S
 
 async def test_a_policy_of_nonces_is_enough(device: NewDevice, dev: Stack, copied: dict[str, str]) -> None:
     """Under a policy with a nonce and strict-dynamic, without host names, the widget loads its parts."""
-    code = copied["Into a page"].replace("<script ", f"<script nonce={NONCE} ")
+    code = copied["Pinned"].replace("<script ", f"<script nonce={NONCE} ")
     trusting = policy(dev, f"'nonce-{NONCE}' 'strict-dynamic'")
     async with site(answers(dev, code), policy=trusting) as origin:
         await works(await shown(await device(), origin), dev)
@@ -217,12 +223,12 @@ async def test_the_server_code_gives_tokens_to_the_page(
     monkeypatch.setenv("TIDINGS_URL", dev.api)
     monkeypatch.setenv("TIDINGS_KEY", dev.key)
     names: dict[str, Any] = {"logged_in": lambda _request: "ana"}
-    exec(copied["Into your server"], names)  # noqa: S102 - it is what is tested
+    exec(copied["FastAPI"], names)  # noqa: S102 - the test is of this code
     routes = {route.path: route.endpoint for route in names["app"].routes}
 
     def answer(path: str) -> tuple[str, str] | None:
         if path == "/":
-            return "text/html", shop_page(copied["Into a page"])
+            return "text/html", shop_page(copied["Pinned"])
         handler = routes.get(path)
         return handler and ("application/json", msgspec.json.encode(handler(None)).decode())
 
@@ -231,14 +237,31 @@ async def test_the_server_code_gives_tokens_to_the_page(
             await works(await shown(await device(), origin), dev)
 
 
-async def test_the_copied_command_sends_the_form(
-    device: NewDevice, dev: Stack, copied: dict[str, str]
+async def test_the_copied_lines_show_the_bell(device: NewDevice, dev: Stack, copied: dict[str, str]) -> None:
+    """The two lines of the first tab work on a page of another origin."""
+    async with site(answers(dev, copied["HTML"]), policy=policy(dev)) as origin:
+        await works(await shown(await device(), origin), dev)
+
+
+@pytest.mark.parametrize(
+    ("tab", "program"),
+    [
+        ("curl", ("bash", "--norc")),
+        ("Python", (sys.executable, "-W", "error", "-")),
+        ("JavaScript", ("node", "--input-type=module", "-")),
+    ],
+)
+async def test_the_copied_request_sends_the_form(
+    device: NewDevice, dev: Stack, copied: dict[str, str], tab: str, program: tuple[str, ...]
 ) -> None:
-    """The copied command sends exactly the notification of the form, also with shell characters in it."""
+    """The copied code sends exactly the notification of the form, also with special characters in it."""
     phone = await device()
-    tab = await phone.tab("ana")
-    shell = await asyncio.create_subprocess_exec("bash", "--norc", stdin=PIPE, stdout=PIPE, stderr=PIPE)
-    printed, _ = await shell.communicate(copied["Into a terminal"].encode())
-    assert json.loads(printed)["status"] == "accepted"
-    await tab.look()
-    await expect(tab.titles).to_have_text(['It\'s "$HOME" & `more`; \\ ü'])
+    ana = await phone.tab("ana")
+    running = await asyncio.create_subprocess_exec(
+        *program, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=clean_environment()
+    )
+    _, problems = await running.communicate(copied[tab].encode())
+    assert running.returncode == 0, problems
+    await ana.look()
+    await expect(ana.titles).to_have_text(['It\'s "$HOME" & `more`; \\ ü'])
+    await expect(ana.inbox.get_by_role("link", name="Track")).to_have_count(1)

@@ -26,7 +26,8 @@ async def test_logging_out_on_one_tab_stops_all(device: NewDevice, dev: Stack) -
         await tab.reaches("stopped")
         await expect(tab.badge).to_be_hidden()
     await expect(tabs[0].titles).to_have_count(0)
-    await expect(tabs[0].strip).to_be_visible()
+    for tab in tabs:
+        await expect(tab.inbox).to_have_attribute("signed-out", "")
     for tab in tabs:
         await expect(tab.inbox.locator("[part~=toast]")).to_have_count(0)
         assert "Private" not in await everything(tab)

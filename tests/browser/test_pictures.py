@@ -195,17 +195,19 @@ def shop(dev: Stack, shot: Shot) -> Answers:
     return answers
 
 
+STILL = """async () => {
+  const all = document.getAnimations({ subtree: true });
+  await Promise.all(all.map(({ finished }) => finished));
+  const roots = [document, ...[...document.querySelectorAll("*")].flatMap((e) => e.shadowRoot ?? [])];
+  const images = roots.flatMap((root) => [...root.querySelectorAll("img")]);
+  await Promise.all(images.map((image) => image.decode()));
+}"""
+
+
 async def still(page: Page) -> None:
-    """Wait until images are loaded and animations are finished."""
-    await page.evaluate(
-        """async () => {
-          const all = document.getAnimations({ subtree: true });
-          await Promise.all(all.map(({ finished }) => finished));
-          const roots = [document, ...[...document.querySelectorAll("*")].flatMap((e) => e.shadowRoot ?? [])];
-          const images = roots.flatMap((root) => [...root.querySelectorAll("img")]);
-          await Promise.all(images.map((image) => image.decode()));
-        }"""
-    )
+    """Wait until images are loaded and animations are finished, also in frames."""
+    for frame in page.frames:
+        await frame.evaluate(STILL)
 
 
 async def take(page: Page, album: Path, name: str) -> None:
@@ -261,31 +263,52 @@ async def shows(page: Page, dev: Stack, shot: Shot) -> None:
 
 
 async def test_of_the_demo_page(device: NewDevice, dev: Stack, album: Path) -> None:
-    """The demo page shows a send to the team: one user has read it, the other has a badge."""
-    size = {"width": 1280, "height": 840}
+    """The demo page shows a send to the team: Ana's list is open, and Bob has a toast and a badge."""
+    size = {"width": 1280, "height": 860}
     visitor = await device(**look(Shot(size=size)))
     page = await visitor.context.new_page()
     await page.goto(dev.api)
     for user in ("ana", "bob"):
-        await expect(page.locator(f".state[data-user={user}]")).to_have_text("connected")
-    await page.get_by_text("Team", exact=True).click()
-    for example in ("Parcel", "Deploy", "Comment", "Alarm"):
-        await page.get_by_role("button", name=example, exact=True).click()
-        await page.get_by_role("button", name="Send", exact=True).click()
-        await expect(page.locator("#outcome")).to_contain_text("Bob had it after")
-    frame = page.frame_locator("iframe[title='The page that Ana has open']")
-    await frame.locator("[part~=urgent]").get_by_role("button", name="Close").click()
-    await frame.locator("[part~=bell]").click()
-    await expect(frame.get_by_role("feed").locator("[part~=item-title]")).to_have_count(4)
-    await expect(
-        page.frame_locator("iframe[title='The page that Bob has open']").locator("[part~=badge]")
-    ).to_have_text("4")
+        await expect(page.locator(f".state[data-user={user}]")).to_have_text("live")
+    ana = page.frame_locator("iframe[title='The page that Ana has open']")
+    await expect(ana.get_by_role("feed").locator("[part~=item-title]")).to_have_count(3)
+    await page.get_by_label("Team", exact=True).check()
+    await page.get_by_role("button", name="Alarm", exact=True).click()
+    await expect(page.locator("#outcome")).to_contain_text("Ana saw it after")
+    await expect(page.locator("#outcome")).to_contain_text("Bob saw it after")
+    await expect(ana.get_by_role("feed").locator("[part~=item-title]")).to_have_count(4)
+    bob = page.frame_locator("iframe[title='The page that Bob has open']")
+    await expect(bob.locator("[part~=badge]")).to_have_text("4")
+    await expect(bob.locator("[part~=toast]")).to_be_visible()
+    await page.mouse.move(1, 1)
     await take(page, album, "demo")
+
+
+async def test_of_the_page_for_spring(device: NewDevice, dev: Stack, album: Path) -> None:
+    """The page for Spring shows a chat of two tabs, and the script that connects it."""
+    visitor = await device(**look(Shot(size={"width": 1280, "height": 760})))
+    ana, bob = await visitor.context.new_page(), await visitor.context.new_page()
+    for page, name in ((ana, "Ana"), (bob, "Bob")):
+        await page.goto(f"{dev.realtime.replace('ws', 'http', 1).partition('/v1/')[0]}/spring")
+        await page.get_by_label("Your name").fill(name)
+        await page.get_by_role("button", name="Join").click()
+        await expect(page.get_by_role("log")).to_contain_text(f"{name} joined")
+    talk = (
+        (ana, "Good morning. Does this page need changes for Tidings?"),
+        (bob, "None. The address is the same, and so is every line of the script."),
+        (ana, "Then we keep it."),
+    )
+    for page, text in talk:
+        await page.get_by_label("Message", exact=True).fill(text)
+        await page.get_by_role("button", name="Send").click()
+        await expect(ana.get_by_role("log")).to_contain_text(text)
+    await ana.get_by_label("Message", exact=True).blur()
+    await take(ana, album, "spring")
 
 
 async def test_all_of_the_documents_are_taken_here() -> None:
     """The pictures of this module are exactly those that the documents show."""
     shown = set()
-    for document in (ROOT / "README.md", ROOT / "docs/browser.md"):
+    for document in (ROOT / "README.md", ROOT / "docs/browser.md", ROOT / "docs/spring.md"):
         shown |= set(re.findall(r"images/([\w-]+)\.png", document.read_text(encoding="utf-8")))
-    assert shown == {*SHOTS, "demo"}
+    assert shown == {*SHOTS, "demo", "spring"}

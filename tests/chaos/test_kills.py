@@ -1,18 +1,14 @@
 """SIGKILL of any process, at any moment, under load."""
 
-import asyncio
-import os
-import random
-
 import pytest
 
+from tests.support.killing import ROUNDS, random_kills, send_and_kill
 from tests.support.listening import listening
 from tests.support.stack import PARTS, Part, Stack
 from tests.support.traffic import (
     Account,
     Reference,
     make_groups,
-    send_steadily,
     settle,
     stubborn_client,
     wrong_inboxes,
@@ -22,7 +18,6 @@ from tests.support.traffic import (
 RATE = 200
 USERS = [f"user-{number}" for number in range(12)]
 GROUPS = {"odd": USERS[1::2], "few": USERS[:3]}
-ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "0"))
 
 
 async def survive(stack: Stack, kills: list[Part], *, seconds: float, seed: int) -> None:
@@ -32,11 +27,7 @@ async def survive(stack: Stack, kills: list[Part], *, seconds: float, seed: int)
         await make_groups(client, reference, GROUPS)
         async with listening(stack, USERS) as listeners:
             before = stack.pids()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(send_steadily(client, reference, account, rate=RATE, seconds=seconds))
-                for index, part in enumerate(kills):
-                    await account.reaches(round(RATE * seconds * (index + 1) / (len(kills) + 2)))
-                    stack.kill(part)
+            await send_and_kill(stack, client, reference, account, kills, rate=RATE, seconds=seconds, rest=2)
             await settle(listeners, account)
         for part in kills:
             assert stack.pids()[part] != before[part]
@@ -57,7 +48,5 @@ async def test_nothing_acknowledged_is_lost(stack: Stack, part: Part) -> None:
 @pytest.mark.timeout(60 + 20 * max(ROUNDS, 1))
 async def test_kills_in_any_order(stack: Stack) -> None:
     """A random series of kills keeps the same promises."""
-    seed = int(os.environ.get("CHAOS_SEED", str(random.randrange(10**6))))
-    print(f"CHAOS_SEED={seed}")  # noqa: T201 - to repeat the run
-    kills = random.Random(seed).choices(PARTS, k=ROUNDS)
+    seed, kills = random_kills(PARTS)
     await survive(stack, kills, seconds=6.0 * ROUNDS, seed=seed)

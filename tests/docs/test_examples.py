@@ -13,9 +13,18 @@ from tests.docs.documents import Example, examples
 from tests.support.stack import Stack, clean_environment, running_stack
 from tests.support.tree import ROOT
 
-DOCUMENTS = ("README.md", "docs/operations.md", "docs/python.md", "docs/sending.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/events.md",
+    "docs/operations.md",
+    "docs/python.md",
+    "docs/sending.md",
+    "docs/spring.md",
+    "docs/sse.md",
+    "docs/topics.md",
+)
 # Only an example that hangs takes so long, on a busy machine too.
-PLAY_SECONDS = 100
+PLAY_SECONDS = 200
 
 
 @pytest.fixture
@@ -25,6 +34,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
         yield running
 
 
+@pytest.mark.timeout(300)  # a document has many commands, and each is a process
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_examples_work_when_pasted(document: str, stack: Stack) -> None:
     """Each example of a document runs on a fresh `dev` and prints the documented output."""
@@ -44,6 +54,7 @@ def test_examples_work_when_pasted(document: str, stack: Stack) -> None:
     assert wrong == []
 
 
+@pytest.mark.timeout(300)  # as above
 def test_the_documents_work_one_after_the_other(stack: Stack) -> None:
     """A reader who has followed the README gets the output of docs/python.md on the same server."""
     (stack.home / ".venv").symlink_to(sys.prefix)
@@ -108,4 +119,5 @@ def _outputs(
 def _here(text: str, stack: Stack) -> str:
     """The text with the addresses of this `dev` in place of the documented ones."""
     text = text.replace("http://127.0.0.1:8000", stack.api)
-    return text.replace("ws://127.0.0.1:8001/v1/realtime", stack.realtime)
+    text = text.replace("ws://127.0.0.1:8001/v1/realtime", stack.realtime)
+    return text.replace("http://127.0.0.1:8001/v1/realtime", stack.realtime.replace("ws://", "http://"))

@@ -1,9 +1,8 @@
-"""The routes that docs/python.md shows for a browser's token, run by the frameworks."""
+"""The routes that docs/python.md and the demo page show for a browser's token, run by the frameworks."""
 
 import asyncio
-import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +23,7 @@ from starlette.routing import Route
 from tests.support.stack import Stack, running_stack
 from tests.support.tree import ROOT
 from tidings import Tidings, UserToken
+from tidings_api.demo import snippets
 
 PROVIDED = {
     "__name__": "shop",
@@ -99,25 +99,23 @@ def of_the_browser_document() -> str:
     return found[1]
 
 
-def of_the_demo_page() -> str:
-    """The code under "Into your server"."""
-    page = (ROOT / "api" / "tidings_api" / "demo" / "pages" / "index.html").read_text()
-    found = re.search(r'<code id="snippet-server">(.*?)</code>', page, re.DOTALL)
-    assert found is not None
-    return html.unescape(found[1])
-
-
-@pytest.mark.parametrize("shown_there", [of_the_browser_document, of_the_demo_page])
+@pytest.mark.parametrize(
+    ("framework", "code"),
+    [
+        ("FastAPI", of_the_browser_document()),
+        *((tab.name, snippets.code(tab.file)) for tab in snippets.CARDS[1].tabs if tab.language == "python"),
+    ],
+)
 async def test_the_copied_code_runs_unchanged(
-    shown_there: Callable[[], str], stack: Stack, monkeypatch: pytest.MonkeyPatch
+    framework: str, code: str, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the two variables and a `logged_in`, the copied lines are a whole application."""
+    """With the two variables and a `logged_in`, the lines of each tab and document are an application."""
     monkeypatch.setenv("TIDINGS_URL", stack.api)
     monkeypatch.setenv("TIDINGS_KEY", stack.key)
     names: dict[str, Any] = {"__name__": "shop", "logged_in": lambda _: "ana"}
-    exec(shown_there(), names)  # noqa: S102 - the documented code is tested
+    exec(code, names)  # noqa: S102 - the documented code is tested
     with names["tidings"]:
-        response = await answer("FastAPI", names)
+        response = await answer(framework, names)
     assert response.status_code == 200, response.text
     assert set(response.json()) == {"token", "expires_at", "realtime_url"}
 

@@ -9,7 +9,7 @@ from typing import get_args
 
 from tests.docs.documents import rows
 from tests.support.tree import ROOT
-from tidings_workers.store import keys
+from tidings_workers.store import key_parts, keys
 
 DOCUMENT = ROOT / "docs" / "redis.md"
 WORKERS, API = ROOT / "workers" / "tidings_workers", ROOT / "api" / "tidings_api"
@@ -17,14 +17,16 @@ STORE = WORKERS / "store"
 SCRIPTS = STORE / "scripts"
 HEAD = ("key", "meaning", "type", "members", "written by", "read by", "lifetime")
 
-# The beginnings of keys in the document, and the parts that keys.py allows there.
+# The beginnings of keys in the document, and the parts that key_parts.py allows there.
 PARTS = {
-    "{p<k>}": get_args(keys.PartitionPart),
-    "<record>": get_args(keys.RecordPart),
-    "{p<k>}/sent/<tenant>": get_args(keys.SentPart),
-    "<log>": get_args(keys.LogPart),
-    "<user>": get_args(keys.LogPart),
-    "<group>": get_args(keys.LogPart),
+    "{p<k>}": get_args(key_parts.PartitionPart),
+    "<record>": get_args(key_parts.RecordPart),
+    "{p<k>}/sent/<tenant>": get_args(key_parts.SentPart),
+    "{p<k>}/event-log/<tenant>": get_args(key_parts.EventsPart),
+    "<log>": get_args(key_parts.LogPart),
+    "<user>": get_args(key_parts.LogPart),
+    "<group>": get_args(key_parts.LogPart),
+    "<topic>": get_args(key_parts.LogPart),
 }
 
 # Keys that some files get as a whole base, so the part is not in their text.
@@ -78,7 +80,7 @@ def makers() -> dict[str, str]:
         elif inspect.isfunction(value) and name not in {"_key", "key_of"}:
             parameters = list(inspect.signature(value).parameters)
             made = parameters[0] == "partition" and re.match(
-                r"\{p7\}/([a-z-]+/?)", value(*[7, "name"][: len(parameters)])
+                r"\{p7\}/([a-z-]+/?)", value(*[7, "name", "identity"][: len(parameters)])
             )
             if made:
                 found[name] = made[1]
@@ -121,10 +123,10 @@ def test_keys_are_those_of_the_code() -> None:
             documented[beginning].add(part.rstrip("/"))
     constants = {value for value in vars(keys).values() if str(value).startswith("{tidings}/")}
     assert fixed == constants | {keys.tenant_keys("<tenant>")}
-    of_logs = [documented.pop(beginning) for beginning in ("<log>", "<user>", "<group>")]
+    of_logs = [documented.pop(beginning) for beginning in ("<log>", "<user>", "<group>", "<topic>")]
     assert len(set.union(*of_logs)) == sum(map(len, of_logs))
     assert documented == {beginning: set(PARTS[beginning]) for beginning in documented}
-    assert set.union(*of_logs) == set(get_args(keys.LogPart))
+    assert set.union(*of_logs) == set(get_args(key_parts.LogPart))
 
 
 def test_keys_of_the_scripts_are_listed() -> None:

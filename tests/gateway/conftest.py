@@ -44,11 +44,18 @@ async def token(registry: Registry) -> TokenMaker:
     keys = {tenant: await registry.signing_key(tenant) for tenant in TENANTS}
 
     def token(
-        user: str, *, tenant: str = "demo", scope: str = "inbox", seconds: int = 3600, age: float = 0
+        user: str,
+        *,
+        tenant: str = "demo",
+        scope: str = "inbox",
+        seconds: int = 3600,
+        age: float = 0,
+        **patterns: list[str],
     ) -> str:
         key = keys[tenant]
         assert key is not None
-        return make_token(key, tenant, user, frozenset(scope.split()), seconds, time.time() - age)
+        scopes = frozenset(scope.split())
+        return make_token(key, tenant, user, scopes, seconds, time.time() - age, patterns)
 
     return token
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.test_catchups import FullOutlet, topic
+from tests.gateway.test_catchups import FullOutlet, tail
 from tests.support.valkey import Valkey, running
 from tidings_workers.config import Settings
 from tidings_workers.gateway.acknowledgements import Acknowledgements
@@ -33,7 +33,7 @@ async def store(valkey: Valkey) -> AsyncIterator[Store]:
 
 async def test_acknowledged_during_a_failure(store: Store, valkey: Valkey) -> None:
     """Acknowledgements of one device for several logs are all stored after the storage was unavailable."""
-    own, everyone = topic(store.keys.user("demo", "ana")), topic(store.keys.all("demo"))
+    own, everyone = tail(store.keys.user("demo", "ana")), tail(store.keys.all("demo"))
     for each in (own, everyone):
         each.position = 9
     subscriber = Subscriber(

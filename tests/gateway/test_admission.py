@@ -6,18 +6,17 @@ from typing import Any
 import jwt
 import pytest
 from msgspec.structs import replace
-from websockets.datastructures import Headers
-from websockets.http11 import Request
 
 from tests.gateway.conftest import TokenMaker
 from tidings.protocol import closing, limits
 from tidings.protocol.frames import ErrorFrame
 from tidings_workers.config import Settings
 from tidings_workers.gateway.admission import Admission, CloseRefusal, deadline
-from tidings_workers.gateway.head import PATH, HttpRefusal
+from tidings_workers.gateway.head import HttpRefusal
+from tidings_workers.gateway.plain_handshake import Handshake
 from tidings_workers.registry import Registry, RegistryView
 from tidings_workers.store import Store
-from tidings_workers.store.feeds import Arrival
+from tidings_workers.store.attaching import Arrival
 from tidings_workers.tokens import Identity
 
 ADDRESS = "192.0.2.1"
@@ -45,13 +44,12 @@ def identity(user: str = "ana", tenant: str = "demo", scope: str = "inbox", kid:
     return Identity(tenant=tenant, subject=user, scopes=scopes, kid=kid, issued_at=now, expires_at=now + 60)
 
 
-def request(token: str | None = None, origin: str | None = None) -> Request:
-    headers = Headers()
-    if token is not None:
-        headers["Authorization"] = f"Bearer {token}"
-    if origin is not None:
-        headers["Origin"] = origin
-    return Request(PATH, headers)
+def request(token: str | None = None, origin: str | None = None) -> Handshake:
+    return Handshake(
+        query="",
+        origins=[] if origin is None else [origin],
+        authorization=[] if token is None else [f"Bearer {token}"],
+    )
 
 
 def test_a_token_of_the_connect_frame(admission: Admission, token: TokenMaker) -> None:

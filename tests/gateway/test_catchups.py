@@ -7,7 +7,7 @@ from tidings.protocol.closing import CloseCode
 from tidings.protocol.frames import CaughtUp, ServerFrame
 from tidings_workers.gateway.catchup import Backlog
 from tidings_workers.gateway.catchups import CatchUps
-from tidings_workers.gateway.topics import Topic
+from tidings_workers.gateway.tails import Tail
 from tidings_workers.gateway.users import Subscriber, User
 from tidings_workers.gateway.websocket import WebSocket
 from tidings_workers.store import Store
@@ -57,17 +57,17 @@ class FullOutlet:
             self._catchups.stop(self.subscriber)
 
 
-def topic(log: Log) -> Topic[Subscriber]:
-    found: Topic[Subscriber] = Topic(log, asyncio.get_running_loop().create_future())
+def tail(log: Log) -> Tail[Subscriber]:
+    found: Tail[Subscriber] = Tail(log, asyncio.get_running_loop().create_future())
     found.start(Facts(0, 0, []))
     return found
 
 
 async def test_closed_by_its_last_frame(store: Store) -> None:
-    """A subscriber that the last frame of its catch-up closes is live on no topic."""
+    """A subscriber that the last frame of its catch-up closes is live on no tail."""
     keys, background = Keys(4), Background("test")
     catchups = CatchUps(store, background.spawn)
-    own, everyone = topic(keys.user("demo", "ana")), topic(keys.all("demo"))
+    own, everyone = tail(keys.user("demo", "ana")), tail(keys.all("demo"))
     outlet = FullOutlet(catchups)
     subscriber = Subscriber(User("demo", "ana", keys, own, everyone), "c1", None, outlet)
     outlet.subscriber = subscriber
@@ -101,7 +101,7 @@ async def test_expired_during_a_catch_up(store: Store) -> None:
     """An entry from memory that expires before it is sent is reported as expired, with its category."""
     background = Background("test")
     catchups = CatchUps(store, background.spawn)
-    own, everyone = topic(store.keys.user("demo", "ana")), topic(store.keys.all("demo"))
+    own, everyone = tail(store.keys.user("demo", "ana")), tail(store.keys.all("demo"))
     content = b'{"id":"%b","category":"chat","title":"soon"}' % new_id(milliseconds(), 0).encode()
     everyone.append(Entry(1, content, milliseconds() + 200, frozenset()))
     outlet = SlowOutlet(catchups, seconds=0.3)

@@ -16,14 +16,11 @@ from tests.support.realtime import Realtime, delivered, running_gateway
 from tests.support.sending import eventually, notification
 from tidings.protocol.names import log_of_group
 from tidings_workers.config import Settings
+from tidings_workers.gateway.interest import Interest
 from tidings_workers.store import Store
-from tidings_workers.store.keys import Log, tag
+from tidings_workers.store.keys import interest
 
 HEALED_SECONDS = 3.0
-
-
-def interest(log: Log) -> str:
-    return f"{tag(log.partition)}/{log.base}/gateways"
 
 
 async def lose_feeds(store: Store) -> None:
@@ -36,8 +33,8 @@ async def lose_feeds(store: Store) -> None:
 async def test_lost_interest(store: Store, realtime: Realtime) -> None:
     """A gateway whose interest was removed still sends the last notification."""
     async with realtime.user("ana") as ana:
-        await store.redis.delete(interest(store.keys.user("demo", "ana")))
-        await store.redis.delete(interest(store.keys.all("demo")))
+        for log in (store.keys.user("demo", "ana"), store.keys.all("demo")):
+            await store.redis.hdel(interest(log.partition), log.base)
         started = time.monotonic()
         await store.sends.send("demo", [notification("one", users=["ana"]), notification("all", to_all=True)])
         assert sorted(await ana.titles(2)) == ["all", "one"]
@@ -48,12 +45,12 @@ async def test_a_missing_entry(store: Store, realtime: Realtime) -> None:
     """An entry that is missing from a feed is read from the log at once, before later entries are sent."""
     log = store.keys.user("demo", "ana")
     async with realtime.user("ana") as ana:
-        gateways = await store.redis.smembers(interest(log))
-        await store.redis.delete(interest(log))
+        gateways = await store.redis.hget(interest(log.partition), log.base)
+        await store.redis.hdel(interest(log.partition), log.base)
         await store.sends.send(
             "demo", [notification("one", users=["ana"]), notification("two", users=["ana"])]
         )
-        await store.redis.sadd(interest(log), *gateways)
+        await store.redis.hset(interest(log.partition), log.base, gateways)
         await store.sends.send("demo", [notification("three", users=["ana"])])
         assert await ana.titles(3) == ["one", "two", "three"]
         assert delivered(ana.frames) == [("user", 1), ("user", 2), ("user", 3)]
@@ -78,7 +75,7 @@ async def test_many_missing_entries(store: Store, realtime: Realtime) -> None:
     """Many pages of missing entries are healed in order, while new notifications are sent."""
     log = store.keys.user("demo", "ana")
     async with realtime.user("ana") as ana:
-        await store.redis.delete(interest(log))
+        await store.redis.hdel(interest(log.partition), log.base)
         await store.sends.send(
             "demo", [notification(str(number), users=["ana"]) for number in range(1, 1001)]
         )
@@ -155,3 +152,25 @@ async def test_several_gateways(store: Store, realtime: Realtime, settings: Sett
         resume = {"epoch": store.epoch, "positions": {"user": 49}}
         async with second.user("ana", resume=resume) as ana:
             assert sorted(delivered(await ana.until("caught_up"))) == [("all", 1), ("user", 50)]
+
+
+async def test_items_on_the_way(store: Store) -> None:
+    """A sweep heals a log whose feed item is lost, and none whose item arrives after the comparison."""
+    healed: list[str] = []
+    tasks: list[asyncio.Task[None]] = []
+    following = Interest(
+        store,
+        "gateway-1",
+        lambda coroutine: tasks.append(asyncio.ensure_future(coroutine)),
+        lambda tail: healed.append(tail.log.base),
+        lambda _: None,
+    )
+    lost, on_the_way = [await following.acquire(store.keys.user("demo", user)) for user in ("ana", "bob")]
+    await store.sends.send("demo", [notification("one", users=[user]) for user in ("ana", "bob")])
+    await following.sweep()
+    found = await store.logs.read(on_the_way.log, 0, 1, 1)
+    assert on_the_way.append(found.entries[0])
+    while tasks:
+        # The first task heals the lost one in a second one.
+        await tasks.pop()
+    assert (lost.position, healed) == (1, [lost.log.base])

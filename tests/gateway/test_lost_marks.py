@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.gateway.conftest import TokenMaker
-from tests.gateway.test_healing import HEALED_SECONDS, interest, lose_feeds
+from tests.gateway.test_healing import HEALED_SECONDS, lose_feeds
 from tests.support.faults import FaultProxy
 from tests.support.ports import free_port
 from tests.support.realtime import Client, Realtime, delivered, running_gateway
@@ -18,6 +18,7 @@ from tests.support.sending import eventually, notification
 from tidings.protocol.rest import MarkInbox
 from tidings_workers.config import Settings
 from tidings_workers.store import Store
+from tidings_workers.store.keys import interest
 from tidings_workers.store.surveys import read_view
 
 Frame = dict[str, Any]
@@ -119,11 +120,11 @@ async def test_a_mark_lost_with_a_message(store: Store, realtime: Realtime) -> N
     log = store.keys.user("demo", "ana")
     (zero,) = await send(store, "zero", users=["ana"])
     async with realtime.user("ana") as phone:
-        gateways = await store.redis.smembers(interest(log))
-        await store.redis.delete(interest(log))
+        gateways = await store.redis.hget(interest(log.partition), log.base)
+        await store.redis.hdel(interest(log.partition), log.base)
         await send(store, "one", users=["ana"])
         await store.marks.mark("demo", "ana", MarkInbox(state="read", ids=(zero,)))
-        await store.redis.sadd(interest(log), *gateways)
+        await store.redis.hset(interest(log.partition), log.base, gateways)
         await send(store, "two", users=["ana"])
 
         async def counts() -> Any:
@@ -215,7 +216,7 @@ async def test_recalled_while_opening(store: Store, proxy: FaultProxy, proxied: 
     proxy.latency = 0.1
     recalled = asyncio.Event()
     opening = asyncio.ensure_future(_counted(proxied, store, recalled))
-    await eventually(lambda: store.redis.scard(interest(log)), 1)
+    await eventually(lambda: store.redis.hexists(interest(log.partition), log.base), True)
     # The answer is still delayed, so the feed item arrives before it.
     proxy.latency = 0
     await store.sends.recall("demo", one)

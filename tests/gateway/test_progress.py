@@ -86,6 +86,7 @@ async def test_excluded(store: Store) -> None:
     await store.groups.change("demo", "team", ["ana", "bob"], [])
     ids = [await send(store, "1", groups=["team"]), await send(store, "2", groups=["team"], exclude=["ana"])]
     ids.append(await send(store, "3", groups=["team"]))
+    await eventually(partial(_statuses, store, ids), ["stored"] * 3)
     for user in ("ana", "bob"):
         await mark(store, user, "read", up_to={"group:team": 3})
     for identity, expected in zip(ids, (2, 1, 2), strict=True):
@@ -179,3 +180,7 @@ async def _unread(store: Store, user: str) -> int:
 async def _in_inbox(store: Store, identity: str) -> bool:
     result = await store.marks.mark("demo", "ana", MarkInbox(state="unarchived", ids=(identity,)))
     return not result.unknown
+
+
+async def _statuses(store: Store, identities: list[str]) -> list[str]:
+    return [await _status(store, identity) for identity in identities]

@@ -7,7 +7,7 @@ from tidings.protocol.names import log_of_group
 from tidings_workers.registry import Registry, RegistryView
 from tidings_workers.store import Store
 from tidings_workers.store.ids import milliseconds
-from tidings_workers.store.sends import Sends
+from tidings_workers.store.preparing import Preparing
 
 DAY = 86_400_000
 TEAM = log_of_group("team")
@@ -20,7 +20,7 @@ async def send(store: Store, *categories: str | None, days_ago: float = 0, **tar
         for category in categories
     ]
     at = milliseconds() - int(days_ago * DAY)
-    await Sends(store._core)._accept("demo", sent, at, None, replayed=False)
+    await Preparing(store._core).accept("demo", sent, at, [None] * len(sent))
 
 
 async def keep(store: Store, registry: Registry, **rules: int) -> None:

@@ -222,6 +222,20 @@ def test_connect_deadline() -> None:
     assert opening.tick(5.0) == []
 
 
+def test_connect_deadline_begins_with_the_handshake_response() -> None:
+    """A handshake that waited for its turn leaves the client 5 s for its connect frame."""
+    waiting, opening = new(), new()
+    opening.receive(frame("connect"))
+    for session in (waiting, opening):
+        session.transport_ready(4.0)
+    assert waiting.due() == 9.0
+    assert waiting.tick(8.9) == []
+    (action,) = waiting.tick(9.0)
+    assert isinstance(action, Close)
+    assert action.code == closing.NO_CONNECT
+    assert opening.tick(9.0) == []
+
+
 def test_expiry() -> None:
     """The session announces the expiry of its token once, 60 s before, and closes at the expiry."""
     actions = [

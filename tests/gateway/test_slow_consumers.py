@@ -1,20 +1,18 @@
 """A client that does not read uses bounded memory, delays no other client, and loses nothing."""
 
 import asyncio
-import time
 from contextlib import AsyncExitStack
+from functools import partial
 
 import pytest
 from msgspec.structs import replace
 
+from tests.support.delays import BIG, BODY, measure, rest_of
 from tests.support.realtime import Client, Realtime, delivered, masked
-from tests.support.sending import notification
 from tidings.protocol import limits
 from tidings_workers.config import Settings
 from tidings_workers.store import Store
 
-BODY = "x" * 30_000
-BIG = 300
 OUTBOX = 2 * limits.FRAME_BYTES
 
 
@@ -23,43 +21,24 @@ def settings(settings: Settings) -> Settings:
     return replace(settings, outbox_bytes=OUTBOX)
 
 
-async def measure(store: Store, clients: list[Client]) -> float:
-    """The 99th percentile of the seconds from send to receipt, while another user gets large ones."""
-    delays: list[float] = []
-
-    async def receive(client: Client, started: float) -> None:
-        await client.expect("notification")
-        delays.append(time.monotonic() - started)
-
-    async def load() -> None:
-        for _ in range(BIG // 10):
-            await store.sends.send("demo", [notification("big", users=["slow"], body=BODY)] * 10)
-
-    loading = asyncio.create_task(load())
-    for _ in range(20):
-        started = time.monotonic()
-        await store.sends.send("demo", [notification("small", to_all=True)])
-        await asyncio.gather(*(receive(client, started) for client in clients))
-    await loading
-    return sorted(delays)[int(len(delays) * 0.99)]
+async def received_by(client: Client) -> None:
+    """Receive the next notification."""
+    await client.expect("notification")
 
 
 async def test_delays_no_other_client(store: Store, realtime: Realtime) -> None:
     """A client that reads nothing is closed with 4100 after a bounded outbox, without delay for others."""
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(realtime.user(f"u{number}")) for number in range(50)]
+        receivers = [partial(received_by, client) for client in clients]
         async with realtime.user("slow") as reader:
             reading = asyncio.create_task(reader.closed(60))
-            before = await measure(store, clients)
+            before = await measure(store, receivers, "slow")
             reading.cancel()
             await asyncio.wait([reading])
         async with realtime.lazy("slow") as wire:
-            beside = await measure(store, clients)
-            received, code = 0, 0
-            while not code:
-                first, payload = await wire.frame()
-                received += len(payload)
-                code = int.from_bytes(payload[:2]) if first == 0x88 else 0
+            beside = await measure(store, receivers, "slow")
+            received, code = await rest_of(wire)
         assert code == 4100
         # The kernel's buffers and the outbox.
         assert received < BIG * len(BODY) * 0.9

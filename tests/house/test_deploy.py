@@ -6,8 +6,8 @@ import shutil
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 import websockets
 from msgspec import structs
 
+from tests.support.parts import running_parts
 from tests.support.ports import free_port
 from tests.support.stack import Stack, running_stack
 from tests.support.tls import PrivateCA
@@ -100,17 +101,18 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 @contextmanager
-def nginx(home: Path, stack: Stack) -> Iterator[tuple[int, PrivateCA]]:
-    """Nginx with the file of deploy/ in front of the stack, with TLS on a port."""
+def nginx(home: Path, api: int, gateways: Sequence[int]) -> Iterator[tuple[int, PrivateCA]]:
+    """Nginx with the file of deploy/ in front of the ports of an API and gateways, with TLS on a port."""
     assert NGINX is not None
+    home.mkdir()
     authority, port = PrivateCA(home), free_port()
     certificate, key = authority.certify(home, "server")
     text = (DEPLOY / "nginx" / "tidings.conf").read_text()
     places = {
         "listen 443 ssl http2;": f"listen 127.0.0.1:{port} ssl http2;",
         "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
-        "127.0.0.1:8000;": f"127.0.0.1:{stack.ports[0]};",
-        "127.0.0.1:8001;": f"127.0.0.1:{stack.ports[1]};",
+        "server 127.0.0.1:8000;": f"server 127.0.0.1:{api};",
+        "server 127.0.0.1:8001;": " ".join(f"server 127.0.0.1:{gateway};" for gateway in gateways),
     }
     for name in ("api", "realtime"):
         places[f"/etc/ssl/tidings/{name}.pem"] = str(certificate)
@@ -139,12 +141,11 @@ def nginx(home: Path, stack: Stack) -> Iterator[tuple[int, PrivateCA]]:
         process.wait(10)
 
 
-@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+@pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: nginx)")
 async def test_nginx_passes_requests_and_sockets(stack: Stack, tmp_path: Path) -> None:
     """Behind the nginx of deploy/ a request is answered over TLS, and a WebSocket is opened and welcomed."""
-    home = tmp_path / "nginx"
-    home.mkdir()
-    with nginx(home, stack) as (port, authority):
+    api_port, gateway, _ = stack.ports
+    with nginx(tmp_path / "nginx", api_port, [gateway]) as (port, authority):
         trust = ssl.create_default_context(cafile=str(authority.ca))
         api = {"host": "api.example.com", "authorization": f"Bearer {stack.token('test', 'read')}"}
         async with httpx.AsyncClient(verify=trust, trust_env=False, headers=api) as client:
@@ -160,6 +161,71 @@ async def test_nginx_passes_requests_and_sockets(stack: Stack, tmp_path: Path) -
         ) as socket:
             await socket.send('{"type":"connect"}')
             assert '"type":"welcome"' in str(await socket.recv())
+
+
+@pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: nginx)")
+async def test_nginx_keeps_a_sockjs_session_on_its_gateway(redis_url: str, tmp_path: Path) -> None:
+    """Behind the nginx of deploy/ a session of SockJS over HTTP has one of two gateways, and ends with it."""
+    with running_parts(redis_url) as parts:
+        ports = [gateway.port for gateway in parts.gateways]
+        with nginx(tmp_path / "nginx", httpx.URL(parts.installation.api).port or 0, ports) as (
+            port,
+            authority,
+        ):
+            options: dict[str, Any] = {
+                "base_url": f"https://127.0.0.1:{port}/ws",
+                "headers": {"Host": "realtime.example.com"},
+                "verify": ssl.create_default_context(cafile=str(authority.ca)),
+            }
+            async with (
+                httpx.AsyncClient(trust_env=False, timeout=20, **options) as client,
+                AsyncExitStack() as stack,
+            ):
+                assert (await client.get("/info")).json()["websocket"] is True
+                sessions = [
+                    await stack.enter_async_context(
+                        sockjs_session(client, f"/000/s{number}", parts.installation.token("ana"), streams)
+                    )
+                    for number, streams in enumerate([True, False] * 8)
+                ]
+                parts.gateways[0].kill()
+                after = [(await client.post(f"{url}/xhr_send", json=["\n"])).status_code for url in sessions]
+                assert set(after) == {204, 404}
+
+
+@asynccontextmanager
+async def sockjs_session(
+    client: httpx.AsyncClient, url: str, token: str, streams: bool
+) -> AsyncIterator[str]:
+    """The address of a session that is connected with STOMP, and got its answers by several requests."""
+
+    async def ask(command: str) -> None:
+        assert (await client.post(f"{url}/xhr_send", json=[command])).status_code == 204
+
+    if not streams:
+        assert (await client.post(f"{url}/xhr")).text == "o\n"
+        for command, answer in stomp_steps(token):
+            await ask(command)
+            assert answer in (await client.post(f"{url}/xhr")).text
+        yield url
+        return
+    async with client.stream("POST", f"{url}/xhr_streaming") as stream:
+        lines = stream.aiter_lines()
+        assert [await anext(lines), await anext(lines)] == ["h" * 2048, "o"]
+        for command, answer in stomp_steps(token):
+            await ask(command)
+            assert answer in await anext(lines)
+        yield url
+
+
+def stomp_steps(token: str) -> list[tuple[str, str]]:
+    """Frames of a client, and the command that answers each."""
+    subscribe = "SUBSCRIBE\nid:1\nreceipt:{}\ndestination:/user/queue/notifications\n\n\0"
+    return [
+        (f"CONNECT\naccept-version:1.2\npasscode:{token}\n\n\0", "CONNECTED"),
+        (subscribe.format("r"), "RECEIPT"),
+        ("UNSUBSCRIBE\nid:1\nreceipt:u\n\n\0", "RECEIPT"),
+    ]
 
 
 def without_names(trust: ssl.SSLContext) -> ssl.SSLContext:

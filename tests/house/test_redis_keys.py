@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import get_args
 
 from tests.support.tree import ROOT
-from tidings_workers.store.keys import LogPart, PartitionPart, RecordPart
+from tidings_workers.store.key_parts import LogPart, PartitionPart, RecordPart
 
 KEYS = ROOT / "workers" / "tidings_workers" / "store" / "keys.py"
 PARTS = {f"/{part}" for parts in (LogPart, PartitionPart, RecordPart) for part in get_args(parts)}

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-import structlog
 
 from tests.support.parts import running_parts
 from tests.support.ports import free_port
@@ -108,16 +107,17 @@ def test_every_command_is_documented() -> None:
         (["~*", "+@all", "-config"], "everysec"),
     ],
 )
-async def test_an_unknown_durability_is_memory(server: Valkey, rules: list[str], durability: str) -> None:
+async def test_an_unknown_durability_is_memory(
+    server: Valkey, rules: list[str], durability: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """Without CONFIG the store uses INFO; without both it works, says memory, and logs one warning."""
-    with structlog.testing.capture_logs() as logs:
-        store = await Store.open(Settings(redis_url=url_of(server, rules)), name="test")
-        try:
-            assert store.durability == durability
-            await store.refresh()
-            await store.refresh()
-        finally:
-            await store.close()
-    warnings = [line for line in logs if line["log_level"] == "warning"]
+    store = await Store.open(Settings(redis_url=url_of(server, rules)), name="test")
+    try:
+        assert store.durability == durability
+        await store.refresh()
+        await store.refresh()
+    finally:
+        await store.close()
+    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == (1 if durability == "memory" else 0)
-    assert all("INFO" in line["cure"] for line in warnings)
+    assert all("INFO" in vars(record)["fields"]["cure"] for record in warnings)

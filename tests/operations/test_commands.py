@@ -39,6 +39,22 @@ def test_tenants_and_keys_on_a_store_that_does_not_run(tmp_path: Path) -> None:
         "category_retention": {"orders.": 365, "chat": 7},
         "sessions": "replace",
     }
+    assert created["guests"] is False
+    assert json.loads(run("tenants", "update", "acme", "--guests").stdout)["guests"] is True
+    assert json.loads(run("tenants", "update", "acme", "--sessions", "many").stdout)["guests"] is True
+    assert json.loads(run("tenants", "update", "acme", "--no-guests").stdout) == created | {
+        **updated,
+        "sessions": "many",
+    }
+    url = "https://shop.example/tidings"
+    with_upstream = json.loads(run("tenants", "update", "acme", "--upstream", url).stdout)["upstream"]
+    assert with_upstream["url"] == url
+    assert with_upstream["secret"].startswith("whsec_")
+    tenants = run("tenants", "list").stdout
+    assert json.loads(tenants)["tenants"][0]["upstream"] == {"url": url}
+    assert "begins with https://" in run("tenants", "update", "acme", "--upstream", "ftp://a").stderr
+    assert with_upstream["secret"] not in run("tenants", "update", "acme", "--sessions", "many").stdout
+    assert json.loads(run("tenants", "update", "acme", "--no-upstream").stdout)["upstream"] is None
     key = json.loads(run("keys", "create", "--tenant", "acme", "--scope", "send", "--scope", "inbox").stdout)
     assert key["key"].startswith(f"acme.{key['kid']}.")
     token = json.loads(run("token", "--tenant", "acme", "--user", "ana").stdout)
@@ -98,6 +114,9 @@ def test_a_public_key_is_registered_and_a_private_one_refused(tmp_path: Path, re
         (("tenants", "create", "x", "--category-retention", "chat"), {}, 2, "orders.=365"),
         (("tenants", "create", "x", "--sessions", "one"), {}, 2, "many, replace, reject"),
         (("tenants", "update", "x", "--session-limit", "-1"), {}, 2, "a number or none"),
+        (("tenants", "update", "x", "--topic-retention", "day"), {}, 2, "a number of seconds or default"),
+        (("tenants", "update", "x", "--open-topic", "a", "--no-open-topics"), {}, 2, "exclude each other"),
+        (("tenants", "update", "x", "--upstream", "https://a", "--no-upstream"), {}, 2, "exclude each other"),
         (("tenants", "delete", "x"), {}, 2, "confirm it with --yes"),
         (("token", "--tenant", "x", "--user", "u", "--scope", "x"), {}, 2, "there is no scope x"),
         (("dev", "--port", "70000"), {}, 2, "65535"),

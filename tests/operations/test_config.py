@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidings_workers.config import ConfigurationError, Settings, cluster_addresses, masked, service_links
+from tidings_workers.addresses import cluster_addresses, masked
+from tidings_workers.config import ConfigurationError, Settings, service_links
 
 
 def test_defaults_without_environment() -> None:

@@ -21,10 +21,13 @@ from msgspec import structs
 from tests.operations.support import eventually, tidings_server
 from tests.support.ports import free_port
 from tests.support.stack import clean_environment, is_running
+from tests.support.stomp import stomp_socket
 from tidings_api.cli.diagnosis import port_findings
 from tidings_api.cli.store_diagnosis import examine_store
+from tidings_api.cli.stores import operator_store
 from tidings_workers.config import Settings
 from tidings_workers.store import Store
+from tidings_workers.store.keys import TENANTS
 
 START_SECONDS = 30.0
 PARTS = ("api", "dispatcher", "gateway")
@@ -44,7 +47,11 @@ class Dev:
         task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         found = {}
         for pid in task.read_text().split():
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().split()
+            try:
+                command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has ended since
+            words = command.replace(b"\0", b" ").decode().split()
             if words:
                 found["valkey" if "valkey" in words[0] else words[-1]] = int(pid)
         return found
@@ -270,6 +277,43 @@ async def test_the_key_of_dev_is_its_own(tmp_path: Path) -> None:
     assert keys[2].startswith("demo.k3.")
     assert "created key" not in logs[1]
     assert "no valid key named dev: created key k3" in logs[2]
+
+
+async def stopped(dev: Dev) -> None:
+    """Stop it in order."""
+    dev.process.send_signal(signal.SIGTERM)
+    assert await dev.process.wait() == 0
+
+
+async def test_guests_of_the_demo_tenant(tmp_path: Path) -> None:
+    """`dev` allows guests of its tenant, also in an older store, until the operator ends it."""
+    words = options(tmp_path)
+
+    async def connects(dev: Dev) -> bool:
+        port = int(dev.facts["realtime"].rpartition(":")[2].partition("/")[0])
+        async with stomp_socket(port) as client:
+            await client.send("CONNECT", accept_version="1.2", host="127.0.0.1")
+            if (await client.next()).command == "ERROR":
+                return False
+            await client.subscribe("/topic/public")
+        return True
+
+    async with running(tmp_path, words) as dev:
+        assert await connects(dev)
+        async with operator_store(tmp_path / "data") as redis:
+            store: Any = redis
+            record = json.loads(await store.hget(TENANTS, "demo"))
+            del record["guests"]
+            record["open_topics"] = ["news"]
+            await store.hset(TENANTS, "demo", json.dumps(record))
+        await stopped(dev)
+    async with running(tmp_path, words) as dev:
+        assert await connects(dev)
+        ended = tidings_server("tenants", "update", "demo", "--no-guests", "--data", "data", cwd=tmp_path)
+        assert "open topics news, public, public/**; guests none" in ended.stdout
+        await stopped(dev)
+    async with running(tmp_path, words) as dev:
+        assert not await connects(dev)
 
 
 async def test_operator_commands_work_on_the_running_store(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 import json
 import logging
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
-import structlog
 
 from tidings_workers import logs
 from tidings_workers.config import LogLevel
@@ -17,7 +17,6 @@ def restored() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
-    structlog.reset_defaults()
     root.handlers[:] = handlers
     root.setLevel(level)
 
@@ -31,7 +30,7 @@ def fail(level: LogLevel, capsys: pytest.CaptureFixture[str]) -> list[dict[str, 
     try:
         no_way()
     except ValueError:
-        structlog.get_logger().exception("failed")
+        logs.get_logger(__name__).exception("failed")
         logging.getLogger("library").exception("failed too")
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
@@ -63,16 +62,28 @@ def test_colours_are_the_terminal_s_and_the_user_s_choice(
     if no_color is not None:
         monkeypatch.setenv("NO_COLOR", no_color)
     logs.configure("api", format="console", level="info")
-    structlog.get_logger().info("here")
+    logs.get_logger(__name__).info("here")
     assert ("\x1b[" in capsys.readouterr().err) is coloured
 
 
 def test_no_value_breaks_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Bytes, lone surrogates and line breaks in a value stay in one line of JSON."""
     logs.configure("api", format="json", level="info")
-    structlog.get_logger().info("odd", user="\ud800\n", body=b"\xff", error=KeyError("x"))
+    logs.get_logger(__name__).info("odd", user="\ud800\n", body=b"\xff", error=KeyError("x"))
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["event"] == "odd"
+
+
+def test_a_line_for_people_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line for people has the time, the level, the event and the fields, and no value breaks it."""
+    logs.configure("api", format="console", level="info")
+    logs.get_logger(__name__).warning("odd", user="a\nb\x1b[2J", count=3, place="two words")
+    (line,) = capsys.readouterr().err.splitlines()
+    moment, rest = line.split(" ", 1)
+    assert datetime.fromisoformat(moment).utcoffset() == timedelta()
+    assert rest.split() == [
+        *("[warning", "]", "odd", "count=3", "place=two", "words", "process=api", r"user='a\nb\x1b[2J'"),
+    ]
 
 
 def test_service_links_are_named_once(

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.ports import free_port
 from tidings_workers import operator
-from tidings_workers.metrics import ACCEPTED, close_label
+from tidings_workers.metrics import ACCEPTED, close_label, flush
 from tidings_workers.operator import CONNECTIONS, HEAD_BYTES, Health, operator_port
 from tidings_workers.store import StoreError
 
@@ -51,6 +51,7 @@ async def raw(port: int, request: bytes) -> bytes:
 async def test_metrics_are_served(port: int) -> None:
     """A counter that was raised is in the answer of /metrics."""
     ACCEPTED.inc()
+    await flush()
     response = await ask(port, "/metrics")
     assert response.status_code == 200
     lines = dict(line.rsplit(" ", 1) for line in response.text.splitlines() if not line.startswith("#"))

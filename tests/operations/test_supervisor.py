@@ -250,5 +250,5 @@ async def test_a_lack_of_files_stops_nothing(tmp_path: Path) -> None:
         host.kill()
         raise
     assert out.endswith(b"recovered\n"), errors.decode()
-    assert b"store not started" in out
+    assert b"store not started" in errors
     assert host.returncode == 0

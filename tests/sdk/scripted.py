@@ -9,6 +9,8 @@ import jwt
 from tidings.protocol.errors import ERRORS
 
 TIME = "2026-11-22T07:00:00.123Z"
+# No answer of the API has these codes. A message to the upstream may have been carried out.
+ONLY_IN_FRAMES = frozenset({"upstream_failed", "upstream_timeout"})
 SENT = {"id": "n1", "status": "accepted", "durability": "everysec", "accepted_at": TIME}
 
 Outcome = httpx.Response | type[httpx.RequestError]

@@ -29,7 +29,7 @@ RECORD = {
     "to": {"users": ["ana", "bob"]},
     "title": "Hi",
     "accepted_at": TIME,
-    "receipts": {"recipients": 2, "delivered": 1, "seen": 1, "read": 0},
+    "receipts": {"recipients": 2, "delivered": 1, "seen": 1, "read": 0, "actions": {}},
 }
 INBOX = "/v1/users/ana/notifications"
 
@@ -128,6 +128,29 @@ async def test_mark_says_what_changed(arguments: tuple[str, ...], path: str, bod
     assert err == "not in this inbox: n9\n"
     assert json.loads(line) == MARKED
     assert api.bodies == [body, body]
+
+
+async def test_act_uses_an_action_and_names_the_first() -> None:
+    """`tidings act` prints the action that counts, and fails with the API's words after another one."""
+    path = f"POST {INBOX}/n3/actions/approve"
+    acted = {"id": "n3", "action": {"id": "approve", "at": TIME}}
+    problem = {
+        "type": "/problems/action_used",
+        "title": "Used",
+        "status": 409,
+        "detail": "The user used the action 'reject'.",
+        "code": "action_used",
+        "request_id": "r",
+    }
+    async with playing({path: (200, acted)}) as api:
+        code, out, err = await finished("act", "n3", "approve", "--user", "ana", url=api.url)
+        _, line, _ = await finished("act", "n3", "approve", "--user", "ana", "--json", url=api.url)
+    assert (code, out, err) == (0, "approve at 2026-11-22 07:00:00 UTC\n", "")
+    assert json.loads(line) == acted
+    async with playing({path: (409, problem)}) as api:
+        code, out, err = await finished("act", "n3", "approve", "--user", "ana", url=api.url)
+    assert (code, out) == (1, "")
+    assert "The user used the action 'reject' [action_used, HTTP 409]." in err
 
 
 async def test_receipts_are_counts_and_then_users() -> None:

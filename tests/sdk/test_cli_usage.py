@@ -28,8 +28,10 @@ WORDS: dict[str, tuple[str, ...]] = {
     "sent": ("sent",),
     "receipts": ("receipts", "n1"),
     "listen": ("listen", "--user", "ana"),
+    "events": ("events",),
     "inbox": ("inbox", "--user", "ana"),
     "mark": ("mark", "read", "n1", "--user", "ana"),
+    "act": ("act", "n1", "approve", "--user", "ana"),
     "groups list": ("groups", "list"),
     "groups add": ("groups", "add", "g", "ana"),
     "groups remove": ("groups", "remove", "g", "ana"),
@@ -181,7 +183,7 @@ def test_a_missing_argument_is_wrong_usage(name: str, shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("send", "Hi"), "There is no target. Give --user, --group or --all"),
+        (("send", "Hi"), "There is no target. Give --user, --group, --topic or --all"),
         (("send", "--user", "ana"), "There is no content. Give a title, --body or --data"),
         (("send", "Hi", "--user", "a/b"), "'a/b'"),
         ((*SEND, "--data", "[1]"), "JSON object"),
@@ -202,6 +204,8 @@ def test_a_missing_argument_is_wrong_usage(name: str, shell: Shell) -> None:
         (("listen", "--token", "mine"), "--realtime-url"),
         (("listen", "--user", "ana", "--device", "a b"), "1 to 64 of"),
         (("listen", "--user", "ana", "--count", "0"), "1 or more"),
+        (("events", "--type", "user.lost"), "user.online"),
+        (("events", "--consumer", "w", "--after", "x"), "--after"),
         (("inbox", "--user", "ana", "--token", "mine"), "--token"),
         (("inbox", "--user", "ana", "--unread", "--state", "read"), "--unread"),
         (("inbox", "--user", "ana", "--limit", "x"), "a whole number"),

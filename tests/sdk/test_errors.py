@@ -17,8 +17,8 @@ from tidings import (
     Tidings,
     TimedOutError,
 )
-from tidings._api_errors import BY_CODE
 from tidings._errors import RequestInfo
+from tidings._frame_errors import BY_CODE
 from tidings._problems import LaxProblem, error_of, error_of_answer
 from tidings._reasons import reason_of
 from tidings.protocol.errors import ERRORS, Problem

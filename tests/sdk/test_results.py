@@ -11,7 +11,7 @@ import tidings
 from tests.sdk.scripted import TIME, Ask, Server, answer
 from tidings import UserToken
 
-RECORD = {
+RECORD: dict[str, Any] = {
     "id": "n1",
     "status": "accepted",
     "to": {"all": True},
@@ -21,7 +21,7 @@ RECORD = {
     "created_at": TIME,
     "accepted_at": TIME,
     "stored_at": None,
-    "receipts": {"recipients": None, "delivered": 0, "seen": 0, "read": 0},
+    "receipts": {"recipients": None, "delivered": 0, "seen": 0, "read": 0, "actions": {}},
 }
 NOTIFICATION = {"id": "n1", "title": "Hi", "priority": "normal", "created_at": TIME}
 ITEM = {
@@ -31,6 +31,7 @@ ITEM = {
     "seen_at": None,
     "read_at": None,
     "archived_at": None,
+    "action": None,
     "notification": NOTIFICATION,
 }
 COUNTS = {"unseen": 1, "unread": 1, "version": 4}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tidings import CaughtUp, Changed, Connected, FrameRefusedError, Gap, InvalidArgumentError, Resume
 from tidings._listen.errors import MalformedFrameError
-from tidings._listen.session import Answered, RefreshWanted, Session
+from tidings._listen.outputs import Answered, RefreshWanted
+from tidings._listen.session import Session
 from tidings.protocol import limits
 from tidings.protocol.frames import Delivered, ErrorFrame
 from tidings.protocol.rest import MarkInbox

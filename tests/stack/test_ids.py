@@ -1,12 +1,14 @@
 """Ids of other systems, with every character that an id may have."""
 
 import time
+from functools import partial
 from urllib.parse import quote
 
 import httpx
 import pytest
 
 from tests.support.stack import Stack
+from tests.support.valkey import wait_until
 from tidings import AsyncTidings, Tidings
 from tidings.protocol.names import is_device, is_id, is_log
 
@@ -23,6 +25,12 @@ def stored(client: Tidings, identity: str) -> None:
     while client.get(identity).status != "stored":
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def is_first_group(http: httpx.Client, user: str, group: str) -> bool:
+    """The first group of a user; a dispatcher writes it a moment after the answer of the change."""
+    items = http.get(f"/v1/users/{user}/groups").json().get("items")
+    return bool(items) and items[0]["id"] == group
 
 
 def titles(client: Tidings, user: str) -> list[str | None]:
@@ -97,7 +105,7 @@ def test_paths(stack: Stack) -> None:
             ):
                 path = f"/v1/groups/{quote(group, safe='')}/members/{spelt}"
                 assert http.put(path).status_code == 204
-                assert http.get(f"/v1/users/{spelt}/groups").json()["items"][0]["id"] == group
+                wait_until(partial(is_first_group, http, spelt, group), "joining a group")
             answer = http.get(f"/v1/groups/{quote(group, safe='')}/members").json()
             assert [member["user"] for member in answer["items"]] == [user]
         for other in ("a%20b", "a%2Fb", "%C3%A9"):

@@ -11,13 +11,14 @@ from tidings.protocol.rest import MarkInbox
 from tidings_workers.config import Settings
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.store import ErasedUser, InboxQuery, StorageUnavailable, Store, erasure, settling
-from tidings_workers.store.feeds import Acknowledgement, Arrival
+from tidings_workers.store.attaching import Arrival
+from tidings_workers.store.feeds import Acknowledgement
 from tidings_workers.store.keys import tag
 from tidings_workers.store.presence import new_connection_id
 
 NOTHING = ErasedUser(0, 0, 0, 0, 0)
-KEPT = {"", "/gateways", "/hidden", "/parted"}
-"""Head and versions, gateways that follow the log, hidden positions of the log of all, and the ids of copies,
+KEPT = {"", "/hidden", "/parted"}
+"""Head and versions, hidden positions of the log of all, and the ids of copies,
 which stay for a day so that no delayed call makes a copy again.
 """
 

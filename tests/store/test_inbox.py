@@ -1,15 +1,18 @@
 """The inbox: several logs as one list, newest first, stable while new items arrive."""
 
+import asyncio
 import random
 from typing import Any
 
 import msgspec
 
 from tests.support.sending import eventually, every_item, notification, titles
+from tidings.protocol.rest import MarkInbox
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.store import InboxItem, InboxPage, InboxQuery, Store
 
 ITEMS = 500
+GROUPS = 40
 Place = tuple[str, int]
 
 
@@ -90,6 +93,51 @@ async def test_pages_both_ways(store: Store, dispatcher: Dispatcher) -> None:
     newest = await store.inbox.page("demo", "ana", InboxQuery(limit=37), back.previous)
     assert [msgspec.json.decode(item.content)["title"] for item in newest.items] == latest[::-1]
     assert newest.previous is None
+
+
+async def test_pages_over_many_logs(store: Store, dispatcher: Dispatcher) -> None:
+    """Small pages over many logs are the parts of one large page, with any filter and in both directions."""
+    chance = random.Random(3)
+    groups = [f"group-{number}" for number in range(GROUPS)]
+    for group in groups:
+        await store.groups.change("demo", group, ["ana"], [])
+    times = []
+    for number in range(12):
+        # Those of one call were accepted in the same millisecond.
+        some = [chance.choice(groups) for _ in range(chance.choice((1, 2, 30)))]
+        category = chance.choice(("orders", "news.local", None))
+        sends = [notification(f"t{number}", groups=[group], category=category) for group in some]
+        times.append((await store.sends.send("demo", sends)).accepted_at)
+        await asyncio.sleep(0.002)
+    visible = [f"group:{group}" for group in groups]
+    await eventually(lambda: _named(store, "ana"), {"user", "all", *visible})
+    read = MarkInbox(state="read", up_to=dict.fromkeys(visible[::2], 1))
+    await store.marks.mark("demo", "ana", read)
+    for query in (
+        InboxQuery(limit=200),
+        InboxQuery(limit=200, category="orders"),
+        InboxQuery(limit=200, category="news."),
+        InboxQuery(limit=200, state="read"),
+        InboxQuery(limit=200, state="unread"),
+        InboxQuery(limit=200, before=times[6]),
+        InboxQuery(limit=200, after=times[4], before=times[9]),
+    ):
+        whole = places(await store.inbox.page("demo", "ana", query))
+        assert whole
+        small = msgspec.structs.replace(query, limit=3)
+        page = await store.inbox.page("demo", "ana", small)
+        pages = [page]
+        while page.next is not None:
+            page = await store.inbox.page("demo", "ana", small, page.next)
+            pages.append(page)
+        assert [place for page in pages for place in places(page)] == whole
+        for earlier in pages[-2::-1]:
+            page = await store.inbox.page("demo", "ana", small, page.previous)
+            assert places(page) == places(earlier)
+
+
+async def _named(store: Store, user: str) -> set[str]:
+    return set((await store.inbox.page("demo", user, InboxQuery(limit=1))).positions)
 
 
 async def test_late_copies_are_not_skipped(store: Store) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import TypeVar
 
@@ -14,11 +14,12 @@ from tests.support.dispatching import waiting
 from tests.support.faults import FaultProxy
 from tests.support.sending import eventually, notification, titles
 from tidings.protocol.frames import Mark, State
+from tidings.protocol.notifications import Action
 from tidings.protocol.rest import MarkInbox, StateFilter
 from tidings_workers.config import Settings
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.dispatcher.partition import PartitionWorker
-from tidings_workers.store import InboxQuery, StorageUnavailable, Store
+from tidings_workers.store import InboxQuery, NotInInbox, StorageUnavailable, Store
 from tidings_workers.store.entries import id_of
 from tidings_workers.store.ids import partition_of_id
 from tidings_workers.store.packing import pack
@@ -169,7 +170,7 @@ class Trouble:
 
     async def make(self, times: int) -> None:
         """Make this many changes, one after another."""
-        ways = (self._mark, self._mark_all, self._brief, self._direct, self._grouped, self._recall)
+        ways = (self._mark, self._mark_all, self._brief, self._direct, self._grouped, self._recall, self._act)
         for _ in range(times):
             await self._chance.choice((*ways, self._join, self._leave))()
 
@@ -192,6 +193,14 @@ class Trouble:
 
     async def _recall(self) -> None:
         await self._store.sends.recall("demo", self._chance.choice(self._ids))
+
+    async def _act(self) -> None:
+        asked = notification("x", users=["ana"], actions=(Action("yes", "Yes"),))
+        sent = await self._store.sends.send("demo", [asked])
+        self._ids.extend(sent.ids)
+        # Another process may recall it first.
+        with suppress(NotInInbox):
+            await self._store.acting.act("demo", "ana", sent.ids[0], "yes")
 
     async def _join(self) -> None:
         await self._store.groups.change("demo", "team", ["ana"], [])
@@ -241,7 +250,7 @@ async def test_a_repeated_swap_is_recognised(store: Store) -> None:
     (one,) = await send(store, "one", users=["ana"])
     own = store.keys.user("demo", "ana")
     change = '{"state":"read","at":1,"ids":[]}'
-    request = pack([own.base, "demo", "ana", 0, "token", 1, [], [], [], [], change, ""])
+    request = pack([own.base, "demo", "ana", 0, "token", 1, [], [], [], [], [], change, ""])
     swapped, version, _ = await store._core.run("mark", own.partition, request)
     assert (swapped, version) == (1, 1)
     for state in ("read", "unread", "seen"):

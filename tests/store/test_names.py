@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from tests.support.sending import notification
 from tidings_workers.store import Idempotency, Store
 from tidings_workers.store.ids import derived_id, milliseconds_of_id, new_id, partition_of_id
+from tidings_workers.store.key_parts import LogPart, RecordPart
 from tidings_workers.store.keys import (
     PARTITIONS_MAXIMUM,
     Keys,
-    LogPart,
     Record,
-    RecordPart,
     closings,
     feed,
     index,
@@ -117,8 +116,8 @@ def test_no_two_things_share_a_key(
     assert (one[0] == other[0]) == (one[1] == other[1])
 
 
-def test_keys_of_layout_2() -> None:
-    """Each key has the form of layout 2 of the store."""
+def test_keys_of_layout_3() -> None:
+    """Each key has the form of layout 3 of the store."""
     keys = Keys(1)
     ana, team, everyone = keys.user("demo", "ana"), keys.group("demo", "team"), keys.all("demo")
     record = Record(7, "demo", "id")

@@ -14,9 +14,9 @@ from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.registry import Registry
 from tidings_workers.store import InboxQuery, Lost, Store
 from tidings_workers.store.ids import milliseconds
-from tidings_workers.store.keys import Log, tag
+from tidings_workers.store.keys import Log, accepted, tag
+from tidings_workers.store.preparing import Preparing
 from tidings_workers.store.retention import BUDGET
-from tidings_workers.store.sends import Sends
 from tidings_workers.tenants import DEFAULT, Tenant
 
 DAY = 86_400_000
@@ -70,6 +70,12 @@ async def key_of(store: Store, log: Log, part: str, *command: Any) -> Any:
     """Run a command on one of a log's keys."""
     name, *arguments = command
     return await store._core.call(name, f"{tag(log.partition)}/{log.base}{part}", *arguments)
+
+
+async def life(store: Store, identity: str) -> float:
+    """The days that a record still lives, -1 for ever, -2 without a record."""
+    left = int(await store._core.call("PTTL", f"{tag(int(identity[-3:], 16))}/n/demo/{identity}"))
+    return round(left / DAY, 2) if left > 0 else left
 
 
 async def fact(store: Store, log: Log, field: str) -> int:
@@ -174,18 +180,56 @@ async def test_rules_that_change(store: Store) -> None:
 async def test_records_live_as_long(store: Store) -> None:
     """A record expires with its notification, also when the rules change, and stays with one kept forever."""
     rule(store, 30, {"law": None})
-    sent = await send(store, None, "law")
-
-    async def life(identity: str) -> float:
-        key = f"{tag(int(identity[-3:], 16))}/n/demo/{identity}"
-        left = int(await store._core.call("PTTL", key))
-        return round(left / DAY, 2) if left > 0 else left
-
-    assert [await life(identity) for identity in sent] == [30, -1]
+    sent = await send(store, None, "law", users=["ana", "bob"])
+    assert [await life(store, identity) for identity in sent] == [30, -1]
     rule(store, None, {"law": 7})
     await sweep(store)
     await sweep(store, 1 / 23)
-    assert [await life(identity) for identity in sent] == [-1, 7]
+    assert [await life(store, identity) for identity in sent] == [-1, 7]
+
+
+async def test_a_record_outlives_the_entry_of_a_plain_send(store: Store) -> None:
+    """A recalled send to one user has a record as long as its rule says, also when the rules change later."""
+    rule(store, 30, {"law": None})
+    sent = await send(store, None, "law", None)
+    assert [await life(store, identity) for identity in sent] == [-2, -2, -2]
+    await sweep(store)
+    for identity in sent[:2]:
+        await store.sends.recall("demo", identity)
+        found = await store.sends.notification("demo", identity)
+        assert found is not None
+        assert (found.status, found.recipients, found.to) == ("recalled", 1, b'{"users":["ana"]}')
+    assert [await life(store, identity) for identity in sent] == [30, -1, -2]
+    rule(store, None, {"law": 7})
+    await sweep(store, 1 / 23)
+    assert [await life(store, identity) for identity in sent] == [-1, 7, -2]
+
+
+async def test_a_record_lives_a_day(store: Store) -> None:
+    """A send whose entry is kept for less than a day has its record for a day, and an older one has none."""
+    rule(store, 30, lookback=3_600)
+    (identity,) = await send(store, None, to_all=True)
+    await sweep(store, 1 / 23)
+    assert await key_of(store, store.keys.all("demo"), "/log", "XLEN") == 0
+    assert await life(store, identity) == 30
+    found = await store.sends.notification("demo", identity)
+    assert found is not None
+    assert (found.status, found.to) == ("stored", b'{"all":true}')
+    (identity,) = await send(store, None)
+    await sweep(store, 31)
+    assert await store.sends.notification("demo", identity) is None
+
+
+async def test_accepted_ids_are_forgotten(store: Store) -> None:
+    """The ids of accepted sends are kept two days longer than their notifications, and then removed."""
+    rule(store, 7)
+    (identity,) = await send(store, None)
+    await store.sends.recall("demo", identity)
+    key = accepted(ana(store).partition, "demo", identity)
+    await sweep(store)
+    for days, remaining in ((8.7, 1), (9.3, 0)):
+        await sweep(store, days)
+        assert await store._core.call("EXISTS", key) == remaining
 
 
 async def test_receipts_of_what_is_kept_for_ever(store: Store, dispatcher: Dispatcher) -> None:
@@ -215,9 +259,10 @@ async def test_the_list_of_sends(store: Store) -> None:
     """Sends are listed as long as anything of the tenant is kept, and no longer."""
     rule(store, 30, {"chat": 7})
     await send(store, *[None] * 5)
+    await send(store, None)
     key = f"{tag(ana(store).partition)}/sent/demo"
     await sweep(store, 29)
-    assert await store._core.call("XLEN", key) == 5
+    assert await store._core.call("XLEN", key) == 2
     await sweep(store, 31)
     assert await store._core.call("XLEN", key) == 0
 
@@ -265,10 +310,10 @@ async def test_swept_by_dispatchers_that_are_killed(settings: Settings, store: S
     """Dispatchers remove old entries by the tenant's rules, and the kill of one does no harm."""
     await Registry(store.redis).create_tenant("demo", category_retention={"chat": 7})
     log, old = ana(store), milliseconds() - 8 * DAY
-    sends = Sends(store._core)
+    preparing = Preparing(store._core)
     for _ in range(6):
         sent = [notification("x", users=["ana"], category="chat")] * 1_000
-        await sends._accept("demo", sent, old, None, replayed=False)
+        await preparing.accept("demo", sent, old, [None] * len(sent))
     await send(store, "chat", None)
 
     async def left() -> int:

@@ -9,7 +9,7 @@ import contextlib
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
@@ -123,6 +123,9 @@ class Listener:
             self.positions[log] = max(position, self.positions.get(log, 0))
 
 
+AnyListener = TypeVar("AnyListener", bound=Listener)
+
+
 async def drop_at_random(listeners: Sequence[Listener], pause: float) -> None:
     """Drop one random connection after another, this many seconds apart, until cancelled."""
     while True:
@@ -135,7 +138,15 @@ async def listening(
     at: Installation, users: Iterable[str], urls: Sequence[str] = ("",)
 ) -> AsyncIterator[list[Listener]]:
     """Listeners, one per user, all welcomed and spread over the gateways at `urls`."""
-    listeners = [Listener(at, user, urls[index % len(urls)]) for index, user in enumerate(users)]
+    async with running(
+        [Listener(at, user, urls[index % len(urls)]) for index, user in enumerate(users)]
+    ) as listeners:
+        yield listeners
+
+
+@contextlib.asynccontextmanager
+async def running(listeners: list[AnyListener]) -> AsyncIterator[list[AnyListener]]:
+    """Run listeners of any kind, all welcomed, until the end of `async with`."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(listener.run()) for listener in listeners]
         for listener in listeners:

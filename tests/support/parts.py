@@ -17,11 +17,12 @@ from tests.support.valkey import wait_until
 class Process:
     """One part with its port and its operator's port."""
 
-    def __init__(self, part: str, redis_url: str) -> None:
+    def __init__(self, part: str, redis_url: str, **settings: str) -> None:
         self.port, self._operator = free_port(), free_port()
         listens = "REALTIME_PORT" if part == "gateway" else "PORT"
         variables = {f"TIDINGS_{listens}": str(self.port), "TIDINGS_OPERATOR_PORT": str(self._operator)}
         self._command = [sys.executable, "-m", "tidings_api.cli", part]
+        variables |= settings
         self._environment = clean_environment(REDIS_URL=redis_url, TIDINGS_LOG_LEVEL="error", **variables)
         self.start()
 
@@ -80,14 +81,14 @@ def operate(redis_url: str, *words: str) -> dict[str, str]:
 
 
 @contextmanager
-def running_parts(redis_url: str) -> Iterator[Parts]:
-    """All parts, ready; stopped in order at the end."""
+def running_parts(redis_url: str, **settings: str) -> Iterator[Parts]:
+    """All parts, ready; stopped in order at the end. `settings` are TIDINGS_*."""
     operate(redis_url, "tenants", "create", "acme")
     key = operate(redis_url, "keys", "create", "--tenant", "acme")["key"]
     with ExitStack() as stack:
 
         def start(part: str) -> Process:
-            process = Process(part, redis_url)
+            process = Process(part, redis_url, **settings)
             stack.callback(process.end)
             return process
 

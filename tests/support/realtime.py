@@ -128,31 +128,27 @@ class Realtime:
             yield Client(socket)
 
     @asynccontextmanager
-    async def user(self, user: str, *, tenant: str = "demo", **fields: Any) -> AsyncIterator[Client]:
+    async def user(
+        self, user: str, *, tenant: str = "demo", claims: dict[str, Any] | None = None, **fields: Any
+    ) -> AsyncIterator[Client]:
         """A welcomed connection; the welcome is the first of its frames."""
-        async with self.socket(headers=[self.bearer(user, tenant=tenant)]) as client:
+        async with self.socket(headers=[self.bearer(user, tenant=tenant, **(claims or {}))]) as client:
             await client.send("connect", **fields)
             await client.expect("welcome")
             yield client
 
     @asynccontextmanager
-    async def lazy(self, user: str, **fields: Any) -> "AsyncIterator[Wire]":
+    async def lazy(
+        self, user: str, *, claims: dict[str, Any] | None = None, **fields: Any
+    ) -> "AsyncIterator[Wire]":
         """A welcomed connection with a small receive buffer; bytes are read only on request."""
-        raw = socket.socket()
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        raw.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", self.port))
-        reader, writer = await asyncio.open_connection(sock=raw, limit=4096)
-        wire = Wire(reader, writer)
-        try:
-            wire.write(handshake(": ".join(self.bearer(user))))
+        async with Wire.slow(self.port) as wire:
+            wire.write(handshake(": ".join(self.bearer(user, **(claims or {})))))
             status, _ = await wire.response()
             assert status == 101
             wire.write(masked(json.dumps({"type": "connect", **fields})))
             assert (await wire.message())["type"] == "welcome"
             yield wire
-        finally:
-            writer.transport.abort()
 
     def bearer(self, user: str, **claims: Any) -> tuple[str, str]:
         """The header with a token."""
@@ -171,6 +167,20 @@ class Wire:
     async def to(cls, port: int) -> AsyncIterator[Self]:
         """A connection without a handshake."""
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            yield cls(reader, writer)
+        finally:
+            writer.transport.abort()
+
+    @classmethod
+    @asynccontextmanager
+    async def slow(cls, port: int) -> AsyncIterator[Self]:
+        """A connection with a small receive buffer, without a handshake; bytes are read only on request."""
+        raw = socket.socket()
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
+        reader, writer = await asyncio.open_connection(sock=raw, limit=4096)
         try:
             yield cls(reader, writer)
         finally:

