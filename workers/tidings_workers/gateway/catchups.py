@@ -61,18 +61,22 @@ class CatchUps:
         self._paused.discard(subscriber)
         subscriber.stop()
 
-    def joined(self, subscriber: Subscriber, name: str, position: int) -> None:
-        """The user joined a group: send its log after a position."""
+    def joined(self, subscriber: Subscriber, name: str, position: int, *, has_left: bool = False) -> None:
+        """The user joined a group: send its log after a position.
+
+        `has_left`: the user has left the group since. The log is sent to the end of the last membership.
+        """
         if not subscriber.outlet.is_open:
             return
         subscriber.outlet.send(frames.Joined(name, position))
         catchup = self.running.get(subscriber)
         if catchup is not None:
             catchup.joined(name, position)
+            if has_left:
+                catchup.left(name)
             subscriber.follow(name, position)
         elif subscriber.outlet.is_open:
-            cursors = {log: subscriber.cursor(log) for log in subscriber.acknowledged}
-            self.start(subscriber, Backlog(cursors | {name: position}, set(), replay=False))
+            self._continue(subscriber, name, position, has_left=has_left)
 
     def left(self, subscriber: Subscriber, tail: Tail[Subscriber], position: int) -> None:
         """The user left a group: send nothing of its log after a position."""
@@ -83,8 +87,17 @@ class CatchUps:
         catchup = self.running.get(subscriber)
         if catchup is not None:
             catchup.left(name)
+        elif tail.position < position:
+            # The user's feed was faster than the group's: the last entries of the membership follow.
+            self._continue(subscriber, name, tail.position, has_left=True)
         else:
             subscriber.outlet.send(frames.Left(name, position))
+
+    def _continue(self, subscriber: Subscriber, name: str, position: int, *, has_left: bool) -> None:
+        """Send a live subscriber one log after a position, and the others from where they are."""
+        cursors = {log: subscriber.cursor(log) for log in subscriber.acknowledged}
+        departed = {name} if has_left else set()
+        self.start(subscriber, Backlog(cursors | {name: position}, departed, replay=False))
 
     def counts(self, subscriber: Subscriber) -> frames.Counts:
         """The counts of the user's inbox, without entries that the subscriber was not sent yet.

@@ -121,6 +121,10 @@ class Directory:
             self.interest.release(tail)
             raise ConnectionLimitReached
 
+    async def follow_new(self, user: User) -> None:
+        """Return when the logs of all groups of a user are followed. Raises StorageUnavailable."""
+        await self._following.follow_new(user)
+
     def release(self, user: User) -> None:
         """Undo one `attach`. `sweep` drops the user later, if no connection follows."""
         self.interest.release(user.tail)

@@ -26,8 +26,11 @@ class MembershipListener(Protocol):
     def left(self, user: User, tail: Tail[Subscriber], position: int) -> None:
         """The user left a group: send nothing of its log after `position`."""
 
-    def missed_membership(self, user: User) -> None:
-        """The user has left a group before its log was followed, so the client received no entry of it."""
+    def joined_and_left(self, user: User, log: str, position: int) -> None:
+        """The log of a group is followed, and the user has left the group since.
+
+        The user sees the entries after `position` up to the end of the last membership.
+        """
 
 
 class Following:
@@ -41,7 +44,7 @@ class Following:
         # By tail of a group: users who have left it.
         self._former_members: dict[Tail[Subscriber], dict[User, None]] = {}
         # Groups that could not be followed because the storage was unavailable.
-        self._unfollowed: dict[tuple[User, str], None] = {}
+        self._failed: dict[tuple[User, str], None] = {}
 
     def former_members(self, tail: Tail[Subscriber]) -> Iterable[User]:
         """The users who have left the group of a tail."""
@@ -65,11 +68,12 @@ class Following:
             self._remove_former(user, tail)
         user.groups.clear()
         user.former_groups.clear()
+        user.unfollowed.clear()
 
     def join(self, user: User, group: str, position: int) -> None:
         """The user joined a group after `position`."""
         if user.memberships.join(group, position):
-            self._spawn(self._join(user, group))
+            self._begin(user, group, position)
 
     def leave(self, user: User, group: str, position: int) -> None:
         """The user left a group at `position`."""
@@ -100,57 +104,79 @@ class Following:
                 self.leave(user, group, end)
         if not intervals:
             return
+        after = user.memberships.end(group)
         user.memberships.replace(group, intervals)
-        if group not in user.groups and (
-            user.memberships.is_active(group) or group not in user.former_groups
-        ):
-            self._spawn(self._join(user, group))
+        new = user.memberships.spans(group, after, END)
+        if new and group not in user.groups:
+            self._begin(user, group, new[0][0])
 
     def retry(self, is_known: Callable[[User], bool]) -> None:
         """Follow the groups that could not be followed before, for users that are still attached."""
-        unfollowed, self._unfollowed = self._unfollowed, {}
-        for user, group in unfollowed:
+        failed, self._failed = self._failed, {}
+        for user, group in failed:
             if is_known(user):
-                self._spawn(self._join(user, group))
+                self._spawn(self._follow_soon(user, group))
+
+    async def follow_new(self, user: User) -> None:
+        """Return when the groups that the user joined are followed. Raises StorageUnavailable."""
+        while user.unfollowed:
+            await self._follow(user, next(iter(user.unfollowed)))
 
     def clear(self) -> None:
         """Drop everything, because the epoch changed."""
         self._former_members.clear()
-        self._unfollowed.clear()
+        self._failed.clear()
 
-    async def _join(self, user: User, group: str) -> None:
+    def _begin(self, user: User, group: str, position: int) -> None:
+        """Memberships of a group began after `position`, or one. The last may have ended."""
+        tail = user.former_groups.get(group)
+        if tail is None:
+            user.unfollowed.setdefault(group, position)
+            self._spawn(self._follow_soon(user, group))
+            return
+        if user.memberships.is_active(group):
+            self._forget_former(user, tail)
+            user.groups[group] = user.former_groups.pop(group)
+        self._report(user, group, tail, position)
+
+    async def _follow_soon(self, user: User, group: str) -> None:
         try:
             await self._follow(user, group)
         except StorageUnavailable:
-            self._unfollowed[user, group] = None
+            self._failed[user, group] = None
 
     async def _follow(self, user: User, group: str) -> None:
         """Follow the log of a group, also when the user has left it since: its entries still count."""
         tail = await self._interest.acquire(self._keys.group(user.tenant, group))
-        active = user.memberships.is_active(group)
-        if group in (user.groups if active else user.former_groups):
+        start = user.unfollowed.pop(group, None)
+        if group in user.groups or group in user.former_groups:
             # Another call has followed it already.
             self._interest.release(tail)
             return
-        if not active:
+        if user.memberships.is_active(group):
+            user.groups[group] = tail
+        else:
             self._add_former(user, group, tail)
-            if user.memberships.spans(group, 0, END):
-                self._listener.missed_membership(user)
-            return
-        user.groups[group] = tail
-        former = user.former_groups.pop(group, None)
-        if former is not None:
-            self._remove_former(user, former)
-        self._listener.joined(user, tail.log.name, user.memberships.start(group))
+        if start is not None:
+            self._report(user, group, tail, start)
+
+    def _report(self, user: User, group: str, tail: Tail[Subscriber], position: int) -> None:
+        if user.memberships.is_active(group):
+            self._listener.joined(user, tail.log.name, position)
+        elif user.memberships.spans(group, position, END):
+            self._listener.joined_and_left(user, tail.log.name, position)
 
     def _add_former(self, user: User, group: str, tail: Tail[Subscriber]) -> None:
         user.former_groups[group] = tail
         self._former_members.setdefault(tail, {})[user] = None
 
     def _remove_former(self, user: User, tail: Tail[Subscriber]) -> None:
+        self._forget_former(user, tail)
+        self._interest.release(tail)
+
+    def _forget_former(self, user: User, tail: Tail[Subscriber]) -> None:
         users = self._former_members.get(tail)
         if users is not None:
             users.pop(user, None)
             if not users:
                 del self._former_members[tail]
-        self._interest.release(tail)

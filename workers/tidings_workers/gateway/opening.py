@@ -80,6 +80,7 @@ class Opening:
         if connect.device is not None and start.store_device:
             acknowledgement = Acknowledgement(user.tail.log, connect.device, start.positions, start=True)
             await self._store.feeds.acknowledge([acknowledgement])
+        await self._directory.follow_new(user)
         if not connection.closed:
             self._welcome(connection, subscriber, identity, start, connect.resume)
 
@@ -114,12 +115,14 @@ class Opening:
         resume: Resume | None,
     ) -> None:
         user = subscriber.user
+        given = resume.positions if resume is not None and resume.epoch == self._store.epoch else {}
         for log in user.logs():
             if log.name not in start.positions:
                 # The user joined this group after the starts were found: its log starts at the join.
                 end = log.end
-                first = log.spans(0, end + 1)
-                start.positions[log.name] = first[-1][0] if first else end
+                memberships = log.spans(0, end + 1)
+                joined = memberships[0][0] if memberships else end
+                start.positions[log.name] = max(joined, given.get(log.name, 0))
         connection.session.welcome(deadline(identity), may_send="send" in identity.scopes)
         connection.send(
             Welcome(

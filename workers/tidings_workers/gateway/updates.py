@@ -54,10 +54,6 @@ class Updates:
         live = [each for each in others if not self._catchups.defer(each, version, change)]
         self.send_each(live, lambda _, counts: state_frame(change, version, counts))
 
-    def missed_membership(self, user: User) -> None:
-        """See `MembershipListener`. The client reloads."""
-        self.missed(user, None)
-
     def missed(self, user: User, changes: Missed) -> None:
         """See `Listener`."""
         if changes is None:
@@ -69,6 +65,11 @@ class Updates:
         """See `MembershipListener`."""
         for subscriber in list(user.subscribers):
             self._catchups.joined(subscriber, log, position)
+
+    def joined_and_left(self, user: User, log: str, position: int) -> None:
+        """See `MembershipListener`."""
+        for subscriber in list(user.subscribers):
+            self._catchups.joined(subscriber, log, position, has_left=True)
 
     def left(self, user: User, tail: Tail[Subscriber], position: int) -> None:
         """See `MembershipListener`."""

@@ -138,9 +138,10 @@ class User:
     """One user on this gateway.
 
     `groups` are the tails of the user's groups that are followed; until then a membership does not count
-    here. `former_groups` are the tails of groups that the user has left: the entries of those memberships
-    still count. `deferred_items` are the feed items that arrive while the user's data are read; None at other
-    times. `hidden` and `states` have the bases of logs as keys, and are as of `state_version`.
+    here. `former_groups` are those of groups that the user has left: the entries of those memberships still
+    count. `unfollowed` has the groups of new memberships whose logs are not followed yet, each with the start
+    of the first of them; the last may have ended. `deferred_items` are feed items that arrive while the data
+    are read, else None. `hidden` and `states` have bases of logs as keys, and are as of `state_version`.
     """
 
     __slots__ = (
@@ -159,6 +160,7 @@ class User:
         "subscribers",
         "tail",
         "tenant",
+        "unfollowed",
     )
 
     def __init__(
@@ -172,6 +174,7 @@ class User:
         self.memberships = Memberships()
         self.groups: dict[str, Tail[Subscriber]] = {}
         self.former_groups: dict[str, Tail[Subscriber]] = {}
+        self.unfollowed: dict[str, int] = {}
         self.hidden: dict[str, Bounds] = {}
         self.states: dict[str, LogState] = {}
         self.state_version = 0
@@ -279,15 +282,12 @@ class User:
         """Every log of the user that counts now: `user`, `all`, then groups."""
         yield self.log("user")
         yield self.log("all")
-        for group in list(self.memberships):
-            if group in self.groups or not self.memberships.is_active(group):
-                yield self.log(log_of_group(group))
+        yield from [self.log(log_of_group(each)) for each in self.memberships if each not in self.unfollowed]
 
     def log(self, name: str) -> UserLog:
         """One log of the user, by its name in frames."""
-        followed = self.followed(name)
-        group = group_of_log(name)
-        tail = followed or (self.former_groups.get(group) if group is not None else None)
+        followed, group = self.followed(name), group_of_log(name)
+        tail = followed or self.former_groups.get(group or "")
         log = tail.log if tail is not None else self._keys.group(self.tenant, group or "")
         return UserLog(log, tail, followed is not None, self.memberships)
 
