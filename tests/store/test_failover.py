@@ -17,7 +17,7 @@ from tests.support.valkey import Valkey, running, wait_until
 from tidings_workers.config import Settings
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.store import StorageUnavailable, Store
-from tidings_workers.store.clients import COMMAND_SECONDS
+from tidings_workers.store.connections import COMMAND_SECONDS
 
 SECONDS = 5.0
 

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Iterable
 from typing import Final, TypeAlias, cast
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
@@ -13,12 +13,11 @@ from redis.driver_info import DriverInfo
 from redis.exceptions import ConnectionError, RedisError  # noqa: A004 - redis' own
 
 from tidings_workers.addresses import cluster_addresses, is_cluster
+from tidings_workers.store.connections import COMMAND_SECONDS, PATIENT
 from tidings_workers.store.errors import UNREACHABLE
 
 Client: TypeAlias = "Redis | RedisCluster"
 Address = tuple[str, int]
-
-COMMAND_SECONDS: Final = 2.0
 
 # Made once: without it redis-py reads the metadata of its package from disk for every connection.
 _DRIVER: Final = DriverInfo()
@@ -46,16 +45,21 @@ def connect(
     retry = Retry(ConstantBackoff(0.01), 1, supported_errors=_DROPPED)
     if is_cluster(url):
         single, addresses = cluster_addresses(url)
-        return RedisCluster.from_url(
+        cluster: RedisCluster = RedisCluster.from_url(
             single,
             startup_nodes=[ClusterNode(*address) for address in dict.fromkeys((*addresses[1:], *nodes))],
             client_name=name,
             driver_info=_DRIVER,
             socket_timeout=socket_seconds,
-            socket_connect_timeout=COMMAND_SECONDS,
             retry=retry,
             legacy_responses=False,
         )
+        # These arguments are for the nodes that are found later.
+        patient = PATIENT[cluster.connection_kwargs["connection_class"]]
+        cluster.connection_kwargs["connection_class"] = patient
+        for node in cluster.startup_nodes:
+            node.connection_class = cast("type[Connection]", patient)
+        return cluster
     pool = BlockingConnectionPool.from_url(
         url,
         client_name=name,
@@ -63,10 +67,10 @@ def connect(
         max_connections=connections,
         timeout=COMMAND_SECONDS,
         socket_timeout=socket_seconds,
-        socket_connect_timeout=COMMAND_SECONDS,
         retry=retry,
         legacy_responses=False,
     )
+    pool.connection_class = PATIENT[pool.connection_class]
     # Not Redis(connection_pool=...): that leaves the pool open when the client closes.
     return Redis.from_pool(pool)
 

@@ -17,7 +17,7 @@ from tidings_workers import metrics
 from tidings_workers.addresses import is_cluster
 from tidings_workers.store import clients
 from tidings_workers.store.breaker import Breaker
-from tidings_workers.store.clients import COMMAND_SECONDS
+from tidings_workers.store.connections import COMMAND_SECONDS
 from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.keys import META, tag
 from tidings_workers.store.lua import DIGESTS, SCRIPTS

@@ -10,7 +10,8 @@ from typing import Any, Final, Protocol, cast
 from redis.asyncio import Redis
 
 from tidings_workers.store import clients
-from tidings_workers.store.clients import COMMAND_SECONDS, Address
+from tidings_workers.store.clients import Address
+from tidings_workers.store.connections import COMMAND_SECONDS
 from tidings_workers.store.errors import UNREACHABLE, StorageUnavailable
 from tidings_workers.store.round_trips import Argument, RoundTrips, packed
 

@@ -5,15 +5,15 @@ from the pool for each round trip. Here a round trip is one write with one timeo
 with `RoundTrips` for the next one. Opening, authentication, TLS and the parser are redis-py's.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 from redis import exceptions as redis
-from redis.asyncio import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import AbstractConnection
 
 from tidings_workers.cancellation import raise_if_cancelled
+from tidings_workers.store.connections import PATIENT, PatientConnection
 from tidings_workers.store.patience import Patience
 
 Argument: TypeAlias = "str | bytes | int"
@@ -31,7 +31,7 @@ def packed(arguments: Sequence[Argument]) -> bytes:
     return b"".join(parts)
 
 
-class _RoundTrips(AbstractConnection):
+class _RoundTrips(PatientConnection):
     """A connection of redis-py that can make a round trip for many commands."""
 
     async def round_trip(self, commands: bytes, count: int) -> list[Any]:
@@ -64,45 +64,28 @@ class _RoundTrips(AbstractConnection):
         assert writer is not None  # noqa: S101  the connection is open
         assert seconds is not None  # noqa: S101  `clients.connect` sets it
         replies: list[Any] = []
-        async with asyncio.timeout(None) as timeout:
-            patience = Patience(timeout, seconds)
-            try:
-                writer.write(commands)
-                await writer.drain()
-                while len(replies) < count:
-                    # It returns without a pause while the parser has replies.
-                    replies.append(await read())
-                    if not len(replies) % _REPLIES_PER_TIMEOUT:
-                        patience.renew()
-            finally:
-                patience.end()
+        async with Patience(seconds) as patience:
+            writer.write(commands)
+            await writer.drain()
+            while len(replies) < count:
+                # It returns without a pause while the parser has replies.
+                replies.append(await read())
+                if not len(replies) % _REPLIES_PER_TIMEOUT:
+                    patience.renew()
         return replies
 
 
-class _Tcp(_RoundTrips, Connection):
-    pass
-
-
-class _Tls(_RoundTrips, SSLConnection):
-    pass
-
-
-class _Unix(_RoundTrips, UnixDomainSocketConnection):
-    pass
-
-
 _CLASSES: Final[dict[type[AbstractConnection], type[_RoundTrips]]] = {
-    Connection: _Tcp,
-    SSLConnection: _Tls,
-    UnixDomainSocketConnection: _Unix,
+    patient: type(patient.__name__, (_RoundTrips, patient), {}) for patient in PATIENT.values()
 }
 
 
 class RoundTrips:
     """Makes round trips on connections of a pool, and keeps each connection for the next one.
 
-    `pool` must be new: from now on its connections have another class. It counts the kept connections as
-    in use, so a call that drops all connections marks them, and each connects again before its next use.
+    `pool` must be new, and made by `clients.connect`: from now on its connections have another class. It
+    counts the kept connections as in use, so a call that drops all connections marks them, and each connects
+    again before its next use.
     """
 
     def __init__(self, pool: ConnectionPool) -> None:
