@@ -67,6 +67,45 @@ async def test_read_implies_the_rest(store: Store, realtime: Realtime, target: A
     assert await receipts(store, identity) == (1, 1, 1)
 
 
+@pytest.mark.parametrize("device", [None, "phone"])
+@pytest.mark.parametrize("target", [{"users": ["ana"]}, {"groups": ["team"]}, {"to_all": True}])
+async def test_a_resume_acknowledges(
+    store: Store, realtime: Realtime, target: Any, device: str | None
+) -> None:
+    """A resume counts as an acknowledgement, because that of a killed gateway may be lost."""
+    await store.groups.change("demo", "team", ["ana", "bob"], [])
+    before = await send(store, "before", users=["ana", "bob"])
+    await eventually(lambda: _status(store, before), "stored")
+    options = {"device": device} if device else {}
+    async with realtime.user("ana", **options) as ana:
+        sent = [await send(store, title, **target) for title in ("acknowledged", "lost", "lost too", "later")]
+        frames = [frame for _ in sent for frame in (await ana.until("notification"))[-1:]]
+        log, positions = frames[0]["log"], [frame["position"] for frame in frames]
+        await ana.send("ack", positions={log: positions[0]})
+        await eventually(partial(receipts, store, sent[0]), (1, 0, 0))
+    resume = {"epoch": store.epoch, "positions": {log: positions[2]}}
+    for _ in range(2):
+        async with realtime.user("ana", resume=resume, **options) as ana:
+            assert (await ana.until("caught_up"))[-2]["position"] == positions[3]
+        for identity, delivered in zip(sent, (1, 1, 1, 0), strict=True):
+            await eventually(partial(receipts, store, identity), (delivered, 0, 0))
+    # The client connected behind it, and its resume tells nothing of it.
+    assert await receipts(store, before) == (0, 0, 0)
+
+
+async def test_a_resume_acknowledges_what_exists(store: Store, realtime: Realtime) -> None:
+    """A resume with positions that no log has acknowledges what the user may see, and nothing else."""
+    await store.groups.change("demo", "team", ["bob"], [])
+    foreign = await send(store, "for bob", groups=["team"])
+    await store.groups.change("demo", "team", ["ana"], ["bob"])
+    own = await send(store, "for ana", groups=["team"])
+    resume = {"epoch": store.epoch, "positions": {"group:team": 99, "group:other": 5, "all": 7}}
+    async with realtime.user("ana", resume=resume) as ana:
+        await ana.until("caught_up")
+        await eventually(partial(receipts, store, own), (1, 0, 0))
+    assert await receipts(store, foreign) == (0, 0, 0)
+
+
 async def test_a_long_log(store: Store) -> None:
     """Marks over many positions of a group's log count at each of these positions, and at no other."""
     await store.groups.change("demo", "team", [f"u{n}" for n in range(10)], [])

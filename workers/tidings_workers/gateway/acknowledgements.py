@@ -5,11 +5,15 @@ be repeated: positions and counts only move forward.
 """
 
 import asyncio
+from typing import Final
 
 from tidings.protocol.frames import Positions
-from tidings_workers.gateway.users import Subscriber
+from tidings_workers.gateway.users import Subscriber, User, UserLog
 from tidings_workers.store import StorageUnavailable
 from tidings_workers.store.feeds import Acknowledgement, Delivery, Feeds
+
+# How many positions of a log a resume acknowledges at most when the store has none of the device.
+_RESUMED: Final = 200
 
 
 class Acknowledgements:
@@ -43,6 +47,21 @@ class Acknowledgements:
         if subscriber.device is None:
             return
         self._keep(Acknowledgement(own, subscriber.device, cut, start=False))
+
+    def add_resumed(self, user: User, log: UserLog, known: int | None, position: int) -> None:
+        """A client resumes behind a position of a log: it received everything up to there.
+
+        The gateway that had its last acknowledgements may have crashed before it stored them. `known`: the
+        position of its device in the store. Without one, the start of the client's first connection is
+        unknown. Then only later positions than all that were delivered to the user count, at most _RESUMED.
+        """
+        after = max(0, position - _RESUMED) if known is None else known
+        spans = log.spans(after, position)
+        if spans:
+            own = user.tail.log
+            self._deliveries.append(
+                Delivery(own, user.tenant, user.name, log.log.base, spans, only_later=known is None)
+            )
 
     def _keep(self, acknowledgement: Acknowledgement) -> None:
         """Keep it for the next `flush`. Of two positions of a device in a log, the higher one is kept."""

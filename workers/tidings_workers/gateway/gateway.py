@@ -75,7 +75,12 @@ class Gateway:
         )
         self.feeds = FeedReader(store, self.name, self._hub.process, self.pending_writes.write)
         opening = Opening(
-            store, self._directory, self._catchups, self._subscriptions, settings.heartbeat_seconds
+            store,
+            self._directory,
+            self._catchups,
+            self._subscriptions,
+            self._acknowledgements,
+            settings.heartbeat_seconds,
         )
         self._arrivals = Arrivals(
             store,

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from tidings.protocol.frames import Connect, Counts, Gap, Resume, Stated, Welcome
 from tidings_workers import metrics
+from tidings_workers.gateway.acknowledgements import Acknowledgements
 from tidings_workers.gateway.admission import deadline
 from tidings_workers.gateway.catchup import Backlog
 from tidings_workers.gateway.catchups import CatchUps
@@ -51,12 +52,14 @@ class Opening:
         directory: Directory,
         catchups: CatchUps,
         subscriptions: Subscriptions,
+        acknowledgements: Acknowledgements,
         heartbeat: int,
     ) -> None:
         self._store = store
         self._directory = directory
         self._catchups = catchups
         self._subscriptions = subscriptions
+        self._acknowledgements = acknowledgements
         self._heartbeat = heartbeat
 
     async def open(
@@ -179,6 +182,8 @@ class Opening:
         if resume.epoch == self._store.epoch:
             await self._resume(user, resume.positions, start)
             start.store_device = resume is not known
+            if resume is not known:
+                self._acknowledge(user, resume, known)
         else:
             for log in user.logs():
                 _start_after_data_loss(log, start)
@@ -212,6 +217,14 @@ class Opening:
             start.positions[log.name] = position
             if log.name in given and not log.is_followed:
                 start.departed.add(log.name)
+
+    def _acknowledge(self, user: User, resume: Resume, known: Resume | None) -> None:
+        """A resume acknowledges what it says arrived. `known`: the positions of the device in the store."""
+        before = known.positions if known is not None and known.epoch == resume.epoch else {}
+        for log in user.logs():
+            position = min(resume.positions.get(log.name, 0), log.end)
+            if position:
+                self._acknowledgements.add_resumed(user, log, before.get(log.name), position)
 
     async def _lost(self, user: User, log: UserLog, position: int) -> Lost | None:
         """The positions after `position` that retention or erasure removed, as the store reports them."""

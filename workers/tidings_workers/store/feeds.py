@@ -37,22 +37,26 @@ class Acknowledgement(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """A user's device acknowledged these spans (after, up to) of a log."""
+    """A user's device acknowledged these spans (after, up to) of a log.
+
+    `only_later`: only the positions behind every position that was delivered to the user before count.
+    """
 
     user: Log
     tenant: str
     name: str
     log_base: str
     spans: list[tuple[int, int]]
+    only_later: bool = False
 
 
 class DeliveredItem(Packed, frozen=True):
-    """An item of delivered.lua: the spans that a user's devices acknowledged, by the base of the log."""
+    """An item of delivered.lua. `logs`: of each its base, the acknowledged spans, and `only_later`."""
 
     base: str
     tenant: str
     user: str
-    logs: list[tuple[str, list[tuple[int, int]]]]
+    logs: list[tuple[str, list[tuple[int, int]], bool]]
 
 
 class DevicePositions(Packed, frozen=True):
@@ -160,7 +164,7 @@ class Feeds:
             row = parts.setdefault(item.user.partition, {}).setdefault(
                 item.user.base, DeliveredItem(item.user.base, item.tenant, item.name, [])
             )
-            row.logs.append((item.log_base, item.spans))
+            row.logs.append((item.log_base, item.spans, item.only_later))
         await asyncio.gather(
             *(
                 self._core.run("delivered", partition, pack(list(rows.values())))

@@ -7,12 +7,14 @@
     1 base    of the user's log
     2 tenant
     3 user
-    4 logs    {log's base, {{after, up to}, ...}} each
+    4 logs    {log's base, {{after, up to}, ...}, only later} each; only later: of the spans, the part behind every
+              position that was delivered to the user before
 
   Returns the number of spans that go to the dispatcher.
 ]]
 
 --- @include "add_delivered"
+--- @include "delivered_to"
 --- @include "is_counted"
 --- @include "add_to_ingress"
 --- @include "wants_event"
@@ -21,7 +23,15 @@ local moves, by_span = {}, {}
 for _, item in ipairs(cmsgpack.unpack(ARGV[1])) do
   local base, tenant, user, logs = unpack(item)
   for _, part in ipairs(logs) do
-    local log_base, spans = unpack(part)
+    local log_base, spans, only_later = unpack(part)
+    if only_later then
+      local known, later = delivered_to(base, log_base), {}
+      local last = known[#known] or 0
+      for _, span in ipairs(spans) do
+        if span[2] > last then later[#later + 1] = { math.max(span[1], last), span[2] } end
+      end
+      spans = later
+    end
     local added = add_delivered(base, log_base, spans)
     if #added > 0 and wants_event(tenant, 'notification.delivered') then
       --- @include "write_progress"
