@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from msgspec import structs
 
+from tests.support.answers import FAILURE, Gigabyte, garbage, never, redirect
 from tests.support.receivers import NOTHING, Received, Receiver, receiving, status
 from tests.webhooks.conftest import TENANT, Service
 from tidings_workers.registry import Registry
@@ -15,7 +16,6 @@ from tidings_workers.webhook_endpoints import Webhook
 from tidings_workers.webhooks import schedule
 from tidings_workers.webhooks.schedule import DELAYS, JITTER, next_try, wait_of
 
-FAILURE = status("500 Internal Server Error")
 HOUR = 3600
 
 
@@ -175,32 +175,7 @@ async def test_a_success_between_failures(service: Service, receiver: Receiver) 
     assert not schedule.is_dead(0, 10**15)
 
 
-async def never(request: Received, writer: asyncio.StreamWriter) -> bytes | None:
-    """Answer nothing."""
-    await asyncio.sleep(3600)
-    return None
-
-
-async def gigabyte(request: Received, writer: asyncio.StreamWriter) -> bytes | None:
-    """Answer with a gigabyte, as far as the client reads it."""
-    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n")
-    for _ in range(1024):
-        writer.write(bytes(1024 * 1024))
-        await writer.drain()
-    return None
-
-
-async def redirect(request: Received, writer: asyncio.StreamWriter) -> bytes | None:
-    """Name another address."""
-    return status("302 Found", location="http://127.0.0.1:1/")
-
-
-async def garbage(request: Received, writer: asyncio.StreamWriter) -> bytes | None:
-    """Answer with bytes that are not HTTP."""
-    return b"\x00\xff" * 100 + b"\r\n\r\n"
-
-
-@pytest.mark.parametrize("answer", [gigabyte, redirect, garbage])
+@pytest.mark.parametrize("answer", [Gigabyte(), redirect, garbage], ids=["gigabyte", "redirect", "garbage"])
 async def test_hostile_answers(service: Service, receiver: Receiver, answer: object) -> None:
     """A gigabyte, a redirect and garbage are failures, and no part of the answer is stored."""
     webhook = await service.create(receiver)
