@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import signal
 from collections.abc import Sequence
 
 from tests.support.stack import Part, Stack
@@ -32,6 +33,20 @@ async def send_and_kill(
         for index, part in enumerate(kills):
             await account.reaches(round(rate * seconds * (index + 1) / (len(kills) + rest)))
             stack.kill(part)
+
+
+async def stall(stack: Stack, part: Part, ended: asyncio.Event) -> None:
+    """Stop a part for moments, as a busy machine does. It reads what happened meanwhile at once."""
+    while not ended.is_set():
+        pid = stack.pids().get(part)
+        try:
+            if pid is not None:
+                os.kill(pid, signal.SIGSTOP)
+                await asyncio.sleep(random.uniform(0.05, 0.3))
+                os.kill(pid, signal.SIGCONT)
+        except ProcessLookupError:
+            pass  # It was killed meanwhile.
+        await asyncio.sleep(0.2)
 
 
 def random_kills(parts: Sequence[Part]) -> tuple[int, list[Part]]:

@@ -76,6 +76,13 @@ class Reference:
             message["exclude"] = exclude
         return Send(n, message, frozenset(reached - set(exclude)), log)
 
+    def next_to(self, group: str, members: Collection[str]) -> Send:
+        """The next send, to a group that `next` does not use."""
+        n = self._made
+        self._made += 1
+        message = Message(title=f"Number {n}", data={"n": n}, to_groups=[group])
+        return Send(n, message, frozenset(members), f"group:{group}")
+
 
 class Account:
     """The sends with their outcome: acknowledged, or unknown, which is never a failure."""
@@ -125,6 +132,21 @@ async def send_steadily(
         for index in range(round(rate * seconds)):
             await asyncio.sleep(started + index / rate - time.monotonic())
             group.create_task(send_one(reference.next()))
+
+
+async def change_and_send(
+    client: AsyncTidings, reference: Reference, account: Account, group: str, ended: asyncio.Event
+) -> None:
+    """Change the members of a group and send to it, one after another, so that each audience is certain."""
+    chance, members = random.Random(group), set[str]()
+    while not ended.is_set():
+        user = chance.choice(reference.users)
+        await (client.groups.remove if user in members else client.groups.add)(group, [user])
+        members ^= {user}
+        for _ in range(chance.choice((0, 1, 2))):
+            send = reference.next_to(group, members)
+            sent = await client.send(idempotency_key=f"send-{send.n}", **send.message)
+            account.acknowledge(send, sent.id)
 
 
 @asynccontextmanager

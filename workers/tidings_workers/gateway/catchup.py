@@ -76,11 +76,13 @@ class CatchUp:
             self._counts_version = user.counts(milliseconds()).version
         return False
 
-    def joined(self, name: str, position: int) -> None:
-        """The user joined a group: send its log after a position too."""
-        # A cursor of an earlier membership stays: the rest of that membership is still to be sent.
-        self._cursors.setdefault(name, position)
+    def joined(self, name: str, position: int) -> int:
+        """The user joined a group: send its log after a position too. Returns the position after which.
+
+        The cursor of an earlier membership stays, because the rest of that membership has to be sent.
+        """
         self._departed.discard(name)
+        return self._cursors.setdefault(name, position)
 
     def left(self, name: str) -> None:
         """The user left a group: send the rest of its log, then `left`."""

@@ -68,14 +68,14 @@ class CatchUps:
         """
         if not subscriber.outlet.is_open:
             return
-        subscriber.outlet.send(frames.Joined(name, position))
         catchup = self.running.get(subscriber)
         if catchup is not None:
-            catchup.joined(name, position)
+            position = catchup.joined(name, position)
             if has_left:
                 catchup.left(name)
             subscriber.follow(name, position)
-        elif subscriber.outlet.is_open:
+        subscriber.outlet.send(frames.Joined(name, position))
+        if catchup is None and subscriber.outlet.is_open:
             self._continue(subscriber, name, position, has_left=has_left)
 
     def left(self, subscriber: Subscriber, tail: Tail[Subscriber], position: int) -> None:

@@ -52,8 +52,9 @@ class Following:
 
     async def follow_all(self, user: User) -> None:
         """Follow the logs of all groups of a user. After an error the caller calls `release_all`."""
+        user.unfollowed.update(dict.fromkeys(user.memberships, 0))
         results = await asyncio.gather(
-            *(self._follow(user, group) for group in list(user.memberships)), return_exceptions=True
+            *(self._follow(user, group) for group in list(user.unfollowed)), return_exceptions=True
         )
         for result in results:
             if isinstance(result, BaseException):
@@ -130,14 +131,12 @@ class Following:
     def _begin(self, user: User, group: str, position: int) -> None:
         """Memberships of a group began after `position`, or one. The last may have ended."""
         tail = user.former_groups.get(group)
-        if tail is None:
+        if tail is None or group in user.unfollowed or _is_behind(tail, user, group):
             user.unfollowed.setdefault(group, position)
             self._spawn(self._follow_soon(user, group))
-            return
-        if user.memberships.is_active(group):
-            self._forget_former(user, tail)
-            user.groups[group] = user.former_groups.pop(group)
-        self._report(user, group, tail, position)
+        else:
+            self._rejoin(user, group)
+            self._report(user, group, tail, position)
 
     async def _follow_soon(self, user: User, group: str) -> None:
         try:
@@ -146,19 +145,40 @@ class Following:
             self._failed[user, group] = None
 
     async def _follow(self, user: User, group: str) -> None:
-        """Follow the log of a group, also when the user has left it since: its entries still count."""
+        """Follow the log of an unfollowed group, also when the user has left the group since."""
         tail = await self._interest.acquire(self._keys.group(user.tenant, group))
-        start = user.unfollowed.pop(group, None)
-        if group in user.groups or group in user.former_groups:
-            # Another call has followed it already.
+        healed = -1
+        try:
+            # A live subscriber would be sent entries from before the membership.
+            while group in user.unfollowed and _is_behind(tail, user, group):
+                start = user.memberships.start(group)
+                if start == healed:
+                    break  # The log lost this position.
+                tail.report_head(start)
+                await self._interest.heal(tail)
+                healed = start
+        except BaseException:
             self._interest.release(tail)
+            raise
+        after = user.unfollowed.pop(group, None)
+        if after is None or group in user.former_groups:
+            # Another call has followed it, or the user was a member before.
+            self._interest.release(tail)
+        if after is None:
             return
-        if user.memberships.is_active(group):
+        if group in user.former_groups:
+            self._rejoin(user, group)
+        elif user.memberships.is_active(group):
             user.groups[group] = tail
         else:
             self._add_former(user, group, tail)
-        if start is not None:
-            self._report(user, group, tail, start)
+        self._report(user, group, tail, after)
+
+    def _rejoin(self, user: User, group: str) -> None:
+        """Follow the log as that of a member, if the user is one again."""
+        if user.memberships.is_active(group):
+            tail = user.groups[group] = user.former_groups.pop(group)
+            self._forget_former(user, tail)
 
     def _report(self, user: User, group: str, tail: Tail[Subscriber], position: int) -> None:
         if user.memberships.is_active(group):
@@ -180,3 +200,8 @@ class Following:
             users.pop(user, None)
             if not users:
                 del self._former_members[tail]
+
+
+def _is_behind(tail: Tail[Subscriber], user: User, group: str) -> bool:
+    """Whether the tail has not reached the start of the user's membership."""
+    return user.memberships.is_active(group) and tail.position < user.memberships.start(group)
