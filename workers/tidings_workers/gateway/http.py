@@ -117,8 +117,11 @@ class HttpConnection(asyncio.Protocol):
         self._work()
 
     def eof_received(self) -> bool:
-        """See asyncio.Protocol. The client may close its side and read the response."""
-        return self._busy
+        """See asyncio.Protocol. The client may close its side and read the response.
+
+        A client whose response may wait for long, as `on_lost` tells, disconnects like this.
+        """
+        return self._busy and self.on_lost is None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""

@@ -10,6 +10,7 @@ from tidings_workers.gateway.websocket import text_frame
 OPEN: Final = b"o"
 HEARTBEAT: Final = b"h"
 BUSY: Final = b'c[2010,"Another connection still open"]'
+INTERRUPTED: Final = b'c[1002,"Connection interrupted"]'
 
 # Characters that JavaScript engines and proxies have mangled.
 _UNSAFE: Final = re.compile("[\u200c-\u200f\u2028-\u202f\u2060-\u206f\ufff0-\uffff]")

@@ -229,7 +229,7 @@ class SockJsSession(StompConnection):
 
     def drop(self) -> None:
         """See Connection."""
-        self._last = self._last or framing.close(closing.NORMAL.code, "Connection interrupted")
+        self._last = self._last or framing.INTERRUPTED
         self._waiting.clear()
         self._flush()
         asyncio.get_running_loop().call_soon(self._lose)
