@@ -4,6 +4,8 @@ import asyncio
 import gc
 import json
 import re
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
@@ -46,6 +48,8 @@ async def test_pages_of_other_origins(realtime: Realtime) -> None:
         asked = {"Origin": "https://shop.example", "Access-Control-Request-Headers": "x-csrf"}
         answer = await client.options("/ws/info", headers=asked)
         assert (answer.status_code, answer.headers["access-control-allow-headers"]) == (204, "x-csrf")
+        kept = parsedate_to_datetime(answer.headers["expires"]) - datetime.now(UTC)
+        assert timedelta(days=360) < kept < timedelta(days=370)
         answer = await client.get("/ws/info", headers={"Origin": "https://shop.example"})
     assert answer.headers["access-control-allow-origin"] == "https://shop.example"
     assert answer.headers["access-control-allow-credentials"] == "true"
@@ -85,6 +89,9 @@ BROKEN: dict[str, tuple[bytes, int]] = {
         413,
     ),
     "another path of a second request": (request("GET /other"), 404),
+    "no upgrade": (request("GET /ws/websocket"), 426),
+    "no upgrade for a session": (request("GET /ws/a/b/websocket"), 426),
+    "an upgrade by POST": (request("POST /ws/a/b/websocket"), 405),
 }  # fmt: skip
 
 

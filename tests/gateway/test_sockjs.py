@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,7 @@ from tests.support.realtime import PATIENCE_SECONDS, Realtime, Wire, handshake
 from tests.support.sending import eventually, notification
 from tests.support.stomp import client_frame
 from tidings_workers.gateway.sockjs import framing
+from tidings_workers.gateway.sockjs.receivers import Streaming
 from tidings_workers.gateway.sockjs.session import SockJsSession
 from tidings_workers.gateway.stomp.frames import Frame
 from tidings_workers.gateway.stomp.parser import Parser
@@ -145,23 +147,23 @@ async def test_a_stream_ends_after_many_bytes(store: Store, realtime: Realtime) 
 async def test_a_websocket(store: Store, realtime: Realtime) -> None:
     """A session on a WebSocket has the frames of SockJS, and its close code in the last one."""
     url = f"ws://127.0.0.1:{realtime.port}/ws/1/s/websocket"
-    async with connect(url, compression=None, proxy=None) as socket:
-        assert await socket.recv() == "o"
-        await socket.send("")
-        await socket.send("[]")
-        await socket.send(json.dumps([connect_frame(realtime).decode()]))
-        assert parsed(str(await socket.recv()))[0].command == "CONNECTED"
-        await socket.send(json.dumps(SUBSCRIBE.decode()))
-        assert parsed(str(await socket.recv()))[0].command == "RECEIPT"
+    async with connect(url, compression=None, proxy=None) as web_socket:
+        assert await web_socket.recv() == "o"
+        await web_socket.send("")
+        await web_socket.send("[]")
+        await web_socket.send(json.dumps([connect_frame(realtime).decode()]))
+        assert parsed(str(await web_socket.recv()))[0].command == "CONNECTED"
+        await web_socket.send(json.dumps(SUBSCRIBE.decode()))
+        assert parsed(str(await web_socket.recv()))[0].command == "RECEIPT"
         await store.sends.send("demo", [notification("hi", users=["ana"])])
-        assert parsed(str(await socket.recv()))[0].headers["title"] == "hi"
-        await socket.send(json.dumps([client_frame("HELLO").decode()]))
-        assert parsed(str(await socket.recv()))[0].headers["message"] == "malformed_request"
-        assert str(await socket.recv()).startswith("c[1002,")
-    async with connect(url, compression=None, proxy=None) as socket:
-        assert await socket.recv() == "o"
-        await socket.send("[broken")
-        assert str(await socket.recv()) == 'c[1002,"broken JSON"]'
+        assert parsed(str(await web_socket.recv()))[0].headers["title"] == "hi"
+        await web_socket.send(json.dumps([client_frame("HELLO").decode()]))
+        assert parsed(str(await web_socket.recv()))[0].headers["message"] == "malformed_request"
+        assert str(await web_socket.recv()).startswith("c[1002,")
+    async with connect(url, compression=None, proxy=None) as web_socket:
+        assert await web_socket.recv() == "o"
+        await web_socket.send("[broken")
+        assert str(await web_socket.recv()) == 'c[1002,"broken JSON"]'
 
 
 async def test_what_a_broken_client_gets(realtime: Realtime) -> None:
@@ -216,12 +218,50 @@ async def test_a_client_that_stays_away(realtime: Realtime, monkeypatch: pytest.
             return await ana.send(SUBSCRIBE)
 
         await eventually(status, expected=404)
-    async with http(realtime, "s2") as ana:
-        assert await ana.poll() == "o"
+
+
+@pytest.mark.parametrize("transport", ["xhr", "xhr_streaming"])
+async def test_a_page_that_leaves(
+    store: Store, realtime: Realtime, transport: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page whose receiver disconnects is offline at once, and its session is interrupted."""
+    monkeypatch.setattr("tidings_workers.gateway.sockjs.session.RECEIVER_SECONDS", 60)
+    async with http(realtime) as ana:
+        await ana.poll()
+        await ana.send(connect_frame(realtime))
+        await ana.poll()
+
+        async def connections() -> int:
+            return len((await store.connections.presence("demo", "ana")).connections)
+
+        await eventually(connections, expected=1)
         async with Wire.to(realtime.port) as wire:
-            wire.write(f"POST {ana.base}/xhr HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
-            await asyncio.sleep(0.05)
-        await eventually(lambda: ana.send(SUBSCRIBE), expected=404)
+            wire.write(
+                f"POST {ana.base}/{transport} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode()
+            )
+        # A heartbeat changes nothing; it tells whether the session is open.
+        await eventually(lambda: ana.send(b"\n"), expected=404)
+        assert await ana.poll() == 'c[1002,"Connection interrupted"]'
+        await eventually(connections, expected=0)
+
+
+async def test_a_stream_whose_client_disappears() -> None:
+    """The kernel closes a stream whose client has acknowledged nothing for a minute."""
+    made: list[asyncio.BaseTransport] = []
+
+    class Recorded(Streaming):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            made.append(transport)
+            super().connection_made(transport)
+
+    def accept() -> Recorded:
+        return Recorded(is_events=False, headers=(), lost=made.clear, resumed=made.clear)
+
+    server = await asyncio.get_running_loop().create_server(accept, "127.0.0.1", 0)
+    async with server, Wire.to(server.sockets[0].getsockname()[1]) as wire:
+        assert (await wire.response())[0] == 200
+        kernel = made[0].get_extra_info("socket")
+        assert kernel.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
 
 
 async def test_a_slow_client_is_bounded(

@@ -1,6 +1,7 @@
 """A connection over one byte stream, with a limit on the bytes that wait to be sent."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Final, NamedTuple, cast
 
@@ -11,6 +12,15 @@ from tidings_workers.gateway.pending_writes import PendingWrites
 # During a catch-up, a consumer that reads nothing for this long counts as slow.
 STALLED_SECONDS: Final = 10.0
 WRITE_HIGH_BYTES: Final = 64 * 1024
+# How long the kernel waits for a peer to acknowledge bytes.
+UNACKNOWLEDGED_MS: Final = 60_000
+
+
+def limit_unacknowledged(transport: asyncio.BaseTransport) -> None:
+    """Let the kernel close a one-way stream whose peer disappeared: no answers show that."""
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        kernel = transport.get_extra_info("socket")
+        kernel.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
 
 
 class Stream(Connection, asyncio.Protocol):

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Final, Protocol, cast
 
 from tidings_workers.gateway.http import HttpConnection, HttpResponse
+from tidings_workers.gateway.stream import limit_unacknowledged
 
 # A stream ends after this many bytes, because browsers keep all of it in memory. The client opens the next.
 STREAM_BYTES: Final = 128 * 1024
@@ -66,6 +67,7 @@ class Streaming(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
         self._transport = cast("asyncio.Transport", transport)
+        limit_unacknowledged(transport)
         head = [
             "HTTP/1.1 200 OK",
             *(f"{name}: {value}" for name, value in self._headers),

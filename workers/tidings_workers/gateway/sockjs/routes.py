@@ -2,6 +2,8 @@
 
 import re
 import secrets
+import time
+from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -10,6 +12,7 @@ import msgspec
 
 from tidings_workers.gateway.connection import GatewayCalls
 from tidings_workers.gateway.handshake import TOKEN_IN_URL, names_token
+from tidings_workers.gateway.head import HttpRefusal
 from tidings_workers.gateway.http import HttpConnection, HttpResponse
 from tidings_workers.gateway.pending_writes import PendingWrites
 from tidings_workers.gateway.plain_handshake import Handshake
@@ -33,6 +36,15 @@ _METHODS: Final = {"xhr": "POST", "xhr_streaming": "POST", "xhr_send": "POST", "
 # The first part is for balancers; it is ignored here.
 _SESSION: Final = re.compile(r"/[^/.]{1,100}/(?P<session>[^/.]{1,100})/(?P<transport>[a-z_]+)").fullmatch
 _NOT_FOUND: Final = b"This is not an address of SockJS.\n"
+_ONLY_WEBSOCKETS: Final = HttpRefusal(
+    426,
+    "malformed_request",
+    "This address serves only WebSockets. Connect to it with ws:// or wss://.",
+    headers=(("Upgrade", "websocket"),),
+)
+_ONLY_GET: Final = HttpRefusal(
+    405, "method_not_allowed", "This address serves only WebSockets, by GET.", headers=(("Allow", "GET"),)
+)
 
 
 def cors(request: HttpRequest) -> tuple[tuple[str, str], ...]:
@@ -60,6 +72,7 @@ def preflight(request: HttpRequest, methods: str) -> HttpResponse:
         ("Access-Control-Allow-Methods", methods),
         ("Access-Control-Max-Age", str(_YEAR)),
         ("Cache-Control", f"public, max-age={_YEAR}"),
+        ("Expires", formatdate(time.time() + _YEAR, usegmt=True)),
         *cors(request),
     )
     return HttpResponse(HTTPStatus.NO_CONTENT, headers=headers)
@@ -102,6 +115,8 @@ class SockJs:
             }
             headers = (_JSON, NO_STORE, *cors(request))
             connection.respond(HttpResponse(HTTPStatus.OK, msgspec.json.encode(information), headers))
+        elif below == "/websocket" or (found is not None and found["transport"] == "websocket"):
+            connection.refuse(_ONLY_WEBSOCKETS if request.method == "GET" else _ONLY_GET)
         elif found is None or request.method != _METHODS.get(found["transport"]):
             _answer(connection, request, HTTPStatus.NOT_FOUND, _NOT_FOUND)
         elif found["transport"] == "xhr_send":

@@ -5,7 +5,6 @@ the transport over and answers 200. Nothing follows the last event, `close`.
 """
 
 import asyncio
-import socket
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -28,13 +27,11 @@ from tidings_workers.gateway.sse.cursor import owner_of
 from tidings_workers.gateway.sse.ids import Ids, continued
 from tidings_workers.gateway.sse.request import StreamRequest
 from tidings_workers.gateway.sse.wire import COMMENT, EVENTS
-from tidings_workers.gateway.stream import Stream
+from tidings_workers.gateway.stream import Stream, limit_unacknowledged
 from tidings_workers.gateway.wire import Wire
 from tidings_workers.tokens import Identity
 
 COMMENT_SECONDS: Final = 15.0
-# How long the kernel waits for a peer to acknowledge bytes: a stream has no answers that show its absence.
-UNACKNOWLEDGED_MS: Final = 60_000
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -158,9 +155,7 @@ class EventStream(Stream):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol. The transport of the request continues as the stream."""
         self.use(transport)
-        kernel = transport.get_extra_info("socket")
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            kernel.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+        limit_unacknowledged(transport)
         fields = (*STREAM_HEADERS, *self._headers, ("Connection", "close"))
         head = "".join(["HTTP/1.1 200 OK\r\n", *(f"{name}: {value}\r\n" for name, value in fields), "\r\n"])
         self._transport.write(head.encode("latin-1") + _RETRY)
