@@ -7,7 +7,7 @@ import pytest
 
 from tests.sdk.gateway import notification
 from tidings import InboxItem, InvalidArgumentError, Notification
-from tidings._listen.marks import PendingMarks
+from tidings._listen.pending import mark_frame
 from tidings._marking import compose_mark
 from tidings.protocol.rest import MarkInbox
 
@@ -65,8 +65,6 @@ def test_an_invalid_mark_is_refused_before_sending(state: Any, ids: Any, options
 
 def test_a_mark_larger_than_a_frame_is_refused() -> None:
     """A mark larger than a frame raises, and does not close the connection."""
-    pending = PendingMarks()
     mark = MarkInbox(state="read", ids=tuple(f"{number:0128}" for number in range(1_000)))
     with pytest.raises(InvalidArgumentError, match="Mark fewer items at once"):
-        pending.add(mark)
-    assert pending.frames() == []
+        mark_frame(mark)

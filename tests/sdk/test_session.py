@@ -13,8 +13,7 @@ from tidings._listen.errors import MalformedFrameError
 from tidings._listen.outputs import Answered, RefreshWanted
 from tidings._listen.session import Session
 from tidings.protocol import limits
-from tidings.protocol.frames import Delivered, ErrorFrame
-from tidings.protocol.rest import MarkInbox
+from tidings.protocol.frames import Delivered, ErrorFrame, Mark
 
 COUNTS = {"unseen": 0, "unread": 0, "version": 1}
 
@@ -235,8 +234,8 @@ def test_a_joined_log_starts_at_its_position_and_a_left_one_is_kept() -> None:
 def test_marks_are_answered_by_their_ref() -> None:
     """A state or an error with the ref of a mark answers it, and with another ref it is an event."""
     session = started()
-    first, text = session.mark(MarkInbox(state="read", ids=("n1",)))
-    second, _ = session.mark(MarkInbox(state="archived", all=True, category="orders"))
+    first, text = session.ask(Mark(state="read", ids=("n1",)))
+    second, _ = session.ask(Mark(state="archived", all=True, category="orders"))
     assert json.loads(text) == {"type": "mark", "state": "read", "ids": ["n1"], "ref": first}
     stated = frame("state", counts=COUNTS, state_version=1, changes=[], ref=first)
     answer, changed = session.receive(stated)

@@ -8,7 +8,7 @@ import pytest
 from tests.sdk.test_session import frame, welcome
 from tidings import Changed, Resume
 from tidings._listen.session import Session
-from tidings.protocol.rest import MarkInbox
+from tidings.protocol.frames import Mark
 
 
 def counts(version: int) -> dict[str, int]:
@@ -100,7 +100,7 @@ def test_counts_are_the_newest_that_arrived(session: Session) -> None:
 
 def test_changes_say_whether_they_are_own(session: Session) -> None:
     """A change with the ref of an own mark is `mine`, also after the mark was forgotten."""
-    ref, _ = session.mark(MarkInbox(state="read", all=True))
+    ref, _ = session.ask(Mark(state="read", all=True))
     session.forget(ref)
     (own,) = session.receive(stated(6, ref=ref, state="read", all=True, changes=None))
     (other,) = session.receive(stated(7))

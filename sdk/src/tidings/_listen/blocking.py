@@ -3,9 +3,10 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from tidings._keywords import checks_keywords
+from tidings._listen.asking import REPLY_SECONDS
 from tidings._listen.blocking_delivery import BlockingDelivery
 from tidings._listen.blocking_topic import BlockingTopicStream
 from tidings._listen.changes import Changes
@@ -16,7 +17,8 @@ from tidings._listen.events import Changed, Connected, Disconnected, InboxChange
 from tidings._listen.iteration import iterate
 from tidings._listen.live import OTHER_PROCESS, LiveInbox, warn_of_loss
 from tidings._listen.topic_stream import TopicStream
-from tidings._marking import Items, Marks
+from tidings._marking import Item, Items, Marks
+from tidings._models import Acted
 from tidings._own_loop import OwnLoop
 from tidings._public import publish
 from tidings.protocol.frames import Counts, ErrorFrame, Resume, State
@@ -30,8 +32,8 @@ _CLOSED: Final = "The inbox is closed. Call listen() again and enter its result 
 class BlockingInbox(OwnLoop, Marks[Changed]):
     """As `LiveInbox`, with `with` and `for`, and the same guarantees.
 
-    One thread iterates; any thread may mark, iterate `changes()`, or `close`. The hook is called in the
-    thread that iterates. A child process after `fork` has to call `listen` itself.
+    One thread iterates; any thread may mark, act, send messages, iterate `changes()`, or `close`. The hook is
+    called in the thread that iterates. A child process after `fork` has to call `listen` itself.
     """
 
     def __init__(self, live: LiveInbox, on_event: "Callable[[BlockingEvent], None] | None") -> None:
@@ -119,6 +121,25 @@ class BlockingInbox(OwnLoop, Marks[Changed]):
     ) -> Changed:
         """As `LiveInbox.mark`."""
         return self._wait(lambda: self._live.mark(state, ids, up_to=up_to, all=all, category=category))
+
+    @checks_keywords
+    def act(self, notification: Item, action: str) -> Acted:
+        """As `LiveInbox.act`."""
+        return self._wait(lambda: self._live.act(notification, action))
+
+    @checks_keywords
+    def message(
+        self,
+        event: str,
+        data: Any = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float = REPLY_SECONDS,
+    ) -> Any:
+        """As `LiveInbox.message`."""
+        return self._wait(
+            lambda: self._live.message(event, data, idempotency_key=idempotency_key, timeout=timeout)
+        )
 
     def resume_point(self) -> Resume | None:
         """As `LiveInbox.resume_point`."""

@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 from tidings._listen.delivery import Delivery
 from tidings._listen.events import Changed
 from tidings._marking import MarksOne
+from tidings._models import Acted, UsedAction
 from tidings._public import publish
 from tidings.protocol.frames import Delivered, State
 from tidings.protocol.notifications import Notification
@@ -53,6 +54,11 @@ class BlockingDelivery(MarksOne[Changed]):
         """As `Delivery.replayed`."""
         return self._delivery.replayed
 
+    @property
+    def action(self) -> UsedAction | None:
+        """As `Delivery.action`."""
+        return self._delivery.action
+
     def to_dict(self) -> dict[str, Any]:
         """As `Delivery.to_dict`."""
         return self._delivery.to_dict()
@@ -68,6 +74,10 @@ class BlockingDelivery(MarksOne[Changed]):
     def mark(self, state: State) -> Changed:
         """As `Delivery.mark`."""
         return self._wait(lambda: self._delivery.mark(state))
+
+    def act(self, action: str) -> Acted:
+        """As `Delivery.act`."""
+        return self._wait(lambda: self._delivery.act(action))
 
 
 publish(globals())

@@ -3,8 +3,9 @@
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from tidings._listen.events import Changed
+from tidings._listen.events import Changed, used_action
 from tidings._marking import MarksOne
+from tidings._models import Acted, UsedAction
 from tidings._public import publish
 from tidings.protocol.frames import Delivered, State
 from tidings.protocol.notifications import Notification
@@ -12,6 +13,7 @@ from tidings.protocol.notifications import Notification
 
 class _Inbox(Protocol):
     async def mark(self, state: State, ids: str) -> Changed: ...
+    async def act(self, notification: str, action: str) -> Acted: ...
     def acknowledge(self, delivery: "Delivery") -> None: ...
 
 
@@ -22,11 +24,12 @@ class Delivery(MarksOne[Coroutine[Any, Any, Changed]]):
     frame that the server sent.
     """
 
-    __slots__ = ("_inbox", "frame")
+    __slots__ = ("__weakref__", "_inbox", "_used", "frame")
 
     def __init__(self, frame: Delivered, inbox: _Inbox) -> None:
         self.frame = frame
         self._inbox = inbox
+        self._used = None if frame.action is None else used_action(frame.action)
 
     @property
     def notification(self) -> Notification:
@@ -48,6 +51,11 @@ class Delivery(MarksOne[Coroutine[Any, Any, Changed]]):
         """Whether the client missed it, and the server replays it."""
         return self.frame.replayed
 
+    @property
+    def action(self) -> UsedAction | None:
+        """The action that the user used on it, on this or another device; None while there is none."""
+        return self._used
+
     def to_dict(self) -> dict[str, Any]:
         """The frame as a dict for `json.dumps`: `log`, `position`, `notification`, and `replayed` if true."""
         return self.frame.to_dict()
@@ -59,6 +67,14 @@ class Delivery(MarksOne[Coroutine[Any, Any, Changed]]):
     async def mark(self, state: State) -> Changed:
         """Change its state for all devices of the user; as `LiveInbox.mark`."""
         return await self._inbox.mark(state, self.frame.notification.id)
+
+    async def act(self, action: str) -> Acted:
+        """Use one of its actions, by its id; as `LiveInbox.act`."""
+        return await self._inbox.act(self.frame.notification.id, action)
+
+    def use(self, action: UsedAction) -> None:
+        """The live inbox reports the action that the user used."""
+        self._used = action
 
     def __repr__(self) -> str:
         return f"Delivery({self.log}/{self.position}, {self.notification.id})"

@@ -40,7 +40,10 @@ class FrameRefusedError(ListenError):
 
 
 class UnansweredError(ListenError):
-    """No answer arrived for a mark. It is not known whether it took effect; it is safe to repeat."""
+    """No answer arrived. It is not known whether the call took effect. It is safe to repeat.
+
+    A message is repeated with the same `idempotency_key`.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"{reason.rstrip('.')}, so it is not known whether it took effect. Repeat it")

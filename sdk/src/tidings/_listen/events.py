@@ -1,11 +1,14 @@
 """The events of a live inbox, except deliveries."""
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
 
+from tidings._models import Acted, UsedAction
 from tidings._public import publish
 from tidings.protocol.frames import CaughtUp, Gap, Joined, Left, Recalled, Stated
+from tidings.protocol.notifications import UsedAction as WireAction
 from tidings.protocol.plain import Plain
 
 
@@ -41,17 +44,28 @@ class Changed(Stated, frozen=True, tag="state", tag_field="type", omit_defaults=
     `up_to`. The last two exclude archived items, unless `state` is `unarchived`. `reload`: the server cannot
     name each change, so read the inbox again.
 
+    `acted`: the user used an action; `changes` is empty then.
+
     `mine`: this live inbox made the mark, and its call returned the same. Else another device or process made
     it, or the answer to a mark of this one was lost. When the server is slow, a mark of this live inbox may
     arrive twice: first without `mine`, then with it.
     """
 
+    acted: Acted | None = None  # type: ignore[assignment]  # with a datetime in place of a text
     mine: bool = False
 
     @classmethod
     def of(cls, frame: Stated, *, mine: bool) -> "Changed":
         """The event for a frame."""
-        return cls(**msgspec.structs.asdict(frame), mine=mine)
+        fields = msgspec.structs.asdict(frame)
+        if frame.acted is not None:
+            fields["acted"] = Acted(frame.acted.id, used_action(frame.acted.action))
+        return cls(**fields, mine=mine)
+
+
+def used_action(action: WireAction) -> UsedAction:
+    """An action of a frame, with its time as a datetime."""
+    return UsedAction(action.id, datetime.fromisoformat(action.at))
 
 
 def loss_in_words(gap: Gap) -> str:

@@ -4,32 +4,30 @@ import asyncio
 import inspect
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from tidings._keywords import checks_keywords
+from tidings._listen.asker import Asker
+from tidings._listen.asking import Asking
 from tidings._listen.changes import Changes
 from tidings._listen.delivery import Delivery
 from tidings._listen.errors import ListenError
 from tidings._listen.event_queue import EventQueue, InboxEvent
 from tidings._listen.events import Changed, Connected, Disconnected, loss_in_words
-from tidings._listen.marker import Marker
 from tidings._listen.outputs import Answered, Output, RefreshWanted, Refused
 from tidings._listen.session import Session
 from tidings._listen.session_runner import ConnectOptions, SessionRunner
 from tidings._listen.socket import CLOSE_SECONDS
 from tidings._listen.topic_stream import TopicStream
 from tidings._listen.topic_streams import TopicStreams
-from tidings._marking import Items, Marks, compose_mark
 from tidings._public import publish
 from tidings.protocol.frames import (
     Counts,
     Delivered,
     Gap,
     Resume,
-    State,
     Subscribed,
     Unsubscribed,
 )
@@ -44,7 +42,7 @@ OTHER_PROCESS: Final = "The inbox was opened in another process, before a fork. 
 _logger = logging.getLogger("tidings")
 
 
-class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
+class LiveInbox(Asking):
     """The inbox of one user, live. Enter it with `async with`, then iterate it.
 
     Entering waits for the first connection, and raises if it fails. After that the inbox reconnects and
@@ -54,7 +52,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
 
     Iterating the inbox gives each `Delivery`; all other events go to the `on_event` hook, in the same order.
     Iterating `events()` gives all events. A `Gap` names the positions that are lost; without a hook it is
-    logged as a warning. One task iterates; any task may mark, or iterate `changes()`.
+    logged as a warning. One task iterates; any task may mark, act, send messages, or iterate `changes()`.
 
     A delivery is acknowledged when the next one is taken, or by `Delivery.ack`. Acknowledgements are sent a
     few times a second, and on leaving. While the buffer is full, the inbox does not read from the socket. The
@@ -71,7 +69,9 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
     ) -> None:
         self._session = session
         self._on_event = on_event
-        self._queue = EventQueue(session, limit=buffer, reload=self._reload)
+        asker = Asker(session, link=lambda: self._session_runner.link)
+        queue = EventQueue(session, limit=buffer, reload=self._reload)
+        super().__init__(asker, queue, timeout=options.wire.timeout)
         self._first_outcome = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
         self._closed = False
@@ -83,7 +83,6 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
             deliver=lambda frame: Delivery(frame, self),
         )
         self._session_runner = SessionRunner(session, options, room=self._room, emit=self._emit)
-        self._marker = Marker(session, timeout=options.wire.timeout, link=lambda: self._session_runner.link)
 
     async def __aenter__(self) -> Self:
         if self._runner is not None:
@@ -209,35 +208,10 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         self._check_open()
         return self._queue.changes()
 
-    @checks_keywords
-    async def mark(
-        self,
-        state: State,
-        ids: Items | None = None,
-        *,
-        up_to: Mapping[str, int] | None = None,
-        all: bool = False,
-        category: str | None = None,
-    ) -> Changed:
-        """Change the state of some `ids`, of everything `up_to` a position per log, or of `all`.
-
-        Give exactly one of the three. `category` narrows `all`; with a dot at its end it is a prefix. `state`
-        is seen, unseen, read, unread, archived or unarchived. `ids` are one or up to 1,000 ids,
-        notifications, deliveries or items of a list. The mark is made when this returns; the result has the
-        counts after it. A mark is sent again if the connection ends before the answer, or if the server is
-        overloaded; repeating it is safe. Raises InvalidArgumentError, FrameRefusedError if the server
-        refuses, and UnansweredError if no answer arrives within the client's timeout.
-        """
-        mark = compose_mark(state, ids, up_to=up_to, all=all, category=category)
+    def _check_runs(self) -> None:
         self._check_open()
         if self._runner is None or self._runner.done():
             raise ListenError(_NOT_OPEN)
-        # The answer has to be read, also while the buffer is full.
-        self._queue.override(+1)
-        try:
-            return await self._marker.mark(mark)
-        finally:
-            self._queue.override(-1)
 
     async def _run(self) -> None:
         try:
@@ -250,13 +224,15 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
             return
         match output:
             case Answered():
-                self._marker.answer(output)
+                self._asker.answer(output)
                 return
             case RefreshWanted() | Refused() | Subscribed() | Unsubscribed():
                 return
             case Delivered():
-                self._queue.put(Delivery(output, self))
+                self._queue.put(self._shown(Delivery(output, self)))
                 return
+            case Changed():
+                self._acted(output)
             case Connected():
                 self._first_outcome.set()
             case _:
@@ -270,7 +246,7 @@ class LiveInbox(Marks[Coroutine[Any, Any, Changed]]):
         self._queue.end(error)
         self._topics.end(error)
         self._first_outcome.set()
-        self._marker.end(error)
+        self._asker.end(error)
 
 
 def warn_of_loss(event: object) -> None:

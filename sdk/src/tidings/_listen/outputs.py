@@ -12,6 +12,7 @@ from tidings.protocol.frames import (
     Joined,
     Left,
     Recalled,
+    Reply,
     Subscribed,
     Unsubscribed,
 )
@@ -29,10 +30,10 @@ class RefreshWanted(msgspec.Struct, frozen=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """The answer to the mark `ref`: its result, or the error that refused it."""
+    """The answer to the frame `ref`: its result, or the error that refused it."""
 
     ref: str
-    result: Changed | FrameRefusedError
+    result: Changed | Reply | FrameRefusedError
 
 
 class Refused(msgspec.Struct, frozen=True):

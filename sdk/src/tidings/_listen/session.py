@@ -18,8 +18,8 @@ from tidings._errors import InvalidArgumentError
 from tidings._listen.errors import FrameRefusedError, MalformedFrameError
 from tidings._listen.events import Changed, Connected
 from tidings._listen.incoming import read_frame
-from tidings._listen.marks import PendingMarks
 from tidings._listen.outputs import Answered, Output, RefreshWanted, Refused
+from tidings._listen.pending import Asked, PendingFrames
 from tidings._listen.status import InboxStatus
 from tidings._listen.subscriptions import Subscriptions
 from tidings.protocol import limits
@@ -49,7 +49,6 @@ from tidings.protocol.frames import (
     Welcome,
 )
 from tidings.protocol.names import DEVICE_RULE, is_device, log_of_topic, topic_of_log
-from tidings.protocol.rest import MarkInbox
 
 # 200 names of the greatest length have 27 KB; the limit of a frame is 64 KB.
 LOGS_PER_ACK: Final = 200
@@ -84,7 +83,7 @@ class Session:
         self._acked_here: set[str] = set()
         self._starts: Positions = {}
         self._welcomed = False
-        self._marks = PendingMarks()
+        self._pending = PendingFrames()
         self.subscriptions = Subscriptions()
         self._status = InboxStatus(resume.state_version if resume else None)
 
@@ -163,7 +162,9 @@ class Session:
             case Unsubscribed():
                 self.subscriptions.ended(frame.topic)
                 self._forget_log(log_of_topic(frame.topic))
-            case Refreshed() | Pong() | Accepted() | Published() | Reply():
+            case Reply():
+                return [Answered(str(frame.ref), frame)] if self.forget(frame.ref) else []
+            case Refreshed() | Pong() | Accepted() | Published():
                 return []
         return [frame]
 
@@ -204,7 +205,7 @@ class Session:
     def _stated(self, frame: Stated) -> list[Output]:
         self._status.counts_received(frame.counts)
         self._status.version_received(frame.state_version)
-        changed = Changed.of(frame, mine=self._marks.made(frame.ref))
+        changed = Changed.of(frame, mine=self._pending.made(frame.ref))
         return [Answered(str(frame.ref), changed), changed] if self.forget(frame.ref) else [changed]
 
     def _error(self, frame: ErrorFrame) -> list[Output]:
@@ -246,12 +247,9 @@ class Session:
             for at in range(0, len(logs), LOGS_PER_ACK)
         ]
 
-    def mark(self, mark: MarkInbox) -> tuple[str, str]:
-        """The ref and the frame of a mark, which is kept until it is answered or forgotten.
-
-        Raises InvalidArgumentError if a frame cannot hold it.
-        """
-        return self._marks.add(mark)
+    def ask(self, frame: Asked) -> tuple[str, str]:
+        """The ref and the text of a frame, which is kept until it is answered or forgotten."""
+        return self._pending.add(frame)
 
     def subscribe(self, topic: str, after: int | None, rewind: int | None) -> str:
         """The frame that subscribes to a topic; by default after its position in `resume`, if that has one.
@@ -263,12 +261,12 @@ class Session:
         return self.subscriptions.add(topic, after, rewind)
 
     def forget(self, ref: str | int | None) -> bool:
-        """Forget a pending mark. Returns whether it was pending."""
-        return self._marks.forget(ref)
+        """Forget a frame that waits for its answer. Returns whether it did."""
+        return self._pending.forget(ref)
 
     def unanswered(self) -> list[str]:
-        """The frames of marks and subscriptions, to send again on a new connection; all are idempotent."""
-        return self._marks.frames() + self.subscriptions.frames(self._received)
+        """The frames to send again on a new connection, subscriptions among them; all are idempotent."""
+        return self._pending.frames() + self.subscriptions.frames(self._received)
 
     def resume_point(self) -> Resume | None:
         """The argument of `resume` that continues after everything handled; None before the first welcome."""
