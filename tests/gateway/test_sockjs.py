@@ -114,6 +114,14 @@ async def test_streaming(store: Store, realtime: Realtime, transport: str) -> No
         await store.sends.send("demo", [notification("hi", users=["ana"])])
         assert parsed(await following())[0].headers["title"] == "hi"
         assert await ana.poll() == framing.BUSY.decode()
+        # A second stream begins as the first one, and ends.
+        async with ana.client.stream(method, f"{ana.base}/{transport}") as second:
+            assert second.headers["content-type"] == stream.headers["content-type"]
+            refused = [line async for line in second.aiter_lines() if line]
+        prelude = ["h" * 2048] if transport == "xhr_streaming" else []
+        assert refused == [*prelude, prefix + framing.BUSY.decode()]
+        await store.sends.send("demo", [notification("still", users=["ana"])])
+        assert parsed(await following())[0].headers["title"] == "still"
 
 
 async def test_a_stream_ends_after_many_bytes(store: Store, realtime: Realtime) -> None:

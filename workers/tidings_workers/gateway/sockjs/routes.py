@@ -30,7 +30,7 @@ TEXT: Final = ("Content-Type", "text/plain; charset=UTF-8")
 _JSON: Final = ("Content-Type", "application/json; charset=UTF-8")
 _GREETING: Final = b"Welcome to SockJS!\n"
 _SCRIPT: Final = ("Content-Type", "application/javascript; charset=UTF-8")
-_EVENTS: Final = ("Content-Type", "text/event-stream; charset=UTF-8")
+_EVENTS: Final = ("Content-Type", "text/event-stream")
 _NO_SESSION: Final = b"There is no such session, or it has ended.\n"
 _METHODS: Final = {"xhr": "POST", "xhr_streaming": "POST", "xhr_send": "POST", "eventsource": "GET"}
 # The first part is for balancers; it is ignored here.
@@ -176,19 +176,22 @@ def _attach(session: SockJsSession, connection: HttpConnection, request: HttpReq
     """Give the response of this request to the session, or refuse it because there is another one."""
     is_events = transport == "eventsource"
     headers = (_EVENTS if is_events else _SCRIPT, NO_STORE, *cors(request))
-    if session.has_receiver:
-        refusal = framing.BUSY
-        body = b"\r\ndata: " + refusal + b"\r\n\r\n" if is_events else refusal + b"\n"
-        connection.respond(HttpResponse(HTTPStatus.OK, body, headers))
-        return
+    is_busy = session.has_receiver
     if transport == "xhr":
-        session.attach_receiver(Poll(connection, headers, session.receiver_lost))
+        if is_busy:
+            connection.respond(HttpResponse(HTTPStatus.OK, framing.BUSY + b"\n", headers))
+        else:
+            session.attach_receiver(Poll(connection, headers, session.receiver_lost))
         return
     stream = Streaming(
         is_events=is_events, headers=headers, lost=session.receiver_lost, resumed=session.flush_waiting
     )
     connection.take_over(stream)
-    session.attach_receiver(stream)
+    if is_busy:
+        stream.send(framing.BUSY)
+        stream.end()
+    else:
+        session.attach_receiver(stream)
 
 
 def _answer(connection: HttpConnection, request: HttpRequest, status: HTTPStatus, body: bytes) -> None:
