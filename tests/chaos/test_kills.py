@@ -1,16 +1,13 @@
 """SIGKILL of any process, at any moment, under load."""
 
-import asyncio
-
 import pytest
 
-from tests.support.killing import ROUNDS, random_kills, send_and_kill, stall
+from tests.support.killing import ROUNDS, random_kills, send_and_kill
 from tests.support.listening import listening
 from tests.support.stack import PARTS, Part, Stack
 from tests.support.traffic import (
     Account,
     Reference,
-    change_and_send,
     make_groups,
     settle,
     stubborn_client,
@@ -24,22 +21,13 @@ GROUPS = {"odd": USERS[1::2], "few": USERS[:3]}
 
 
 async def survive(stack: Stack, kills: list[Part], *, seconds: float, seed: int) -> None:
-    """Send at a steady rate, kill these parts one after another, and check all promises.
-
-    Meanwhile the members of a group change all the time, and the gateway stops for moments.
-    """
+    """Send at a steady rate, kill these parts one after another, and check all promises."""
     reference, account = Reference(USERS, seed), Account()
     async with stubborn_client(stack) as client:
         await make_groups(client, reference, GROUPS)
         async with listening(stack, USERS) as listeners:
-            before, ended = stack.pids(), asyncio.Event()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(change_and_send(client, reference, account, f"changing-{seed}", ended))
-                group.create_task(stall(stack, "gateway", ended))
-                await send_and_kill(
-                    stack, client, reference, account, kills, rate=RATE, seconds=seconds, rest=2
-                )
-                ended.set()
+            before = stack.pids()
+            await send_and_kill(stack, client, reference, account, kills, rate=RATE, seconds=seconds, rest=2)
             await settle(listeners, account)
         for part in kills:
             assert stack.pids()[part] != before[part]

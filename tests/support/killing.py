@@ -3,11 +3,12 @@
 import asyncio
 import os
 import random
+import secrets
 import signal
 from collections.abc import Sequence
 
 from tests.support.stack import Part, Stack
-from tests.support.traffic import Account, Reference, send_steadily
+from tests.support.traffic import Account, Reference, change_and_send, send_steadily
 from tidings import AsyncTidings
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "0"))
@@ -26,13 +27,22 @@ async def send_and_kill(
 ) -> None:
     """Send at a steady rate, and kill these parts one after another, evenly spread over the sends.
 
-    `rest`: after the last kill, so many times as long as between two kills.
+    `rest`: after the last kill, so many times as long as between two kills. Meanwhile the gateway stops for
+    moments, and the members of a group change all the time. They do not where dispatcher and gateway are both
+    killed: a gateway that starts without a dispatcher reads memberships that are not up to date (ADR 0002).
     """
-    async with asyncio.TaskGroup() as group:
-        group.create_task(send_steadily(client, reference, account, rate=rate, seconds=seconds))
-        for index, part in enumerate(kills):
-            await account.reaches(round(rate * seconds * (index + 1) / (len(kills) + rest)))
-            stack.kill(part)
+    ended = asyncio.Event()
+    async with asyncio.TaskGroup() as others:
+        if not {"dispatcher", "gateway"} <= set(kills):
+            group = f"changing-{secrets.token_hex(4)}"
+            others.create_task(change_and_send(client, reference, account, group, ended))
+        others.create_task(stall(stack, "gateway", ended))
+        async with asyncio.TaskGroup() as sending:
+            sending.create_task(send_steadily(client, reference, account, rate=rate, seconds=seconds))
+            for index, part in enumerate(kills):
+                await account.reaches(round(rate * seconds * (index + 1) / (len(kills) + rest)))
+                stack.kill(part)
+        ended.set()
 
 
 async def stall(stack: Stack, part: Part, ended: asyncio.Event) -> None:
