@@ -27,8 +27,8 @@ async def send_and_kill(
 ) -> None:
     """Send at a steady rate, and kill these parts one after another, evenly spread over the sends.
 
-    `rest`: after the last kill, so many times as long as between two kills. Meanwhile the gateway stops for
-    moments, and the members of a group change all the time. They do not where dispatcher and gateway are both
+    `rest`: after the last kill, so many times as long as between two kills. The gateway also stops for
+    moments, and the members of a group change all the time, unless dispatcher and gateway are both
     killed: a gateway that starts without a dispatcher reads memberships that are not up to date (ADR 0002).
     """
     ended = asyncio.Event()
@@ -46,7 +46,7 @@ async def send_and_kill(
 
 
 async def stall(stack: Stack, part: Part, ended: asyncio.Event) -> None:
-    """Stop a part for moments, as a busy machine does. It reads what happened meanwhile at once."""
+    """Stop a part for moments, as a busy machine does. Then it reads many changes at once."""
     while not ended.is_set():
         pid = stack.pids().get(part)
         try:
@@ -55,7 +55,7 @@ async def stall(stack: Stack, part: Part, ended: asyncio.Event) -> None:
                 await asyncio.sleep(random.uniform(0.05, 0.3))
                 os.kill(pid, signal.SIGCONT)
         except ProcessLookupError:
-            pass  # It was killed meanwhile.
+            pass  # It was killed.
         await asyncio.sleep(0.2)
 
 
