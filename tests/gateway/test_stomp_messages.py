@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.gateway.test_sockjs import connect_frame, http, parsed
 from tests.support.realtime import Realtime
 from tests.support.sending import titles
+from tests.support.sockjs import connect_frame, http, parsed
 from tests.support.stomp import StompClient, client_frame, stomp_socket
 from tests.support.upstream import LOOPBACK, NOTHING, SECRET, Called, Upstream, json_answer, running_upstream
 from tidings_workers.config import Settings

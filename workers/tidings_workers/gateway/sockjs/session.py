@@ -131,7 +131,9 @@ class SockJsSession(StompConnection):
             return
         self._awaited = None
         if self._confirms:
-            self.confirm(awaited)
+            # Replayed messages count as sent after their write. Unless others wait, the client has them now.
+            is_behind = bool(self._waiting or self._queue)
+            self.confirm(awaited if is_behind else self.sent_positions())
 
     def _flush(self) -> None:
         receiver = self._receiver
