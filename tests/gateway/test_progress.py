@@ -76,7 +76,7 @@ async def test_a_resume_acknowledges(
     await store.groups.change("demo", "team", ["ana", "bob"], [])
     before = await send(store, "before", users=["ana", "bob"])
     await eventually(lambda: _status(store, before), "stored")
-    options = {"device": device} if device else {}
+    options: dict[str, Any] = {"device": device} if device else {}
     async with realtime.user("ana", **options) as ana:
         sent = [await send(store, title, **target) for title in ("acknowledged", "lost", "lost too", "later")]
         frames = [frame for _ in sent for frame in (await ana.until("notification"))[-1:]]
