@@ -70,6 +70,25 @@ async def test_a_request_waits_for_an_event(api: httpx.AsyncClient, bearer: Bear
     assert (await waiting)["events"][0]["data"]["notification"] == identity
 
 
+async def test_now_leaves_earlier_events_out(api: httpx.AsyncClient, bearer: Bearer) -> None:
+    """With `after=now` a reader gets no earlier event, and each later one, as with any position."""
+    headers = bearer("send events")
+    assert (await read(api, headers, after="now"))["events"] == []
+    earlier = await send(api, headers)
+    start = await read(api, headers, after="now")
+    assert start["events"] == []
+    waiting = asyncio.ensure_future(read(api, headers, after="now", wait=60))
+    later = await send(api, headers)
+    found = await read(api, headers, after=start["next"])
+    assert [each["data"]["notification"] for each in found["events"]] == [later]
+    assert (await read(api, headers))["events"][0]["data"]["notification"] == earlier
+    # The other request may have begun after that send.
+    last = await send(api, headers)
+    assert (await waiting)["events"][0]["data"]["notification"] in {later, last}
+    wrong = await api.get(EVENTS, params={"after": "NOW"}, headers=headers)
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "invalid_cursor")
+
+
 async def test_readers_of_a_consumer_share(api: httpx.AsyncClient, bearer: Bearer, store: Store) -> None:
     """Each event goes to one reader; unless it is acknowledged, it is handed out again after its time."""
     headers = bearer("send events")

@@ -82,6 +82,43 @@ async def test_send_to_the_team_and_watch_two_bells(device: NewDevice, dev: Stac
     assert re.findall(r"eyJ[\w-]{20,}", await page.locator("body").inner_text()) == []
 
 
+async def test_events_as_they_happen(device: NewDevice, dev: Stack) -> None:
+    """The tab shows the events of a send and of its reading in order; no request waits while it is closed."""
+    page = await opened(device, dev)
+    await has(page, {"ana": "3"})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.partition("?")[0]))
+    send = page.get_by_role("button", name="Send", exact=True)
+    await send.click()
+    await has(page, {"ana": "4"})
+    assert f"{dev.api}/v1/events" not in asked
+    await page.get_by_role("button", name="Live frames").click()
+    await page.get_by_role("tab", name="Frames").focus()
+    await page.keyboard.press("ArrowRight")
+    await expect(page.get_by_role("tabpanel", name="Frames")).to_be_hidden()
+    events = page.get_by_role("tabpanel", name="Events").get_by_role("listitem")
+    of_ana = events.filter(has_text="Ana").locator(".type").filter(has_text="notification.")
+    await expect(of_ana.filter(has_text="seen")).not_to_have_count(0)
+    article = window(page, "ana").get_by_role("feed").get_by_role("article").first
+    await article.get_by_role("button", name="Mark as read").click()
+    await expect(of_ana.filter(has_text="read")).to_have_count(1)
+    kinds = [each.removeprefix("notification.") for each in await of_ana.all_inner_texts()]
+    of_one = [kind for kind in kinds if kind != "seen"]
+    assert (kinds[0], of_one[:3]) == ("read", ["read", "delivered", "stored"])
+    read = events.filter(has_text="notification.read")
+    await read.locator("summary").click()
+    await expect(read.locator("pre")).to_contain_text('"user": "ana"')
+    await page.get_by_role("button", name="Clear").click()
+    await expect(page.locator("#event-count")).to_have_text("0")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#drawer")).to_be_hidden()
+    # The tab shows the events that happened while it was closed.
+    await send.click()
+    await has(page, {"ana": "4"})
+    await page.get_by_role("button", name="Live frames").click()
+    await expect(of_ana.filter(has_text="stored")).to_have_count(1)
+
+
 async def test_only_the_recipients_get_a_send(device: NewDevice, dev: Stack) -> None:
     """A send to one user or to all reaches exactly those, with the content of the form."""
     page = await opened(device, dev)
@@ -214,12 +251,15 @@ async def test_on_a_phone(device: NewDevice, dev: Stack) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 800, 360])
 async def test_the_page_is_accessible(device: NewDevice, dev: Stack, scheme: str, width: int) -> None:
-    """Axe finds no fault in light and dark, on any width, with the frames open; and no content overflows."""
+    """Axe finds no fault in light and dark, on any width, with frames and with events; no overflow."""
     options = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
     # Axe is injected past the page's policy, which would forbid it.
     page = await opened(device, dev, bypass_csp=True, **options)
     assert await faults(page) == []
     await page.get_by_role("button", name="Live frames").click()
     await page.locator("#frames summary").first.click()
+    assert await faults(page) == []
+    await page.get_by_role("tab", name="Events").click()
+    await page.locator("#events summary").first.click()
     assert await faults(page) == []
     assert await page.evaluate("document.documentElement.scrollWidth") <= width

@@ -29,7 +29,7 @@ from tidings_workers.tokens import make_token, make_user_token
 
 USERS: Final = {"ana": "Ana", "bob": "Bob"}
 SENDER: Final = "demo-page"
-SENDER_SCOPES: Final = frozenset({"send", "read", "groups"})
+SENDER_SCOPES: Final = frozenset({"send", "read", "groups", "events"})
 TOKEN_SECONDS: Final = 3600
 
 Theme = Annotated[str, QueryParameter(description="The words and colors of the page.")]
@@ -42,7 +42,11 @@ _FILES: Final = frozenset(
             "page.mjs",
             "composer.mjs",
             "windows.mjs",
+            "drawer.mjs",
+            "tabs.mjs",
+            "rows.mjs",
             "frames.mjs",
+            "events.mjs",
             "snippets.mjs",
             "highlight.mjs",
             "user.mjs",

@@ -28,12 +28,15 @@ WAITING: Final = 200
 # A consumer looks this often for events that were not acknowledged in time.
 _AGAIN_SECONDS: Final = 1.0
 _ACKNOWLEDGED_BYTES: Final = 128 * 1024
+NOW: Final = "now"
 
 _TYPE: Final = "|".join(EVENT_TYPES).replace(".", r"\.")
 
 After = Annotated[
     str | None,
-    QueryParameter(description="`next` of the answer before; absent for the first event that is kept."),
+    QueryParameter(
+        description="`next` of the answer before, or `now`; absent for the first event that is kept."
+    ),
 ]
 Types = Annotated[
     str | None,
@@ -88,9 +91,15 @@ async def read_events(
     if consumer is not None and after is not None:
         raise ProblemError("invalid_request", "Give `after` or `consumer`: a consumer has its own position.")
     cursors = Cursors(store, identity.tenant, "events")
-    raw = cursors.read(after)
+    raw = cursors.read(None if after == NOW else after)
     reader = _Reader(store, identity.tenant, _types(types), limit, consumer)
-    batch = await reader.read(None if raw is None else _positions(raw), monotonic() + wait)
+    until = monotonic() + wait
+    await reader.renew()
+    if after == NOW:
+        positions: Mapping[int, int] | None = await store.events.heads(identity.tenant)
+    else:
+        positions = None if raw is None else _positions(raw)
+    batch = await reader.read(positions, until)
     following = None if consumer is not None else cursors.write(_packed(batch.positions))
     return EventList([_event(event) for event in batch.events], following)
 
@@ -127,14 +136,17 @@ class _Reader:
         self._limit = limit
         self._consumer = consumer
 
-    async def read(self, after: Mapping[int, int] | None, until: float) -> EventBatch:
-        """The first events after a position, or none when there is none until a time."""
+    async def renew(self) -> None:
+        """Turn the types on. Raises ProblemError (429) for one consumer too many."""
         by = READER if self._consumer is None else consumer_name(self._consumer)
         try:
             await self._events.renew(self._tenant, by, self._types)
         except TooManyConsumers as error:
             detail = f"{error} Use one of these, or wait: one that is not read ends after seven days."
             raise ProblemError("quota_exceeded", detail) from None
+
+    async def read(self, after: Mapping[int, int] | None, until: float) -> EventBatch:
+        """The first events after a position, or none when there is none until a time. Call `renew` before."""
         while True:
             heads = await self._events.heads(self._tenant)
             batch = await self._once(after)

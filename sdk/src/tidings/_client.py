@@ -150,7 +150,7 @@ class Tidings(Sending):
 
         With a `consumer` the server keeps the position, and each event goes to one of its readers. It is
         acknowledged when the next one is taken; otherwise it is handed out again after 60 seconds. Without a
-        consumer the position is the caller's: `after` is the `position` of an earlier iteration.
+        consumer the position is the caller's: `after` is the `position` of an earlier iteration, or `now`.
 
         A request waits `wait` seconds for events and gets at most `batch`. Needs the scope `events`.
         """

@@ -1,6 +1,8 @@
 // The page around the two users: sends the content of the form, and shows the result.
 
 import { FIRST, notification } from "./composer.mjs";
+import { onVisible } from "./drawer.mjs";
+import { followEvents, startEvents } from "./events.mjs";
 import { showFrame } from "./frames.mjs";
 import { showCommands } from "./snippets.mjs";
 import { listen, NAMES, openWindows } from "./windows.mjs";
@@ -16,7 +18,7 @@ const OUTCOME = document.getElementById("outcome");
 let latest = { id: "", sentAt: 0, answeredAt: 0 };
 let token = "";
 
-async function call(path, body) {
+async function call(path, body, options) {
   const answer = await fetch(path, {
     method: body ? "POST" : "GET",
     headers: {
@@ -24,11 +26,14 @@ async function call(path, body) {
       ...(token && { authorization: `Bearer ${token}` }),
     },
     ...(body && { body: JSON.stringify(body) }),
+    ...options,
   });
   const document = await answer.json();
-  if (!answer.ok) throw new Error(document.detail);
+  if (!answer.ok) throw Object.assign(new Error(document.detail), { code: document.code });
   return document;
 }
+
+const get = (path, options) => call(path, undefined, options);
 
 async function renewToken() {
   token = "";
@@ -107,9 +112,11 @@ document.getElementById("burst").addEventListener("click", () => {
 
 try {
   await renewToken();
+  await startEvents(get);
   await call("/v1/groups/team/members", { add: Object.keys(NAMES) });
   await fillInboxes();
   setInterval(renewToken, RENEW_MS);
+  onVisible((visible) => followEvents(get, visible));
 } catch (error) {
   report(error);
 } finally {

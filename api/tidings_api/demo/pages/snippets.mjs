@@ -1,31 +1,14 @@
 // The code to paste: tabs by framework, colours, a button to copy, and the requests that send the form's content.
 
 import { highlight } from "./highlight.mjs";
+import { connectTabs } from "./tabs.mjs";
 
 const TOKEN_SHOWN = 12;
 /** The copied text of a snippet that shows only a part of it. */
 const whole = new WeakMap();
 
 for (const card of document.querySelectorAll(".snippet")) {
-  const tabs = [...card.querySelectorAll('[role="tab"]')];
-  const panel = (tab) => document.getElementById(tab.getAttribute("aria-controls"));
-  const choose = (chosen) => {
-    for (const tab of tabs) {
-      tab.ariaSelected = String(tab === chosen);
-      tab.tabIndex = tab === chosen ? 0 : -1;
-      panel(tab).hidden = tab !== chosen;
-    }
-  };
-  for (const [index, tab] of tabs.entries()) {
-    tab.addEventListener("click", () => choose(tab));
-    tab.addEventListener("keydown", ({ key }) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
-      const next = step && tabs.at((index + step) % tabs.length);
-      if (!next) return;
-      choose(next);
-      next.focus();
-    });
-  }
+  connectTabs(card);
   const button = card.querySelector(".copy");
   const say = (word) => {
     button.textContent = word;

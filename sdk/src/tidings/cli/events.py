@@ -26,7 +26,7 @@ async def events(
     ] = None,
     after: Annotated[
         str | None,
-        Parameter(help="Begin behind this position, which an earlier run printed when it stopped."),
+        Parameter(help="Begin behind this position, which an earlier run printed when it stopped, or `now`."),
     ] = None,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
