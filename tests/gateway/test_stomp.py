@@ -221,18 +221,6 @@ async def test_transactions(store: Store, realtime: Realtime) -> None:
         assert await client.refused() == ("invalid_request", 4000)
 
 
-async def test_heartbeats(realtime: Realtime) -> None:
-    """The server sends the heartbeats that a client asks for, at most one a second."""
-    async with stomp_socket(realtime.port) as client:
-        connected = await client.connected(passcode=realtime.token("ana"), heart_beat="5000,100")
-        assert connected.headers["heart-beat"] == "1000,10000"
-        async with asyncio.timeout(10):
-            for _ in range(2):
-                assert await client.socket.recv(decode=False) == b"\n"
-        await client.socket.send("\n")
-        await client.subscribe(INBOX)
-
-
 SUBSCRIBED = client_frame("SUBSCRIBE", id="0", destination=INBOX)
 # Frames that are refused after CONNECTED, with the code of the ERROR frame and the close code.
 REFUSED: dict[str, tuple[bytes, str, int]] = {

@@ -19,6 +19,8 @@ from tidings_workers.gateway.stomp.slow import Refusals
 from tidings_workers.gateway.stomp.wire import Wires
 
 _EVERYTHING: Final = 2**53 - 1
+# The agreed time between two heartbeats is the longest one, also on a busy machine.
+_SHARE: Final = 0.9
 _REFUSED: Final = frozenset({Verdict.STAY_AWAY, Verdict.REFRESH})
 
 
@@ -150,7 +152,7 @@ class StompConnection(Connection):
         for message in messages:
             self._carry_out(self._stomp.answer(message))
             if isinstance(message, Welcome) and not self.closed:
-                self._schedule_beat()
+                self._schedule_beat(asyncio.get_running_loop().time())
 
     def _say(self, frame: bytes) -> None:
         data = self._wires.enclose(frame)
@@ -159,15 +161,18 @@ class StompConnection(Connection):
         else:
             self.write(data)
 
-    def _schedule_beat(self) -> None:
-        milliseconds = self._stomp.heartbeats.ours
-        if milliseconds:
-            self._beat = asyncio.get_running_loop().call_later(milliseconds / 1000, self._send_beat)
+    def _schedule_beat(self, previous: float) -> None:
+        """Send the next heartbeat an interval after the time at which the previous one was due."""
+        interval = self._stomp.heartbeats.ours / 1000 * _SHARE
+        if interval:
+            loop = asyncio.get_running_loop()
+            due = max(previous + interval, loop.time())
+            self._beat = loop.call_at(due, self._send_beat, due)
 
-    def _send_beat(self) -> None:
+    def _send_beat(self, due: float) -> None:
         self.write_unconfirmed(self._wires.enclose(HEARTBEAT))
         if not self.closed:
-            self._schedule_beat()
+            self._schedule_beat(due)
 
     # Closing
 
