@@ -5,10 +5,12 @@ import socket
 
 import pytest
 
-from tests.support.realtime import Realtime, Wire
+from tests.gateway.conftest import TokenMaker
+from tests.support.realtime import Realtime, Wire, running_gateway
 from tests.support.sending import eventually, notification
 from tests.support.sockjs import SUBSCRIBE, connect_frame, http, parsed
 from tests.support.stomp import client_frame
+from tidings_workers.config import Settings
 from tidings_workers.gateway.sockjs.receivers import Streaming
 from tidings_workers.store import Store
 
@@ -99,3 +101,23 @@ async def test_a_device_gets_replayed_messages_once(store: Store, realtime: Real
             frames += parsed(await ana.poll())
             seen.append([each.headers["title"] for each in frames if each.command == "MESSAGE"])
     assert seen == [[], ["1"], ["2"]]
+
+
+async def test_a_gateway_that_stops(settings: Settings, token: TokenMaker) -> None:
+    """A client that polls gets the close of a gateway that stops, as a client on a stream does."""
+    async with running_gateway(settings) as stop:
+        realtime = Realtime(settings.realtime_port, token)
+        async with http(realtime, "polls") as ana, http(realtime, "streams") as bob:
+            for each in (ana, bob):
+                await each.poll()
+                await each.send(connect_frame(realtime))
+                await each.poll()
+            polling = asyncio.create_task(ana.poll())
+            async with bob.client.stream("POST", f"{bob.base}/xhr_streaming") as stream:
+                lines = stream.aiter_lines()
+                assert await anext(lines) == "h" * 2048
+                # The poll waits, too.
+                await eventually(ana.poll, 'c[2010,"Another connection still open"]')
+                stop.set()
+                assert await anext(lines) == 'c[1012,"restart"]'
+            assert await polling == 'c[1012,"restart"]'

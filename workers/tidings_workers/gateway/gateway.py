@@ -253,9 +253,10 @@ class Gateway:
 
     async def drain(self) -> None:
         """Answer received sends and messages within RESTART_SECONDS, then close every connection."""
-        self._others.close()
+        self._others.finish()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(
                 asyncio.gather(self._sending.drain(), self._messages.drain()), RESTART_SECONDS
             )
         await self._connections.drain()
+        self._others.close()

@@ -164,6 +164,12 @@ class HttpConnection(asyncio.Protocol):
         """Write the remaining bytes, then close the connection."""
         self._transport.close()
 
+    def finish(self) -> None:
+        """Close the connection, after the response if a request waits for it."""
+        self._keep_alive = False
+        if not self._busy:
+            self.close()
+
     # Requests
 
     def _work(self) -> None:

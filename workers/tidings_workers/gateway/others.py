@@ -47,8 +47,13 @@ class Others:
         """The base of STOMP and SockJS that a path is at or below."""
         return next((base for base in self._stomp_paths if path == base or path.startswith(base + "/")), None)
 
+    def finish(self) -> None:
+        """The gateway stops: close idle connections, and the others after their response."""
+        for connection in list(self._connections):
+            connection.finish()
+
     def close(self) -> None:
-        """Close the connections, because the gateway stops."""
+        """Close all connections."""
         for connection in list(self._connections):
             connection.close()
 
