@@ -61,9 +61,9 @@ async def test_what_the_broker_refuses(rabbitmq: Rabbitmq, bridges: Bridges, sto
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "not valid"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "name its port for STOMP"),
         (b"CONNECTED\nversion:1.2\n\n\0MESSAGE\nx\n\n\0", "not valid"),
-        (b"CONNECTED\nversion:1.2\n\n\0MESSAGE\ncontent-length:9999999\n\n", "at most"),
+        (b"CONNECTED\nversion:1.2\n\n\0MESSAGE\ncontent-length:9999999\n\n", "larger than"),
         (b"CONNECTED\nversion:1.2\nheart-beat:x,y\n\n\0", "closed"),
         (b"", "closed"),
     ],

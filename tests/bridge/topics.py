@@ -56,6 +56,11 @@ class Topics:
         for each in sent:
             await each
 
+    async def committed(self, group: str) -> int:
+        """How many records the group has acknowledged: the sum of its offsets."""
+        found = await self._admin.list_consumer_group_offsets(group)
+        return sum(max(0, each.offset) for each in found.values())
+
     async def read_all(self, name: str) -> list[Any]:
         """The records of a topic up to its end, those of one partition in order."""
         consumer = AIOKafkaConsumer(bootstrap_servers=self._server.servers, group_id=None)

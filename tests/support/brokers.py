@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.ports import free_port
+from tests.support.tls import PrivateCA
 from tests.support.tree import ROOT
 from tests.support.valkey import wait_until
 
@@ -22,6 +23,13 @@ _JARS = ROOT / ".venv" / "kafka"
 
 _RABBITMQ_CONF = """listeners.tcp.1 = 127.0.0.1:{port}
 stomp.listeners.tcp.1 = 127.0.0.1:{stomp}
+listeners.ssl.1 = 127.0.0.1:{tls}
+stomp.listeners.ssl.1 = 127.0.0.1:{stomp_tls}
+ssl_options.cacertfile = {home}/ca.pem
+ssl_options.certfile = {home}/server.pem
+ssl_options.keyfile = {home}/server.key
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = true
 loopback_users.guest = true
 log.console = true
 log.console.level = warning
@@ -33,11 +41,17 @@ collect_statistics = none
 _KAFKA_PROPERTIES = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},SASL_PLAINTEXT://127.0.0.1:{sasl}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},\
+  SASL_PLAINTEXT://127.0.0.1:{sasl},SSL://127.0.0.1:{tls}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl},SSL://127.0.0.1:{tls}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL
+listener.name.ssl.ssl.keystore.type=PEM
+listener.name.ssl.ssl.keystore.location={home}/both.pem
+listener.name.ssl.ssl.truststore.type=PEM
+listener.name.ssl.ssl.truststore.location={home}/ca.pem
+listener.name.ssl.ssl.client.auth=requested
 sasl.enabled.mechanisms=PLAIN
 listener.name.sasl_plaintext.plain.sasl.jaas.config=\\
   org.apache.kafka.common.security.plain.PlainLoginModule required user_tidings="right";
@@ -66,12 +80,27 @@ appender.c.layout.pattern = %m%n
 """
 
 
+class Certificates:
+    """A private authority in a directory: `ca`, and a client's `certificate` and `key`.
+
+    The server's are `server.pem` and `server.key`, and together `both.pem`.
+    """
+
+    def __init__(self, home: Path) -> None:
+        authority = PrivateCA(home)
+        self.ca = str(authority.ca)
+        certificate, key = authority.certify(home, "server")
+        (home / "both.pem").write_bytes(key.read_bytes() + certificate.read_bytes())
+        self.certificate, self.key = map(str, authority.certify(home, "client"))
+
+
 class Server:
     """One broker and its directory, which survives `kill` and `start`."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.port = free_port()
+        self.certificates = Certificates(home)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -106,14 +135,18 @@ class Server:
 
 
 class Rabbitmq(Server):
-    """RabbitMQ; `url` is that of AMQP, `stomp` the port of STOMP."""
+    """RabbitMQ; `url` is that of AMQP, `stomp` the port of STOMP.
+
+    Its ports `tls` and `stomp_tls` need a client certificate of its authority: see `Certificates`.
+    """
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
-        self.stomp = free_port()
+        self.stomp, self.tls, self.stomp_tls = free_port(), free_port(), free_port()
         self._epmd, self._distribution = free_port(), free_port()
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/"
-        (home / "rabbitmq.conf").write_text(_RABBITMQ_CONF.format(port=self.port, stomp=self.stomp))
+        ports = {"port": self.port, "stomp": self.stomp, "tls": self.tls, "stomp_tls": self.stomp_tls}
+        (home / "rabbitmq.conf").write_text(_RABBITMQ_CONF.format(home=home, **ports))
         (home / "enabled_plugins").write_text("[rabbitmq_stomp].")
 
     def kill(self) -> None:
@@ -125,7 +158,7 @@ class Rabbitmq(Server):
         wait_until(lambda: not _listens(self._epmd), "the end of epmd", 20)
 
     def _ports(self) -> Sequence[int]:
-        return [self.port, self.stomp]
+        return [self.port, self.stomp, self.tls, self.stomp_tls]
 
     def _command(self) -> list[str]:
         return [str(_RABBITMQ)]
@@ -153,13 +186,16 @@ class Rabbitmq(Server):
 
 
 class Kafka(Server):
-    """Kafka with one node; `servers` names it, `sasl` needs the user `tidings` with the password `right`."""
+    """Kafka with one node; `servers` names it, `sasl` needs the user `tidings` with the password `right`.
+
+    `tls` needs TLS.
+    """
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
-        ports = {"port": self.port, "controller": free_port(), "sasl": free_port()}
+        ports = {"port": self.port, "controller": free_port(), "sasl": free_port(), "tls": free_port()}
         self.servers = f"127.0.0.1:{self.port}"
-        self.sasl = f"127.0.0.1:{ports['sasl']}"
+        self.sasl, self.tls = f"127.0.0.1:{ports['sasl']}", f"127.0.0.1:{ports['tls']}"
         (home / "server.properties").write_text(_KAFKA_PROPERTIES.format(home=home, **ports))
         (home / "log4j2.properties").write_text(_LOG4J)
         # Behind a first byte of 0 it begins with no hyphen, which would be an option.

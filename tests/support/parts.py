@@ -1,11 +1,13 @@
 """Several of each part on one store, each started alone as in production."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import httpx
 
@@ -38,8 +40,13 @@ class Process:
         except httpx.RequestError:
             return False
 
+    def cpu_seconds(self) -> float:
+        """The processor time that it has used."""
+        words = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
     def metric(self, name: str) -> float:
-        """A metric without labels."""
+        """A metric, named with its labels; 0 when there is none."""
         lines = [line.split() for line in self._get("/metrics").text.splitlines()]
         return next((float(words[1]) for words in lines if words[0] == name), 0.0)
 

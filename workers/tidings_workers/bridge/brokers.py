@@ -1,6 +1,7 @@
 """The face of a broker: connections that give messages or take events, and the errors of all of them."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
@@ -9,6 +10,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from msgspec import Struct
 
+from tidings_workers.bridge import tls
 from tidings_workers.bridge.configuration import AnySink, AnySource
 from tidings_workers.bridge.messages import Message
 from tidings_workers.config import ConfigurationError
@@ -43,6 +45,24 @@ async def answered(work: Coroutine[Any, Any, T], seconds: float = ANSWER_SECONDS
     if not task.done() or task.cancelled():
         raise TimeoutError
     return task.result()
+
+
+def secured(table: AnySource | AnySink) -> ssl.SSLContext | None:
+    """The context for TLS, as `tls.context_of`. Raises BrokerError."""
+    try:
+        return tls.context_of(table)
+    except tls.InvalidTls as error:
+        raise BrokerError(str(error)) from None
+
+
+def unreachable(table: AnySource | AnySink, shown: str, error: BaseException, key: str) -> BrokerError:
+    """The error for a connection to `shown`, which `key` names in the file, that could not begin."""
+    if fault := tls.fault_of(error):
+        return BrokerError(f"{shown} {fault}")
+    reason = reason_of(error)
+    if tls.is_secure(table) and isinstance(error, ConnectionResetError):
+        return BrokerError(f"{shown} ends the TLS handshake ({reason}): name its port for TLS, or use none")
+    return BrokerError(f"{shown} can't be reached ({reason}): start it, or correct {key}")
 
 
 def _discard(task: "asyncio.Task[Any]") -> None:

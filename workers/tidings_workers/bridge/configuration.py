@@ -15,11 +15,18 @@ Kind = Literal["source", "sink"]
 
 
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The keys of every table."""
+    """The keys of every table.
+
+    For TLS, `ca` is a file with the only authorities to trust; without it, those of the machine are trusted.
+    `certificate` and `key` are files of a client certificate. All are PEM.
+    """
 
     name: Text
     tenant: Text
     type: str
+    ca: Text | None = None
+    certificate: Text | None = None
+    key: Text | None = None
 
     @property
     def kind(self) -> Kind:

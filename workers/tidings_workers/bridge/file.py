@@ -31,6 +31,7 @@ from tidings_workers.bridge.configuration import (
     Table,
 )
 from tidings_workers.bridge.lines import Lines
+from tidings_workers.bridge.tls import InvalidTls, context_of
 from tidings_workers.config import ConfigurationError
 from tidings_workers.refused import Refused
 from tidings_workers.strict_json import BodyDecoder
@@ -223,6 +224,11 @@ def _faults_of(table: AnySource | AnySink) -> Iterator[tuple[str, str]]:
     elif not _is_url(table.type, table.url):
         _, example = _SCHEMES[table.type]
         yield "url", f"url is {masked(table.url)!r}: write it as {example}"
+        return
+    try:
+        context_of(table)
+    except InvalidTls as error:
+        yield error.key, str(error)
     if isinstance(table, Sink):
         yield from _faults_of_events(table.events)
     else:

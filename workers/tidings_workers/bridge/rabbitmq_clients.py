@@ -11,7 +11,14 @@ import aiormq
 from aio_pika.abc import AbstractConnection
 
 from tidings_workers.addresses import masked
-from tidings_workers.bridge.brokers import ANSWER_SECONDS, CONNECT_SECONDS, BrokerError, reason_of
+from tidings_workers.bridge.brokers import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    BrokerError,
+    reason_of,
+    secured,
+    unreachable,
+)
 from tidings_workers.bridge.configuration import RabbitmqSink, RabbitmqSource
 
 # The libraries log each fault, and the status of the table has it.
@@ -42,9 +49,13 @@ async def connected(table: RabbitmqSource | RabbitmqSink) -> AsyncIterator[Abstr
 async def _connect(table: RabbitmqSource | RabbitmqSink) -> AbstractConnection:
     shown = masked(table.url)
     name = f"tidings-bridge {table.name}"
+    context = secured(table)
     try:
         return await aio_pika.connect(
-            table.url, timeout=CONNECT_SECONDS, client_properties={"connection_name": name}
+            table.url,
+            timeout=CONNECT_SECONDS,
+            client_properties={"connection_name": name},
+            ssl_context=context,
         )
     except (
         aiormq.exceptions.AuthenticationError,
@@ -56,9 +67,7 @@ async def _connect(table: RabbitmqSource | RabbitmqSink) -> AbstractConnection:
             f"{shown} has no such virtual host, or the user may not use it: correct url"
         ) from None
     except FAULTS as error:
-        raise BrokerError(
-            f"{shown} can't be reached ({reason_of(error)}): start it, or correct url"
-        ) from None
+        raise unreachable(table, shown, error, "url") from None
 
 
 def explained(error: BaseException, place: str, key: str) -> str:

@@ -5,7 +5,6 @@ A connection speaks STOMP 1.1 or 1.2, with heartbeats of 10 s in both directions
 
 import asyncio
 import secrets
-import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 
 from tidings.protocol.names import is_idempotency_key
 from tidings_workers.addresses import masked
-from tidings_workers.bridge.brokers import CONNECT_SECONDS, BrokerError, reason_of
+from tidings_workers.bridge.brokers import CONNECT_SECONDS, secured, unreachable
 from tidings_workers.bridge.configuration import AnySource, StompSource
 from tidings_workers.bridge.messages import Message, digest_key
 from tidings_workers.bridge.stomp_connection import StompConnection
@@ -64,13 +63,12 @@ class StompBroker:
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator["StompSourceConnection"]:
         shown, parts = masked(self._source.url), urlsplit(self._source.url)
-        secure = ssl.create_default_context() if parts.scheme == "stomps" else None
+        secure = secured(self._source)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 reader, writer = await asyncio.open_connection(parts.hostname, parts.port or PORT, ssl=secure)
         except (OSError, TimeoutError) as error:
-            reason = reason_of(error)
-            raise BrokerError(f"{shown} can't be reached ({reason}): start it, or correct url") from None
+            raise unreachable(self._source, shown, error, "url") from None
         opened = StompSourceConnection(self._source, reader, writer)
         try:
             await opened.connect()

@@ -12,6 +12,7 @@ from tidings.protocol import limits
 from tidings_workers.addresses import masked
 from tidings_workers.bridge.brokers import ANSWER_SECONDS, CONNECT_SECONDS, BrokerError, reason_of
 from tidings_workers.bridge.configuration import StompSource
+from tidings_workers.bridge.tls import fault_of
 from tidings_workers.gateway.stomp.frames import HEARTBEAT, Frame, StompError, Version, encode
 from tidings_workers.gateway.stomp.parser import Parser
 
@@ -145,8 +146,16 @@ class StompConnection:
                 return frame
             data = await self._reader.read(READ_BYTES)
         except StompError as error:
-            raise BrokerError(f"the broker sent a frame that is not valid: {error.detail}") from None
+            if error.code == "too_large":
+                raise BrokerError(f"a message is larger than {FRAME_BYTES:,} bytes: remove it") from None
+            detail = error.detail.removesuffix(".")
+            raise BrokerError(
+                f"{masked(self._source.url)} sent a frame that is not valid ({detail}): name its port for "
+                "STOMP in url, with stomps:// if it is for TLS"
+            ) from None
         except OSError as error:
+            if fault := fault_of(error):
+                raise BrokerError(f"{masked(self._source.url)} {fault}") from None
             raise BrokerError(f"the connection ended ({reason_of(error)}): see the broker's log") from None
         if not data:
             raise BrokerError("the broker closed the connection: see its log")
