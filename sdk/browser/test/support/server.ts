@@ -13,7 +13,7 @@ import { freePorts } from "./ports.js";
 
 const COMMAND = new URL("../../../../.venv/bin/tidings-server", import.meta.url).pathname;
 
-const SCOPE = "send read groups users tokens tenant";
+const SCOPE = "send read groups users tokens tenant webhooks";
 
 /** Stores keep their files in memory where there is room: a busy disk would stop them for seconds. */
 const IN_MEMORY = roomInMemory() >= 4 * 2 ** 30;
