@@ -1,5 +1,6 @@
 """Events as scripts return them, and as readers get them."""
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
@@ -46,6 +47,14 @@ class Part(NamedTuple):
     at: int
     log_base: str
     after: int
+
+
+class Lost(NamedTuple):
+    """Numbers of a partition that are gone: so many behind `after`."""
+
+    partition: int
+    after: int
+    count: int
 
 
 class IdsAt(Packed, frozen=True):
@@ -121,6 +130,9 @@ def events_of(part: Part, found: Iterable[tuple[int, str]]) -> list[Event]:
     ]
 
 
-def lost_event(count: int, at: int) -> Event:
-    """The notice that so many events are gone."""
-    return Event(f"evt_{at:x}_lost", EVENTS_LOST, at, None, b'{"count":%d}' % count)
+def lost_event(tenant: str, lost: Iterable[Lost], at: int) -> Event:
+    """The notice that events are gone. It has the same id when the same numbers are read again."""
+    numbers = sorted(lost)
+    place = hashlib.sha256(msgspec.json.encode([tenant, numbers])).hexdigest()[:16]
+    count = sum(each.count for each in numbers)
+    return Event(f"evt_{place}_lost", EVENTS_LOST, at, None, b'{"count":%d}' % count)

@@ -13,6 +13,7 @@ from tidings_workers.store.event_items import (
     Event,
     EventBatch,
     IdsAt,
+    Lost,
     Part,
     events_of,
     lost_event,
@@ -66,8 +67,8 @@ class _Round(NamedTuple):
 
     partition: int
     wish: bytes
+    after: int
     lost: int
-    position: int
     more: bool
     parts: list[Part]
 
@@ -137,11 +138,12 @@ class Events:
         look = await self._look(tenant, "", positions)
 
         async def call(partition: int, share: int) -> _Round:
-            request = ReadEvents(tenant, positions[partition], share, named)
+            after = positions[partition]
+            request = ReadEvents(tenant, after, share, named)
             wish, position, lost, more, rows = await core.run("read_events", partition, pack(request))
             positions[partition] = int(position)
             parts = [part_of(partition, row) for row in rows]
-            return _Round(partition, wish, int(lost), int(position), bool(more), parts)
+            return _Round(partition, wish, after, int(lost), bool(more), parts)
 
         events, more = await self._collect(tenant, READER, types, limit, look, call)
         return EventBatch(events, {part: max(at, 0) for part, at in positions.items()}, more)
@@ -212,7 +214,7 @@ class Events:
         consumer: str = "",
     ) -> tuple[list[Event], bool]:
         """Read partitions until there are `limit` events. Each has a share, so none waits for another."""
-        left, events, lost = list(look.waiting), list[Event](), 0
+        left, events, lost = list(look.waiting), list[Event](), list[Lost]()
         random.shuffle(left)
         wishes: list[bytes] = []
         for _ in range(_ROUNDS):
@@ -221,7 +223,7 @@ class Events:
             if not some:
                 break
             rounds = await asyncio.gather(*(call(partition, room // len(some)) for partition in some))
-            lost += sum(each.lost for each in rounds)
+            lost += [Lost(each.partition, each.after, each.lost) for each in rounds if each.lost]
             wishes += [each.wish for each in rounds]
             parts = [part for each in rounds for part in each.parts]
             events += await self._expand(tenant, consumer, parts)
@@ -229,7 +231,7 @@ class Events:
         await self._wishes.check(tenant, by, types or _ALL, wishes)
         events.sort(key=lambda event: (event.type != EVENTS_LOST, event.at))
         if lost:
-            events.insert(0, lost_event(lost, milliseconds()))
+            events.insert(0, lost_event(tenant, lost, milliseconds()))
         return events, bool(left)
 
     async def _expand(self, tenant: str, consumer: str, parts: Sequence[Part]) -> list[Event]:
