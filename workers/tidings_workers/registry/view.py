@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tidings_workers.cancellation import raise_if_cancelled
 from tidings_workers.logs import get_logger
 from tidings_workers.origins import is_listed
 from tidings_workers.registry.api_keys import Key, decode_keys
@@ -137,6 +138,7 @@ class RegistryView:
             except StorageUnavailable as error:
                 # The process logs an outage once, so this is for debugging only.
                 _log.debug("registry not loaded", reason=error.reason, error=str(error))
+            raise_if_cancelled()
             try:
                 async with asyncio.timeout(POLL_SECONDS):
                     await stop.wait()
