@@ -54,7 +54,7 @@ class Lost(NamedTuple):
 
     partition: int
     after: int
-    count: int
+    events: int
 
 
 class IdsAt(Packed, frozen=True):
@@ -134,5 +134,5 @@ def lost_event(tenant: str, lost: Iterable[Lost], at: int) -> Event:
     """The notice that events are gone. It has the same id when the same numbers are read again."""
     numbers = sorted(lost)
     place = hashlib.sha256(msgspec.json.encode([tenant, numbers])).hexdigest()[:16]
-    count = sum(each.count for each in numbers)
+    count = sum(each.events for each in numbers)
     return Event(f"evt_{place}_lost", EVENTS_LOST, at, None, b'{"count":%d}' % count)
