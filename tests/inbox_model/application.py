@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.inbox_model.terms import Filter, Marking, To
+from tests.inbox_model.terms import Filter, Marking, Marks, To
 from tests.support.stack import Installation
 
 Json = dict[str, Any]
@@ -23,6 +23,13 @@ def milliseconds(time: str | None) -> int | None:
 def timestamp(at: int) -> str:
     """Unix milliseconds as RFC 3339."""
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def marks_of(item: Json) -> Marks:
+    """The marks of an item of a list, with times as Unix milliseconds."""
+    used = item["action"] or {"id": None, "at": None}
+    seen, read, archived = (milliseconds(item[f"{kind}_at"]) for kind in ("seen", "read", "archived"))
+    return Marks(seen, read, archived, action=used["id"], acted=milliseconds(used["at"]))
 
 
 def target(to: To) -> Json:

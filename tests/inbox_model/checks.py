@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from tests.inbox_model.application import Application, Json, milliseconds
+from tests.inbox_model.application import Application, Json, marks_of
 from tests.inbox_model.device import Device
 from tests.inbox_model.model import Model
 from tests.inbox_model.terms import Filter, Item, Marks, Place, Sent
@@ -24,7 +24,9 @@ class Moments:
 
     def differ(self, expected: Marks, actual: Marks) -> bool:
         """Whether marks differ from those expected."""
-        for kind in KINDS:
+        if expected.action != actual.action:
+            return True
+        for kind in (*KINDS, "acted"):
             moment, at = getattr(expected, kind), getattr(actual, kind)
             if (moment is None) != (at is None):
                 return True
@@ -126,7 +128,7 @@ def listed(items: list[Json], expected: Iterable[Item], moments: Moments) -> Ite
         item = wanted.get(place)
         if item is None:
             continue
-        marks = Marks(*(milliseconds(actual[f"{kind}_at"]) for kind in KINDS))
+        marks = marks_of(actual)
         if actual["notification"]["id"] != item.sent.id:
             yield f"{place} is {actual['notification']['id']} instead of {item.sent.id}"
         if actual["state"] != item.marks.state or moments.differ(item.marks, marks):
@@ -194,7 +196,7 @@ def _received(actual: Json, model: Model) -> Iterator[str]:
     if actual["status"] != status:
         yield f"{actual['status']} instead of {status}"
     expected: Json = {name: len(users) for name, users in sent.receipts.items()}
-    expected["actions"] = {}
+    expected["actions"] = {action: len(users) for action, users in sent.used.items()}
     expected["recipients"] = None if sent.recipients is None else len(sent.recipients)
     if actual["receipts"] != expected:
         yield f"{actual['receipts']} instead of {expected}"
@@ -223,6 +225,9 @@ def _by_user(sent: Sent, items: list[Json], model: Model) -> Iterator[str]:
         expected = {name for name, users in sent.receipts.items() if user in users}
         if {name for name in sent.receipts if item[name]} != expected:
             yield f"{sent.id} says {item} of {user} instead of {expected}"
+        used = next((action for action, users in sent.used.items() if user in users), None)
+        if (item["action"] or {"id": None})["id"] != used:
+            yield f"{sent.id} says {item} of {user} instead of the action {used}"
         entry = model.item_of(user, sent.id)
         for kind in ("seen", "read"):
             if entry is not None and (item[f"{kind}_at"] is None) != (getattr(entry.marks, kind) is None):

@@ -16,6 +16,8 @@ class Clients:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
+        # The last known positions of devices whose gateway was killed.
+        self._lost: dict[tuple[str, str], dict[str, int]] = {}
 
     async def _connect(self, device: Device, gateway: int, resume: Mapping[str, Any] | None) -> None:
         device.gateway = gateway
@@ -31,7 +33,8 @@ class Clients:
             if device.is_open and device.gateway == gateway:
                 await device.disconnect(abruptly=True)
                 if device.name is not None:
-                    self._scene.remembered.pop((device.user, device.name))
+                    key = device.user, device.name
+                    self._lost[key] = self._scene.remembered.pop(key)
 
     async def list_only(self, device: Device) -> None:
         """A client that lists the inbox without connecting; it may resume from there later."""
@@ -76,8 +79,12 @@ class Clients:
         if with_states:
             resume["state_version"] = device.state_version
         await self._connect(device, gateway, resume)
+        known: Mapping[str, int] = {}
         if device.name is not None:
-            self._scene.remembered[device.user, device.name] = dict(device.welcome["positions"])
+            key = device.user, device.name
+            known = self._scene.remembered.get(key) or self._lost.get(key) or {}
+            self._scene.remembered[key] = dict(device.welcome["positions"])
+        self._scene.model.resumed(device.user, known, start)
         await self._replay(device, start, named=set(start))
         if with_states:
             device.due = None

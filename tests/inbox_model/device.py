@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from websockets.exceptions import ConnectionClosed
 
-from tests.inbox_model.application import Json, milliseconds
+from tests.inbox_model.application import Json, marks_of, milliseconds
 from tests.inbox_model.terms import Marks, Place, in_category
 from tests.support.realtime import Client, Frame, Realtime
 
@@ -183,13 +183,14 @@ class Device:
             self.wrong.append(f"{log} {position} says replayed: {frame.get('replayed')}")
         before.append(position)
         self.positions[log] = max(position, self.positions.get(log, 0))
+        used = frame.get("action") or {}
         self.entries.setdefault(
             Place(log, position),
             Entry(
                 notification["id"],
                 notification.get("category"),
                 milliseconds(notification.get("expires_at")),
-                Marks(),
+                Marks(action=used.get("id"), acted=milliseconds(used.get("at"))),
             ),
         )
 
@@ -203,13 +204,18 @@ class Device:
         if frame.get("reload"):
             self.must_reload = True
             self.reloads += 1
-        if frame.get("changes") or "up_to" in frame or ref is not None:
+        if frame.get("changes") or "up_to" in frame or "acted" in frame or ref is not None:
             self.events[Event("state", mine=ref is not None)] += 1
         self._mark(frame)
         self._record_counts(frame)
 
     def _mark(self, frame: Frame) -> None:
-        """Apply the marks of a `state` frame."""
+        """Apply the marks of a `state` frame, and the use of an action."""
+        if (acted := frame.get("acted")) is not None:
+            for entry in self.entries.values():
+                if entry.id == acted["id"]:
+                    entry.marks.action = acted["action"]["id"]
+                    entry.marks.acted = milliseconds(acted["action"]["at"])
         for change in frame.get("changes", ()):
             for entry in self.entries.values():
                 if entry.id == change["id"]:
@@ -246,7 +252,7 @@ class Device:
                 item["notification"]["id"],
                 item["notification"].get("category"),
                 milliseconds(item["notification"].get("expires_at")),
-                Marks(*(milliseconds(item[f"{kind}_at"]) for kind in ("seen", "read", "archived"))),
+                marks_of(item),
             )
             for item in items
         }

@@ -17,9 +17,13 @@ from tests.inbox_model.terms import (
     Receipt,
     Sent,
     To,
+    Use,
     in_category,
     passes,
 )
+
+# How many positions of a log a resume acknowledges at most, where the store has none of the device.
+RESUMED = 200
 
 
 @dataclass
@@ -179,11 +183,41 @@ class Model:
                 self._count_receipt(item.sent, user, "seen", "delivered")
         return Outcome(changed, unknown)
 
+    def act(self, user: str, id: str, action: str, moment: int) -> Use:
+        """Use an action of a notification: the first one counts."""
+        item = self.item_of(user, id)
+        if item is None:
+            return Use(None, error="not_found")
+        if action not in item.sent.actions:
+            return Use(None, error="unknown_action")
+        marks = self.users[user].marks.setdefault(item.place, item.marks)
+        if marks.action is None:
+            marks.action, marks.acted = action, moment
+            item.sent.used.setdefault(action, set()).add(user)
+            return Use(action, is_first=True)
+        return Use(action) if marks.action == action else Use(None, error="action_used")
+
     def delivered(self, user: str, places: Collection[Place]) -> None:
         """Record that a device of the user acknowledged these places."""
         for item in self.items(user):
             if item.place in places:
                 self._count_receipt(item.sent, user, "delivered")
+
+    def resumed(self, user: str, known: Mapping[str, int], positions: Mapping[str, int]) -> None:
+        """A client resumed with positions: they count as acknowledged, behind those `known` of its device.
+
+        In a log where none is known, only those count that are behind everything delivered to the user.
+        """
+        for name in self.logs(user):
+            position = positions.get(name, 0)
+            after = known[name] if name in known else max(position - RESUMED, self._delivered_to(user, name))
+            places = {Place(name, number) for number in range(max(0, after) + 1, position + 1)}
+            self.delivered(user, places)
+
+    def _delivered_to(self, user: str, name: str) -> int:
+        log = enumerate(self._log(user, name), 1)
+        reached = [at for at, sent in log if sent is not None and user in sent.receipts["delivered"]]
+        return max(reached, default=0)
 
     @staticmethod
     def _count_receipt(sent: Sent, user: str, *receipts: Receipt) -> None:

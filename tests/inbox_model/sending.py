@@ -11,6 +11,11 @@ from tests.inbox_model.terms import Item, Place, Sent, To
 from tidings_workers.store.ids import milliseconds_of_id
 
 
+def actions(category: str | None) -> tuple[str, ...]:
+    """The actions that a notification of a category has."""
+    return () if category == "chat" else ("yes", "no")
+
+
 class Sending:
     """Sends and recalls of an application."""
 
@@ -27,6 +32,8 @@ class Sending:
         for number, (to, category, expires_in) in enumerate(sends, len(self._scene.model.sent) + 1):
             body: Json = {"to": target(to), "title": f"Number {number}"}
             body |= {"category": category} if category is not None else {}
+            if known := actions(category):
+                body["actions"] = [{"id": id, "label": id} for id in known]
             body |= {"expires_in": expires_in} if expires_in is not None else {}
             bodies.append(body)
         if len(bodies) == 1:
@@ -45,7 +52,8 @@ class Sending:
         for id, (to, category, expires_in) in zip(ids, sends, strict=True):
             accepted = milliseconds_of_id(id)
             expires = None if expires_in is None else accepted + expires_in * 1000
-            sent = Sent(id, to, category, accepted, expires, self._scene.model.reached(to))
+            reached = self._scene.model.reached(to)
+            sent = Sent(id, to, category, accepted, expires, reached, actions(category))
             self._scene.model.accept(sent)
         if then is not None:
             await then()

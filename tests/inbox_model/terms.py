@@ -30,11 +30,14 @@ class Place(NamedTuple):
 
 @dataclass
 class Marks:
-    """The marks of one user on one notification: their moments, or None."""
+    """The marks of one user on one notification: their moments, or None; and the use of an action."""
 
     seen: int | None = None
     read: int | None = None
     archived: int | None = None
+    # The action that the user used, and its moment.
+    action: str | None = None
+    acted: int | None = None
 
     def apply(self, state: State, moment: int) -> bool:
         """Apply a mark; whether it changed anything. The first time of a state is kept."""
@@ -76,11 +79,14 @@ class Sent:
     accepted: int
     expires: int | None
     recipients: tuple[str, ...] | None
+    actions: tuple[str, ...] = ()
     recalled: bool = False
     expired: bool = False
     receipts: dict[Receipt, set[str]] = field(
         default_factory=lambda: {"delivered": set(), "seen": set(), "read": set()}
     )
+    # The users who used each action.
+    used: dict[str, set[str]] = field(default_factory=dict)
 
     @property
     def is_removed(self) -> bool:
@@ -130,6 +136,14 @@ class Outcome(NamedTuple):
 
     changed: list[str]
     unknown: list[str]
+
+
+class Use(NamedTuple):
+    """The outcome of using an action: the one that counts and whether this use is it, or an error code."""
+
+    action: str | None
+    is_first: bool = False
+    error: str | None = None
 
 
 def in_category(category: str | None, wanted: str) -> bool:
