@@ -40,6 +40,10 @@ class Queues:
             found = await self._channel.declare_queue(queue, durable=True)
             await found.bind(exchange, key)
 
+    async def delete_exchange(self, name: str) -> None:
+        """Delete an exchange."""
+        await self._channel.exchange_delete(name)
+
     async def take_all(self, name: str) -> list[AbstractIncomingMessage]:
         """The messages of a queue in order, acknowledged, until it is empty."""
         found = []
