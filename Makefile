@@ -150,8 +150,10 @@ acceptance: .venv/.developed ## 10,000 notifications to 200 reconnecting listene
 chaos: .venv/.developed ## Kill parts in any order under load; ROUNDS=20 sets how often, CHAOS_SEED repeats a run
 	CHAOS_ROUNDS=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/chaos -s $(ARGS)
 
-brokers: .venv/.developed ## 10,000 messages through each broker, while it and the bridge are killed
-	BRIDGE_MESSAGES=10000 $(BIN)/python -m pytest tests/bridge/test_kills.py $(ARGS)
+LONG_BROKERS := $(addprefix tests/bridge/test_,kills.py sink_kills.py store_away.py artemis.py)
+brokers: .venv/.developed ## 10,000 messages and events through each broker, with kills; the store away for a minute; Artemis
+	tools/artemis
+	BRIDGE_MESSAGES=10000 BRIDGE_OUTAGE=60 $(BIN)/python -m pytest -s $(LONG_BROKERS) $(ARGS)
 
 soak: .venv/.developed ## Mixed load for SECONDS=300, then EXAMPLES=100 long scripts on inboxes against their model
 	SOAK_SECONDS=$(or $(SECONDS),300) $(BIN)/python -m pytest tests/chaos/test_soak.py -s $(ARGS)

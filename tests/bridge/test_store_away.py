@@ -33,7 +33,7 @@ from tidings_workers.config import Settings
 from tidings_workers.registry import Registry
 from tidings_workers.store import StorageUnavailable, Store
 
-# `make brokers` has a minute.
+# `make brokers` waits a minute.
 OUTAGE_SECONDS = float(os.environ.get("BRIDGE_OUTAGE", "3"))
 # Messages per second to each broker.
 RATE = 40
