@@ -34,7 +34,7 @@ from tidings_workers.registry import Registry
 from tidings_workers.store import StorageUnavailable, Store
 
 # `make brokers` waits a minute.
-OUTAGE_SECONDS = float(os.environ.get("BRIDGE_OUTAGE", "3"))
+OUTAGE_SECONDS = float(os.environ.get("BRIDGE_OUTAGE", "1"))
 # Messages per second to each broker.
 RATE = 40
 PREFETCH = 10
