@@ -37,6 +37,7 @@ function eventRow({ type, timestamp, data }) {
   const parts = [made("span", "type", type), made("span", "", about(data))];
   const line = row("", parts, data, new Date(timestamp));
   line.dataset.at = timestamp;
+  line.dataset.of = data.notification ?? "";
   return line;
 }
 
