@@ -10,7 +10,7 @@ from tests.support.receivers import Receiver, receiving, status
 from tests.webhooks.conftest import Service
 from tidings import verify_webhook
 from tidings_workers.egress.addresses import Networks
-from tidings_workers.webhooks.lane import EVENTS
+from tidings_workers.webhooks.lane import AHEAD
 
 
 async def test_an_event_arrives(service: Service, receiver: Receiver) -> None:
@@ -44,10 +44,10 @@ async def test_only_its_types(service: Service, receiver: Receiver) -> None:
 
 
 async def test_order_per_user(service: Service, receiver: Receiver) -> None:
-    """The events of each user arrive in order, once, also when there are more than one turn takes."""
+    """The events of each user arrive in order, once, also when there are more than are read ahead."""
     await service.create(receiver)
     users = [f"u{number}" for number in range(10)]
-    rounds = 2 * EVENTS // len(users) + 5
+    rounds = 2 * AHEAD // len(users) + 5
     for number in range(rounds):
         for user in users:
             await service.write(user, number)

@@ -106,7 +106,7 @@ async def replay_webhook(
 ) -> None:
     """Deliver the events between two times once more, those that were delivered included.
 
-    Events are kept for 7 days. New events wait until the replay has ended. A later replay takes the place of
+    Events are kept for 7 days. New events are delivered between them. A later replay takes the place of
     this one.
     """
     await WebhookChanges(store, identity.tenant).get(webhook)

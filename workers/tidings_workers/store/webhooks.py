@@ -70,7 +70,10 @@ class Due(NamedTuple):
 
 
 class State(NamedTuple):
-    """The state of an endpoint. `failing_since` and `next_due` are Unix ms, 0 for none."""
+    """The state of an endpoint. `failing_since` and `next_due` are Unix ms, 0 for none.
+
+    `due` is in the order of the events.
+    """
 
     positions: dict[int, int]
     replay: Replay | None
@@ -265,7 +268,7 @@ class Webhooks:
 def outcome(id_: str, status: Status, time: int, delivery: Delivery, body: bytes) -> Item:
     """An item of a commit. `time`: of the next try of a pending delivery, else of the last one."""
     kept = msgspec.structs.replace(delivery, attempts=delivery.attempts[-ATTEMPTS:])
-    return Item(id_, status, time, _text(kept), body.decode())
+    return Item(id_, status, time, _text(kept), "" if status == "succeeded" else body.decode())
 
 
 def _text(value: Any) -> str:

@@ -17,7 +17,7 @@
       2 status    pending, succeeded or failed
       3 time      of the next try of a pending delivery, else of the last one
       4 delivery  as JSON
-      5 body      of the request
+      5 body      of the request; '' of one that succeeded
 
   Returns 1, or 0 when the endpoint was removed: nothing is stored.
 ]]
