@@ -1,7 +1,11 @@
 """One timer for the waits of many tasks, where a timeout for each of them would cost more than its work."""
 
 import asyncio
-from typing import Any
+from functools import partial
+from typing import Any, Final
+
+# After a late timer, so long for answers that wait to be read.
+_LATE_SECONDS: Final = 0.05
 
 _Task = asyncio.Task[Any]
 
@@ -42,12 +46,16 @@ class Deadlines:
         """
         return task in self._overdue and task.uncancel() == 0
 
-    def _check(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _check(self, loop: asyncio.AbstractEventLoop, *, is_late: bool = False) -> None:
         self._timer = None
         while self._due:
             task, due = next(iter(self._due.items()))
             if due > loop.time():
                 self._timer = loop.call_at(due, self._check, loop)
+                return
+            if loop.time() > due + _LATE_SECONDS and not is_late:
+                # The process got no processor, and the loop runs timers before it reads answers.
+                self._timer = loop.call_later(_LATE_SECONDS, partial(self._check, loop, is_late=True))
                 return
             del self._due[task]
             self._overdue.add(task)

@@ -1,12 +1,14 @@
 """One timer for the waits of many tasks."""
 
 import asyncio
+import socket
+import time
 
 import pytest
 
 from tidings_api.deadlines import Deadlines
 
-SECONDS = 0.05
+SECONDS = 0.2
 
 
 async def wait(deadlines: Deadlines, event: asyncio.Event, seconds: float = SECONDS) -> str:
@@ -34,6 +36,22 @@ async def test_each_wait_has_its_own_deadline() -> None:
     second = asyncio.create_task(wait(deadlines, never))
     assert list(await asyncio.gather(first, done, second)) == ["late", "done", "late"]
     assert await asyncio.create_task(wait(deadlines, never)) == "late"
+
+
+async def test_a_stopped_process_finds_the_answer() -> None:
+    """A process that was stopped for longer than the deadline takes the answer that waits for it."""
+    deadlines, answered = Deadlines(), asyncio.Event()
+    reading, writing = socket.socketpair()
+    reading.setblocking(False)
+    asyncio.get_running_loop().add_reader(reading, answered.set)
+    waiting = asyncio.create_task(wait(deadlines, answered))
+    await asyncio.sleep(SECONDS / 4)
+    writing.send(b"answer")
+    time.sleep(2 * SECONDS)  # noqa: ASYNC251  the stop
+    assert await waiting == "done"
+    asyncio.get_running_loop().remove_reader(reading)
+    reading.close()
+    writing.close()
 
 
 async def test_a_cancellation_from_outside_is_no_deadline() -> None:
