@@ -183,7 +183,7 @@ class Opening:
             await self._resume(user, resume.positions, start)
             start.store_device = resume is not known
             if resume is not known:
-                self._acknowledge(user, resume, known)
+                self._acknowledge(user, resume, known, start)
         else:
             for log in user.logs():
                 _start_after_data_loss(log, start)
@@ -218,13 +218,13 @@ class Opening:
             if log.name in given and not log.is_followed:
                 start.departed.add(log.name)
 
-    def _acknowledge(self, user: User, resume: Resume, known: Resume | None) -> None:
+    def _acknowledge(self, user: User, resume: Resume, known: Resume | None, start: _Start) -> None:
         """A resume acknowledges what it says arrived. `known`: the positions of the device in the store."""
         before = known.positions if known is not None and known.epoch == resume.epoch else {}
-        for log in user.logs():
-            position = min(resume.positions.get(log.name, 0), log.end)
-            if position:
-                self._acknowledgements.add_resumed(user, log, before.get(log.name), position)
+        for name, position in resume.positions.items():
+            if position > 0 and name in start.positions:
+                log = user.log(name)
+                self._acknowledgements.add_resumed(user, log, before.get(name), min(position, log.end))
 
     async def _lost(self, user: User, log: UserLog, position: int) -> Lost | None:
         """The positions after `position` that retention or erasure removed, as the store reports them."""
