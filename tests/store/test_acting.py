@@ -168,6 +168,33 @@ async def test_an_action_before_a_recall_is_counted(store: Store) -> None:
     assert await counted(store, identity) == {"reject": 1}
 
 
+@pytest.mark.parametrize("users", [["ana"], ["ana", "bob"]])
+async def test_a_recall_keeps_the_action_of_each_user(
+    store: Store, dispatcher: Dispatcher, users: list[str]
+) -> None:
+    """The receipts of a recalled notification name the action that each user had used, with its time."""
+    identity = await ask(store, users=users)
+
+    async def used() -> dict[str, Use | None]:
+        page = await store.receipts.of("demo", identity, 10, None)
+        assert page is not None
+        return {item.user: item.used for item in page.items}
+
+    await eventually(partial(received, store, users), [identity] * len(users))
+    assert await act(store, "ana", identity, "approve") == "approve"
+    before = await used()
+    assert before["ana"] is not None
+    assert await store.sends.recall("demo", identity)
+    await eventually(partial(received, store, users), [])
+    assert await used() == before
+
+
+async def received(store: Store, users: list[str]) -> list[str]:
+    """The ids in the inboxes of users."""
+    pages = [await store.inbox.page("demo", user, InboxQuery(limit=200)) for user in users]
+    return [id_of(item.content) for page in pages for item in page.items]
+
+
 async def test_lost_replies(redis_url: str) -> None:
     """With replies lost at random, two devices agree on one action, which is counted once."""
     plain = msgspec.structs.replace(Settings.from_environment({}), redis_url=redis_url)

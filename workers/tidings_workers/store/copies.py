@@ -57,5 +57,5 @@ class Copies:
 
 def _has_reached(receipts: Sequence[Any], kind: str) -> bool:
     if kind.startswith(ACTION):
-        return receipts[len(_KINDS) :] == [kind.removeprefix(ACTION)]
+        return receipts[len(_KINDS) : len(_KINDS) + 1] == [kind.removeprefix(ACTION)]
     return bool(receipts[_KINDS.index(kind)])

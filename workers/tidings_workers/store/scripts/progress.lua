@@ -23,7 +23,7 @@ local function progress_of(base, position)
   if position == 0 then position = tonumber(redis.call('ZSCORE', key .. '/copies', id) or '0') end
   if position == 0 then
     local counts = kept and cjson.decode(kept) or { 0, 0, 0 }
-    return { counts[1], counts[2], counts[3], '', '', 0, '', '' }
+    return { counts[1], counts[2], counts[3], '', '', 0, '', counts[5] or '' }
   end
   local counts = kept and cjson.decode(kept) or own_receipts(base, position)
   local number = decimal(position)

@@ -34,8 +34,9 @@ local function remove_entry(base, position, expired)
   local life = redis.call('PTTL', record)
   -- For the receipts of a copy, and for an erasure, which removes the records of notifications to this user alone.
   if own or is_copy then
-    -- In a user's log there is at most one action.
+    -- In a user's log there is at most one action. The time of its use is kept for the receipts.
     counts[4] = next(actions)
+    if counts[4] then counts[5] = redis.call('HGET', key .. '/times/' .. base, 'u' .. entry) end
     redis.call('HSET', key .. '/ended', id, cjson.encode(counts))
   end
   if of_topic then redis.call('HDEL', key .. '/acknowledged', entry) end
