@@ -60,8 +60,15 @@ def unreachable(table: AnySource | AnySink, shown: str, error: BaseException, ke
     if fault := tls.fault_of(error):
         return BrokerError(f"{shown} {fault}")
     reason = reason_of(error)
-    if tls.is_secure(table) and isinstance(error, ConnectionResetError):
-        return BrokerError(f"{shown} ends the TLS handshake ({reason}): name its port for TLS, or use none")
+    # aiormq has an error of its own, with the text of this one.
+    is_reset = isinstance(error, ConnectionResetError) or "ConnectionResetError" in reason
+    if tls.is_secure(table) and is_reset:
+        # The alert that asks for a certificate is lost when the broker resets the connection behind it.
+        wanted = (
+            "" if table.certificate else "give a client certificate in certificate and key, if it wants one, "
+        )
+        cure = f"{wanted}name its port for TLS, or use none"
+        return BrokerError(f"{shown} ends the TLS handshake ({reason}): {cure}")
     return BrokerError(f"{shown} can't be reached ({reason}): start it, or correct {key}")
 
 
