@@ -91,7 +91,7 @@ test-brokers: .venv/.developed
 	$(BIN)/python -m pytest tests/bridge
 
 test-others: .venv/.developed
-	$(BIN)/python -m pytest --numprocesses=5 --dist=worksteal $(PROGRAMS:%=--ignore=%) --ignore=tests/bridge
+	$(BIN)/python -m pytest --numprocesses=4 --dist=worksteal $(PROGRAMS:%=--ignore=%) --ignore=tests/bridge
 
 test-browser: .venv/.developed $(NODE_MODULES)
 	chromium="$$(tools/chromium)" && cd $(BROWSER) && CHROMIUM="$$chromium" PATH="$(CURDIR)/$(BIN):$$PATH" npm test

@@ -1,5 +1,6 @@
 """Authentication and scopes, and the headers of every answer."""
 
+import asyncio
 import re
 import time
 
@@ -148,9 +149,13 @@ async def test_a_new_key_works_at_once_and_a_revoked_one_is_refused(
     token = bearer("read")
     assert (await api.get("/v1/groups", headers=token)).status_code == 200
     await registry.revoke_key("demo", "k1")
-    began = time.monotonic()
-    while (answer := await api.get("/v1/groups", headers=token)).status_code == 200:
-        assert time.monotonic() - began < 2
+    # On a busy machine the same number of looks takes longer than 2 s.
+    answer = await api.get("/v1/groups", headers=token)
+    for _ in range(100):
+        if answer.status_code != 200:
+            break
+        await asyncio.sleep(0.02)
+        answer = await api.get("/v1/groups", headers=token)
     assert answer.json()["code"] == "invalid_token"
     _, kid, secret = (await registry.create_key("demo")).split(".")
     now = int(time.time())
