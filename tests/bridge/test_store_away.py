@@ -166,7 +166,7 @@ async def test_nothing_is_lost_or_doubled(
     short_directory: Path,
     tmp_path: Path,
 ) -> None:
-    """A store that is killed and comes back later loses no message and doubles none, and the bridge idles."""
+    """A store that is killed and restarts later loses no message and repeats none, and the bridge idles."""
     name = f"w{uuid.uuid4().hex[:8]}"
     path = tmp_path / "bridge.toml"
     path.write_text(

@@ -86,7 +86,7 @@ class TopicReplay:
 
     @staticmethod
     def _send_from_memory(subscription: Subscription) -> None:
-        """Send what is missing if memory has it and it is not much: after a restart many miss the same."""
+        """Send the missing entries if memory has them and they are few, as after a restart."""
         tail, outlet, after = subscription.tail, subscription.outlet, subscription.sent
         if tail.recent is None or after >= tail.position:
             return

@@ -139,7 +139,7 @@ _NOTHING: Final = Listing((), "", "")
 
 
 class Look(NamedTuple):
-    """A user's view, the share in each log, the list, what was found, and the counts."""
+    """A user's view, the share in each log, the list, the survey, and the counts."""
 
     view: View
     shares: Sequence[Share]

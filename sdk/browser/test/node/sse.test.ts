@@ -130,7 +130,7 @@ describe("a server that restarts", () => {
   beforeAll(() => server.start());
   afterAll(() => server.remove());
 
-  test("loses and repeats nothing: EventSource reconnects by itself with its last id", async () => {
+  test("loses and repeats nothing: EventSource reconnects with its last id", async () => {
     const own = new Application((await server.ready) as typeof ready);
     const user = own.user();
     const { token } = await own.token(user);

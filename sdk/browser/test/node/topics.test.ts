@@ -23,7 +23,7 @@ const subscribers = async (topic: string) => {
   return (page as { subscribers: number }).subscribers;
 };
 
-test("a subscription gets what is sent from then on, in order, and the inbox does not", async () => {
+test("a subscription gets the later sends, in order, and the inbox does not", async () => {
   const [user, topic] = [application.user(), application.topic()];
   await application.publish(topic, "before");
   const tidings = clients.connect(user);

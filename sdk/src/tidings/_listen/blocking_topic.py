@@ -45,7 +45,7 @@ class BlockingTopicStream:
         self.close()
 
     def close(self) -> None:
-        """Acknowledge what was handled, and end the subscription. Any number of calls."""
+        """Acknowledge the handled deliveries, and end the subscription. Any number of calls."""
         try:
             self._wait(self._stream.aclose)
         except StopAsyncIteration:

@@ -68,7 +68,7 @@ class TopicStream:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Acknowledge what was handled, and end the subscription; the iteration ends."""
+        """Acknowledge the handled deliveries, and end the subscription; the iteration ends."""
         self._acknowledge()
         self._buffer.end(None)
         self._confirmed.set()

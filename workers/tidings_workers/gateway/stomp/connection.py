@@ -45,7 +45,7 @@ class StompConnection(Connection):
         self._beat: asyncio.TimerHandle | None = None
 
     def sent_positions(self) -> Positions:
-        """The positions that the server acknowledges once the client has read what was sent.
+        """The positions that the server acknowledges once the client has read the sent messages.
 
         They are those of subscriptions with `auto`. Those of topics end at the last one sent by then; no
         device continues after them.
