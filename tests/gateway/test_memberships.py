@@ -3,7 +3,9 @@
 import hypothesis.strategies as st
 from hypothesis import given
 
+from tidings_workers.gateway.departures import Departures
 from tidings_workers.gateway.memberships import Intervals, Memberships
+from tidings_workers.store.entries import Departure
 
 ROOM = "room"
 
@@ -45,26 +47,53 @@ def test_repeating_a_feed_changes_nothing(history: Intervals) -> None:
     assert memberships.of(ROOM) == history
 
 
-@given(st.integers(0, 50), st.integers(1, 50))
-def test_a_departure_before_its_join(start: int, length: int) -> None:
-    """A join whose departure was reported before is not active."""
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=8), st.integers(0, 7))
+def test_a_departure_ends_the_membership_before_it(lengths: list[int], at: int) -> None:
+    """A departure ends the joining before it by the group's clock, also where changes share a position.
+
+    Joinings have even numbers, and departures the odd ones after them. The store is late: it has the first
+    joinings only, and the last of them as active.
+    """
+    at = min(at, len(lengths) - 1)
+    positions = [0]
+    for length in lengths:
+        positions.append(positions[-1] + length)
+    departures = [Departure("ana", position, 101 + 2 * turn) for turn, position in enumerate(positions[1:])]
     memberships = Memberships()
-    memberships.note_departure(ROOM, start + length)
-    assert memberships.join(ROOM, start)
-    assert memberships.of(ROOM) == [(start, start + length)]
-    assert not memberships.is_active(ROOM)
+    memberships.replace_all({ROOM: [(positions[at], -(100 + 2 * at))]})
+    assert memberships.depart(ROOM, departures) == positions[at + 1]
+    assert memberships.of(ROOM) == [(positions[at], positions[at + 1])]
+    # The feed of the user reports it later.
+    assert not memberships.leave(ROOM, positions[at + 1], 101 + 2 * at)
 
 
-@given(st.integers(0, 50), st.integers(1, 50))
-def test_a_departure_that_the_store_does_not_have(start: int, length: int) -> None:
-    """A departure ends a membership that the store still has as active, until it is forgotten."""
+def test_a_departure_before_the_joining_ends_nothing() -> None:
+    """A departure and a leave with an earlier number than the joining leave a membership active."""
     memberships = Memberships()
-    memberships.note_departure(ROOM, start + length)
-    memberships.replace_all({ROOM: [(start, -1)]})
-    assert memberships.end(ROOM) == start + length
-    memberships.forget_departures(ROOM, start + length)
-    memberships.replace_all({ROOM: [(start, -1)]})
+    assert memberships.join(ROOM, 5, 102)
+    assert memberships.depart(ROOM, [Departure("ana", 5, 101)]) is None
+    assert not memberships.leave(ROOM, 5, 101)
     assert memberships.is_active(ROOM)
+
+
+def test_departures_without_numbers() -> None:
+    """Without a number, as earlier versions stored it, a departure ends what began before its position."""
+    for joined, number in ((0, 101), (102, 0)):
+        memberships = Memberships()
+        memberships.join(ROOM, 5, joined)
+        assert memberships.depart(ROOM, [Departure("ana", 5, number)]) is None
+        assert memberships.depart(ROOM, [Departure("ana", 6, number)]) == 6
+
+
+def test_departures_are_bounded() -> None:
+    """Of the departures from a group the last 1,000 are kept; one that is reported again counts once."""
+    departures = Departures()
+    for number in range(3_000):
+        departures.note([Departure(f"user-{number % 1_500}", 1, number)] * 2)
+    assert departures.of("user-0") == []
+    assert departures.of("user-1499") == [Departure("user-1499", 1, 2_999)]
+    departures.note([Departure("", 2, 3_000)])
+    assert departures.of("user-7") == [Departure("", 2, 3_000)]
 
 
 @given(histories(), st.integers(0, 60), st.integers(0, 60))

@@ -223,7 +223,7 @@ async def test_kept_for_a_day(store: Store) -> None:
 
 async def test_erased_after_it(store: Store) -> None:
     """An erased user is not reached as a leaver, and is removed from all lists of leavers."""
-    await store.groups.change("demo", "team", ["ana", "bob"], [])
+    await store.groups.change("demo", "team", ["ana", "bob", "bob:ana"], ["bob:ana"])
     await store.groups.change("demo", "club", ["ana", "bob"], [])
     moment = await cuts(store._core, "demo", ["team", "club"])
     await store.groups.delete("demo", "club")
@@ -234,6 +234,8 @@ async def test_erased_after_it(store: Store) -> None:
     await running.close()
     for group, cut in moment.items():
         assert set(await rosters(store._core, "demo", {group: cut})) == {"bob"}
+    departed = store.keys.group("demo", "team").key("departed")
+    assert await call(store, "ZRANGE", departed, 0, -1) == [b"0:bob:ana"]
 
 
 @on_node

@@ -28,14 +28,12 @@ async def send_and_kill(
     """Send at a steady rate, and kill these parts one after another, evenly spread over the sends.
 
     `rest`: after the last kill, so many times as long as between two kills. The gateway also stops for
-    moments, and the members of a group change all the time, unless dispatcher and gateway are both
-    killed: a gateway that starts without a dispatcher reads memberships that are not up to date (ADR 0002).
+    moments, and the members of a group change all the time.
     """
     ended = asyncio.Event()
     async with asyncio.TaskGroup() as others:
-        if not {"dispatcher", "gateway"} <= set(kills):
-            group = f"changing-{secrets.token_hex(4)}"
-            others.create_task(change_and_send(client, reference, account, group, ended))
+        group = f"changing-{secrets.token_hex(4)}"
+        others.create_task(change_and_send(client, reference, account, group, ended))
         others.create_task(stall(stack, "gateway", ended))
         async with asyncio.TaskGroup() as sending:
             sending.create_task(send_steadily(client, reference, account, rate=rate, seconds=seconds))

@@ -143,19 +143,19 @@ class Expansion:
                 return
 
     async def _membership(self, operation: Membership) -> AsyncIterator[_Part]:
-        group, position = operation.group, operation.position
         yield (
             1,
-            self._memberships(operation.tenant, operation.users, group, position, joined=operation.joined),
+            self._memberships(operation, operation.users, joined=operation.joined, number=operation.number),
             None,
         )
 
     def _memberships(
-        self, tenant: str, users: Sequence[str], group: str, position: int, *, joined: bool
+        self, operation: Membership | Disband, users: Sequence[str], *, joined: bool, number: int
     ) -> ByPartition:
+        group, position = operation.group, operation.position
         return {
-            partition: [SetMembership(base, group, joined, position) for base in bases]
-            for partition, bases in self._by_partition(tenant, users).items()
+            partition: [SetMembership(base, group, joined, position, number) for base in bases]
+            for partition, bases in self._by_partition(operation.tenant, users).items()
         }
 
     async def _hide(self, operation: Hide) -> AsyncIterator[_Part]:
@@ -177,12 +177,11 @@ class Expansion:
 
     async def _disband(self, operation: Disband) -> AsyncIterator[_Part]:
         done = 0
+        # The list is named by the number of the deletion (see disband.lua).
+        number = int(operation.members.rpartition("/")[2])
         async for users in self._members(self._partition, operation.members, STEP_USERS):
             done += len(users)
-            operations = self._memberships(
-                operation.tenant, users, operation.group, operation.position, joined=False
-            )
-            yield done, operations, None
+            yield done, self._memberships(operation, users, joined=False, number=number), None
         group = self._keys.group(operation.tenant, operation.group)
         yield done + 1, {}, lambda: self._groups.forget_deleted(group, operation.members)
 

@@ -18,6 +18,7 @@ from tidings_workers.gateway.users import Subscriber, User
 from tidings_workers.store import Change, ConnectionLimitReached, Store
 from tidings_workers.store.attaching import Arrival, Attached
 from tidings_workers.store.changes import decode_change
+from tidings_workers.store.entries import Departure
 from tidings_workers.store.feed_items import Departed, Erased, FeedItem, Hidden, Joined, Left, Marked
 from tidings_workers.store.keys import Log
 
@@ -164,7 +165,9 @@ class Directory:
     def depart(self, tail: Tail[Subscriber], item: Departed) -> None:
         """Members left the group of a tail."""
         group = tail.log.group or ""
-        self._following.depart(self._departed(tail, group, item.users), group, item.position)
+        departures = [Departure(user, item.position, item.number) for user in item.users or ("",)]
+        tail.note_departures(departures)
+        self._following.depart(self._departed(tail, group, item.users), group, departures[0])
 
     def _departed(self, tail: Tail[Subscriber], group: str, names: list[str]) -> Iterator[User]:
         if not names:
@@ -185,12 +188,11 @@ class Directory:
         """Apply a change of the user's data. `attaching`: the caller follows the groups' logs afterwards."""
         match item:
             case Joined() if attaching:
-                user.memberships.join(item.group, item.position)
+                user.memberships.join(item.group, item.position, item.number)
             case Joined():
-                self._following.join(user, item.group, item.position)
+                self._following.join(user, item.group, item.position, item.number)
             case Left():
-                self._following.leave(user, item.group, item.position)
-                user.memberships.forget_departures(item.group, item.position)
+                self._following.leave(user, item.group, item.position, item.number)
             case Hidden():
                 user.hide(item.log_base, item.position)
             case Erased():
@@ -258,7 +260,7 @@ class Directory:
             user.apply_view(attached.view)
             self._listener.missed(user, missed)
             for group, intervals in attached.view.memberships.items():
-                self._following.replace_memberships(user, group, user.memberships.completed(group, intervals))
+                self._following.replace_memberships(user, group, intervals)
             for group in set(user.memberships) - attached.view.memberships.keys():
                 self._following.replace_memberships(user, group, [])
         finally:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from tidings_workers.gateway.interest import Interest, Spawn
-from tidings_workers.gateway.memberships import Intervals
+from tidings_workers.gateway.memberships import Intervals, ended
 from tidings_workers.gateway.tails import Tail
 from tidings_workers.gateway.users import Subscriber, User
 from tidings_workers.store import StorageUnavailable
-from tidings_workers.store.entries import END
+from tidings_workers.store.entries import END, Departure
 from tidings_workers.store.keys import Keys
 
 
@@ -71,30 +71,37 @@ class Following:
         user.former_groups.clear()
         user.unfollowed.clear()
 
-    def join(self, user: User, group: str, position: int) -> None:
-        """The user joined a group after `position`."""
-        if user.memberships.join(group, position):
+    def join(self, user: User, group: str, position: int, number: int) -> None:
+        """The user joined a group after `position`; `number` by the group's clock."""
+        if user.memberships.join(group, position, number):
             self._begin(user, group, position)
 
-    def leave(self, user: User, group: str, position: int) -> None:
-        """The user left a group at `position`."""
-        if not user.memberships.leave(group, position):
-            return
+    def leave(self, user: User, group: str, position: int, number: int = 0) -> None:
+        """The user left a group at `position`; `number` by the group's clock, or 0."""
+        if user.memberships.leave(group, position, number):
+            self._end(user, group, position)
+
+    def depart(self, users: Iterable[User], group: str, departure: Departure) -> None:
+        """The group's feed reports that users left. Apply it at once, so that no later send reaches them."""
+        for user in users:
+            position = user.memberships.depart(group, (departure,))
+            if position is not None:
+                self._end(user, group, position)
+
+    def _end(self, user: User, group: str, position: int) -> None:
         tail = user.groups.pop(group, None)
         if tail is not None:
             self._add_former(user, group, tail)
             self._listener.left(user, tail, position)
 
-    def depart(self, users: Iterable[User], group: str, position: int) -> None:
-        """The group's feed reports that users left. Apply it at once, so that no later send reaches them."""
-        for user in users:
-            user.memberships.note_departure(group, position)
-            # At the same position a newer join is possible; then the user's own feed decides.
-            if user.memberships.is_active(group) and user.memberships.start(group) < position:
-                self.leave(user, group, position)
-
     def replace_memberships(self, user: User, group: str, intervals: Intervals) -> None:
-        """Replace the intervals of a user's memberships in a group by those in the store."""
+        """Replace the intervals of a user's memberships in a group by those in the store.
+
+        The store lacks the end of the last one while the dispatcher has not carried out a departure.
+        """
+        tail = user.groups.get(group) or user.former_groups.get(group)
+        if tail is not None:
+            intervals = ended(intervals, tail.departures_of(user.name))
         known = user.memberships.of(group)
         if known == intervals:
             return
@@ -135,6 +142,7 @@ class Following:
             user.unfollowed.setdefault(group, position)
             self._spawn(self._follow_soon(user, group))
         else:
+            user.memberships.depart(group, tail.departures_of(user.name))
             self._rejoin(user, group)
             self._report(user, group, tail, position)
 
@@ -166,6 +174,8 @@ class Following:
             self._interest.release(tail)
         if after is None:
             return
+        # The dispatcher may not have carried out a departure yet.
+        user.memberships.depart(group, tail.departures_of(user.name))
         if group in user.former_groups:
             self._rejoin(user, group)
         elif user.memberships.is_active(group):

@@ -3,34 +3,40 @@
 Two feeds report each end of a membership: the group's feed, in order with the group's notifications, and the
 user's own feed, in order with the user's other memberships. Either may be first. Feeds may repeat a change,
 so each method returns False for a change that is already known.
+
+Several changes have the same position when nothing was sent between them. The numbers of the group's clock
+give their order.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from tidings_workers.store.entries import Departure
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.view import spans_of
 
 Intervals = list[tuple[int, int]]
-"""Memberships of one group in order: after the first position, up to the second; -1 means active."""
+"""Memberships of one group in order: after the first position, up to the second.
+
+While the user is a member, the second is negative: minus the number of the joining, or -1 where that is not
+known, because an earlier version stored it.
+"""
 
 
 class Memberships:
     """The memberships of one user by group."""
 
-    __slots__ = ("_departures", "_intervals")
+    __slots__ = ("_intervals",)
 
     def __init__(self) -> None:
         self._intervals: dict[str, Intervals] = {}
-        # Ends that the group's feed has reported, and the user's feed has not.
-        self._departures: dict[str, list[int]] = {}
 
     def __iter__(self) -> Iterator[str]:
         """Every group of which the user is or was a member."""
         return iter(self._intervals)
 
     def replace_all(self, intervals: Mapping[str, Intervals]) -> None:
-        """Replace all memberships by the store's, completed by the departures that the store lacks."""
-        self._intervals = {group: self.completed(group, known) for group, known in intervals.items()}
+        """Replace all memberships by the store's."""
+        self._intervals = dict(intervals)
 
     def replace(self, group: str, intervals: Intervals) -> None:
         """Replace the memberships of one group by the store's."""
@@ -54,36 +60,29 @@ class Memberships:
         intervals = self._intervals.get(group)
         return max(intervals[-1]) if intervals else 0
 
-    def join(self, group: str, position: int) -> bool:
-        """The user joined after `position`; False when that is already known."""
+    def join(self, group: str, position: int, number: int = 0) -> bool:
+        """The user joined after `position`; False when that is already known. `number`: see `Joined`."""
         intervals = self._intervals.setdefault(group, [])
         if intervals and (intervals[-1][1] < 0 or position < intervals[-1][1]):
             return False
-        self._intervals[group] = self.completed(group, [*intervals, (position, -1)])
+        intervals.append((position, -max(number, 1)))
         return True
 
-    def leave(self, group: str, position: int) -> bool:
-        """The user left at `position`; False when that is already known."""
+    def leave(self, group: str, position: int, number: int = 0) -> bool:
+        """The user left at `position`; False when that is already known. `number`: see `Left`."""
         if not self.is_active(group) or position < self.start(group):
+            return False
+        if 0 < number < -self._intervals[group][-1][1]:
             return False
         self._intervals[group][-1] = (self.start(group), position)
         return True
 
-    def note_departure(self, group: str, position: int) -> None:
-        """The group's feed reported a leave, possibly before the user's feed."""
-        self._departures.setdefault(group, []).append(position)
-
-    def forget_departures(self, group: str, up_to: int) -> None:
-        """The user's feed has reported every leave up to a position."""
-        later = [end for end in self._departures.pop(group, ()) if end > up_to]
-        if later:
-            self._departures[group] = later
-
-    def completed(self, group: str, intervals: Intervals) -> Intervals:
-        """The store's intervals, the last of them ended by a departure that the store lacks."""
-        start, end = intervals[-1] if intervals else (0, 0)
-        departure = next((each for each in self._departures.get(group, ()) if each > start), None)
-        return [*intervals[:-1], (start, departure)] if end < 0 and departure is not None else intervals
+    def depart(self, group: str, departures: Sequence[Departure]) -> int | None:
+        """End the membership of a group by its departures, see `ended`: the position of the end, or None."""
+        if not self.is_active(group):
+            return None
+        self._intervals[group] = ended(self._intervals[group], departures)
+        return None if self.is_active(group) else self.end(group)
 
     def spans(self, group: str, after: int, up_to: int) -> list[tuple[int, int]]:
         """The intervals of a group's log that the user may see, `after` < position <= `up_to`, in order."""
@@ -97,3 +96,16 @@ class Memberships:
     def all_spans(self, group: str) -> Bounds:
         """All intervals of a group's log that the user may see, now or later."""
         return spans_of(self._intervals.get(group, ()))
+
+
+def ended(intervals: Intervals, departures: Sequence[Departure]) -> Intervals:
+    """Memberships of one group; if the last is active, the first departure after its beginning ends it."""
+    if not departures or not intervals or intervals[-1][1] >= 0:
+        return intervals
+    start, joined = intervals[-1][0], -intervals[-1][1]
+    for departure in departures:
+        # By the numbers, or where an earlier version stored none, by the positions.
+        known = departure.number and joined > 1
+        if departure.number > joined if known else departure.position > start:
+            return [*intervals[:-1], (start, max(start, departure.position))]
+    return intervals

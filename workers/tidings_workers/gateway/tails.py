@@ -14,12 +14,13 @@ It is NEW until `ready` is done, and HEALING while `healing` is a future. Only a
 import asyncio
 import bisect
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
 from tidings_workers.gateway.deliveries import TailSubscriber, queue_entries
+from tidings_workers.gateway.departures import Departures
 from tidings_workers.gateway.recent import RecentEntries
-from tidings_workers.store.entries import Entry, Facts
+from tidings_workers.store.entries import Departure, Entry, Facts
 from tidings_workers.store.keys import Log
 
 S = TypeVar("S", bound=TailSubscriber)
@@ -29,6 +30,7 @@ class Tail(Generic[S]):
     """One log on this gateway, with the subscribers that are live on it."""
 
     __slots__ = (
+        "_departures",
         "_expired",
         "_expiring",
         "_pending",
@@ -72,10 +74,13 @@ class Tail(Generic[S]):
         self._pending: list[Entry] = []
         # None for a user's own log, and until the first entry.
         self.recent: RecentEntries | None = None
+        # None until the first, and for other logs than those of groups.
+        self._departures: Departures | None = None
 
     def start(self, facts: Facts) -> None:
         """Follow the log from its facts on."""
         self.position = facts.head
+        self.note_departures(facts.departed)
         self.changes = max(self.changes, facts.changes)
         # Removals that the feeds reported before may be newer than the facts.
         holes, floor, retired = self.holes, self.floor, self.retired
@@ -203,6 +208,18 @@ class Tail(Generic[S]):
         if not self.log.is_own:
             self.recent = self.recent or RecentEntries()
             self.recent.add(entry)
+
+    # Departures from the group
+
+    def note_departures(self, departures: Iterable[Departure]) -> None:
+        """Users left the group of this log."""
+        for departure in departures:
+            self._departures = self._departures or Departures()
+            self._departures.note((departure,))
+
+    def departures_of(self, user: str) -> Sequence[Departure]:
+        """The last departures of a user from the group of this log, in order."""
+        return self._departures.of(user) if self._departures is not None else ()
 
     # Removed entries
 

@@ -68,12 +68,23 @@ class Range(NamedTuple):
     entries: list[Entry]
 
 
+class Departure(NamedTuple):
+    """A user left a group at a position of its log. An empty `user`: all members left.
+
+    `number` is that of the leaving by the group's clock, see `rosters`.
+    """
+
+    user: str
+    position: int
+    number: int
+
+
 class Facts(NamedTuple):
     """The arithmetic of a log: it has the positions `floor` < p <= `head`, without its sorted `holes`.
 
     The entry of a hole was recalled, expired, or was retired. `changes` counts all events of the log without
     appends. `expiring` has (ms, position) of entries that will expire. `retired` is the highest position that
-    was retired.
+    was retired. `departed` has the last departures from the group in order, if it is a group's log.
     """
 
     head: int
@@ -82,6 +93,7 @@ class Facts(NamedTuple):
     changes: int = 0
     expiring: Sequence[tuple[int, int]] = ()
     retired: int = 0
+    departed: Sequence[Departure] = ()
 
     def between(self, after: int, up_to: int) -> int:
         """The number of entries with `after` < position <= `up_to`."""
@@ -105,21 +117,28 @@ def facts_of(
     changes: Any = 0,
     expiring: Sequence[Any] = (),
     retired: Any = 0,
+    departed: Sequence[Any] = (),
 ) -> Facts:
-    """Facts from the reply of `facts.lua`."""
-    rows = (
-        [tuple(row) for row in expiring]
-        if expiring and isinstance(expiring[0], list)
-        else list(_pairs(expiring))
-    )
+    """Facts from the reply of `facts.lua` or `watch.lua`."""
     return Facts(
         int(head or 0),
         int(floor or 0),
         sorted({int(text(hole).split("|", 1)[0]) for hole in holes}),
         int(changes or 0),
-        sorted((int(float(at)), int(position)) for position, at in rows),
+        sorted((int(float(at)), int(position)) for position, at in _scored(expiring)),
         int(retired or 0),
+        [_departure_of(text(member), int(float(number))) for member, number in _scored(departed)],
     )
+
+
+def _departure_of(member: str, number: int) -> Departure:
+    position, _, user = member.partition(":")
+    return Departure(user, int(position), number)
+
+
+def _scored(rows: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """The members of a sorted set with their scores, as pairs or alternating."""
+    return map(tuple, rows) if rows and isinstance(rows[0], list) else _pairs(rows)
 
 
 def _pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:

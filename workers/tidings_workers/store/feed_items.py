@@ -30,21 +30,29 @@ class Removed(Struct, array_like=True, frozen=True, tag="r"):
 
 
 class Joined(Struct, array_like=True, frozen=True, tag="j"):
-    """The user joined `group`: entries of its log after `position` belong to the user."""
+    """The user joined `group`: entries of its log after `position` belong to the user.
+
+    `number` is that of the joining by the group's clock; 0 from earlier versions.
+    """
 
     base: str
     position: int
     group: str
     changes: int
+    number: int = 0
 
 
 class Left(Struct, array_like=True, frozen=True, tag="l"):
-    """The user left `group`: entries of its log after `position` do not belong to the user."""
+    """The user left `group`: entries of its log after `position` do not belong to the user.
+
+    `number` is that of the leaving by the group's clock; 0 from earlier versions.
+    """
 
     base: str
     position: int
     group: str
     changes: int
+    number: int = 0
 
 
 class Hidden(Struct, array_like=True, frozen=True, tag="h"):
@@ -75,12 +83,14 @@ class Erased(Struct, array_like=True, frozen=True, tag="e"):
 class Departed(Struct, array_like=True, frozen=True, tag="d"):
     """Users left a group: entries of its log after `position` do not belong to them. Empty: all members left.
 
-    It is in the feed of the group before any later send to the group. The users' own `Left` follows.
+    It is in the feed of the group before any later send to the group. The users' own `Left` follows. `number`
+    is the last of these leavings by the group's clock; 0 from earlier versions.
     """
 
     base: str
     position: int
     users: list[str]
+    number: int = 0
 
 
 class ExpiredOrRetired(Struct, array_like=True, frozen=True, tag="x"):

@@ -48,6 +48,7 @@ LogPart = Literal[
     "copies",
     "deleted",
     "delivered",
+    "departed",
     "devices",
     "ended",
     "erased",

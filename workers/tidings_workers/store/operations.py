@@ -30,13 +30,17 @@ class Compound(Struct, array_like=True, frozen=True, tag="c"):
 
 
 class Membership(Struct, array_like=True, frozen=True, tag="m"):
-    """The users' side of joining a group (or leaving it) at a position of its log."""
+    """The users' side of joining a group (or leaving it) at a position of its log.
+
+    `number`: that of the last of these changes by the group's clock; 0 from earlier versions.
+    """
 
     tenant: str
     group: str
     joined: bool
     position: int
     users: list[str]
+    number: int = 0
 
 
 class Hide(Struct, array_like=True, frozen=True, tag="h"):
@@ -110,12 +114,16 @@ class AppendCopies(Packed, frozen=True, tag="n"):
 
 
 class SetMembership(Packed, frozen=True, tag="m"):
-    """The user of this base joined the group, or left it, at a position of its log."""
+    """The user of this base joined the group, or left it, at a position of its log.
+
+    `number` as in `Membership`.
+    """
 
     base: str
     group: str
     joined: bool
     position: int
+    number: int
 
 
 class HidePosition(Packed, frozen=True, tag="h"):

@@ -127,7 +127,7 @@ async def _read(core: Core, key: str, low: str, high: int | str) -> _Rows:
 
 
 async def unlist(core: Core, tenant: str, user: str, groups: Iterable[str]) -> None:
-    """Remove a user from the leavers of these groups, so that no send reaches the user as a leaver."""
+    """Remove a user from what these groups keep of leavers, so that no send reaches the user as one."""
     partitions: dict[int, list[str]] = {}
     for group in groups:
         log = core.keys.group(tenant, group)

@@ -9,7 +9,8 @@
 
   An operation is a list that begins with its kind:
     {'n', bases, id, content, expires, category}  append copies to these users' logs
-    {'m', base, group, joined, position}          the user joined or left the group at this position of its log
+    {'m', base, group, joined, position, number}  the user joined or left the group at this position of its log;
+                                                  `number` is that of the change by the group's clock, or 0
     {'h', base, log_base, position}               hide a position of a log from the user
     {'r', base, id, late}                         recall the user's copy; `late`: a call that makes it may still arrive
     {'p', key, token}                             answer a probe
@@ -43,22 +44,24 @@ if mark then
   done_id, done_number = tonumber(id), tonumber(number)
 end
 
-local function change_membership(base, group, joined, position)
+local function change_membership(base, group, joined, position, number)
   local key = tag .. '/' .. base .. '/groups'
   local packed = redis.call('HGET', key, group)
   local intervals = packed and cmsgpack.unpack(packed) or {}
   local last = intervals[#intervals]
-  local open = last and last[2] == -1
+  local open = last and last[2] < 0
   if joined == open or (not joined and not last) then return end
   if joined then
-    intervals[#intervals + 1] = { position, -1 }
+    intervals[#intervals + 1] = { position, -math.max(number, 1) }
   else
     last[2] = math.max(position, last[1])
     -- An empty interval is removed, but the last one stays: without the log the counts version would fall.
     if last[2] == last[1] and #intervals > 1 then intervals[#intervals] = nil end
   end
   redis.call('HSET', key, group, cmsgpack.pack(intervals))
-  publish_change(base, { joined and 'j' or 'l', base, position, group })
+  local item = { joined and 'j' or 'l', base, position, group }
+  publish_change(base, item)
+  item[#item + 1] = number
 end
 
 local function hide(base, log_base, position)
@@ -91,8 +94,8 @@ local function apply(operation)
     local _, bases, id, content, expires, category = unpack(operation)
     append_copies(bases, id, content, expires, category)
   elseif kind == 'm' then
-    local _, base, group, joined, position = unpack(operation)
-    change_membership(base, group, joined, position)
+    local _, base, group, joined, position, number = unpack(operation)
+    change_membership(base, group, joined, position, number or 0)
   elseif kind == 'h' then
     local _, base, log_base, position = unpack(operation)
     hide(base, log_base, position)

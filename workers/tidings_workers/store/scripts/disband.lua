@@ -14,6 +14,7 @@
 --- @include "decimal"
 --- @include "now_us"
 --- @include "last_cut"
+--- @include "keep_departed"
 --- @include "add_to_ingress"
 --- @include "publish"
 
@@ -26,17 +27,18 @@ local members = key .. '/members'
 local first_joined = redis.call('ZRANGE', members, 0, 0, 'WITHSCORES')[2]
 if first_joined then
   local now = now_us()
-  local clock = decimal(math.max(now, tonumber(redis.call('HGET', key, 'joined') or '0') + 1))
-  redis.call('HSET', key, 'joined', clock)
-  local former = base .. '/gone/' .. clock
+  local clock = math.max(now, tonumber(redis.call('HGET', key, 'joined') or '0') + 1)
+  redis.call('HSET', key, 'joined', decimal(clock))
+  local former = base .. '/gone/' .. decimal(clock)
   redis.call('RENAME', members, tag .. '/' .. former)
   -- For sends with an earlier cut. forget.lua keeps the list for a day then.
   local deleted = key .. '/deleted'
   redis.call('ZREMRANGEBYSCORE', deleted, '-inf', now - DAY_US)
-  if tonumber(first_joined) <= last_cut(key, now) then redis.call('ZADD', deleted, clock, former) end
+  if tonumber(first_joined) <= last_cut(key, now) then redis.call('ZADD', deleted, decimal(clock), former) end
   redis.call('PEXPIRE', deleted, DAY_US / 1000)
   add_to_ingress({ { 'd', tenant, group, head, former } })
-  publish(base, { 'd', base, head, {} })
+  publish(base, { 'd', base, head, {}, clock })
+  keep_departed(key, {}, head, clock)
   write_feeds()
 end
 return 1

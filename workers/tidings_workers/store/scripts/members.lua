@@ -16,6 +16,7 @@
 --- @include "tag"
 --- @include "now_us"
 --- @include "leavers"
+--- @include "keep_departed"
 --- @include "add_to_ingress"
 --- @include "publish"
 
@@ -38,6 +39,7 @@ for _, user in ipairs(add) do
     clock = number
   end
 end
+local joined_at = clock
 local cut = last_cut(key, now)
 for _, user in ipairs(remove) do
   local joined = redis.call('ZSCORE', members, user)
@@ -49,13 +51,16 @@ for _, user in ipairs(remove) do
   end
 end
 if #added + #removed > 0 then redis.call('HSET', key, 'joined', clock) end
-if #removed > 0 then prune_leavers(key, now) end
+if #removed > 0 then
+  prune_leavers(key, now)
+  keep_departed(key, removed, head, clock)
+end
 
 local operations = {}
-if #added > 0 then operations[#operations + 1] = { 'm', tenant, group, true, head, added } end
-if #removed > 0 then operations[#operations + 1] = { 'm', tenant, group, false, head, removed } end
+if #added > 0 then operations[#operations + 1] = { 'm', tenant, group, true, head, added, joined_at } end
+if #removed > 0 then operations[#operations + 1] = { 'm', tenant, group, false, head, removed, clock } end
 add_to_ingress(operations)
 -- Users' own feeds report it too, but only this feed has it in order with the next sends to the group.
-if #removed > 0 then publish(base, { 'd', base, head, removed }) end
+if #removed > 0 then publish(base, { 'd', base, head, removed, clock }) end
 write_feeds()
 return { #added, #removed }

@@ -7,7 +7,8 @@
     1 gateway
     2 bases    of the logs
 
-  Returns the facts of each log (see facts.lua).
+  Returns the facts of each log (see facts.lua), and behind those of a group its last departures (see keep_departed.lua),
+  alternating '<position>:<user>' and number.
 ]]
 
 --- @include "add_interest"
@@ -18,8 +19,10 @@ local gateway, bases = unpack(cmsgpack.unpack(ARGV[1]))
 add_interest(gateway, bases)
 local answer = {}
 for i, base in ipairs(bases) do
-  if string.sub(base, 1, 2) == 't/' then create_topic(base) end
+  local kind = string.sub(base, 1, 2)
+  if kind == 't/' then create_topic(base) end
   answer[i] = facts(base)
+  if kind == 'g/' then answer[i][7] = redis.call('ZRANGE', tag .. '/' .. base .. '/departed', 0, -1, 'WITHSCORES') end
 end
 write_feeds()
 return answer
