@@ -1,6 +1,7 @@
 """Uses of actions, from any device and by REST, and checks of their answers."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from copy import deepcopy
 from itertools import count, permutations
@@ -11,9 +12,9 @@ from hypothesis.stateful import precondition, rule
 
 from tests.inbox_model.application import Json
 from tests.inbox_model.choices import pick, users
-from tests.inbox_model.device import Device, Event
+from tests.inbox_model.device import Device, Event, settle_all
 from tests.inbox_model.machine import InboxMachine
-from tests.inbox_model.scene import Disagreement, Scene
+from tests.inbox_model.scene import PATIENCE_SECONDS, Disagreement, Scene
 from tests.inbox_model.terms import Use
 
 _STATUS: Final = {None: 200, "not_found": 404, "unknown_action": 404, "action_used": 409}
@@ -67,20 +68,35 @@ class Actor:
     async def act_at_once(self, id: str, uses: Sequence[tuple[Device, str]]) -> None:
         """Devices of one user use actions of one notification concurrently: one of them is the first."""
         answers = await asyncio.gather(*(self._frame(device, id, action) for device, action in uses))
-        orders = list(permutations(range(len(uses))))
-        order = next((each for each in orders if self._explains(each, id, uses, answers)), orders[0])
-        for n in order:
+        # The order that explains the answers, by the use that is the first; None if none is.
+        orders: dict[int | None, Sequence[int]] = {}
+        for order in permutations(range(len(uses))):
+            expected = self._expected(order, id, uses)
+            if all(_describes(expected[n], answers[n].get("acted"), answers[n]) for n in order):
+                orders.setdefault(next((n for n in order if expected[n].is_first), None), order)
+        first = next(iter(orders), None)
+        if len(orders) > 1:
+            first = await self._first(list(orders), [device for device, _ in uses])
+        for n in orders.get(first, range(len(uses))):
             device, action = uses[n]
             self._check(self._acted(device.user, id, action, device), answers[n].get("acted"), answers[n])
 
-    def _explains(
-        self, order: Sequence[int], id: str, uses: Sequence[tuple[Device, str]], answers: Sequence[Json]
-    ) -> bool:
+    def _expected(self, order: Sequence[int], id: str, uses: Sequence[tuple[Device, str]]) -> dict[int, Use]:
         model = deepcopy(self._scene.model)
-        return all(
-            _describes(model.act(device.user, id, action, 0), answers[n].get("acted"), answers[n])
-            for n in order
-            for device, action in [uses[n]]
+        return {n: model.act(uses[n][0].user, id, uses[n][1], 0) for n in order}
+
+    async def _first(self, candidates: Sequence[int | None], devices: list[Device]) -> int | None:
+        """Which of several uses was the first, where the answers are the same in either order.
+
+        A repetition gets the answer of the first use. But its device gets the change as well, as all devices
+        do except that of the first use. `agree` then compares what each device got with that.
+        """
+        changed = Event("state")
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not any(device.events[changed] for device in devices) and time.monotonic() < deadline:
+            await settle_all(devices)
+        return next(
+            (n for n in candidates if n is not None and not devices[n].events[changed]), candidates[0]
         )
 
 
