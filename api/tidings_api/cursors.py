@@ -16,13 +16,18 @@ from tidings_api.problems import ProblemError
 from tidings_workers.store import Store
 
 _MAC_BYTES: Final = 12
+_REFUSED: Final = "This cursor is not one of this list: start again without a cursor."
 
 
 class Cursors:
-    """The cursors of one list. `name` is everything that selects its items: tenant, route, filters."""
+    """The cursors of one list. `name` is everything that selects its items: tenant, route, filters.
 
-    def __init__(self, store: Store, *name: str | int | None) -> None:
+    `refused`: the detail of the error for a cursor that is not one of this list.
+    """
+
+    def __init__(self, store: Store, *name: str | int | None, refused: str = _REFUSED) -> None:
         self._secret = store.secret
+        self._refused = refused
         self._name = msgspec.json.encode((store.epoch, *name))
 
     def read(self, cursor: str | None) -> bytes | None:
@@ -35,9 +40,7 @@ class Cursors:
             raw = b""
         mac, packed = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(packed)):
-            raise ProblemError(
-                "invalid_cursor", "This cursor is not one of this list: start again without a cursor."
-            )
+            raise ProblemError("invalid_cursor", self._refused)
         return packed
 
     def write(self, packed: bytes | None) -> str | None:

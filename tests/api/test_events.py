@@ -123,7 +123,7 @@ async def test_readers_of_a_consumer_share(api: httpx.AsyncClient, bearer: Beare
         ({"wait": "soon"}, 422, "invalid_request", "wait"),
         ({"limit": 0}, 422, "invalid_request", "limit"),
         ({"limit": 1001}, 422, "invalid_request", "limit"),
-        ({"after": "nonsense"}, 400, "invalid_cursor", "cursor"),
+        ({"after": "nonsense"}, 400, "invalid_cursor", "`now`"),
         ({"consumer": "a/b"}, 422, "invalid_request", "consumer"),
         ({"consumer": "x" * 65}, 422, "invalid_request", "consumer"),
         ({"since": 1}, 422, "invalid_request", "since"),

@@ -29,6 +29,7 @@ WAITING: Final = 200
 _AGAIN_SECONDS: Final = 1.0
 _ACKNOWLEDGED_BYTES: Final = 128 * 1024
 NOW: Final = "now"
+_REFUSED: Final = "`after` is no cursor of these events. Give `next` of the last answer, `now`, or no `after`."
 
 _TYPE: Final = "|".join(EVENT_TYPES).replace(".", r"\.")
 
@@ -90,7 +91,7 @@ async def read_events(
     """
     if consumer is not None and after is not None:
         raise ProblemError("invalid_request", "Give `after` or `consumer`: a consumer has its own position.")
-    cursors = Cursors(store, identity.tenant, "events")
+    cursors = Cursors(store, identity.tenant, "events", refused=_REFUSED)
     raw = cursors.read(None if after == NOW else after)
     reader = _Reader(store, identity.tenant, _types(types), limit, consumer)
     until = monotonic() + wait
