@@ -29,7 +29,7 @@ WAITING: Final = 200
 _AGAIN_SECONDS: Final = 1.0
 _ACKNOWLEDGED_BYTES: Final = 128 * 1024
 NOW: Final = "now"
-_REFUSED: Final = "`after` is no cursor of these events. Give `next` of the last answer, `now`, or no `after`."
+_REFUSED: Final = "`after` is no cursor of events: give `next` of the last answer, `now`, or no `after`."
 
 _TYPE: Final = "|".join(EVENT_TYPES).replace(".", r"\.")
 
