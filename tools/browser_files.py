@@ -30,6 +30,7 @@ SERVED: Final = {
     "toasts.mjs": "toasts.mjs",
     "alerts.mjs": "alerts.mjs",
     "advice.mjs": "advice.mjs",
+    "extras.mjs": "extras.mjs",
     "topics.mjs": "topics.mjs",
     "fallback.mjs": "fallback.mjs",
     "tidings.mjs": "tidings.mjs",

@@ -21,6 +21,7 @@ FILES: Final = (
     "toasts.mjs",
     "alerts.mjs",
     "advice.mjs",
+    "extras.mjs",
     "topics.mjs",
     "fallback.mjs",
     "tidings.mjs",

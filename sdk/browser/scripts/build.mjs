@@ -4,7 +4,8 @@
  * The widget and the React wrapper import the client as `./tidings.mjs`, so that a page with several of them loads
  * it once. The other modules load when a page needs them: `parts.mjs` when a reader opens the widget, with `words.mjs`
  * in another language than English; `toasts.mjs` with the first toast; `alerts.mjs` for a sound or a count in the
- * title; `advice.mjs` for the developer of a page that is not set up well; `topics.mjs` with the first subscription to a
+ * title; `advice.mjs` for the developer of a page that is not set up well; `extras.mjs` for tabs, rows, icons and markup
+ * of the page's own; `topics.mjs` with the first subscription to a
  * topic; and `fallback.mjs` after two seconds without a connection.
  */
 import { createHash } from "node:crypto";
@@ -18,7 +19,7 @@ const root = new URL("..", import.meta.url).pathname;
 
 /** Names of methods and fields that no other module and no application uses: they are shortened. */
 const INTERNAL =
-  /^(concerns|lived|resend|renew|refuse|welcomed|listed|acks|confirm|arrive|wake|leave|enter|follow|followed|lead|save|another|answer|identity|restore|forget|view|wait|drop|isOpen|probe|ended|apply|handle|emit|post|remaining|since|busy|timer|hide|lost|arrived|recount|revoke|refresh|turned|tokens|offline|urgent|pend|settle|fail)$/;
+  /^(concerns|lived|resend|renew|refuse|welcomed|listed|acks|confirm|arrive|wake|leave|enter|follow|followed|lead|save|another|answer|identity|restore|forget|view|wait|drop|isOpen|probe|ended|apply|handle|emit|post|remaining|since|busy|timer|hide|lost|arrived|recount|revoke|refresh|turned|tokens|offline|urgent|pend|settle|fail|scroller|atTop|toTop|inSight|below|isCut|offer|element|elements|counting|exact|ago|turn)$/;
 
 const common = {
   absWorkingDir: root,
@@ -39,6 +40,7 @@ const MODULES = {
   "stack.js": "./toasts.mjs",
   "alerts.js": "./alerts.mjs",
   "advice.js": "./advice.mjs",
+  "extras.js": "./extras.mjs",
   "topics.js": "./topics.mjs",
   "fallback.js": "./fallback.mjs",
 };
@@ -48,7 +50,9 @@ const entries = {
   name: "entries",
   setup({ onResolve }) {
     onResolve(
-      { filter: /\/(client\/index|widget\/index|parts|words|stack|alerts|advice|topics|fallback)\.js$/ },
+      {
+        filter: /\/(client\/index|widget\/index|parts|words|stack|alerts|advice|extras|topics|fallback)\.js$/,
+      },
       ({ path }) => {
         const [, module] = Object.entries(MODULES).find(([end]) => path.endsWith(end));
         return { path: module, external: true };
@@ -79,6 +83,7 @@ await build({
     { in: "src/widget/stack.ts", out: "toasts" },
     { in: "src/widget/alerts.ts", out: "alerts" },
     { in: "src/widget/advice.ts", out: "advice" },
+    { in: "src/widget/extras.ts", out: "extras" },
     { in: "src/client/topics.ts", out: "topics" },
     { in: "src/client/fallback.ts", out: "fallback" },
     { in: "src/widget/feed.ts", out: "feed" },
@@ -106,6 +111,7 @@ await build({
     WORDS_VERSION: await version("words.mjs"),
     ALERTS_VERSION: await version("alerts.mjs"),
     ADVICE_VERSION: await version("advice.mjs"),
+    EXTRAS_VERSION: await version("extras.mjs"),
     STACK_VERSION: await version("toasts.mjs"),
     TOPICS_VERSION: await version("topics.mjs"),
     FALLBACK_VERSION: await version("fallback.mjs"),

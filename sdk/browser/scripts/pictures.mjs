@@ -88,7 +88,12 @@ try {
       Promise.all(
         document
           .getAnimations({ subtree: true })
-          .map((each) => each.effect?.getTiming().iterations === 1 && each.finished),
+          .map(
+            (each) =>
+              each.timeline === document.timeline &&
+              each.effect?.getTiming().iterations === 1 &&
+              each.finished,
+          ),
       ),
     );
     await page.waitForTimeout(350);

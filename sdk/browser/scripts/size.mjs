@@ -5,11 +5,12 @@ import { gzipSync } from "node:zlib";
 const LIMITS = {
   "tidings.mjs": 8_500,
   "tidings.js": 15_000,
-  "parts.mjs": 12_500,
+  "parts.mjs": 13_000,
   "words.mjs": 3_000,
   "toasts.mjs": 4_000,
   "alerts.mjs": 1_000,
   "advice.mjs": 4_000,
+  "extras.mjs": 4_000,
   "topics.mjs": 2_000,
   "fallback.mjs": 3_000,
 };

@@ -25,6 +25,7 @@ import type {
   Messages,
   OpenDetail,
   Snapshot,
+  TabOption,
   TidingsElement,
   TidingsInbox,
   TidingsToasts,
@@ -58,6 +59,7 @@ declare module "react" {
         readonly badge?: "unread" | "unseen";
         readonly toasts?: boolean;
         readonly "title-badge"?: boolean;
+        readonly tabs?: string | readonly TabOption[];
       };
       "tidings-toasts": ElementProps<TidingsToasts> & { readonly position?: "top" };
     }
@@ -104,20 +106,26 @@ export function useTidings(): Client {
 
 /** The live inbox and its actions. */
 export interface LiveInbox extends Snapshot {
-  show(filter: Filter): void;
+  show(filter: Filter, category?: string): void;
   loadMore(): Promise<void>;
   reload(): Promise<void>;
   mark(state: State, ids: readonly string[]): void;
-  markAllRead(): void;
+  /** Marks all as read, or all of the category. Returns the ids that were unread; undefined if not all are loaded. */
+  markAllRead(): readonly string[] | undefined;
+  /** Archives them, and returns the ids in the same way. */
+  archiveAll(): readonly string[] | undefined;
   /** Resets `missed`. Call it when the user has seen the notice. */
   dismissMissed(): void;
 }
 
-/** Returns the live inbox. The component renders at most once a frame, at any rate of notifications. */
-export function useInbox(filter: Filter = "all"): LiveInbox {
+/**
+ * Returns the live inbox, or one category of it; with a final dot the category is a prefix. The component renders at
+ * most once a frame, at any rate of notifications.
+ */
+export function useInbox(filter: Filter = "all", category?: string): LiveInbox {
   const client = useTidings();
-  const [first] = useState(filter);
-  const feed = useMemo(() => new Feed(client, first), [client, first]);
+  const [first] = useState({ filter, category });
+  const feed = useMemo(() => new Feed(client, first.filter, first.category), [client, first]);
   const { subscribe, read, ...actions } = useMemo(
     () => ({
       subscribe: feed.subscribe.bind(feed),
@@ -127,12 +135,13 @@ export function useInbox(filter: Filter = "all"): LiveInbox {
       reload: feed.reload.bind(feed),
       mark: feed.mark.bind(feed),
       markAllRead: feed.markAllRead.bind(feed),
+      archiveAll: feed.archiveAll.bind(feed),
       dismissMissed: feed.dismissMissed.bind(feed),
     }),
     [feed],
   );
   const snapshot = useSyncExternalStore(subscribe, read, () => BLANK);
-  useEffect(() => feed.show(filter), [feed, filter]);
+  useEffect(() => feed.show(filter, category), [feed, filter, category]);
   return { ...snapshot, ...actions };
 }
 
@@ -146,6 +155,8 @@ export interface InboxProps extends HTMLAttributes<TidingsInbox> {
   readonly toasts?: boolean;
   readonly sound?: boolean;
   readonly titleBadge?: boolean;
+  /** The tabs above the list: `all`, `unread`, `archived`, and categories. */
+  readonly tabs?: readonly TabOption[];
   readonly messages?: Partial<Messages>;
   /** A reader opened a notification or one of its actions. `preventDefault()` keeps its link from being followed. */
   readonly onOpen?: (event: CustomEvent<OpenDetail>) => void;
@@ -159,7 +170,7 @@ const ON = "";
 
 /** `<tidings-inbox>` with the provider's client. The ref is the element, with `open()` and `close()`. */
 export const Inbox = forwardRef<TidingsInbox, InboxProps>(function Inbox(
-  { toasts, sound, titleBadge, messages, onOpen, onOpenChange, children, className, ...rest },
+  { toasts, sound, titleBadge, tabs, messages, onOpen, onOpenChange, children, className, ...rest },
   ref,
 ) {
   const client = useTidings();
@@ -189,6 +200,7 @@ export const Inbox = forwardRef<TidingsInbox, InboxProps>(function Inbox(
       toasts: toasts ? ON : undefined,
       sound: sound ? ON : undefined,
       "title-badge": titleBadge ? ON : undefined,
+      tabs: tabs && JSON.stringify(tabs),
     },
     children,
   );

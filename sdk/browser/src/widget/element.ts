@@ -98,7 +98,7 @@ export abstract class TidingsElement extends Base implements Localizer {
 
   /**
    * Makes properties of attributes, such as `tokenUrl` of `token-url`. Those of `flags` are booleans, the others are
-   * texts. Setting false, null or undefined removes the attribute, and so does "" for a text.
+   * texts; an object becomes JSON. Setting false, null or undefined removes the attribute, and so does "" for a text.
    */
   protected static reflect(
     this: { readonly prototype: TidingsElement },
@@ -116,7 +116,10 @@ export abstract class TidingsElement extends Base implements Localizer {
           },
           set(this: TidingsElement, value: unknown) {
             if (value || (value === "" && flags.includes(name)))
-              this.setAttribute(name, value === true ? "" : String(value));
+              this.setAttribute(
+                name,
+                value === true ? "" : typeof value === "object" ? JSON.stringify(value) : String(value),
+              );
             else this.removeAttribute(name);
           },
         },

@@ -1,8 +1,9 @@
 /** The live list of a reader: pages of the inbox, merged with new notifications and changes. */
 
-import type { Arrival, Inbox, Item, ListQuery, State, StatusChange } from "../client/types.js";
+import type { Arrival, Counts, Inbox, Item, ListQuery, State, StatusChange } from "../client/types.js";
 import { OnceAFrame } from "./dom.js";
 import { hasLeft } from "./leaving.js";
+import { belongs, newestFirst } from "./listing.js";
 import type { Filter, Snapshot } from "./snapshot.js";
 import { instant } from "./time.js";
 
@@ -22,6 +23,8 @@ export class Feed {
   readonly client: Inbox;
   /** The reader is far down in the list: the end must not be cut. */
   deep = false;
+  /** Is called at each request of a page. The returned function gets the counts of the answer, with categories. */
+  counting?: () => (counts: Counts) => void;
   #snapshot: Snapshot;
   #query: ListQuery = {};
   #cursor: string | null = null;
@@ -38,11 +41,12 @@ export class Feed {
   /** The user of the items; undefined before it is known, null after a logout. */
   #user: string | null | undefined;
 
-  constructor(client: Inbox, filter: Filter = "all") {
+  constructor(client: Inbox, filter: Filter = "all", category?: string) {
     this.client = client;
     this.#user = client.user;
     this.#snapshot = {
       filter,
+      category,
       items: [],
       phase: "loading",
       more: false,
@@ -66,19 +70,20 @@ export class Feed {
     };
   }
 
-  /** Shows another part of the inbox, from its newest item on. */
-  show(filter: Filter): void {
-    if (filter === this.#snapshot.filter) return;
-    this.#set({ filter });
+  /** Shows another part of the inbox, from its newest item on. A category with a final dot is a prefix. */
+  show(filter: Filter, category?: string): void {
+    const shown = this.#snapshot;
+    if (filter === shown.filter && category === shown.category) return;
+    this.#set({ filter, category });
     this.#empty("loading");
     void this.reload();
   }
 
   /** Loads the first page again. The current items stay until the answer. */
   async reload(): Promise<void> {
-    const { filter } = this.#snapshot;
-    if (!this.#snapshot.items.length) this.#set({ phase: "loading" });
-    this.#query = filter === "all" ? { limit: PAGE } : { limit: PAGE, state: filter };
+    const { filter, category, items } = this.#snapshot;
+    if (!items.length) this.#set({ phase: "loading" });
+    this.#query = { limit: PAGE, ...(filter !== "all" && { state: filter }), ...(category && { category }) };
     await this.#load(this.#query, false);
   }
 
@@ -101,9 +106,25 @@ export class Feed {
     this.client.mark(state, { ids }).catch(ignore);
   }
 
-  /** Marks all notifications as read, also those that are not loaded. */
-  markAllRead(): void {
-    this.client.mark("read", { all: true }).catch(ignore);
+  /**
+   * Marks all notifications as read, or those of the category that the list shows, also the ones that are not loaded.
+   * Returns the ids of those that were unread; undefined if not all of them are loaded.
+   */
+  markAllRead(): readonly string[] | undefined {
+    return this.#markAll("read");
+  }
+
+  /** Archives them, and returns the ids in the same way. */
+  archiveAll(): readonly string[] | undefined {
+    return this.#markAll("archived");
+  }
+
+  #markAll(state: State): readonly string[] | undefined {
+    const { items, more, category } = this.#snapshot;
+    this.client.mark(state, { all: true, ...(category && { category }) }).catch(ignore);
+    return more
+      ? undefined
+      : items.flatMap(({ read_at, notification: { id } }) => (state === "read" && read_at ? [] : id));
   }
 
   /** Resets `missed`, when the reader has seen the notice. */
@@ -175,7 +196,10 @@ export class Feed {
     this.#loading = loading;
     this.#since.clear();
     try {
-      const page = await this.client.list({ ...query, signal: loading.signal });
+      const counted = this.counting?.();
+      const { signal } = loading;
+      const page = await this.client.list({ ...query, ...(counted && { counts: "category" }), signal });
+      counted?.(page.counts);
       if (this.#loading !== loading) return;
       this.#cursor = page.next;
       this.#loading = undefined;
@@ -239,7 +263,7 @@ export class Feed {
    */
   #merge(items: readonly Item[], changes: ReadonlyMap<string, Item | null>, more = false): readonly Item[] {
     if (!changes.size) return items;
-    const { filter } = this.#snapshot;
+    const snapshot = this.#snapshot;
     const oldest = more ? items.at(-1) : undefined;
     const kept: Item[] = [];
     const rest = new Map(changes);
@@ -248,32 +272,14 @@ export class Feed {
       const changed = rest.get(id);
       rest.delete(id);
       if (changed === undefined) kept.push(item);
-      else if (changed && belongs(changed, filter)) kept.push(changed);
+      else if (changed && belongs(changed, snapshot)) kept.push(changed);
     }
     const added: Item[] = [];
-    for (const item of rest.values()) if (item && belongs(item, filter)) added.push(item);
+    for (const item of rest.values()) if (item && belongs(item, snapshot)) added.push(item);
     const inside = oldest ? added.filter((item) => newestFirst(item, oldest) < 0) : added;
     if (!inside.length) return kept;
     return [...kept, ...inside].sort(newestFirst);
   }
-}
-
-function belongs(item: Item, filter: Filter): boolean {
-  if (filter === "archived") return item.archived_at !== null;
-  return item.archived_at === null && (filter === "all" || item.read_at === null);
-}
-
-/** The server's order: by the millisecond at the start of the id, then by log and position. */
-function newestFirst(one: Item, other: Item): number {
-  const [at, than] = [millisecond(one), millisecond(other)];
-  if (at !== than) return at < than ? 1 : -1;
-  if (one.log !== other.log) return one.log < other.log ? -1 : 1;
-  return other.position - one.position;
-}
-
-/** The first 48 bits of a UUID of version 7. The rest is random. */
-function millisecond(item: Item): string {
-  return item.notification.id.slice(0, 13);
 }
 
 /** The client has taken a failed mark back already, and the list shows that. */

@@ -2,14 +2,13 @@
 
 import type { Counts, Inbox } from "../client/types.js";
 import type { AnchorOptions } from "./anchor.js";
-import { BELL, button, h, icon, pop } from "./dom.js";
+import { BELL, h, icon, pop } from "./dom.js";
 import { TidingsElement } from "./element.js";
+import type { RenderItem, TabOption } from "./extras.js";
 import css from "./inbox.css";
-import { bells, setOpen } from "./layers.js";
+import { bells } from "./layers.js";
 import { hasLeft } from "./leaving.js";
-import { loadParts, loadWords } from "./load.js";
-import { learn } from "./messages.js";
-import type { Panel } from "./panel.js";
+import { shower } from "./shower.js";
 import { limited, Speaker } from "./speaker.js";
 import { TidingsToasts } from "./toasts.js";
 
@@ -30,6 +29,8 @@ const left = new WeakSet<Inbox>();
  * @attribute {boolean} toasts - Shows new notifications as toasts. While the list is in sight there are none.
  * @attribute {boolean} sound - Plays a short sound for a new notification, on one tab of the user.
  * @attribute {boolean} title-badge - Puts the number of unread notifications before the title of the page.
+ * @attribute {JSON} tabs - The tabs above the list: `all`, `unread`, `archived`, and categories with their unread
+ *   notifications, such as `[{"label": "Orders", "category": "orders."}]`.
  * @attribute {boolean} signed-out - Is on while no user is logged in. The element sets it, and shows nothing else then.
  *
  * @event {CustomEvent<ToggleDetail>} tidings-toggle - The popover was opened or closed. `detail.open` says which.
@@ -47,17 +48,18 @@ const left = new WeakSet<Inbox>();
  * @csspart heading - The heading.
  * @csspart tabs - The line of filters.
  * @csspart tab - A filter.
- * @csspart count - The number of unread notifications in its filter.
+ * @csspart count - The number of unread notifications of a tab.
  * @csspart strip - The line about the connection, above the list.
  * @csspart missed - The line about notifications that are no longer available, above the list.
  * @csspart again - The button that reconnects.
- * @csspart dismiss - The button that hides the line about missed notifications.
+ * @csspart dismiss - The button that hides the line about missed notifications, or an offer.
  * @csspart stage - The box around the list and what replaces it.
  * @csspart list - The rows.
  * @csspart day - The heading of a day.
  * @csspart item - A notification with the heading of its day.
  * @csspart unread - A notification that is not read.
  * @csspart row - A notification without the heading of its day.
+ * @csspart own - The content of a notification by `renderItem`.
  * @csspart icon - The picture of a notification.
  * @csspart item-title - The title of a notification.
  * @csspart item-body - The text of a notification.
@@ -69,9 +71,10 @@ const left = new WeakSet<Inbox>();
  * @csspart tools - The buttons of a row: read, archive.
  * @csspart tool - A button that is an icon.
  * @csspart mark-all - The button that marks all as read.
+ * @csspart archive-all - The button that archives all.
  * @csspart close - The button that closes the panel.
  * @csspart fresh - The button that scrolls to new notifications.
- * @csspart undo - The offer to take an archiving back.
+ * @csspart undo - The offer to take a mark back, to try again, or to confirm.
  * @csspart undo-button - The button of that offer.
  * @csspart empty - The message of a list without notifications.
  * @csspart retry - The button that loads again.
@@ -93,6 +96,7 @@ export class TidingsInbox extends TidingsElement {
     "toasts",
     "sound",
     "title-badge",
+    "tabs",
   ];
   declare mode: string;
   declare placement: string;
@@ -100,15 +104,32 @@ export class TidingsInbox extends TidingsElement {
   declare badge: string;
   declare toasts: boolean;
   declare titleBadge: boolean;
+  declare tabs: string | readonly TabOption[];
   #popover: HTMLElement | undefined;
+  #renderItem: RenderItem | undefined;
 
   static {
-    TidingsInbox.reflect(["mode", "placement", "offset", "badge"], ["toasts", "title-badge"]);
+    TidingsInbox.reflect(["mode", "placement", "offset", "badge", "tabs"], ["toasts", "title-badge"]);
   }
 
   constructor() {
     super();
     this.adopt([css]);
+  }
+
+  /**
+   * Makes the content of a row from its item: an element, a text, or undefined for the usual content. It is called
+   * again when the state of the item changes. If it fails, the row has the usual content.
+   */
+  get renderItem(): RenderItem | undefined {
+    return this.#renderItem;
+  }
+
+  set renderItem(render: RenderItem | undefined) {
+    const before = this.#renderItem;
+    this.#renderItem = render;
+    this.root.dispatchEvent(new Event("render"));
+    this.attributeChangedCallback("", String(!before), String(!render));
   }
 
   /** Opens the popover, and moves the focus into it if the page has it. An inbox in place has none. */
@@ -149,57 +170,16 @@ export class TidingsInbox extends TidingsElement {
     this.#alerts(client);
   }
 
-  /** Returns a function that shows the panel, stops it, or with undefined only builds it. A popover has `anchoring`. */
   #shower(client: Inbox, shell: HTMLElement, anchoring?: Omit<AnchorOptions, "signal">) {
-    let panel: Panel | undefined;
-    let wanted = false;
-    let making: Promise<void> | undefined;
-    let end: (() => void) | undefined;
-    const make = () => {
-      making ??= build().finally(() => {
-        making = undefined;
-      });
-      return making;
-    };
-    const build = async () => {
-      const [parts, words] = await Promise.all([
-        loadParts(),
-        // Without them the texts are English.
-        /^en\b/i.test(this.language) ? undefined : loadWords().catch(() => undefined),
-      ]);
-      learn(parts.texts);
-      if (words) learn(words.texts);
-      if (!shell.isConnected) return;
-      this.adopt(parts.Panel.css);
-      const made = new parts.Panel({ client, localizer: this, host: this, shell, close: anchoring?.close });
-      panel = made;
-      start = () => {
-        const leaving = new AbortController();
-        if (anchoring) parts.anchor({ ...anchoring, signal: leaving.signal });
-        made.start();
-        return () => {
-          leaving.abort();
-          made.rest();
-        };
-      };
-      if (wanted) end = start();
-    };
-    let start: (() => () => void) | undefined;
-    const show = (open?: boolean) => {
-      if (open !== undefined) {
-        wanted = open;
-        setOpen(shell, open);
-      }
-      if (!wanted) {
-        end?.();
-        end = undefined;
-      } else if (start) end ??= start();
-      if (open === false || panel) return;
-      make().catch(() => {
-        if (wanted) shell.replaceChildren(button("retry", () => show(wanted), this.text("retry")));
-      });
-    };
-    this.until(() => show(false));
+    const [show, remove] = shower({
+      client,
+      host: this,
+      shell,
+      adopt: (sheets) => this.adopt(sheets),
+      isExtended: () => !!(this.tabs || this.#renderItem),
+      ...(anchoring && { anchoring }),
+    });
+    this.until(remove);
     return show;
   }
 

@@ -5,6 +5,7 @@ import type { OpenDetail, ToggleDetail } from "./opening.js";
 import { TidingsToasts } from "./toasts.js";
 
 export type { TidingsElement } from "./element.js";
+export type { RenderItem, TabOption } from "./extras.js";
 export type { OpenDetail, ToggleDetail } from "./opening.js";
 export type { Filter, Snapshot } from "./snapshot.js";
 export type { MessageKey, Messages } from "./texts-types.js";

@@ -2,6 +2,7 @@
 
 import type { Item } from "../client/types.js";
 import { h, OnceAFrame } from "./dom.js";
+import type { Extras } from "./extras.js";
 import { frameTime } from "./frame-time.js";
 import { stepOf } from "./keys.js";
 import type { Localizer } from "./localizer.js";
@@ -32,6 +33,7 @@ export class List {
   readonly #localizer: Localizer;
   readonly #times: TimeFormat;
   readonly #actions: RowActions;
+  readonly #extras: Extras | undefined;
   readonly #rows = new Map<string, Row>();
   readonly #heights = new Map<string, number>();
   #items: readonly Item[] = [];
@@ -43,8 +45,9 @@ export class List {
   /** A notification with a later millisecond than this id arrived while the list was open. */
   #since = "";
 
-  constructor(localizer: Localizer, actions: RowActions) {
+  constructor(localizer: Localizer, actions: RowActions, extras?: Extras) {
     this.#localizer = localizer;
+    this.#extras = extras;
     this.#times = new TimeFormat(localizer.language);
     this.#actions = actions;
     this.#feed = h("div", {
@@ -233,7 +236,7 @@ export class List {
   }
 
   #make(item: Item): Row {
-    const row = new Row(item, this.#localizer, this.#times, this.#actions, () => this.render());
+    const row = new Row(item, this.#localizer, this.#times, this.#actions, () => this.render(), this.#extras);
     const { id } = item.notification;
     if (id.slice(0, 13) > this.#since.slice(0, 13)) row.element.classList.add("new");
     this.#rows.set(id, row);

@@ -1,6 +1,7 @@
 /** The parts of the page that a panel uses. */
 
 import type { Inbox } from "../client/types.js";
+import type { Extras } from "./extras.js";
 import type { Localizer } from "./localizer.js";
 
 export interface PanelOptions {
@@ -12,4 +13,6 @@ export interface PanelOptions {
   readonly shell: HTMLElement;
   /** Closes the popover; undefined for a panel in place. */
   readonly close: (() => void) | undefined;
+  /** The additions of the page to the list. */
+  readonly extras: Extras | undefined;
 }

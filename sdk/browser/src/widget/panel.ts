@@ -3,7 +3,8 @@
 import type { TidingsError } from "../client/errors.js";
 import type { Item, Status } from "../client/types.js";
 import content from "./content.css";
-import { button, CHECKS, CLOSE, h, tool } from "./dom.js";
+import { button, CLOSE, h, tool } from "./dom.js";
+import type { Extras } from "./extras.js";
 import { Feed } from "./feed.js";
 import { List } from "./list.js";
 import type { Localizer } from "./localizer.js";
@@ -11,11 +12,13 @@ import { opened, opensBeside } from "./opening.js";
 import css from "./panel.css";
 import type { PanelOptions } from "./panel-options.js";
 import { ghosts, Placeholder } from "./placeholder.js";
-import type { Filter, Snapshot } from "./snapshot.js";
+import type { RowActions } from "./row.js";
+import type { Snapshot, Tab } from "./snapshot.js";
 import { Strip } from "./strip.js";
-import { Tabs } from "./tabs.js";
+import { TABS, Tabs } from "./tabs.js";
 import type { MessageKey } from "./texts-types.js";
 import { Undo } from "./undo.js";
+import { WholeList } from "./whole-list.js";
 
 /** Pixels before the end at which the next page is loaded. */
 const AHEAD = 900;
@@ -34,7 +37,9 @@ export class Panel {
   readonly #localizer: Localizer;
   readonly #shell: HTMLElement;
   readonly #list: List;
-  readonly #markAll: HTMLButtonElement;
+  readonly #whole: WholeList;
+  readonly #extras: Extras | undefined;
+  #tab: Tab;
   readonly #tabs: Tabs;
   readonly #connection: Strip;
   readonly #missing: Strip;
@@ -43,7 +48,7 @@ export class Panel {
   readonly #placeholder: Placeholder;
   readonly #end = h("div");
   readonly #fresh: HTMLButtonElement;
-  readonly #undo = new Undo(() => this.#refocus());
+  readonly #undo: Undo;
   #shown: Snapshot | undefined;
   #arrivals = 0;
   #ending = "";
@@ -52,20 +57,25 @@ export class Panel {
   #sight = 0;
   #stop: (() => void) | undefined;
 
-  constructor({ client, localizer, host, shell, close }: PanelOptions) {
-    const feed = new Feed(client);
+  constructor({ client, localizer, host, shell, close, extras }: PanelOptions) {
+    const tabs = extras?.tabs ?? TABS;
+    const [first] = tabs as [Tab];
+    const feed = new Feed(client, first.filter, first.category);
     this.#feed = feed;
+    this.#tab = first;
+    this.#extras = extras;
     this.#localizer = localizer;
     this.#shell = shell;
     const text = (key: MessageKey) => localizer.text(key);
-    this.#list = new List(localizer, {
+    const actions: RowActions = {
       open: (item, event, action) => {
         const { id } = item.notification;
         opened(host, client, item, event, (error) => this.#failed(error, id, action), action);
         if (item.notification.link && !action && !opensBeside(event)) close?.();
       },
       mark: (item, state) => this.#mark(item, state),
-    });
+    };
+    this.#list = new List(localizer, actions, extras);
     this.#list.scroller.append(this.#end);
     this.#list.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#connection = new Strip(
@@ -77,8 +87,9 @@ export class Panel {
       tool("dismiss", text("close"), CLOSE, () => feed.dismissMissed()),
     );
     this.#placeholder = new Placeholder(localizer, () => void feed.reload());
-    this.#markAll = tool("mark-all", text("markAll"), CHECKS, () => feed.markAllRead());
-    this.#tabs = new Tabs(localizer, (filter) => this.#choose(filter));
+    this.#undo = new Undo(localizer, () => this.#refocus());
+    this.#whole = new WholeList(localizer, feed, this.#undo);
+    this.#tabs = new Tabs(localizer, tabs, (tab) => this.#choose(tab));
     this.#fresh = button("fresh", () => this.#list.toTop());
     this.#fresh.hidden = true;
     this.#stage = h(
@@ -98,7 +109,7 @@ export class Panel {
         "head",
         h("h2", { id: "heading", part: "heading" }, text("title")),
         h("slot", { name: "head" }),
-        this.#markAll,
+        ...this.#whole.elements,
         close &&
           tool("close", text("close"), CLOSE, () => {
             if (performance.now() - this.#started > SETTLED) close();
@@ -116,6 +127,7 @@ export class Panel {
   start(): void {
     if (this.#stop) return;
     this.#started = performance.now();
+    this.#extras?.start(this.#feed, () => this.#render());
     this.#stop = this.#feed.subscribe(() => this.#render());
     this.#clock = window.setInterval(() => this.#list.render(), MINUTE);
     this.#render();
@@ -131,6 +143,7 @@ export class Panel {
     this.#shell.style.removeProperty("--least");
     // After a logout no row of the last user is left.
     if (!this.#feed.snapshot.items.length) this.#list.show([], false);
+    this.#extras?.rest();
   }
 
   #render(): void {
@@ -139,10 +152,17 @@ export class Panel {
     const before = this.#shown;
     const focused = this.#focused;
     this.#shown = snapshot;
-    const turned = before?.filter !== filter;
-    if (turned) this.#turn(filter);
-    this.#markAll.hidden = !counts?.unread;
-    this.#tabs.count(counts?.unread ?? 0);
+    const turned = before?.filter !== filter || before.category !== snapshot.category;
+    if (turned) {
+      this.#stage.setAttribute("aria-labelledby", this.#tabs.turn(this.#tab));
+      this.#list.clear();
+    }
+    const unread = (tab: Tab) =>
+      (tab.category === undefined ? counts?.unread : this.#extras?.unread(tab.category)) ?? 0;
+    this.#whole.show(snapshot, unread(this.#tab));
+    this.#tabs.count((tab) =>
+      tab.filter === "unread" || (tab.category && tab.filter === "all") ? unread(tab) : 0,
+    );
     this.#notice(snapshot.status);
     if (missed !== before?.missed) this.#missing.show(this.#lost(missed), missed !== undefined);
     if (turned || before.items !== items || before.more !== more) {
@@ -169,12 +189,6 @@ export class Panel {
     if (!this.#focused || isHidden(this.#focused)) this.#shell.focus();
   }
 
-  #turn(filter: Filter): void {
-    this.#tabs.turn(filter);
-    this.#stage.setAttribute("aria-labelledby", filter);
-    this.#list.clear();
-  }
-
   /** Shows above the list that the client is offline or stopped, once per change. */
   #notice(status: Status): void {
     // The line stays during the attempts of an offline client. Otherwise the list would move with each of them.
@@ -195,8 +209,10 @@ export class Panel {
   #numbered(what: "missed" | "fresh", count: number): string {
     const { language } = this.#localizer;
     const form = `${what}_${new Intl.PluralRules(language).select(count)}` as const;
-    const others = what === "missed" ? (["missed_other", what] as const) : (["fresh_other"] as const);
-    return this.#localizer.text(form, ...others).replace("{count}", count.toLocaleString(language));
+    // There is no text with the key "fresh".
+    return this.#localizer
+      .text(form, `${what}_other`, what as "missed")
+      .replace("{count}", count.toLocaleString(language));
   }
 
   /** Shows the number of new notifications above the view. */
@@ -245,10 +261,7 @@ export class Panel {
 
   #mark({ notification: { id } }: Item, state: "read" | "unread" | "archived" | "unarchived"): void {
     this.#feed.mark(state, [id]);
-    if (state !== "archived") return;
-    this.#undo.offer(this.#localizer.text("isArchived"), this.#localizer.text("undo"), () =>
-      this.#feed.mark("unarchived", [id]),
-    );
+    if (state === "archived") this.#whole.offer(this.#localizer.text("isArchived"), "unarchived", [id]);
   }
 
   /** An action was not used. If the user has used another one, the list shows that one. Else this offers to try again. */
@@ -260,10 +273,11 @@ export class Panel {
     });
   }
 
-  #choose(filter: Filter): void {
+  #choose(tab: Tab): void {
     // A shorter list does not move the controls that the reader uses now.
     this.#shell.style.setProperty("--least", `${this.#shell.offsetHeight}px`);
-    this.#feed.show(filter);
+    this.#tab = tab;
+    this.#feed.show(tab.filter, tab.category);
     this.#render();
   }
 

@@ -1,15 +1,14 @@
 /** One notification of the list. */
 
 import type { Item } from "../client/types.js";
-import { ALERT, ARCHIVE, BELL, button, h, icon, nameAs, READ, RESTORE, UNREAD } from "./dom.js";
+import { actionsOf, bodyOf, labelOf, type Open, opener, picture } from "./content.js";
+import { ARCHIVE, button, h, icon, nameAs, READ, RESTORE, UNREAD } from "./dom.js";
+import type { Extras } from "./extras.js";
 import type { Localizer } from "./localizer.js";
-import { SHOWN, safeImage, safeLink, shown } from "./text.js";
+import { SHOWN, shown } from "./text.js";
 import type { MessageKey } from "./texts-types.js";
 import { instant, type TimeFormat } from "./time.js";
 import { showUsed } from "./used.js";
-
-/** A reader chose a notification, or the action with this id. The event is the click, which may be on a link. */
-type Open = (event: MouseEvent, action?: string) => void;
 
 /** The actions of a reader on the item of a row. */
 export interface RowActions {
@@ -30,84 +29,6 @@ export interface Place {
   readonly day: string | undefined;
   /** The row that the Tab key reaches. */
   readonly active: boolean;
-}
-
-/** Makes the picture of a notification. Until an image has loaded, and if it never does, the picture is an icon. */
-export function picture(item: Item): HTMLElement {
-  const { icon: address, priority } = item.notification;
-  const box = h(
-    "span",
-    { class: "icon", part: "icon", "aria-hidden": "true" },
-    icon(priority === "urgent" ? ALERT : BELL),
-  );
-  const source = safeImage(address);
-  if (source) {
-    const image = h("img", {
-      src: source,
-      alt: "",
-      loading: "lazy",
-      decoding: "async",
-      referrerpolicy: "no-referrer",
-      load: () => box.replaceChildren(image),
-      error: () => image.remove(),
-    });
-    box.append(image);
-  }
-  return box;
-}
-
-/** Makes the link or button that opens a notification. Its name is the title. */
-export function opener(item: Item, localizer: Localizer, open: Open): HTMLAnchorElement | HTMLButtonElement {
-  const { title, body, category, link } = item.notification;
-  const text = h(
-    "span",
-    { class: "title", part: "item-title", dir: "auto" },
-    shown(title || body || (category ? labelOf(category) : localizer.text("title"))),
-  );
-  return linkOrButton(safeLink(link), { class: "open" }, open, text);
-}
-
-/** A category in words: "orders.in_transit" becomes "Orders in transit". */
-function labelOf(category: string): string {
-  const words = shown(category)
-    .replace(/[._:-]+/g, " ")
-    .trim();
-  return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
-/** Makes the text below the title; undefined without a text or without a title. */
-export function bodyOf(item: Item): HTMLElement | undefined {
-  const { title, body } = item.notification;
-  return title && body ? h("p", { class: "body", part: "item-body", dir: "auto" }, shown(body)) : undefined;
-}
-
-/** Makes the notification's own actions. */
-export function actionsOf(item: Item, open: Open): HTMLElement {
-  return h(
-    "div",
-    { class: "actions" },
-    ...(item.notification.actions ?? []).map(({ id, label, link }) =>
-      linkOrButton(
-        safeLink(link),
-        { class: "action", part: "action", dir: "auto" },
-        (event) => open(event, id),
-        shown(label),
-      ),
-    ),
-  );
-}
-
-function linkOrButton(
-  link: string | undefined,
-  attributes: Record<string, string>,
-  open: Open,
-  child: Node | string,
-): HTMLAnchorElement | HTMLButtonElement {
-  const click = open as EventListener;
-  if (!link) return h("button", { ...attributes, click, type: "button" }, child);
-  // The middle button opens a link in another tab, and sends no click event.
-  const auxclick = (event: Event) => (event as MouseEvent).button === 1 && click(event);
-  return h("a", { ...attributes, click, auxclick, href: link, rel: "noopener" }, child);
 }
 
 /**
@@ -131,13 +52,22 @@ export class Row {
   readonly #at: Date;
   readonly #localizer: Localizer;
   readonly #times: TimeFormat;
+  readonly #extras: Extras | undefined;
   #item: Item;
   #active: boolean | undefined;
   #used = false;
 
   /** Calls `resized` when the reader has changed the height of the row. */
-  constructor(item: Item, localizer: Localizer, times: TimeFormat, actions: RowActions, resized: () => void) {
+  constructor(
+    item: Item,
+    localizer: Localizer,
+    times: TimeFormat,
+    actions: RowActions,
+    resized: () => void,
+    extras?: Extras,
+  ) {
     this.#item = item;
+    this.#extras = extras;
     this.#localizer = localizer;
     this.#times = times;
     const { id, created_at, category, priority, link } = item.notification;
@@ -222,6 +152,7 @@ export class Row {
     this.#read.element.hidden = archived;
     this.#archive.show(archived ? RESTORE : ARCHIVE, text(archived ? "restore" : "archive"));
     if (item.action && !this.#used) this.#use(item.action.id);
+    this.#extras?.update(item, this.#row);
     if (place.active !== this.#active) {
       this.#active = place.active;
       for (const control of element.querySelectorAll("a,button"))
@@ -253,7 +184,8 @@ export class Row {
 
   #expand(whole: boolean): void {
     for (const [at, text] of this.#texts.entries())
-      if (this.#whole(at)) write(text, shown(this.#whole(at), whole ? WHOLE : undefined));
+      if (this.#whole(at))
+        (this.#extras?.write ?? write)(text, shown(this.#whole(at), whole ? WHOLE : undefined));
     this.element.classList.toggle("whole", whole);
     this.#more.ariaExpanded = String(whole);
     write(this.#more, this.#localizer.text(whole ? "less" : "more"));

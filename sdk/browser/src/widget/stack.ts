@@ -3,10 +3,10 @@
 import type { TidingsError } from "../client/errors.js";
 import type { Inbox, Item } from "../client/types.js";
 import content from "./content.css";
+import { actionsOf, bodyOf, opener, picture } from "./content.js";
 import { CLOSE, h, OnceAFrame, pop, tool, whileOn } from "./dom.js";
 import type { Localizer } from "./localizer.js";
 import { opened } from "./opening.js";
-import { actionsOf, bodyOf, opener, picture } from "./row.js";
 import css from "./toasts.css";
 
 /** The maximum number of visible toasts. Above it, the oldest that is not urgent is removed. A low window has fewer. */

@@ -2,29 +2,31 @@
 
 import { button, h } from "./dom.js";
 import type { Localizer } from "./localizer.js";
-import type { Filter } from "./snapshot.js";
+import type { Tab } from "./snapshot.js";
 
-const FILTERS: readonly Filter[] = ["all", "unread", "archived"];
+/** The tabs of a page that sets none of its own. */
+export const TABS: readonly Tab[] = [{ filter: "all" }, { filter: "unread" }, { filter: "archived" }];
 
 export class Tabs {
   readonly element: HTMLElement;
-  readonly #tabs: readonly HTMLButtonElement[];
-  readonly #count = h("span", "count");
+  readonly #tabs: readonly Tab[];
+  readonly #buttons: readonly HTMLButtonElement[];
   readonly #localizer: Localizer;
-  readonly #choose: (filter: Filter) => void;
+  readonly #choose: (tab: Tab) => void;
   #at = 0;
 
-  constructor(localizer: Localizer, choose: (filter: Filter) => void) {
+  constructor(localizer: Localizer, tabs: readonly Tab[], choose: (tab: Tab) => void) {
     this.#localizer = localizer;
+    this.#tabs = tabs;
     this.#choose = choose;
-    this.#tabs = FILTERS.map((filter) => {
-      const tab = button("tab", () => choose(filter), localizer.text(filter));
-      tab.id = filter;
-      tab.setAttribute("role", "tab");
-      tab.setAttribute("aria-controls", "stage");
-      return tab;
+    this.#buttons = tabs.map((tab, index) => {
+      const { filter, category, label } = tab;
+      const made = button("tab", () => choose(tab), label ?? localizer.text(filter), h("span", "count"));
+      made.id = category === undefined ? filter : `tab-${index}`;
+      made.setAttribute("role", "tab");
+      made.setAttribute("aria-controls", "stage");
+      return made;
     });
-    this.#tabs[1]?.append(this.#count);
     this.element = h(
       "div",
       {
@@ -34,36 +36,40 @@ export class Tabs {
         "aria-labelledby": "heading",
         keydown: (event) => this.#key(event as KeyboardEvent),
       },
-      ...this.#tabs,
+      ...this.#buttons,
     );
   }
 
-  /** Shows which filter is chosen. */
-  turn(filter: Filter): void {
-    this.#at = FILTERS.indexOf(filter);
-    for (const tab of this.#tabs) {
-      tab.setAttribute("aria-selected", String(tab.id === filter));
-      tab.tabIndex = tab.id === filter ? 0 : -1;
+  /** Shows which tab is chosen. Returns its id. */
+  turn(tab: Tab): string {
+    this.#at = this.#tabs.indexOf(tab);
+    for (const [index, each] of this.#buttons.entries()) {
+      each.setAttribute("aria-selected", String(index === this.#at));
+      each.tabIndex = index === this.#at ? 0 : -1;
     }
+    return this.#buttons[this.#at]?.id ?? "";
   }
 
-  /** Shows the number of unread notifications; 0 hides it. */
-  count(unread: number): void {
-    this.#count.hidden = !unread;
-    this.#count.textContent = unread.toLocaleString(this.#localizer.language);
+  /** Shows the number of unread notifications of each tab; 0 hides it. */
+  count(unread: (tab: Tab) => number): void {
+    for (const [index, tab] of this.#tabs.entries()) {
+      const count = this.#buttons[index]?.lastElementChild as HTMLElement;
+      const number = unread(tab);
+      count.hidden = !number;
+      count.textContent = number.toLocaleString(this.#localizer.language);
+    }
   }
 
   #key(event: KeyboardEvent): void {
     const step = this.#localizer.direction === "rtl" ? -1 : 1;
     const at = this.#at;
-    const last = FILTERS.length - 1;
+    const last = this.#tabs.length - 1;
     const steps: Record<string, number> = { ArrowRight: at + step, ArrowLeft: at - step, Home: 0, End: last };
     const next = steps[event.key];
     if (next === undefined) return;
     event.preventDefault();
-    const index = (next + FILTERS.length) % FILTERS.length;
-    const filter = FILTERS[index];
-    if (filter) this.#choose(filter);
-    this.#tabs[index]?.focus();
+    const index = (next + last + 1) % (last + 1);
+    this.#choose(this.#tabs[index] as Tab);
+    this.#buttons[index]?.focus();
   }
 }

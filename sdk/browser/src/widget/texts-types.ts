@@ -21,6 +21,9 @@ export interface Texts {
   readonly markRead: string;
   readonly markUnread: string;
   readonly archive: string;
+  readonly archiveAll: string;
+  /** Asks before all are archived without a way back. */
+  readonly archiveAllAsk: string;
   /** Moves one archived notification back to the inbox. */
   readonly restore: string;
   readonly undo: string;

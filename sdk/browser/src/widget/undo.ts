@@ -1,34 +1,44 @@
-/** The offer to undo the last archiving. It stays while the pointer or focus is on it. */
+/** An offer over the end of the list: to undo a mark, to try again, to confirm. It stays while in use. */
 
-import { button, h, whileOn } from "./dom.js";
+import { button, CLOSE, h, tool, whileOn } from "./dom.js";
+import type { Localizer } from "./localizer.js";
 
 const OFFERED = 8_000;
 
 export class Undo {
   /** A live region: a screen reader reads the offer once. */
   readonly element = h("div", { role: "status" });
+  readonly #localizer: Localizer;
   readonly #left: () => void;
   #timer = 0;
 
   /** Calls `left` when the offer is removed while it has focus. */
-  constructor(left: () => void) {
+  constructor(localizer: Localizer, left: () => void) {
+    this.#localizer = localizer;
     this.#left = left;
   }
 
-  offer(text: string, label: string, undo: () => void): void {
+  /** `isQuestion`: the reader has to answer, so the answer gets the focus. */
+  offer(text: string, label: string, undo: () => void, isQuestion = false): void {
     this.end();
-    const run = () => {
-      undo();
-      this.end();
-    };
+    const accept = button(
+      "undo-button",
+      () => {
+        undo();
+        this.end();
+      },
+      label,
+    );
     const hold = (on: boolean) => {
       clearTimeout(this.#timer);
       if (!on) this.#timer = window.setTimeout(() => this.end(), OFFERED);
     };
-    const offer = h("div", "undo", text, button("undo-button", run, label));
+    const close = tool("dismiss", this.#localizer.text("close"), CLOSE, () => this.end());
+    const offer = h("div", "undo", text, accept, close);
     whileOn(offer, hold);
     this.element.append(offer);
     hold(false);
+    if (isQuestion) accept.focus();
   }
 
   end(): void {

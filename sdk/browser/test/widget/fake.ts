@@ -36,6 +36,10 @@ export function notification(minutes: number, fields: Partial<Notification>): It
   };
 }
 
+function isOf({ notification: { category = "" } }: Item, wanted = ""): boolean {
+  return wanted.endsWith(".") ? category.startsWith(wanted) : !wanted || category === wanted;
+}
+
 export class FakeInbox implements Inbox {
   status: Status = "connected";
   user = "ana";
@@ -72,6 +76,17 @@ export class FakeInbox implements Inbox {
     };
   }
 
+  #categories(): NonNullable<Counts["categories"]> {
+    const found: Record<string, { unseen: number; unread: number }> = {};
+    for (const { archived_at, read_at, seen_at, notification } of this.items) {
+      const name = notification.category ?? "";
+      const { unseen, unread } = found[name] ?? { unseen: 0, unread: 0 };
+      if (archived_at === null)
+        found[name] = { unseen: unseen + Number(!seen_at), unread: unread + Number(!read_at) };
+    }
+    return found;
+  }
+
   /** The number of handlers of all events. */
   get listeners(): number {
     return Object.values(this.#handlers).reduce((count, handlers) => count + handlers.size, 0);
@@ -104,6 +119,22 @@ export class FakeInbox implements Inbox {
     this.emit("counts", this.counts);
   }
 
+  recall(id: string): void {
+    this.items = this.items.filter(({ notification }) => notification.id !== id);
+    this.#count();
+    this.emit("recalled", { type: "recalled", id, log: "user", position: 1, counts: this.counts });
+    this.emit("counts", this.counts);
+  }
+
+  /** Another device marked an item that this page never received: only the counts are new. */
+  markElsewhere(id: string): void {
+    this.items = this.items.map((item) =>
+      item.notification.id === id ? { ...item, read_at: new Date().toISOString() } : item,
+    );
+    this.#count();
+    this.emit("counts", this.counts);
+  }
+
   become(status: Status, reason?: string): void {
     this.status = status;
     this.emit("status", { status, ...(reason && { reason }) });
@@ -117,6 +148,7 @@ export class FakeInbox implements Inbox {
     const limit = query.limit ?? 50;
     const found = this.items.filter((item) => {
       if (query.before && item.notification.created_at >= query.before) return false;
+      if (!isOf(item, query.category)) return false;
       if (query.state === "archived") return item.archived_at !== null;
       return item.archived_at === null && (query.state !== "unread" || item.read_at === null);
     });
@@ -124,7 +156,7 @@ export class FakeInbox implements Inbox {
       items: found.slice(start, start + limit),
       next: start + limit < found.length ? String(start + limit) : null,
       previous: null,
-      counts: this.counts,
+      counts: query.counts ? { ...this.counts, categories: this.#categories() } : this.counts,
       epoch: "e",
       positions: {},
       state_version: 1,
@@ -158,6 +190,7 @@ export class FakeInbox implements Inbox {
     const changed: Item[] = [];
     this.items = this.items.map((item) => {
       if ("ids" in what && !what.ids.includes(item.notification.id)) return item;
+      if ("all" in what && (item.archived_at !== null || !isOf(item, what.category))) return item;
       const next = {
         ...item,
         ...(state === "seen" && { seen_at: at }),

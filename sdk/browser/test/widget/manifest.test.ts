@@ -68,7 +68,9 @@ function put(
 function look({ root }: TidingsElement, seen: Seen): void {
   for (const each of root.querySelectorAll("[part]"))
     for (const name of each.getAttribute("part")?.split(" ") ?? []) seen.parts.add(name);
-  for (const slot of root.querySelectorAll("slot")) seen.slots.add(slot.name);
+  // The slots of rows have the ids of their notifications.
+  for (const slot of root.querySelectorAll("slot:not([part=own])"))
+    seen.slots.add((slot as HTMLSlotElement).name);
   for (const inner of root.querySelectorAll<TidingsElement>("[exportparts]"))
     for (const name of inner.getAttribute("exportparts")?.split(", ") ?? [])
       if (inner.root.querySelector(`[part~="${name}"]`)) seen.parts.add(name);
@@ -133,6 +135,12 @@ describe("The manifest names all that an element uses, and nothing else:", () =>
     const seen = nothing();
     const client = new FakeInbox([full(), notification(2, { title: "Two" })]);
     client.missed = 3;
+    const own = put("tidings-inbox", client, seen) as TidingsInbox;
+    own.mode = "page";
+    own.renderItem = () => "Text";
+    await soon(() => expect(own.root.querySelector("[part=own]")).not.toBeNull());
+    look(own, seen);
+    own.remove();
     const element = put("tidings-inbox", client, seen, "toasts sound title-badge") as TidingsInbox;
     await soon(() => expect(element.root.querySelector(".bell")).not.toBeNull());
     element.open();

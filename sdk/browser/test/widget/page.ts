@@ -19,7 +19,18 @@ window.inbox = STATES[asked.get("state") ?? "usual"]?.() ?? new FakeInbox([]);
 window.notification = notification;
 const element = document.createElement(asked.has("toasts-alone") ? "tidings-toasts" : "tidings-inbox");
 element.client = window.inbox;
-for (const name of ["mode", "theme", "toasts", "title-badge", "badge", "sound"]) {
+for (const name of [
+  "mode",
+  "theme",
+  "toasts",
+  "title-badge",
+  "badge",
+  "sound",
+  "tabs",
+  "icons",
+  "markdown",
+  "image-origins",
+]) {
   const value = asked.get(name);
   if (value !== null) element.setAttribute(name, value);
 }

@@ -118,6 +118,36 @@ test("an archived notification leaves all lists and returns with undo, and a rec
   for (const page of [here, there]) await page.context().close();
 });
 
+test("tabs of categories have the server's lists and numbers, and mark their category alone, on all devices", async () => {
+  const pages = [await visit(), await visit()] as const;
+  const [here, there] = pages;
+  const numbers = async (page: Page) =>
+    (await page.locator(".tab .count").allTextContents()).slice(1, 4).join();
+  for (const [title, category] of [
+    ["One", "orders.new"],
+    ["Two", "orders.packed"],
+    ["Three", "news"],
+  ] as const)
+    await application.send(user, title, { category });
+  for (const page of pages) {
+    await open(page);
+    await expect.poll(() => numbers(page)).toBe("3,2,1");
+  }
+  await application.send(user, "Four", { category: "orders.new" });
+  for (const page of pages) await expect.poll(() => numbers(page)).toBe("4,3,1");
+  await here.getByRole("tab", { name: "Orders" }).click();
+  await expect.poll(() => titles(here)).toEqual(["Four", "Two", "One"]);
+  await here.locator(".mark-all").click();
+  for (const page of pages) await expect.poll(() => numbers(page)).toBe("1,0,1");
+  await here.locator(".undo-button").click();
+  for (const page of pages) await expect.poll(() => numbers(page)).toBe("4,3,1");
+  await here.locator(".archive-all").click();
+  await expect.poll(() => titles(there)).toEqual(["Three"]);
+  await here.locator(".undo-button").click();
+  await expect.poll(() => titles(there)).toEqual(["Four", "Three", "Two", "One"]);
+  for (const page of pages) await page.context().close();
+});
+
 test("an expired notification leaves the list and the badge of every tab", async () => {
   const here = await visit();
   const pages = [here, await visit(here)];

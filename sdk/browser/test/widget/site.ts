@@ -25,7 +25,8 @@ export class WidgetSite {
       script
         ? this.#script
         : `<!doctype html><html lang="en"><title>Shop</title><script type="module" src="/widget.js"></script>
-<tidings-inbox ${attributes} token-url="/token?user=${user}" title-badge toasts sound></tidings-inbox>`,
+<tidings-inbox ${attributes} token-url="/token?user=${user}" title-badge toasts sound
+ tabs='["all", "unread", {"category": "orders."}, {"category": "news"}, "archived"]'></tidings-inbox>`,
     );
   });
 

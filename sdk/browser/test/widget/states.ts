@@ -73,6 +73,25 @@ function usual(): Item[] {
   ];
 }
 
+/** Notifications of several categories, as senders name them. */
+function categories(): Item[] {
+  const [first, second, third, fourth, ...rest] = usual();
+  return [
+    named(first, "comments.mention", { data: { actor: { name: "Ana Lee" } } }),
+    named(second, "deploys.approval"),
+    named(third, "billing"),
+    named(fourth, "orders.in_transit"),
+    notification(3 * HOUR, { title: "Order 4712 is packed", category: "orders.packed" }),
+    notification(5 * HOUR, { title: "Order 4700 was delivered", category: "orders.delivered" }),
+    ...rest,
+  ].sort((one, other) => (one.notification.id < other.notification.id ? 1 : -1));
+}
+
+function named(item: Item | undefined, category: string, fields: Partial<Item["notification"]> = {}): Item {
+  if (!item) throw new Error("The usual state is shorter.");
+  return { ...item, notification: { ...item.notification, category, ...fields } };
+}
+
 function arabic(): Item[] {
   return [
     notification(0.2, {
@@ -147,6 +166,7 @@ function many(count: number): Item[] {
 /** Makes the inbox of a state. */
 export const STATES: Readonly<Record<string, () => FakeInbox>> = {
   usual: () => new FakeInbox(usual()),
+  categories: () => new FakeInbox(categories()),
   arabic: () => new FakeInbox(arabic()),
   hostile: () => new FakeInbox(hostile()),
   empty: () => new FakeInbox([]),

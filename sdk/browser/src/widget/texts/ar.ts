@@ -13,6 +13,8 @@ export const ar: Texts = {
   markRead: "تحديد كمقروء",
   markUnread: "تحديد كغير مقروء",
   archive: "أرشفة",
+  archiveAll: "أرشفة الكل",
+  archiveAllAsk: "أرشفة كل الإشعارات؟",
   restore: "نقل إلى صندوق الوارد",
   undo: "تراجع",
   more: "عرض المزيد",

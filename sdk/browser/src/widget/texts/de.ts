@@ -13,6 +13,8 @@ export const de: Texts = {
   markRead: "Als gelesen markieren",
   markUnread: "Als ungelesen markieren",
   archive: "Archivieren",
+  archiveAll: "Alle archivieren",
+  archiveAllAsk: "Alle Benachrichtigungen archivieren?",
   restore: "Zurück in den Posteingang",
   undo: "Rückgängig",
   more: "Mehr anzeigen",

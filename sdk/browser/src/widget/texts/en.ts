@@ -13,6 +13,8 @@ export const en: Texts = {
   markRead: "Mark as read",
   markUnread: "Mark as unread",
   archive: "Archive",
+  archiveAll: "Archive all",
+  archiveAllAsk: "Archive all notifications?",
   restore: "Move to inbox",
   undo: "Undo",
   more: "Show more",

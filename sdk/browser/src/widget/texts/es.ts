@@ -13,6 +13,8 @@ export const es: Texts = {
   markRead: "Marcar como leída",
   markUnread: "Marcar como no leída",
   archive: "Archivar",
+  archiveAll: "Archivar todo",
+  archiveAllAsk: "¿Archivar todas las notificaciones?",
   restore: "Mover a la bandeja de entrada",
   undo: "Deshacer",
   more: "Ver más",

@@ -13,6 +13,8 @@ export const fr: Texts = {
   markRead: "Marquer comme lue",
   markUnread: "Marquer comme non lue",
   archive: "Archiver",
+  archiveAll: "Tout archiver",
+  archiveAllAsk: "Archiver toutes les notifications ?",
   restore: "Remettre dans la boîte de réception",
   undo: "Annuler",
   more: "Afficher plus",

@@ -13,6 +13,8 @@ export const ja: Texts = {
   markRead: "既読にする",
   markUnread: "未読にする",
   archive: "アーカイブ",
+  archiveAll: "すべてアーカイブ",
+  archiveAllAsk: "すべての通知をアーカイブしますか？",
   restore: "受信トレイに戻す",
   undo: "元に戻す",
   more: "もっと見る",

@@ -9,6 +9,8 @@ export const PANEL: readonly MessageKey[] = [
   "markRead",
   "markUnread",
   "archive",
+  "archiveAll",
+  "archiveAllAsk",
   "restore",
   "undo",
   "more",

@@ -13,6 +13,8 @@ export const zh: Texts = {
   markRead: "标为已读",
   markUnread: "标为未读",
   archive: "归档",
+  archiveAll: "全部归档",
+  archiveAllAsk: "归档全部通知？",
   restore: "移回收件箱",
   undo: "撤销",
   more: "展开",
