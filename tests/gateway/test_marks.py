@@ -12,8 +12,10 @@ from tests.support.ports import free_port
 from tests.support.realtime import Client, Realtime, running_gateway
 from tests.support.sending import eventually, notification
 from tidings.protocol.frames import Mark
+from tidings.protocol.notifications import Action
 from tidings.protocol.rest import MarkInbox
 from tidings_workers.config import Settings
+from tidings_workers.gateway.directory import Directory
 from tidings_workers.store import InboxQuery, Store
 
 Frame = dict[str, Any]
@@ -38,10 +40,7 @@ async def state(client: Client) -> Frame:
 
 
 async def answer_to(client: Client, ref: int | str) -> Frame:
-    """The `state` frame with that ref.
-
-    If a feed is slow, the gateway reads the change from the store, and sends it without a ref first.
-    """
+    """The `state` frame with that ref; other frames before it are skipped."""
     while (frame := await state(client)).get("ref") != ref:
         pass
     return frame
@@ -178,6 +177,39 @@ async def test_overlapping_marks(store: Store, realtime: Realtime, second_gatewa
             await device.settle()
             last = [frame for frame in device.frames if frame["type"] == "state"][-1]
             assert (last["counts"]["unseen"], last["counts"]["version"]) == (2, counts.version)
+
+
+@pytest.mark.parametrize("fields", [{"type": "mark", "state": "read"}, {"type": "act", "action": "yes"}])
+@pytest.mark.parametrize("lost", [False, True], ids=["late", "lost"])
+async def test_a_later_mark_follows_the_answer(
+    store: Store, realtime: Realtime, monkeypatch: pytest.MonkeyPatch, fields: Frame, *, lost: bool
+) -> None:
+    """A connection gets changes by version, its own as the answer alone, also if feeds are late or lost."""
+    asked = notification("May I?", users=["ana"], actions=(Action("yes", "Yes"),))
+    (one,) = (await store.sends.send("demo", [asked])).ids
+    process, late = Directory.process, list[Any]()
+
+    async def reported() -> int:
+        return len(late)
+
+    async with realtime.user("ana") as phone:
+        with monkeypatch.context() as feeds:
+            feeds.setattr(Directory, "process", lambda *item: late.append(item))
+            name = {"ids": [one]} if fields["type"] == "mark" else {"id": one}
+            await phone.send(**fields, **name, ref=1)
+            await eventually(reported, 1)
+            await store.marks.mark("demo", "ana", MarkInbox(state="archived", ids=(one,)))
+            await eventually(reported, 2)
+            if lost:
+                await answer_to(phone, 1)
+        for item in late:
+            process(*item)
+        if not lost:
+            await answer_to(phone, 1)
+        await phone.settle()
+        frames = [frame for frame in phone.frames if frame["type"] == "state"]
+        assert [(frame["state_version"], frame.get("ref")) for frame in frames] == [(1, 1), (2, None)]
+        assert [change["state"] for change in frames[1]["changes"]] == ["archived"]
 
 
 async def test_state_while_away(store: Store, realtime: Realtime) -> None:

@@ -198,13 +198,15 @@ class Device:
         ref = frame.get("ref")
         if ref is not None:
             self.answers[str(ref)] = frame
-        if frame["state_version"] < (self.state_version or 0):
-            self.wrong.append(f"state_version fell from {self.state_version}: {frame}")
+        known = self.state_version or 0
+        reports = bool(frame.get("changes") or "up_to" in frame or "acted" in frame)
+        if frame["state_version"] < known or (reports and ref is None and frame["state_version"] == known):
+            self.wrong.append(f"state_version was {known} before {frame}")
         self.state_version = frame["state_version"]
         if frame.get("reload"):
             self.must_reload = True
             self.reloads += 1
-        if frame.get("changes") or "up_to" in frame or "acted" in frame or ref is not None:
+        if reports or ref is not None:
             self.events[Event("state", mine=ref is not None)] += 1
         self._mark(frame)
         self._record_counts(frame)

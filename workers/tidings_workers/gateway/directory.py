@@ -36,8 +36,8 @@ class Listener(MembershipListener, Protocol):
     def changed(self, tail: Tail[Subscriber], users: Iterable[User]) -> None:
         """Entries of a shared log were removed and no feed reported which. `users` had left its group."""
 
-    def state_changed(self, user: User, version: int, change: Change, by_connection: str) -> None:
-        """The user's state changed. `by_connection`: id of the connection that sent the mark, or empty."""
+    def state_changed(self, user: User, version: int, change: Change) -> None:
+        """The user's state changed to a version."""
 
     def missed(self, user: User, changes: Missed) -> None:
         """The feeds lost changes of the user: these marks, or unknown changes when None."""
@@ -205,7 +205,7 @@ class Directory:
             return
         change = decode_change(item.change)
         if user.apply_change(item.version, change):
-            self._listener.state_changed(user, item.version, change, item.origin)
+            self._listener.state_changed(user, item.version, change)
         else:
             self._spawn(self.reread(user.tail))
 

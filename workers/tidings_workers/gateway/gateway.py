@@ -20,6 +20,7 @@ from tidings_workers.gateway.directory import Directory
 from tidings_workers.gateway.feed_reader import FeedReader
 from tidings_workers.gateway.handshake import Applicant, Successor
 from tidings_workers.gateway.head import Elsewhere
+from tidings_workers.gateway.held_changes import HeldChanges
 from tidings_workers.gateway.http import Pages
 from tidings_workers.gateway.hub import Hub
 from tidings_workers.gateway.marking import Marking
@@ -65,7 +66,8 @@ class Gateway:
         self._admission = Admission(settings, registry)
         self._acknowledgements = Acknowledgements(store.feeds)
         self._catchups = CatchUps(store, spawn)
-        self._updates = Updates(self._catchups, self.pending_writes, spawn)
+        held = HeldChanges()
+        self._updates = Updates(self._catchups, held, self.pending_writes, spawn)
         self._directory = Directory(store, self.name, spawn, self._updates)
         self._subscriptions = Subscriptions(
             store, self.name, self._directory.interest, self._admission, self._catchups.reading, spawn
@@ -93,7 +95,7 @@ class Gateway:
             self.flush,
         )
         self._sending = Sending(store, spawn)
-        self._marking = Marking(store, self._directory, self._catchups, spawn)
+        self._marking = Marking(store, self._directory, self._catchups, held, spawn)
         self.upstreams = Upstreams(settings.egress_allowed, spawn)
         self._messages = Messages(store, registry, self.upstreams, spawn)
         self._others = Others(self, self._wheel, self.pending_writes, pages or {})

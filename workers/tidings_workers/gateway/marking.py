@@ -11,11 +11,20 @@ from tidings.protocol.frames import Act, ErrorFrame, Mark, Stated
 from tidings.protocol.marks import faults
 from tidings_workers.gateway.catchups import CatchUps
 from tidings_workers.gateway.directory import Directory
+from tidings_workers.gateway.held_changes import HeldChanges
 from tidings_workers.gateway.interest import Spawn
 from tidings_workers.gateway.states import acted, state_frame
 from tidings_workers.gateway.users import Subscriber
 from tidings_workers.refused_actions import refusal
-from tidings_workers.store import ActionUsed, NotInInbox, StorageUnavailable, Store, UnknownAction
+from tidings_workers.store import (
+    ActionUsed,
+    ActResult,
+    MarkResult,
+    NotInInbox,
+    StorageUnavailable,
+    Store,
+    UnknownAction,
+)
 
 # How many marks of one connection may wait for the store.
 WAITING: Final = 500
@@ -24,10 +33,13 @@ WAITING: Final = 500
 class Marking:
     """The marks of one gateway's connections."""
 
-    def __init__(self, store: Store, directory: Directory, catchups: CatchUps, spawn: Spawn) -> None:
+    def __init__(
+        self, store: Store, directory: Directory, catchups: CatchUps, held: HeldChanges, spawn: Spawn
+    ) -> None:
         self._store = store
         self._directory = directory
         self._catchups = catchups
+        self._held = held
         self._spawn = spawn
         self._waiting: dict[Subscriber, deque[Mark | Act]] = {}
 
@@ -53,10 +65,14 @@ class Marking:
             # Every received mark is carried out, also after the connection has closed.
             while waiting:
                 mark = waiting.popleft()
-                if isinstance(mark, Mark):
-                    await self._mark(subscriber, mark)
-                else:
-                    await self._act(subscriber, mark)
+                self._held.hold(subscriber)
+                try:
+                    if isinstance(mark, Mark):
+                        await self._mark(subscriber, mark)
+                    else:
+                        await self._act(subscriber, mark)
+                finally:
+                    self._held.release(subscriber)
         finally:
             del self._waiting[subscriber]
 
@@ -64,14 +80,11 @@ class Marking:
         user, outlet = subscriber.user, subscriber.outlet
         try:
             result = await self._store.marks.mark(user.tenant, user.name, mark, subscriber.id)
-            if result.change is not None and not outlet.closed:
-                # Wait, so that the answer has the counts that other connections get with this version.
-                await self._directory.wait_for_version(user, result.state_version)
+            await self._settle(subscriber, result)
         except StorageUnavailable:
             outlet.send(ErrorFrame("storage_unavailable", "the storage is unavailable: mark again", mark.ref))
             return
-        version = max(user.state_version, result.state_version)
-        counts = self._catchups.counts(subscriber)
+        version, counts = result.state_version, self._catchups.counts(subscriber)
         if result.change is not None:
             outlet.send(state_frame(result.change, version, counts, mark.ref, result.unknown))
         else:
@@ -84,18 +97,22 @@ class Marking:
         user, outlet = subscriber.user, subscriber.outlet
         try:
             result = await self._store.acting.act(user.tenant, user.name, act.id, act.action, subscriber.id)
-            if result.change is not None and not outlet.closed:
-                await self._directory.wait_for_version(user, result.state_version)
+            await self._settle(subscriber, result)
         except StorageUnavailable:
             detail = "the storage is unavailable: use the action again"
             outlet.send(ErrorFrame("storage_unavailable", detail, act.ref))
         except (NotInInbox, UnknownAction, ActionUsed) as error:
             outlet.send(ErrorFrame(*refusal(error, act.id, act.action), act.ref))
         else:
-            version = max(user.state_version, result.state_version)
-            counts = self._catchups.counts(subscriber)
+            version, counts = result.state_version, self._catchups.counts(subscriber)
             used = acted(act.id, result.used.action, result.used.at)
             outlet.send(Stated(counts=counts, state_version=version, changes=(), acted=used, ref=act.ref))
+
+    async def _settle(self, subscriber: Subscriber, result: MarkResult | ActResult) -> None:
+        """Send the changes before that of the result; the answer, with the counts of its version, follows."""
+        if not subscriber.outlet.closed:
+            await self._directory.wait_for_version(subscriber.user, result.state_version)
+        self._held.settle(subscriber, result.state_version, own=result.change is not None)
 
 
 def _text(fault: FieldError) -> str:

@@ -6,12 +6,14 @@ runs in between.
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Final
 
 from tidings.protocol import closing
 from tidings.protocol.frames import Counts, ServerFrame, Stated
 from tidings_workers import metrics
 from tidings_workers.gateway.catchups import CatchUps
+from tidings_workers.gateway.held_changes import HeldChanges
 from tidings_workers.gateway.interest import Spawn
 from tidings_workers.gateway.pending_writes import PendingWrites
 from tidings_workers.gateway.states import Missed, state_frame
@@ -23,14 +25,18 @@ from tidings_workers.store.ids import milliseconds
 # How many connections are sent frames that differ per user before other work runs.
 _SLICE: Final = 200
 
-MakeFrame = Callable[[Subscriber, Counts], ServerFrame]
+MakeFrame = Callable[[int, Counts], ServerFrame]
+"""Makes the frame for a connection, from the user's state version and counts."""
 
 
 class Updates:
     """Sends changes to the connections of one gateway. Implements the directory's `Listener`."""
 
-    def __init__(self, catchups: CatchUps, pending_writes: PendingWrites, spawn: Spawn) -> None:
+    def __init__(
+        self, catchups: CatchUps, held: HeldChanges, pending_writes: PendingWrites, spawn: Spawn
+    ) -> None:
         self._catchups = catchups
+        self._held = held
         self._pending_writes = pending_writes
         self._spawn = spawn
 
@@ -48,18 +54,30 @@ class Updates:
         concerned = {subscriber.user for subscriber in tail.live} | set(users)
         self.send_counts([each for user in concerned for each in user.subscribers], reload=True)
 
-    def state_changed(self, user: User, version: int, change: Change, by_connection: str) -> None:
-        """See `Listener`. The connection that sent the mark gets its own answer."""
-        others = [subscriber for subscriber in user.subscribers if subscriber.id != by_connection]
-        live = [each for each in others if not self._catchups.defer(each, version, change)]
-        self.send_each(live, lambda _, counts: state_frame(change, version, counts))
+    def state_changed(self, user: User, version: int, change: Change) -> None:
+        """See `Listener`. A connection with a mark in progress gets later changes after its answer."""
+
+        def make(_: int, counts: Counts) -> Stated:
+            return state_frame(change, version, counts)
+
+        def send_later(subscriber: Subscriber) -> None:
+            if not self._catchups.defer(subscriber, version, change):
+                self._send(subscriber, version, make)
+
+        live = [
+            each
+            for each in user.subscribers
+            if not self._held.add(each, version, partial(send_later, each), is_change=True)
+            and not self._catchups.defer(each, version, change)
+        ]
+        self.send_each(live, make)
 
     def missed(self, user: User, changes: Missed) -> None:
         """See `Listener`."""
         if changes is None:
             self.send_counts(list(user.subscribers), reload=True)
         for version, change in changes or ():
-            self.state_changed(user, version, change, "")
+            self.state_changed(user, version, change)
 
     def joined(self, user: User, log: str, position: int) -> None:
         """See `MembershipListener`."""
@@ -94,9 +112,7 @@ class Updates:
         """Send each the counts of its user's inbox; with `reload`, the client reads the inbox again."""
         self.send_each(
             subscribers,
-            lambda subscriber, counts: Stated(
-                counts=counts, state_version=subscriber.user.state_version, changes=(), reload=reload
-            ),
+            lambda version, counts: Stated(counts=counts, state_version=version, changes=(), reload=reload),
         )
 
     def send_each(self, subscribers: Sequence[Subscriber], make: MakeFrame) -> None:
@@ -113,12 +129,19 @@ class Updates:
     def _send_some(self, subscribers: Sequence[Subscriber], make: MakeFrame) -> None:
         counts: dict[User, Counts] = {}
         for subscriber in subscribers:
-            if not subscriber.outlet.is_open:
-                continue
             user = subscriber.user
+            version = user.state_version
+            if not subscriber.outlet.is_open or self._held.add(
+                subscriber, version, partial(self._send, subscriber, version, make), is_change=False
+            ):
+                continue
             if subscriber in self._catchups.running:
-                subscriber.outlet.send(make(subscriber, self._catchups.counts(subscriber)))
+                self._send(subscriber, version, make)
                 continue
             if user not in counts:
                 counts[user] = user.counts(milliseconds())
-            subscriber.outlet.send(make(subscriber, counts[user]))
+            subscriber.outlet.send(make(version, counts[user]))
+
+    def _send(self, subscriber: Subscriber, version: int, make: MakeFrame) -> None:
+        if subscriber.outlet.is_open:
+            subscriber.outlet.send(make(version, self._catchups.counts(subscriber)))

@@ -107,7 +107,10 @@ class ExpiredOrRetired(Struct, array_like=True, frozen=True, tag="x"):
 
 
 class Marked(Struct, array_like=True, frozen=True, tag="s"):
-    """The user's state changed. `change` is the JSON of a `Change`; `origin` as it was given to `mark`."""
+    """The user's state changed. `change` is the JSON of a `Change`; `origin` as it was given to `mark`.
+
+    Gateways of an earlier version do not send the change to the connection `origin`.
+    """
 
     base: str
     version: int

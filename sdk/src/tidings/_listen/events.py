@@ -47,8 +47,7 @@ class Changed(Stated, frozen=True, tag="state", tag_field="type", omit_defaults=
     `acted`: the user used an action; `changes` is empty then.
 
     `mine`: this live inbox made the mark, and its call returned the same. Else another device or process made
-    it, or the answer to a mark of this one was lost. When the server is slow, a mark of this live inbox may
-    arrive twice: first without `mine`, then with it.
+    it, or the answer to a mark of this one was lost.
     """
 
     acted: Acted | None = None  # type: ignore[assignment]  # with a datetime in place of a text
