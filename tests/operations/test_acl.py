@@ -11,7 +11,7 @@ import pytest
 from tests.support.parts import running_parts
 from tests.support.ports import free_port
 from tests.support.rest import join, send
-from tests.support.sending import eventually
+from tests.support.sending import eventually, notification
 from tests.support.stack import Installation
 from tests.support.tree import ROOT
 from tests.support.valkey import Valkey, running
@@ -85,6 +85,18 @@ def test_the_documented_rights_are_enough(server: Valkey) -> None:
     with server.client() as client:
         refused = client.execute_command("ACL", "LOG")
     assert [entry for entry in refused if b"poor" in str(entry).encode()] == []
+
+
+async def test_a_store_loads_its_scripts_without_asking_for_them(server: Valkey) -> None:
+    """A user who may load scripts, but not ask which are loaded, opens a store, also for a second time."""
+    rules = [rule for rule in documented() if rule != "+script|exists"]
+    assert len(rules) < len(documented())
+    for _ in range(2):
+        store = await Store.open(Settings(redis_url=url_of(server, rules)), name="test")
+        try:
+            await store.sends.send("demo", [notification("x", users=["ana"])])
+        finally:
+            await store.close()
 
 
 def test_every_command_is_documented() -> None:

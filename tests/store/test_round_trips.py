@@ -11,7 +11,10 @@ from redis.asyncio import Connection, Redis
 from redis.asyncio.connection import AbstractConnection
 
 from tests.support.faults import FaultProxy
-from tidings_workers.store import clients
+from tests.support.valkey import Valkey
+from tidings_workers.config import Settings
+from tidings_workers.store import Store, clients
+from tidings_workers.store.lua import SCRIPTS
 from tidings_workers.store.round_trips import RoundTrips, packed
 
 
@@ -119,3 +122,13 @@ async def test_a_cancellation_that_the_library_swallows_stops_a_read(
     reading = asyncio.create_task(round_trips.run(echo("reply"), 1))
     with pytest.raises(asyncio.CancelledError):
         await reading
+
+
+async def test_a_store_loads_only_the_scripts_that_the_server_lacks(valkey: Valkey) -> None:
+    """The first part that opens a store loads all scripts, and the next one loads none."""
+    loads = []
+    with valkey.client() as client:
+        for _ in range(2):
+            await (await Store.open(Settings(redis_url=valkey.url), name="test")).close()
+            loads.append(client.info("commandstats")["cmdstat_script|load"]["calls"])
+    assert loads == [len(SCRIPTS)] * 2

@@ -11,6 +11,9 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
 
+from redis.asyncio import Redis, RedisCluster
+from redis.exceptions import NoPermissionError
+
 _INCLUDE: Final = re.compile(r'^ *--- @include "(.*)"\n', re.MULTILINE)
 
 
@@ -57,3 +60,14 @@ class _Includes:
 
 SCRIPTS: Final = load(files("tidings_workers.store") / "scripts")
 DIGESTS: Final = {name: hashlib.sha1(text.encode()).hexdigest() for name, text in SCRIPTS.items()}  # noqa: S324 - Redis names scripts so
+
+
+async def load_missing(client: Redis | RedisCluster) -> None:
+    """Load on every primary the scripts that one of them lacks. Raises the errors of redis-py."""
+    try:
+        present = await client.script_exists(*DIGESTS.values())
+    except NoPermissionError:  # Only loading is essential, so a user may have the rights for that alone.
+        present = [False] * len(SCRIPTS)
+    for text, known in zip(SCRIPTS.values(), present, strict=True):
+        if not known:
+            await client.script_load(text)

@@ -20,7 +20,7 @@ from tidings_workers.store.breaker import Breaker
 from tidings_workers.store.connections import COMMAND_SECONDS
 from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.keys import META, tag
-from tidings_workers.store.lua import DIGESTS, SCRIPTS
+from tidings_workers.store.lua import DIGESTS, load_missing
 from tidings_workers.store.outage import Outage
 from tidings_workers.store.reader import Reader
 from tidings_workers.store.reasons import WRONG_SERVER, is_wrong_server, unavailable
@@ -162,9 +162,8 @@ class Pipeline:
         await self.call("EVALSHA", DIGESTS["writable"], 1, META)
 
     async def load_scripts(self) -> None:
-        """Load every script on every primary."""
-        for text in SCRIPTS.values():
-            await self.client.script_load(text)
+        """Load on every primary the scripts that one of them lacks."""
+        await load_missing(self.client)
 
     def reader(self, name: str) -> Reader:
         """A connection of its own for blocking reads."""
