@@ -2,16 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
 
 import httpx
 import pytest
+from litestar import Litestar, Router
 
+from tests.support.no_tls import NO_TLS
 from tests.support.ports import free_port
 from tidings_api import server
+from tidings_api.app import create_app, describe
+from tidings_api.documents import Documents
 from tidings_api.server import run
+from tidings_api.services import Services
 from tidings_workers import dispatcher
 from tidings_workers.config import Settings
 from tidings_workers.registry import Registry
@@ -20,6 +25,31 @@ from tidings_workers.tokens import make_token
 
 Bearer = Callable[..., dict[str, str]]
 
+# The applications of servers that have stopped.
+_idle: Final[list[Litestar]] = []
+
+
+@contextmanager
+def _prepared_routes() -> Iterator[None]:
+    """Servers that start here reuse the applications of stopped ones, with their own services and documents.
+
+    Litestar prepares the routes of an application for longer than most tests take.
+    """
+    used = []
+
+    def application(services: Services, pages: Sequence[Router] = ()) -> Litestar:
+        if pages:
+            return create_app(services, pages)
+        app = _idle.pop() if _idle else create_app(services)
+        app.state.update({"services": services, "documents": Documents(describe)})
+        used.append(app)
+        return app
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "create_app", application)
+        yield
+    _idle.extend(used)
+
 
 @asynccontextmanager
 async def serving(
@@ -27,16 +57,18 @@ async def serving(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """The API and a dispatcher as in production, and a client with the API's address."""
     stop, ready = asyncio.Event(), asyncio.Event()
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(dispatcher.run(settings, stop, lambda: None))
-        tasks.create_task(serve(settings, stop, ready.set))
-        async with asyncio.timeout(10):
-            await ready.wait()
-        try:
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", timeout=15) as client:
-                yield client
-        finally:
-            stop.set()
+    address = f"http://127.0.0.1:{settings.port}"
+    with _prepared_routes():
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(dispatcher.run(settings, stop, lambda: None))
+            tasks.create_task(serve(settings, stop, ready.set))
+            async with asyncio.timeout(10):
+                await ready.wait()
+            try:
+                async with httpx.AsyncClient(base_url=address, timeout=15, verify=NO_TLS) as client:
+                    yield client
+            finally:
+                stop.set()
 
 
 @pytest.fixture
