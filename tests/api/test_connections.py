@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Bearer, serving
+from tests.support.no_tls import NO_TLS
 from tidings_api import connections, server
 from tidings_api.connections import HEAD_SECONDS, UNREAD_SECONDS, Counters, Watched
 from tidings_workers.config import Settings
@@ -124,7 +125,7 @@ async def test_silent_connections_are_closed_when_no_descriptor_is_left(port: in
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     # Both ends are in this process, and the server cannot accept its end later. It accepts connections in
     # order, so it has this one when it answers on a later one.
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=NO_TLS) as client:
         assert (await client.get(f"http://127.0.0.1:{port}/health/live")).is_success
     with no_descriptor_left():
         assert await seconds_until_closed(reader) < 10 * HEAD_SECONDS * PERIOD

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Bearer
+from tests.support.no_tls import NO_TLS
 from tidings_api.app import describe
 from tidings_api.openapi import SCOPE_TEXTS
 from tidings_workers.registry import SERVER_SCOPES, Registry
@@ -143,7 +144,7 @@ async def stripping_proxy(target: httpx.URL) -> AsyncIterator[str]:
 
 async def test_everything_is_below_a_proxys_prefix(api: httpx.AsyncClient, bearer: Bearer) -> None:
     """Behind a proxy with a prefix, Location, links and addresses begin with that prefix."""
-    async with stripping_proxy(api.base_url) as url, httpx.AsyncClient() as client:
+    async with stripping_proxy(api.base_url) as url, httpx.AsyncClient(verify=NO_TLS) as client:
         body = {"to": {"users": ["ana"]}, "title": "x"}
         sent = await client.post(f"{url}/v1/notifications", json=body, headers=bearer("send read"))
         where = httpx.URL(url).join(sent.headers["location"])

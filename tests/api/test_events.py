@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from tests.api.conftest import Bearer, serving
+from tests.support.no_tls import NO_TLS
 from tests.support.ports import free_port
 from tidings_workers.config import Settings
 from tidings_workers.store import Store
@@ -168,7 +169,9 @@ async def test_other_wrong_requests_are_refused(api: httpx.AsyncClient, bearer: 
 async def test_a_stop_answers_the_requests_that_wait(settings: Settings, bearer: Bearer) -> None:
     """The API stops while requests wait: they are answered at once, with a position to go on from."""
     own = msgspec.structs.replace(settings, port=free_port(), drain_seconds=30)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{own.port}", timeout=60) as client:
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{own.port}", timeout=60, verify=NO_TLS
+    ) as client:
         async with serving(own):
             start = await read(client, bearer("events"))
             waiting = asyncio.ensure_future(read(client, bearer("events"), after=start["next"], wait=60))

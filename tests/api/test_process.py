@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.api.conftest import Bearer, serving
+from tests.support.no_tls import NO_TLS
 from tests.support.ports import free_port
 from tests.support.valkey import Valkey
 from tidings_api.edge import Edge
@@ -84,7 +85,7 @@ async def test_it_starts_before_its_store(valkey: Valkey) -> None:
     stop, ready = asyncio.Event(), asyncio.Event()
     async with (
         asyncio.TaskGroup() as tasks,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}") as client,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", verify=NO_TLS) as client,
     ):
         tasks.create_task(dispatcher.run(settings, stop, lambda: None))
         tasks.create_task(run(settings, stop, ready.set))
@@ -131,7 +132,7 @@ async def test_a_stop_finishes_running_requests(
         yield b'"title":"x"}'
 
     headers = bearer("send") | {"content-type": "application/json"}
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}") as outside:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", verify=NO_TLS) as outside:
         async with serving(settings):
             assert await status(outside, "/health/live") == 200  # leaves an idle connection open
             idle, writer = await asyncio.open_connection("127.0.0.1", settings.port)

@@ -29,6 +29,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
+from tests.support.no_tls import NO_TLS
 from tests.support.ports import free_port
 from tests.support.short_home import short_home
 from tests.support.valkey import running, wait_until
@@ -133,7 +134,7 @@ async def _prepare(config: Settings) -> str:
 
 def _ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health/ready").status_code == 200
+        return httpx.get(f"{url}/health/ready", verify=NO_TLS).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -195,5 +196,5 @@ def test_the_server_answers_as_documented(method: str, path: str, server: tuple[
 
 def test_the_served_document_is_the_checked_in_one(server: tuple[str, str]) -> None:
     """GET /openapi.json answers the checked-in document."""
-    served: Any = httpx.get(f"{server[0]}/openapi.json").json()
+    served: Any = httpx.get(f"{server[0]}/openapi.json", verify=NO_TLS).json()
     assert served == json.loads((OPENAPI / "openapi.json").read_text())

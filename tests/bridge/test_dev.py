@@ -13,6 +13,7 @@ from tests.bridge.support import kafka_sink, kafka_source, notification, rabbitm
 from tests.bridge.topics import Topics
 from tests.operations.support import eventually
 from tests.support.brokers import Kafka, Rabbitmq
+from tests.support.no_tls import NO_TLS
 from tests.support.stack import Stack
 from tidings import AsyncTidings
 
@@ -45,7 +46,7 @@ async def test_from_the_broker_to_the_reader_and_back(
             operator = f"http://127.0.0.1:{stack.ports[2]}/metrics"
 
             def shows(line: str) -> Callable[[], bool]:
-                return lambda: line in httpx.get(operator, trust_env=False, timeout=10).text
+                return lambda: line in httpx.get(operator, trust_env=False, timeout=10, verify=NO_TLS).text
 
             works = f'tidings_bridge_paused{{kind="sink",name="{name}.read"}} 0.0'
             await eventually(shows(works), "the sink", 30)

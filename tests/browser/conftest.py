@@ -17,6 +17,7 @@ from playwright.async_api import Browser, Playwright, async_playwright
 
 from tests.browser.desktop import desktop
 from tests.browser.screen import Device
+from tests.support.no_tls import NO_TLS
 from tests.support.sending import eventually
 from tests.support.stack import Stack, running_stack
 from tests.support.tree import ROOT
@@ -77,7 +78,9 @@ def dev(short_directory: Path) -> Iterator[Stack]:
 async def inboxes(dev: Stack) -> None:
     """Empty the inboxes of ana and bob before each test."""
     headers = {"authorization": f"Bearer {dev.token('tests', 'users read send')}"}
-    async with httpx.AsyncClient(base_url=dev.api, headers=headers, trust_env=False, timeout=30) as api:
+    async with httpx.AsyncClient(
+        base_url=dev.api, headers=headers, trust_env=False, timeout=30, verify=NO_TLS
+    ) as api:
         for user in ("ana", "bob"):
 
             async def erased(user: str = user) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Self
 import httpx
 from playwright.async_api import Browser, BrowserContext, CDPSession, Page, expect
 
+from tests.support.no_tls import NO_TLS
 from tests.support.sending import eventually
 from tests.support.stack import Stack
 
@@ -201,6 +202,7 @@ class Sender:
             headers={"authorization": f"Bearer {token}", "idempotency-key": str(uuid.uuid4())},
             timeout=30,
             trust_env=False,
+            verify=NO_TLS,
         )
         assert answer.status_code == 202, answer.text
         document: dict[str, Any] = answer.json()

@@ -10,6 +10,7 @@ from playwright.async_api import Route, expect
 from tests.browser.application import stored
 from tests.browser.conftest import NewDevice
 from tests.browser.screen import CLIENT, Device, Sender, thaw
+from tests.support.no_tls import NO_TLS
 from tests.support.sending import eventually
 from tests.support.stack import Stack
 
@@ -66,7 +67,9 @@ async def test_marks_made_offline(device: NewDevice, dev: Stack) -> None:
     async def archived() -> list[str]:
         path = "/v1/users/ana/notifications?state=archived"
         headers = {"authorization": f"Bearer {dev.token('reader', 'read')}"}
-        async with httpx.AsyncClient(base_url=dev.api, headers=headers, trust_env=False) as api:
+        async with httpx.AsyncClient(
+            base_url=dev.api, headers=headers, trust_env=False, verify=NO_TLS
+        ) as api:
             items = (await api.get(path)).json()["items"]
         return [item["notification"]["title"] for item in items]
 
@@ -154,7 +157,7 @@ async def test_a_token_that_expired_while_away(device: NewDevice, dev: Stack) ->
 async def refusal(dev: Stack, token: str) -> str:
     """The reason why the API refuses a token; empty while it accepts it."""
     headers = {"authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=dev.api, headers=headers, trust_env=False) as api:
+    async with httpx.AsyncClient(base_url=dev.api, headers=headers, trust_env=False, verify=NO_TLS) as api:
         return str((await api.get("/v1/me/notifications?limit=1")).json().get("code", ""))
 
 

@@ -23,6 +23,7 @@ from tests.browser.application import stored
 from tests.browser.conftest import NewDevice
 from tests.browser.screen import Device, Sender
 from tests.browser.site import site
+from tests.support.no_tls import NO_TLS
 from tests.support.stack import Stack, clean_environment
 from tests.support.tree import ROOT
 from tests.support.valkey import wait_until
@@ -199,7 +200,9 @@ def only(dev: Stack, origin: str) -> Iterator[None]:
 def let_in(dev: Stack, origin: str) -> set[bool]:
     """Whether both the API and the gateway admit a page of this origin: each polls the registry itself."""
     headers = {"origin": origin, "authorization": f"Bearer {dev.token('nobody')}"}
-    answer = httpx.get(f"{dev.api}/v1/me/notifications?limit=1", headers=headers, trust_env=False)
+    answer = httpx.get(
+        f"{dev.api}/v1/me/notifications?limit=1", headers=headers, trust_env=False, verify=NO_TLS
+    )
     try:
         with connect(dev.realtime, additional_headers=headers, proxy=None):
             by_gateway = True

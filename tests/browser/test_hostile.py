@@ -13,6 +13,7 @@ from playwright.async_api import Route, WebSocketRoute, expect
 from tests.browser.application import stored
 from tests.browser.conftest import NewDevice
 from tests.browser.screen import Sender, Tab
+from tests.support.no_tls import NO_TLS
 from tests.support.stack import Stack
 
 SCRIPTS = (
@@ -53,7 +54,7 @@ LINKS = (
 async def test_the_server_refuses_other_links(dev: Stack, place: str) -> None:
     """The server refuses a link that is not http, https, mailto or a path, in every field for links."""
     headers = {"authorization": f"Bearer {dev.token('sender', 'send')}"}
-    async with httpx.AsyncClient(base_url=dev.api, headers=headers, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=dev.api, headers=headers, trust_env=False, verify=NO_TLS) as client:
         for link in LINKS:
             body: dict[str, Any] = {"to": {"users": ["ana"]}, "title": "x"}
             if place == "action":

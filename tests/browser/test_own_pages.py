@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import NewDevice
+from tests.support.no_tls import NO_TLS
 from tests.support.stack import Stack
 
 PAGES = ("/", "/demo/users/ana", "/docs")
@@ -31,7 +32,7 @@ class Inline(HTMLParser):
 @pytest.mark.parametrize("path", PAGES)
 async def test_nothing_is_inline(dev: Stack, path: str) -> None:
     """No page has an inline script, style or handler, and the policy would run none."""
-    async with httpx.AsyncClient(base_url=dev.api, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=dev.api, trust_env=False, verify=NO_TLS) as client:
         answer = await client.get(path)
     inline = Inline()
     inline.feed(answer.text)

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.no_tls import NO_TLS
 from tests.support.stack import Stack, clean_environment
 from tests.support.tree import ROOT
 from tidings_api.demo import snippets
@@ -94,7 +95,7 @@ async def test_the_shown_route_of_express_gives_a_token(dev: Stack, shop: Path) 
     try:
         assert running.stdout is not None
         port = (await running.stdout.readline()).decode().strip()
-        async with httpx.AsyncClient(trust_env=False, timeout=30) as page:
+        async with httpx.AsyncClient(trust_env=False, timeout=30, verify=NO_TLS) as page:
             answer = await page.get(f"http://127.0.0.1:{port}/my-token")
             assert answer.status_code == 200, answer.text
             assert set(answer.json()) == {"token", "expires_at", "realtime_url"}

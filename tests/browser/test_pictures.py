@@ -22,6 +22,7 @@ from tests.browser.conftest import NewDevice
 from tests.browser.past import Sent
 from tests.browser.screen import Sender, Tab
 from tests.browser.site import Answers, site
+from tests.support.no_tls import NO_TLS
 from tests.support.stack import Stack
 from tests.support.tree import ROOT
 
@@ -166,7 +167,7 @@ async def fill(dev: Stack, inbox: tuple[Sent, ...]) -> None:
     ids = await past.send(dev, to_ana)
     read = [identity for identity, each in zip(ids, inbox, strict=True) if each.read]
     headers = {"authorization": f"Bearer {dev.token('shop', 'users')}"}
-    async with httpx.AsyncClient(base_url=dev.api, headers=headers, trust_env=False) as api:
+    async with httpx.AsyncClient(base_url=dev.api, headers=headers, trust_env=False, verify=NO_TLS) as api:
         marked = await api.post("/v1/users/ana/notifications/mark", json={"ids": read, "state": "read"})
     assert marked.json()["changed"] == len(read)
 

@@ -14,6 +14,7 @@ from tests.browser.screen import Sender
 from tests.browser.test_demo_page import AXE
 from tests.browser.test_own_pages import Inline
 from tests.docs.documents import elsewhere
+from tests.support.no_tls import NO_TLS
 from tests.support.sending import eventually
 from tests.support.stack import Stack, clean_environment
 from tests.support.tree import ROOT
@@ -190,7 +191,7 @@ async def test_the_page_is_accessible(device: NewDevice, dev: Stack, scheme: str
 
 async def test_nothing_is_inline(dev: Stack) -> None:
     """The page has no inline code, and its policy allows nothing but its own files and its own port."""
-    async with httpx.AsyncClient(base_url=origin(dev), trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=origin(dev), trust_env=False, verify=NO_TLS) as client:
         answer = await client.get("/spring")
         refused = await client.post("/spring")
         missing = await client.get("/spring/../spring/__init__.py")

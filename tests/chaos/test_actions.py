@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.support.faults import FaultProxy
+from tests.support.no_tls import NO_TLS
 from tests.support.realtime import Client, Realtime
 from tests.support.sending import eventually
 from tests.support.stack import Stack
@@ -25,7 +26,9 @@ SOON = ReconnectPolicy(base=0.1, spread=0.1)
 async def events(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     """A reader of events."""
     headers = {"Authorization": f"Bearer {stack.token('reader', 'events')}"}
-    async with httpx.AsyncClient(base_url=stack.api, headers=headers, timeout=30, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=stack.api, headers=headers, timeout=30, trust_env=False, verify=NO_TLS
+    ) as client:
         yield client
 
 

@@ -7,6 +7,7 @@ import time
 import httpx
 
 from tests.support.listening import Listener, listening
+from tests.support.no_tls import NO_TLS
 from tests.support.stack import START_SECONDS, Stack, clean_environment, is_running
 from tests.support.traffic import (
     Account,
@@ -33,7 +34,7 @@ async def send_until_last(stack: Stack, answers: list[int]) -> None:
     """
     headers = {"Authorization": f"Bearer {stack.token('service', 'send')}"}
     body = {"to": {"users": ["offline-user"]}, "title": "in flight"}
-    async with httpx.AsyncClient(base_url=stack.api, timeout=20, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=stack.api, timeout=20, trust_env=False, verify=NO_TLS) as client:
         while True:
             answer = await client.post("/v1/notifications", json=body, headers=headers)
             answers.append(answer.status_code)

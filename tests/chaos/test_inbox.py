@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.no_tls import NO_TLS
 from tests.support.realtime import Client, Realtime
 from tests.support.rest import join, send
 from tests.support.sending import eventually
@@ -31,7 +32,7 @@ def service(stack: Stack) -> dict[str, str]:
 async def api_client(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the API without retries."""
     async with httpx.AsyncClient(
-        base_url=stack.api, headers=service(stack), timeout=10, trust_env=False
+        base_url=stack.api, headers=service(stack), timeout=10, trust_env=False, verify=NO_TLS
     ) as client:
         yield client
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import httpx
 
 from tests.support.listening import listening
+from tests.support.no_tls import NO_TLS
 from tests.support.stack import Stack
 from tests.support.traffic import (
     Account,
@@ -41,7 +42,7 @@ async def probe_until(stack: Stack, end: asyncio.Event, probes: list[Probe]) -> 
     """Send and read readiness again and again, with short pauses, until `end`."""
     headers = {"Authorization": f"Bearer {stack.token('probe', 'send')}"}
     body = {"to": {"users": ["offline-user"]}, "title": "probe"}
-    async with httpx.AsyncClient(base_url=stack.api, timeout=20, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=stack.api, timeout=20, trust_env=False, verify=NO_TLS) as client:
         while not end.is_set():
             at = time.monotonic()
             answer = await client.post("/v1/notifications", json=body, headers=headers)

@@ -15,6 +15,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from tests.docs.documents import elsewhere
+from tests.support.no_tls import NO_TLS
 from tests.support.ports import free_port
 from tests.support.sending import eventually
 from tests.support.stack import running_stack
@@ -35,7 +36,7 @@ async def serving(app: Any) -> AsyncIterator[str]:
 
         async def answers() -> int:
             try:
-                async with httpx.AsyncClient(trust_env=False) as client:
+                async with httpx.AsyncClient(trust_env=False, verify=NO_TLS) as client:
                     return (await client.get(address)).status_code
             except httpx.TransportError:
                 return 0
@@ -61,7 +62,7 @@ async def test_the_documented_upstream(tmp_path: Path, monkeypatch: pytest.Monke
     with running_stack(tmp_path) as stack:
         async with serving(names["upstream"]) as upstream:
             setting = {"url": f"{upstream}/messages", "secret": SECRET}
-            async with httpx.AsyncClient(base_url=stack.api, trust_env=False) as api:
+            async with httpx.AsyncClient(base_url=stack.api, trust_env=False, verify=NO_TLS) as api:
                 headers = {"authorization": f"Bearer {stack.token('shop', 'tenant')}"}
                 assert (await api.put("/v1/upstream", json=setting, headers=headers)).is_success
             port = int(stack.realtime.rpartition(":")[2].partition("/")[0])

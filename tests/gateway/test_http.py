@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.support.costly import MOST_PER_BYTE, cost_per_byte
+from tests.support.no_tls import NO_TLS
 from tests.support.realtime import Realtime, Wire
 from tests.support.sending import eventually
 from tidings_workers.gateway.head import HttpRefusal
@@ -24,7 +25,7 @@ def request(first: str = "GET /ws/info", *headers: str, body: bytes = b"") -> by
 
 async def test_several_requests_on_one_connection(realtime: Realtime) -> None:
     """A client sends requests one after the other, and some at once; each gets its response, in order."""
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{realtime.port}") as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{realtime.port}", verify=NO_TLS) as client:
         for _ in range(3):
             assert (await client.get("/ws")).text == "Welcome to SockJS!\n"
             assert (await client.get("/ws/info")).json()["websocket"] is True
@@ -44,7 +45,7 @@ async def test_several_requests_on_one_connection(realtime: Realtime) -> None:
 
 async def test_pages_of_other_origins(realtime: Realtime) -> None:
     """A browser lets a page of another origin read the information, after its preflight."""
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{realtime.port}") as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{realtime.port}", verify=NO_TLS) as client:
         asked = {"Origin": "https://shop.example", "Access-Control-Request-Headers": "x-csrf"}
         answer = await client.options("/ws/info", headers=asked)
         assert (answer.status_code, answer.headers["access-control-allow-headers"]) == (204, "x-csrf")

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tests.gateway.conftest import TokenMaker
+from tests.support.no_tls import NO_TLS
 from tests.support.realtime import Realtime, Wire, handshake, masked, running_gateway
 from tests.support.sending import eventually
 from tests.support.stomp import client_frame, stomp_socket
@@ -63,7 +64,7 @@ async def flood(wire: Wire) -> None:
 async def test_a_flood_over_http_is_not_kept(realtime: Realtime) -> None:
     """The same by SockJS: requests beyond a few are refused until the answer."""
     await use_free_refusals(realtime)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{realtime.port}") as http:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{realtime.port}", verify=NO_TLS) as http:
         path = "/ws/000/refused"
         assert (await http.post(f"{path}/xhr")).text == "o\n"
         assert (await http.post(f"{path}/xhr_send", json=[REFUSED.decode()])).status_code == 204

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
+from tests.support.no_tls import NO_TLS
 from tests.support.realtime import Realtime, Wire, handshake
 from tests.support.sending import eventually, notification
 from tests.support.sockjs import SUBSCRIBE, connect_frame, http, parsed
@@ -144,7 +145,9 @@ async def test_a_token_in_a_url(realtime: Realtime) -> None:
     """A URL with a token is refused under any name and at the first request, and a page may read why."""
     token = realtime.token("ana")
     async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{realtime.port}", headers={"Origin": "https://shop.example"}
+        base_url=f"http://127.0.0.1:{realtime.port}",
+        headers={"Origin": "https://shop.example"},
+        verify=NO_TLS,
     ) as client:
         for query in (
             *(f"token={token}", "access_token=x", f"passcode={token}", f"x=1&any={token}"),

@@ -10,6 +10,7 @@ import pytest
 
 from tests.gateway.conftest import TokenMaker
 from tests.support.events import PATH, EventClient
+from tests.support.no_tls import NO_TLS
 from tests.support.realtime import PATIENCE_SECONDS, Realtime, Wire, running_gateway
 from tests.support.sending import eventually, notification
 from tidings_workers.config import Settings
@@ -198,7 +199,7 @@ async def test_bad_requests(
 ) -> None:
     """A request that breaks a rule gets the status and the problem document of the rule."""
     bearer = {"authorization": f"Bearer {realtime.token('ana')}"} | headers
-    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS, verify=NO_TLS) as client:
         answer = await client.get(url(realtime, query), headers=bearer)
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
     assert answer.headers["content-type"] == "application/problem+json"
@@ -207,7 +208,7 @@ async def test_bad_requests(
 
 async def test_refusals_by_token(realtime: Realtime, token: TokenMaker) -> None:
     """No token, an expired one, and one without `inbox` are refused before the stream."""
-    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS, verify=NO_TLS) as client:
 
         async def code(*token: str) -> tuple[int, str]:
             headers = [("authorization", f"Bearer {each}") for each in token]
@@ -231,7 +232,7 @@ async def test_a_refusal_leaves_nothing_behind(realtime: Realtime) -> None:
 
 async def test_methods(realtime: Realtime) -> None:
     """Other methods than GET get 405 with the allowed ones."""
-    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS, verify=NO_TLS) as client:
         for method in ("HEAD", "POST", "PUT", "DELETE"):
             answer = await client.request(method, url(realtime))
             assert (answer.status_code, answer.headers["allow"]) == (405, "GET, OPTIONS")
@@ -262,7 +263,7 @@ async def test_a_client_that_leaves(store: Store, realtime: Realtime) -> None:
 async def test_pages_of_other_origins(realtime: Realtime, token: TokenMaker) -> None:
     """A preflight allows the headers of a resume; a page reads a stream when its tenant lists the origin."""
     page = {"Origin": "https://app.example"}
-    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS, verify=NO_TLS) as client:
         asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
         answer = await client.options(url(realtime), headers=page | asked)
         assert answer.status_code == 204

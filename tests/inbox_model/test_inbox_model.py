@@ -18,6 +18,7 @@ from tests.inbox_model.application import Application
 from tests.inbox_model.choices import USERS
 from tests.inbox_model.scene import Scene
 from tests.inbox_model.soak import SoakMachine
+from tests.support.no_tls import NO_TLS
 from tests.support.parts import Parts, running_parts
 from tests.support.stack import START_SECONDS, Installation
 from tests.support.valkey import wait_until
@@ -52,7 +53,7 @@ class Stage:
 
     async def _opened(self) -> httpx.AsyncClient:
         limits = httpx.Limits(max_connections=CONNECTIONS)
-        return httpx.AsyncClient(limits=limits, timeout=10, trust_env=False)
+        return httpx.AsyncClient(limits=limits, timeout=10, trust_env=False, verify=NO_TLS)
 
     def run(self, step: Coroutine[Any, Any, None]) -> None:
         """Carry out a step."""

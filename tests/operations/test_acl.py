@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.no_tls import NO_TLS
 from tests.support.parts import running_parts
 from tests.support.ports import free_port
 from tests.support.rest import join, send
@@ -45,7 +46,7 @@ def url_of(server: Valkey, rules: list[str]) -> str:
 async def work(at: Installation) -> None:
     """Use every function once."""
     headers = {"authorization": f"Bearer {at.token('service', SCOPES)}"}
-    async with httpx.AsyncClient(base_url=at.api, trust_env=False, timeout=10) as api:
+    async with httpx.AsyncClient(base_url=at.api, trust_env=False, timeout=10, verify=NO_TLS) as api:
         await join(api, headers, "team", "ana", "bob", "eve")
         first = await send(api, headers, {"users": ["ana"]}, category="x")
         for to in (

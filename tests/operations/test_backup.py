@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from tests.docs.documents import elsewhere
+from tests.support.no_tls import NO_TLS
 from tests.support.stack import Stack, clean_environment
 from tests.support.tree import ROOT
 
@@ -35,7 +36,8 @@ class Home(Stack):
 
     def _ask(self, method: str, path: str, scope: str, **more: object) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token('test', scope)}"}
-        response = httpx.request(method, f"{self.api}/v1/{path}", headers=headers, trust_env=False, **more)  # type: ignore[arg-type]
+        more |= {"headers": headers, "trust_env": False, "verify": NO_TLS}
+        response = httpx.request(method, f"{self.api}/v1/{path}", **more)  # type: ignore[arg-type]
         response.raise_for_status()
         return response
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from tests.operations.support import eventually, tidings_server
+from tests.support.no_tls import NO_TLS
 from tests.support.ports import free_port
 from tests.support.stack import clean_environment
 from tests.support.valkey import Valkey
@@ -174,13 +175,17 @@ async def test_a_part_serves_its_operator_and_stops_gracefully(
 
     def ready() -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{operator}/health/ready", trust_env=False).is_success
+            return httpx.get(
+                f"http://127.0.0.1:{operator}/health/ready", trust_env=False, verify=NO_TLS
+            ).is_success
         except httpx.HTTPError:
             return False
 
     try:
         await eventually(ready, f"starting the {part}", 20)
-        metrics = await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{operator}/metrics", trust_env=False)
+        metrics = await asyncio.to_thread(
+            httpx.get, f"http://127.0.0.1:{operator}/metrics", trust_env=False, verify=NO_TLS
+        )
         assert "tidings_accepted_total" in metrics.text
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):

@@ -19,6 +19,7 @@ import redis
 from msgspec import structs
 
 from tests.operations.support import eventually, tidings_server
+from tests.support.no_tls import NO_TLS
 from tests.support.ports import free_port
 from tests.support.stack import clean_environment, is_running
 from tests.support.stomp import stomp_socket
@@ -63,6 +64,7 @@ class Dev:
             headers={"Authorization": f"Bearer {token}"},
             json={"to": {"users": ["ana"]}, "title": "Hello"},
             trust_env=False,
+            verify=NO_TLS,
         )
 
 
@@ -116,7 +118,7 @@ async def test_a_first_start_and_a_second(tmp_path: Path) -> None:
             assert response.status_code == 202
             assert response.json()["durability"] == "everysec"
             page = await asyncio.to_thread(
-                httpx.get, dev.facts["page"], follow_redirects=True, trust_env=False
+                httpx.get, dev.facts["page"], follow_redirects=True, trust_env=False, verify=NO_TLS
             )
             assert page.status_code == 200
             children = dev.children()
@@ -145,7 +147,7 @@ async def test_each_killed_process_is_restarted(tmp_path: Path) -> None:
                 part: before[part] for part in before if part != name
             }
             await eventually(lambda: accepts(dev, token), f"sending after the death of {name}")
-        scrape = await asyncio.to_thread(httpx.get, dev.metrics, trust_env=False)
+        scrape = await asyncio.to_thread(httpx.get, dev.metrics, trust_env=False, verify=NO_TLS)
         for name in (*PARTS, "valkey"):
             assert f'tidings_restarts_total{{process="{name}"}} 1.0' in scrape.text
 
@@ -209,7 +211,7 @@ async def test_one_option_moves_all_three_ports(tmp_path: Path) -> None:
         assert dev.facts["api"] == f"http://127.0.0.1:{port}"
         assert dev.facts["realtime"] == f"ws://127.0.0.1:{port + 1}/v1/realtime"
         url = f"http://127.0.0.1:{port + 2}/health/ready"
-        assert (await asyncio.to_thread(httpx.get, url, trust_env=False)).is_success
+        assert (await asyncio.to_thread(httpx.get, url, trust_env=False, verify=NO_TLS)).is_success
 
 
 def three_free_ports() -> int:
@@ -239,7 +241,7 @@ async def test_the_start_and_the_stop_name_the_data(tmp_path: Path) -> None:
         await eventually(lambda: "curl " in (tmp_path / "all").read_text(), "the start", START_SECONDS)
         url = f"http://127.0.0.1:{options_port(tmp_path / 'data')}/health/ready"
         # One more answer of the running server, so that a late line of the start is in the file.
-        assert (await asyncio.to_thread(httpx.get, url, trust_env=False)).is_success
+        assert (await asyncio.to_thread(httpx.get, url, trust_env=False, verify=NO_TLS)).is_success
         started = (tmp_path / "all").read_text().splitlines()
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 0

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.support.faults import FaultProxy
+from tests.support.no_tls import NO_TLS
 from tests.support.parts import running_parts
 from tests.support.ports import free_port
 from tests.support.stack import Installation, clean_environment
@@ -99,7 +100,7 @@ def test_parts_follow_the_primary(pair: tuple[Valkey, Valkey]) -> None:
     primary, replica = pair
     with proxied(primary.url) as proxy, running_parts(proxy.url) as parts:
         at = parts.installation
-        with httpx.Client(base_url=at.api, trust_env=False, timeout=10) as client:
+        with httpx.Client(base_url=at.api, trust_env=False, timeout=10, verify=NO_TLS) as client:
             wait_until(lambda: at.ready() == 200, "being ready")
             listener = received(at, "after")
             try:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from tests.support.no_tls import NO_TLS
 from tests.support.ports import free_port
 from tidings_workers import operator
 from tidings_workers.metrics import ACCEPTED, close_label, flush
@@ -32,7 +33,7 @@ async def port(health: Health) -> AsyncIterator[int]:
 
 
 async def ask(port: int, path: str) -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=NO_TLS) as client:
         return await client.get(f"http://127.0.0.1:{port}{path}")
 
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.operations.support import tidings_server
+from tests.support.no_tls import NO_TLS
 from tests.support.ports import free_port
 from tests.support.stack import END_SECONDS, START_SECONDS, clean_environment
 from tests.support.valkey import Valkey, wait_until
@@ -44,7 +45,7 @@ class Part:
         assert self._process.poll() is None, self.log.read_text()
         try:
             url = f"http://127.0.0.1:{self.operator}/health/ready"
-            return httpx.get(url, timeout=5, trust_env=False).is_success
+            return httpx.get(url, timeout=5, trust_env=False, verify=NO_TLS).is_success
         except httpx.RequestError:
             return False
 

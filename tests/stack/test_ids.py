@@ -7,6 +7,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from tests.support.no_tls import NO_TLS
 from tests.support.stack import Stack
 from tests.support.valkey import wait_until
 from tidings import AsyncTidings, Tidings
@@ -96,7 +97,7 @@ async def test_no_two_ids_are_confused(stack: Stack) -> None:
 def test_paths(stack: Stack) -> None:
     """In a path any character of an id may be percent-encoded."""
     headers = {"Authorization": f"Bearer {stack.token('shop', 'send read groups users')}"}
-    with httpx.Client(base_url=stack.api, headers=headers, trust_env=False) as http:
+    with httpx.Client(base_url=stack.api, headers=headers, trust_env=False, verify=NO_TLS) as http:
         for group, user in (("path|g", "path|u=~"), ("path=g", "path~u")):
             for spelt in (
                 quote(user, safe=""),

@@ -14,6 +14,7 @@ import redis as redis_py
 from bench.audience import Audience
 from bench.poller import Poller
 from bench.websocket import WELCOME, Client, handshake, text_frame
+from tests.support.no_tls import NO_TLS
 from tests.support.parts import Parts, running_parts
 
 SUBSCRIBERS: Final = int(os.environ.get("TOPIC_SUBSCRIBERS", "200"))
@@ -71,6 +72,7 @@ def test_a_topic_costs_one_entry(redis_url: str) -> None:
                 json={"to": {"topics": [TOPIC]}, "data": {"n": number}},
                 headers={"Authorization": f"Bearer {parts.installation.token('shop', 'send')}"},
                 trust_env=False,
+                verify=NO_TLS,
             )
             assert answer.status_code == 202, answer.text
         for audience in audiences:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import httpx
 
+from tests.support.no_tls import NO_TLS
 from tests.support.realtime import PATIENCE_SECONDS, Frame
 
 PATH = "/v1/realtime/events"
@@ -85,7 +86,7 @@ class EventClient:
         last_id = options.pop("last_id", "")
         if last_id:
             headers["Last-Event-ID"] = last_id
-        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS, verify=NO_TLS) as client:
             url = f"http://127.0.0.1:{port}{PATH}"
             async with client.stream("GET", url, headers=headers, **options) as response:
                 yield cls(response)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.no_tls import NO_TLS
 from tests.support.ports import free_port
 from tests.support.stack import END_SECONDS, START_SECONDS, Installation, clean_environment
 from tests.support.valkey import wait_until
@@ -51,7 +52,9 @@ class Process:
         return next((float(words[1]) for words in lines if words[0] == name), 0.0)
 
     def _get(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self._operator}{path}", timeout=5, trust_env=False)
+        return httpx.get(
+            f"http://127.0.0.1:{self._operator}{path}", timeout=5, trust_env=False, verify=NO_TLS
+        )
 
     def kill(self) -> None:
         """SIGKILL."""

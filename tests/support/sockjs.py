@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
+from tests.support.no_tls import NO_TLS
 from tests.support.realtime import PATIENCE_SECONDS, Realtime
 from tests.support.stomp import client_frame
 from tidings_workers.gateway.stomp.frames import Frame
@@ -48,7 +49,7 @@ class Http:
 @asynccontextmanager
 async def http(realtime: Realtime, session: str = "s1") -> AsyncIterator[Http]:
     async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{realtime.port}", timeout=PATIENCE_SECONDS
+        base_url=f"http://127.0.0.1:{realtime.port}", timeout=PATIENCE_SECONDS, verify=NO_TLS
     ) as client:
         yield Http(client, session)
 

@@ -10,6 +10,7 @@ import msgspec
 
 from tests.support.events import PATH, Parser
 from tests.support.listening import Listener, running
+from tests.support.no_tls import NO_TLS
 from tests.support.stack import Installation
 from tidings.protocol import frames
 from tidings.protocol.frames import Resume
@@ -29,7 +30,9 @@ class SseListener(Listener):
 
     async def run(self) -> None:
         """Listen until cancelled."""
-        async with httpx.AsyncClient(trust_env=False, timeout=httpx.Timeout(10, read=60)) as client:
+        async with httpx.AsyncClient(
+            trust_env=False, timeout=httpx.Timeout(10, read=60), verify=NO_TLS
+        ) as client:
             while True:
                 headers = {"Authorization": f"Bearer {self._at.token(self.user)}"}
                 if self.last_id:

@@ -15,6 +15,7 @@ from typing import Literal
 import httpx
 import jwt
 
+from tests.support.no_tls import NO_TLS
 from tests.support.ports import free_port
 from tests.support.valkey import wait_until
 
@@ -77,7 +78,9 @@ class Installation:
     def ready(self) -> int:
         """The status of `/health/ready`; 0 without an answer."""
         try:
-            return httpx.get(f"{self.api}/health/ready", timeout=5, trust_env=False).status_code
+            return httpx.get(
+                f"{self.api}/health/ready", timeout=5, trust_env=False, verify=NO_TLS
+            ).status_code
         except httpx.RequestError:
             return 0
 
