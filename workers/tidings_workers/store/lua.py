@@ -7,6 +7,7 @@ names.
 
 import hashlib
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
@@ -23,22 +24,29 @@ class IncludeError(Exception):
 
 def load(folder: Traversable) -> dict[str, str]:
     """The text of every script of a folder by its name, without `.lua`. Raises IncludeError."""
-    scripts = sorted(
-        (file for file in folder.iterdir() if file.name.endswith(".lua")), key=lambda file: file.name
-    )
-    return {file.name.removesuffix(".lua"): _Includes(folder / "includes").resolve(file) for file in scripts}
+    # Each file is read once: most includes are in many scripts.
+    includes = _texts(folder / "includes")
+    return {name: _Includes(includes).resolve(name, text) for name, text in sorted(_texts(folder).items())}
+
+
+def _texts(folder: Traversable) -> dict[str, str]:
+    return {
+        file.name.removesuffix(".lua"): file.read_text()
+        for file in folder.iterdir()
+        if file.name.endswith(".lua")
+    }
 
 
 class _Includes:
     """Resolves the includes of one script."""
 
-    def __init__(self, folder: Traversable) -> None:
-        self._folder = folder
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
         self._pasted: set[str] = set()
         self._open: list[str] = []
 
-    def resolve(self, file: Traversable) -> str:
-        return _INCLUDE.sub(lambda line: self._include(line[1], file.name), file.read_text())
+    def resolve(self, name: str, text: str) -> str:
+        return _INCLUDE.sub(lambda line: self._include(line[1], name), text)
 
     def _include(self, name: str, includer: str) -> str:
         if name in self._open:
@@ -47,13 +55,12 @@ class _Includes:
         if name in self._pasted:
             return ""
         self._pasted.add(name)
-        file = self._folder / f"{name}.lua"
-        if not file.is_file():
+        if name not in self._texts:
             raise IncludeError(
-                f'{includer} includes "{name}", but includes/{name}.lua does not exist. Add it.'
+                f'{includer}.lua includes "{name}", but includes/{name}.lua does not exist. Add it.'
             )
         self._open.append(name)
-        text = self.resolve(file)
+        text = self.resolve(name, self._texts[name])
         self._open.pop()
         return text
 
