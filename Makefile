@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop browser pictures run test check lint types format schemas constraints acceptance chaos brokers soak bench costs work clean
+.PHONY: help install develop browser docs pictures run test check lint types format schemas constraints acceptance chaos brokers soak bench costs work clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -99,6 +99,14 @@ test-browser: .venv/.developed $(NODE_MODULES)
 browser: .venv/.developed browser-lint browser-built ## Check and build sdk/browser, and copy it into the API's package
 	$(BIN)/python tools/browser_files.py
 
+docs: .venv/.documented ## Build the documentation as a site, which `make run` shows at /guide
+	$(BIN)/python tools/guide.py
+
+.venv/.documented: $(RANGES) | $(BIN)/python
+	@echo "installing the site generator into .venv" >&2
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./sdk --editable '.[docs]' >&2
+	@touch $@ .venv/.installed
+
 pictures: .venv/.developed ## Take the pictures of the documentation, of the real server in a real browser
 	PICTURES=docs/images $(BIN)/python -m pytest tests/browser/test_pictures.py
 
@@ -169,4 +177,4 @@ costs: .venv/.developed ## Compare the CPU time of hot paths with bench/costs.js
 	$(BIN)/python -m bench.costs $(ARGS)
 
 clean: ## Remove the environment and everything built; data in .tidings stays
-	rm -rf .venv $(BROWSER)/node_modules $(BROWSER)/dist build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv $(BROWSER)/node_modules $(BROWSER)/dist api/tidings_api/demo/guide_site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -17,11 +17,16 @@ _NOTHING: Final[Mapping[str, str]] = {
 }
 
 
-def page_headers(**allowed: str) -> dict[str, str]:
-    """The headers of a page with these directives of its policy, such as `style_src="'self'"`."""
+def page_headers(**allowed: str | None) -> dict[str, str]:
+    """The headers of a page with these directives of its policy, such as `style_src="'self'"`.
+
+    None leaves a directive out.
+    """
     directives = {**_NOTHING, **{name.replace("_", "-"): value for name, value in allowed.items()}}
     return {
-        "content-security-policy": "; ".join(f"{name} {value}" for name, value in directives.items()),
+        "content-security-policy": "; ".join(
+            f"{name} {value}" for name, value in directives.items() if value is not None
+        ),
         "referrer-policy": "no-referrer",
         "cross-origin-opener-policy": "same-origin",
         "permissions-policy": "camera=(), geolocation=(), microphone=()",
