@@ -43,6 +43,7 @@ const MODULES = {
   "extras.js": "./extras.mjs",
   "topics.js": "./topics.mjs",
   "fallback.js": "./fallback.mjs",
+  "rows.js": "./react-rows.mjs",
 };
 
 /** An import of another entry becomes an import of its built module. */
@@ -51,7 +52,8 @@ const entries = {
   setup({ onResolve }) {
     onResolve(
       {
-        filter: /\/(client\/index|widget\/index|parts|words|stack|alerts|advice|extras|topics|fallback)\.js$/,
+        filter:
+          /\/(client\/index|widget\/index|parts|words|stack|alerts|advice|extras|topics|fallback|rows)\.js$/,
       },
       ({ path }) => {
         const [, module] = Object.entries(MODULES).find(([end]) => path.endsWith(end));
@@ -88,10 +90,11 @@ await build({
     { in: "src/client/fallback.ts", out: "fallback" },
     { in: "src/widget/feed.ts", out: "feed" },
     { in: "src/react/index.tsx", out: "react" },
+    { in: "src/react/rows.tsx", out: "react-rows" },
   ],
   outdir: "dist",
   outExtension: { ".js": ".mjs" },
-  external: ["react", "react/jsx-runtime"],
+  external: ["react", "react/jsx-runtime", "react-dom"],
   plugins: [entries, styles, texts],
 });
 

@@ -10,7 +10,7 @@ const LIMITS = {
   "toasts.mjs": 4_000,
   "alerts.mjs": 1_000,
   "advice.mjs": 4_000,
-  "extras.mjs": 4_000,
+  "extras.mjs": 5_500,
   "topics.mjs": 2_000,
   "fallback.mjs": 3_000,
 };

@@ -17,7 +17,7 @@ import {
   useSyncExternalStore,
 } from "react";
 import { Tidings } from "../client/index.js";
-import type { Inbox as Client, State, TidingsOptions } from "../client/types.js";
+import type { Inbox as Client, Item, State, TidingsOptions } from "../client/types.js";
 import "../widget/index.js";
 import { Feed } from "../widget/feed.js";
 import type {
@@ -31,6 +31,7 @@ import type {
   TidingsToasts,
   ToggleDetail,
 } from "../widget/index.js";
+import { useRows } from "./rows.js";
 
 type Placement = "bottom" | "top" | "bottom-start" | "top-start" | "bottom-end" | "top-end";
 
@@ -60,6 +61,9 @@ declare module "react" {
         readonly toasts?: boolean;
         readonly "title-badge"?: boolean;
         readonly tabs?: string | readonly TabOption[];
+        readonly icons?: string | Readonly<Record<string, string>>;
+        readonly "image-origins"?: string;
+        readonly markdown?: boolean;
       };
       "tidings-toasts": ElementProps<TidingsToasts> & { readonly position?: "top" };
     }
@@ -157,6 +161,14 @@ export interface InboxProps extends HTMLAttributes<TidingsInbox> {
   readonly titleBadge?: boolean;
   /** The tabs above the list: `all`, `unread`, `archived`, and categories. */
   readonly tabs?: readonly TabOption[];
+  /** The icon of each category, by name or address. Rows of other categories have initials. */
+  readonly icons?: Readonly<Record<string, string>>;
+  /** The origins from which images of `data` may load, separated by spaces, beside the page's own. */
+  readonly imageOrigins?: string;
+  /** Shows bold, italic, code and links in the text of notifications. */
+  readonly markdown?: boolean;
+  /** The content of a row, or undefined for the usual one. It calls no hooks; its components may. */
+  readonly renderItem?: (item: Item) => ReactNode;
   readonly messages?: Partial<Messages>;
   /** A reader opened a notification or one of its actions. `preventDefault()` keeps its link from being followed. */
   readonly onOpen?: (event: CustomEvent<OpenDetail>) => void;
@@ -170,7 +182,22 @@ const ON = "";
 
 /** `<tidings-inbox>` with the provider's client. The ref is the element, with `open()` and `close()`. */
 export const Inbox = forwardRef<TidingsInbox, InboxProps>(function Inbox(
-  { toasts, sound, titleBadge, tabs, messages, onOpen, onOpenChange, children, className, ...rest },
+  {
+    toasts,
+    sound,
+    titleBadge,
+    tabs,
+    icons,
+    imageOrigins,
+    markdown,
+    renderItem,
+    messages,
+    onOpen,
+    onOpenChange,
+    children,
+    className,
+    ...rest
+  },
   ref,
 ) {
   const client = useTidings();
@@ -191,6 +218,7 @@ export const Inbox = forwardRef<TidingsInbox, InboxProps>(function Inbox(
     target?.addEventListener("tidings-toggle", report);
     return () => target?.removeEventListener("tidings-toggle", report);
   }, [onOpenChange]);
+  const rows = useRows(element, renderItem);
   return createElement(
     "tidings-inbox",
     {
@@ -201,7 +229,11 @@ export const Inbox = forwardRef<TidingsInbox, InboxProps>(function Inbox(
       sound: sound ? ON : undefined,
       "title-badge": titleBadge ? ON : undefined,
       tabs: tabs && JSON.stringify(tabs),
+      icons: icons && JSON.stringify(icons),
+      "image-origins": imageOrigins,
+      markdown: markdown ? ON : undefined,
     },
     children,
+    rows,
   );
 });

@@ -5,9 +5,12 @@ import { CategoryCounts } from "./category-counts.js";
 import css from "./extras.css";
 import type { Feed } from "./feed.js";
 import type { Localizer } from "./localizer.js";
+import { markup } from "./markup.js";
 import { type TabOption, tabsOf } from "./options.js";
 import { OwnRows, type RenderItem } from "./own-rows.js";
+import { RowPictures } from "./row-pictures.js";
 import type { Tab } from "./snapshot.js";
+import { shown } from "./text.js";
 
 export type { TabOption } from "./options.js";
 export type { RenderItem } from "./own-rows.js";
@@ -16,6 +19,9 @@ export type { RenderItem } from "./own-rows.js";
 export interface ExtrasHost extends HTMLElement, Localizer {
   readonly tabs: string | readonly TabOption[];
   readonly renderItem: RenderItem | undefined;
+  readonly icons: string | Readonly<Record<string, string>>;
+  readonly imageOrigins: string;
+  readonly markdown: boolean;
 }
 
 export class Extras {
@@ -23,11 +29,19 @@ export class Extras {
   readonly tabs: readonly Tab[] | undefined;
   readonly #counts: CategoryCounts;
   readonly #rows: OwnRows;
+  readonly #pictures: RowPictures;
+  readonly #client: Inbox;
+  readonly #host: ExtrasHost;
+  /** The rows with their picture and text. */
+  readonly #made = new WeakSet<HTMLElement>();
 
   constructor(client: Inbox, host: ExtrasHost) {
     this.tabs = tabsOf(host.tabs);
     this.#counts = new CategoryCounts(client);
     this.#rows = new OwnRows(host);
+    this.#pictures = new RowPictures(host);
+    this.#client = client;
+    this.#host = host;
   }
 
   /** The number of unread notifications of a category; undefined before it is known. */
@@ -47,13 +61,27 @@ export class Extras {
 
   /** Follows the state of a row. It is called often, so an unchanged item changes nothing. */
   update(item: Item, row: HTMLElement): void {
+    if (!this.#made.has(row)) this.#make(item, row);
     this.#rows.update(item, row);
   }
 
   /** Writes the text of a notification into its element. */
   write = (element: HTMLElement, text: string): void => {
-    element.textContent = text;
+    if (this.#host.markdown && element.matches(".body")) element.replaceChildren(...markup(text));
+    else element.textContent = text;
   };
+
+  #make(item: Item, row: HTMLElement): void {
+    const { id, body } = item.notification;
+    this.#made.add(row);
+    this.#pictures.show(item, row);
+    const element = row.querySelector<HTMLElement>(".body");
+    if (!element || !this.#host.markdown) return;
+    this.write(element, shown(body ?? ""));
+    element.addEventListener("click", ({ target }) => {
+      if ((target as Element).closest("a")) this.#client.mark("read", { ids: [id] }).catch(() => undefined);
+    });
+  }
 
   /** The element shows another list. */
   end(): void {

@@ -31,6 +31,11 @@ const left = new WeakSet<Inbox>();
  * @attribute {boolean} title-badge - Puts the number of unread notifications before the title of the page.
  * @attribute {JSON} tabs - The tabs above the list: `all`, `unread`, `archived`, and categories with their unread
  *   notifications, such as `[{"label": "Orders", "category": "orders."}]`.
+ * @attribute {JSON} icons - The icon of each category, such as `{"orders.": "box", "billing": "/card.svg"}`. Rows of
+ *   other categories have initials.
+ * @attribute {string} image-origins - The origins from which images of `data` may load, separated by spaces. Default:
+ *   only the page's own.
+ * @attribute {boolean} markdown - Shows bold, italic, code and links in the text of notifications.
  * @attribute {boolean} signed-out - Is on while no user is logged in. The element sets it, and shows nothing else then.
  *
  * @event {CustomEvent<ToggleDetail>} tidings-toggle - The popover was opened or closed. `detail.open` says which.
@@ -97,6 +102,9 @@ export class TidingsInbox extends TidingsElement {
     "sound",
     "title-badge",
     "tabs",
+    "icons",
+    "image-origins",
+    "markdown",
   ];
   declare mode: string;
   declare placement: string;
@@ -105,11 +113,17 @@ export class TidingsInbox extends TidingsElement {
   declare toasts: boolean;
   declare titleBadge: boolean;
   declare tabs: string | readonly TabOption[];
+  declare icons: string | Readonly<Record<string, string>>;
+  declare imageOrigins: string;
+  declare markdown: boolean;
   #popover: HTMLElement | undefined;
   #renderItem: RenderItem | undefined;
 
   static {
-    TidingsInbox.reflect(["mode", "placement", "offset", "badge", "tabs"], ["toasts", "title-badge"]);
+    TidingsInbox.reflect(
+      ["mode", "placement", "offset", "badge", "tabs", "icons", "image-origins"],
+      ["toasts", "title-badge", "markdown"],
+    );
   }
 
   constructor() {
@@ -176,7 +190,7 @@ export class TidingsInbox extends TidingsElement {
       host: this,
       shell,
       adopt: (sheets) => this.adopt(sheets),
-      isExtended: () => !!(this.tabs || this.#renderItem),
+      isExtended: () => !!(this.tabs || this.icons || this.markdown || this.#renderItem),
       ...(anchoring && { anchoring }),
     });
     this.until(remove);

@@ -41,7 +41,8 @@ async function faults(page: Page): Promise<string[]> {
 
 const TABS = encodeURIComponent('[{"category":"orders."},{"category":"comments."},{"category":"billing"}]');
 const SCENES: readonly [name: string, query: string][] = [
-  ["tabs of the page", `state=categories&tabs=${TABS}`],
+  ["tabs, icons and initials of the page", `state=categories&tabs=${TABS}&icons={"orders.":"box"}`],
+  ["marked text", "state=marked&markdown&icons={}"],
   ["the usual", ""],
   ["right to left", "state=arabic&lang=ar"],
   ["hostile content", "state=hostile"],
@@ -119,6 +120,18 @@ const MOMENTS: readonly [name: string, query: string, happens: (page: Page) => P
       await page.keyboard.press("ArrowDown");
       await page.locator(".row .tool").nth(1).click();
       await page.locator(".undo-button").hover();
+    },
+  ],
+  [
+    "rows of the page",
+    "",
+    async (page) => {
+      await page.evaluate(() => {
+        const inbox = document.querySelector("tidings-inbox");
+        if (inbox) inbox.renderItem = ({ notification: { title } }) => `Own ${title}`;
+      });
+      await page.locator(".bell").click();
+      await page.locator(".own").first().hover();
     },
   ],
   [

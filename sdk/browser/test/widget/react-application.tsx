@@ -1,6 +1,7 @@
 /** A React application with the inbox as a hook, as a component, and as an element. */
 
 import { useRef, useState } from "react";
+import type { Item } from "../../src/client/types.js";
 import { Inbox, TidingsProvider, useInbox } from "../../src/react/index.js";
 import type { TidingsInbox } from "../../src/widget/index.js";
 import type { FakeInbox } from "./fake.js";
@@ -31,6 +32,20 @@ function Titles() {
   );
 }
 
+/** The content of a row: a component with a hook. */
+function Card({ title, isRead, isBroken }: { title: string; isRead: boolean; isBroken: boolean }) {
+  const [count, setCount] = useState(0);
+  if (isBroken && title.startsWith("Deploy")) throw new Error("broken");
+  return (
+    <p className="card">
+      {title} {isRead ? "read" : "new"}{" "}
+      <button type="button" onClick={() => setCount(count + 1)}>
+        Pressed {count}
+      </button>
+    </p>
+  );
+}
+
 /** The clients of two users. A button switches between them. */
 export function Application({ clients }: { readonly clients: readonly [FakeInbox, FakeInbox] }) {
   const [lang, setLang] = useState("en");
@@ -38,6 +53,7 @@ export function Application({ clients }: { readonly clients: readonly [FakeInbox
   const [opened, setOpened] = useState("");
   const [user, setUser] = useState<0 | 1>(0);
   const [there, setThere] = useState(true);
+  const [kind, setKind] = useState<"none" | "own" | "broken">("none");
   const inbox = useRef<TidingsInbox>(null);
   return (
     <>
@@ -53,6 +69,12 @@ export function Application({ clients }: { readonly clients: readonly [FakeInbox
             titleBadge
             messages={{ title: lang === "en" ? "Post" : "Courrier" }}
             onOpenChange={setShown}
+            {...(kind !== "none" && {
+              renderItem: ({ notification: { title = "" }, read_at }: Item) =>
+                title.startsWith("Weekly") ? undefined : (
+                  <Card title={title} isRead={read_at !== null} isBroken={kind === "broken"} />
+                ),
+            })}
             onOpen={(event) => {
               event.preventDefault();
               setOpened(event.detail.item.notification.title ?? "");
@@ -78,6 +100,9 @@ export function Application({ clients }: { readonly clients: readonly [FakeInbox
       </button>
       <button type="button" onClick={() => setThere(!there)}>
         Come and go
+      </button>
+      <button type="button" onClick={() => setKind(kind === "none" ? "own" : "broken")}>
+        Own rows
       </button>
       <p id="opened">{opened}</p>
     </>

@@ -139,3 +139,25 @@ test("A ref opens the panel, a handler follows it, and the component passes on a
   await page.keyboard.press("Escape");
   await page.getByText("The panel is closed").waitFor();
 });
+
+test("Rows have the content of components, which keep their state, follow the item, and fail alone.", async () => {
+  const page = await come();
+  const lines: string[] = [];
+  page.on("console", (message) => lines.push(message.text()));
+  await page.getByRole("button", { name: "Own rows" }).click();
+  await page.locator("tidings-inbox .bell").click();
+  const card = page.locator(".card", { hasText: "Deploy needs your approval" });
+  await card.getByText("Pressed 0").click();
+  await card.getByText("Pressed 1").waitFor();
+  // Undefined is the usual row.
+  expect(await page.locator(".card").count()).toBe(6);
+  await page.evaluate(() => window.inbox.mark("read", { all: true }));
+  await card.getByText("read").waitFor();
+  await card.getByText("Pressed 1").waitFor();
+
+  await page.getByRole("button", { name: "Own rows" }).click({ force: true });
+  await page.locator("tidings-inbox .bell").click();
+  await expect.poll(() => page.locator(".card").count()).toBe(5);
+  await page.locator(".row:not(.own) .title", { hasText: "Deploy needs" }).waitFor();
+  expect(lines.filter((line) => line.startsWith("[tidings] renderItem failed"))).toHaveLength(1);
+});

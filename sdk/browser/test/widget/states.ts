@@ -87,6 +87,26 @@ function categories(): Item[] {
   ].sort((one, other) => (one.notification.id < other.notification.id ? 1 : -1));
 }
 
+/** Texts with marks, and with what must stay text. */
+function marked(): Item[] {
+  const one = (title: string, body: string) => notification(1, { title, body, category: "deploys" });
+  return [
+    one(
+      "Deploy of web 4.12.0 failed",
+      "Step **migrate** stopped after `alembic upgrade head`. *Nothing was changed.* See [the log](/deploys/412/log).",
+    ),
+    one(
+      "Review requested",
+      "_ana_ asks for **your review** of [#4711](https://code.example/4711) in `main`.",
+    ),
+    one("Plain", "2 * 3 * 4 and snake_case_name stay as they are, and **so does this"),
+    one(
+      "Hostile",
+      "[press](javascript:document.title='taken') <img src=x onerror=\"document.title='taken'\"> **<b>bold</b>**",
+    ),
+  ];
+}
+
 function named(item: Item | undefined, category: string, fields: Partial<Item["notification"]> = {}): Item {
   if (!item) throw new Error("The usual state is shorter.");
   return { ...item, notification: { ...item.notification, category, ...fields } };
@@ -166,6 +186,7 @@ function many(count: number): Item[] {
 /** Makes the inbox of a state. */
 export const STATES: Readonly<Record<string, () => FakeInbox>> = {
   usual: () => new FakeInbox(usual()),
+  marked: () => new FakeInbox(marked()),
   categories: () => new FakeInbox(categories()),
   arabic: () => new FakeInbox(arabic()),
   hostile: () => new FakeInbox(hostile()),
