@@ -12,9 +12,10 @@ from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.keys import Log
 from tidings_workers.store.packing import Packed, pack
 
-# For changes of one user by several processes: the time for which one change is retried, its first pause, and
-# its longest.
+# For changes of one user by several processes: the time for which one change is retried, the least number of
+# its tries (a process that gets no processor makes few in that time), its first pause, and its longest.
 _TRY_SECONDS: Final = 2.0
+_LEAST_TRIES: Final = 40
 _PAUSE_SECONDS: Final = 0.002
 _LONGEST_PAUSE_SECONDS: Final = 0.032
 
@@ -63,14 +64,19 @@ class Swaps:
         return Swapped(*map(int, swapped)) if was_swapped else None
 
     async def retry(self, own: Log, attempt: Callable[[], Awaitable[T | None]]) -> T:
-        """Repeat an attempt until its result is not None. Raises StorageUnavailable after two seconds."""
+        """Repeat an attempt until its result is not None.
+
+        Raises StorageUnavailable after two seconds and 40 attempts.
+        """
         # Changes of one user in this process wait for each other: in a race all but one must retry.
         turn = self._turns.setdefault(own.base, asyncio.Lock())
         async with turn:
             deadline = time.monotonic() + _TRY_SECONDS
             pause = _PAUSE_SECONDS
+            tries = 0
             while (result := await attempt()) is None:
-                if time.monotonic() > deadline:
+                tries += 1
+                if tries >= _LEAST_TRIES and time.monotonic() > deadline:
                     raise StorageUnavailable("the state changes faster than it can be marked")
                 # Another process changed the same user. A random pause keeps the two from colliding again.
                 await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - jitter
