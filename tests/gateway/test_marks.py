@@ -212,6 +212,38 @@ async def test_a_later_mark_follows_the_answer(
         assert [change["state"] for change in frames[1]["changes"]] == ["archived"]
 
 
+async def test_each_frame_has_the_counts_of_its_version(
+    store: Store, realtime: Realtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No frame's counts contain the change of a later frame, also when a slow feed reports several at once.
+
+    A client subtracts its own marks without an answer from the counts, and would show too few unread.
+    """
+    titles = [notification(title, users=["ana"]) for title in "abcd"]
+    ids = (await store.sends.send("demo", titles)).ids
+    process, late = Directory.process, list[Any]()
+
+    async def reported() -> int:
+        return len(late)
+
+    async with realtime.user("ana") as phone:
+        with monkeypatch.context() as feeds:
+            feeds.setattr(Directory, "process", lambda *item: late.append(item))
+            for number, identity in enumerate(ids, 1):
+                if identity == ids[0]:
+                    await phone.send("mark", state="read", ids=[identity], ref=1)
+                else:
+                    await store.marks.mark("demo", "ana", MarkInbox(state="read", ids=(identity,)))
+                await eventually(reported, number)
+        for item in late:
+            process(*item)
+        await answer_to(phone, 1)
+        await phone.settle()
+        frames = [frame for frame in phone.frames if frame["type"] == "state"]
+        assert [frame["state_version"] for frame in frames] == [1, 2, 3, 4]
+        assert [frame["counts"]["unread"] for frame in frames] == [3, 2, 1, 0]
+
+
 async def test_state_while_away(store: Store, realtime: Realtime) -> None:
     """A client that resumes with its state version gets each later change, after the replay."""
     async with realtime.user("ana") as ana:

@@ -2,18 +2,26 @@
 
 The store replies to a mark while the feeds report it and later marks, in any order. A client applies frames
 as they arrive: with the answer after the frame of a later change, it would keep the earlier state.
+
+A frame is sent with the counts of its version. A client subtracts its own marks without an answer from them,
+so counts that contain the change of a later frame would be too low until that frame.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from tidings.protocol.frames import Counts
 from tidings_workers.gateway.users import Subscriber
+
+Send = Callable[[Counts | None], None]
+"""Sends a frame with these counts; with those of now when None."""
 
 
 class _Held(NamedTuple):
     version: int
     is_change: bool
-    send: Callable[[], None]
+    counts: Counts
+    send: Send
 
 
 class HeldChanges:
@@ -29,29 +37,47 @@ class HeldChanges:
         """Hold the frames for a connection from now on, until `release`."""
         self._held[subscriber] = []
 
-    def add(self, subscriber: Subscriber, version: int, send: Callable[[], None], *, is_change: bool) -> bool:
-        """Hold a frame with this state version; False when the connection has no mark in progress.
+    def is_holding(self, subscriber: Subscriber) -> bool:
+        """Whether the connection has a mark in progress, so that `add` must get its frames."""
+        return subscriber in self._held
+
+    def add(
+        self, subscriber: Subscriber, version: int, counts: Counts, send: Send, *, is_change: bool
+    ) -> None:
+        """Hold a frame with this state version, and the counts of that version.
 
         `is_change`: the frame reports the change that led to the version.
         """
-        held = self._held.get(subscriber)
-        if held is None:
-            return False
-        held.append(_Held(version, is_change, send))
-        return True
+        self._held[subscriber].append(_Held(version, is_change, counts, send))
 
-    def settle(self, subscriber: Subscriber, version: int, *, own: bool) -> None:
-        """Send the held frames up to the version of an answer, which the caller sends next.
+    def settle(self, subscriber: Subscriber, version: int) -> Counts | None:
+        """Send the frames before the answer of a mark that led to a version. The caller sends the answer.
 
-        `own`: the mark led to that version, so the answer replaces the frame of that change.
+        The answer replaces the frame of that change. Returns its counts; None for those of now.
         """
         held = self._held[subscriber]
-        self._held[subscriber] = [each for each in held if each.version > version]
+        later = self._held[subscriber] = [each for each in held if each.version > version]
+        counts = None
         for each in held:
-            if each.version < version or (each.version == version and not (own and each.is_change)):
-                each.send()
+            if each.version == version and each.is_change:
+                counts = each.counts
+            elif each.version <= version:
+                each.send(each.counts)
+        return counts if later else None
+
+    def flush(self, subscriber: Subscriber) -> None:
+        """Send what is held so far."""
+        held, self._held[subscriber] = self._held[subscriber], []
+        _send_all(held)
 
     def release(self, subscriber: Subscriber) -> None:
         """Send what is held, and hold nothing more."""
-        for each in self._held.pop(subscriber):
-            each.send()
+        _send_all(self._held.pop(subscriber))
+
+
+def _send_all(held: Sequence[_Held]) -> None:
+    for each in held[:-1]:
+        each.send(each.counts)
+    for last in held[-1:]:
+        # A notification may have arrived since: the counts of now contain it.
+        last.send(None)

@@ -7,7 +7,7 @@ from collections import deque
 from typing import Final
 
 from tidings.protocol.errors import FieldError
-from tidings.protocol.frames import Act, ErrorFrame, Mark, Stated
+from tidings.protocol.frames import Act, Counts, ErrorFrame, Mark, Stated
 from tidings.protocol.marks import faults
 from tidings_workers.gateway.catchups import CatchUps
 from tidings_workers.gateway.directory import Directory
@@ -80,11 +80,10 @@ class Marking:
         user, outlet = subscriber.user, subscriber.outlet
         try:
             result = await self._store.marks.mark(user.tenant, user.name, mark, subscriber.id)
-            await self._settle(subscriber, result)
+            version, counts = await self._settle(subscriber, result)
         except StorageUnavailable:
             outlet.send(ErrorFrame("storage_unavailable", "the storage is unavailable: mark again", mark.ref))
             return
-        version, counts = result.state_version, self._catchups.counts(subscriber)
         if result.change is not None:
             outlet.send(state_frame(result.change, version, counts, mark.ref, result.unknown))
         else:
@@ -97,22 +96,27 @@ class Marking:
         user, outlet = subscriber.user, subscriber.outlet
         try:
             result = await self._store.acting.act(user.tenant, user.name, act.id, act.action, subscriber.id)
-            await self._settle(subscriber, result)
+            version, counts = await self._settle(subscriber, result)
         except StorageUnavailable:
             detail = "the storage is unavailable: use the action again"
             outlet.send(ErrorFrame("storage_unavailable", detail, act.ref))
         except (NotInInbox, UnknownAction, ActionUsed) as error:
             outlet.send(ErrorFrame(*refusal(error, act.id, act.action), act.ref))
         else:
-            version, counts = result.state_version, self._catchups.counts(subscriber)
             used = acted(act.id, result.used.action, result.used.at)
             outlet.send(Stated(counts=counts, state_version=version, changes=(), acted=used, ref=act.ref))
 
-    async def _settle(self, subscriber: Subscriber, result: MarkResult | ActResult) -> None:
-        """Send the changes before that of the result; the answer, with the counts of its version, follows."""
+    async def _settle(self, subscriber: Subscriber, result: MarkResult | ActResult) -> tuple[int, Counts]:
+        """Send the changes before the answer. Returns the state version and the counts of the answer."""
+        user, version = subscriber.user, result.state_version
         if not subscriber.outlet.closed:
-            await self._directory.wait_for_version(subscriber.user, result.state_version)
-        self._held.settle(subscriber, result.state_version, own=result.change is not None)
+            await self._directory.wait_for_version(user, version)
+        if result.change is None:
+            # The answer reports no change, so it may follow later ones.
+            self._held.flush(subscriber)
+            return max(user.state_version, version), self._catchups.counts(subscriber)
+        counts = self._held.settle(subscriber, version)
+        return version, counts or self._catchups.counts(subscriber)
 
 
 def _text(fault: FieldError) -> str:

@@ -60,16 +60,17 @@ class Updates:
         def make(_: int, counts: Counts) -> Stated:
             return state_frame(change, version, counts)
 
-        def send_later(subscriber: Subscriber) -> None:
+        def send_later(subscriber: Subscriber, counts: Counts | None) -> None:
             if not self._catchups.defer(subscriber, version, change):
-                self._send(subscriber, version, make)
+                self._send(subscriber, version, make, counts)
 
-        live = [
-            each
-            for each in user.subscribers
-            if not self._held.add(each, version, partial(send_later, each), is_change=True)
-            and not self._catchups.defer(each, version, change)
-        ]
+        live = []
+        for each in user.subscribers:
+            if self._held.is_holding(each):
+                counts = self._catchups.counts(each)
+                self._held.add(each, version, counts, partial(send_later, each), is_change=True)
+            elif not self._catchups.defer(each, version, change):
+                live.append(each)
         self.send_each(live, make)
 
     def missed(self, user: User, changes: Missed) -> None:
@@ -131,17 +132,19 @@ class Updates:
         for subscriber in subscribers:
             user = subscriber.user
             version = user.state_version
-            if not subscriber.outlet.is_open or self._held.add(
-                subscriber, version, partial(self._send, subscriber, version, make), is_change=False
-            ):
+            if not subscriber.outlet.is_open:
+                continue
+            if self._held.is_holding(subscriber):
+                send = partial(self._send, subscriber, version, make)
+                self._held.add(subscriber, version, self._catchups.counts(subscriber), send, is_change=False)
                 continue
             if subscriber in self._catchups.running:
-                self._send(subscriber, version, make)
+                self._send(subscriber, version, make, None)
                 continue
             if user not in counts:
                 counts[user] = user.counts(milliseconds())
             subscriber.outlet.send(make(version, counts[user]))
 
-    def _send(self, subscriber: Subscriber, version: int, make: MakeFrame) -> None:
+    def _send(self, subscriber: Subscriber, version: int, make: MakeFrame, counts: Counts | None) -> None:
         if subscriber.outlet.is_open:
-            subscriber.outlet.send(make(version, self._catchups.counts(subscriber)))
+            subscriber.outlet.send(make(version, counts or self._catchups.counts(subscriber)))
