@@ -14,6 +14,9 @@ from tests.support.stack import Stack
 ITEMS = 10_000
 BATCH = 1_000
 FIRST_PAINT_MS = 100
+# The processor time of REFERENCE where the 100 ms are meant. On a slower machine, or beside other work that
+# takes its caches, the reference takes longer too, and the allowed time grows with it.
+REFERENCE_MS = 30
 TRIES = 5
 # More tries only where the first five were too slow.
 MOST_TRIES = 15
@@ -38,6 +41,20 @@ OPEN = """() => new Promise((done) => {
   root.querySelector("[part~=bell]").click();
 })"""
 
+# Work of the kind that shows rows: elements, styles and layout.
+REFERENCE = """() => {
+  const box = document.createElement("div");
+  for (let n = 0; n < 1000; n++) {
+    const row = document.createElement("p");
+    row.textContent = `Number ${n}`;
+    row.style.padding = "3px";
+    box.append(row);
+  }
+  document.body.append(box);
+  box.getBoundingClientRect();
+  box.remove();
+}"""
+
 # Records the titles of rows that appear with the animation for new ones.
 WATCH = """() => {
   globalThis.fresh = [];
@@ -54,7 +71,8 @@ async def test_the_list_opens_at_once(device: NewDevice, dev: Stack) -> None:
     """With 10,000 unread items the first rows are shown within 100 ms after the click, and few rows are made.
 
     The test measures the page's own work up to the end of the frame that shows them, plus the API's answer.
-    The fastest try counts: other work on the machine can only make one slower.
+    The fastest try counts: other work on the machine can only make one slower. Work of the same kind beside
+    each try shows how slow the machine is.
     """
     for start in range(0, ITEMS, BATCH):
         titles = [f"Number {n}" for n in range(start, start + BATCH)]
@@ -65,12 +83,17 @@ async def test_the_list_opens_at_once(device: NewDevice, dev: Stack) -> None:
     answers: list[float] = []
     works: list[float] = []
     sums: list[float] = []
+    allowed = float(FIRST_PAINT_MS)
+    references: list[float] = []
     for _ in range(MOST_TRIES):
         tab = await phone.tab("ana")
         # Hovering loads the panel before the click.
         await tab.page.evaluate("import('/parts.mjs').then(() => undefined)")
         session = await phone.context.new_cdp_session(tab.page)
         await session.send("Performance.enable", {"timeDomain": "threadTicks"})
+        before = await worked_ms(session)
+        await tab.page.evaluate(REFERENCE)
+        references.append(await worked_ms(session) - before)
         before = await worked_ms(session)
         took, answered = await tab.page.evaluate(OPEN)
         works.append(await worked_ms(session) - before)
@@ -79,14 +102,15 @@ async def test_the_list_opens_at_once(device: NewDevice, dev: Stack) -> None:
         assert 0 < await tab.titles.count() <= ROWS
         await tab.page.close()
         sums = [work + answer for work, answer in zip(works, answers, strict=True)]
-        if len(sums) >= TRIES and min(sums) < FIRST_PAINT_MS:
+        allowed = FIRST_PAINT_MS * max(1.0, min(references) / REFERENCE_MS)
+        if len(sums) >= TRIES and min(sums) < allowed:
             break
     # For `pytest -s`: the medians.
     sys.stdout.write(
         f"first rows after {median(whole):.0f} ms: the page's work {median(works):.0f}, "
-        f"the API's answer {median(answers):.0f}\n"
+        f"the API's answer {median(answers):.0f}, the reference {median(references):.0f}\n"
     )
-    assert min(sums) < FIRST_PAINT_MS, (works, answers)
+    assert min(sums) < allowed, (works, answers, references)
 
 
 async def worked_ms(session: CDPSession) -> float:
