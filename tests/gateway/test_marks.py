@@ -1,7 +1,8 @@
 """Marks of one device reach the others: on the same gateway, on another one, and after a reconnect."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -179,6 +180,36 @@ async def test_overlapping_marks(store: Store, realtime: Realtime, second_gatewa
             assert (last["counts"]["unseen"], last["counts"]["version"]) == (2, counts.version)
 
 
+class LateFeeds:
+    """The changes of users' data that feeds have reported, and that the gateways have not processed."""
+
+    def __init__(self) -> None:
+        self._process = Directory.process
+        self.items: list[Any] = []
+
+    async def reported(self, count: int) -> None:
+        """Wait until this many changes are reported."""
+
+        async def number() -> int:
+            return len(self.items)
+
+        await eventually(number, count)
+
+    def process(self) -> None:
+        """Process all of them now."""
+        for item in self.items:
+            self._process(*item)
+
+
+@contextmanager
+def late_feeds(monkeypatch: pytest.MonkeyPatch) -> Iterator[LateFeeds]:
+    """Gateways process no change of users' data."""
+    late = LateFeeds()
+    with monkeypatch.context() as feeds:
+        feeds.setattr(Directory, "process", lambda *item: late.items.append(item))
+        yield late
+
+
 @pytest.mark.parametrize("fields", [{"type": "mark", "state": "read"}, {"type": "act", "action": "yes"}])
 @pytest.mark.parametrize("lost", [False, True], ids=["late", "lost"])
 async def test_a_later_mark_follows_the_answer(
@@ -187,23 +218,16 @@ async def test_a_later_mark_follows_the_answer(
     """A connection gets changes by version, its own as the answer alone, also if feeds are late or lost."""
     asked = notification("May I?", users=["ana"], actions=(Action("yes", "Yes"),))
     (one,) = (await store.sends.send("demo", [asked])).ids
-    process, late = Directory.process, list[Any]()
-
-    async def reported() -> int:
-        return len(late)
-
     async with realtime.user("ana") as phone:
-        with monkeypatch.context() as feeds:
-            feeds.setattr(Directory, "process", lambda *item: late.append(item))
+        with late_feeds(monkeypatch) as late:
             name = {"ids": [one]} if fields["type"] == "mark" else {"id": one}
             await phone.send(**fields, **name, ref=1)
-            await eventually(reported, 1)
+            await late.reported(1)
             await store.marks.mark("demo", "ana", MarkInbox(state="archived", ids=(one,)))
-            await eventually(reported, 2)
+            await late.reported(2)
             if lost:
                 await answer_to(phone, 1)
-        for item in late:
-            process(*item)
+        late.process()
         if not lost:
             await answer_to(phone, 1)
         await phone.settle()
@@ -221,22 +245,15 @@ async def test_each_frame_has_the_counts_of_its_version(
     """
     titles = [notification(title, users=["ana"]) for title in "abcd"]
     ids = (await store.sends.send("demo", titles)).ids
-    process, late = Directory.process, list[Any]()
-
-    async def reported() -> int:
-        return len(late)
-
     async with realtime.user("ana") as phone:
-        with monkeypatch.context() as feeds:
-            feeds.setattr(Directory, "process", lambda *item: late.append(item))
+        with late_feeds(monkeypatch) as late:
             for number, identity in enumerate(ids, 1):
                 if identity == ids[0]:
                     await phone.send("mark", state="read", ids=[identity], ref=1)
                 else:
                     await store.marks.mark("demo", "ana", MarkInbox(state="read", ids=(identity,)))
-                await eventually(reported, number)
-        for item in late:
-            process(*item)
+                await late.reported(number)
+        late.process()
         await answer_to(phone, 1)
         await phone.settle()
         frames = [frame for frame in phone.frames if frame["type"] == "state"]
