@@ -66,12 +66,12 @@ class HeldChanges:
         return counts if later else None
 
     def flush(self, subscriber: Subscriber) -> None:
-        """Send what is held so far."""
+        """Send the frames that wait, and hold the next ones."""
         held, self._held[subscriber] = self._held[subscriber], []
         _send_all(held)
 
     def release(self, subscriber: Subscriber) -> None:
-        """Send what is held, and hold nothing more."""
+        """Send the frames that wait, and hold no further ones."""
         _send_all(self._held.pop(subscriber))
 
 

@@ -14,7 +14,7 @@ It is NEW until `ready` is done, and HEALING while `healing` is a future. Only a
 import asyncio
 import bisect
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from tidings_workers.gateway.deliveries import TailSubscriber, queue_entries
@@ -211,11 +211,11 @@ class Tail(Generic[S]):
 
     # Departures from the group
 
-    def note_departures(self, departures: Iterable[Departure]) -> None:
+    def note_departures(self, departures: Sequence[Departure]) -> None:
         """Users left the group of this log."""
-        for departure in departures:
+        if departures:
             self._departures = self._departures or Departures()
-            self._departures.note((departure,))
+            self._departures.note(departures)
 
     def departures_of(self, user: str) -> Sequence[Departure]:
         """The last departures of a user from the group of this log, in order."""

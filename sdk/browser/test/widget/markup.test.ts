@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-/** The part of Markdown in the text of a notification: only what is allowed becomes an element. */
+/** Markdown in the text of a notification: allowed marks and links become elements, everything else stays text. */
 
 import { expect, test } from "vitest";
 import { markup } from "../../src/widget/markup.js";
