@@ -133,12 +133,17 @@ _OWN: Final[dict[str, dict[str, str]]] = {
     "Health": {"status": "The state of the process."},
     "InboxItem": {
         "state": "`unseen`, `seen`, `read` or `archived`: the last of these that applies.",
+        "snoozed_until": "The time when a snoozed item returns; null when it is not snoozed.",
         "action": "The action that the user used; null without one.",
         "notification": "The notification.",
     },
     "Acted": {"id": "The id of the notification.", "action": "The action that the user used."},
     "UsedAction": {"id": "The id of the action.", "at": "The time when the user used it first."},
     "InboxPage": {"counts": "The counts of the whole inbox, without the filters."},
+    "SnoozeInbox": {
+        "ids": "The ids of the notifications.",
+        "until": "The time of their return, at most a year ahead; null ends the snooze now.",
+    },
     "MarkInbox": {
         "state": "The new state.",
         "ids": f"Ids of up to {limits.MARK_IDS:,} notifications.",

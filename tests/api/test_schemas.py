@@ -140,11 +140,12 @@ def _ready(url: str) -> bool:
 
 
 def beyond_schemas(case: Case[Any]) -> bool:
-    """Whether it has a value that no schema can check: a cursor, a used key, or 5.0 for a whole number."""
+    """Whether it has a value that no schema can check: a cursor, a used key, a time, or 5.0 for a number."""
     query = case.query or {}
     return (
         "cursor" in query
         or "after" in query
+        or case.path.endswith("/snooze")
         or "Idempotency-Key" in (case.headers or {})
         or has_float(case.body)
     )

@@ -29,7 +29,8 @@ def marks_of(item: Json) -> Marks:
     """The marks of an item of a list, with times as Unix milliseconds."""
     used = item["action"] or {"id": None, "at": None}
     seen, read, archived = (milliseconds(item[f"{kind}_at"]) for kind in ("seen", "read", "archived"))
-    return Marks(seen, read, archived, action=used["id"], acted=milliseconds(used["at"]))
+    snoozed = milliseconds(item["snoozed_until"])
+    return Marks(seen, read, archived, snoozed, action=used["id"], acted=milliseconds(used["at"]))
 
 
 def target(to: To) -> Json:

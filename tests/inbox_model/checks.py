@@ -24,7 +24,7 @@ class Moments:
 
     def differ(self, expected: Marks, actual: Marks) -> bool:
         """Whether marks differ from those expected."""
-        if expected.action != actual.action:
+        if (expected.action, expected.snoozed) != (actual.action, actual.snoozed):
             return True
         for kind in (*KINDS, "acted"):
             moment, at = getattr(expected, kind), getattr(actual, kind)
@@ -59,7 +59,7 @@ def filters(model: Model, user: str) -> list[Filter]:
     logs = model.logs(user)
     return [
         *ALL,
-        *(Filter(state=state) for state in ("unseen", "seen", "unread", "read", "archived")),
+        *(Filter(state=state) for state in ("unseen", "seen", "unread", "read", "archived", "snoozed")),
         Filter(category="orders."),
         Filter(category="orders.new", state="unread"),
         *(Filter(log=log) for log in logs),

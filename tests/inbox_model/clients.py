@@ -38,9 +38,9 @@ class Clients:
 
     async def list_only(self, device: Device) -> None:
         """A client that lists the inbox without connecting; it may resume from there later."""
-        page, archived = await self._scene.everything(device.user)
+        page, items = await self._scene.everything(device.user)
         device.start(page)
-        device.load(page["items"] + archived["items"])
+        device.load(items)
         self._scene.devices.append(device)
 
     async def connect_fresh(self, device: Device, gateway: int) -> None:
@@ -110,8 +110,7 @@ class Clients:
 
     async def _load_states(self, device: Device) -> None:
         """Its entries are right except for the states, which no frame has sent."""
-        page, archived = await self._scene.everything(device.user)
-        items = page["items"] + archived["items"]
+        _, items = await self._scene.everything(device.user)
         listed = {Place(item["log"], item["position"]) for item in items}
         if device.entries.keys() - listed or listed - device.entries.keys():
             raise Disagreement(f"{device} holds {sorted(device.entries)}, listed are {sorted(listed)}")

@@ -199,7 +199,7 @@ class Device:
         if ref is not None:
             self.answers[str(ref)] = frame
         known = self.state_version or 0
-        reports = bool(frame.get("changes") or "up_to" in frame or "acted" in frame)
+        reports = bool(frame.get("changes") or "up_to" in frame or "acted" in frame or "snoozed" in frame)
         if frame["state_version"] < known or (reports and ref is None and frame["state_version"] == known):
             self.wrong.append(f"state_version was {known} before {frame}")
         self.state_version = frame["state_version"]
@@ -218,6 +218,8 @@ class Device:
                 if entry.id == acted["id"]:
                     entry.marks.action = acted["action"]["id"]
                     entry.marks.acted = milliseconds(acted["action"]["at"])
+        if (snoozed := frame.get("snoozed")) is not None:
+            self._snooze(snoozed["ids"], milliseconds(snoozed["until"]))
         for change in frame.get("changes", ()):
             for entry in self.entries.values():
                 if entry.id == change["id"]:
@@ -227,9 +229,15 @@ class Device:
             if (
                 place.position <= reached.get(place.log, 0)
                 and (category is None or in_category(entry.category, category))
+                and entry.marks.snoozed is None
                 and (entry.marks.archived is None or frame["state"] == "unarchived")
             ):
                 entry.marks.apply(frame["state"], milliseconds(frame["at"]) or 0)
+
+    def _snooze(self, ids: list[str], until: int | None) -> None:
+        for entry in self.entries.values():
+            if entry.id in ids:
+                entry.marks.snooze(until)
 
     def _record_counts(self, frame: Frame) -> None:
         counts = frame["counts"]

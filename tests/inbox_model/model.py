@@ -171,7 +171,9 @@ class Model:
         elif marking.category is not None:
             items = [item for item in items if in_category(item.sent.category, marking.category)]
         if marking.ids is None and marking.state != "unarchived":
-            items = [item for item in items if item.marks.archived is None]
+            items = [item for item in items if not item.marks.is_aside]
+        elif marking.ids is None:
+            items = [item for item in items if item.marks.snoozed is None]
         changed = []
         for item in items:
             marks = self.users[user].marks.setdefault(item.place, item.marks)
@@ -182,6 +184,31 @@ class Model:
             elif marks.seen is not None:
                 self._count_receipt(item.sent, user, "seen", "delivered")
         return Outcome(changed, unknown)
+
+    def snooze(self, user: str, ids: Collection[str], until: int | None) -> Outcome:
+        """Snooze items until a time in milliseconds, or end that."""
+        items = {item.sent.id: item for item in self.items(user)}
+        changed = []
+        for id in dict.fromkeys(ids):
+            if (item := items.get(id)) is not None:
+                marks = self.users[user].marks.setdefault(item.place, item.marks)
+                if marks.snooze(until):
+                    changed.append(id)
+        return Outcome(changed, [id for id in dict.fromkeys(ids) if id not in items])
+
+    def snoozes(self, user: str) -> list[int]:
+        """The times at which items of the user return."""
+        return [item.marks.snoozed for item in self.items(user) if item.marks.snoozed is not None]
+
+    def wake(self, now: int) -> set[str]:
+        """Return what is due as unseen; the users with such items, those of removed notifications too."""
+        woken = set()
+        for name, user in self.users.items():
+            for marks in user.marks.values():
+                if marks.snoozed is not None and marks.snoozed <= now:
+                    marks.seen = marks.read = marks.snoozed = None
+                    woken.add(name)
+        return woken
 
     def act(self, user: str, id: str, action: str, moment: int) -> Use:
         """Use an action of a notification: the first one counts."""

@@ -63,11 +63,14 @@ class Scene:
         if self.abandoned:
             return
         await self.let_expire(now() + CLEAR_MS)
+        await self.let_return(now() + CLEAR_MS)
         self._start_step(does)
         await action()
-        if any(sent.expires is not None and sent.expires <= now() for sent in self.model.expiring()):
-            # The machine was too slow: the order of expiry and step is unknown.
-            self.script.append("   (abandoned: too slow: something expired during the step)")
+        if any(sent.expires is not None and sent.expires <= now() for sent in self.model.expiring()) or any(
+            at <= now() for user in self.model.users for at in self.model.snoozes(user)
+        ):
+            # The machine was too slow: the order of expiry, or return, and step is unknown.
+            self.script.append("   (abandoned: too slow: something expired or returned during the step)")
             self.abandoned = True
             return
         await self.agree(patience)
@@ -86,6 +89,21 @@ class Scene:
             )
             await self._wait_past(max(sent.expires or 0 for sent in due))
             await self.agree()
+
+    async def let_return(self, until: int) -> None:
+        """Wait until everything snoozed up to then has returned, and everything agrees."""
+        due = [at for user in self.model.users for at in self.model.snoozes(user) if at <= until]
+        if due:
+            self._start_step("wait until snoozed items have returned")
+            await self._wait_past(max(due))
+            await self.agree()
+
+    def _wake(self) -> None:
+        """Return what is due in the model. Several returns of a user may be one change, or several."""
+        woken = self.model.wake(now())
+        for device in self.devices:
+            if device.user in woken:
+                device.due = None
 
     async def _wait_past(self, at: int) -> None:
         await asyncio.sleep(max(0, at - now() + 5) / 1000)
@@ -107,6 +125,7 @@ class Scene:
         while True:
             started = now()
             self._expire()
+            self._wake()
             differences = await self.differences()
             on_edge = [s for s in self.model.expiring() if started - 5 <= (s.expires or 0) <= now() + 5]
             if on_edge:
@@ -125,8 +144,8 @@ class Scene:
         for device in self.devices:
             device.remove_expired(now())
             if device.must_reload:
-                page, archived = await self.everything(device.user)
-                device.load(page["items"] + archived["items"])
+                _, items = await self.everything(device.user)
+                device.load(items)
         model, application = self.model, self.application
         users = list(model.users)
         closely = users if self.thorough else [users[len(self.script) % len(users)]]
@@ -146,16 +165,23 @@ class Scene:
 
     async def _nothing_new(self) -> None:
         """Check that a poller gets no new page while nothing happens."""
-        if not self.model.expiring():
+        if not self.model.expiring() and not any(map(self.model.snoozes, self.model.users)):
             poller = self.pollers[len(self.script) % len(self.pollers)]
             if await poller.ask(self.application):
                 raise Disagreement(f"nothing happened, but {poller.user}'s list has a new ETag")
 
-    async def everything(self, user: str) -> tuple[Json, Json]:
-        """A user's inbox, and the list of archived items."""
-        return await asyncio.gather(
-            self.application.inbox(user), self.application.inbox(user, Filter(state="archived"))
-        )
+    async def everything(self, user: str) -> tuple[Json, list[Json]]:
+        """A user's inbox, and all its items: the archived and the snoozed ones too.
+
+        An item may move from one list to another between the requests, so they are repeated until the state
+        is the same in all.
+        """
+        while True:
+            pages = await asyncio.gather(
+                *(self.application.inbox(user, Filter(state)) for state in (None, "archived", "snoozed"))
+            )
+            if len({page["state_version"] for page in pages}) == 1:
+                return pages[0], [item for page in pages for item in page["items"]]
 
     def name(self, id: str) -> str:
         """The number of a notification, as in the script."""

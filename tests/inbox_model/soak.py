@@ -2,8 +2,8 @@
 
 from hypothesis.stateful import precondition, rule
 
-from tests.inbox_model.acting import ActingMachine
 from tests.inbox_model.choices import gateways, users
+from tests.inbox_model.snoozing import SnoozingMachine
 from tests.inbox_model.terms import To
 
 # More than the number of single times that a state keeps; twice that is more than a page.
@@ -14,7 +14,7 @@ KILLS = 1
 FEED_SECONDS = 25.0
 
 
-class SoakMachine(ActingMachine):
+class SoakMachine(SnoozingMachine):
     """The machine with further, slow rules."""
 
     def __init__(self) -> None:

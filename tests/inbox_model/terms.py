@@ -35,6 +35,8 @@ class Marks:
     seen: int | None = None
     read: int | None = None
     archived: int | None = None
+    # The time until which the user snoozes it, in milliseconds.
+    snoozed: int | None = None
     # The action that the user used, and its moment.
     action: str | None = None
     acted: int | None = None
@@ -46,11 +48,27 @@ class Marks:
             for kind in _SETS[state]:
                 if getattr(self, kind) is None:
                     setattr(self, kind, moment)
+            if state == "archived":
+                self.snoozed = None
             return changes
         changes = getattr(self, _CLEARS[state][0]) is not None
         for kind in _CLEARS[state]:
             setattr(self, kind, None)
         return changes
+
+    def snooze(self, until: int | None) -> bool:
+        """Snooze until a time, or end that; whether it changed anything."""
+        if until == self.snoozed:
+            return False
+        if until is not None:
+            self.archived = None
+        self.snoozed = until
+        return True
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether it is in neither the default list nor the counts."""
+        return self.archived is not None or self.snoozed is not None
 
     @property
     def state(self) -> str:
@@ -156,12 +174,13 @@ def in_category(category: str | None, wanted: str) -> bool:
 def passes(item: Item, by: Filter) -> bool:
     marks = item.marks
     in_state = {
-        None: marks.archived is None,
-        "unseen": marks.archived is None and marks.seen is None,
-        "seen": marks.archived is None and marks.seen is not None,
-        "unread": marks.archived is None and marks.read is None,
-        "read": marks.archived is None and marks.read is not None,
+        None: not marks.is_aside,
+        "unseen": not marks.is_aside and marks.seen is None,
+        "seen": not marks.is_aside and marks.seen is not None,
+        "unread": not marks.is_aside and marks.read is None,
+        "read": not marks.is_aside and marks.read is not None,
         "archived": marks.archived is not None,
+        "snoozed": marks.snoozed is not None,
     }[by.state]
     return (
         in_state

@@ -13,10 +13,10 @@ import uvloop
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.inbox_model.acting import ActingMachine
 from tests.inbox_model.application import Application
 from tests.inbox_model.choices import USERS
 from tests.inbox_model.scene import Scene
+from tests.inbox_model.snoozing import SnoozingMachine
 from tests.inbox_model.soak import SoakMachine
 from tests.support.no_tls import NO_TLS
 from tests.support.parts import Parts, running_parts
@@ -100,6 +100,6 @@ def running_stage(redis_url: str) -> Iterator[Stage]:
 def test_inboxes_equal_the_model(redis_url: str) -> None:
     """After any steps, lists, counts, receipts and received frames equal those of the model."""
     with running_stage(redis_url) as stage:
-        machine = SoakMachine if SOAK else ActingMachine
+        machine = SoakMachine if SOAK else SnoozingMachine
         machine.stage = stage
         run_state_machine_as_test(machine, settings=PROFILE)

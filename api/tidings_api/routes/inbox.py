@@ -14,7 +14,14 @@ from tidings.protocol.frames import Acted
 from tidings.protocol.marks import faults
 from tidings.protocol.names import LOG_PATTERN, LOG_RULE
 from tidings.protocol.notifications import UsedAction
-from tidings.protocol.rest import AckInbox, InboxItem, InboxPage, Marked, MarkInbox, StateFilter
+from tidings.protocol.rest import (
+    AckInbox,
+    InboxItem,
+    InboxPage,
+    Marked,
+    MarkInbox,
+    StateFilter,
+)
 from tidings.protocol.times import timestamp, timestamp_or_none
 from tidings_api.authorisation import needs
 from tidings_api.conditional import CONDITIONAL, Conditional, not_modified, provide_condition, weak_tag
@@ -31,15 +38,15 @@ from tidings_workers.strict_json import INVALID
 MARK_BYTES: Final = limits.MARK_IDS * (limits.ID_LENGTH + 32) + 1024
 
 _TIME: Final = {"format": "date-time"}
-_EPOCH: Final = datetime.fromtimestamp(0, UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
+EPOCH: Final = datetime.fromtimestamp(0, UTC)
+MILLISECOND: Final = timedelta(milliseconds=1)
 
 InState = Annotated[
     StateFilter | None,
     QueryParameter(
         name="state",
         description="Only notifications in this state: `unseen`, `seen` (read or not), `unread` or `read`, "
-        "each without archived ones, or `archived`. Without it, all except archived ones.",
+        "each without archived and snoozed ones, `archived`, or `snoozed`. Without it: neither of these two.",
     ),
 ]
 Log = Annotated[
@@ -86,8 +93,8 @@ async def provide_selection(
         category=category,
         log=log,
         # The store has whole milliseconds: round `after` down and `before` up.
-        after=None if after is None else (_time("after", after) - _EPOCH) // _MILLISECOND,
-        before=None if before is None else -((_EPOCH - _time("before", before)) // _MILLISECOND),
+        after=None if after is None else (_time("after", after) - EPOCH) // MILLISECOND,
+        before=None if before is None else -((EPOCH - _time("before", before)) // MILLISECOND),
         by_category=counts is not None,
     )
 
@@ -239,6 +246,7 @@ def _item(item: stored.InboxItem) -> InboxItem:
         seen_at=timestamp_or_none(item.seen_at),
         read_at=timestamp_or_none(item.read_at),
         archived_at=timestamp_or_none(item.archived_at),
+        snoozed_until=timestamp_or_none(item.snoozed_until),
         action=used_action(item.used),
         notification=Raw(item.content),
     )

@@ -4,7 +4,7 @@ export type State = "seen" | "unseen" | "read" | "unread" | "archived" | "unarch
 
 export type InboxState = "unseen" | "seen" | "read" | "archived";
 
-export type StateFilter = "unseen" | "seen" | "unread" | "read" | "archived";
+export type StateFilter = "unseen" | "seen" | "unread" | "read" | "archived" | "snoozed";
 
 export type Positions = Readonly<Record<string, number>>;
 
@@ -299,13 +299,17 @@ export interface Left {
 }
 
 /**
- * A mark that this or another device made, or an action that it used, and the counts after it.
+ * A mark or snooze that this or another device made, or an action that it used, and the counts after it.
  *
  * `changes` names single notifications; it is empty when only the counts changed (a notification expired) or
  * nothing did (the answer to a mark without effect). `up_to` alone: everything up to these positions was
  * marked. `all`: the whole inbox, or one `category`, was marked, up to the positions in `up_to`. The last
- * two exclude archived notifications, unless `state` is `unarchived`. A notification that had the state
- * already keeps its time. `acted`: an action was used; `changes` is empty then.
+ * two exclude archived notifications, unless `state` is `unarchived`, and snoozed ones. A notification that
+ * had the state already keeps its time. `acted`: an action was used; `changes` is empty then.
+ *
+ * `snoozed`: notifications leave the inbox until a time, and the archive. With `until` null they are in the
+ * inbox again: as they were, when the user ended the snooze; unseen, by `changes`, when its time was over.
+ * The mark `archived` ends a snooze too.
  *
  * `reload`: the server cannot name each change that the client missed; read the inbox again. `unknown`: ids
  * and logs of the mark with this `ref` that do not belong to the user. `state_version` rises with each
@@ -324,6 +328,7 @@ export interface Stated {
   readonly reload?: boolean;
   readonly unknown?: readonly string[];
   readonly acted?: Acted;
+  readonly snoozed?: Snoozed;
   readonly ref?: string | number;
 }
 
@@ -401,8 +406,9 @@ export interface Pong {
 /**
  * One notification of an inbox with its state.
  *
- * The time of a state is null until the item is in that state. `action` is the action that the user used,
- * or null. `notification` is the JSON of a `Notification`, as stored.
+ * The time of a state is null until the item is in that state. `snoozed_until` is the time at which a
+ * snoozed item returns, else null. `action` is the action that the user used, or null. `notification` is the
+ * JSON of a `Notification`, as stored.
  */
 export interface InboxItem {
   readonly log: string;
@@ -411,6 +417,7 @@ export interface InboxItem {
   readonly seen_at: string | null;
   readonly read_at: string | null;
   readonly archived_at: string | null;
+  readonly snoozed_until: string | null;
   readonly action: UsedAction | null;
   readonly notification: Notification;
 }
@@ -437,7 +444,7 @@ export interface InboxPage {
  * Give exactly one of the three. `category` narrows `all`. `read` implies `seen`; `unread` takes back `read`
  * only, `unseen` takes back both; `archived` is independent of them. A mark is idempotent, and the first
  * time of a state is kept. A position past the end of its log counts as the end. `up_to` and `all` change
- * archived items only when `state` is `unarchived`.
+ * archived items only when `state` is `unarchived`, and no snoozed ones. `archived` ends a snooze.
  */
 export interface MarkInbox {
   readonly state: State;
@@ -448,7 +455,7 @@ export interface MarkInbox {
 }
 
 /**
- * The number of notifications whose state changed, and the counts after the mark.
+ * The number of notifications whose state changed, and the counts after the mark or snooze.
  *
  * `unknown`: ids and logs that are not in this inbox, or no longer.
  */
@@ -563,6 +570,8 @@ export const PAGE_DEFAULT = 50;
 export const PAGE_MAXIMUM = 200;
 
 export const MARK_IDS = 1000;
+
+export const SNOOZE_SECONDS = 31622400;
 
 export const TOKEN_SECONDS = 86400;
 

@@ -152,6 +152,7 @@ if TYPE_CHECKING:
         Left,
         Recalled,
         Resume,
+        Snoozed,
         StateChange,
     )
     from tidings.protocol.notifications import Action, Notification, Receipts
@@ -259,6 +260,7 @@ __all__ = [
     "SentNotification",
     "SentTarget",
     "ServerError",
+    "Snoozed",
     "StateChange",
     "StorageUnavailableError",
     "Tidings",

@@ -14,9 +14,10 @@ from tidings._models import Acted, Erased, Group, InboxItem, InboxPage, Member, 
 from tidings._pages import AsyncPages, Extent
 from tidings._public import publish
 from tidings._retries import Retries
+from tidings._snoozing import Snoozes
 from tidings._token import UserToken
 from tidings.protocol.frames import Counts, State
-from tidings.protocol.rest import Marked, MembersChanged
+from tidings.protocol.rest import Marked, MembersChanged, SnoozeInbox
 
 T = TypeVar("T")
 
@@ -179,7 +180,7 @@ class AsyncUsers:
         return await self._run(user_calls.erase(user), timeout=timeout, retries=retries)
 
 
-class AsyncInbox(Marks[Coroutine[Any, Any, Marked]]):
+class AsyncInbox(Marks[Coroutine[Any, Any, Marked]], Snoozes[Coroutine[Any, Any, Marked]]):
     """As `Inbox`: await its marks, and iterate its lists with `async for`."""
 
     def __init__(self, run: AsyncRun, user: str | None) -> None:
@@ -243,6 +244,9 @@ class AsyncInbox(Marks[Coroutine[Any, Any, Marked]]):
             timeout=timeout,
             retries=retries,
         )
+
+    async def _snooze(self, wanted: SnoozeInbox, timeout: float | None, retries: Retries | None) -> Marked:
+        return await self._run(inboxes.snooze(self._user, wanted), timeout=timeout, retries=retries)
 
     @checks_keywords
     async def act(

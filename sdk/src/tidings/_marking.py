@@ -45,7 +45,7 @@ def compose_mark(
     """
     wanted = {
         "state": state,
-        "ids": None if ids is None else [id_of(item) for item in _listed(ids)],
+        "ids": None if ids is None else ids_of(ids),
         "up_to": up_to,
         "all": all or None,
         "category": category,
@@ -59,10 +59,11 @@ def compose_mark(
     return mark
 
 
-def _listed(items: Items) -> Iterable[Item]:
+def ids_of(items: Items) -> list[str]:
+    """The ids of one or more notifications, deliveries or items. Raises InvalidArgumentError."""
     if isinstance(items, str) or not isinstance(items, Iterable):
-        return (items,)
-    return items
+        items = (items,)
+    return [id_of(item) for item in items]
 
 
 def id_of(item: Item) -> str:

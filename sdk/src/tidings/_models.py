@@ -172,7 +172,8 @@ class Erased(Plain, frozen=True):
 class InboxItem(Plain, frozen=True, kw_only=True):
     """A notification in a user's inbox. `state` is `unseen`, `seen`, `read` or `archived`.
 
-    `action` is the action that the user used, None without one.
+    `snoozed_until` is the time at which a snoozed item returns, None for others. `action` is the action that
+    the user used, None without one.
     """
 
     log: str
@@ -181,6 +182,7 @@ class InboxItem(Plain, frozen=True, kw_only=True):
     seen_at: datetime | None = None
     read_at: datetime | None = None
     archived_at: datetime | None = None
+    snoozed_until: datetime | None = None
     action: UsedAction | None = None
     notification: Notification
 

@@ -61,7 +61,8 @@ HOMES: Final = {
     "tidings._webhooks": "WebhookVerificationError verify_webhook",
     "tidings.protocol.errors": "FieldError",
     "tidings.protocol.frames": (
-        "CategoryCounts CaughtUp Counts ErrorFrame Expired Gap Joined Left Recalled Resume StateChange"
+        "CategoryCounts CaughtUp Counts ErrorFrame Expired Gap Joined Left Recalled Resume Snoozed "
+        "StateChange"
     ),
     "tidings.protocol.notifications": "Action Notification Receipts",
     "tidings.protocol.rest": "Marked MembersChanged SentTarget UpstreamSetting UpstreamWithSecret",

@@ -14,9 +14,10 @@ from tidings._models import Acted, Erased, Group, InboxItem, InboxPage, Member, 
 from tidings._pages import Extent, Pages
 from tidings._public import publish
 from tidings._retries import Retries
+from tidings._snoozing import Snoozes
 from tidings._token import UserToken
 from tidings.protocol.frames import Counts, State
-from tidings.protocol.rest import Marked, MembersChanged
+from tidings.protocol.rest import Marked, MembersChanged, SnoozeInbox
 
 T = TypeVar("T")
 
@@ -190,7 +191,7 @@ class Users:
         return self._run(user_calls.erase(user), timeout=timeout, retries=retries)
 
 
-class Inbox(Marks[Marked]):
+class Inbox(Marks[Marked], Snoozes[Marked]):
     """The inbox of one user, newest first.
 
     A mark is idempotent and atomic, and the server sends it to all connections of the user. The first time of
@@ -218,13 +219,13 @@ class Inbox(Marks[Marked]):
         timeout: float | None = None,
         retries: Retries | None = None,
     ) -> Pages[InboxPage, InboxItem]:
-        """The items of the inbox, newest first; archived items only with `state="archived"`.
+        """The items of the inbox, newest first; archived and snoozed items only with those states.
 
-        `state` is `unseen`, `seen` (read or not), `unread`, `read` or `archived`. A `category` that ends in a
-        dot, such as `orders.`, is a prefix. `log` is `user`, `all` or ``group:<id>``. `after` and `before`
-        are times with a time zone, both exclusive. `limit` is the largest number of items in all, `page_size`
-        the number of items per request, at most 200. `.page()` returns one page with the counts and the
-        positions to resume from; with `counts="category"` its counts are also by category.
+        `state` is `unseen`, `seen` (read or not), `unread`, `read`, `archived` or `snoozed`. A `category`
+        that ends in a dot, such as `orders.`, is a prefix. `log` is `user`, `all` or ``group:<id>``. `after`
+        and `before` are times with a time zone, both exclusive. `limit` is the largest number of items in
+        all, `page_size` the number of items per request, at most 200. `.page()` returns one page with the
+        counts and the positions to resume from; with `counts="category"` its counts are also by category.
         """
         selection = inboxes.Selection(
             state=state, category=category, log=log, after=after, before=before, counts=counts
@@ -241,7 +242,7 @@ class Inbox(Marks[Marked]):
     def counts(
         self, *, by_category: bool = False, timeout: float | None = None, retries: Retries | None = None
     ) -> Counts:
-        """The numbers of unseen and unread items, without archived ones. A higher `version` is newer."""
+        """The numbers of unseen and unread items in the default list. A higher `version` is newer."""
         return self._run(
             inboxes.counts(self._user, by_category=by_category), timeout=timeout, retries=retries
         ).counts
@@ -269,6 +270,9 @@ class Inbox(Marks[Marked]):
             timeout=timeout,
             retries=retries,
         )
+
+    def _snooze(self, wanted: SnoozeInbox, timeout: float | None, retries: Retries | None) -> Marked:
+        return self._run(inboxes.snooze(self._user, wanted), timeout=timeout, retries=retries)
 
     @checks_keywords
     def act(

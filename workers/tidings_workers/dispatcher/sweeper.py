@@ -1,10 +1,12 @@
-"""Periodic work on a partition: finishes unfinished sends and runs the retention sweep."""
+"""Periodic work on a partition: finishes unfinished sends, ends snoozes, runs the retention sweep."""
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from tidings_workers.store import Store
+from tidings_workers.store.ids import milliseconds
 
 # The sweeps of a dispatcher use the store for at most one part in this many of the time.
 _SHARE: Final = 4
@@ -19,18 +21,35 @@ class Sweeper:
         self._turn = turn
 
     async def sweep(self) -> None:
-        """Finish unfinished sends, and remove entries that expired or are too old.
+        """Finish unfinished sends, return what is no longer snoozed, and remove what expired or is too old.
 
         Raises StorageUnavailable; it may always be called again.
         """
-        retention = self._store.retention
         # Concurrent calls share one round trip.
-        bases, _ = await asyncio.gather(
-            retention.due(self._partition), self._store.ingress.adopt(self._partition)
+        (users, bases), _ = await asyncio.gather(self._due(), self._store.ingress.adopt(self._partition))
+        while users or bases:
+            if users:
+                await self._wake(users)
+            if bases:
+                async with self._turn:
+                    started = time.monotonic()
+                    await self._store.retention.sweep(self._partition, bases)
+                    await asyncio.sleep((time.monotonic() - started) * (_SHARE - 1))
+            users, bases = await self._due()
+
+    async def _due(self) -> tuple[list[str], list[str]]:
+        """The users whose snoozed notifications return, and the logs for the retention sweep."""
+        return await asyncio.gather(
+            self._store.snoozing.due(self._partition, milliseconds()),
+            self._store.retention.due(self._partition),
         )
-        while bases:
-            async with self._turn:
-                started = time.monotonic()
-                await retention.sweep(self._partition, bases)
-                await asyncio.sleep((time.monotonic() - started) * (_SHARE - 1))
-            bases = await retention.due(self._partition)
+
+    async def _wake(self, users: Sequence[str]) -> None:
+        """Return what is due of these users; a fault at one of them holds up no other."""
+        now = milliseconds()
+        answers = await asyncio.gather(
+            *(self._store.snoozing.wake(user, now) for user in users), return_exceptions=True
+        )
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer

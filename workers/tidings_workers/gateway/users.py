@@ -9,6 +9,7 @@ from tidings.protocol.names import group_of_log, log_of_group
 from tidings_workers.gateway.memberships import Memberships
 from tidings_workers.gateway.outlet import Outlet
 from tidings_workers.gateway.recent import RecentEntries
+from tidings_workers.gateway.states import apply_change
 from tidings_workers.gateway.tails import Tail
 from tidings_workers.store import intervals
 from tidings_workers.store.changes import Change
@@ -17,7 +18,7 @@ from tidings_workers.store.entries import END, Facts
 from tidings_workers.store.feed_items import FeedItem
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Keys, Log
-from tidings_workers.store.state import LogState, put
+from tidings_workers.store.state import LogState
 from tidings_workers.store.view import View
 
 _NOTHING = Facts(0, 0, [])
@@ -199,10 +200,7 @@ class User:
         """Replace hidden positions and state by those in the store. Memberships are separate."""
         self.hidden = view.hidden
         # The store needs the times and receipts of a state; a gateway does not.
-        self.states = {
-            base: LogState(seen=state.seen, read=state.read, archived=state.archived, acted=state.acted)
-            for base, state in view.states.items()
-        }
+        self.states = {base: state.without_times() for base, state in view.states.items()}
         self._set_version(view.version)
 
     def _set_version(self, version: int) -> None:
@@ -230,11 +228,7 @@ class User:
         """Apply a change of state; False when the state must be read instead, because changes are missing."""
         if version != self.state_version + 1 or change.positions is None:
             return False
-        for base, positions in change.positions.items():
-            put(self.states.setdefault(base, LogState()), change.state, positions)
-        if change.acted is not None:
-            position = change.acted.position
-            intervals.add(self.states.setdefault(change.acted.base, LogState()).acted, position - 1, position)
+        apply_change(self.states, change)
         self._set_version(version)
         return True
 

@@ -54,6 +54,7 @@ from tidings_workers.store.records import StoredNotification
 from tidings_workers.store.retention import Lost, Retention
 from tidings_workers.store.sends import Acceptance, Sends
 from tidings_workers.store.sinks import Sinks
+from tidings_workers.store.snoozing import Snoozing
 from tidings_workers.store.swaps import Swaps
 from tidings_workers.store.tickets import Tickets
 from tidings_workers.store.topics import TopicInfo, Topics
@@ -100,10 +101,10 @@ __all__ = [
 class Store:
     """An open store. Each attribute is a room: one subject with its methods.
 
-    The API uses `sends`, `groups`, `topics`, `inbox`, `marks`, `acting`, `receipts`, `connections` and
-    `erasure`. A gateway uses `feeds`, `logs`, `connections`, `topics` and `retention` too, a dispatcher
-    `leases`, `ingress`, `plans`, `copies`, `groups`, `logs` and `retention`, a bridge `sends`,
-    `bridges`, `events` and `sinks`.
+    The API uses `sends`, `groups`, `topics`, `inbox`, `marks`, `acting`, `snoozing`, `receipts`,
+    `connections` and `erasure`. A gateway uses `feeds`, `logs`, `connections`, `topics` and `retention` too,
+    a dispatcher `leases`, `ingress`, `plans`, `copies`, `groups`, `logs`, `retention` and `snoozing`, a
+    bridge `sends`, `bridges`, `events` and `sinks`.
     """
 
     def __init__(self, core: Core) -> None:
@@ -114,6 +115,7 @@ class Store:
         swaps = Swaps(core)
         self.marks = Marks(core, swaps)
         self.acting = Acting(core, swaps)
+        self.snoozing = Snoozing(core, swaps)
         self.receipts = Receipts(core)
         self.topics = Topics(core)
         self.tickets = Tickets(core)

@@ -152,4 +152,5 @@ def _swap_state(attempt: _Attempt, version: int, at: int, state: LogState, chang
         archived=[],
         change=_encode(change).decode(),
         origin=attempt.origin,
+        snoozes=[],
     )

@@ -18,6 +18,14 @@ class ActedAt(Struct, frozen=True):
     position: int
 
 
+class SnoozedAt(Struct, omit_defaults=True, frozen=True):
+    """Notifications were snoozed until a time (ms), or their snooze ended; with their positions by base."""
+
+    ids: tuple[str, ...]
+    positions: dict[str, Bounds]
+    until: int | None = None
+
+
 class Change(Struct, omit_defaults=True, frozen=True):
     """One mark as it was applied, for the journal and the gateways.
 
@@ -25,7 +33,8 @@ class Change(Struct, omit_defaults=True, frozen=True):
     the state instead. `ids` are set when single notifications were marked, else `up_to` by the names of logs.
 
     With `acted` nothing was marked: `positions` and `ids` are empty, so that a process of an earlier version
-    changes nothing, and `state` is of no meaning.
+    changes nothing, and `state` is of no meaning. The same applies to `snoozed` of a user's request; at the
+    time of the return `state` is `unseen`, and `ids` and `positions` have the notifications that returned.
     """
 
     state: State
@@ -36,6 +45,7 @@ class Change(Struct, omit_defaults=True, frozen=True):
     all: bool = False
     category: str | None = None
     acted: ActedAt | None = None
+    snoozed: SnoozedAt | None = None
 
 
 decode_change: Final = msgspec.json.Decoder(Change).decode

@@ -27,6 +27,7 @@ from tidings_workers.store.listing import (
 )
 from tidings_workers.store.log_walks import accepted_at
 from tidings_workers.store.packing import pack
+from tidings_workers.store.snoozes import read_snoozes
 from tidings_workers.store.state import KINDS, LogState, field
 from tidings_workers.store.surveys import First, Listing, inbox_counts, look
 from tidings_workers.store.uses import Use, read_uses
@@ -37,7 +38,7 @@ class InboxItem(Struct, frozen=True):
     """One item: the log as the user names it, its position, the notification's JSON, and its state.
 
     `state` is the furthest of unseen, seen and read, or archived; times are Unix ms. `used` is the
-    action that the user used.
+    action that the user used. `snoozed_until`: until then the user hides it.
     """
 
     log: str
@@ -48,6 +49,7 @@ class InboxItem(Struct, frozen=True):
     read_at: int | None
     archived_at: int | None
     used: Use | None = None
+    snoozed_until: int | None = None
 
 
 class InboxPage(Struct, frozen=True):
@@ -149,6 +151,14 @@ class Inbox:
             )
         )
         uses = await self._uses(own, view, by_log)
+        snoozed = [
+            (base, position)
+            for base, positions in by_log.items()
+            if (bounds := view.states[base].snoozed)
+            for position in positions
+            if intervals.contains(bounds, position)
+        ]
+        snoozes = await read_snoozes(self._core, own, snoozed)
         kept: dict[tuple[str, int], list[int | None]] = {}
         for (base, positions), reply in zip(by_log.items(), replies, strict=True):
             times = [int(value) if value is not None else None for value in reply]
@@ -161,6 +171,7 @@ class Inbox:
                 view.states.get(log.base),
                 kept.get((log.base, entry.position)),
                 uses.get((log.base, entry.position)),
+                snoozes.get((log.base, entry.position)),
             )
             for log, entry in found
         ]
@@ -185,7 +196,12 @@ class Inbox:
 
 
 def _item(
-    log: Log, entry: Entry, state: LogState | None, kept: list[int | None] | None, used: Use | None
+    log: Log,
+    entry: Entry,
+    state: LogState | None,
+    kept: list[int | None] | None,
+    used: Use | None,
+    until: int | None,
 ) -> InboxItem:
     if state is None or kept is None:
         return InboxItem(log.name, entry.position, entry.content, "unseen", None, None, None)
@@ -195,4 +211,6 @@ def _item(
     name: InboxState = "unseen" if seen_at is None else "seen" if read_at is None else "read"
     if archived_at is not None:
         name = "archived"
-    return InboxItem(log.name, entry.position, entry.content, name, seen_at, read_at, archived_at, used)
+    return InboxItem(
+        log.name, entry.position, entry.content, name, seen_at, read_at, archived_at, used, until
+    )

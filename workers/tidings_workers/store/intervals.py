@@ -16,6 +16,12 @@ def pairs(bounds: Bounds) -> Iterator[tuple[int, int]]:
     return zip(bounds[::2], bounds[1::2], strict=True)
 
 
+def each(bounds: Bounds) -> Iterator[int]:
+    """The positions in the set, in order."""
+    for after, up_to in pairs(bounds):
+        yield from range(after + 1, up_to + 1)
+
+
 def contains(bounds: Bounds, position: int) -> bool:
     """Whether a position is in the set."""
     return bisect_left(bounds, position) % 2 == 1

@@ -20,8 +20,7 @@ from tidings_workers.store.key_parts import Kind, LogPart, PartitionPart, Record
 LAYOUT: Final = "3"
 """The version of all keys and their values, in `META`. A process refuses a store with another one.
 
-Raise it only if this version cannot use the data of the previous one, or the previous one would damage the
-new data. A new key that may be absent needs no other layout. `migration.py` takes over the previous layout.
+CONTRIBUTING.md says when to raise it. `migration.py` takes over the previous layout.
 """
 
 PARTITIONS_MAXIMUM: Final = 4096
@@ -35,8 +34,7 @@ KEY_COUNTERS: Final = "{tidings}/key-counters"
 REGISTRY_VERSION: Final = "{tidings}/registry-version"
 
 PROBE: Final[PartitionPart] = "probe"
-# A slash within a topic; no name contains the percent sign.
-_SLASH: Final = "%2F"
+_SLASH: Final = "%2F"  # within a topic; no name contains the percent sign
 
 
 def tag(partition: int) -> str:
@@ -143,10 +141,8 @@ class Keys:
     def of(self, base: str) -> Log:
         """The log of a base."""
         kind, tenant, name = parse_base(base)
-        if kind == "u":
-            return self.user(tenant, name)
-        if kind == "t":
-            return self.topic(tenant, name)
+        if kind in ("u", "t"):
+            return (self.user if kind == "u" else self.topic)(tenant, name)
         return self.group(tenant, name) if kind == "g" else self.all(tenant)
 
     def planned(self, tenant: str, name: str) -> Log:
@@ -154,8 +150,7 @@ class Keys:
         return self.topic(tenant, name[1:]) if name.startswith("/") else self.user(tenant, name)
 
     def claim(self, tenant: str, key: str) -> tuple[int, str]:
-        """Partition and base of the claim of an idempotency key."""
-        # The key may contain any printable character, `/` included, so only its digest is used.
+        """Partition and base of the claim of an idempotency key: by its digest, as a key may contain `/`."""
         digest = blake2b(key.encode(), digest_size=16).hexdigest()
         return _partition_of_once(tenant, digest, self.partitions), f"i/{tenant}/{digest}"
 
@@ -219,6 +214,11 @@ def ingress_number(partition: int) -> str:
 def poisoned(partition: int) -> str:
     """The ingress entries that could not be carried out."""
     return _key(partition, "poisoned")
+
+
+def returning(partition: int) -> str:
+    """The users with snoozed notifications, by the time of the first return."""
+    return _key(partition, "returning")
 
 
 def probe(partition: int) -> str:

@@ -31,7 +31,7 @@ class InboxQuery(Struct, frozen=True, kw_only=True):
     """The entries of an inbox to list. `after` and `before` are in Unix ms, both exclusive.
 
     `category` is exact, or a prefix that ends in a dot; `log` is the name that the user sees. Without a
-    `state` all entries that are not archived; `unseen` and `unread` are a part of these.
+    `state` all entries that are neither archived nor snoozed; `unseen` and `unread` are a part of these.
     """
 
     limit: int
@@ -91,15 +91,16 @@ def _in_state(visible: Bounds, known: LogState | None, state: StateFilter | None
         return visible if state in _BEFORE_ANY_MARK else []
     match state:
         case None:
-            return intervals.minus(visible, known.archived) if known.archived else visible
-        case "archived":
-            return intervals.common(visible, known.archived)
+            aside = known.put_aside()
+            return intervals.minus(visible, aside) if aside else visible
+        case "archived" | "snoozed":
+            return intervals.common(visible, getattr(known, state))
         case "unseen":
             return intervals.minus(visible, known.settled("seen"))
         case "unread":
             return intervals.minus(visible, known.settled("read"))
         case "seen" | "read":
-            return intervals.minus(intervals.common(visible, known.having(state)), known.archived)
+            return intervals.minus(intervals.common(visible, known.having(state)), known.put_aside())
 
 
 async def _between(core: Core, shares: Sequence[Share], earliest: int, latest: int) -> list[Bounds]:

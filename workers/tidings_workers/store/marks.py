@@ -21,6 +21,7 @@ from tidings_workers.store.counting import counted_sets, counts_of
 from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log
+from tidings_workers.store.snoozes import snoozes_of
 from tidings_workers.store.state import Applied, LogState, apply
 from tidings_workers.store.surveys import inbox_counts, read_view, survey
 from tidings_workers.store.swaps import Swaps, SwapState
@@ -156,6 +157,7 @@ def _swap_state(
         ],
         change=_encode(change).decode(),
         origin=attempt.origin,
+        snoozes=snoozes_of({base: each.woken for base, each in applied.items() if each.woken}),
     )
 
 

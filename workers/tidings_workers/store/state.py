@@ -9,10 +9,10 @@ time for each run. A single time takes precedence over `run_times`; in `run_time
 a position counts. When many positions lose a kind, runs in `cleared` make their earlier single times void.
 
 Apart from the kinds, `acted` has the positions at which the user used an action. The action and its time are
-stored outside the state too, under the name of `use_field`.
+stored outside the state too, under the name of `use_field`. `snoozed` has the positions that the user hides
+until a time; those times are apart too, see `snoozing.py`. No position is both archived and snoozed.
 """
 
-from collections.abc import Iterator
 from typing import Final, Literal
 
 import msgspec
@@ -67,6 +67,7 @@ class LogState(Struct, omit_defaults=True):
     run_times: dict[Kind, list[Run]] = msgspec.field(default_factory=dict, name="swept")
     cleared: dict[Kind, list[Run]] = {}
     acted: Bounds = []
+    snoozed: Bounds = []
 
     def having(self, kind: Kind) -> Bounds:
         """The positions that have a kind."""
@@ -74,8 +75,13 @@ class LogState(Struct, omit_defaults=True):
         return bounds
 
     def settled(self, kind: Literal["seen", "read"]) -> Bounds:
-        """The positions that do not count as unseen, or as unread: those seen or read, and the archived."""
-        return intervals.union(self.having(kind), self.archived) if self.archived else self.having(kind)
+        """The positions that do not count as unseen, or as unread: those seen, or read, or put aside."""
+        aside = self.put_aside()
+        return intervals.union(self.having(kind), aside) if aside else self.having(kind)
+
+    def put_aside(self) -> Bounds:
+        """The positions that are archived or snoozed."""
+        return intervals.union(self.archived, self.snoozed) if self.snoozed else self.archived
 
     def time(self, kind: Kind, position: int, kept: int | None) -> int | None:
         """The time (ms) since which a position has a kind. `kept`: its single time, if it has one."""
@@ -87,6 +93,12 @@ class LogState(Struct, omit_defaults=True):
             return kept
         return next((run.at for run in self.run_times.get(kind, ()) if run.covers(position)), kept)
 
+    def without_times(self) -> "LogState":
+        """The parts that lists and counts depend on, in a new state."""
+        return LogState(
+            seen=self.seen, read=self.read, archived=self.archived, acted=self.acted, snoozed=self.snoozed
+        )
+
     def forget(self, floor: int) -> None:
         """Simplify the state of positions up to the floor, whose entries have been removed."""
         if floor <= 0:
@@ -94,6 +106,7 @@ class LogState(Struct, omit_defaults=True):
         for bounds in (self.seen, self.read, self.archived, self.ever_seen, self.ever_read, self.acted):
             if bounds:
                 intervals.add(bounds, 0, min(floor, bounds[-1]))
+        self.snoozed = intervals.above(self.snoozed, floor)
         for runs in (self.run_times, self.cleared):
             for kind in list(runs):
                 runs[kind] = [run for run in runs[kind] if run.up_to > floor]
@@ -103,12 +116,14 @@ class Applied(Struct):
     """The effect of a mark on one log: the changed positions, and the changes outside the state.
 
     `times` and `dropped` are names of single times. `ever`: the positions seen or read for the first time.
+    `woken`: the positions whose snooze the mark ended.
     """
 
     changed: Bounds
     times: list[str]
     dropped: list[str]
     ever: dict[Kind, Bounds]
+    woken: Bounds = []
 
 
 def field(kind: Kind, position: int) -> str:
@@ -138,6 +153,35 @@ def put(log: LogState, state: State, changed: Bounds) -> None:
         intervals.put(log.having(kind), changed)
     for kind in _CLEARS.get(state, ()):
         intervals.take(log.having(kind), changed)
+    if state == "archived" and log.snoozed:
+        intervals.take(log.snoozed, changed)
+
+
+def put_snoozed(log: LogState, changed: Bounds, *, ended: bool) -> None:
+    """Apply a snooze, or the end of one, that another process made."""
+    if ended:
+        intervals.take(log.snoozed, changed)
+    else:
+        intervals.put(log.snoozed, changed)
+        intervals.take(log.archived, changed)
+
+
+def snooze(log: LogState, wanted: Bounds, at: int) -> Applied:
+    """Snooze the wanted positions in place, and take them out of the archive. All count as changed."""
+    applied = apply(log, "unarchived", wanted, at)
+    intervals.put(log.snoozed, wanted)
+    applied.changed = wanted
+    return applied
+
+
+def wake(log: LogState, due: Bounds, present: Bounds, at: int) -> Applied:
+    """End the snooze of the `due` positions in place. Those `present` become unseen, whatever they were."""
+    woken = intervals.common(due, log.snoozed)
+    intervals.take(log.snoozed, woken)
+    changed = intervals.common(woken, present)
+    applied = apply(log, "unseen", changed, at)
+    applied.changed, applied.woken = changed, woken
+    return applied
 
 
 def _set(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int, limit: int) -> Applied:
@@ -146,7 +190,7 @@ def _set(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int, limit:
         fresh = intervals.minus(wanted, log.having(kind))
         intervals.put(log.having(kind), fresh)
         if intervals.size(fresh) <= limit:
-            applied.times += [field(kind, position) for position in _each(fresh)]
+            applied.times += [field(kind, position) for position in intervals.each(fresh)]
         else:
             # Store the time for `fresh`, or for the wanted positions in its range, whichever has fewer
             # intervals. The extra positions keep their earlier times, because the first run counts.
@@ -159,6 +203,9 @@ def _set(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int, limit:
             intervals.put(ever, first)
             if first:
                 applied.ever[kind] = first
+        elif log.snoozed:
+            applied.woken = intervals.common(fresh, log.snoozed)
+            intervals.take(log.snoozed, applied.woken)
     return applied
 
 
@@ -176,7 +223,7 @@ def _clear(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int, limi
                 for after, up_to in intervals.pairs(intervals.minus([run.after, run.up_to], gone))
             ]
         if intervals.size(gone) <= limit:
-            applied.dropped += [field(kind, position) for position in _each(gone)]
+            applied.dropped += [field(kind, position) for position in intervals.each(gone)]
         else:
             hull = intervals.common(wanted, [gone[0], gone[-1]])
             before = [
@@ -186,8 +233,3 @@ def _clear(log: LogState, kinds: tuple[Kind, ...], wanted: Bounds, at: int, limi
             ]
             log.cleared[kind] = [*before, *(Run(after, up_to, at) for after, up_to in intervals.pairs(hull))]
     return applied
-
-
-def _each(bounds: Bounds) -> Iterator[int]:
-    for after, up_to in intervals.pairs(bounds):
-        yield from range(after + 1, up_to + 1)

@@ -26,7 +26,8 @@ class SwapState(Packed, frozen=True):
     """The request of mark.lua: replace `version` of a user's state.
 
     By the base of a log: `states`, `times` to keep, the names of times to drop, `firsts`, the positions that
-    are counted on receipts for the first time, and those that are `archived` now.
+    are counted on receipts for the first time, and those that are `archived` now. `snoozes` is made by
+    `snoozes_of`.
     """
 
     base: str
@@ -42,6 +43,7 @@ class SwapState(Packed, frozen=True):
     archived: list[tuple[str, list[tuple[int, int]]]]
     change: str
     origin: str
+    snoozes: list[str | int]
 
 
 class Swapped(Packed, frozen=True):

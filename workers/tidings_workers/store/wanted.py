@@ -90,10 +90,10 @@ def wanted_by(
 ) -> Wanted:
     """The positions of a mark. Ids that `locate` did not find are unknown.
 
-    `up_to` and `all` skip archived notifications, unless the mark unarchives.
+    `up_to` and `all` skip archived notifications, unless the mark unarchives, and snoozed ones.
     """
     if mark.ids is not None:
-        return _by_ids(shares, mark.ids, located)
+        return by_ids(shares, mark.ids, located)
     unknown: list[str] = []
     if mark.up_to is not None:
         names = {share.log.name: share for share in shares.values()}
@@ -107,14 +107,14 @@ def wanted_by(
         positions = {base: share.visible for base, share in shares.items()}
     if mark.state != "unarchived":
         for base, state in view.states.items():
-            if state.archived and base in positions:
-                positions[base] = intervals.minus(positions[base], state.archived)
+            aside = state.put_aside()
+            if aside and base in positions:
+                positions[base] = intervals.minus(positions[base], aside)
     return Wanted(positions, {}, unknown)
 
 
-def _by_ids(
-    shares: Mapping[str, Share], ids: Iterable[str], located: Mapping[str, tuple[Log, int]]
-) -> Wanted:
+def by_ids(shares: Mapping[str, Share], ids: Iterable[str], located: Mapping[str, tuple[Log, int]]) -> Wanted:
+    """The positions of those of the ids that are in the user's shares."""
     positions: dict[str, list[int]] = {}
     names: dict[tuple[str, int], str] = {}
     unknown: list[str] = []

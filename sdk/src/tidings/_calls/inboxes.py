@@ -10,7 +10,7 @@ from tidings._calls.call import Call, decoded, query, segment
 from tidings._errors import InvalidArgumentError
 from tidings._models import Acted, InboxPage
 from tidings.protocol.names import LOG_RULE, is_log
-from tidings.protocol.rest import Marked, MarkInbox
+from tidings.protocol.rest import Marked, MarkInbox, SnoozeInbox
 
 _read_inbox: Final = decoded(InboxPage)
 _read_marked: Final = decoded(Marked)
@@ -62,6 +62,17 @@ def mark(user: str | None, wanted: MarkInbox) -> Call[Marked]:
     return Call(
         method="POST",
         path=f"{_path(user)}/mark",
+        scope="inbox" if user is None else "users",
+        body=msgspec.json.encode(wanted),
+        read=_read_marked,
+    )
+
+
+def snooze(user: str | None, wanted: SnoozeInbox) -> Call[Marked]:
+    """`POST /v1/users/{id}/notifications/snooze` or `POST /v1/me/notifications/snooze`."""
+    return Call(
+        method="POST",
+        path=f"{_path(user)}/snooze",
         scope="inbox" if user is None else "users",
         body=msgspec.json.encode(wanted),
         read=_read_marked,

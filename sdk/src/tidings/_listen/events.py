@@ -41,10 +41,11 @@ class Changed(Stated, frozen=True, tag="state", tag_field="type", omit_defaults=
     `changes` names single notifications, each with the mark that was made (`state`) and the time (`at`); it
     is empty if a notification expired, or a mark changed nothing. `up_to` alone: everything up to a position
     per log was marked `state`. `all`: the whole inbox, or one `category`, was marked, up to the positions in
-    `up_to`. The last two exclude archived items, unless `state` is `unarchived`. `reload`: the server cannot
-    name each change, so read the inbox again.
+    `up_to`. The last two exclude archived items, unless `state` is `unarchived`, and snoozed ones. `reload`:
+    the server cannot name each change, so read the inbox again.
 
-    `acted`: the user used an action; `changes` is empty then.
+    `acted`: the user used an action; `changes` is empty then. `snoozed`: items are hidden until a time, or in
+    the inbox again when `until` is None, with `changes` to unseen if their time was over.
 
     `mine`: this live inbox made the mark, and its call returned the same. Else another device or process made
     it, or the answer to a mark of this one was lost.

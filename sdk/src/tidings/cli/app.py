@@ -28,6 +28,7 @@ _COMMANDS = {
     "events": ("events:events", "Print what happened as it happens: reads, connections, messages."),
     "inbox": ("inbox:inbox", "Print a user's inbox, newest first."),
     "mark": ("mark:mark", "Mark items of a user's inbox."),
+    "snooze": ("snooze:snooze", "Hide items of a user's inbox until a time."),
     "act": ("act:act", "Use an action of a notification."),
     "groups": ("groups:app", "List, change and delete groups."),
     "token": ("token:token", "Make a token for a user's browser or app."),

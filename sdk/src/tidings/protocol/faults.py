@@ -6,6 +6,7 @@ found.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from difflib import get_close_matches
 from functools import cache
 from itertools import islice
@@ -21,6 +22,8 @@ from tidings.protocol.pointers import field_error, one_of
 MOST_FAULTS: Final = 20
 # A name longer than this is not a misspelt field.
 _NAME_LENGTH: Final = 40
+
+_TIME: Final = "This must be a time with its zone by RFC 3339, like 2026-11-22T07:00:00Z."
 
 # The index of the first fault in a list.
 _INDEX: Final = re.compile(r" - at `\$\[(?P<index>\d+)\]").search
@@ -50,6 +53,8 @@ def _explained(message: str, text: bytes | Raw, type_: Any, base: str) -> Iterat
     plain = _plain(type_)
     if get_origin(plain) is Literal and "enum value" in message:
         yield FieldError(base, one_of(get_args(plain)))
+    elif plain is datetime:
+        yield FieldError(base, _TIME)
     elif _is_struct(plain) and _begins(text, b"{"):
         yield from _of_object(text, plain, base)
     elif get_origin(plain) is tuple and _begins(text, b"[") and not _concerns_the_whole(message):

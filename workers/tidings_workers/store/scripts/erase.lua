@@ -24,7 +24,9 @@ redis.call('HSET', key, 'floor', head, 'trimmed', head)
 redis.call('HINCRBY', key, 'marks', 1)
 redis.call('HINCRBY', key, 'changes', changes)
 redis.call('HDEL', key, 'seen', 'marked')
-redis.call('UNLINK', key .. '/state', key .. '/marks', key .. '/delivered', key .. '/devices', key .. '/groups')
+redis.call('UNLINK', key .. '/state', key .. '/marks', key .. '/delivered', key .. '/devices', key .. '/groups',
+  key .. '/snoozed')
+redis.call('ZREM', tag .. '/returning', base)
 publish_change(base, { 'e', base, tonumber(head) })
 write_feeds()
 return { 1, devices }

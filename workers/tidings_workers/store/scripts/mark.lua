@@ -1,6 +1,6 @@
 --[[
-  Replace a user's state by the state that a mark, or the use of an action, makes of it (compare and swap on the state
-  version).
+  Replace a user's state by the state that a mark, a snooze or the use of an action makes of it (compare and swap on the
+  state version).
 
   KEYS[1]  hash tag of the partition
   ARGV[1]  packed:
@@ -18,6 +18,7 @@
     11 archived  {log_base, {{after, up to}, ...}} each: positions that this mark archives
     12 change  the change as JSON, for the journal and the gateways
     13 origin  of the mark, for the gateways
+    14 snoozes  {member, ms, ...}: the positions that are snoozed until a time; with 0 no longer
 
   Returns {1, new version, changes}  the state was replaced, now or by an earlier call with this token
           {0}                        the state has changed since it was read: read it again and retry
@@ -34,8 +35,8 @@
 
 local JOURNAL = 100
 
-local base, tenant, user, version, token, at, states, times, dropped, firsts, archived, change, origin =
-  unpack(cmsgpack.unpack(ARGV[1]))
+local base, tenant, user, version, token, at, states, times, dropped, firsts, archived, change, origin,
+  snoozes = unpack(cmsgpack.unpack(ARGV[1]))
 local key = tag .. '/' .. base
 local known = redis.call('HMGET', key, 'marks', 'changes')
 local current = tonumber(known[1] or '0')
@@ -61,6 +62,20 @@ end
 for _, row in ipairs(dropped) do
   local log_base, fields = unpack(row)
   for _, field in ipairs(fields) do redis.call('HDEL', key .. '/times/' .. log_base, field) end
+end
+
+if #snoozes > 0 then
+  local snoozed = key .. '/snoozed'
+  for i = 1, #snoozes, 2 do
+    local member, ms = snoozes[i], snoozes[i + 1]
+    if ms > 0 then redis.call('ZADD', snoozed, ms, member) else redis.call('ZREM', snoozed, member) end
+  end
+  local first = redis.call('ZRANGE', snoozed, 0, 0, 'WITHSCORES')
+  if first[1] then
+    redis.call('ZADD', tag .. '/returning', first[2], base)
+  else
+    redis.call('ZREM', tag .. '/returning', base)
+  end
 end
 
 local moves = {}

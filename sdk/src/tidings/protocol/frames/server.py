@@ -124,14 +124,25 @@ class Acted(Plain, frozen=True):
     action: UsedAction
 
 
+class Snoozed(Plain, frozen=True):
+    """Notifications that are hidden until a time; with null, those that are in the inbox again."""
+
+    ids: tuple[str, ...]
+    until: datetime | None
+
+
 class Stated(Plain, frozen=True, tag="state", tag_field="type", omit_defaults=True, kw_only=True):
-    """A mark that this or another device made, or an action that it used, and the counts after it.
+    """A mark or snooze that this or another device made, or an action that it used, and the counts after it.
 
     `changes` names single notifications; it is empty when only the counts changed (a notification expired) or
     nothing did (the answer to a mark without effect). `up_to` alone: everything up to these positions was
     marked. `all`: the whole inbox, or one `category`, was marked, up to the positions in `up_to`. The last
-    two exclude archived notifications, unless `state` is `unarchived`. A notification that had the state
-    already keeps its time. `acted`: an action was used; `changes` is empty then.
+    two exclude archived notifications, unless `state` is `unarchived`, and snoozed ones. A notification that
+    had the state already keeps its time. `acted`: an action was used; `changes` is empty then.
+
+    `snoozed`: notifications leave the inbox until a time, and the archive. With `until` null they are in the
+    inbox again: as they were, when the user ended the snooze; unseen, by `changes`, when its time was over.
+    The mark `archived` ends a snooze too.
 
     `reload`: the server cannot name each change that the client missed; read the inbox again. `unknown`: ids
     and logs of the mark with this `ref` that do not belong to the user. `state_version` rises with each
@@ -149,6 +160,7 @@ class Stated(Plain, frozen=True, tag="state", tag_field="type", omit_defaults=Tr
     reload: bool = False
     unknown: tuple[str, ...] = ()
     acted: Acted | None = None
+    snoozed: Snoozed | None = None
     ref: Ref | None = None
 
 

@@ -20,6 +20,7 @@ from tidings.protocol.rest.inboxes import (
     InboxState,
     Marked,
     MarkInbox,
+    SnoozeInbox,
     StateFilter,
 )
 from tidings.protocol.rest.sending import (
@@ -109,6 +110,7 @@ __all__ = [
     "SentPage",
     "SentTarget",
     "SetUpstream",
+    "SnoozeInbox",
     "StateFilter",
     "Topic",
     "TopicEntry",

@@ -1,5 +1,6 @@
 """An inbox: its pages, and marks."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Raw, Struct
@@ -11,14 +12,15 @@ from tidings.protocol.notifications import Category, UsedAction
 from tidings.protocol.plain import Plain
 
 InboxState = Literal["unseen", "seen", "read", "archived"]
-StateFilter = Literal["unseen", "seen", "unread", "read", "archived"]
+StateFilter = Literal["unseen", "seen", "unread", "read", "archived", "snoozed"]
 
 
 class InboxItem(Struct, frozen=True, kw_only=True):
     """One notification of an inbox with its state.
 
-    The time of a state is null until the item is in that state. `action` is the action that the user used,
-    or null. `notification` is the JSON of a `Notification`, as stored.
+    The time of a state is null until the item is in that state. `snoozed_until` is the time at which a
+    snoozed item returns, else null. `action` is the action that the user used, or null. `notification` is the
+    JSON of a `Notification`, as stored.
     """
 
     log: str
@@ -27,6 +29,7 @@ class InboxItem(Struct, frozen=True, kw_only=True):
     seen_at: Timestamp | None
     read_at: Timestamp | None
     archived_at: Timestamp | None
+    snoozed_until: Timestamp | None
     action: UsedAction | None
     notification: Raw
 
@@ -63,7 +66,7 @@ class MarkInbox(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
     Give exactly one of the three. `category` narrows `all`. `read` implies `seen`; `unread` takes back `read`
     only, `unseen` takes back both; `archived` is independent of them. A mark is idempotent, and the first
     time of a state is kept. A position past the end of its log counts as the end. `up_to` and `all` change
-    archived items only when `state` is `unarchived`.
+    archived items only when `state` is `unarchived`, and no snoozed ones. `archived` ends a snooze.
     """
 
     state: State
@@ -73,8 +76,19 @@ class MarkInbox(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
     category: Category | None = None
 
 
+class SnoozeInbox(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Hides `ids` from the inbox and from its counts until a time, at which they are unseen again.
+
+    `until` is RFC 3339 with a zone, in the future, and at most a year ahead. Null ends the snooze now: the
+    items are in the inbox as they were. An archived item leaves the archive.
+    """
+
+    ids: Annotated[tuple[str, ...], Meta(max_length=limits.MARK_IDS)]
+    until: Annotated[datetime, Meta(tz=True)] | None
+
+
 class Marked(Plain, frozen=True, omit_defaults=True):
-    """The number of notifications whose state changed, and the counts after the mark.
+    """The number of notifications whose state changed, and the counts after the mark or snooze.
 
     `unknown`: ids and logs that are not in this inbox, or no longer.
     """
