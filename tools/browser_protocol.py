@@ -28,6 +28,7 @@ _SHARED: Final[Sequence[type[Struct]]] = (
     frames.Counts,
     frames.StateChange,
     frames.Acted,
+    frames.Snoozed,
     frames.Expired,
     frames.Resume,
 )
@@ -39,6 +40,7 @@ _REST: Final[Sequence[type[Struct]]] = (
     rest.InboxItem,
     rest.InboxPage,
     rest.MarkInbox,
+    rest.SnoozeInbox,
     rest.Marked,
     rest.UserToken,
     errors.FieldError,
@@ -71,9 +73,15 @@ def render() -> str:
         *(_constant(name, value) for name, value in vars(limits).items() if isinstance(value, int)),
         *_closing(),
         _doc("Codes of errors after which the same request may succeed later, unchanged.")
-        + _constant("RETRYABLE", sorted(code for code, entry in errors.ERRORS.items() if entry.retryable)),
+        + _constant("RETRYABLE", sorted(_retryable())),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _retryable() -> Iterable[str]:
+    """The codes that a request of an inbox may get: some are answers to sends alone."""
+    sends = {"idempotency_in_progress", "quota_exceeded"}
+    return (code for code, entry in errors.ERRORS.items() if entry.retryable and code not in sends)
 
 
 def _closing() -> Iterable[str]:

@@ -36,6 +36,7 @@ _SHARED: Final = {
     "groups": "Groups whose members get it.",
     "topics": "Topics whose subscribers get it; without any other target.",
     "icon": "The address of a picture.",
+    "group_key": "Consecutive notifications with the same key may be shown as one row.",
     "id": "The id.",
     "items": "The items of this page, in the order of the list.",
     "joined_at": "The time when the user joined.",

@@ -313,3 +313,29 @@ async def test_listen_gives_scripts_each_change() -> None:
     assert (own["type"], own["mine"]) == ("state", True)
     assert other["up_to"] == {"user": 1}
     assert "mine" not in other
+
+
+@pytest.mark.parametrize(
+    ("words", "until"),
+    [
+        (("--for", "3h"), "2"),
+        (("--until", "2030-01-01T09:00:00+00:00"), "2030-01-01T09:00:00"),
+        (("--end",), None),
+    ],
+)
+async def test_snooze(words: tuple[str, ...], until: str | None) -> None:
+    """`tidings snooze` hides items for a length or until a time, or ends that, and names unknown ids."""
+    async with playing({f"POST {INBOX}/snooze": (200, MARKED)}) as api:
+        code, out, err = await finished("snooze", "n1", "n9", "--user", "ana", *words, url=api.url)
+        (body,) = api.bodies
+    assert (code, out) == (0, "2 changed; 0 unseen, 1 unread\n")
+    assert err == "not in this inbox: n9\n"
+    assert body["ids"] == ["n1", "n9"]
+    assert body["until"] is None if until is None else body["until"].startswith(until)
+
+
+async def test_snooze_needs_one_time() -> None:
+    """`tidings snooze` without a time, or with two, is wrong usage."""
+    for words in ((), ("--for", "3h", "--end")):
+        code, _, err = await finished("snooze", "n1", "--user", "ana", *words, url="http://127.0.0.1:9")
+        assert (code, "Give --for, --until or --end" in err) == (2, True)

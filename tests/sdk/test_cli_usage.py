@@ -31,6 +31,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "events": ("events",),
     "inbox": ("inbox", "--user", "ana"),
     "mark": ("mark", "read", "n1", "--user", "ana"),
+    "snooze": ("snooze", "n1", "--for", "3h", "--user", "ana"),
     "act": ("act", "n1", "approve", "--user", "ana"),
     "groups list": ("groups", "list"),
     "groups add": ("groups", "add", "g", "ana"),

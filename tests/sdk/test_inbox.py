@@ -67,6 +67,18 @@ def page(*positions: int, **more: Any) -> dict[str, Any]:
             "users",
             {"state": "archived", "all": True, "category": "orders"},
         ),
+        (
+            lambda c: c.inbox("ana").snooze(["n1", "n2"], INSTANT),
+            "/v1/users/ana/notifications/snooze",
+            "users",
+            {"ids": ["n1", "n2"], "until": "2026-11-22T07:00:00.123000Z"},
+        ),
+        (
+            lambda c: c.inbox("ana").unsnooze("n1"),
+            "/v1/users/ana/notifications/snooze",
+            "users",
+            {"ids": ["n1"], "until": None},
+        ),
     ],
 )
 async def test_a_mark_is_its_route(
@@ -230,4 +242,29 @@ async def test_wrong_arguments_send_nothing(ask: Ask, call: Callable[[Any], Any]
     server = Server()
     with pytest.raises(InvalidArgumentError):
         await ask(server, call)
+    assert server.requests == []
+
+
+async def test_a_snooze_by_a_length(ask: Ask) -> None:
+    """A snooze by a length is until that time from now."""
+    server = Server(answer(200, MARKED))
+    before = datetime.now(UTC)
+    await ask(server, lambda c: c.inbox("ana").snooze("n1", timedelta(hours=3)))
+    until = datetime.fromisoformat(json.loads(server.requests[0].content)["until"])
+    assert before + timedelta(hours=3) <= until <= datetime.now(UTC) + timedelta(hours=3)
+
+
+@pytest.mark.parametrize(
+    ("until", "says"),
+    [
+        (datetime(2026, 11, 22), "time zone"),  # noqa: DTZ001 - the fault
+        ("tomorrow", "time zone"),
+        (3600, "time zone"),
+    ],
+)
+async def test_a_snooze_without_a_time(ask: Ask, until: Any, says: str) -> None:
+    """A snooze needs a time with a time zone or a length, and sends no request otherwise."""
+    server = Server(answer(200, MARKED))
+    with pytest.raises(InvalidArgumentError, match=says):
+        await ask(server, lambda c: c.inbox("ana").snooze("n1", until))
     assert server.requests == []

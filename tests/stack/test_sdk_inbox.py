@@ -7,6 +7,7 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 
@@ -36,6 +37,32 @@ async def changed(changes: Changes) -> Changed:
             if isinstance(change, Changed):
                 return change
     raise AssertionError("the inbox ended")
+
+
+async def test_a_snooze_reaches_a_live_inbox(stack: Stack) -> None:
+    """A snooze and its return reach a live inbox, with their time, the items and the counts."""
+    async with (
+        AsyncTidings(stack.api, key=stack.key) as client,
+        client.listen(user="snoozer", device="a") as live,
+    ):
+        changes = live.changes()
+        sent = await client.send(to_users=["snoozer"], title="one")
+        await (await anext(live)).mark_read()
+        assert (await changed(changes)).mine
+        inbox = client.inbox("snoozer")
+        snoozed = await inbox.snooze(sent.id, timedelta(seconds=1))
+        assert (snoozed.changed, snoozed.counts.unread) == (1, 0)
+        hidden = await changed(changes)
+        assert hidden.snoozed is not None
+        assert (hidden.snoozed.ids, hidden.counts.unread) == ((sent.id,), 0)
+        (item,) = [each async for each in inbox.list(state="snoozed")]
+        assert item.snoozed_until == hidden.snoozed.until
+        returned = await changed(changes)
+        assert returned.snoozed is not None
+        assert (returned.snoozed.until, returned.counts.unseen) == (None, 1)
+        assert [(each.id, each.state) for each in returned.changes or ()] == [(sent.id, "unseen")]
+        (item,) = [each async for each in inbox.list()]
+        assert (item.state, item.snoozed_until) == ("unseen", None)
 
 
 async def test_a_mark_reaches_all_connections(stack: Stack) -> None:

@@ -127,6 +127,7 @@ def _as_sent(stored: StoredNotification) -> SentNotification:
         data=content.data,
         link=content.link,
         icon=content.icon,
+        group_key=content.group_key,
         actions=content.actions,
         priority=content.priority,
         created_at=content.created_at,

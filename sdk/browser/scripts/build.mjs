@@ -19,7 +19,7 @@ const root = new URL("..", import.meta.url).pathname;
 
 /** Names of methods and fields that no other module and no application uses: they are shortened. */
 const INTERNAL =
-  /^(concerns|lived|resend|renew|refuse|welcomed|listed|acks|confirm|arrive|wake|leave|enter|follow|followed|lead|save|another|answer|identity|restore|forget|view|wait|drop|isOpen|probe|ended|apply|handle|emit|post|remaining|since|busy|timer|hide|lost|arrived|recount|revoke|refresh|turned|tokens|offline|urgent|pend|settle|fail|scroller|atTop|toTop|inSight|below|isCut|offer|element|elements|counting|exact|ago|turn)$/;
+  /^(concerns|lived|resend|renew|refuse|welcomed|listed|acks|confirm|arrive|wake|leave|enter|follow|followed|lead|save|another|answer|identity|restore|forget|view|wait|drop|isOpen|probe|ended|apply|handle|emit|post|remaining|since|busy|timer|hide|lost|arrived|recount|revoke|refresh|turned|tokens|offline|urgent|pend|settle|fail|scroller|atTop|toTop|inSight|below|isCut|offer|element|elements|counting|exact|ago|turn|receive|flush|made)$/;
 
 const common = {
   absWorkingDir: root,

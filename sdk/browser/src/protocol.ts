@@ -34,6 +34,7 @@ export interface Notification {
   readonly data?: Readonly<Record<string, unknown>>;
   readonly link?: string;
   readonly icon?: string;
+  readonly group_key?: string;
   readonly actions?: readonly ReceivedAction[];
   readonly priority: string;
   readonly created_at: string;
@@ -55,6 +56,7 @@ export interface Publication {
   readonly data?: Readonly<Record<string, unknown>>;
   readonly link?: string;
   readonly icon?: string;
+  readonly group_key?: string;
   readonly actions?: readonly Action[];
   readonly priority?: "high" | "low" | "normal" | "urgent";
   readonly expires_in?: number;
@@ -90,6 +92,12 @@ export interface StateChange {
 export interface Acted {
   readonly id: string;
   readonly action: UsedAction;
+}
+
+/** Notifications that are hidden until a time; with null, those that are in the inbox again. */
+export interface Snoozed {
+  readonly ids: readonly string[];
+  readonly until: string | null;
 }
 
 /** The notifications that expired while this client was not connected: how many, and their times. */
@@ -455,6 +463,17 @@ export interface MarkInbox {
 }
 
 /**
+ * Hides `ids` from the inbox and from its counts until a time, at which they are unseen again.
+ *
+ * `until` is RFC 3339 with a zone, in the future, and at most a year ahead. Null ends the snooze now: the
+ * items are in the inbox as they were. An archived item leaves the archive.
+ */
+export interface SnoozeInbox {
+  readonly ids: readonly string[];
+  readonly until: string | null;
+}
+
+/**
  * The number of notifications whose state changed, and the counts after the mark or snooze.
  *
  * `unknown`: ids and logs that are not in this inbox, or no longer.
@@ -524,6 +543,8 @@ export const LABEL_LENGTH = 200;
 export const LINK_LENGTH = 2048;
 
 export const CATEGORY_LENGTH = 128;
+
+export const GROUP_KEY_LENGTH = 100;
 
 export const EXPIRES_IN_SECONDS = 31536000;
 
@@ -668,4 +689,4 @@ export const RESTART = 1012;
 export const VERDICTS: Readonly<Record<number, Verdict>> = {"4200": "refresh", "1000": "stay_away", "1003": "stay_away", "1007": "stay_away", "1009": "stay_away"};
 
 /** Codes of errors after which the same request may succeed later, unchanged. */
-export const RETRYABLE = ["body_timeout","idempotency_in_progress","internal_error","overloaded","quota_exceeded","rate_limited","storage_unavailable"];
+export const RETRYABLE = ["body_timeout","internal_error","overloaded","rate_limited","storage_unavailable"];

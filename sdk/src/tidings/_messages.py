@@ -32,6 +32,7 @@ class Message(TypedDict, total=False):
     data: a JSON object for your own code.
     link: the URL that a click opens: http, https, mailto, or a path that begins with one slash.
     icon: the URL of an image, as `link`.
+    group_key: consecutive notifications with the same key are shown as one row; up to 100 characters.
     actions: up to 10 buttons: `Action`, or dicts with `id`, `label` and optionally `link`.
     priority: low, normal, high or urgent.
     expires_in: seconds, or a timedelta, until it is removed from inboxes; at most a year.
@@ -50,6 +51,7 @@ class Message(TypedDict, total=False):
     data: Mapping[str, Any] | None
     link: str | None
     icon: str | None
+    group_key: str | None
     actions: Iterable[Action | Mapping[str, Any]]
     priority: Priority
     expires_in: int | timedelta | None

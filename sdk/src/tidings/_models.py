@@ -86,6 +86,7 @@ class SentNotification(Plain, frozen=True, kw_only=True, omit_defaults=True):
     data: dict[str, Any] | None = None
     link: str | None = None
     icon: str | None = None
+    group_key: str | None = None
     actions: tuple[ReceivedAction, ...] = ()
     priority: str = field(default_factory=lambda: "normal")
     created_at: datetime | None = None

@@ -37,6 +37,7 @@ class Sending:
         data: Mapping[str, Any] | None = None,
         link: str | None = None,
         icon: str | None = None,
+        group_key: str | None = None,
         actions: Iterable[Action | Mapping[str, Any]] = (),
         priority: Priority = "normal",
         expires_in: int | timedelta | None = None,
@@ -53,6 +54,7 @@ class Sending:
         `title`, `body`: text; `data`: a JSON object for your own code. One of the three is required.
         `category`: the subject, up to 128 characters; inboxes filter by it.
         `link`, `icon`: http, https, mailto, or a path that begins with one slash.
+        `group_key`: inboxes show consecutive notifications with the same key as one row.
         `actions`: up to 10 buttons: `Action`, or dicts with `id`, `label` and optionally `link`.
         `priority`: low, normal, high or urgent.
         `expires_in`: seconds, or a timedelta, until it is removed from inboxes; at most a year.
@@ -74,6 +76,7 @@ class Sending:
             data=data,
             link=link,
             icon=icon,
+            group_key=group_key,
             actions=actions,
             priority=priority,
             expires_in=expires_in,

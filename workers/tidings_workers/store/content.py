@@ -78,6 +78,7 @@ def stored_content(
             data=data_of(notification),
             link=notification.link,
             icon=notification.icon,
+            group_key=notification.group_key,
             actions=_received(notification.actions) if notification.actions else (),
             priority=notification.priority,
             created_at=timestamp(accepted_at),

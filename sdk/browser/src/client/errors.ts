@@ -7,9 +7,9 @@ export class TidingsError extends Error {
    * `no_answer`: a REST request has no answer; `unanswered`: a mark has none; `no_token`: the token source has no
    * usable answer; `logged_out`: it answered that no user is logged in. All other codes are the server's.
    */
-  readonly code: string;
+  declare readonly code: string;
   /** The HTTP status; 0 without an HTTP answer. */
-  readonly status: number;
+  declare readonly status: number;
 
   constructor(code: string, detail: string, status = 0) {
     super(detail);
@@ -20,5 +20,5 @@ export class TidingsError extends Error {
 
 /** Whether the application answered that no user is logged in. A retry does not help. */
 export function isLoggedOut(error: unknown): boolean {
-  return error instanceof TidingsError && error.code === "logged_out";
+  return (error as TidingsError | undefined)?.code === "logged_out";
 }

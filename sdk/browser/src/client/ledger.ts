@@ -4,20 +4,22 @@
  * A view of an item is the server's item with all pending marks applied. To take a mark back is to drop it.
  */
 
-import type { Counts, MarkInbox, Positions, State, Stated, UsedAction } from "../protocol.js";
+import type { Counts, MarkInbox, Positions, Snoozed, State, Stated, UsedAction } from "../protocol.js";
+import type { Wanted } from "./marker.js";
 import type { Item } from "./types.js";
 
-/** A mark without an answer: its items, and its effect on the counts by items that this tab never received. */
+/** A mark or a snooze, with its time; the end of a snooze has none. Or the action that was used. */
+export type Change =
+  | readonly [State, string]
+  | readonly ["snoozed", string | null]
+  | readonly ["acted", UsedAction];
+
+/** Changes without an answer, by item, and their effect on the counts by items that this tab never received. */
 interface Pending {
-  readonly ids: ReadonlySet<string>;
-  readonly state: State;
-  readonly at: string;
+  readonly made: ReadonlyMap<string, Change>;
   unseen: number;
   unread: number;
 }
-
-/** A mark with its time, or the action that was used. */
-type Change = readonly [State, string] | readonly ["acted", UsedAction];
 
 /** The number of items that are kept. Above it the oldest is dropped; a list that shows it has its own copy. */
 const KEPT = 10_000;
@@ -37,8 +39,9 @@ export class Ledger {
   /** The view of an item: with the pending marks. */
   view(item: Item): Item {
     let seen = item;
-    for (const { ids, state, at } of this.#pending.values()) {
-      if (ids.has(item.notification.id)) seen = marked(seen, state, at);
+    for (const { made } of this.#pending.values()) {
+      const change = made.get(item.notification.id);
+      if (change) seen = marked(seen, ...change);
     }
     return seen;
   }
@@ -68,32 +71,30 @@ export class Ledger {
   }
 
   /** Applies a `state` frame, and ends the pending mark of its `ref`. Returns the views that changed. */
-  apply(change: Stated): Item[] {
-    const { state, at, up_to, category, state_version, acted } = change;
-    const changes = new Map<string, Change>(
-      (change.changes ?? []).map((each) => [each.id, [each.state, each.at]]),
-    );
-    if (acted) changes.set(acted.id, ["acted", acted.action]);
+  apply({ ref, changes = [], state, at, up_to, category, state_version, acted, snoozed }: Stated): Item[] {
+    const made: [string, Change][] = changes.map((each) => [each.id, [each.state, each.at]]);
+    if (acted) made.push([acted.id, ["acted", acted.action]]);
+    for (const id of snoozed?.ids ?? []) made.push([id, ["snoozed", (snoozed as Snoozed).until]]);
     if (state && at && up_to) {
       for (const [id, item] of this.#items) {
         const isNew = state_version > (this.#held.get(id) ?? 0);
-        if (isNew && reaches(item, state, up_to, category)) changes.set(id, [state, at]);
+        if (isNew && reaches(item, state, up_to, category)) made.push([id, [state, at]]);
       }
     }
-    return this.#settle(String(change.ref), changes);
+    return this.#settle(String(ref), made);
   }
 
-  /** Begins a mark: its effect shows before the answer. Returns the views that changed. */
-  pend(ref: string, mark: MarkInbox, at: string, counts: Counts | undefined): Item[] {
-    const { state, up_to, all, category } = mark;
-    const ids = new Set(
-      mark.ids ??
-        [...this.#items.values()]
-          .filter((item) => reaches(this.view(item), state, all ? undefined : up_to, category))
-          .map((item) => item.notification.id),
-    );
-    const pending = { ids, state, at, unseen: 0, unread: 0 };
-    const items = this.#changing(ids, () => this.#pending.set(ref, pending));
+  /** Begins a change: its effect shows before the answer. Returns the views that changed. */
+  pend(ref: string, change: Change, wanted: Wanted, counts: Counts | undefined): Item[] {
+    const { ids: named, up_to, all, category } = wanted as MarkInbox;
+    const state = change[0] as State;
+    const ids =
+      named ??
+      [...this.#items.values()]
+        .filter((item) => reaches(this.view(item), state, all ? undefined : up_to, category))
+        .map((item) => item.notification.id);
+    const pending = { made: new Map(ids.map((id) => [id, change])), unseen: 0, unread: 0 };
+    const items = this.#changing(pending.made.keys(), () => this.#pending.set(ref, pending));
     if (counts && all && category === undefined && !state.startsWith("un")) {
       // A mark of all also concerns items that this tab never received. `seen` does not change `unread`.
       const rest = this.counts(counts);
@@ -105,13 +106,12 @@ export class Ledger {
 
   /** Ends a mark that the server answered by REST. Returns the views that changed: usually none. */
   confirm(ref: string): Item[] {
-    const { ids = [], state = "seen", at = "" } = this.#pending.get(ref) ?? {};
-    return this.#settle(ref, new Map([...ids].map((id) => [id, [state, at]])));
+    return this.#settle(ref, this.#pending.get(ref)?.made ?? []);
   }
 
   /** Takes a refused mark back. Returns the views that changed. */
   revoke(ref: string): Item[] {
-    return this.#settle(ref, new Map());
+    return this.#settle(ref, []);
   }
 
   /** The counts with the pending marks. */
@@ -128,18 +128,14 @@ export class Ledger {
   #keep(item: Item): Item {
     const { id } = item.notification;
     this.#changing([id], () => this.#items.set(id, item));
-    if (this.#items.size > KEPT) {
-      for (const oldest of this.#items.keys()) {
-        this.drop(oldest);
-        break;
-      }
-    }
+    if (this.#items.size > KEPT) this.drop(this.#items.keys().next().value as string);
     return this.view(item);
   }
 
   /** Ends a pending mark, and sets the states of items. Returns the views that changed. */
-  #settle(ref: string, changes: ReadonlyMap<string, Change>): Item[] {
-    return this.#changing(new Set([...changes.keys(), ...(this.#pending.get(ref)?.ids ?? [])]), () => {
+  #settle(ref: string, changes: Iterable<readonly [string, Change]>): Item[] {
+    const ids = new Map([...(this.#pending.get(ref)?.made ?? []), ...changes]).keys();
+    return this.#changing(ids, () => {
       this.#pending.delete(ref);
       for (const [id, change] of changes) {
         const item = this.#items.get(id);
@@ -163,8 +159,8 @@ export class Ledger {
     const item = this.#items.get(id);
     const shown = item && this.view(item);
     if (shown) {
-      this.#unseen += sign * (isUnseen(shown) - isUnseen(item));
-      this.#unread += sign * (isUnread(shown) - isUnread(item));
+      this.#unseen += sign * (counts(shown, shown.seen_at) - counts(item, item.seen_at));
+      this.#unread += sign * (counts(shown, shown.read_at) - counts(item, item.read_at));
     }
     return shown;
   }
@@ -173,40 +169,47 @@ export class Ledger {
 /** An item after a mark, or with the action that was used. A time that is set already does not change. */
 export function marked(item: Item, ...[state, at]: Change): Item {
   if (state === "acted") return { ...item, action: at };
-  let { seen_at, read_at, archived_at } = item;
-  if (state === "archived") archived_at ??= at;
-  else if (state === "unarchived") archived_at = null;
-  else if (state === "unseen") seen_at = read_at = null;
+  let { seen_at = null, read_at = null, archived_at = null, snoozed_until = null } = item;
+  if (state === "archived") {
+    archived_at ??= at;
+    snoozed_until = null;
+  } else if (state === "unarchived") archived_at = null;
+  else if (state === "snoozed") {
+    archived_at = null;
+    snoozed_until = at;
+  } else if (state === "unseen") seen_at = read_at = null;
   else if (state === "unread") read_at = null;
   else {
     seen_at ??= at;
     if (state === "read") read_at ??= at;
   }
   const furthest = archived_at ? "archived" : read_at ? "read" : seen_at ? "seen" : "unseen";
-  return { ...item, seen_at, read_at, archived_at, state: furthest };
+  return { ...item, seen_at, read_at, archived_at, snoozed_until, state: furthest };
 }
 
 /** Two views are equal if they have the same times set. The values may differ: the clocks of server and page do. */
-function looks({ seen_at, read_at, archived_at, action }: Item): string {
-  return [!seen_at, !read_at, !archived_at, !action].join();
+function looks({ seen_at, read_at, archived_at, snoozed_until, action }: Item): string {
+  return [!seen_at, !read_at, !archived_at, snoozed_until, !action].join();
 }
 
-function isUnseen(item: Item): number {
-  return Number(!item.archived_at && !item.seen_at);
+/** Whether an item is in neither the inbox nor the counts. */
+function isAside(item: Item): string | null {
+  return item.archived_at || item.snoozed_until;
 }
 
-function isUnread(item: Item): number {
-  return Number(!item.archived_at && !item.read_at);
+/** 1 for an item that counts, because it is not aside and does not have a state `at` some time. */
+function counts(item: Item, at: string | null): number {
+  return Number(!isAside(item) && !at);
 }
 
 /**
- * Whether a mark of all, or of all up to some positions, concerns an item. Archived items are excluded, except for
- * `unarchived`. A category with a final dot matches all categories that begin with it.
+ * Whether a mark of all, or of all up to some positions, concerns an item. Archived and snoozed items are excluded,
+ * except for `unarchived`, which changes no snoozed ones. A category with a final dot matches all categories that begin with it.
  */
 function reaches(item: Item, state: State, upTo?: Positions, wanted?: string): boolean {
   const { category = "" } = item.notification;
   return (
-    (!item.archived_at || state === "unarchived") &&
+    (!isAside(item) || state === "unarchived") &&
     (!upTo || item.position <= (upTo[item.log] ?? 0)) &&
     (wanted === undefined || (wanted.endsWith(".") ? category.startsWith(wanted) : category === wanted))
   );

@@ -3,9 +3,9 @@
 import {
   type ErrorFrame,
   FRAME_BYTES,
-  type Mark,
   type Marked,
   type MarkInbox,
+  type SnoozeInbox,
   type Stated,
 } from "../protocol.js";
 import { ANSWER_WITHIN, within } from "./clock.js";
@@ -18,12 +18,15 @@ const BASE = 200;
 /** Milliseconds without a connection after which a mark is tried again by REST. */
 const LATER = 30_000;
 
+/** A mark, or a snooze, which is sent by REST. */
+export type Wanted = MarkInbox | (SnoozeInbox & { readonly state?: undefined });
+
 export interface MarkerOptions {
   readonly clock: Clock;
   now(): StatusChange;
   send(frame: string): void;
-  /** Sends a mark by REST. */
-  post(mark: MarkInbox): Promise<Marked>;
+  /** Sends a mark or a snooze by REST. */
+  post(wanted: Wanted): Promise<Marked>;
 }
 
 /** A mark without an answer. After a reconnect it is sent again, or for the first time. */
@@ -49,13 +52,12 @@ export class Marker {
    * the connection is lost the mark waits for the next one: marks are sent in their order.
    * Throws TidingsError if the mark is refused, if it is not answered while connected, or if the client stops.
    */
-  async mark(ref: string, mark: MarkInbox, concerns: number): Promise<Marked> {
+  async mark(ref: string, mark: Wanted, concerns: number): Promise<Marked> {
     const { clock, now, post } = this.#options;
-    const frame: Mark = { type: "mark", ...mark, ref };
-    const text = JSON.stringify(frame);
+    const text = JSON.stringify({ type: "mark", ...mark, ref });
     // A frame above the server's limit would close the connection. By REST only the mark itself can be refused. A
     // character has three bytes at most.
-    const isSmall = text.length <= FRAME_BYTES / 3;
+    const isSmall = mark.state && text.length <= FRAME_BYTES / 3;
     for (let tries = 1; ; tries++) {
       try {
         if (this.#lost)

@@ -73,5 +73,5 @@ export class Rest {
 
 /** Whether the same request may succeed later. */
 export function isRetryable(error: unknown): boolean {
-  return error instanceof TidingsError && (error.code === "no_answer" || RETRYABLE.includes(error.code));
+  return ["no_answer", ...RETRYABLE].includes((error as Partial<TidingsError> | undefined)?.code ?? "");
 }

@@ -38,8 +38,8 @@ export interface OfTopic {
 const LOGS_PER_ACK = 200;
 
 export class Session {
-  user: string | undefined;
-  counts: Counts | undefined;
+  declare user: string | undefined;
+  declare counts: Counts | undefined;
   #epoch: string | undefined;
   #positions: Record<string, number> = {};
   #acked: Record<string, number> = {};
@@ -109,7 +109,6 @@ export class Session {
       case "state":
         this.recount(frame.counts);
         if (!this.#missed) this.#stateVersion = Math.max(this.#stateVersion ?? 0, frame.state_version);
-        break;
     }
     return frame;
   }

@@ -60,7 +60,7 @@ export class SharedConnection {
 
   /** Whether this tab holds the connection. */
   get leads(): boolean {
-    return this.#tabs?.leads ?? false;
+    return !!this.#tabs?.leads;
   }
 
   /** Connects, and stays connected until `close` or `stop`. */
@@ -70,8 +70,8 @@ export class SharedConnection {
       wake: () => this.#wake(),
       hide: () => this.#connector?.flush(),
       offline: () => this.#connector?.lost(),
-      leave: () => void this.#leave(),
-      enter: () => void this.#enter(),
+      leave: () => this.#leave(),
+      enter: () => this.#enter(),
     });
     void this.#enter();
   }
@@ -244,7 +244,6 @@ export class SharedConnection {
       case "stop":
         if (message.change.reason === LOGOUT) this.#forget();
         void this.close(message.change);
-        break;
     }
   }
 

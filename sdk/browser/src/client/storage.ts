@@ -36,7 +36,7 @@ export function defaultStorage(): ResumeStorage | undefined {
 
   return {
     get: (key) => act("readonly", (store) => store.get(key)),
-    set: async (key, point) => void (await act("readwrite", (store) => store.put(point, key))),
+    set: (key, point) => act("readwrite", (store) => store.put(point, key) as IDBRequest),
     delete: (key) => act("readwrite", (store) => store.delete(key)),
   };
 }

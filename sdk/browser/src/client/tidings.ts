@@ -15,10 +15,10 @@ import type {
 import { CLOCK } from "./clock.js";
 import { Emitter } from "./emitter.js";
 import { TidingsError } from "./errors.js";
-import { Ledger } from "./ledger.js";
+import { type Change, Ledger, marked } from "./ledger.js";
 import type { Frames } from "./link.js";
 import { loadFallback, loadTopics } from "./load.js";
-import { Marker } from "./marker.js";
+import { Marker, type Wanted } from "./marker.js";
 import { Rest } from "./rest.js";
 import { isAhead, type OfTopic } from "./session.js";
 import { SharedConnection } from "./shared.js";
@@ -74,7 +74,15 @@ export class Tidings implements Inbox {
       away &&
       loadFallback().then(
         ({ start }) => {
-          turn ??= start(this.#connection, url, tokens, clock, () => this.#pollOnce());
+          turn ??= start(
+            this.#connection,
+            url,
+            tokens,
+            clock,
+            this,
+            () => this.#listed,
+            () => this.#reload(),
+          );
           turn(away);
         },
         () => undefined,
@@ -105,7 +113,7 @@ export class Tidings implements Inbox {
       clock,
       now: () => this.#change,
       send: (frame) => this.#connection.send(frame),
-      post: (mark) => this.#rest.post("/mark", mark),
+      post: (wanted) => this.#rest.post(wanted.state ? "/mark" : "/snooze", wanted),
     });
   }
 
@@ -185,15 +193,28 @@ export class Tidings implements Inbox {
    * if the server refuses it. Throws TidingsError if the server refuses or does not answer. Without ids in `what`,
    * `changed` of the answer counts the notifications that this client knows.
    */
-  async mark(state: State, what: Marking): Promise<Marked> {
-    const [session, ledger] = [this.#session, this.#ledger];
+  mark(state: State, what: Marking): Promise<Marked> {
     const { upTo: up_to, ...how } = what as { readonly upTo?: Positions };
-    const mark = { state, up_to, ...how } as MarkInbox;
+    return this.#make([state, new Date().toISOString()], { state, up_to, ...how } as MarkInbox);
+  }
+
+  /**
+   * Hides notifications until a time, for all devices of the user; then they are unseen again. Null ends a snooze now.
+   * It shows at once, and is taken back if the server refuses it. Throws TidingsError, as `mark` does.
+   */
+  snooze(ids: readonly string[], time: Date | string | null): Promise<Marked> {
+    const until = time && new Date(time).toISOString();
+    return this.#make(["snoozed", until], { ids, until });
+  }
+
+  /** Shows a change before its answer. */
+  async #make(change: Change, wanted: Wanted): Promise<Marked> {
+    const [session, ledger] = [this.#session, this.#ledger];
     const ref = this.#prefix + ++this.#marks;
-    const items = ledger.pend(ref, mark, new Date().toISOString(), session.counts);
+    const items = ledger.pend(ref, change, wanted, session.counts);
     this.#emitState(items, true);
     try {
-      const marked = await this.#marker.mark(ref, mark, items.length);
+      const marked = await this.#marker.mark(ref, wanted, items.length);
       session.recount(marked.counts);
       this.#emitState(ledger.confirm(ref));
       return marked;
@@ -298,12 +319,11 @@ export class Tidings implements Inbox {
         this.#events.emit("recalled", frame);
         break;
       case "state":
-        this.#emitState(this.#ledger.apply(frame), false, frame.reload);
+        this.#emitState(this.#ledger.apply(frame), false, frame.reload || frame.snoozed?.until === null);
         this.#marker.answer(frame);
         break;
       case "error":
         this.#marker.refuse(frame);
-        break;
     }
   }
 
@@ -320,13 +340,6 @@ export class Tidings implements Inbox {
     if (status === "connected") this.#marker.resend();
     if (status === "idle" || status === "stopped") this.#marker.end();
     this.#events.emit("status", change);
-  }
-
-  /** Polls by REST for what a connection would send: the counts, and that lists are out of date. */
-  async #pollOnce(): Promise<void> {
-    const known = this.#listed?.counts.version ?? 0;
-    const { counts } = await this.list({ limit: 1 });
-    if (counts.version > known) this.#reload();
   }
 
   #emitState(items: readonly Item[], optimistic = false, reload = false): void {
@@ -349,5 +362,5 @@ export class Tidings implements Inbox {
 }
 
 function arrived({ type, replayed, ...item }: Delivered): Item {
-  return { state: "unseen", seen_at: null, read_at: null, archived_at: null, action: null, ...item };
+  return marked({ action: null, ...item } as Item, "unarchived", "");
 }

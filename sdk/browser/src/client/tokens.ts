@@ -21,7 +21,7 @@ export class Tokens {
   readonly #source: TokenSource;
   readonly #clock: Clock;
   /** The latest token. */
-  kept: Access | undefined;
+  declare kept: Access | undefined;
   #request: Promise<Access> | undefined;
   #identity: string | undefined;
 

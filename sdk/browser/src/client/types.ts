@@ -155,7 +155,7 @@ export interface TidingsOptions {
 
 /** The filters of a list. A `category` with a final dot matches all categories that begin with it. */
 export interface ListQuery {
-  readonly state?: "unseen" | "seen" | "unread" | "read" | "archived";
+  readonly state?: "unseen" | "seen" | "unread" | "read" | "archived" | "snoozed";
   readonly category?: string;
   readonly log?: string;
   readonly after?: string;
@@ -194,6 +194,8 @@ export interface Inbox {
   on<Name extends keyof Events>(event: Name, handler: (value: Events[Name]) => void): () => void;
   list(query?: ListQuery): Promise<Page>;
   mark(state: State, what: Marking): Promise<Marked>;
+  /** Hides notifications until a time; null ends a snooze now. */
+  snooze(ids: readonly string[], until: Date | string | null): Promise<Marked>;
   /** Uses an action of a notification. Throws `action_used` if the user used another one. */
   act(id: string, action: string): Promise<UsedAction>;
   /** Resets `missed`. Call it when the user has seen the notice. */

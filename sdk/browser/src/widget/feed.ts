@@ -244,16 +244,15 @@ export class Feed {
   #withoutExpired(items: readonly Item[]): readonly Item[] {
     const now = Date.now();
     const before = this.#expiredAt;
-    let next = Number.POSITIVE_INFINITY;
+    let next = 0;
     const left = items.filter(({ notification }) => {
       const end = instant(notification.expires_at ?? "").getTime();
-      if (end > now) next = Math.min(next, end);
+      if (end > now) next = Math.min(next || end, end);
       return end <= before || end > now;
     });
     this.#expiredAt = now;
     clearTimeout(this.#expiry);
-    if (next < Number.POSITIVE_INFINITY)
-      this.#expiry = window.setTimeout(() => this.#frame.request(), Math.min(next - now, LONGEST));
+    if (next) this.#expiry = window.setTimeout(() => this.#frame.request(), Math.min(next - now, LONGEST));
     return left.length < items.length ? left : items;
   }
 

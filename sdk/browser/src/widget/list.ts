@@ -18,6 +18,8 @@ const A_FRAME = 8;
 /** The assumed height of a row that was not measured yet, in pixels. */
 const GUESS = 92;
 const AT_TOP = 8;
+/** Pixels: more than any list has. */
+const EVERYTHING = 1e9;
 
 /** The row that must not move: its old top, and its new index. */
 interface Anchor {
@@ -177,7 +179,7 @@ export class List {
     const { scrollTop, clientHeight } = this.scroller;
     const start = anchor ? (tops[anchor.index] as number) + scrollTop - anchor.top : scrollTop;
     const end = start + clientHeight;
-    const margin = items.length > ALL ? MARGIN : Number.POSITIVE_INFINITY;
+    const margin = items.length > ALL ? MARGIN : EVERYTHING;
     let [least, first, last, most] = [0, 0, 0, 0];
     for (const index of items.keys()) {
       const [top, bottom] = [tops[index] as number, tops[index + 1] as number];

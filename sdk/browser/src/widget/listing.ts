@@ -6,8 +6,8 @@ import type { Snapshot } from "./snapshot.js";
 /** Whether a list shows an item. */
 export function belongs(item: Item, { filter, category }: Pick<Snapshot, "filter" | "category">): boolean {
   if (!matches(item.notification.category ?? "", category)) return false;
-  if (filter === "archived") return item.archived_at !== null;
-  return item.archived_at === null && (filter === "all" || item.read_at === null);
+  const aside = item.snoozed_until ? "snoozed" : item.archived_at && "archived";
+  return aside ? filter === aside : filter === "all" || (filter === "unread" && !item.read_at);
 }
 
 /** Whether a category is the wanted one, or begins with it if that ends with a dot. Undefined wants all. */

@@ -33,7 +33,7 @@ const SETTLED = 400;
 
 export class Panel {
   static readonly css: readonly string[] = [content, css];
-  readonly #feed: Feed;
+  readonly feed: Feed;
   readonly #localizer: Localizer;
   readonly #shell: HTMLElement;
   readonly #list: List;
@@ -61,7 +61,7 @@ export class Panel {
     const tabs = extras?.tabs ?? TABS;
     const [first] = tabs as [Tab];
     const feed = new Feed(client, first.filter, first.category);
-    this.#feed = feed;
+    this.feed = feed;
     this.#tab = first;
     this.#extras = extras;
     this.#localizer = localizer;
@@ -127,8 +127,8 @@ export class Panel {
   start(): void {
     if (this.#stop) return;
     this.#started = performance.now();
-    this.#extras?.start(this.#feed, () => this.#render());
-    this.#stop = this.#feed.subscribe(() => this.#render());
+    this.#extras?.start(this.feed, () => this.#render());
+    this.#stop = this.feed.subscribe(() => this.#render());
     this.#clock = window.setInterval(() => this.#list.render(), MINUTE);
     this.#render();
   }
@@ -142,12 +142,12 @@ export class Panel {
     this.#sight = 0;
     this.#shell.style.removeProperty("--least");
     // After a logout no row of the last user is left.
-    if (!this.#feed.snapshot.items.length) this.#list.show([], false);
+    if (!this.feed.snapshot.items.length) this.#list.show([], false);
     this.#extras?.rest();
   }
 
   #render(): void {
-    const snapshot = this.#feed.snapshot;
+    const snapshot = this.feed.snapshot;
     const { filter, items, phase, more, counts, stuck, missed } = snapshot;
     const before = this.#shown;
     const focused = this.#focused;
@@ -229,22 +229,22 @@ export class Panel {
     const ending = more ? (stuck ? "stuck" : "more") : "";
     if (this.#ending === ending) return;
     this.#ending = ending;
-    const again = () => button("retry", () => void this.#feed.loadMore(), this.#localizer.text("retry"));
+    const again = () => button("retry", () => void this.feed.loadMore(), this.#localizer.text("retry"));
     this.#end.className = stuck ? "stuck" : "";
     this.#end.replaceChildren(...(stuck ? [again()] : more ? ghosts(1) : []));
   }
 
   #scrolled(): void {
     const list = this.#list;
-    const { items, stuck } = this.#feed.snapshot;
+    const { items, stuck } = this.feed.snapshot;
     if (!items.length || list.atTop) {
       this.#arrivals = 0;
       this.#fresh.hidden = true;
     }
     if (!items.length) return;
-    this.#feed.deep = list.scroller.scrollTop > DEEP;
+    this.feed.deep = list.scroller.scrollTop > DEEP;
     list.request();
-    if (!stuck && list.below < AHEAD) void this.#feed.loadMore();
+    if (!stuck && list.below < AHEAD) void this.feed.loadMore();
     this.#sight ||= window.setTimeout(() => this.#seen(), SEEN_AFTER);
   }
 
@@ -253,21 +253,21 @@ export class Panel {
     if (document.hidden) return;
     const unseen = this.#list.inSight().filter(({ seen_at }) => seen_at === null);
     if (unseen.length)
-      this.#feed.mark(
+      this.feed.mark(
         "seen",
         unseen.map(({ notification }) => notification.id),
       );
   }
 
   #mark({ notification: { id } }: Item, state: "read" | "unread" | "archived" | "unarchived"): void {
-    this.#feed.mark(state, [id]);
+    this.feed.mark(state, [id]);
     if (state === "archived") this.#whole.offer(this.#localizer.text("isArchived"), "unarchived", [id]);
   }
 
   /** An action was not used. If the user has used another one, the list shows that one. Else this offers to try again. */
   #failed(error: unknown, id: string, action = ""): unknown {
-    if ((error as TidingsError).code === "action_used") return this.#feed.reload();
-    const { client } = this.#feed;
+    if ((error as TidingsError).code === "action_used") return this.feed.reload();
+    const { client } = this.feed;
     return this.#undo.offer(this.#localizer.text("notDone"), this.#localizer.text("retry"), () => {
       client.act(id, action).catch((again) => this.#failed(again, id, action));
     });
@@ -277,7 +277,7 @@ export class Panel {
     // A shorter list does not move the controls that the reader uses now.
     this.#shell.style.setProperty("--least", `${this.#shell.offsetHeight}px`);
     this.#tab = tab;
-    this.#feed.show(tab.filter, tab.category);
+    this.feed.show(tab.filter, tab.category);
     this.#render();
   }
 

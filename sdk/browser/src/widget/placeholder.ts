@@ -40,13 +40,12 @@ export class Placeholder {
         h("p", {}, localizer.text("failed")),
         button("retry", this.#retry, localizer.text("retry")),
       ];
-    const [shape, text] = (
-      {
-        all: [BELL, "empty"],
-        unread: [CHECKS, "emptyUnread"],
-        archived: [ARCHIVE, "emptyArchived"],
-      } as const
-    )[standing];
+    const [shape, text] =
+      standing === "unread"
+        ? ([CHECKS, "emptyUnread"] as const)
+        : standing === "archived"
+          ? ([ARCHIVE, "emptyArchived"] as const)
+          : ([BELL, "empty"] as const);
     return [
       h(
         "slot",

@@ -2,7 +2,7 @@
 
 import type { Counts, Item, Status } from "../client/types.js";
 
-export type Filter = "all" | "unread" | "archived";
+export type Filter = "all" | "unread" | "archived" | "snoozed";
 
 /** A tab above the list. */
 export interface Tab {

@@ -21,7 +21,12 @@ export class Tabs {
     this.#choose = choose;
     this.#buttons = tabs.map((tab, index) => {
       const { filter, category, label } = tab;
-      const made = button("tab", () => choose(tab), label ?? localizer.text(filter), h("span", "count"));
+      const made = button(
+        "tab",
+        () => choose(tab),
+        label ?? localizer.text(filter as "all"),
+        h("span", "count"),
+      );
       made.id = category === undefined ? filter : `tab-${index}`;
       made.setAttribute("role", "tab");
       made.setAttribute("aria-controls", "stage");

@@ -45,7 +45,7 @@ export class TimeFormat {
         : {
             day: "numeric",
             month: "long",
-            ...(at.getFullYear() === now.getFullYear() ? {} : { year: "numeric" }),
+            year: at.getFullYear() === now.getFullYear() ? undefined : "numeric",
           };
     return this.#sentence(new Intl.DateTimeFormat(this.#language, options).format(at));
   }
@@ -71,7 +71,7 @@ function daysBetween(from: Date, to: Date): number {
 }
 
 function midnight(at: Date): number {
-  return new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
+  return new Date(at).setHours(0, 0, 0, 0);
 }
 
 /** Whether two moments are on the same day, in local time. */

@@ -14,6 +14,7 @@ function item(position: number, category?: string): Item {
     seen_at: null,
     read_at: null,
     archived_at: null,
+    snoozed_until: null,
     action: null,
     notification: {
       id: `n${position}`,
@@ -63,7 +64,9 @@ describe("a mark", () => {
 describe("an optimistic mark", () => {
   test("shows at once, and its answer changes nothing more", () => {
     const ledger = listing(item(1), item(2));
-    expect(states(ledger.pend("r", { state: "read", ids: ["n1"] }, AT, COUNTS))).toEqual([["n1", "read"]]);
+    expect(states(ledger.pend("r", ["read", AT], { state: "read", ids: ["n1"] }, COUNTS))).toEqual([
+      ["n1", "read"],
+    ]);
     expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 4, unread: 4 });
 
     const after = { unseen: 4, unread: 4, version: 10 };
@@ -74,28 +77,28 @@ describe("an optimistic mark", () => {
 
   test("that is refused is taken back completely", () => {
     const ledger = listing(item(1));
-    ledger.pend("r", { state: "archived", ids: ["n1"] }, AT, COUNTS);
+    ledger.pend("r", ["archived", AT], { state: "archived", ids: ["n1"] }, COUNTS);
     expect(states(ledger.revoke("r"))).toEqual([["n1", "unseen"]]);
     expect(ledger.counts(COUNTS)).toEqual(COUNTS);
   });
 
   test("that is refused does not affect a later mark", () => {
     const ledger = listing(item(1));
-    ledger.pend("first", { state: "read", ids: ["n1"] }, AT, COUNTS);
-    ledger.pend("second", { state: "archived", ids: ["n1"] }, AT, COUNTS);
+    ledger.pend("first", ["read", AT], { state: "read", ids: ["n1"] }, COUNTS);
+    ledger.pend("second", ["archived", AT], { state: "archived", ids: ["n1"] }, COUNTS);
     expect(ledger.revoke("first")).toMatchObject([{ state: "archived", read_at: null }]);
   });
 
   test("counts an item once that two marks concern", () => {
     const ledger = listing(item(1));
-    ledger.pend("first", { state: "read", ids: ["n1"] }, AT, COUNTS);
-    ledger.pend("second", { state: "archived", ids: ["n1"] }, AT, COUNTS);
+    ledger.pend("first", ["read", AT], { state: "read", ids: ["n1"] }, COUNTS);
+    ledger.pend("second", ["archived", AT], { state: "archived", ids: ["n1"] }, COUNTS);
     expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 4, unread: 4 });
   });
 
   test("counts an item once that another device marks before the answer", () => {
     const ledger = listing(item(1), item(2));
-    ledger.pend("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
+    ledger.pend("r", ["read", AT], { state: "read", ids: ["n1"] }, COUNTS);
 
     const after = { unseen: 4, unread: 4, version: 10 };
     ledger.apply(stated({ counts: after, changes: [{ id: "n1", state: "read", at: LATER }] }));
@@ -107,7 +110,7 @@ describe("an optimistic mark", () => {
 
   test("does not count an item that is recalled before the answer, or that a page lists as marked", () => {
     const ledger = listing(item(1), item(2));
-    ledger.pend("r", { state: "archived", ids: ["n1", "n2"] }, AT, COUNTS);
+    ledger.pend("r", ["archived", AT], { state: "archived", ids: ["n1", "n2"] }, COUNTS);
     ledger.drop("n1");
     expect(ledger.counts({ unseen: 4, unread: 4, version: 10 })).toMatchObject({ unseen: 3, unread: 3 });
     ledger.list([marked(item(2), "archived", LATER)]);
@@ -116,7 +119,7 @@ describe("an optimistic mark", () => {
 
   test("of all counts each item once, known or unknown to this tab, also if another device marks it", () => {
     const ledger = listing(item(1), item(2));
-    ledger.pend("r", { state: "read", all: true }, AT, COUNTS);
+    ledger.pend("r", ["read", AT], { state: "read", all: true }, COUNTS);
     const after = { unseen: 4, unread: 4, version: 10 };
     ledger.apply(stated({ counts: after, changes: [{ id: "n1", state: "read", at: LATER }] }));
     expect(ledger.counts(after)).toMatchObject({ unseen: 0, unread: 0 });
@@ -124,7 +127,7 @@ describe("an optimistic mark", () => {
 
   test("has no effect on the counts for an item that was dropped before the answer", () => {
     const ledger = listing(item(1));
-    ledger.pend("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
+    ledger.pend("r", ["read", AT], { state: "read", ids: ["n1"] }, COUNTS);
     ledger.clear();
     ledger.revoke("r");
     expect(ledger.counts(COUNTS)).toEqual(COUNTS);
@@ -132,14 +135,14 @@ describe("an optimistic mark", () => {
 
   test("of all resets the counts, also for items that were never listed; later arrivals count", () => {
     const ledger = listing(item(1));
-    ledger.pend("r", { state: "read", all: true }, AT, COUNTS);
+    ledger.pend("r", ["read", AT], { state: "read", all: true }, COUNTS);
     expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 0, unread: 0 });
     expect(ledger.counts({ unseen: 6, unread: 6, version: 10 })).toMatchObject({ unseen: 1, unread: 1 });
   });
 
   test("up to a position concerns the listed items up to it", () => {
     const ledger = listing(item(1), item(2), item(3));
-    const items = ledger.pend("r", { state: "seen", up_to: { user: 2 } }, AT, COUNTS);
+    const items = ledger.pend("r", ["seen", AT], { state: "seen", up_to: { user: 2 } }, COUNTS);
     expect(states(items)).toEqual([
       ["n1", "seen"],
       ["n2", "seen"],
@@ -150,20 +153,20 @@ describe("an optimistic mark", () => {
   test("of a category concerns its items, and with a final dot the items of all categories below it", () => {
     const ledger = listing(item(1, "orders.new"), item(2, "orders"), item(3));
     const begin = (ref: string, category: string) =>
-      states(ledger.pend(ref, { state: "read", all: true, category }, AT, COUNTS));
+      states(ledger.pend(ref, ["read", AT], { state: "read", all: true, category }, COUNTS));
     expect(begin("exact", "orders")).toEqual([["n2", "read"]]);
     expect(begin("prefix", "orders.")).toEqual([["n1", "read"]]);
   });
 
   test("shows on a page that is listed before the answer", () => {
     const ledger = listing(item(1));
-    ledger.pend("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
+    ledger.pend("r", ["read", AT], { state: "read", ids: ["n1"] }, COUNTS);
     expect(states(ledger.list([item(1)]))).toEqual([["n1", "read"]]);
   });
 
   test("that REST answered stays", () => {
     const ledger = listing(item(1));
-    ledger.pend("r", { state: "read", ids: ["n1"] }, AT, COUNTS);
+    ledger.pend("r", ["read", AT], { state: "read", ids: ["n1"] }, COUNTS);
     expect(ledger.confirm("r")).toEqual([]);
     expect(ledger.arrive(item(1)).state).toBe("read");
   });
@@ -175,7 +178,9 @@ describe("a mark of all, or up to a position,", () => {
 
   test.each(whole)("does not change archived items: %o", (what) => {
     const ledger = listing(archived, item(2));
-    expect(states(ledger.pend("r", { state: "read", ...what }, AT, COUNTS))).toEqual([["n2", "read"]]);
+    expect(states(ledger.pend("r", ["read", AT], { state: "read", ...what }, COUNTS))).toEqual([
+      ["n2", "read"],
+    ]);
     const told = stated({ ref: "r", up_to: { user: 2 }, state: "read", at: LATER });
     expect(ledger.apply(told)).toEqual([]);
     expect(ledger.list([])).toEqual([]);
@@ -184,7 +189,7 @@ describe("a mark of all, or up to a position,", () => {
 
   test.each(whole)("changes archived items if it is unarchived: %o", (what) => {
     const ledger = listing(archived, item(2));
-    expect(states(ledger.pend("r", { state: "unarchived", ...what }, AT, COUNTS))).toEqual([
+    expect(states(ledger.pend("r", ["unarchived", AT], { state: "unarchived", ...what }, COUNTS))).toEqual([
       ["n1", "unseen"],
     ]);
     ledger.apply(stated({ ref: "r", up_to: { user: 2 }, state: "unarchived", at: LATER }));
@@ -193,8 +198,8 @@ describe("a mark of all, or up to a position,", () => {
 
   test("does not change an item whose archiving has no answer yet", () => {
     const ledger = listing(item(1));
-    ledger.pend("first", { state: "archived", ids: ["n1"] }, AT, COUNTS);
-    ledger.pend("second", { state: "read", all: true }, LATER, COUNTS);
+    ledger.pend("first", ["archived", AT], { state: "archived", ids: ["n1"] }, COUNTS);
+    ledger.pend("second", ["read", LATER], { state: "read", all: true }, COUNTS);
     expect(ledger.arrive(item(1)).read_at).toBeNull();
   });
 
@@ -224,5 +229,51 @@ describe("a state frame of the server", () => {
     for (let position = 1; position <= 10_001; position++) ledger.arrive(item(position));
     const told = stated({ up_to: { user: 20_000 }, state: "read", at: AT });
     expect(ledger.apply(told)).toHaveLength(10_000);
+  });
+});
+
+describe("a snooze", () => {
+  const UNTIL = "2026-11-23T07:00:00.000Z";
+  const snoozed = (until: string | null, ...changes: object[]) =>
+    stated({ changes, snoozed: { ids: ["n1"], until } });
+
+  test("takes an item out of the counts at once, and a refusal brings it back", () => {
+    const ledger = listing(item(1), item(2));
+    const [changed] = ledger.pend("r", ["snoozed", UNTIL], { ids: ["n1"], until: UNTIL }, COUNTS);
+    expect(changed).toMatchObject({ snoozed_until: UNTIL, state: "unseen" });
+    expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 4, unread: 4 });
+    expect(ledger.revoke("r")).toMatchObject([{ snoozed_until: null }]);
+    expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 5, unread: 5 });
+  });
+
+  test("that the server answered leaves the counts to the server", () => {
+    const ledger = listing(item(1));
+    ledger.pend("r", ["snoozed", UNTIL], { ids: ["n1"], until: UNTIL }, COUNTS);
+    expect(ledger.apply(snoozed(UNTIL))).toEqual([]);
+    expect(ledger.confirm("r")).toEqual([]);
+    expect(ledger.counts(COUNTS)).toMatchObject({ unseen: 5, unread: 5 });
+  });
+
+  test("of another device hides an item, and its return makes it unseen", () => {
+    const ledger = listing({ ...item(1), seen_at: AT, read_at: AT, state: "read" });
+    expect(ledger.apply(snoozed(UNTIL))).toMatchObject([{ snoozed_until: UNTIL, state: "read" }]);
+    const back = ledger.apply(snoozed(null, { id: "n1", state: "unseen", at: LATER }));
+    expect(back).toMatchObject([{ snoozed_until: null, read_at: null, state: "unseen" }]);
+  });
+
+  test("that ends early leaves the state as it was", () => {
+    const ledger = listing({ ...item(1), seen_at: AT, state: "seen" });
+    ledger.apply(snoozed(UNTIL));
+    expect(ledger.apply(snoozed(null))).toMatchObject([{ snoozed_until: null, state: "seen" }]);
+  });
+
+  test("and archiving end each other, and marks of all leave a snoozed item alone", () => {
+    const archived = marked(item(1), "archived", AT);
+    const asleep = marked(archived, "snoozed", UNTIL);
+    expect(asleep).toMatchObject({ archived_at: null, snoozed_until: UNTIL });
+    expect(marked(asleep, "archived", AT)).toMatchObject({ archived_at: AT, snoozed_until: null });
+    const ledger = listing(asleep, item(2));
+    const all = ledger.pend("r", ["read", AT], { state: "read", all: true }, COUNTS);
+    expect(states(all)).toEqual([["n2", "read"]]);
   });
 });

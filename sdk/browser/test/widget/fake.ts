@@ -31,6 +31,7 @@ export function notification(minutes: number, fields: Partial<Notification>): It
     seen_at: null,
     read_at: null,
     archived_at: null,
+    snoozed_until: null,
     action: null,
     notification: { id, priority: "normal", created_at: at.toISOString(), ...fields },
   };
@@ -68,7 +69,7 @@ export class FakeInbox implements Inbox {
   counts: Counts = { unseen: 0, unread: 0, version: 0 };
 
   #count(): void {
-    const live = this.items.filter(({ archived_at }) => archived_at === null);
+    const live = this.items.filter((item) => item.archived_at === null && item.snoozed_until === null);
     this.counts = {
       unseen: live.filter(({ seen_at }) => seen_at === null).length,
       unread: live.filter(({ read_at }) => read_at === null).length,
@@ -149,7 +150,9 @@ export class FakeInbox implements Inbox {
     const found = this.items.filter((item) => {
       if (query.before && item.notification.created_at >= query.before) return false;
       if (!isOf(item, query.category)) return false;
+      if (query.state === "snoozed") return item.snoozed_until !== null;
       if (query.state === "archived") return item.archived_at !== null;
+      if (item.snoozed_until !== null) return false;
       return item.archived_at === null && (query.state !== "unread" || item.read_at === null);
     });
     return {
@@ -167,6 +170,22 @@ export class FakeInbox implements Inbox {
   refuses: Error | undefined;
   holds: Promise<void> | undefined;
   acts: string[] = [];
+  snoozes: { ids: readonly string[]; until: string | null }[] = [];
+
+  async snooze(ids: readonly string[], time: Date | string | null): Promise<Marked> {
+    const until = time && new Date(time).toISOString();
+    this.snoozes.push({ ids, until });
+    const items = this.items
+      .filter(({ notification }) => ids.includes(notification.id))
+      .map((item) => ({ ...item, snoozed_until: until }));
+    this.items = this.items.map(
+      (item) => items.find(({ notification }) => notification.id === item.notification.id) ?? item,
+    );
+    this.#count();
+    this.emit("state", { items, reload: false, optimistic: true });
+    this.emit("counts", this.counts);
+    return { changed: items.length, counts: this.counts };
+  }
 
   async act(id: string, action: string): Promise<UsedAction> {
     this.acts.push(action);

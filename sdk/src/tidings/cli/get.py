@@ -36,6 +36,7 @@ def get(
         "data": None if record.data is None else as_json(record.data),
         "link": record.link,
         "icon": record.icon,
+        "group key": record.group_key,
         "actions": ", ".join(action.label for action in record.actions) or None,
         "priority": record.priority,
         "expires": None if record.expires_at is None else local(record.expires_at),

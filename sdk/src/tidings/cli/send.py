@@ -49,6 +49,9 @@ def send(
     category: Annotated[str | None, Parameter(help="The subject; inboxes filter by it.")] = None,
     link: Annotated[str | None, Parameter(help="The URL that a click opens.")] = None,
     icon: Annotated[str | None, Parameter(help="An image's URL.")] = None,
+    group_key: Annotated[
+        str | None, Parameter(help="Consecutive notifications with this key are one row of an inbox.")
+    ] = None,
     action: Annotated[
         list[str] | None,
         Parameter(
@@ -80,7 +83,13 @@ def send(
 ) -> int:
     """Send a notification to users, groups, topics or all; or many from a file."""
     content = {"title": title, "body": body, "data": data}
-    details = {"category": category, "link": link, "icon": icon, "expires_in": expires_in}
+    details = {
+        "category": category,
+        "link": link,
+        "icon": icon,
+        "group_key": group_key,
+        "expires_in": expires_in,
+    }
     target = {
         "to_users": user or (),
         "to_groups": group or (),

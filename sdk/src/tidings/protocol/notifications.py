@@ -17,6 +17,7 @@ Priority = Literal["low", "normal", "high", "urgent"]
 Status = Literal["accepted", "stored", "cancelled", "recalled"]
 Durability = Literal["memory", "everysec", "always"]
 Category = Annotated[str, Meta(min_length=1, max_length=limits.CATEGORY_LENGTH)]
+GroupKey = Annotated[str, Meta(min_length=1, max_length=limits.GROUP_KEY_LENGTH)]
 
 
 class Action(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -44,7 +45,8 @@ class Target(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
 class CreateNotification(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
     """A notification to send. `to` names at least one target; one of `title`, `body`, `data` is required.
 
-    `expires_in` is in seconds, at most a year. The whole body has at most 32 KB.
+    `expires_in` is in seconds, at most a year. `group_key` is a hint for programs that show lists: they may
+    show consecutive notifications with the same key as one row. The whole body has at most 32 KB.
     """
 
     to: Target
@@ -54,6 +56,7 @@ class CreateNotification(Struct, frozen=True, omit_defaults=True, forbid_unknown
     data: dict[str, Any] | None = None
     link: Link | None = None
     icon: Link | None = None
+    group_key: GroupKey | None = None
     actions: Annotated[tuple[Action, ...], Meta(max_length=limits.ACTIONS)] = ()
     priority: Priority = "normal"
     expires_in: Annotated[int, Meta(ge=1, le=limits.EXPIRES_IN_SECONDS)] | None = None
@@ -68,6 +71,7 @@ class Publication(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
     data: dict[str, Any] | None = None
     link: Link | None = None
     icon: Link | None = None
+    group_key: GroupKey | None = None
     actions: Annotated[tuple[Action, ...], Meta(max_length=limits.ACTIONS)] = ()
     priority: Priority = "normal"
     expires_in: Annotated[int, Meta(ge=1, le=limits.EXPIRES_IN_SECONDS)] | None = None
@@ -101,6 +105,7 @@ class Notification(Plain, frozen=True, omit_defaults=True, kw_only=True):
     data: dict[str, Any] | None = None
     link: str | None = None
     icon: str | None = None
+    group_key: str | None = None
     actions: tuple[ReceivedAction, ...] = ()
     priority: str
     created_at: datetime

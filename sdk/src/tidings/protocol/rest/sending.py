@@ -60,6 +60,7 @@ class SentNotification(Struct, frozen=True, omit_defaults=True, kw_only=True):
     data: Raw | UnsetType = UNSET
     link: str | None = None
     icon: str | None = None
+    group_key: str | None = None
     actions: tuple[ReceivedAction, ...] = ()
     priority: str
     created_at: Timestamp
