@@ -31,6 +31,7 @@ SERVED: Final = {
     "alerts.mjs": "alerts.mjs",
     "advice.mjs": "advice.mjs",
     "extras.mjs": "extras.mjs",
+    "groups.mjs": "groups.mjs",
     "topics.mjs": "topics.mjs",
     "fallback.mjs": "fallback.mjs",
     "tidings.mjs": "tidings.mjs",

@@ -22,6 +22,7 @@ FILES: Final = (
     "alerts.mjs",
     "advice.mjs",
     "extras.mjs",
+    "groups.mjs",
     "topics.mjs",
     "fallback.mjs",
     "tidings.mjs",

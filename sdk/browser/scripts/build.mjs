@@ -5,7 +5,7 @@
  * it once. The other modules load when a page needs them: `parts.mjs` when a reader opens the widget, with `words.mjs`
  * in another language than English; `toasts.mjs` with the first toast; `alerts.mjs` for a sound or a count in the
  * title; `advice.mjs` for the developer of a page that is not set up well; `extras.mjs` for tabs, rows, icons and markup
- * of the page's own; `topics.mjs` with the first subscription to a
+ * of the page's own; `groups.mjs` for notifications with a `group_key`; `topics.mjs` with the first subscription to a
  * topic; and `fallback.mjs` after two seconds without a connection.
  */
 import { createHash } from "node:crypto";
@@ -41,6 +41,7 @@ const MODULES = {
   "alerts.js": "./alerts.mjs",
   "advice.js": "./advice.mjs",
   "extras.js": "./extras.mjs",
+  "groups.js": "./groups.mjs",
   "topics.js": "./topics.mjs",
   "fallback.js": "./fallback.mjs",
   "rows.js": "./react-rows.mjs",
@@ -53,7 +54,7 @@ const entries = {
     onResolve(
       {
         filter:
-          /\/(client\/index|widget\/index|parts|words|stack|alerts|advice|extras|topics|fallback|rows)\.js$/,
+          /\/(client\/index|widget\/index|parts|words|stack|alerts|advice|extras|groups|topics|fallback|rows)\.js$/,
       },
       ({ path }) => {
         const [, module] = Object.entries(MODULES).find(([end]) => path.endsWith(end));
@@ -86,6 +87,7 @@ await build({
     { in: "src/widget/alerts.ts", out: "alerts" },
     { in: "src/widget/advice.ts", out: "advice" },
     { in: "src/widget/extras.ts", out: "extras" },
+    { in: "src/widget/groups.ts", out: "groups" },
     { in: "src/client/topics.ts", out: "topics" },
     { in: "src/client/fallback.ts", out: "fallback" },
     { in: "src/widget/feed.ts", out: "feed" },
@@ -115,6 +117,7 @@ await build({
     ALERTS_VERSION: await version("alerts.mjs"),
     ADVICE_VERSION: await version("advice.mjs"),
     EXTRAS_VERSION: await version("extras.mjs"),
+    GROUPS_VERSION: await version("groups.mjs"),
     STACK_VERSION: await version("toasts.mjs"),
     TOPICS_VERSION: await version("topics.mjs"),
     FALLBACK_VERSION: await version("fallback.mjs"),

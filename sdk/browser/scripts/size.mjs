@@ -11,6 +11,7 @@ const LIMITS = {
   "alerts.mjs": 1_000,
   "advice.mjs": 4_000,
   "extras.mjs": 5_500,
+  "groups.mjs": 2_000,
   "topics.mjs": 2_000,
   "fallback.mjs": 3_000,
 };

@@ -69,6 +69,7 @@ const left = new WeakSet<Inbox>();
  * @csspart item-title - The title of a notification.
  * @csspart item-body - The text of a notification.
  * @csspart more - The button that shows the whole text of a notification.
+ * @csspart group - The button that expands a group of notifications.
  * @csspart meta - The time and the category of a notification.
  * @csspart dot - The mark of an unread notification.
  * @csspart action - A notification's own action.

@@ -9,6 +9,7 @@ declare const STACK_VERSION: string;
 declare const ALERTS_VERSION: string;
 declare const ADVICE_VERSION: string;
 declare const EXTRAS_VERSION: string;
+declare const GROUPS_VERSION: string;
 
 export const loadParts = beside<typeof import("./parts.js")>(`parts.mjs?v=${PARTS_VERSION}`);
 export const loadWords = beside<typeof import("./words.js")>(`words.mjs?v=${WORDS_VERSION}`);
@@ -16,3 +17,4 @@ export const loadStack = beside<typeof import("./stack.js")>(`toasts.mjs?v=${STA
 export const loadAlerts = beside<typeof import("./alerts.js")>(`alerts.mjs?v=${ALERTS_VERSION}`);
 export const loadAdvice = beside<typeof import("./advice.js")>(`advice.mjs?v=${ADVICE_VERSION}`);
 export const loadExtras = beside<typeof import("./extras.js")>(`extras.mjs?v=${EXTRAS_VERSION}`);
+export const loadGroups = beside<typeof import("./groups.js")>(`groups.mjs?v=${GROUPS_VERSION}`);

@@ -12,4 +12,5 @@ export const loadWords = (): Promise<typeof import("./words.js")> => limited(() 
 export const loadStack = (): Promise<typeof import("./stack.js")> => limited(() => import("./stack.js"));
 export const loadAlerts = (): Promise<typeof import("./alerts.js")> => limited(() => import("./alerts.js"));
 export const loadAdvice = (): Promise<typeof import("./advice.js")> => limited(() => import("./advice.js"));
+export const loadGroups = (): Promise<typeof import("./groups.js")> => limited(() => import("./groups.js"));
 export const loadExtras = (): Promise<typeof import("./extras.js")> => limited(() => import("./extras.js"));

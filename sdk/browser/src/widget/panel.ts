@@ -127,10 +127,10 @@ export class Panel {
   start(): void {
     if (this.#stop) return;
     this.#started = performance.now();
-    this.#extras?.start(this.feed, () => this.#render());
-    this.#stop = this.feed.subscribe(() => this.#render());
+    this.#extras?.start(this.feed, () => this.render());
+    this.#stop = this.feed.subscribe(() => this.render());
     this.#clock = window.setInterval(() => this.#list.render(), MINUTE);
-    this.#render();
+    this.render();
   }
 
   rest(): void {
@@ -146,7 +146,7 @@ export class Panel {
     this.#extras?.rest();
   }
 
-  #render(): void {
+  render(): void {
     const snapshot = this.feed.snapshot;
     const { filter, items, phase, more, counts, stuck, missed } = snapshot;
     const before = this.#shown;
@@ -278,7 +278,7 @@ export class Panel {
     this.#shell.style.setProperty("--least", `${this.#shell.offsetHeight}px`);
     this.#tab = tab;
     this.feed.show(tab.filter, tab.category);
-    this.#render();
+    this.render();
   }
 
   #key(event: KeyboardEvent): void {

@@ -4,8 +4,9 @@ import type { Inbox } from "../client/types.js";
 import type { AnchorOptions } from "./anchor.js";
 import { button } from "./dom.js";
 import type { Extras, ExtrasHost } from "./extras.js";
+import type { Groups } from "./groups.js";
 import { setOpen } from "./layers.js";
-import { loadExtras, loadParts, loadWords } from "./load.js";
+import { loadExtras, loadGroups, loadParts, loadWords } from "./load.js";
 import { learn } from "./messages.js";
 import type { Panel } from "./panel.js";
 
@@ -29,6 +30,22 @@ export function shower({ client, host, shell, adopt, isExtended, anchoring }: Sh
   let wanted = false;
   let making: Promise<void> | undefined;
   let end: (() => void) | undefined;
+  let groups: Groups | undefined;
+  let grouping: Promise<void> | undefined;
+  /** Shows groups from the first notification of one on. */
+  const group = (made: Panel) => {
+    groups?.update();
+    if (!grouping && made.feed.snapshot.items.some(({ notification }) => notification.group_key))
+      grouping = loadGroups().then(
+        ({ Groups, texts }) => {
+          learn(texts);
+          adopt(Groups.css);
+          groups = new Groups(made, shell, host);
+        },
+        // Without them each notification has its row.
+        () => undefined,
+      );
+  };
   const make = () => {
     making ??= build().finally(() => {
       making = undefined;
@@ -54,8 +71,10 @@ export function shower({ client, host, shell, adopt, isExtended, anchoring }: Sh
       const leaving = new AbortController();
       if (anchoring) parts.anchor({ ...anchoring, signal: leaving.signal });
       made.start();
+      const stop = made.feed.subscribe(() => group(made));
       return () => {
         leaving.abort();
+        stop();
         made.rest();
       };
     };

@@ -31,6 +31,8 @@ export interface Texts {
   readonly more: string;
   /** Shortens it again. */
   readonly less: string;
+  /** Expands a group. `{count}` is replaced by the number of its notifications that are not shown. */
+  readonly grouped: string;
   /** The filter `all` finds nothing. */
   readonly empty: string;
   /** The filter `unread` finds nothing. */

@@ -50,11 +50,11 @@ export class WholeList {
     const text = (key: MessageKey) => this.#localizer.text(key);
     if (more || length > MARKED_AT_MOST)
       this.#undo.offer(text("archiveAllAsk"), text("archiveAll"), run, true);
-    else
-      this.offer(
-        `${text("archived")}: ${length.toLocaleString(this.#localizer.language)}`,
-        "unarchived",
-        run(),
-      );
+    else {
+      // More than rows, if some are groups.
+      const ids = run();
+      const count = ids.length.toLocaleString(this.#localizer.language);
+      this.offer(`${text("archived")}: ${count}`, "unarchived", ids);
+    }
   }
 }

@@ -45,6 +45,8 @@ const SCENES: readonly [name: string, query: string][] = [
   ["marked text", "state=marked&markdown&icons={}"],
   ["the usual", ""],
   ["right to left", "state=arabic&lang=ar"],
+  ["groups", "state=groups"],
+  ["groups, right to left", "state=groups&lang=ar&mode=page"],
   ["hostile content", "state=hostile"],
   ["nothing there", "state=empty"],
   ["loading", "state=loading"],
@@ -76,6 +78,14 @@ const MOMENTS: readonly [name: string, query: string, happens: (page: Page) => P
         window.inbox.missed = 12;
         window.inbox.become("connected");
       }),
+  ],
+  [
+    "an expanded group",
+    "state=groups",
+    async (page) => {
+      await page.locator(".group").first().click();
+      await page.locator(".inner").first().waitFor();
+    },
   ],
   ["a row under the pointer", "", (page) => page.locator(".row").nth(1).hover()],
   ["a row's tool under the pointer", "", (page) => page.locator(".row .tool").nth(1).hover()],

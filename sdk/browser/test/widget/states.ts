@@ -87,6 +87,30 @@ function categories(): Item[] {
   ].sort((one, other) => (one.notification.id < other.notification.id ? 1 : -1));
 }
 
+/** Comments on two documents, with another notification between some of them. */
+function groups(): Item[] {
+  const comment = (minutes: number, who: string, key: string, fields: Partial<Item["notification"]> = {}) =>
+    notification(minutes, {
+      title: `${who} commented on “${key}”`,
+      body: "“I would move the second part up.”",
+      category: "Comments",
+      group_key: key,
+      link: `/d/${key}`,
+      ...fields,
+    });
+  return [
+    comment(1, "Maria", "Roadmap"),
+    comment(4, "Tom", "Roadmap"),
+    read(comment(9, "Ana", "Roadmap")),
+    comment(12, "Li", "Roadmap"),
+    notification(20, { title: "web 4.12.0 is live", category: "Deploys" }),
+    comment(31, "Tom", "Roadmap"),
+    comment(40, "Maria", "Budget"),
+    comment(41, "Ana", "Budget"),
+    comment(42, "Bot", "Budget", { category: "Deploys" }),
+  ];
+}
+
 /** Texts with marks, and with what must stay text. */
 function marked(): Item[] {
   const one = (title: string, body: string) => notification(1, { title, body, category: "deploys" });
@@ -189,6 +213,7 @@ export const STATES: Readonly<Record<string, () => FakeInbox>> = {
   marked: () => new FakeInbox(marked()),
   categories: () => new FakeInbox(categories()),
   arabic: () => new FakeInbox(arabic()),
+  groups: () => new FakeInbox(groups()),
   hostile: () => new FakeInbox(hostile()),
   empty: () => new FakeInbox([]),
   loading: () => with_("hangs"),

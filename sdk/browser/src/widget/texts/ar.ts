@@ -19,6 +19,7 @@ export const ar: Texts = {
   undo: "تراجع",
   more: "عرض المزيد",
   less: "عرض أقل",
+  grouped: "و{count} غيرها",
   empty: "لا توجد إشعارات بعد",
   emptyUnread: "لا توجد إشعارات غير مقروءة",
   emptyArchived: "لا شيء في الأرشيف",

@@ -19,6 +19,7 @@ export const de: Texts = {
   undo: "Rückgängig",
   more: "Mehr anzeigen",
   less: "Weniger anzeigen",
+  grouped: "und {count} weitere",
   empty: "Noch keine Benachrichtigungen",
   emptyUnread: "Alles gelesen",
   emptyArchived: "Nichts archiviert",

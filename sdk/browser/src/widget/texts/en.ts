@@ -19,6 +19,7 @@ export const en: Texts = {
   undo: "Undo",
   more: "Show more",
   less: "Show less",
+  grouped: "and {count} more",
   empty: "No notifications yet",
   emptyUnread: "You’re all caught up",
   emptyArchived: "Nothing archived",

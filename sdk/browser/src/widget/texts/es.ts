@@ -19,6 +19,7 @@ export const es: Texts = {
   undo: "Deshacer",
   more: "Ver más",
   less: "Ver menos",
+  grouped: "y {count} más",
   empty: "Aún no hay notificaciones",
   emptyUnread: "Estás al día",
   emptyArchived: "No hay nada archivado",

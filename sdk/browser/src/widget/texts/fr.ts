@@ -19,6 +19,7 @@ export const fr: Texts = {
   undo: "Annuler",
   more: "Afficher plus",
   less: "Afficher moins",
+  grouped: "et {count} de plus",
   empty: "Aucune notification pour l’instant",
   emptyUnread: "Vous êtes à jour",
   emptyArchived: "Aucune notification archivée",

@@ -19,6 +19,7 @@ export const ja: Texts = {
   undo: "元に戻す",
   more: "もっと見る",
   less: "折りたたむ",
+  grouped: "ほか {count} 件",
   empty: "まだ通知はありません",
   emptyUnread: "未読の通知はありません",
   emptyArchived: "アーカイブした通知はありません",

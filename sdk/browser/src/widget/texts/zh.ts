@@ -19,6 +19,7 @@ export const zh: Texts = {
   undo: "撤销",
   more: "展开",
   less: "收起",
+  grouped: "及其他 {count} 条",
   empty: "暂无通知",
   emptyUnread: "没有未读通知",
   emptyArchived: "没有已归档的通知",
