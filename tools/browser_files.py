@@ -32,6 +32,7 @@ SERVED: Final = {
     "advice.mjs": "advice.mjs",
     "extras.mjs": "extras.mjs",
     "groups.mjs": "groups.mjs",
+    "snoozes.mjs": "snoozes.mjs",
     "topics.mjs": "topics.mjs",
     "fallback.mjs": "fallback.mjs",
     "tidings.mjs": "tidings.mjs",

@@ -23,6 +23,7 @@ FILES: Final = (
     "advice.mjs",
     "extras.mjs",
     "groups.mjs",
+    "snoozes.mjs",
     "topics.mjs",
     "fallback.mjs",
     "tidings.mjs",

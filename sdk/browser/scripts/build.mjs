@@ -5,7 +5,7 @@
  * it once. The other modules load when a page needs them: `parts.mjs` when a reader opens the widget, with `words.mjs`
  * in another language than English; `toasts.mjs` with the first toast; `alerts.mjs` for a sound or a count in the
  * title; `advice.mjs` for the developer of a page that is not set up well; `extras.mjs` for tabs, rows, icons and markup
- * of the page's own; `groups.mjs` for notifications with a `group_key`; `topics.mjs` with the first subscription to a
+ * of the page's own; `groups.mjs` for notifications with a `group_key`, and `snoozes.mjs` for the attribute `snooze`; `topics.mjs` with the first subscription to a
  * topic; and `fallback.mjs` after two seconds without a connection.
  */
 import { createHash } from "node:crypto";
@@ -42,6 +42,7 @@ const MODULES = {
   "advice.js": "./advice.mjs",
   "extras.js": "./extras.mjs",
   "groups.js": "./groups.mjs",
+  "snoozes.js": "./snoozes.mjs",
   "topics.js": "./topics.mjs",
   "fallback.js": "./fallback.mjs",
   "rows.js": "./react-rows.mjs",
@@ -54,7 +55,7 @@ const entries = {
     onResolve(
       {
         filter:
-          /\/(client\/index|widget\/index|parts|words|stack|alerts|advice|extras|groups|topics|fallback|rows)\.js$/,
+          /\/(client\/index|widget\/index|parts|words|stack|alerts|advice|extras|groups|snoozes|topics|fallback|rows)\.js$/,
       },
       ({ path }) => {
         const [, module] = Object.entries(MODULES).find(([end]) => path.endsWith(end));
@@ -88,6 +89,7 @@ await build({
     { in: "src/widget/advice.ts", out: "advice" },
     { in: "src/widget/extras.ts", out: "extras" },
     { in: "src/widget/groups.ts", out: "groups" },
+    { in: "src/widget/snoozes.ts", out: "snoozes" },
     { in: "src/client/topics.ts", out: "topics" },
     { in: "src/client/fallback.ts", out: "fallback" },
     { in: "src/widget/feed.ts", out: "feed" },

@@ -12,6 +12,7 @@ const LIMITS = {
   "advice.mjs": 4_000,
   "extras.mjs": 5_500,
   "groups.mjs": 2_000,
+  "snoozes.mjs": 4_000,
   "topics.mjs": 2_000,
   "fallback.mjs": 3_000,
 };

@@ -7,7 +7,7 @@ import { build } from "esbuild";
 export const texts = {
   name: "texts",
   setup({ onLoad }) {
-    onLoad({ filter: /\/widget\/texts\/(bell|panel|others|grouping)\.ts$/ }, async ({ path }) => {
+    onLoad({ filter: /\/widget\/texts\/(bell|panel|others|grouping|snoozed|snoozing)\.ts$/ }, async ({ path }) => {
       const { outputFiles } = await build({
         entryPoints: [path],
         bundle: true,

@@ -6,17 +6,19 @@ import css from "./extras.css";
 import type { Feed } from "./feed.js";
 import type { Localizer } from "./localizer.js";
 import { markup } from "./markup.js";
-import { type TabOption, tabsOf } from "./options.js";
+import { FILTERS, type TabOption, tabsOf } from "./options.js";
 import { OwnRows, type RenderItem } from "./own-rows.js";
 import { RowPictures } from "./row-pictures.js";
 import type { Tab } from "./snapshot.js";
 import { shown } from "./text.js";
+import { texts } from "./texts/snoozed.js";
 
 export type { TabOption } from "./options.js";
 export type { RenderItem } from "./own-rows.js";
 
 /** The element, as far as its additions need it. */
 export interface ExtrasHost extends HTMLElement, Localizer {
+  readonly snooze: boolean;
   readonly tabs: string | readonly TabOption[];
   readonly renderItem: RenderItem | undefined;
   readonly icons: string | Readonly<Record<string, string>>;
@@ -36,7 +38,10 @@ export class Extras {
   readonly #made = new WeakSet<HTMLElement>();
 
   constructor(client: Inbox, host: ExtrasHost) {
-    this.tabs = tabsOf(host.tabs);
+    const tabs = tabsOf(host.tabs);
+    this.tabs = host.snooze
+      ? [...(tabs ?? FILTERS.map((filter) => ({ filter }))), { filter: "snoozed", label: snoozedIn(host) }]
+      : tabs;
     this.#counts = new CategoryCounts(client);
     this.#rows = new OwnRows(host);
     this.#pictures = new RowPictures(host);
@@ -52,6 +57,12 @@ export class Extras {
   /** Follows the counts while the panel is open. Calls `changed` after each change of them. */
   start(feed: Feed, changed: () => void): void {
     if (this.tabs?.some(({ category }) => category !== undefined)) this.#counts.start(feed, changed);
+    // Without the module a row has the usual tools.
+    if (this.#host.snooze)
+      import("./snoozes.js").then(
+        ({ snoozing }) => snoozing(feed, this.#host),
+        () => undefined,
+      );
   }
 
   rest(): void {
@@ -87,4 +98,10 @@ export class Extras {
   end(): void {
     this.#rows.end();
   }
+}
+
+/** The name of the tab of snoozed notifications. */
+function snoozedIn(host: ExtrasHost): string | undefined {
+  const { [host.language.slice(0, 2).toLowerCase()]: own, en } = texts;
+  return host.text("snoozed") || own || en;
 }

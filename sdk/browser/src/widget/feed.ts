@@ -25,6 +25,8 @@ export class Feed {
   deep = false;
   /** Is called at each request of a page. The returned function gets the counts of the answer, with categories. */
   counting?: () => (counts: Counts) => void;
+  /** The notifications of the row of one, which are several for a group. `groups.ts` sets it. */
+  declare members?: (id: string) => readonly string[];
   #snapshot: Snapshot;
   #query: ListQuery = {};
   #cursor: string | null = null;

@@ -46,6 +46,7 @@ export class Groups {
     const { feed } = panel;
     const whole = (): Snapshot => Reflect.get(Object.getPrototypeOf(feed), "snapshot", feed);
     Object.defineProperty(feed, "snapshot", { get: () => this.#view(whole()) });
+    feed.members = (id) => this.#members(id, "seen");
     const mark = feed.mark.bind(feed);
     feed.mark = (state, ids) => {
       const all = ids.flatMap((id) => this.#members(id, state));

@@ -36,6 +36,7 @@ const left = new WeakSet<Inbox>();
  * @attribute {string} image-origins - The origins from which images of `data` may load, separated by spaces. Default:
  *   only the page's own.
  * @attribute {boolean} markdown - Shows bold, italic, code and links in the text of notifications.
+ * @attribute {boolean} snooze - Rows can be snoozed, and there is a tab of the snoozed ones.
  * @attribute {boolean} signed-out - Is on while no user is logged in. The element sets it, and shows nothing else then.
  *
  * @event {CustomEvent<ToggleDetail>} tidings-toggle - The popover was opened or closed. `detail.open` says which.
@@ -76,6 +77,8 @@ const left = new WeakSet<Inbox>();
  * @csspart used - The action that the user used.
  * @csspart tools - The buttons of a row: read, archive.
  * @csspart tool - A button that is an icon.
+ * @csspart snooze-menu - The menu of times to snooze until.
+ * @csspart snooze-time - A time of that menu.
  * @csspart mark-all - The button that marks all as read.
  * @csspart archive-all - The button that archives all.
  * @csspart close - The button that closes the panel.
@@ -106,6 +109,7 @@ export class TidingsInbox extends TidingsElement {
     "icons",
     "image-origins",
     "markdown",
+    "snooze",
   ];
   declare mode: string;
   declare placement: string;
@@ -117,13 +121,14 @@ export class TidingsInbox extends TidingsElement {
   declare icons: string | Readonly<Record<string, string>>;
   declare imageOrigins: string;
   declare markdown: boolean;
+  declare snooze: boolean;
   #popover: HTMLElement | undefined;
   #renderItem: RenderItem | undefined;
 
   static {
     TidingsInbox.reflect(
       ["mode", "placement", "offset", "badge", "tabs", "icons", "image-origins"],
-      ["toasts", "title-badge", "markdown"],
+      ["toasts", "title-badge", "markdown", "snooze"],
     );
   }
 
@@ -191,7 +196,7 @@ export class TidingsInbox extends TidingsElement {
       host: this,
       shell,
       adopt: (sheets) => this.adopt(sheets),
-      isExtended: () => !!(this.tabs || this.icons || this.markdown || this.#renderItem),
+      isExtended: () => !!(this.tabs || this.icons || this.markdown || this.snooze || this.#renderItem),
       ...(anchoring && { anchoring }),
     });
     this.until(remove);
@@ -223,7 +228,7 @@ export class TidingsInbox extends TidingsElement {
       offset: () => this.offset,
       direction: this.direction,
       isInside: (path) => path.includes(this) || path.some(isToasts),
-      ownsEscape: (path) => path.some(isToasts),
+      ownsEscape: (path) => path.some((each) => isToasts(each) || (each as Element).role === "menu"),
       close: () => this.close(),
     });
     popover.popover = "manual";

@@ -8,7 +8,8 @@ export type TabOption =
   | Filter
   | { readonly label?: string; readonly category: string; readonly filter?: Filter };
 
-const FILTERS: readonly string[] = ["all", "unread", "archived"];
+/** The usual tabs. */
+export const FILTERS: readonly Filter[] = ["all", "unread", "archived"];
 const named = new Set<string>();
 
 /** Tells the developer of the page about a mistake, once. */
@@ -50,9 +51,9 @@ export function tabsOf(value: unknown): readonly Tab[] | undefined {
 }
 
 function tabOf(given: unknown): Tab | undefined {
-  if (FILTERS.includes(given as string)) return { filter: given as Filter };
+  if (FILTERS.includes(given as Filter)) return { filter: given as Filter };
   const { category, label, filter = "all" } = (given ?? {}) as Record<string, unknown>;
-  if (typeof category !== "string" || !category || !FILTERS.includes(filter as string)) return undefined;
+  if (typeof category !== "string" || !category || !FILTERS.includes(filter as Filter)) return undefined;
   return {
     filter: filter as Filter,
     category,

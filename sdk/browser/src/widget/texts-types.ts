@@ -33,6 +33,21 @@ export interface Texts {
   readonly less: string;
   /** Expands a group. `{count}` is replaced by the number of its notifications that are not shown. */
   readonly grouped: string;
+  /** The filter for snoozed notifications. */
+  readonly snoozed: string;
+  readonly snooze: string;
+  readonly inAnHour: string;
+  /** Tomorrow morning, and the morning of the next Monday. */
+  readonly tomorrow: string;
+  readonly nextWeek: string;
+  /** Describes one snoozed notification. `{time}` is replaced by its day and hour. */
+  readonly until: string;
+  /** Ends a snooze. */
+  readonly unsnooze: string;
+  /** The filter `snoozed` finds nothing. */
+  readonly emptySnoozed: string;
+  /** A snooze failed. */
+  readonly notSnoozed: string;
   /** The filter `all` finds nothing. */
   readonly empty: string;
   /** The filter `unread` finds nothing. */

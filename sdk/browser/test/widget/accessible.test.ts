@@ -46,6 +46,7 @@ const SCENES: readonly [name: string, query: string][] = [
   ["the usual", ""],
   ["right to left", "state=arabic&lang=ar"],
   ["groups", "state=groups"],
+  ["rows that can be snoozed", "snooze"],
   ["groups, right to left", "state=groups&lang=ar&mode=page"],
   ["hostile content", "state=hostile"],
   ["nothing there", "state=empty"],
@@ -78,6 +79,26 @@ const MOMENTS: readonly [name: string, query: string, happens: (page: Page) => P
         window.inbox.missed = 12;
         window.inbox.become("connected");
       }),
+  ],
+  [
+    "a menu of times to snooze until",
+    "snooze",
+    async (page) => {
+      await page.locator(".item").first().hover();
+      await page.locator(".snooze").first().click();
+      await page.locator("[role=menu]").waitFor();
+    },
+  ],
+  [
+    "snoozed ones, right to left",
+    "state=arabic&lang=ar&snooze",
+    async (page) => {
+      await page.locator(".item").first().hover();
+      await page.locator(".snooze").first().click();
+      await page.locator(".snooze-time").last().click();
+      await page.locator(".tab").last().click();
+      await page.locator(".until").waitFor();
+    },
   ],
   [
     "an expanded group",

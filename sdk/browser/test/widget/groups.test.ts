@@ -184,13 +184,3 @@ test.each([
   const said = await control.textContent();
   expect(said?.replace("3", "٣")).toBe(text.replace("3", "٣"));
 });
-
-test("A list without a group key loads nothing for groups.", async () => {
-  const asked: string[] = [];
-  const page = await visit("", {}, async (page) => {
-    page.on("request", (request) => asked.push(request.url()));
-  });
-  await page.locator(".bell").click();
-  await page.locator(".item").nth(6).waitFor();
-  expect(asked.filter((url) => url.includes("groups"))).toEqual([]);
-});

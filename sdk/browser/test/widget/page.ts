@@ -29,6 +29,7 @@ for (const name of [
   "tabs",
   "icons",
   "markdown",
+  "snooze",
   "image-origins",
 ]) {
   const value = asked.get(name);

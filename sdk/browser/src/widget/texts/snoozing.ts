@@ -1,0 +1,16 @@
+/** The texts of snoozing in all languages. The build runs this module and ships only its value. */
+
+import type { PackedTexts } from "../texts-types.js";
+import { LANGUAGES } from "./languages.js";
+import { pack } from "./packing.js";
+
+export const texts: PackedTexts = pack(LANGUAGES, [
+  "snooze",
+  "inAnHour",
+  "tomorrow",
+  "nextWeek",
+  "until",
+  "unsnooze",
+  "emptySnoozed",
+  "notSnoozed",
+]);
