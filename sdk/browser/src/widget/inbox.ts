@@ -77,6 +77,7 @@ const left = new WeakSet<Inbox>();
  * @csspart used - The action that the user used.
  * @csspart tools - The buttons of a row: read, archive.
  * @csspart tool - A button that is an icon.
+ * @csspart snooze - The button of a row that snoozes it, or ends that.
  * @csspart snooze-menu - The menu of times to snooze until.
  * @csspart snooze-time - A time of that menu.
  * @csspart mark-all - The button that marks all as read.

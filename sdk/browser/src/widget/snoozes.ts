@@ -4,7 +4,7 @@
  */
 
 import type { Item } from "../client/types.js";
-import { button, h, icon, nameAs, RESTORE, tool } from "./dom.js";
+import { button, h, icon, nameAs, pop, RESTORE, tool } from "./dom.js";
 import type { Feed } from "./feed.js";
 import { stepOf } from "./keys.js";
 import type { Localizer } from "./localizer.js";
@@ -52,9 +52,12 @@ class Snoozing {
 
   constructor(feed: Feed, host: HTMLElement & Localizer) {
     const root = host.shadowRoot as ShadowRoot;
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(css);
-    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+    // A document without constructed sheets, as in tests, gets no styles.
+    if (root.adoptedStyleSheets) {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(css);
+      root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+    }
     const shell = root.querySelector(".panel") as HTMLElement;
     this.#feed = feed;
     this.#host = host;
@@ -172,7 +175,7 @@ class Snoozing {
         return choice;
       }),
     );
-    menu.showPopover();
+    pop(menu, true);
     const box = opener.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = menu;
     const start = this.#host.direction === "rtl" ? box.left : box.right - width;
@@ -192,7 +195,7 @@ class Snoozing {
     this.#opener = undefined;
     opener.ariaExpanded = "false";
     if (isBack) opener.focus();
-    if (this.#menu.matches(":popover-open")) this.#menu.hidePopover();
+    pop(this.#menu, false);
   }
 
   #key(event: KeyboardEvent): void {

@@ -6,15 +6,21 @@ import { texts as packer } from "../../scripts/texts.mjs";
 import { isRightToLeft, learn, speaks, textOf } from "../../src/widget/messages.js";
 import { safeImage, safeLink, shown } from "../../src/widget/text.js";
 import { texts as bell } from "../../src/widget/texts/bell.js";
+import { texts as grouping } from "../../src/widget/texts/grouping.js";
 import { LANGUAGES } from "../../src/widget/texts/languages.js";
 import { texts as others } from "../../src/widget/texts/others.js";
 import { flatten } from "../../src/widget/texts/packing.js";
 import { texts as panel } from "../../src/widget/texts/panel.js";
+import { texts as snoozed } from "../../src/widget/texts/snoozed.js";
+import { texts as snoozing } from "../../src/widget/texts/snoozing.js";
 import type { MessageKey, PackedTexts } from "../../src/widget/texts-types.js";
 import { TimeFormat } from "../../src/widget/time.js";
 
 learn(panel);
 learn(others);
+learn(grouping);
+learn(snoozing);
+learn({ keys: ["snoozed"], lines: snoozed });
 
 /** Builds a module that packs texts. Returns its code and its value. */
 async function built(name: string): Promise<{ readonly texts: PackedTexts; readonly code: string }> {
