@@ -7,17 +7,20 @@ import { build } from "esbuild";
 export const texts = {
   name: "texts",
   setup({ onLoad }) {
-    onLoad({ filter: /\/widget\/texts\/(bell|panel|others|grouping|snoozed|snoozing)\.ts$/ }, async ({ path }) => {
-      const { outputFiles } = await build({
-        entryPoints: [path],
-        bundle: true,
-        write: false,
-        format: "esm",
-        charset: "utf8",
-      });
-      const [{ text }] = outputFiles;
-      const { texts } = await import(`data:text/javascript,${encodeURIComponent(text)}`);
-      return { contents: `export const texts = ${JSON.stringify(texts)};`, loader: "js" };
-    });
+    onLoad(
+      { filter: /\/widget\/texts\/(bell|panel|others|grouping|snoozed|snoozing)\.ts$/ },
+      async ({ path }) => {
+        const { outputFiles } = await build({
+          entryPoints: [path],
+          bundle: true,
+          write: false,
+          format: "esm",
+          charset: "utf8",
+        });
+        const [{ text }] = outputFiles;
+        const { texts } = await import(`data:text/javascript,${encodeURIComponent(text)}`);
+        return { contents: `export const texts = ${JSON.stringify(texts)};`, loader: "js" };
+      },
+    );
   },
 };
