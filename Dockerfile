@@ -1,4 +1,4 @@
-# One image for every part: `docker run tidings-server api`, `dispatcher`, `gateway`, `bridge`.
+# One image for every part: `docker run tidings-server api`, `dispatcher`, `gateway`, `archiver`, `bridge`.
 # tests/house/test_image.py replays the pip steps: keep them plain.
 
 FROM python:3.11-slim-bookworm AS build
@@ -8,9 +8,9 @@ COPY pyproject.toml constraints.txt LICENSE CHANGELOG.md ./
 COPY sdk/ sdk/
 COPY api/ api/
 COPY workers/ workers/
-RUN python -m pip wheel --constraint constraints.txt --wheel-dir /wheels ./sdk '.[rabbitmq,kafka]'
+RUN python -m pip wheel --constraint constraints.txt --wheel-dir /wheels ./sdk '.[rabbitmq,kafka,postgres]'
 RUN python -m venv --without-pip /opt/tidings
-RUN python -m pip --python /opt/tidings/bin/python install --no-index --find-links /wheels 'tidings-server[rabbitmq,kafka]'
+RUN python -m pip --python /opt/tidings/bin/python install --no-index --find-links /wheels 'tidings-server[rabbitmq,kafka,postgres]'
 
 FROM python:3.11-slim-bookworm
 RUN groupadd --system --gid 10001 tidings \

@@ -1,0 +1,22 @@
+"""Errors of the archive.
+
+```
+ArchiveError
+ +-- ArchiveUnavailable      repeat the call later
+ +-- ArchiveMisconfigured    an operator has to change something
+```
+
+The text of each names the fault, a colon, and the cure. It never has a password.
+"""
+
+
+class ArchiveError(Exception):
+    """A call to the archive failed. Every operation may be repeated."""
+
+
+class ArchiveUnavailable(ArchiveError):
+    """The database does not answer in time, refuses connections, is locked, or has no space."""
+
+
+class ArchiveMisconfigured(ArchiveError):
+    """The URL, the rights, the version or the file of the archive is wrong. Waiting does not help."""
