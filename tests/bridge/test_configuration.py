@@ -16,7 +16,7 @@ from tidings.protocol.events import EVENT_TYPES
 from tidings_workers.bridge import brokers
 from tidings_workers.bridge.configuration import KafkaSink, KafkaSource, RabbitmqSink, RabbitmqSource
 from tidings_workers.bridge.file import parse, read_file
-from tidings_workers.config import ConfigurationError
+from tidings_workers.config_checks import ConfigurationError
 
 RABBITMQ = {"name": "a", "type": "rabbitmq", "url": "amqp://u:p@host/", "queue": "q"}
 KAFKA = {"name": "k", "type": "kafka", "servers": ["host:9092"], "topics": ["t"], "group": "g"}

@@ -31,7 +31,7 @@ async def test_sharing(store: Store) -> None:
             for dispatcher in running:
                 await dispatcher.beat()
         assert await shares(store) == expected
-        assert [len(dispatcher._workers) for dispatcher in running] == [
+        assert [len(dispatcher.partitions) for dispatcher in running] == [
             (await owners(store)).count(dispatcher.name) for dispatcher in running
         ]
     await asyncio.gather(*(dispatcher.close() for dispatcher in running))
@@ -57,7 +57,7 @@ async def test_lost_lease(store: Store) -> None:
     await store.redis.delete("{p5}/lease")
     assert await store.leases.take(5, second.name)
     await first.beat()
-    assert 5 not in first._workers
+    assert 5 not in first.partitions
     assert (await owners(store))[5] == second.name
     await first.close()
 

@@ -250,7 +250,7 @@ async def test_a_repeated_swap_is_recognised(store: Store) -> None:
     (one,) = await send(store, "one", users=["ana"])
     own = store.keys.user("demo", "ana")
     change = '{"state":"read","at":1,"ids":[]}'
-    request = pack([own.base, "demo", "ana", 0, "token", 1, [], [], [], [], [], change, "", []])
+    request = pack([own.base, "demo", "ana", 0, "token", 1, [], [], [], [], [], change, "", -1, []])
     swapped, version, _ = await store._core.run("mark", own.partition, request)
     assert (swapped, version) == (1, 1)
     for state in ("read", "unread", "seen"):

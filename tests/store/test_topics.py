@@ -11,7 +11,8 @@ from tests.store.test_retention import sweep
 from tests.support.sending import eventually, notification
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.store import InboxQuery, NoUserReceipts, Store, accepting
-from tidings_workers.store.keys import Keys, Log, parse_base
+from tidings_workers.store.bases import parse_base
+from tidings_workers.store.keys import Keys, Log
 from tidings_workers.store.topics import COUNTED_POSITIONS, Acknowledged, counts
 from tidings_workers.tenants import Tenant
 

@@ -5,17 +5,16 @@ meaning, range and default, and `tidings-server config` prints these, so this fi
 """
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct, structs
 
 from tidings.protocol import limits
-from tidings_workers.addresses import cluster_addresses, is_cluster, masked, reachable
+from tidings_workers.addresses import masked, reachable
+from tidings_workers.config_checks import ConfigurationError, check
 from tidings_workers.egress.addresses import Networks, networks_of
 
 Durability = Literal["memory", "everysec", "always"]
@@ -29,15 +28,12 @@ Count = Annotated[int, Meta(ge=1)]
 # is synced every second although `appendfsync` is `no`.
 SYNCED_EVERY_SECOND: Final = "synced every second"
 
+BACKLOG_BYTES: Final = 1_073_741_824
+# The value of `archive_url` that names no database.
+NO_ARCHIVE: Final = "none"
+
 # The exit code of a process whose configuration is wrong, so a restart can't help: EX_CONFIG of sysexits.h.
 EXIT_CONFIGURATION: Final = 78
-
-_REDIS_SCHEMES: Final = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
-_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_.-]+)+/?").fullmatch
-
-
-class ConfigurationError(Exception):
-    """A setting can't be used. The text is one line: the variable with its fault, a colon, and the cure."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -134,6 +130,21 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="Bytes of events that are kept for one tenant; of more, the oldest are removed",
         ),
     ] = 268_435_456
+    archive_url: Annotated[
+        str | None,
+        Meta(
+            description="The SQL database for what the retention removes from the store: sqlite:///path, "
+            "postgresql://user:password@host/database, or none. `dev` keeps one in its data directory"
+        ),
+    ] = None
+    archive_backlog_bytes: Annotated[
+        int,
+        Meta(
+            ge=1_048_576,
+            description="Bytes of notifications that may wait in the store for an archive that does not "
+            "answer; beyond it the retention removes them without a copy",
+        ),
+    ] = BACKLOG_BYTES
     bridge_file: Annotated[
         str | None, Meta(description="TOML file of the bridge's sources; `tidings-server bridge` reads it")
     ] = None
@@ -151,6 +162,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     def egress_allowed(self) -> Networks:
         """The networks of `egress_networks`."""
         return networks_of(self.egress_networks)
+
+    @property
+    def archives(self) -> bool:
+        """Whether `archive_url` names a database."""
+        return self.archive_url not in (None, NO_ARCHIVE)
 
     @property
     def stomp_bases(self) -> tuple[str, ...]:
@@ -211,14 +227,7 @@ def _parse(variable: str, text: str, type_: Any) -> Any:
     except msgspec.ValidationError as error:
         shown = masked(text)
         raise ConfigurationError(f"{variable} is {shown!r}, but it must be {_rule(type_, error)}") from None
-    if variable == "REDIS_URL":
-        _check_redis_url(text)
-    if variable == "TIDINGS_REALTIME_URL":
-        _check_realtime_url(text)
-    if variable == "TIDINGS_STOMP_PATHS":
-        _check_stomp_paths(text)
-    if variable == "TIDINGS_EGRESS_NETWORKS":
-        _check_networks(text)
+    check(variable, text)
     return value
 
 
@@ -233,67 +242,3 @@ def _rule(type_: Any, error: msgspec.ValidationError) -> str:
         return str(error)
     kind = "a whole number" if plain is int else "a number"
     return f"{kind} of {low} or more" if high is None else f"{kind} from {low} to {high}"
-
-
-def _check_redis_url(url: str) -> None:
-    shown = repr(masked(url))
-    scheme = url.partition("://")[0].lower()
-    if "sentinel" in scheme:
-        raise ConfigurationError(
-            f"REDIS_URL is {shown}, but Sentinel is not supported: name the primary, or an address that "
-            "follows it, as redis://host:6379/0"
-        )
-    if "#" in url:
-        raise ConfigurationError(
-            f"REDIS_URL is {shown}, and the part after the # would be ignored: write # as %23 in it"
-        )
-    try:
-        addresses = cluster_addresses(url)[1]
-    except ValueError:
-        raise ConfigurationError(
-            f"REDIS_URL is {shown}, which is not a URL: write it as redis://host:6379/0"
-        ) from None
-    if scheme not in _REDIS_SCHEMES:
-        raise ConfigurationError(
-            f"REDIS_URL is {shown}, but it must begin with one of "
-            + ", ".join(f"{scheme}://" for scheme in _REDIS_SCHEMES)
-        )
-    if scheme == "unix":
-        if not urlsplit(url).path:
-            raise ConfigurationError("REDIS_URL names no socket: write it as unix:///path/to/redis.sock")
-    elif not all(host and port for host, port in addresses):
-        raise ConfigurationError(
-            f"REDIS_URL is {shown}, which names no host and port: write it as redis://host:6379/0"
-        )
-    elif len(addresses) > 1 and not is_cluster(url):
-        raise ConfigurationError(
-            f"REDIS_URL is {shown}, but only a cluster has several nodes: write it as "
-            "redis+cluster://host:6379,other:6379"
-        )
-
-
-def _check_realtime_url(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("ws", "wss") or not parts.netloc:
-        raise ConfigurationError(
-            f"TIDINGS_REALTIME_URL is {url!r}, but it must be a ws:// or wss:// URL, "
-            "such as wss://push.example.com/v1/realtime"
-        )
-
-
-def _check_stomp_paths(text: str) -> None:
-    for path in text.split(","):
-        if not _PATH(path.strip()) or path.strip().startswith("/v1/"):
-            raise ConfigurationError(
-                f"TIDINGS_STOMP_PATHS is {text!r}, but a path has letters, digits, - _ . and /, begins with "
-                "a slash, and is not below /v1/: write /ws, or /ws,/app/ws"
-            )
-
-
-def _check_networks(text: str) -> None:
-    try:
-        networks_of(text)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"TIDINGS_EGRESS_NETWORKS is {text!r}, but it must be networks as 10.0.0.0/8, fd00::/8: {error}"
-        ) from None

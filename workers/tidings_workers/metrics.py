@@ -138,6 +138,13 @@ DISPATCHER_LAG: Final = Gauge(
 DISPATCHER_PARTITIONS: Final = Gauge(
     "tidings_dispatcher_partitions", "Partitions leased to this dispatcher", multiprocess_mode="livesum"
 )
+ARCHIVED: Final = Counter("tidings_archived", "Entries moved from the store into the archive")
+ARCHIVE_ERRORS: Final = Counter("tidings_archive_errors", "Calls of the archiver that the archive failed")
+ARCHIVE_BACKLOG: Final = Gauge(
+    "tidings_archive_backlog_bytes",
+    "Bytes of entries in the store that wait for the archive",
+    multiprocess_mode="livemax",
+)
 WEBHOOK_REQUESTS: Final = Tallies(
     Counter("tidings_webhook_requests", "Requests to webhook endpoints: succeeded or failed", ["outcome"])
 )

@@ -16,13 +16,15 @@ class Rules(Struct, frozen=True):
 
     `categories`: pairs of a category, or of a prefix that ends in ".", and its time. The longest name is
     first, and the first that matches applies; `default` applies to all other categories. `lookback` limits
-    sends to all further. `topics` is the time of all sends to topics.
+    sends to all further. `topics` is the time of all sends to topics. `archived`: the archive gets what is
+    removed for its age.
     """
 
     default: int | None
     categories: tuple[tuple[str, int | None], ...] = ()
     lookback: int | None = None
     topics: int = limits.TOPIC_RETENTION_SECONDS * 1000
+    archived: bool = False
 
     def keep(self, category: str | None) -> int | None:
         """The retention of a category."""
@@ -40,6 +42,7 @@ class Rules(Struct, frozen=True):
             _shorter(self.default, self.lookback),
             tuple((name, _shorter(kept, self.lookback)) for name, kept in self.categories),
             topics=self.topics,
+            archived=self.archived,
         )
 
     @property
@@ -49,15 +52,24 @@ class Rules(Struct, frozen=True):
         known = [each for each in kept if each is not None]
         return max(known) if len(known) == len(kept) else None
 
+    @property
+    def shortest(self) -> int:
+        """The shortest of all times: nothing younger is removed for its age."""
+        kept = [self.default, self.lookback, *(each for _, each in self.categories)]
+        return min(self.topics, *(each for each in kept if each is not None))
+
 
 def _shorter(kept: int | None, most: int) -> int:
     return most if kept is None else min(kept, most)
 
 
-def rules_of(tenant: Tenant | None, default: int | None) -> Rules:
-    """A tenant's rules; `default` (ms) applies where the tenant sets none, or is not known."""
+def rules_of(tenant: Tenant | None, default: int | None, *, archives: bool = False) -> Rules:
+    """A tenant's rules; `default` (ms) applies where the tenant sets none, or is not known.
+
+    `archives`: this installation has an archive.
+    """
     if tenant is None:
-        return Rules(default)
+        return Rules(default, archived=archives)
     days = tenant.retention_days
     categories = sorted(tenant.category_retention.items(), key=lambda rule: (-len(rule[0]), rule[0]))
     return Rules(
@@ -65,6 +77,7 @@ def rules_of(tenant: Tenant | None, default: int | None) -> Rules:
         tuple((name, _milliseconds(days)) for name, days in categories),
         None if tenant.all_lookback is None else tenant.all_lookback * 1000,
         tenant.topic_retention * 1000,
+        archives and tenant.archive,
     )
 
 
@@ -75,14 +88,16 @@ def _milliseconds(days: int | None) -> int | None:
 class Policies:
     """The rules of every tenant, as this process knows them now.
 
-    `default`: milliseconds, for tenants that set no retention. Until `follow` is called, no tenant is known.
+    `default`: milliseconds, for tenants that set no retention. `archives`: this installation has an archive.
+    Until `follow` is called, no tenant is known.
     """
 
-    def __init__(self, default: int) -> None:
+    def __init__(self, default: int, *, archives: bool = False) -> None:
         self._default = default
+        self._archives = archives
         self._tenant: Callable[[str], Tenant | None] = lambda _: None
         self._rules: dict[str, tuple[Tenant, Rules]] = {}
-        self._of_unknown = Rules(default)
+        self._of_unknown = Rules(default, archived=archives)
 
     def follow(self, tenant: Callable[[str], Tenant | None]) -> None:
         """Look tenants up with this function from now on, such as `RegistryView.tenant`."""
@@ -95,5 +110,5 @@ class Policies:
             return self._of_unknown
         known = self._rules.get(tenant)
         if known is None or known[0] is not record:
-            known = self._rules[tenant] = (record, rules_of(record, self._default))
+            known = self._rules[tenant] = (record, rules_of(record, self._default, archives=self._archives))
         return known[1]

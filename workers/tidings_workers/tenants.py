@@ -1,8 +1,8 @@
 """A tenant and its settings: origins, retention, sessions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Final, Literal, TypedDict, get_args
+from typing import Final, Literal, TypedDict, TypeVar, get_args
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
@@ -15,9 +15,15 @@ from tidings_workers.webhook_endpoints import Webhook
 Days = Literal[7, 30, 90, 365]
 DAYS: Final[tuple[int, ...]] = get_args(Days)
 
+T = TypeVar("T")
+
 # None is without limit; "default" is the server's setting at the time.
 Retention = Days | None
 DEFAULT: Final = "default"
+
+ARCHIVE_DAYS: Final = 365
+"""How long the archive keeps notifications, unless a tenant sets another time."""
+ARCHIVE_DAYS_MAXIMUM: Final = 36_500
 
 Sessions = Literal["many", "replace", "reject"]
 SESSIONS: Final[tuple[str, ...]] = get_args(Sessions)
@@ -56,7 +62,8 @@ class Tenant(Struct, frozen=True, kw_only=True):
     pattern of `open_topics`. `guests`: clients without a token may connect by STOMP, see
     `gateway.guests`; it is unset in the record of an earlier version, which means that they may not.
     `upstream` answers the messages of clients, and `webhooks` receive events; never answer or log their
-    secrets.
+    secrets. `archive`: what the retention removes goes into the archive of the installation, and is kept
+    there for `archive_retention` days, or as `category_archive_retention` says.
     """
 
     id: str
@@ -72,6 +79,9 @@ class Tenant(Struct, frozen=True, kw_only=True):
     guests: bool | UnsetType = UNSET
     upstream: Upstream | None = None
     webhooks: tuple[Webhook, ...] = ()
+    archive: bool = True
+    archive_retention: int | None = ARCHIVE_DAYS
+    category_archive_retention: dict[str, int | None] = {}
 
     @property
     def connections_per_user(self) -> int | None:
@@ -104,6 +114,9 @@ class TenantSettings(TypedDict, total=False):
     open_topics: Iterable[str]
     guests: bool
     upstream: Upstream | None
+    archive: bool
+    archive_retention: int | str | None
+    category_archive_retention: Mapping[str, int | str | None]
 
 
 def changed(tenant: Tenant, settings: TenantSettings) -> Tenant:
@@ -117,7 +130,7 @@ def changed(tenant: Tenant, settings: TenantSettings) -> Tenant:
         days = settings["retention_days"]
         tenant = structs.replace(tenant, retention_days=DEFAULT if days == DEFAULT else _retention(days))
     if "category_retention" in settings:
-        rules = _categories(tenant.category_retention, settings["category_retention"])
+        rules = _with_rules(tenant.category_retention, settings["category_retention"], _retention)
         tenant = structs.replace(tenant, category_retention=rules)
     if "all_lookback" in settings:
         lookback = _at_least(LEAST_LOOKBACK_SECONDS, settings["all_lookback"], "a look back is")
@@ -130,7 +143,31 @@ def changed(tenant: Tenant, settings: TenantSettings) -> Tenant:
     if "session_limit" in settings:
         limit = _at_least(1, settings["session_limit"], "a session limit is")
         tenant = structs.replace(tenant, session_limit=limit)
-    return _with_topics(tenant, settings)
+    return _with_archive(_with_topics(tenant, settings), settings)
+
+
+def _with_archive(tenant: Tenant, settings: TenantSettings) -> Tenant:
+    """The tenant with the settings of the archive."""
+    if "archive" in settings:
+        tenant = structs.replace(tenant, archive=settings["archive"])
+    if "archive_retention" in settings:
+        days = settings["archive_retention"]
+        kept = ARCHIVE_DAYS if days == DEFAULT else _archive_days(days)
+        tenant = structs.replace(tenant, archive_retention=kept)
+    if "category_archive_retention" in settings:
+        rules = _with_rules(
+            tenant.category_archive_retention, settings["category_archive_retention"], _archive_days
+        )
+        tenant = structs.replace(tenant, category_archive_retention=rules)
+    return tenant
+
+
+def _archive_days(days: object) -> int | None:
+    if days is None or (isinstance(days, int) and 1 <= days <= ARCHIVE_DAYS_MAXIMUM):
+        return days
+    raise InvalidValue(
+        f"a retention of the archive is 1 to {ARCHIVE_DAYS_MAXIMUM} days, forever or default, not {days!r}"
+    )
 
 
 def _with_topics(tenant: Tenant, settings: TenantSettings) -> Tenant:
@@ -179,16 +216,17 @@ def _open_topics(patterns: Iterable[str]) -> tuple[str, ...]:
     return found
 
 
-def _categories(
-    rules: Mapping[str, Retention], changes: Mapping[str, int | str | None]
-) -> dict[str, Retention]:
+def _with_rules(
+    rules: Mapping[str, T], changes: Mapping[str, int | str | None], checked: Callable[[object], T]
+) -> dict[str, T]:
+    """The rules of categories with these changes, whose days are checked."""
     after = dict(rules)
     for category, days in changes.items():
         if not category:
             raise InvalidValue("a rule needs a category, or a prefix of categories such as orders.")
         after.pop(category, None)
         if days != DEFAULT:
-            after[category] = _retention(days)
+            after[category] = checked(days)
     return after
 
 

@@ -20,7 +20,8 @@ from tidings_workers.bridge.loop import Loop
 from tidings_workers.bridge.sink_worker import SinkWorker
 from tidings_workers.bridge.status import Status
 from tidings_workers.bridge.worker import SourceWorker
-from tidings_workers.config import ConfigurationError, Settings
+from tidings_workers.config import Settings
+from tidings_workers.config_checks import ConfigurationError
 from tidings_workers.logs import get_logger
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import StorageUnavailable, Store

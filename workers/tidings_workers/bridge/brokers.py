@@ -13,7 +13,7 @@ from msgspec import Struct
 from tidings_workers.bridge import tls
 from tidings_workers.bridge.configuration import AnySink, AnySource
 from tidings_workers.bridge.messages import Message
-from tidings_workers.config import ConfigurationError
+from tidings_workers.config_checks import ConfigurationError
 
 T = TypeVar("T")
 

@@ -32,7 +32,7 @@ from tidings_workers.bridge.configuration import (
 )
 from tidings_workers.bridge.lines import Lines
 from tidings_workers.bridge.tls import InvalidTls, context_of
-from tidings_workers.config import ConfigurationError
+from tidings_workers.config_checks import ConfigurationError
 from tidings_workers.refused import Refused
 from tidings_workers.strict_json import BodyDecoder
 from tidings_workers.webhook_endpoints import matching

@@ -7,17 +7,15 @@ effect.
 """
 
 import asyncio
-import math
-import os
-import secrets
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from tidings_workers import metrics
-from tidings_workers.config import Settings
+from tidings_workers.config import BACKLOG_BYTES, Settings
 from tidings_workers.dispatcher.partition import PartitionWorker
-from tidings_workers.dispatcher.sweeper import Sweeper
+from tidings_workers.dispatcher.sweeper import Backlog, Sweeper
+from tidings_workers.leasing import LeasedPartitions
 from tidings_workers.logs import get_logger
 from tidings_workers.registry import RegistryView
 from tidings_workers.store import Store
@@ -34,35 +32,28 @@ _log = get_logger(__name__)
 class Dispatcher:
     """Leases a fair share of the partitions, with a worker and a sweeper for each."""
 
-    def __init__(self, store: Store, deliverer: Deliverer | None = None) -> None:
-        self.name = f"d{os.getpid()}-{secrets.token_hex(4)}"
+    def __init__(
+        self, store: Store, deliverer: Deliverer | None = None, backlog_bytes: int = BACKLOG_BYTES
+    ) -> None:
         self._store = store
         self._deliverer = deliverer
-        self._workers: dict[int, tuple[asyncio.Task[None], ...]] = {}
         self._sweeping = asyncio.Lock()
+        self.backlog = Backlog(store, backlog_bytes) if store.archive is not None else None
+        self.partitions = LeasedPartitions(store.leases, store.partitions, "d", self._start)
+
+    @property
+    def name(self) -> str:
+        """The name of this dispatcher in its leases."""
+        return self.partitions.name
 
     async def beat(self) -> None:
-        """Renew the leases, release those above the fair share, and lease free partitions up to it."""
-        leases = self._store.leases
-        fair = math.ceil(self._store.partitions / max(1, await leases.heartbeat(self.name)))
-        held = list(self._workers)
-        renewed = await asyncio.gather(*(leases.take(partition, self.name) for partition in held))
-        for partition, kept in zip(held, renewed, strict=True):
-            if not kept:
-                await self._stop(partition)
-        for partition in list(self._workers)[fair:]:
-            await self._stop(partition)
-            await leases.release(partition, self.name)
-        for partition in range(self._store.partitions):
-            if len(self._workers) >= fair:
-                break
-            if partition not in self._workers and await leases.take(partition, self.name):
-                self._start(partition)
-        metrics.DISPATCHER_PARTITIONS.set(len(self._workers))
+        """Renew the leases, and take a fair share of the partitions."""
+        await self.partitions.beat()
+        metrics.DISPATCHER_PARTITIONS.set(len(self.partitions))
 
-    def _start(self, partition: int) -> None:
+    def _start(self, partition: int) -> list[asyncio.Task[None]]:
         worker = PartitionWorker(self._store, partition)
-        sweeper = Sweeper(self._store, partition, self._sweeping)
+        sweeper = Sweeper(self._store, partition, self._sweeping, self.backlog)
         tasks = [
             asyncio.create_task(keep_running("partition", worker.run), name=f"partition-{partition}"),
             asyncio.create_task(every(_SWEEP_SECONDS, "sweep", sweeper.sweep), name=f"sweep-{partition}"),
@@ -70,21 +61,11 @@ class Dispatcher:
         if self._deliverer is not None:
             deliver = partial(self._deliverer.run, partition)
             tasks.append(asyncio.create_task(keep_running("webhooks", deliver), name=f"webhooks-{partition}"))
-        self._workers[partition] = tuple(tasks)
-
-    async def _stop(self, partition: int) -> None:
-        await cancel_all(self._workers.pop(partition))
+        return tasks
 
     async def close(self) -> None:
         """Stop every worker and release the leases."""
-        held = list(self._workers)
-        await cancel_all(task for tasks in self._workers.values() for task in tasks)
-        self._workers.clear()
-        await asyncio.gather(
-            *(self._store.leases.release(partition, self.name) for partition in held),
-            self._store.leases.leave(self.name),
-            return_exceptions=True,
-        )
+        await self.partitions.close()
 
 
 async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]) -> None:
@@ -95,7 +76,7 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
     view = RegistryView(store.redis)
     store.follow_policies(view.tenant)
     deliverer = Deliverer(store, view, settings.egress_allowed)
-    dispatcher = Dispatcher(store, deliverer)
+    dispatcher = Dispatcher(store, deliverer, settings.archive_backlog_bytes)
     is_ready = False
 
     async def beat() -> None:
@@ -112,6 +93,8 @@ async def run(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]
         asyncio.create_task(keep_running("registry", partial(view.run, stop))),
         asyncio.create_task(every(_BEAT_SECONDS, "dispatcher", beat)),
     ]
+    if dispatcher.backlog is not None:
+        running.append(asyncio.create_task(keep_running("backlog", dispatcher.backlog.run)))
     try:
         await stop.wait()
     finally:

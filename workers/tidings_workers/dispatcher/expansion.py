@@ -15,7 +15,7 @@ from tidings_workers.dispatcher.planning import Plan, Planning
 from tidings_workers.store import Store, intervals
 from tidings_workers.store.ids import partition_of_id
 from tidings_workers.store.intervals import Bounds
-from tidings_workers.store.keys import PROBE, Log, Record
+from tidings_workers.store.keys import Log, Record
 from tidings_workers.store.operations import (
     AnswerProbe,
     AppendCopies,
@@ -186,7 +186,7 @@ class Expansion:
         yield done + 1, {}, lambda: self._groups.forget_deleted(group, operation.members)
 
     async def _probe(self, operation: Probe) -> AsyncIterator[_Part]:
-        yield 1, {operation.target: [AnswerProbe(PROBE, operation.token)]}, None
+        yield 1, {operation.target: [AnswerProbe("probe", operation.token)]}, None
 
     async def _count_moves(self, operation: CountMoves) -> AsyncIterator[_Part]:
         number = 0

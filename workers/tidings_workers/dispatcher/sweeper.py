@@ -5,20 +5,54 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from tidings_workers.logs import get_logger
 from tidings_workers.store import Store
 from tidings_workers.store.ids import milliseconds
 
+# How often the bytes that wait for the archive are counted.
+_BACKLOG_SECONDS: Final = 5.0
 # The sweeps of a dispatcher use the store for at most one part in this many of the time.
 _SHARE: Final = 4
+
+_log = get_logger(__name__)
+
+
+class Backlog:
+    """The entries that wait in the store for an archive that does not take them, in bytes."""
+
+    def __init__(self, store: Store, limit: int) -> None:
+        self._store = store
+        self._limit = limit
+        self.is_full = False
+
+    async def run(self) -> None:
+        """Count until cancelled. Raises StorageUnavailable; it may always be started again."""
+        while True:
+            await self.count()
+            await asyncio.sleep(_BACKLOG_SECONDS)
+
+    async def count(self) -> None:
+        """Count once, and report when the limit is passed or kept again."""
+        size = await self._store.archiving.backlog()
+        if self.is_full != (size > self._limit):
+            self.is_full = not self.is_full
+            if self.is_full:
+                _log.error(
+                    "entries are removed without a copy in the archive",
+                    reason=f"{size} bytes wait for it, and TIDINGS_ARCHIVE_BACKLOG_BYTES is {self._limit}",
+                )
+            else:
+                _log.info("entries wait for the archive again", bytes=size)
 
 
 class Sweeper:
     """Sweeps one partition. The sweepers of a dispatcher share `turn`, so that one sweeps at a time."""
 
-    def __init__(self, store: Store, partition: int, turn: asyncio.Lock) -> None:
+    def __init__(self, store: Store, partition: int, turn: asyncio.Lock, backlog: Backlog | None) -> None:
         self._store = store
         self._partition = partition
         self._turn = turn
+        self._backlog = backlog
 
     async def sweep(self) -> None:
         """Finish unfinished sends, return what is no longer snoozed, and remove what expired or is too old.
@@ -36,6 +70,8 @@ class Sweeper:
                     await self._store.retention.sweep(self._partition, bases)
                     await asyncio.sleep((time.monotonic() - started) * (_SHARE - 1))
             users, bases = await self._due()
+        if self._backlog is not None and self._backlog.is_full:
+            await self._remove_uncopied()
 
     async def _due(self) -> tuple[list[str], list[str]]:
         """The users whose snoozed notifications return, and the logs for the retention sweep."""
@@ -43,6 +79,13 @@ class Sweeper:
             self._store.snoozing.due(self._partition, milliseconds()),
             self._store.retention.due(self._partition),
         )
+
+    async def _remove_uncopied(self) -> None:
+        """Remove the entries of some logs with the most bytes that wait for the archive."""
+        waiting = await self._store.archiving.waiting(self._partition)
+        if waiting:
+            async with self._turn:
+                await self._store.retention.sweep(self._partition, waiting, uncopied=True)
 
     async def _wake(self, users: Sequence[str]) -> None:
         """Return what is due of these users; a fault at one of them holds up no other."""

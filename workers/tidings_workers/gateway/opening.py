@@ -211,7 +211,7 @@ class Opening:
                 continue
             if lost is not None:
                 reason: Literal["trimmed", "expired"] = "trimmed" if lost.erased else "expired"
-                start.gaps.append(Gap(log.name, lost.first, lost.last, lost.missed, reason))
+                start.gaps.append(Gap(log.name, lost.first, lost.last, lost.missed, reason, lost.in_archive))
                 start.resume = "gap"
                 position = max(position, facts.floor)
             start.positions[log.name] = position
@@ -236,7 +236,8 @@ class Opening:
         """Start before the last `count` notifications that the user may see, over all logs."""
         start.positions = {log.name: log.end for log in user.logs()}
         if count:
-            page = await self._store.inbox.page(user.tenant, user.name, InboxQuery(limit=count))
+            query = InboxQuery(limit=count, only_live=True)
+            page = await self._store.inbox.page(user.tenant, user.name, query)
             for item in page.items:
                 before = min(start.positions.get(item.log, item.position), item.position - 1)
                 start.positions[item.log] = before

@@ -43,9 +43,11 @@ class TopicReplay:
         position = tail.position
         if rewind:
             assert tail.log.topic is not None  # noqa: S101 - the tail of a topic
-            page = await self._store.topics.entries(tail.log.tenant, tail.log.topic, rewind, None)
-            if page.items:
-                position = min(tail.position, page.items[-1].position - 1)
+            found = await self._store.topics.entries(
+                tail.log.tenant, tail.log.topic, rewind, None, only_live=True
+            )
+            if found.items:
+                position = min(tail.position, found.items[-1].position - 1)
         return Start(position, replay=True)
 
     async def _start_after(self, tail: Tail[Subscription], after: int) -> Start:
@@ -64,7 +66,7 @@ class TopicReplay:
         lost = await self._store.retention.lost(tail.log, [after, removed_up_to])
         if lost is None:
             return Start(max(after, tail.floor), replay=True)
-        gap = Gap(tail.log.name, lost.first, lost.last, lost.missed, "expired")
+        gap = Gap(tail.log.name, lost.first, lost.last, lost.missed, "expired", lost.in_archive)
         return Start(max(after, tail.floor), replay=True, gap=gap)
 
     async def run(self, subscription: Subscription, *, replay: bool) -> None:

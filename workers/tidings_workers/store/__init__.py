@@ -10,9 +10,11 @@ from typing import Self
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 
+from tidings_workers.archive import Archive
 from tidings_workers.config import Settings
 from tidings_workers.store.acknowledging import Acknowledging
 from tidings_workers.store.acting import Acting, ActResult
+from tidings_workers.store.archiving import Archiving
 from tidings_workers.store.bridges import Bridges
 from tidings_workers.store.changes import Change
 from tidings_workers.store.claims import Idempotency
@@ -34,12 +36,14 @@ from tidings_workers.store.errors import (
     UnknownAction,
 )
 from tidings_workers.store.events import Events
+from tidings_workers.store.exports import Exports
 from tidings_workers.store.feeds import Feeds
 from tidings_workers.store.groups import GroupInfo, Groups
-from tidings_workers.store.inbox import Inbox, InboxItem, InboxPage
+from tidings_workers.store.inbox import Inbox, InboxPage
+from tidings_workers.store.inbox_items import InboxItem
 from tidings_workers.store.ingress import Ingress
 from tidings_workers.store.keys import Keys
-from tidings_workers.store.leases import Leases
+from tidings_workers.store.leases import leases_of_archivers, leases_of_dispatchers
 from tidings_workers.store.listing import InboxQuery
 from tidings_workers.store.logs import Logs
 from tidings_workers.store.marks import MarkResult, Marks
@@ -101,10 +105,10 @@ __all__ = [
 class Store:
     """An open store. Each attribute is a room: one subject with its methods.
 
-    The API uses `sends`, `groups`, `topics`, `inbox`, `marks`, `acting`, `snoozing`, `receipts`,
+    The API uses `sends`, `groups`, `topics`, `inbox`, `marks`, `acting`, `snoozing`, `receipts`, `exports`,
     `connections` and `erasure`. A gateway uses `feeds`, `logs`, `connections`, `topics` and `retention` too,
     a dispatcher `leases`, `ingress`, `plans`, `copies`, `groups`, `logs`, `retention` and `snoozing`, a
-    bridge `sends`, `bridges`, `events` and `sinks`.
+    bridge `sends`, `bridges`, `events` and `sinks`, an archiver `archivers` and `archiving`.
     """
 
     def __init__(self, core: Core) -> None:
@@ -117,6 +121,7 @@ class Store:
         self.acting = Acting(core, swaps)
         self.snoozing = Snoozing(core, swaps)
         self.receipts = Receipts(core)
+        self.exports = Exports(core)
         self.topics = Topics(core)
         self.tickets = Tickets(core)
         self.events = Events(core)
@@ -127,7 +132,9 @@ class Store:
         self.feeds = Feeds(core)
         self.acknowledging = Acknowledging(core, self.feeds)
         self.ingress = Ingress(core)
-        self.leases = Leases(core)
+        self.leases = leases_of_dispatchers(core)
+        self.archivers = leases_of_archivers(core)
+        self.archiving = Archiving(core)
         self.plans = Plans(core)
         self.copies = Copies(core)
         self.retention = Retention(core)
@@ -156,6 +163,13 @@ class Store:
     async def close(self) -> None:
         """Wait for running commands, then close the connections."""
         await self._core.pipeline.close()
+        if self._core.archive is not None:
+            await self._core.archive.close()
+
+    @property
+    def archive(self) -> Archive | None:
+        """The archive that the settings name."""
+        return self._core.archive
 
     async def ping(self) -> None:
         """Return when Redis answers."""

@@ -110,6 +110,8 @@ class Acting:
         core = self._core
         tenant, user, own, _, action, log, position, *_ = attempt
         view = await read_view(core, own)
+        if core.archive is not None and not await self._is_live(log, position):
+            raise NotInInbox
         share = view.shares(core.keys, tenant, user).get(log.base)
         if share is None or not intervals.contains(share.visible, position):
             raise NotInInbox
@@ -127,16 +129,26 @@ class Acting:
         at = max(milliseconds(), view.marked_at + 1)
         change = Change("seen", at, {}, ids=(), acted=ActedAt(attempt.id, action, log.base, position))
         intervals.put(state.acted, [position - 1, position])
-        state.forget(attempt.floor)
-        swapped = await self._swaps.swap(own, _swap_state(attempt, view.version, at, state, change))
+        if core.archive is None or log.is_own:
+            state.forget(attempt.floor)
+        changes = -1 if core.archive is None else view.changes
+        request = _swap_state(attempt, view.version, at, state, change, changes)
+        swapped = await self._swaps.swap(own, request)
         return ActResult(Use(action, at), swapped.version, change) if swapped is not None else None
+
+    async def _is_live(self, log: Log, position: int) -> bool:
+        """Whether the log still has an entry at this position."""
+        (found,) = await read(self._core, log.partition, [Part(log.base, [position - 1, position], 1)])
+        return bool(found.entries)
 
     async def used(self, tenant: str, user: str, base: str, positions: Sequence[int]) -> dict[int, Use]:
         """The actions that the user used at these positions of the log with this base."""
         return await read_uses(self._core, self._core.keys.user(tenant, user), base, positions)
 
 
-def _swap_state(attempt: _Attempt, version: int, at: int, state: LogState, change: Change) -> SwapState:
+def _swap_state(
+    attempt: _Attempt, version: int, at: int, state: LogState, change: Change, changes: int
+) -> SwapState:
     base, position = attempt.log.base, attempt.position
     return SwapState(
         base=attempt.own.base,
@@ -152,5 +164,6 @@ def _swap_state(attempt: _Attempt, version: int, at: int, state: LogState, chang
         archived=[],
         change=_encode(change).decode(),
         origin=attempt.origin,
+        changes=changes,
         snoozes=[],
     )

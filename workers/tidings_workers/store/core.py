@@ -5,9 +5,10 @@ import secrets
 from typing import Any, Final
 
 from tidings.protocol import limits
-from tidings_workers.config import Settings
+from tidings_workers.archive import Archive, open_archive
+from tidings_workers.config import NO_ARCHIVE, Settings
 from tidings_workers.identity import identity_of
-from tidings_workers.retention_rules import Policies
+from tidings_workers.retention_rules import Policies, Rules
 from tidings_workers.store.errors import UNREACHABLE, StoreMismatch
 from tidings_workers.store.keys import LAYOUT, META, PARTITIONS_MAXIMUM, Keys
 from tidings_workers.store.migration import PREVIOUS, migrate
@@ -19,12 +20,15 @@ from tidings_workers.store.server import Durability, check_mode
 
 # A record outlives the claim of its idempotency key; otherwise a late retry would send again.
 LEAST_RECORD_MS: Final = limits.IDEMPOTENCY_KEPT_SECONDS * 1000
+# With an archive, a record outlives the entries of its notification, because the archiver reads it later.
+RECORD_GRACE_MS: Final = 7 * 86_400_000
 
 
 class Core:
     """An open store. `epoch` names its data; `partitions` never changes.
 
-    `call` issues one command (`Pipeline.call`), `run` a script.
+    `archive` has what the retention removed, if the settings name one. `call` issues one command
+    (`Pipeline.call`), `run` a script.
     """
 
     def __init__(self, pipeline: Pipeline, settings: Settings) -> None:
@@ -32,9 +36,10 @@ class Core:
         self.call = pipeline.call
         self.settings = settings
         self.retention_ms = settings.retention_seconds * 1000
-        self.policies = Policies(self.retention_ms)
+        self.policies = Policies(self.retention_ms, archives=settings.archives)
         self.keys = Keys(settings.partitions)
         self.newest = NewestTimes()
+        self.archive: Archive | None = open_archive(settings.archive_url or NO_ARCHIVE)
         self.epoch = ""
         self.secret = b""
         self.identity = ""
@@ -48,12 +53,18 @@ class Core:
 
     def record_life(self, tenant: str, category: str | None) -> int:
         """How long the record of a notification is kept, in ms; 0 means without limit."""
-        kept = self.policies.rules(tenant).keep(category)
-        return 0 if kept is None else max(kept, LEAST_RECORD_MS)
+        rules = self.policies.rules(tenant)
+        kept = rules.keep(category)
+        return 0 if kept is None else max(kept + _grace(rules), LEAST_RECORD_MS)
 
     def topic_record_life(self, tenant: str) -> int:
         """How long the record of a notification to topics is kept, in ms."""
-        return max(self.policies.rules(tenant).topics, LEAST_RECORD_MS)
+        rules = self.policies.rules(tenant)
+        return max(rules.topics + _grace(rules), LEAST_RECORD_MS)
+
+    def history_of(self, tenant: str) -> Archive | None:
+        """The archive, if it has what the retention removed of this tenant."""
+        return self.archive if self.policies.rules(tenant).archived else None
 
     def run(
         self, script: str, partition: int, *arguments: Argument, durable: bool = False
@@ -128,3 +139,7 @@ class Core:
     async def ping(self) -> None:
         """Return when Redis answers. Raises StorageUnavailable."""
         await self.call("HGET", META, "epoch")
+
+
+def _grace(rules: Rules) -> int:
+    return RECORD_GRACE_MS if rules.archived else 0

@@ -11,6 +11,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from tidings.protocol import closing
+from tidings_workers.archive import ArchiveError
 from tidings_workers.store import intervals
 from tidings_workers.store.core import Core
 from tidings_workers.store.groups import Groups
@@ -32,7 +33,8 @@ class ErasedUser(Struct, frozen=True):
     """The numbers of an erasure.
 
     `notifications` removed from the user's log, `marks`: marked notifications of all logs, `memberships` that
-    the user left, `devices` removed, and `connections` closed.
+    the user left, `devices` removed, and `connections` closed. `complete` is false while the archive, which
+    does not answer, may have data of the user: the erasure has to be repeated.
     """
 
     notifications: int
@@ -40,6 +42,7 @@ class ErasedUser(Struct, frozen=True):
     memberships: int
     devices: int
     connections: int
+    complete: bool = True
 
 
 class EraseLog(Packed, frozen=True):
@@ -84,7 +87,20 @@ class Erasure:
         while not (answer := await self._core.run("erase", log.partition, pack([log.base, versions])))[0]:
             notifications += await self._remove_erased(tenant, log)
         notifications += await self._remove_erased(tenant, log)
-        return ErasedUser(notifications, marks, memberships, int(answer[1]), len(connections))
+        complete = await self._erase_history(tenant, user)
+        return ErasedUser(notifications, marks, memberships, int(answer[1]), len(connections), complete)
+
+    async def _erase_history(self, tenant: str, user: str) -> bool:
+        """Erase the user in the archive. Returns whether nothing is left there."""
+        archive = self._core.archive
+        if archive is None:
+            return True
+        try:
+            while not await archive.erase_user(tenant, user):
+                pass
+        except ArchiveError:
+            return False
+        return True
 
     async def _are_closed(self, connections: Sequence[Any]) -> bool:
         return not await self._connections.unclosed(connections)

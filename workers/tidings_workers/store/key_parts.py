@@ -9,6 +9,10 @@ Kind = Literal["u", "g", "t", "a", "s"]
 PartitionPart = Literal[
     "accepted",
     "applied",
+    "archivable",
+    "archived",
+    "archiver",
+    "archiving",
     "closing",
     "connections",
     "contents",

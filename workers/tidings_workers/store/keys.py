@@ -11,11 +11,12 @@ A *base* is a key without its hash tag. Scripts get the tag as ``KEYS[1]`` and t
 from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from tidings.protocol.names import log_of_group, log_of_topic
-from tidings_workers.store.key_parts import Kind, LogPart, PartitionPart, RecordPart
+from tidings_workers.store.bases import SLASH, parse_base
+from tidings_workers.store.key_parts import LogPart, PartitionPart, RecordPart
 
 LAYOUT: Final = "3"
 """The version of all keys and their values, in `META`. A process refuses a store with another one.
@@ -28,13 +29,11 @@ PARTITIONS_MAXIMUM: Final = 4096
 META: Final = "{tidings}/meta"
 GATEWAYS: Final = "{tidings}/gateways"
 DISPATCHERS: Final = "{tidings}/dispatchers"
+ARCHIVERS: Final = "{tidings}/archivers"
 BRIDGES: Final = "{tidings}/bridges"
 TENANTS: Final = "{tidings}/tenants"
 KEY_COUNTERS: Final = "{tidings}/key-counters"
 REGISTRY_VERSION: Final = "{tidings}/registry-version"
-
-PROBE: Final[PartitionPart] = "probe"
-_SLASH: Final = "%2F"  # within a topic; no name contains the percent sign
 
 
 def tag(partition: int) -> str:
@@ -87,21 +86,6 @@ class Log(NamedTuple):
         return f"{{p{self.partition}}}/{self.base}/{part}" + (f"/{name}" if name else "")
 
 
-class Base(NamedTuple):
-    """The parts of a base. `id` is the user, group or topic, and empty where the base has none."""
-
-    kind: Kind
-    tenant: str
-    id: str
-
-
-def parse_base(base: str) -> Base:
-    """The parts of the base of a log, or of ``s/<tenant>``."""
-    kind, _, rest = base.partition("/")
-    tenant, _, name = rest.partition("/")
-    return Base(cast("Kind", kind), tenant, name.replace(_SLASH, "/"))
-
-
 # A member of a thousand groups needs the logs of all of them at each look at the inbox.
 @lru_cache(maxsize=65_536)
 def _log_of_group(tenant: str, group: str, partitions: int) -> Log:
@@ -131,7 +115,7 @@ class Keys:
     def topic(self, tenant: str, topic: str) -> Log:
         """The log of one topic."""
         partition = partition_of(tenant, topic, self.partitions)
-        base = f"t/{tenant}/{topic.replace('/', _SLASH)}"
+        base = f"t/{tenant}/{topic.replace('/', SLASH)}"
         return Log(base, partition, log_of_topic(topic), tenant, topic=topic)
 
     def all(self, tenant: str) -> Log:
@@ -191,6 +175,21 @@ def due(partition: int) -> str:
     return _key(partition, "due")
 
 
+def archivable(partition: int) -> str:
+    """The logs with entries for the archive, by about how many bytes these take."""
+    return _key(partition, "archivable")
+
+
+def archiving(partition: int) -> str:
+    """The batch of entries that an archiver moves now."""
+    return _key(partition, "archiving")
+
+
+def archived(partition: int, tenant: str) -> str:
+    """Up to which times the archive has notifications of a tenant."""
+    return _key(partition, "archived", tenant)
+
+
 def accepted(partition: int, tenant: str, notification_id: str) -> str:
     """The hash of the ids of a tenant that were accepted in the hours of this one."""
     return _key(partition, "accepted", f"{tenant}/{notification_id[:6]}")
@@ -223,7 +222,7 @@ def returning(partition: int) -> str:
 
 def probe(partition: int) -> str:
     """The token of the last probe that reached the partition."""
-    return _key(partition, PROBE)
+    return _key(partition, "probe")
 
 
 def lease(partition: int) -> str:

@@ -1,7 +1,7 @@
-"""Which dispatcher works on which partition.
+"""Which process works on which partition: a dispatcher, and an archiver, for each.
 
 A lease saves double work; nothing else depends on it. Two dispatchers on one partition do no harm, because a
-target partition skips the steps that it has applied.
+target partition skips the steps that it has applied; nor do two archivers, because a batch has a token.
 """
 
 import asyncio
@@ -9,39 +9,52 @@ from typing import Final
 
 from tidings_workers.store.core import Core
 from tidings_workers.store.ids import milliseconds
-from tidings_workers.store.keys import DISPATCHERS
+from tidings_workers.store.key_parts import PartitionPart
+from tidings_workers.store.keys import ARCHIVERS, DISPATCHERS
 
 LEASE_SECONDS: Final = 3
 
 
 class Leases:
-    """Dispatchers and their leases."""
+    """The processes of one kind, and their leases. `part` is the key of a lease."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, registered: str, part: PartitionPart) -> None:
         self._core = core
+        self._registered = registered
+        self._part = part
 
-    async def heartbeat(self, dispatcher: str) -> int:
-        """Register this dispatcher again. Returns how many dispatchers are registered.
+    async def heartbeat(self, process: str) -> int:
+        """Register this process again. Returns how many are registered.
 
         One that stops without `leave` counts until its leases expire, so that the others take them then.
         """
         call = self._core.call
         now = milliseconds()
         *_, registered = await asyncio.gather(
-            call("ZADD", DISPATCHERS, now, dispatcher),
-            call("ZREMRANGEBYSCORE", DISPATCHERS, 0, now - LEASE_SECONDS * 1000),
-            call("ZCARD", DISPATCHERS),
+            call("ZADD", self._registered, now, process),
+            call("ZREMRANGEBYSCORE", self._registered, 0, now - LEASE_SECONDS * 1000),
+            call("ZCARD", self._registered),
         )
         return int(registered)
 
-    async def leave(self, dispatcher: str) -> None:
-        """Remove a dispatcher that stops."""
-        await self._core.call("ZREM", DISPATCHERS, dispatcher)
+    async def leave(self, process: str) -> None:
+        """Remove a process that stops."""
+        await self._core.call("ZREM", self._registered, process)
 
-    async def take(self, partition: int, dispatcher: str) -> bool:
-        """Take or renew a lease for three seconds. Returns whether this dispatcher has it."""
-        return bool(await self._core.run("lease", partition, dispatcher, LEASE_SECONDS * 1000))
+    async def take(self, partition: int, process: str) -> bool:
+        """Take or renew a lease for three seconds. Returns whether this process has it."""
+        return bool(await self._core.run("lease", partition, self._part, process, LEASE_SECONDS * 1000))
 
-    async def release(self, partition: int, dispatcher: str) -> None:
+    async def release(self, partition: int, process: str) -> None:
         """End a lease."""
-        await self._core.run("release", partition, dispatcher)
+        await self._core.run("release", partition, self._part, process)
+
+
+def leases_of_dispatchers(core: Core) -> Leases:
+    """The dispatchers and their leases."""
+    return Leases(core, DISPATCHERS, "lease")
+
+
+def leases_of_archivers(core: Core) -> Leases:
+    """The archivers and their leases."""
+    return Leases(core, ARCHIVERS, "archiver")

@@ -20,7 +20,7 @@ from tidings_workers.store.state import LogState
 from tidings_workers.store.view import Share, View
 
 # A copy may be stored after notifications that were accepted later; by more than this only after an outage.
-_LATE_MS: Final = 3_600_000
+LATE_MS: Final = 3_600_000
 
 
 # The filters that select every entry that has no mark.
@@ -32,6 +32,7 @@ class InboxQuery(Struct, frozen=True, kw_only=True):
 
     `category` is exact, or a prefix that ends in a dot; `log` is the name that the user sees. Without a
     `state` all entries that are neither archived nor snoozed; `unseen` and `unread` are a part of these.
+    `only_live` leaves out what only the archive has.
     """
 
     limit: int
@@ -41,6 +42,7 @@ class InboxQuery(Struct, frozen=True, kw_only=True):
     after: int | None = None
     before: int | None = None
     by_category: bool = False
+    only_live: bool = False
 
 
 class Boundary(Struct, array_like=True, frozen=True):
@@ -59,20 +61,20 @@ async def listed_positions(
     if not states and state in _BEFORE_ANY_MARK:
         listed = [share.visible for share in shares]
     else:
-        listed = [_in_state(share.visible, states.get(share.log.base), state) for share in shares]
+        listed = [in_state(share.visible, states.get(share.log.base), state) for share in shares]
     if query.log is not None or boundary is not None:
         listed = [
-            _selected(positions, share.log.name, query.log, boundary)
+            selected(positions, share.log.name, query.log, boundary)
             for positions, share in zip(listed, shares, strict=True)
         ]
     if query.after is None and query.before is None:
         return listed
-    earliest = 0 if query.after is None else query.after - _LATE_MS
-    latest = END if query.before is None else query.before + _LATE_MS
+    earliest = 0 if query.after is None else query.after - LATE_MS
+    latest = END if query.before is None else query.before + LATE_MS
     return list(map(intervals.common, listed, await _between(core, shares, earliest, latest)))
 
 
-def _selected(positions: Bounds, name: str, only: str | None, boundary: Boundary | None) -> Bounds:
+def selected(positions: Bounds, name: str, only: str | None, boundary: Boundary | None) -> Bounds:
     """Those of the positions of a log that are on the page, which has the log `only`, or all logs."""
     if only is not None and only != name:
         return []
@@ -85,7 +87,7 @@ def _selected(positions: Bounds, name: str, only: str | None, boundary: Boundary
     return [] if boundary.forward else positions
 
 
-def _in_state(visible: Bounds, known: LogState | None, state: StateFilter | None) -> Bounds:
+def in_state(visible: Bounds, known: LogState | None, state: StateFilter | None) -> Bounds:
     """The visible positions that are in a state."""
     if known is None:
         return visible if state in _BEFORE_ANY_MARK else []

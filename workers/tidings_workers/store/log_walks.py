@@ -6,8 +6,9 @@ share of each log. Each further read of a log takes twice as many entries as the
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final, TypeVar
 
 from tidings_workers.store import intervals
 from tidings_workers.store.core import Core
@@ -68,11 +69,22 @@ class LogWalk:
             self._remaining = intervals.above(self._remaining, passed)
 
 
+W = TypeVar("W", bound=LogWalk)
+ReadParts = Callable[[Sequence[W], int], Awaitable[None]]
+"""Reads the next part of each walk: at least so many entries, if there are as many."""
+
 Keep = Callable[[Log, Entry], bool]
 """Whether an entry of a log belongs to the result."""
 
 
 async def merge(core: Core, walks: Sequence[LogWalk], wanted: int, keep: Keep) -> list[tuple[Log, Entry]]:
+    """Up to `wanted` entries to keep; see `merge_of`. They are read from Redis."""
+    return await merge_of(walks, wanted, keep, partial(_read, core))
+
+
+async def merge_of(
+    walks: Sequence[W], wanted: int, keep: Keep, read_parts: ReadParts[W]
+) -> list[tuple[Log, Entry]]:
     """Up to `wanted` entries to keep, in the direction of the walks, which is the same for all.
 
     They are in order of acceptance, within a millisecond by the order of `walks`, and each log stays in
@@ -80,7 +92,7 @@ async def merge(core: Core, walks: Sequence[LogWalk], wanted: int, keep: Keep) -
     """
     share = min(max(_LEAST, _SHARES * wanted // max(len(walks), 1)), wanted, _MOST)
     newest_first = not walks or walks[0].newest_first
-    merged = Merge(walks, lambda unread: _read(core, unread, share), newest_first=newest_first)
+    merged = Merge(walks, lambda unread: read_parts(unread, share), newest_first=newest_first)
     taken: list[tuple[Log, Entry]] = []
     while len(taken) < wanted and (walk := await merged.first()) is not None:
         entry = walk.buffer.popleft()

@@ -4,6 +4,7 @@ Positions past the end of a log are cut to it. Notifications that are not the us
 as unknown. A repeated mark changes nothing.
 """
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -17,7 +18,7 @@ from tidings.protocol.rest import MarkInbox
 from tidings_workers.store import intervals
 from tidings_workers.store.changes import Change
 from tidings_workers.store.core import Core
-from tidings_workers.store.counting import counted_sets, counts_of
+from tidings_workers.store.counting import Surveyed, counted_sets, counts_of
 from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log
@@ -25,7 +26,7 @@ from tidings_workers.store.snoozes import snoozes_of
 from tidings_workers.store.state import Applied, LogState, apply
 from tidings_workers.store.surveys import inbox_counts, read_view, survey
 from tidings_workers.store.swaps import Swaps, SwapState
-from tidings_workers.store.wanted import locate, narrow, wanted_by
+from tidings_workers.store.wanted import Wanted, locate, narrow, wanted_by
 
 # A mark that changes more positions than this keeps one time per run instead of one per position. Measured:
 # with single times, a mark of 36,000 in 400 groups blocked Valkey 9.1 for 300 ms.
@@ -96,20 +97,27 @@ class Marks:
         changed = found.numbers[2]
         counts = counts_of(found)
         facts = dict(zip(shares, found.logs, strict=True))
-        unknown = tuple(wanted.unknown)
-        if not changed:
-            if facts[own.base].changes != view.changes:
-                counts = await inbox_counts(core, tenant, user)
-            return MarkResult(0, unknown, counts, view.version, None)
         # Cut to the heads that were read, so that later notifications are not marked.
         cut = {
             base: intervals.below(positions, facts[base].head) for base, positions in wanted.positions.items()
         }
+        if core.archive is not None:
+            cut = await self._live(cut, facts)
+        unknown = (*wanted.unknown, *_gone(wanted, cut)) if core.archive is not None else wanted.unknown
+        if not changed:
+            if facts[own.base].changes != view.changes:
+                counts = await inbox_counts(core, tenant, user)
+            return MarkResult(0, tuple(unknown), counts, view.version, None)
         floors = {base: facts[base].floor for base in cut}
-        states, applied = _apply(view.states, cut, mark.state, at, floors)
+        # With an archive, only the retention forgets the states of shared logs, after the archive has them.
+        forgotten = (
+            floors if core.archive is None else {base: floors[base] for base in cut if base == own.base}
+        )
+        states, applied = _apply(view.states, cut, mark.state, at, forgotten)
         ends = {share.log.name: _end(share.spans, facts[base].head) for base, share in shares.items()}
         change = _change(mark, at, applied, ends, wanted.ids)
-        request = _swap_state(attempt, view.version, at, states, applied, floors, change)
+        changes = -1 if core.archive is None else facts[own.base].changes
+        request = _swap_state(attempt, view.version, at, states, applied, floors, change, changes)
         swapped = await self._swaps.swap(own, request)
         if swapped is None:
             return None
@@ -118,7 +126,19 @@ class Marks:
             counts = await inbox_counts(core, tenant, user)
         else:
             counts = msgspec.structs.replace(counts, version=counts.version + 1)
-        return MarkResult(changed, unknown, counts, swapped.version, change)
+        return MarkResult(changed, tuple(unknown), counts, swapped.version, change)
+
+    async def _live(self, cut: Mapping[str, Bounds], facts: Mapping[str, Surveyed]) -> dict[str, Bounds]:
+        """These positions of logs without those that the retention removed: the archive keeps their state."""
+        logs = [self._core.keys.of(base) for base in cut if facts[base].changes]
+        raw = await asyncio.gather(*(self._core.call("ZRANGE", log.key("retired"), 0, -1) for log in logs))
+        retired = {
+            log.base: intervals.of(map(int, found)) for log, found in zip(logs, raw, strict=True) if found
+        }
+        return {
+            base: intervals.minus(intervals.above(positions, facts[base].floor), retired.get(base, []))
+            for base, positions in cut.items()
+        }
 
 
 def _swap_state(
@@ -129,6 +149,7 @@ def _swap_state(
     applied: Mapping[str, Applied],
     floors: Mapping[str, int],
     change: Change,
+    changes: int,
 ) -> SwapState:
     """The request that replaces `version` of the user's state."""
     return SwapState(
@@ -157,8 +178,18 @@ def _swap_state(
         ],
         change=_encode(change).decode(),
         origin=attempt.origin,
+        changes=changes,
         snoozes=snoozes_of({base: each.woken for base, each in applied.items() if each.woken}),
     )
+
+
+def _gone(wanted: Wanted, live: Mapping[str, Bounds]) -> list[str]:
+    """The ids of a mark whose entries the retention has removed."""
+    return [
+        notification_id
+        for (base, position), notification_id in wanted.ids.items()
+        if not intervals.contains(live[base], position)
+    ]
 
 
 def _above(positions: Bounds, floor: int) -> Bounds:

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from tidings.protocol import limits
 from tidings_workers.logs import get_logger
+from tidings_workers.store.bases import parse_base
 from tidings_workers.store.errors import StorageUnavailable
 from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.keys import (
@@ -21,7 +22,6 @@ from tidings_workers.store.keys import (
     accepted,
     due,
     key_of,
-    parse_base,
     tenant_sends,
 )
 from tidings_workers.store.packing import text

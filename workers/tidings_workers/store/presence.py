@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from tidings.protocol.closing import CloseCode
+from tidings_workers.store.bases import parse_base
 from tidings_workers.store.core import Core
 from tidings_workers.store.ids import milliseconds
-from tidings_workers.store.keys import GATEWAYS, Log, closings, index, parse_base
+from tidings_workers.store.keys import GATEWAYS, Log, closings, index
 from tidings_workers.store.packing import Packed, pack, text
 
 KEPT_SECONDS: Final = 3600

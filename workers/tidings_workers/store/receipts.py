@@ -11,22 +11,23 @@ import msgspec
 from msgspec import Struct
 
 from tidings.protocol.notifications import Target
+from tidings_workers.archive import ArchivedEntry, SentQuery
+from tidings_workers.store.bases import parse_base
 from tidings_workers.store.core import Core
-from tidings_workers.store.entries import category_matches
 from tidings_workers.store.errors import NoUserReceipts
 from tidings_workers.store.ids import partition_of_id
-from tidings_workers.store.keys import Record, parse_base
-from tidings_workers.store.merging import Merge
+from tidings_workers.store.keys import Record
 from tidings_workers.store.packing import pack, text
-from tidings_workers.store.paging import Cursor, Page, read_cursor
-from tidings_workers.store.records import StoredNotification, parse_record, read_notification
-from tidings_workers.store.sent import Edge, SentWalk, refill
+from tidings_workers.store.paging import Cursor, Page, page_of, read_cursor
+from tidings_workers.store.past_sends import use_of, user_of
+from tidings_workers.store.records import parse_record
+from tidings_workers.store.sent_pages import SentNotifications, SentPages
 from tidings_workers.store.state import Kind, LogState
 from tidings_workers.store.targets import is_compound, log_of
 from tidings_workers.store.uses import Use, parse_use
 
-# The most entries that one page reads. With a rare category it returns the matches up to there.
-_SENT_SCANNED: Final = 20_000
+# Begins the edges of pages of the archive.
+_PAST: Final = "u:"
 
 _state: Final = msgspec.json.Decoder(LogState)
 _target: Final = msgspec.json.Decoder(Target)
@@ -61,11 +62,11 @@ class Receipts:
         if partition is None or partition >= core.partitions:
             return None
         raw = await core.run("record", partition, tenant, notification_id)
+        at = read_cursor(cursor)
         if raw is None:
-            return None
+            return await self._past(tenant, notification_id, limit, at)
         stored = parse_record(notification_id, raw)
         target = _target.decode(stored.to)
-        at = read_cursor(cursor)
         if target.topics:
             raise NoUserReceipts
         if not is_compound(target):
@@ -92,6 +93,25 @@ class Receipts:
             pack(Cursor(forward=False, edge=str(start))) if start > 0 else None,
         )
 
+    async def _past(
+        self, tenant: str, notification_id: str, limit: int, at: Cursor | None
+    ) -> Page[UserProgress] | None:
+        """The receipts of a notification of the archive, by user. Raises ArchiveError."""
+        archive = self._core.history_of(tenant)
+        row = await archive.notification(tenant, notification_id) if archive is not None else None
+        if archive is None or row is None:
+            return None
+        target = _target.decode(row.target)
+        log = log_of(self._core.keys, tenant, target)
+        if target.topics or (not is_compound(target) and log is not None and not log.is_own):
+            raise NoUserReceipts
+        forward = at is None or at.forward
+        # The edge of a page of the live list is a number: its users are in another order, so begin again.
+        edge = at.edge.removeprefix(_PAST) if at is not None and at.edge.startswith(_PAST) else ""
+        rows = await archive.recipients(tenant, notification_id, limit + 1, edge, forward=forward)
+        items = [_past_progress(entry) for entry in rows]
+        return page_of(items, [_PAST + item.user for item in items], at if edge else None, limit)
+
     async def _progress(
         self, tenant: str, notification_id: str, users: Sequence[str], position: int = 0
     ) -> list[UserProgress]:
@@ -117,46 +137,28 @@ class Receipts:
         return [found[user] for user in users]
 
     async def sent(
-        self, tenant: str, category: str | None, limit: int, cursor: bytes | None
-    ) -> Page[StoredNotification]:
+        self,
+        tenant: str,
+        category: str | None,
+        limit: int,
+        cursor: bytes | None,
+        *,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> SentNotifications:
         """The sends of a tenant, newest first. `category` is exact, or a prefix that ends in a dot.
 
-        With a rare category a page may be shorter than the limit although another page follows.
+        They were accepted from `since` until before `until` (Unix ms). With a rare category a page may be
+        shorter than the limit although another page follows.
         """
-        edge = msgspec.msgpack.decode(cursor, type=Edge) if cursor is not None else None
-        forward = edge is None or edge.forward
-        walks = [SentWalk(self._core, tenant, partition, edge) for partition in range(self._core.partitions)]
-        merged = Merge(walks, refill, newest_first=forward)
-        walk = await merged.first()
-        start = {walk.partition: walk.boundary for walk in walks}
-        taken: list[str] = []
-        scanned = 0
-        while walk is not None:
-            matches = category is None or category_matches(category, walk.category)
-            if scanned == _SENT_SCANNED or (matches and len(taken) == limit):
-                break
-            scanned += 1
-            notification_id = walk.take()
-            if matches:
-                taken.append(notification_id)
-            walk = await merged.first()
-        more = walk is not None
-        reached = {walk.partition: walk.boundary for walk in walks}
-        items = await self._sent(tenant, taken)
-        if forward:
-            older = pack(Edge(forward=True, below=reached)) if more else None
-            newer = pack(Edge(forward=False, below=start)) if edge is not None and items else None
-            return Page(items, older, newer)
-        older = pack(Edge(forward=True, below=start)) if items else None
-        newer = pack(Edge(forward=False, below=reached)) if more else None
-        return Page(items[::-1], older, newer)
+        query = SentQuery(tenant=tenant, category=category or "", limit=limit, since=since, until=until)
+        return await SentPages(self._core, query).page(cursor)
 
-    async def _sent(self, tenant: str, ids: Sequence[str]) -> list[StoredNotification]:
-        found = await asyncio.gather(
-            *(read_notification(self._core, tenant, notification_id) for notification_id in ids)
-        )
-        # Retention may remove a record before its entry in the list.
-        return [stored for stored in found if stored is not None]
+
+def _past_progress(entry: ArchivedEntry) -> UserProgress:
+    return UserProgress(
+        user_of(entry), entry.delivered, entry.seen, entry.read, entry.seen_at, entry.read_at, use_of(entry)
+    )
 
 
 def _user_progress(user: str, row: Sequence[Any]) -> UserProgress:

@@ -22,6 +22,7 @@ class StoredNotification(Struct, frozen=True):
     """A notification's record. `to` and `content` are JSON; times are Unix ms.
 
     `delivered` counts connections where the target is topics. `actions`: how many users used each action.
+    `in_archive`: Redis does not have it any more.
     """
 
     id: str
@@ -36,6 +37,7 @@ class StoredNotification(Struct, frozen=True):
     read: int
     position: int
     actions: dict[str, int] = {}
+    in_archive: bool = False
 
 
 class ReadReceipts(Packed, frozen=True):

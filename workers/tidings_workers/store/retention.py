@@ -10,11 +10,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from msgspec import structs
+
+from tidings_workers.archive import ArchiveError
 from tidings_workers.store.core import LEAST_RECORD_MS, Core
+from tidings_workers.store.freezing import freeze_states
 from tidings_workers.store.ids import milliseconds, milliseconds_of_id
 from tidings_workers.store.intervals import Bounds
-from tidings_workers.store.keys import Log, parse_base
+from tidings_workers.store.keys import Log, archived
 from tidings_workers.store.packing import Packed, pack, text
+from tidings_workers.store.sweep_rules import SweepLog, sweep_log
 from tidings_workers.store.view import read_hidden
 
 # Measured with Valkey 9.1 on one busy core: removing an entry takes 25 us, so a call 2.5 ms.
@@ -28,26 +33,15 @@ _SCAN: Final = 500
 class Lost(NamedTuple):
     """Positions `first` to `last` of a log are lost to a user, who missed `missed` entries.
 
-    `erased`: an erasure removed them; otherwise the retention did.
+    `erased`: an erasure removed them; otherwise the retention did. `in_archive`: the archive has those that
+    the retention removed.
     """
 
     first: int
     last: int
     missed: int
     erased: bool
-
-
-class SweepLog(Packed, frozen=True):
-    """A log for sweep.lua to look through, and how long it keeps its entries (ms, -1 without limit).
-
-    `categories`: a name or a prefix that ends in a dot, each followed by how long that is kept. `topics`: how
-    long a list of sends keeps those to topics.
-    """
-
-    base: str
-    keep: int
-    categories: list[str | int]
-    topics: int
+    in_archive: bool = False
 
 
 class Sweep(Packed, frozen=True):
@@ -72,25 +66,20 @@ class Retention:
         """
         return [text(base) for base in await self._core.run("due", partition, now, LOGS)]
 
-    async def sweep(self, partition: int, bases: Sequence[str], *, now: int = 0) -> None:
-        """Sweep some of these bases. Those with more to remove become due again."""
-        logs = [self._sweep_log(base) for base in bases]
+    async def sweep(
+        self, partition: int, bases: Sequence[str], *, now: int = 0, uncopied: bool = False
+    ) -> None:
+        """Sweep some of these bases. Those with more to remove become due again.
+
+        `uncopied`: remove also the entries that wait for the archive.
+        """
+        logs = [sweep_log(self._core, base) for base in bases]
+        if uncopied:
+            logs = [structs.replace(log, archived=2 * log.archived) for log in logs]
         request = Sweep(now, BUDGET, LEAST_RECORD_MS, logs)
         to_tidy = await self._core.run("sweep", partition, pack(request))
         for base in to_tidy:
             await self._tidy(self._core.keys.of(text(base)))
-
-    def _sweep_log(self, base: str) -> SweepLog:
-        kind, tenant, _ = parse_base(base)
-        rules = self._core.policies.rules(tenant)
-        if kind == "t":
-            return SweepLog(base, rules.topics, [], rules.topics)
-        if kind == "a":
-            rules = rules.of_all()
-        named: list[str | int] = []
-        for name, kept in rules.categories:
-            named += [name, -1 if kept is None else kept]
-        return SweepLog(base, -1 if rules.default is None else rules.default, named, rules.topics)
 
     async def lost(self, log: Log, positions: Bounds) -> Lost | None:
         """The lost ones of these positions, all of which the user might see; None when there are none.
@@ -102,7 +91,17 @@ class Retention:
         if not answer:
             return None
         first, last, missed, erased = map(int, answer)
-        return Lost(first, last, missed, last <= erased)
+        by_erasure = last <= erased
+        return Lost(first, last, missed, by_erasure, not by_erasure and await self._is_archived(log))
+
+    async def _is_archived(self, log: Log) -> bool:
+        """Whether the archive has all that the retention removed from the tenant's logs of this partition."""
+        if self._core.history_of(log.tenant) is None:
+            return False
+        newest, uncopied = await self._core.call(
+            "HMGET", archived(log.partition, log.tenant), "newest", "uncopied"
+        )
+        return newest is not None and uncopied is None
 
     async def _tidy(self, log: Log) -> None:
         """Remove what a user or a topic keeps of entries that have been removed for long."""
@@ -115,13 +114,20 @@ class Retention:
 
     async def _tidy_user(self, user: Log) -> None:
         """Remove from a user's data the details of positions below the floors of their logs."""
-        call = self._core.call
+        call, archive = self._core.call, self._core.archive
+        if archive is not None:
+            try:
+                await freeze_states(self._core, archive, user)
+            except ArchiveError:
+                # The details stay until the next time.
+                return
         bases = {text(base) for base in await call("HKEYS", user.key("state"))}
         hidden = [text(member) for member in await call("ZRANGE", user.key("hidden"), 0, -1)]
         bases.update(read_hidden(member)[0] for member in hidden)
         floors = await self._floors(bases)
         old = [member for member in hidden if _is_below(member, floors)]
-        if old:
+        # A hidden entry is hidden in the archive too.
+        if old and archive is None:
             await call("ZREM", user.key("hidden"), *old)
         for base, floor in floors.items():
             if floor:

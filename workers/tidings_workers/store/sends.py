@@ -18,8 +18,9 @@ from tidings.protocol.notifications import CreateNotification, Target
 from tidings_workers.store.claims import Claim, Claimed, Idempotency, claim_each
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import IdempotencyInProgress, IdempotencyMismatch
-from tidings_workers.store.ids import milliseconds, partition_of_id
+from tidings_workers.store.ids import milliseconds, milliseconds_of_id, partition_of_id
 from tidings_workers.store.keys import Record
+from tidings_workers.store.past_sends import past_notification
 from tidings_workers.store.preparing import Preparing
 from tidings_workers.store.records import StoredNotification, read_notification
 from tidings_workers.store.settling import all_applied
@@ -128,18 +129,36 @@ class Sends:
         return [outcomes[index] for index in range(len(requests))]
 
     async def notification(self, tenant: str, notification_id: str) -> StoredNotification | None:
-        """A notification by its id; None when the tenant has no such notification."""
-        return await read_notification(self._core, tenant, notification_id)
+        """A notification by its id; None when the tenant has no such notification.
+
+        Raises ArchiveError when only the archive could have it, and does not answer.
+        """
+        stored = await read_notification(self._core, tenant, notification_id)
+        return stored if stored is not None else await past_notification(self._core, tenant, notification_id)
 
     async def recall(self, tenant: str, notification_id: str) -> bool:
         """Recall a notification; idempotent. Returns False when the tenant has no such notification.
 
         On return it is in no inbox, and a notification that was not stored yet will not be. Raises
-        StorageUnavailable when no dispatcher removes the copies in time; they are removed later.
+        StorageUnavailable when no dispatcher removes the copies in time; they are removed later. Raises
+        ArchiveError when the archive may have copies and does not answer: then the recall is not complete.
         """
         stored = await self.notification(tenant, notification_id)
         if stored is None:
             return False
+        if not stored.in_archive:
+            await self._recall_live(tenant, notification_id, stored)
+        archive = self._core.history_of(tenant)
+        if archive is not None and (stored.in_archive or self._may_be_archived(tenant, notification_id)):
+            await archive.remove(tenant, [notification_id])
+        return True
+
+    def _may_be_archived(self, tenant: str, notification_id: str) -> bool:
+        """Whether a notification is old enough for the archive, by the shortest retention of its tenant."""
+        shortest = self._core.policies.rules(tenant).shortest
+        return milliseconds_of_id(notification_id) + shortest <= milliseconds()
+
+    async def _recall_live(self, tenant: str, notification_id: str, stored: StoredNotification) -> None:
         partition = partition_of_id(notification_id)
         assert partition is not None  # noqa: S101 - notification() found it there
         target = msgspec.json.decode(stored.to, type=Target)
@@ -151,4 +170,3 @@ class Sends:
         )
         if int(found) == _DISPATCHER_RECALLS:
             await all_applied(self._core, [partition])
-        return bool(found)

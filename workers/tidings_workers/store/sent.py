@@ -4,7 +4,6 @@ The list of a partition is a stream. One entry has all sends that one call of a 
 found by the id of its entry and its number there.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -24,10 +23,14 @@ _categories: Final = msgspec.msgpack.Decoder(list[str])
 
 
 class Edge(Struct, array_like=True, frozen=True):
-    """A boundary through the sends of a tenant: per partition, ids below it are older, the others newer."""
+    """A boundary through the sends of a tenant: per partition, ids below it are older, the others newer.
+
+    `past`: the same for the archive, as the digits of an id; '' if there is no boundary.
+    """
 
     forward: bool
     below: dict[int, str]
+    past: str = ""
 
 
 class _Send(NamedTuple):
@@ -116,8 +119,3 @@ def _place(entry: str, number: int) -> str:
 def _parse(place: str) -> tuple[str, int]:
     entry, _, number = place.partition("/")
     return entry, int(number or 0)
-
-
-async def refill(walks: list[SentWalk]) -> None:
-    """Read the next entries of these walks."""
-    await asyncio.gather(*(walk.read() for walk in walks))

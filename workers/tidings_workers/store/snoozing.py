@@ -17,20 +17,21 @@ from msgspec import Struct
 
 from tidings.protocol.frames import Counts
 from tidings_workers.store import intervals
+from tidings_workers.store.bases import parse_base
 from tidings_workers.store.changes import Change, SnoozedAt
 from tidings_workers.store.core import Core
 from tidings_workers.store.counting import counted_sets, counts_of
 from tidings_workers.store.event_items import IdsAt
 from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.intervals import Bounds
-from tidings_workers.store.keys import Log, parse_base, returning
+from tidings_workers.store.keys import Log, returning
 from tidings_workers.store.packing import pack, text
 from tidings_workers.store.snoozes import read_snoozes, snoozes_of
 from tidings_workers.store.state import Applied, LogState, snooze, wake
 from tidings_workers.store.surveys import inbox_counts, read_view, survey
 from tidings_workers.store.swaps import Swaps, SwapState
 from tidings_workers.store.view import Share, read_hidden
-from tidings_workers.store.wanted import by_ids, locate
+from tidings_workers.store.wanted import by_ids, leave_out_retired, locate
 
 USERS: Final = 100
 """The most users that one call of `due` lists."""
@@ -84,6 +85,8 @@ class Snoozing:
         view = await read_view(core, own)
         shares = view.shares(core.keys, tenant, user)
         wanted = by_ids(shares, ids, located)
+        if core.archive is not None:
+            await leave_out_retired(core, wanted)
         at = max(milliseconds(), view.marked_at + 1)
         changing = await self._changing(own, wanted.positions, view.states, until)
         states: dict[str, LogState] = {}
@@ -117,6 +120,7 @@ class Snoozing:
             dropped,
             change,
             snoozes_of(changing, until),
+            -1 if core.archive is None else view.changes,
         )
         swapped = await self._swaps.swap(own, request)
         if swapped is None:
@@ -203,6 +207,7 @@ class Snoozing:
             {log_base: each.dropped for log_base, each in applied.items()},
             change,
             snoozes_of(due),
+            -1 if core.archive is None else view.changes,
         )
         return True if await self._swaps.swap(own, request) is not None else None
 
@@ -248,6 +253,7 @@ def _swap_state(
     dropped: Mapping[str, list[str]],
     change: Change,
     snoozes: list[str | int],
+    changes: int,
 ) -> SwapState:
     """The request that replaces `version` of the state; `who`: tenant, user and token."""
     tenant, user, token = who
@@ -266,4 +272,5 @@ def _swap_state(
         change=_encode(change).decode(),
         origin="",
         snoozes=snoozes,
+        changes=changes,
     )

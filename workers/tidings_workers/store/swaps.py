@@ -26,8 +26,8 @@ class SwapState(Packed, frozen=True):
     """The request of mark.lua: replace `version` of a user's state.
 
     By the base of a log: `states`, `times` to keep, the names of times to drop, `firsts`, the positions that
-    are counted on receipts for the first time, and those that are `archived` now. `snoozes` is made by
-    `snoozes_of`.
+    are counted on receipts for the first time, and those that are `archived` now. `changes` of the user's own
+    log, if the swap must fail when it has others, else -1. `snoozes` is made by `snoozes_of`.
     """
 
     base: str
@@ -43,6 +43,7 @@ class SwapState(Packed, frozen=True):
     archived: list[tuple[str, list[tuple[int, int]]]]
     change: str
     origin: str
+    changes: int
     snoozes: list[str | int]
 
 

@@ -2,11 +2,16 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
+from tidings_workers.archive import ArchiveError, LogPart
+from tidings_workers.store import intervals
 from tidings_workers.store.core import Core
 from tidings_workers.store.entries import END, Entry, Part
+from tidings_workers.store.history import batches_under_way, entry_of_past, newest_archived
 from tidings_workers.store.ids import milliseconds
+from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log, tenant_topics
 from tidings_workers.store.logs import read
 from tidings_workers.store.packing import Packed, pack, text
@@ -23,6 +28,20 @@ class TopicInfo(NamedTuple):
     position: int
     subscribers: int
     created_at: int
+
+
+class TopicEntries(NamedTuple):
+    """A page of a topic's entries, and the packed cursors of its neighbours.
+
+    `archived`: the positions of those that Redis does not have any more. `complete` is false when older ones
+    are in the archive, which does not answer now.
+    """
+
+    items: list[Entry]
+    next: bytes | None
+    previous: bytes | None
+    archived: frozenset[int]
+    complete: bool
 
 
 class Acknowledged(NamedTuple):
@@ -89,8 +108,14 @@ class Topics:
         page = page_of(names, names, at, limit)
         return Page(await self._described(tenant, page.items), page.next, page.previous)
 
-    async def entries(self, tenant: str, topic: str, limit: int, cursor: bytes | None) -> Page[Entry]:
-        """The entries of a topic that have not expired, newest first; empty for an unknown topic."""
+    async def entries(
+        self, tenant: str, topic: str, limit: int, cursor: bytes | None, *, only_live: bool = False
+    ) -> TopicEntries:
+        """The entries of a topic that have not expired, newest first; empty for an unknown topic.
+
+        Older ones are in the archive, unless the list is to have `only_live` ones. All entries of a topic are
+        kept for the same time.
+        """
         at = read_cursor(cursor)
         forward = at is None or at.forward
         log = self._core.keys.topic(tenant, topic)
@@ -98,7 +123,7 @@ class Topics:
         bounds = [0, END]
         if at is not None:
             bounds = [0, int(at.edge) - 1] if forward else [int(at.edge), END]
-        now = milliseconds()
+        now, first = milliseconds(), bounds
         while len(found) <= limit and bounds[0] < bounds[1]:
             wanted = limit + 1 - len(found)
             (part,) = await read(
@@ -109,7 +134,34 @@ class Topics:
                 break
             last = part.entries[-1].position
             bounds = [bounds[0], last - 1] if forward else [last, bounds[1]]
-        return page_of(found, [str(entry.position) for entry in found], at, limit)
+        past, complete = (
+            ([], True) if only_live else await self._past(log, first, limit + 1, found, now, forward=forward)
+        )
+        live = {entry.position for entry in found}
+        found += [entry for entry in past if entry.position not in live]
+        found.sort(key=attrgetter("position"), reverse=forward)
+        del found[limit + 1 :]
+        page = page_of(found, [str(entry.position) for entry in found], at, limit)
+        archived = frozenset(entry.position for entry in page.items if entry.position not in live)
+        return TopicEntries(page.items, page.next, page.previous, archived, complete)
+
+    async def _past(
+        self, log: Log, bounds: Bounds, wanted: int, live: Sequence[Entry], now: int, *, forward: bool
+    ) -> tuple[list[Entry], bool]:
+        """The archived entries of a page, and whether the archive answered."""
+        archive = self._core.history_of(log.tenant)
+        if archive is None or (forward and len(live) == wanted) or bounds[0] >= bounds[1]:
+            return [], True
+        if not await newest_archived(self._core, log.tenant, [log.partition]):
+            return [], True
+        under_way = await batches_under_way(self._core, [log.partition])
+        positions = intervals.minus(bounds, under_way.get(log.base, []))
+        part = LogPart(log=log.base, positions=positions, limit=wanted, newest_first=forward)
+        try:
+            (items,) = await archive.read(log.tenant, [part], now)
+        except ArchiveError:
+            return [], False
+        return [entry_of_past(item) for item in items], True
 
     async def count(self, gateway: str, count: Count) -> None:
         """Count acknowledgements of connections, at the topics' entries that are still there.

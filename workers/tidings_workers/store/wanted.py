@@ -129,6 +129,25 @@ def by_ids(shares: Mapping[str, Share], ids: Iterable[str], located: Mapping[str
     return Wanted({base: intervals.of(found) for base, found in positions.items()}, names, unknown)
 
 
+async def leave_out_retired(core: Core, wanted: Wanted) -> None:
+    """Leave out the positions that the retention removed, because the archive keeps their state.
+
+    Their ids are unknown.
+    """
+    logs = [core.keys.of(base) for base in wanted.positions]
+    floors, retired = await asyncio.gather(
+        asyncio.gather(*(core.call("HGET", log.root, "floor") for log in logs)),
+        asyncio.gather(*(core.call("ZRANGE", log.key("retired"), 0, -1) for log in logs)),
+    )
+    for log, floor, positions in zip(logs, floors, retired, strict=True):
+        live = intervals.above(wanted.positions[log.base], int(floor or 0))
+        wanted.positions[log.base] = intervals.minus(live, intervals.of(map(int, positions)))
+    for (base, position), notification_id in list(wanted.ids.items()):
+        if not intervals.contains(wanted.positions[base], position):
+            del wanted.ids[base, position]
+            wanted.unknown.append(notification_id)
+
+
 async def narrow(core: Core, wanted: Wanted, shares: Mapping[str, Share], category: str) -> None:
     """Keep only the positions of a category."""
 

@@ -1,17 +1,19 @@
 --[[
-  Take or renew the lease of this partition.
+  Take or renew a lease of this partition.
 
   KEYS[1]  hash tag of the partition
-  ARGV[1]  dispatcher
-  ARGV[2]  life of the lease in ms
+  ARGV[1]  part of the key of the lease: `lease` for a dispatcher, `archiver` for an archiver
+  ARGV[2]  process
+  ARGV[3]  life of the lease in ms
 
-  Returns 1 when the dispatcher has the lease, 0 when another one has it.
+  Returns 1 when the process has the lease, 0 when another one has it.
 ]]
 
 --- @include "tag"
 
-local dispatcher, life = unpack(ARGV)
-local owner = redis.call('GET', tag .. '/lease')
-if owner and owner ~= dispatcher then return 0 end
-redis.call('SET', tag .. '/lease', dispatcher, 'PX', life)
+local part, process, life = unpack(ARGV)
+local key = part == 'archiver' and tag .. '/archiver' or tag .. '/lease'
+local owner = redis.call('GET', key)
+if owner and owner ~= process then return 0 end
+redis.call('SET', key, process, 'PX', life)
 return 1

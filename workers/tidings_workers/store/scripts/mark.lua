@@ -18,7 +18,9 @@
     11 archived  {log_base, {{after, up to}, ...}} each: positions that this mark archives
     12 change  the change as JSON, for the journal and the gateways
     13 origin  of the mark, for the gateways
-    14 snoozes  {member, ms, ...}: the positions that are snoozed until a time; with 0 no longer
+    14 changes  of the user's log, as the caller read them; -1 if they do not matter. With an archive they do: an entry
+                that has just moved keeps its state
+    15 snoozes  {member, ms, ...}: the positions that are snoozed until a time; with 0 no longer
 
   Returns {1, new version, changes}  the state was replaced, now or by an earlier call with this token
           {0}                        the state has changed since it was read: read it again and retry
@@ -36,7 +38,7 @@
 local JOURNAL = 100
 
 local base, tenant, user, version, token, at, states, times, dropped, firsts, archived, change, origin,
-  snoozes = unpack(cmsgpack.unpack(ARGV[1]))
+  changes, snoozes = unpack(cmsgpack.unpack(ARGV[1]))
 local key = tag .. '/' .. base
 local known = redis.call('HMGET', key, 'marks', 'changes')
 local current = tonumber(known[1] or '0')
@@ -49,6 +51,7 @@ if current ~= version then
   if made and string.sub(made, 1, #name) == name then return { 1, new_version, known[2] or 0 } end
   return { 0 }
 end
+if changes >= 0 and changes ~= tonumber(known[2] or '0') then return { 0 } end
 
 redis.call('HSET', key, 'marks', number, 'marked', at)
 for _, row in ipairs(states) do

@@ -1,14 +1,16 @@
 --[[
-  End the lease of this partition, if it is still the dispatcher's.
+  End a lease of this partition, if it is still the process's.
 
   KEYS[1]  hash tag of the partition
-  ARGV[1]  dispatcher
+  ARGV[1]  part of the key of the lease, as for lease.lua
+  ARGV[2]  process
 
-  Returns 1 when it ended, 0 when the dispatcher did not have it.
+  Returns 1 when it ended, 0 when the process did not have it.
 ]]
 
 --- @include "tag"
 
-local dispatcher = ARGV[1]
-if redis.call('GET', tag .. '/lease') == dispatcher then return redis.call('DEL', tag .. '/lease') end
+local part, process = unpack(ARGV)
+local key = part == 'archiver' and tag .. '/archiver' or tag .. '/lease'
+if redis.call('GET', key) == process then return redis.call('DEL', key) end
 return 0

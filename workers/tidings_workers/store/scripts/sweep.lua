@@ -16,6 +16,8 @@
       2 keep        how long an entry is kept in ms, -1 for ever
       3 categories  {name, ms, ...}: other times by category; a name that ends in a dot is a prefix
       4 topics      how long `s/<tenant>` keeps sends to topics
+      5 archived    1: entries that are too old stay for the archive, and the log is put into `archivable`; 2: they
+                    should, but there are too many, so they are removed without a copy
 
   A topic without an entry, which no running gateway follows, is removed.
 
@@ -23,162 +25,48 @@
 ]]
 
 --- @include "tag"
---- @include "accepted_key"
---- @include "category_of"
 --- @include "decimal"
---- @include "now_ms"
---- @include "entry_id"
+--- @include "end_retirement"
 --- @include "expire"
 --- @include "forget_accepted"
 --- @include "forget_topic"
---- @include "id_time"
---- @include "kept_for"
---- @include "publish"
---- @include "remove_entry"
+--- @include "now_ms"
+--- @include "overdue_bytes"
 --- @include "renew_entry"
+--- @include "retire_entry"
+--- @include "rule_text"
+--- @include "visit_due"
 
--- Each log is swept once an hour, because rules may change.
-local HOUR = 3600000
 local WEEK = 7 * 24 * HOUR
-local KEPT_HOLES = 10000
--- Most positions that one call removes from the holes of a log.
-local STEP = 1000
 
 local now, budget, least_life, logs = unpack(cmsgpack.unpack(ARGV[1]))
 if now == 0 then now = now_ms() end
-
--- Every time for which entries of the tenant are kept, without -1.
-local function times_of(rule)
-  local _, keep, categories = unpack(rule)
-  local times, known = {}, { [-1] = true }
-  local function add(time)
-    if not known[time] then
-      known[time] = true
-      times[#times + 1] = time
-    end
-  end
-  add(keep)
-  for i = 2, #categories, 2 do add(categories[i]) end
-  return times
-end
-
--- The rule as text, to notice when it changes, and for keep_record.lua.
-local function text_of(rule) return cjson.encode({ rule[2], rule[3], least_life, rule[4] }) end
-
--- Remove the facts of a plain send: it gets no record when its entry is removed.
-local function forget_plain(base, id)
-  redis.call('HDEL', accepted_key(string.match(base, '^./([^/]+)'), id), id)
-end
-
--- Remove the entries above the cursor that were kept for `keep` ms, and add their positions to `retired`. Returns the
--- cursor (no such entry is left up to it) and when the next one is due, nil when the budget was used up first.
-local function retire(base, rule, keep, cursor, retired)
-  local key = tag .. '/' .. base
-  local count = 1
-  while budget > 0 do
-    count = math.min(count * 4, budget)
-    local entries = redis.call('XRANGE', key .. '/log', cursor + 1, '+', 'COUNT', count)
-    for _, entry in ipairs(entries) do
-      local position, fields = tonumber(string.match(entry[1], '^%d+')), entry[2]
-      if kept_for(rule[2], rule[3], category_of(fields)) == keep then
-        local id = entry_id(fields)
-        local accepted = id_time(id) or now
-        if accepted + keep > now then return cursor, accepted + keep end
-        if accepted + math.max(keep, least_life) <= now then forget_plain(base, id) end
-        remove_entry(base, position)
-        -- The record of a copy is removed at the same age, so its receipts are not read again.
-        redis.call('HDEL', key .. '/ended', id)
-        retired[#retired + 1] = position
-      end
-      cursor = position
-      budget = budget - 1
-    end
-    if #entries < count then return cursor, now + keep end
-  end
-  return cursor
-end
-
--- Retire entries for each of the tenant's times. Returns when the next entry is due, nil when there is more to do.
-local function retire_all(base, rule, retired)
-  local cursors = tag .. '/' .. base .. '/swept'
-  local times = times_of(rule)
-  -- With one time for all entries, those at the start of the log are the oldest: no cursor is needed.
-  local single = #times == 1 and #rule[3] == 0
-  local next_due = now + HOUR
-  if not single then
-    -- A cursor is valid as long as no category is kept for another time.
-    local text = text_of(rule)
-    if redis.call('HGET', cursors, 'rules') ~= text then
-      redis.call('DEL', cursors)
-      redis.call('HSET', cursors, 'rules', text)
-    end
-  end
-  for _, keep in ipairs(times) do
-    local from = not single and tonumber(redis.call('HGET', cursors, keep)) or 0
-    local cursor, due = retire(base, rule, keep, from, retired)
-    if not single and cursor > from then redis.call('HSET', cursors, keep, cursor) end
-    if not due then return nil end
-    next_due = math.min(next_due, due)
-  end
-  return next_due
-end
-
--- Keep retired positions apart from other holes, and remove the times of marks there. Returns the log's changes.
-local function keep_retired(base, retired)
-  if #retired == 0 then return 0 end
-  local key = tag .. '/' .. base
-  table.sort(retired)
-  local members, fields = {}, {}
-  for i, position in ipairs(retired) do
-    local number = decimal(position)
-    members[2 * i - 1], members[2 * i] = number, number
-    for _, kind in ipairs({ 's', 'r', 'a', 'u' }) do fields[#fields + 1] = kind .. number end
-  end
-  redis.call('ZADD', key .. '/retired', unpack(members))
-  if string.sub(base, 1, 2) == 'u/' then redis.call('HDEL', key .. '/times/' .. base, unpack(fields)) end
-  local last = tonumber(redis.call('HGET', key, 'retired') or '0')
-  redis.call('HSET', key, 'retired', math.max(last, retired[#retired]))
-  return redis.call('HINCRBY', key, 'changes', #retired)
-end
-
--- Raise the floor to just below the first entry. Returns the floor, and whether it has to be raised further.
-local function raise_floor(base)
-  local key = tag .. '/' .. base
-  local known = redis.call('HMGET', key, 'head', 'floor')
-  local floor = tonumber(known[2] or '0')
-  local first = redis.call('XRANGE', key .. '/log', '-', '+', 'COUNT', 1)[1]
-  local target = tonumber(known[1] or '0')
-  if first then target = tonumber(string.match(first[1], '^%d+')) - 1 end
-  if target <= floor then return floor, false end
-  local passed = redis.call('ZRANGE', key .. '/retired', '-inf', target, 'BYSCORE', 'LIMIT', 0, STEP)
-  local more = #passed == STEP
-  if more then target = tonumber(passed[STEP]) end
-  if #passed > 0 then
-    redis.call('ZREM', key .. '/holes', unpack(passed))
-    redis.call('ZREM', key .. '/retired', unpack(passed))
-  end
-  redis.call('HSET', key, 'floor', target)
-  return target, more
-end
-
--- Remove the oldest of too many holes below the floor. Returns whether there are more.
-local function trim_holes(base, floor)
-  local holes = tag .. '/' .. base .. '/holes'
-  local extra = redis.call('ZCOUNT', holes, '-inf', floor) - KEPT_HOLES
-  if extra > 0 then redis.call('ZREMRANGEBYRANK', holes, 0, math.min(extra, STEP) - 1) end
-  return extra > STEP
-end
 
 -- Returns when the log is due again, nil when there is more to do now.
 local function sweep_log(base, rule)
   budget = budget - expire(base, budget)
   if budget <= 0 then return nil end
-  local retired = {}
-  local due = retire_all(base, rule, retired)
-  local changes = keep_retired(base, retired)
-  local floor, more = raise_floor(base)
-  if #retired > 0 then publish(base, { 'x', base, retired, changes, floor, retired[#retired] }) end
-  if trim_holes(base, floor) or more or not due then return nil end
+  local retired, waits = {}, false
+  local due, cursors
+  due, budget, cursors = visit_due(base, rule, least_life, now, budget, function(position, _, id, accepted, keep)
+    if rule[5] == 1 then
+      waits = true
+      return false
+    end
+    retire_entry(base, position, id, accepted, keep, least_life, now, false)
+    -- The record of a copy is removed at the same age, so its receipts are not read again.
+    redis.call('HDEL', tag .. '/' .. base .. '/ended', id)
+    retired[#retired + 1] = position
+    return true
+  end)
+  if #cursors > 0 then redis.call('HSET', tag .. '/' .. base .. '/swept', unpack(cursors)) end
+  if rule[5] == 2 and due then redis.call('ZREM', tag .. '/archivable', base) end
+  if rule[5] == 2 and #retired > 0 then
+    -- For a gap: not everything is in the archive.
+    redis.call('HSET', tag .. '/archived/' .. string.match(base, '^./([^/]+)'), 'uncopied', decimal(now))
+  end
+  if waits then redis.call('ZADD', tag .. '/archivable', overdue_bytes(base, rule, now), base) end
+  if end_retirement(base, retired) or not due then return nil end
   local expiring = redis.call('ZRANGE', tag .. '/' .. base .. '/expiring', 0, 0, 'WITHSCORES')[2]
   return math.min(due, tonumber(expiring or due))
 end
@@ -186,7 +74,7 @@ end
 -- Renew the records of all that was sent so far, when the rule has changed. Returns false when there is more to do.
 local function renew_records(tenant, rule)
   local sent = tag .. '/sent/' .. tenant
-  local text = text_of(rule)
+  local text = rule_text(rule, least_life)
   local known_text, cursor = unpack(redis.call('HMGET', sent .. '/swept', 'rules', 'cursor'))
   if known_text == text and cursor == '' then return true end
   local from = known_text == text and '(' .. cursor or '-'
@@ -204,9 +92,16 @@ local function renew_records(tenant, rule)
   return finished
 end
 
+-- Note the time of the last entry that was removed from the list of sends: lists continue in the archive there.
+local function note_removed(tenant, entry)
+  local key, at = tag .. '/archived/' .. tenant, tonumber(string.match(entry, '^%d+'))
+  if at > tonumber(redis.call('HGET', key, 'sent') or '0') then redis.call('HSET', key, 'sent', decimal(at)) end
+end
+
 -- Remove the sends to topics whose records are too old; a cursor passes the other entries once. Returns false when there
 -- is more to do.
-local function retire_sends_to_topics(sent, rule)
+local function retire_sends_to_topics(tenant, rule)
+  local sent = tag .. '/sent/' .. tenant
   local cursor = redis.call('HGET', sent .. '/swept', 'topics')
   local until_ms = decimal(now - math.max(rule[4], least_life))
   local entries = redis.call('XRANGE', sent, cursor and '(' .. cursor or '-', '(' .. until_ms, 'COUNT', budget)
@@ -214,7 +109,10 @@ local function retire_sends_to_topics(sent, rule)
   for _, entry in ipairs(entries) do
     if is_to_topics(entry[2]) then ids[#ids + 1] = entry[1] end
   end
-  if #ids > 0 then redis.call('XDEL', sent, unpack(ids)) end
+  if #ids > 0 then
+    redis.call('XDEL', sent, unpack(ids))
+    if rule[5] == 1 then note_removed(tenant, ids[#ids]) end
+  end
   if #entries > 0 then redis.call('HSET', sent .. '/swept', 'topics', entries[#entries][1]) end
   local finished = #entries < budget
   budget = budget - #entries
@@ -231,12 +129,15 @@ local function sweep_sent(base, rule)
   end
   forget_accepted(tenant, now, longest == -1 and -1 or math.max(longest, least_life))
   local sent = tag .. '/sent/' .. tenant
-  if not retire_sends_to_topics(sent, rule) then return nil end
+  if not retire_sends_to_topics(tenant, rule) then return nil end
   if longest == -1 then return now + HOUR end
   local old = redis.call('XRANGE', sent, '-', '(' .. decimal(now - longest), 'COUNT', budget)
   local ids = {}
   for i, entry in ipairs(old) do ids[i] = entry[1] end
-  if #ids > 0 then redis.call('XDEL', sent, unpack(ids)) end
+  if #ids > 0 then
+    redis.call('XDEL', sent, unpack(ids))
+    if rule[5] == 1 then note_removed(tenant, ids[#ids]) end
+  end
   budget = budget - #ids
   if budget <= 0 then return nil end
   return now + HOUR

@@ -1,0 +1,107 @@
+"""Lists of sends, receipts and topics go on past the retention of Redis."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from tests.archiver.history import History, titles
+from tests.archiver.sends import send
+from tests.support.sending import eventually
+from tidings.protocol.rest import MarkInbox
+from tidings_workers.dispatcher import Dispatcher
+from tidings_workers.store import Store, StoredNotification
+from tidings_workers.tenants import Tenant
+
+# Later than the retention, and than the time for which records are kept for the archiver.
+LATER = 20.0
+
+
+async def sent(
+    store: Store, *, limit: int = 4, category: str | None = None, back: bool = True
+) -> list[StoredNotification]:
+    """All that `demo` has sent, page by page; the pages back from the last one have the same."""
+    found: list[StoredNotification] = []
+    cursor = None
+    while True:
+        page = await store.receipts.sent("demo", category, limit, cursor)
+        assert page.complete
+        found += page.items
+        if page.next is None:
+            break
+        cursor = page.next
+    returned = list(page.items)
+    while back and page.previous is not None:
+        page = await store.receipts.sent("demo", category, limit, page.previous)
+        returned = [*page.items, *returned]
+    if back:
+        assert [each.id for each in returned] == [each.id for each in found]
+    return found
+
+
+async def test_the_list_of_sends_goes_on(store: Store, history: History, dispatcher: Dispatcher) -> None:
+    """Each send is in the list once, in its order, before, while and after it moves into the archive."""
+    await store.groups.change("demo", "team", ["ana", "bob"], [])
+    await send(store, 5, users=["ana"])
+    await send(store, 2, users=["ana", "bob"])
+    await send(store, 3, groups=["team"], category="chat")
+    await send(store, 2, to_all=True)
+    before = await sent(store)
+    assert len(before) == 12
+    assert await history.move(8) == 14
+    assert [each.id for each in await sent(store)] == [each.id for each in before]
+    await history.move(LATER)
+    assert await history.store.redis.xlen(b"nothing") == 0
+    after = await sent(store)
+    assert [msgspec.structs.replace(each, in_archive=False) for each in after] == before
+    await send(store, 3, users=["bob"])
+    assert titles(await sent(store)) == ["2", "1", "0", *titles(before)]
+    assert len(await sent(store, category="chat")) == 3
+
+
+async def test_receipts_are_as_they_last_were(store: Store, history: History, dispatcher: Dispatcher) -> None:
+    """Counts and receipts by user of an archived notification are those of its last moment in Redis."""
+    direct, compound = (
+        (await send(store, 1, users=["ana"]))[0],
+        (await send(store, 1, users=["ana", "bob"]))[0],
+    )
+    await store.marks.mark("demo", "ana", MarkInbox(state="read", ids=(direct, compound)))
+    await store.marks.mark("demo", "bob", MarkInbox(state="seen", ids=(compound,)))
+
+    async def counts(notification: str) -> tuple[int, int, int]:
+        stored = await store.sends.notification("demo", notification)
+        assert stored is not None
+        return stored.delivered, stored.seen, stored.read
+
+    await eventually(lambda: counts(compound), (2, 2, 1))
+    before = {each: await store.receipts.of("demo", each, 10, None) for each in (direct, compound)}
+    await history.move(8)
+    await history.move(LATER)
+    await store.redis.flushdb()
+    for each, expected in ((direct, (1, 1, 1)), (compound, (2, 2, 1))):
+        assert await counts(each) == expected
+        page, known = await store.receipts.of("demo", each, 10, None), before[each]
+        assert page is not None
+        assert known is not None
+        assert page.items == known.items
+
+
+async def test_the_history_of_a_topic(store: Store, history: History, dispatcher: Dispatcher) -> None:
+    """The entries of a topic that its retention removed are in its list, page by page."""
+    tenant = Tenant(id="demo", created_at=datetime.now(UTC), retention_days=30, topic_retention=3_600)
+    store.follow_policies({"demo": tenant}.get)
+    await send(store, 7, topics=["news"])
+    assert await history.move(1) == 7
+    await send(store, 4, topics=["news"])
+    found, cursor, archived = [], None, 0
+    while True:
+        page = await store.topics.entries("demo", "news", 3, cursor)
+        assert page.complete
+        found += [entry.position for entry in page.items]
+        archived += len(page.archived)
+        if page.next is None:
+            break
+        cursor = page.next
+    assert found == list(reversed(range(1, 12)))
+    assert archived == 7
+    back = await store.topics.entries("demo", "news", 20, page.previous)
+    assert [entry.position for entry in back.items] == found[: len(back.items)]

@@ -1,0 +1,61 @@
+"""Moves the old entries of one partition into the archive, batch by batch.
+
+The order keeps each notification in one place or in both, never in none: a batch is stored in the archive,
+and only then removed from Redis. A batch may stop at any point. The next one begins with the removal of what
+it left in the archive, and moves the entries again.
+"""
+
+import secrets
+from collections.abc import Mapping
+
+from tidings_workers import metrics
+from tidings_workers.archive import Archive
+from tidings_workers.archiver.rows import rows_of
+from tidings_workers.store import Store
+from tidings_workers.store.archiving import Batch, by_tenant
+from tidings_workers.store.batches import BatchUnderWay
+from tidings_workers.store.intervals import Bounds
+
+
+class Mover:
+    """Moves entries of one partition. It may be cancelled, or repeated, at any await."""
+
+    def __init__(self, store: Store, archive: Archive, partition: int) -> None:
+        self._store = store
+        self._archive = archive
+        self._partition = partition
+
+    async def move(self, *, now: int = 0) -> int:
+        """Move all entries that wait. Returns their number.
+
+        `now`: Unix ms, instead of the clock of Redis. Raises StorageUnavailable and ArchiveError.
+        """
+        archiving, moved = self._store.archiving, 0
+        left = await archiving.under_way(self._partition)
+        if left is not None:
+            await self._end(left.token, left.positions)
+        while bases := await archiving.waiting(self._partition):
+            batch = await archiving.begin(self._partition, bases, secrets.token_hex(8), now=now)
+            if isinstance(batch, BatchUnderWay):
+                await self._end(batch.token, batch.positions)
+            elif batch.entries:
+                moved += await self._move(batch)
+        return moved
+
+    async def _move(self, batch: Batch) -> int:
+        entries, notifications = await rows_of(batch.entries, self._store.sends.notification)
+        await self._archive.append(entries, notifications)
+        excess = await self._store.archiving.remove(self._partition, batch.token)
+        if excess is None:
+            # Another archiver took over this batch.
+            return 0
+        if excess:
+            await self._end(batch.token, excess)
+        metrics.ARCHIVED.inc(len(entries))
+        return len(entries)
+
+    async def _end(self, token: str, excess: Mapping[str, Bounds]) -> None:
+        """Remove from the archive the entries at these positions, then end the batch."""
+        for tenant, positions in by_tenant(excess).items():
+            await self._archive.remove_entries(tenant, positions)
+        await self._store.archiving.end(self._partition, token)

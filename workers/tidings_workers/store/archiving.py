@@ -1,0 +1,157 @@
+"""Moving entries out of Redis, for the archive.
+
+The retention sweep leaves the old entries of an archived tenant in their logs, and puts the logs into
+`archivable`. A batch moves some of them: `begin` reads the entries, the archiver stores them, and `remove`
+removes them from their logs. While a batch is under way its positions are in the key `archiving`, so that a
+batch whose archiver was killed is known, and a reader can tell an entry that was recalled in between.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from tidings_workers.store import intervals
+from tidings_workers.store.bases import parse_base
+from tidings_workers.store.batches import BatchUnderWay, parse_batch, positions_of
+from tidings_workers.store.core import LEAST_RECORD_MS, Core
+from tidings_workers.store.entries import Entry, category_of, entry_of
+from tidings_workers.store.intervals import Bounds
+from tidings_workers.store.keys import Log, archivable, archiving
+from tidings_workers.store.old_entries import OldEntry, PlainSend
+from tidings_workers.store.packing import Packed, pack, text
+from tidings_workers.store.state import KINDS, LogState
+from tidings_workers.store.sweep_rules import SweepLog, sweep_log
+from tidings_workers.store.uses import parse_use
+
+BUDGET: Final = 200
+"""The most entries of a batch."""
+LOGS: Final = 100
+
+_state: Final = msgspec.json.Decoder(LogState)
+_bounds: Final = msgspec.json.Decoder(Bounds)
+_actions: Final = msgspec.json.Decoder(dict[str, int])
+
+
+class CollectOld(Packed, frozen=True):
+    """The request of collect_old.lua; `now` is 0 for the server's clock, times are in ms."""
+
+    now: int
+    budget: int
+    least_life: int
+    token: str
+    logs: list[SweepLog]
+
+
+class Batch(NamedTuple):
+    """Entries to move."""
+
+    token: str
+    entries: Sequence[OldEntry]
+
+
+class Archiving:
+    """Moves entries out of their logs."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def waiting(self, partition: int) -> list[str]:
+        """The bases of at most a hundred logs with entries to move, those with the most bytes first."""
+        found = await self._core.call("ZRANGE", archivable(partition), 0, LOGS - 1, "REV")
+        return [text(base) for base in found]
+
+    async def backlog(self) -> int:
+        """About how many bytes of entries wait in all partitions, as the last sweeps estimated."""
+        found = await asyncio.gather(
+            *(
+                self._core.call("ZRANGE", archivable(partition), 0, -1, "WITHSCORES")
+                for partition in range(self._core.partitions)
+            )
+        )
+        return sum(int(float(size)) for scored in found for size in _scores(scored))
+
+    async def under_way(self, partition: int) -> BatchUnderWay | None:
+        """The batch that has not ended, if there is one."""
+        packed = await self._core.call("GET", archiving(partition))
+        return parse_batch(packed) if packed is not None else None
+
+    async def begin(
+        self, partition: int, bases: Sequence[str], token: str, *, now: int = 0
+    ) -> Batch | BatchUnderWay:
+        """Begin a batch of old entries of these logs. Logs without any are not `waiting` afterwards.
+
+        `now`: Unix ms, instead of the server's clock. A batch without entries has ended. Returns the batch
+        that another archiver left, if there is one: the archive must not have its entries, then it ends.
+        """
+        logs = [sweep_log(self._core, base) for base in bases]
+        request = CollectOld(now, BUDGET, LEAST_RECORD_MS, token, logs)
+        answer = await self._core.run("collect_old", partition, pack(request))
+        if answer[0]:
+            return parse_batch(answer[0])
+        return Batch(token, [entry for log in answer[1] for entry in self._entries(log)])
+
+    async def remove(self, partition: int, token: str) -> Mapping[str, Bounds] | None:
+        """Remove the entries of a batch from their logs. The archive must have them.
+
+        Returns the positions, by the base of the log, that the archive must not have, because they were
+        recalled or marked in between; with any, `end` must follow. None when the batch is not under way.
+        """
+        answer = await self._core.run("remove_archived", partition, token, LEAST_RECORD_MS)
+        return None if answer is None else positions_of(answer)
+
+    async def end(self, partition: int, token: str) -> None:
+        """End a batch after the archive has removed the positions that it must not have."""
+        await self._core.run("end_batch", partition, token)
+
+    def _entries(self, raw: Sequence[Any]) -> list[OldEntry]:
+        base, state, delivered, rows = raw
+        log = self._core.keys.of(text(base))
+        known = _state.decode(state) if state else LogState()
+        received = _bounds.decode(delivered) if delivered else []
+        return [_old_entry(log, known, received, row) for row in rows]
+
+
+def _old_entry(log: Log, state: LogState, delivered: Bounds, row: Sequence[Any]) -> OldEntry:
+    position, fields, facts, receipts, actions, *times, used = row
+    entry: Entry = entry_of(b"%d" % int(position), fields)
+    kept = [int(value) if value else None for value in times]
+    seen_at, read_at, archived_at = (
+        state.time(kind, entry.position, time) for kind, time in zip(KINDS, kept, strict=True)
+    )
+    return OldEntry(
+        log=log,
+        entry=entry,
+        category=category_of(entry.content),
+        plain=_plain(text(facts)),
+        receipts=(int(receipts[0]), int(receipts[1]), int(receipts[2])),
+        actions=_actions.decode(actions) if actions != b"{}" else {},
+        delivered=intervals.contains(delivered, entry.position),
+        seen_at=seen_at,
+        read_at=read_at,
+        archived_at=archived_at,
+        used=parse_use(used) if used else None,
+    )
+
+
+def _plain(facts: str) -> PlainSend | None:
+    """The facts of a plain send, which accepted_key.lua describes; None for another one."""
+    if not facts:
+        return None
+    position, waited, recipients, _ = facts.split(" ", 3)
+    return PlainSend(int(position), int(waited), int(recipients))
+
+
+def by_tenant(positions: Mapping[str, Bounds]) -> dict[str, dict[str, Bounds]]:
+    """Positions of logs by the tenant, then by the base of the log."""
+    found: dict[str, dict[str, Bounds]] = {}
+    for base, bounds in positions.items():
+        found.setdefault(parse_base(base).tenant, {})[base] = bounds
+    return found
+
+
+def _scores(scored: Sequence[Any]) -> list[Any]:
+    return (
+        [row[1] for row in scored] if scored and isinstance(scored[0], list | tuple) else list(scored[1::2])
+    )
