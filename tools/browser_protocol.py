@@ -110,7 +110,9 @@ def _interface(struct: type[Struct]) -> str:
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)  # noqa: S101 - it is a Struct
     for field in info.fields:
-        absent = config.omit_defaults and not field.required
+        # msgspec describes the default UNSET as no default of a field that is not required.
+        is_unset = field.default is msgspec.NODEFAULT and field.default_factory is msgspec.NODEFAULT
+        absent = not field.required and (config.omit_defaults or is_unset)
         text = _type(field.type, without_null=absent and field.default is None)
         if isinstance(field.type, inspect.RawType):
             # Sent as it was stored.

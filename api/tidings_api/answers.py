@@ -58,6 +58,7 @@ class Answer:
         self._head_only = self.method == "HEAD"
         if self._head_only:
             scope["method"] = "GET"
+            scope["state"]["is_head"] = True
 
     async def send(self, message: Any) -> None:
         """The `send` of ASGI, for an application."""
@@ -103,6 +104,11 @@ class Answer:
         if len(prefixes) == 1 and _PROXY_PREFIX(prefixes[0]):
             return prefixes[0] + value
         return value
+
+
+def is_head(scope: Any) -> bool:
+    """Whether a request that was passed on as GET is HEAD: its answer has no content."""
+    return bool(scope["state"].get("is_head"))
 
 
 def _new_id() -> str:

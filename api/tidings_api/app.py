@@ -23,6 +23,7 @@ from tidings_api.routes import (
     browser,
     docs,
     events,
+    export,
     groups,
     health,
     inbox,
@@ -46,6 +47,7 @@ _ANY_BODY_BYTES: Final = 16 * 1024 * 1024
 ROUTERS: Final = (
     oauth.routes,
     notifications.routes,
+    export.routes,
     groups.routes,
     topics.routes,
     inbox.routes,

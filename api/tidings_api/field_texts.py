@@ -12,7 +12,10 @@ from tidings_api.webhook_texts import WEBHOOK_FIELDS
 # In the types these fields are plain text, so that an older client can read a newer value.
 ENUMS: Final[dict[str, dict[str, list[str]]]] = {
     "Sent": {"status": list(get_args(Status)), "durability": list(get_args(Durability))},
-    "SentNotification": {"status": list(get_args(Status)), "priority": list(get_args(Priority))},
+    "SentNotification": {
+        "status": list(get_args(Status)),
+        "priority": list(get_args(Priority)),
+    },
     "Notification": {"priority": list(get_args(Priority))},
     "BatchResult": {"status": list(get_args(Status))},
 }
@@ -20,6 +23,7 @@ ENUMS: Final[dict[str, dict[str, list[str]]]] = {
 _SHARED: Final = {
     "accepted_at": "The time when it was accepted.",
     "actions": f"Up to {limits.ACTIONS} buttons, in their order.",
+    "archived_copy": "True when it is older than the retention and comes from the history; otherwise absent.",
     "archived_at": "The time when the user archived it; null when it is not archived.",
     "body": "The text below the title.",
     "category": "The kind of the notification, such as `orders`; dots make a hierarchy.",
@@ -35,6 +39,7 @@ _SHARED: Final = {
     "expires_in": "Seconds from now until it expires.",
     "groups": "Groups whose members get it.",
     "topics": "Topics whose subscribers get it; without any other target.",
+    "history": "`unavailable`: older items are in the history, which does not answer now; otherwise absent.",
     "icon": "The address of a picture.",
     "group_key": "Consecutive notifications with the same key may be shown as one row.",
     "id": "The id.",
@@ -108,6 +113,7 @@ _OWN: Final[dict[str, dict[str, str]]] = {
         "publish": "Patterns of the topics to which it may publish.",
     },
     "Erased": {
+        "pending": "What may still have data of the user; absent when the erasure is complete.",
         "notifications": "The number of erased notifications.",
         "marks": "The number of logs whose states of the user were erased.",
         "memberships": "The number of memberships that were ended.",
@@ -131,8 +137,15 @@ _OWN: Final[dict[str, dict[str, str]]] = {
         "client_secret": "The key's secret, unless the Authorization header has it.",
     },
     "Group": {"id": "The group's id.", "created_at": "The time when its first member joined."},
+    "SentPage": {
+        "history": "`unavailable` when older ones are in the history, which does not answer now.",
+    },
+    "TopicEntryPage": {
+        "history": "`unavailable` when older ones are in the history, which does not answer now.",
+    },
     "Health": {"status": "The state of the process."},
     "InboxItem": {
+        "archived_copy": "True for one that is older than the retention and comes from the history.",
         "state": "`unseen`, `seen`, `read` or `archived`: the last of these that applies.",
         "snoozed_until": "The time when a snoozed item returns; null when it is not snoozed.",
         "action": "The action that the user used; null without one.",
@@ -140,7 +153,10 @@ _OWN: Final[dict[str, dict[str, str]]] = {
     },
     "Acted": {"id": "The id of the notification.", "action": "The action that the user used."},
     "UsedAction": {"id": "The id of the action.", "at": "The time when the user used it first."},
-    "InboxPage": {"counts": "The counts of the whole inbox, without the filters."},
+    "InboxPage": {
+        "history": "`unavailable` when older ones are in the history, which does not answer now.",
+        "counts": "The counts of the whole inbox, without the filters.",
+    },
     "SnoozeInbox": {
         "ids": "The ids of the notifications.",
         "until": "The time of their return, at most a year ahead; null ends the snooze now.",
@@ -170,6 +186,7 @@ _OWN: Final[dict[str, dict[str, str]]] = {
         "last_seen_at": "The time when the last connection closed; the current time while online; null when "
         "the user never connected.",
     },
+    "ExportFault": {"error": "The problem that ended the export: it is incomplete."},
     "Problem": _PROBLEM,
     "ReceivedAction": {
         "id": "The name of the action in the application.",
@@ -182,7 +199,10 @@ _OWN: Final[dict[str, dict[str, str]]] = {
         "seen": "The number of users who have seen it.",
         "actions": "The number of users who used each action, by its id.",
     },
-    "SentNotification": {"receipts": "The numbers of users who got, saw and read it."},
+    "SentNotification": {
+        "receipts": "The numbers of users who got, saw and read it.",
+        "archived_copy": "True for one that is older than the retention and comes from the history.",
+    },
     "Target": {"all": "Every user of the tenant gets it."},
     "SentTarget": {"all": "Every user of the tenant gets it."},
     "Topic": {
@@ -202,7 +222,11 @@ _OWN: Final[dict[str, dict[str, str]]] = {
     },
     "AcknowledgeEvents": {"ids": "The ids of the events."},
     "EventsAcknowledged": {"acknowledged": "The number of these events that the consumer held until now."},
-    "TopicEntry": {"log": "The log: `topic:<name>`.", "notification": "The notification."},
+    "TopicEntry": {
+        "archived_copy": "True for one that is older than the retention and comes from the history.",
+        "log": "The log: `topic:<name>`.",
+        "notification": "The notification.",
+    },
     "SetUpstream": {"secret": "The secret that signs the calls; null for a new one."},
     "MessageData": {
         "connection": "The id of the connection that sent it.",

@@ -51,6 +51,11 @@ _NEEDS_EXISTING: Final = {
     "use_own_action",
 }
 _USES_ACTION: Final = ("use_action", "use_own_action")
+_MARKS: Final = ("mark_inbox", "mark_own_inbox")
+_EXPORT: Final = "export_notifications"
+_EXPORTED: Final = {"anyOf": [{"$ref": SCHEMA + name} for name in ("SentNotification", "ExportFault")]}
+# An answer of 409 with one of these stays the same.
+_FINAL: Final = {"action_used", "history_only"}
 _GRANT: Final = "grant_token"
 _GRANT_REQUEST: Final = {
     "required": True,
@@ -136,6 +141,9 @@ def _success(answer: dict[str, Any], status: int, operation: str) -> dict[str, A
             "description": "`true` when an earlier request with this key was accepted.",
             "schema": {"const": "true"},
         }
+    if operation == _EXPORT:
+        # The schema is that of a line.
+        answer = {"content": {kind: {"schema": _EXPORTED} for kind in answer["content"]}}
     if operation == _GRANT:
         answer = {"content": {"application/json": {"schema": {"$ref": SCHEMA + "AccessToken"}}}}
     return {**answer, "description": HTTPStatus(status).phrase, "headers": headers}
@@ -167,7 +175,9 @@ def _codes(operation: dict[str, Any], scope: str | None) -> list[str]:
     if "consumer" in parameters or name in {"create_webhook", "update_webhook", "rotate_webhook"}:
         codes += ["quota_exceeded"]
     if name in _USES_ACTION:
-        codes += ["unknown_action", "action_used"]
+        codes += ["unknown_action", "action_used", "history_only"]
+    if name in _MARKS:
+        codes += ["history_only"]
     if HEADER in parameters:
         codes += ["idempotency_in_progress", "idempotency_mismatch"]
     if name != "live":
@@ -179,8 +189,7 @@ def _codes(operation: dict[str, Any], scope: str | None) -> list[str]:
 def _problem(status: int, codes: Sequence[str]) -> dict[str, Any]:
     return {
         "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}",
-        # Another try does not help after another action.
-        "headers": _headers(_ERROR_HEADERS.get(status, {}) if "action_used" not in codes else {}),
+        "headers": _headers(_ERROR_HEADERS.get(status, {}) if _FINAL.isdisjoint(codes) else {}),
         "content": {
             MEDIA_TYPE: {
                 "schema": {"$ref": SCHEMA + "Problem"},

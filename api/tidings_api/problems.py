@@ -15,6 +15,7 @@ from litestar.exceptions import (
 
 from tidings.protocol.errors import ERRORS, FieldError, Problem, problem
 from tidings.protocol.pointers import in_words
+from tidings_workers.archive import ArchiveError
 from tidings_workers.logs import get_logger
 from tidings_workers.refused import Refusable, Refused, refusal_of
 from tidings_workers.tokens import TokenError
@@ -99,6 +100,10 @@ def _translate_store(error: Any) -> ProblemError:
     return _translate_refused(refusal_of(error))
 
 
+def _translate_archive(error: Any) -> ProblemError:
+    return ProblemError("storage_unavailable", f"The history does not answer: {_sentence(str(error))}")
+
+
 def _translate_validation(error: Any) -> ProblemError:
     """Litestar's errors of path, query and header parameters, as one problem."""
     found = [
@@ -143,6 +148,7 @@ _TRANSLATIONS: Final[dict[type[Exception], Callable[[Any], ProblemError | None]]
     TokenError: _translate_token,
     Refused: _translate_refused,
     **dict.fromkeys(get_args(Refusable), _translate_store),
+    ArchiveError: _translate_archive,
     ValidationException: _translate_validation,
     MethodNotAllowedException: _translate_method,
     NotFoundException: _translate_not_found,

@@ -23,6 +23,7 @@ SCOPES = ("send", "read", "groups", "users", "tokens", "tenant", "webhooks", "ev
 NEEDS = {
     ("POST", "/v1/notifications"): "send",
     ("POST", "/v1/notifications/batch"): "send",
+    ("GET", "/v1/export/notifications"): "read",
     ("GET", "/v1/notifications"): "read",
     ("GET", "/v1/notifications/x"): "read",
     ("GET", "/v1/notifications/x/receipts"): "read",

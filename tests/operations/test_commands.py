@@ -30,6 +30,7 @@ def test_tenants_and_keys_on_a_store_that_does_not_run(tmp_path: Path) -> None:
         return tidings_server(*words, "--json", "--data", "data", cwd=tmp_path)
 
     created = json.loads(run("tenants", "create", "acme", "--origin", "https://shop.example").stdout)
+    assert (created["archive"], created["archive_retention"]) == (True, 365)
     assert (created["id"], created["origins"]) == ("acme", ["https://shop.example"])
     run(
         "tenants", "update", "acme", "--retention", "forever", "--category-retention", "orders.=365", "chat=7"
@@ -116,6 +117,7 @@ def test_a_public_key_is_registered_and_a_private_one_refused(tmp_path: Path, re
         (("tenants", "create", "x", "--sessions", "one"), {}, 2, "many, replace, reject"),
         (("tenants", "update", "x", "--session-limit", "-1"), {}, 2, "a number or none"),
         (("tenants", "update", "x", "--topic-retention", "day"), {}, 2, "a number of seconds or default"),
+        (("tenants", "update", "x", "--archive-retention", "year"), {}, 2, "--archive-retention"),
         (("tenants", "update", "x", "--open-topic", "a", "--no-open-topics"), {}, 2, "exclude each other"),
         (("tenants", "update", "x", "--upstream", "https://a", "--no-upstream"), {}, 2, "exclude each other"),
         (("tenants", "delete", "x"), {}, 2, "confirm it with --yes"),
@@ -156,7 +158,7 @@ def test_config_shows_every_setting_and_no_password(tmp_path: Path) -> None:
     assert "s3cret" not in tidings_server("config", cwd=tmp_path, environment=environment).stdout
 
 
-@pytest.mark.parametrize("part", ["api", "dispatcher", "gateway"])
+@pytest.mark.parametrize("part", ["api", "archiver", "dispatcher", "gateway"])
 async def test_a_part_serves_its_operator_and_stops_gracefully(
     tmp_path: Path, redis_url: str, part: str
 ) -> None:
@@ -167,6 +169,7 @@ async def test_a_part_serves_its_operator_and_stops_gracefully(
         TIDINGS_PORT=str(free_port()),
         TIDINGS_REALTIME_PORT=str(free_port()),
         TIDINGS_OPERATOR_PORT=str(operator),
+        TIDINGS_ARCHIVE_URL=f"sqlite://{tmp_path}/history.db",
     )
     with (tmp_path / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
@@ -285,3 +288,23 @@ async def main():
     await valkey.wait()
 asyncio.run(main())
 """
+
+
+def test_the_archive_of_a_tenant_is_set_and_shown(tmp_path: Path, redis_url: str) -> None:
+    """`update` and `list` show how long the archive keeps what, and each option can be reset."""
+
+    def run(*words: str) -> str:
+        ended = tidings_server("tenants", *words, cwd=tmp_path, environment={"REDIS_URL": redis_url})
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    run("create", "acme")
+    rules = ("--archive-retention", "730", "--category-archive-retention", "audit.=forever", "chat=30")
+    assert "; archive 730d audit.=forever chat=30d; " in run("update", "acme", *rules)
+    assert "  730d audit.=forever chat=30d  " in run("list")
+    assert "; archive none; " in run("update", "acme", "--no-archive")
+    shown = json.loads(run("list", "--json"))["tenants"][0]
+    assert shown["archive"] is False
+    assert shown["category_archive_retention"] == {"audit.": None, "chat": 30}
+    more = ("--archive", "--archive-retention", "default", "--category-archive-retention", "chat=default")
+    assert "; archive 365d audit.=forever; " in run("update", "acme", *more)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidings_workers.addresses import cluster_addresses, masked
-from tidings_workers.config import ConfigurationError, Settings, service_links
+from tidings_workers.config import Settings, service_links
+from tidings_workers.config_checks import ConfigurationError
 
 
 def test_defaults_without_environment() -> None:

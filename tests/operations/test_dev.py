@@ -31,7 +31,7 @@ from tidings_workers.store import Store
 from tidings_workers.store.keys import TENANTS
 
 START_SECONDS = 30.0
-PARTS = ("api", "dispatcher", "gateway")
+PARTS = ("api", "archiver", "dispatcher", "gateway")
 
 
 class Dev:

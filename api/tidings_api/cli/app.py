@@ -9,7 +9,7 @@ from typing import Final
 
 # Each process of an installation runs one of them. A part takes no options, so its process loads neither the
 # parser of command lines nor the modules of another part.
-_PARTS: Final = {"api", "bridge", "dispatcher", "gateway"}
+_PARTS: Final = {"api", "archiver", "bridge", "dispatcher", "gateway"}
 
 
 def run(words: Sequence[str]) -> int:

@@ -13,7 +13,8 @@ from tidings_api.cli.output import JsonOption, answer
 from tidings_workers import logs
 from tidings_workers.bridge import BrokerError, InvalidFile, open_broker, open_sink, read_file
 from tidings_workers.bridge.configuration import AnySink, AnySource, Sink
-from tidings_workers.config import ConfigurationError, Settings
+from tidings_workers.config import Settings
+from tidings_workers.config_checks import ConfigurationError
 
 
 class Checked(Struct, frozen=True, omit_defaults=True):

@@ -12,6 +12,7 @@ from typing import Final
 from cyclopts import App, CycloptsError
 
 from tidings_api.cli import EXIT_USAGE
+from tidings_workers.addresses import masked
 
 _EPILOGUE: Final = (
     "`tidings-server config` lists every setting; `tidings-server doctor` checks an installation."
@@ -29,10 +30,12 @@ _COMMANDS: Final = {
     "dev": "dev:dev",
     "api": "parts:api",
     "dispatcher": "parts:dispatcher",
+    "archiver": "parts:archiver",
     "gateway": "parts:gateway",
     "bridge": "bridge:bridge",
     "config": "settings:config",
     "doctor": "doctor:doctor",
+    "archive": "archive:app",
     "tenants": "tenants:app",
     "keys": "keys:app",
     "token": "token:token",
@@ -71,5 +74,5 @@ def run(words: Sequence[str]) -> int:
     except CycloptsError as error:
         from tidings_api.cli.usage import in_words  # noqa: PLC0415 - only wrong usage needs it
 
-        print(f"tidings-server: {in_words(error)}", file=sys.stderr)
+        print(f"tidings-server: {masked(in_words(error))}", file=sys.stderr)
         return EXIT_USAGE

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter, validators
 from msgspec import structs
 
+from tidings_api.cli.embedded_archive import with_own_archive
 from tidings_api.cli.errors import WrongUsage
 from tidings_api.cli.progress import Progress
 from tidings_workers import logs
@@ -61,7 +62,7 @@ def dev(
         ),
     ] = False,
 ) -> int:
-    """Run everything on this machine: the store, the API, a dispatcher and a gateway.
+    """Run everything on this machine: the store, the API, a dispatcher, a gateway and an archiver.
 
     Starts its own store (Valkey, with its data in --data) unless REDIS_URL names one, creates the tenant
     demo with a key, restarts parts that crash, and prints what to try next. Ctrl-C stops it gracefully.
@@ -124,7 +125,8 @@ def _settings(
     settings = structs.replace(settings, egress_networks=networks)
     if unset("log_format") and sys.stderr.isatty():
         settings = structs.replace(settings, log_format="console")
-    return structs.replace(settings, data=settings.data.absolute())
+    settings = structs.replace(settings, data=settings.data.absolute())
+    return settings if settings.redis_url is not None else with_own_archive(settings)
 
 
 def _own_network(host: str) -> list[str]:

@@ -34,6 +34,7 @@ from tidings_workers.supervisor import Part, Supervisor
 _STEP: Final = 1_000
 
 _PARTS: Final = (("api", 0), ("gateway", 0), ("dispatcher", 1))
+_ARCHIVER: Final = ("archiver", 1)
 _BRIDGE: Final = ("bridge", 0)
 
 _log = get_logger(__name__)
@@ -79,9 +80,8 @@ async def _run(settings: Settings, progress: Progress) -> None:
                 directory.write_addresses(msgspec.convert(settings, Addresses, from_attributes=True))
             print_welcome(settings, demo[0], progress)
 
-        parts = _PARTS if settings.bridge_file is None else (*_PARTS, _BRIDGE)
         supervisor = Supervisor(
-            [_part(name, rank, settings) for name, rank in parts],
+            _parts(settings),
             valkey=valkey,
             drain_seconds=settings.drain_seconds,
             before_parts=before_parts,
@@ -121,6 +121,16 @@ async def _embedded(
 async def _all_ready(supervisor: Supervisor) -> None:
     if supervisor.unready:
         raise CommandFailed(f"not ready: {', '.join(supervisor.unready)}")
+
+
+def _parts(settings: Settings) -> list[Part]:
+    """The parts to run: an archiver and a bridge where the settings name their database and file."""
+    wanted = [*_PARTS]
+    if settings.archives:
+        wanted.append(_ARCHIVER)
+    if settings.bridge_file is not None:
+        wanted.append(_BRIDGE)
+    return [_part(name, rank, settings) for name, rank in wanted]
 
 
 def _part(name: str, rank: int, settings: Settings) -> Part:

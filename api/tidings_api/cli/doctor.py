@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
+from tidings_api.cli.archive_diagnosis import archive_findings
 from tidings_api.cli.diagnosis import host_findings, port_findings
 from tidings_api.cli.errors import CommandFailed
 from tidings_api.cli.findings import Finding, wrong
@@ -53,7 +54,8 @@ async def _examine(data: Path | None, *, ports: bool) -> list[Finding]:
             embedded = Settings.from_environment().redis_url is None or data is not None
             report = await examine_store(settings, embedded=embedded)
             of_ports = await port_findings(settings, report.identity) if ports else []
-            return [*host_findings(settings), *report.findings, *of_ports]
+            of_archive = await archive_findings(settings)
+            return [*host_findings(settings), *report.findings, *of_archive, *of_ports]
     except (CommandFailed, DataDirectoryInUse, DataDirectoryUnusable) as error:
         # Their text is the fault, a colon, and the cure.
         detail, _, cure = str(error).partition(": ")

@@ -1,4 +1,4 @@
-"""`tidings-server api`, `dispatcher`, `gateway` and `bridge`: one part per process, for production.
+"""`tidings-server api`, `dispatcher`, `gateway`, `archiver`, `bridge`: one part per process, for production.
 
 All settings are read from the environment. A part waits until the store answers, serves /metrics and
 /health on its operator's port, and on SIGTERM or SIGINT drains and exits 0.
@@ -23,7 +23,8 @@ from tidings_api.cli.errors import CommandFailed
 from tidings_api.cli.store_diagnosis import warn_of_server
 from tidings_workers import logs
 from tidings_workers.addresses import masked
-from tidings_workers.config import ConfigurationError, Settings, variable_of
+from tidings_workers.config import Settings, variable_of
+from tidings_workers.config_checks import ConfigurationError
 from tidings_workers.identity import identity_of
 from tidings_workers.logs import get_logger
 from tidings_workers.operator import Health, operator_port
@@ -71,6 +72,15 @@ def gateway() -> int:
     # Only `dev` has a supervisor, and only `dev` serves the page for Spring.
     module = "tidings_api.spring" if is_supervised() else "tidings_workers.gateway"
     return _run("gateway", module, ("realtime_host", "realtime_port"))
+
+
+def archiver() -> int:
+    """Run an archiver, which moves what the retention removes from the store into an SQL database.
+
+    It needs REDIS_URL and TIDINGS_ARCHIVE_URL, and listens only on its operator's port. Any number may run on
+    one store: they share its partitions. All settings: `tidings-server config`.
+    """
+    return _run("archiver", "tidings_workers.archiver", None)
 
 
 def bridge(file: str | None = None) -> int:

@@ -7,7 +7,9 @@ from redis.exceptions import RedisClusterException, RedisError
 
 from tidings_api.cli import EXIT_USAGE
 from tidings_api.cli.errors import CommandFailed, WrongUsage
-from tidings_workers.config import EXIT_CONFIGURATION, ConfigurationError
+from tidings_workers.archive import ArchiveError, ArchiveMisconfigured
+from tidings_workers.config import EXIT_CONFIGURATION
+from tidings_workers.config_checks import ConfigurationError
 from tidings_workers.data_directory import DataDirectoryInUse
 from tidings_workers.data_state import DataDirectoryUnusable
 from tidings_workers.embedded import EmbeddedStartFailed
@@ -19,6 +21,7 @@ from tidings_workers.tenants import InvalidValue, RegistryError
 
 # Errors whose text was written for the operator.
 _WRITTEN = (
+    ArchiveError,
     CommandFailed,
     ConfigurationError,
     DataDirectoryInUse,
@@ -33,7 +36,7 @@ _WRITTEN = (
 
 def code_for(error: BaseException) -> int:
     """The exit code of an error; see `tidings_api.cli`."""
-    if isinstance(error, ConfigurationError):
+    if isinstance(error, ConfigurationError | ArchiveMisconfigured):
         return EXIT_CONFIGURATION
     return EXIT_USAGE if isinstance(error, WrongUsage | InvalidValue) else 1
 

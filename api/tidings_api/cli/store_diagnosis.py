@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 from msgspec import Struct
 from redis.asyncio import Redis, RedisCluster
 
+from tidings_api.cli.archive_diagnosis import moving_findings
 from tidings_api.cli.bridge_diagnosis import bridge_findings
 from tidings_api.cli.findings import Finding, ok, warning, wrong
 from tidings_workers.addresses import masked
@@ -147,9 +148,10 @@ async def _work_findings(
             _partitions(partitions, settings),
             await _dispatchers(pipeline.client, partitions, f"start `tidings-server {dispatcher}`"),
             await _gateways(pipeline.client, f"start `tidings-server {gateway}`"),
+            *await moving_findings(pipeline, settings, partitions, embedded=embedded),
             *await bridge_findings(pipeline.client, settings),
         ]
-    except UNREACHABLE as error:
+    except (*UNREACHABLE, StorageUnavailable) as error:
         failure = unavailable(error, pipeline.url)
         return [wrong("parts", f"it is unknown whether parts are running: {failure}", failure.cure)]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import structs
 from redis.asyncio import Redis, RedisCluster
 
+from tidings_api.cli.embedded_archive import with_own_archive
 from tidings_api.cli.errors import CommandFailed
 from tidings_workers.config import Settings
 from tidings_workers.data_directory import DataDirectory, DataDirectoryInUse
@@ -42,21 +43,22 @@ async def store_settings(data: Path | None, *, make: bool = False) -> AsyncItera
         state = read_state(settings.data)
         if state is None:
             raise
-        yield structs.replace(_with_addresses(settings), redis_url=socket_url(state.socket))
+        yield structs.replace(_as_in_dev(settings), redis_url=socket_url(state.socket))
         return
     try:
         valkey = EmbeddedValkey(directory, settings.durability)
         try:
             await valkey.start()
-            yield structs.replace(_with_addresses(settings), redis_url=valkey.url)
+            yield structs.replace(_as_in_dev(settings), redis_url=valkey.url)
         finally:
             await valkey.stop()
     finally:
         directory.release()
 
 
-def _with_addresses(settings: Settings) -> Settings:
-    """The settings with the addresses of the last `dev` on this directory, instead of the environment's."""
+def _as_in_dev(settings: Settings) -> Settings:
+    """The settings with the archive and the addresses of the last `dev` on this directory."""
+    settings = with_own_archive(settings)
     state = read_state(settings.data)
     if state is None or state.addresses is None:
         return settings

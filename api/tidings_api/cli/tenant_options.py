@@ -1,5 +1,6 @@
 """The options that create and change a tenant's settings."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from tidings.protocol import limits
 from tidings_api.cli.errors import WrongUsage
 from tidings_workers.standard_webhooks import new_secret
 from tidings_workers.tenants import (
+    ARCHIVE_DAYS,
     DAYS,
     DEFAULT,
     LEAST_LOOKBACK_SECONDS,
@@ -99,6 +101,30 @@ class TenantOptions:
             "and send to /app/..., nothing else.",
         ),
     ] = None
+    archive: Annotated[
+        bool | None,
+        Parameter(
+            name="--archive",
+            help="Put what the retention removes into the archive of the installation (TIDINGS_ARCHIVE_URL).",
+        ),
+    ] = None
+    archive_retention: Annotated[
+        str | None,
+        Parameter(
+            name="--archive-retention",
+            help=f"Retention of the archive: a number of days, {FOREVER} or {DEFAULT} ({ARCHIVE_DAYS}).",
+        ),
+    ] = None
+    category_archive_retention: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--category-archive-retention",
+            negative="",
+            consume_multiple=True,
+            help="Retention of the archive for one category or all that begin with a name, as "
+            f"audit.={FOREVER}; the longest name wins. default removes a rule. Repeat it for more.",
+        ),
+    ] = None
     upstream: Annotated[
         str | None,
         Parameter(
@@ -116,14 +142,15 @@ class TenantOptions:
         if self.retention is not None:
             settings["retention_days"] = _days(self.retention, "--retention")
         if self.category_retention is not None:
-            rules: dict[str, int | str | None] = {}
-            for rule in self.category_retention:
-                # A category may contain an equals sign.
-                category, sign, days = rule.rpartition("=")
-                if not sign or not category:
-                    raise WrongUsage(f"--category-retention is written as orders.=365, not {rule!r}")
-                rules[category] = _days(days, "--category-retention")
-            settings["category_retention"] = rules
+            settings["category_retention"] = _rules(self.category_retention, "--category-retention", _days)
+        if self.archive is not None:
+            settings["archive"] = self.archive
+        if self.archive_retention is not None:
+            settings["archive_retention"] = _archive_days(self.archive_retention, "--archive-retention")
+        if self.category_archive_retention is not None:
+            settings["category_archive_retention"] = _rules(
+                self.category_archive_retention, "--category-archive-retention", _archive_days
+            )
         if self.all_lookback is not None:
             settings["all_lookback"] = _number(self.all_lookback, "--all-lookback")
         if self.sessions is not None:
@@ -156,6 +183,20 @@ class TenantOptions:
         return settings
 
 
+def _rules(
+    written: Iterable[str], option: str, days_of: Callable[[str, str], int | str | None]
+) -> dict[str, int | str | None]:
+    """Rules of categories, each written as ``orders.=365``."""
+    rules: dict[str, int | str | None] = {}
+    for rule in written:
+        # A category may contain an equals sign.
+        category, sign, days = rule.rpartition("=")
+        if not sign or not category:
+            raise WrongUsage(f"{option} is written as orders.=365, not {rule!r}")
+        rules[category] = days_of(days, option)
+    return rules
+
+
 def _number(text: str, option: str) -> int | None:
     if text == _NONE:
         return None
@@ -177,6 +218,16 @@ def _days(text: str, option: str) -> int | str | None:
         return DEFAULT
     if text not in map(str, DAYS):
         raise WrongUsage(f"{option} is {_KEPT}, not {text!r}")
+    return int(text)
+
+
+def _archive_days(text: str, option: str) -> int | str | None:
+    if text == FOREVER:
+        return None
+    if text == DEFAULT:
+        return DEFAULT
+    if not (text.isascii() and text.isdecimal()):
+        raise WrongUsage(f"{option} is a number of days, {FOREVER} or {DEFAULT}, not {text!r}")
     return int(text)
 
 

@@ -79,7 +79,8 @@ def update(
         raise WrongUsage(
             "say what to change: --origin or --any-origin, --retention, --category-retention, "
             "--all-lookback, --sessions, --session-limit, --topic-retention, --open-topic or "
-            "--no-open-topics, --guests or --no-guests, --upstream or --no-upstream"
+            "--no-open-topics, --guests or --no-guests, --archive or --no-archive, --archive-retention, "
+            "--category-archive-retention, --upstream or --no-upstream"
         )
 
     async def work() -> Tenant:
@@ -88,9 +89,9 @@ def update(
 
     tenant = asyncio.run(work())
     text = (
-        f"{id}: origins {_origins(tenant)}; retention {_kept(tenant)}; sessions {_sessions(tenant)}; "
-        f"open topics {', '.join(tenant.open_topics) or 'none'}; guests {_guests(tenant)}; "
-        f"upstream {_upstream(tenant)}"
+        f"{id}: origins {_origins(tenant)}; retention {_kept(tenant)}; archive {_archived(tenant)}; "
+        f"sessions {_sessions(tenant)}; open topics {', '.join(tenant.open_topics) or 'none'}; "
+        f"guests {_guests(tenant)}; upstream {_upstream(tenant)}"
     )
     made = settings.get("upstream")
     answer(_shown(tenant, made), text + _secret(made), as_json=json)
@@ -110,13 +111,14 @@ def list_(*, data: DataOption = None, json: JsonOption = False) -> None:
             each.id,
             each.created_at.isoformat(timespec="seconds"),
             _kept(each),
+            _archived(each),
             _sessions(each),
             _guests(each),
             _origins(each),
         )
         for each in tenants
     ]
-    head = ("TENANT", "CREATED", "RETENTION", "SESSIONS", "GUESTS", "ORIGINS")
+    head = ("TENANT", "CREATED", "RETENTION", "ARCHIVE", "SESSIONS", "GUESTS", "ORIGINS")
     text = table(head, rows) if rows else "no tenants yet"
     answer({"tenants": [_shown(each) for each in tenants]}, text, as_json=json)
 
@@ -179,6 +181,14 @@ def _kept(tenant: Tenant) -> str:
         rules.append(f"all={tenant.all_lookback}s")
     if tenant.topic_retention != limits.TOPIC_RETENTION_SECONDS:
         rules.append(f"topics={tenant.topic_retention}s")
+    return " ".join(rules)
+
+
+def _archived(tenant: Tenant) -> str:
+    if not tenant.archive:
+        return "none"
+    rules = [_time(tenant.archive_retention)]
+    rules += [f"{name}={_time(days)}" for name, days in sorted(tenant.category_archive_retention.items())]
     return " ".join(rules)
 
 

@@ -1,13 +1,11 @@
 """Inboxes: a user's notifications and their state, for the application and for the user."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
-import msgspec
 from litestar import Response, Router, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody, PathParameter, QueryParameter
-from msgspec import Meta, Raw
+from msgspec import UNSET, Raw
 
 from tidings.protocol import limits
 from tidings.protocol.frames import Acted
@@ -26,20 +24,17 @@ from tidings.protocol.times import timestamp, timestamp_or_none
 from tidings_api.authorisation import needs
 from tidings_api.conditional import CONDITIONAL, Conditional, not_modified, provide_condition, weak_tag
 from tidings_api.cursors import Cursors
+from tidings_api.moments import After, Before, Since, Until, period
 from tidings_api.problems import ProblemError
 from tidings_api.requests import BODY_BYTES_OPTION, Caller, Category, Cursor, Limit, OpenStore, UserPath
 from tidings_api.routes.sent import NotificationPath, used_action
 from tidings_workers.refused_actions import refusal
 from tidings_workers.store import ActionUsed, InboxQuery, NotInInbox, Store, UnknownAction
-from tidings_workers.store import inbox as stored
+from tidings_workers.store import InboxItem as StoredItem
 from tidings_workers.strict_json import INVALID
 
 # 1,000 ids, or a position in each of 1,000 logs of the longest name.
 MARK_BYTES: Final = limits.MARK_IDS * (limits.ID_LENGTH + 32) + 1024
-
-_TIME: Final = {"format": "date-time"}
-EPOCH: Final = datetime.fromtimestamp(0, UTC)
-MILLISECOND: Final = timedelta(milliseconds=1)
 
 InState = Annotated[
     StateFilter | None,
@@ -53,18 +48,6 @@ Log = Annotated[
     str | None,
     QueryParameter(pattern=LOG_PATTERN, description=f"Only notifications of this log: {LOG_RULE}."),
 ]
-After = Annotated[
-    str | None,
-    QueryParameter(
-        schema_extra=_TIME, description="Only notifications created after this time: RFC 3339 with a zone."
-    ),
-]
-Before = Annotated[
-    str | None,
-    QueryParameter(
-        schema_extra=_TIME, description="Only notifications created before this time: RFC 3339 with a zone."
-    ),
-]
 ActionPath = Annotated[
     str,
     PathParameter(description="The id of one of the notification's `actions`, percent-encoded."),
@@ -75,6 +58,10 @@ CountsBy = Annotated[
 ]
 Selection = NamedDependency[InboxQuery]
 
+_HISTORY_ONLY: Final = (
+    "Older than the retention: {}. Such a notification keeps the state that it had: leave it out."
+)
+
 
 async def provide_selection(
     # Litestar keeps the name `state` for itself.
@@ -83,18 +70,20 @@ async def provide_selection(
     log: Log = None,
     after: After = None,
     before: Before = None,
+    since: Since = None,
+    until: Until = None,
     counts: CountsBy = None,
     limit: Limit = limits.PAGE_DEFAULT,
 ) -> InboxQuery:
     """The filters and the size of a page of an inbox, from the query."""
+    chosen = period(after=after, before=before, since=since, until=until)
     return InboxQuery(
         limit=limit,
         state=state_,
         category=category,
         log=log,
-        # The store has whole milliseconds: round `after` down and `before` up.
-        after=None if after is None else (_time("after", after) - EPOCH) // MILLISECOND,
-        before=None if before is None else -((EPOCH - _time("before", before)) // MILLISECOND),
+        after=None if chosen.since is None else chosen.since - 1,
+        before=chosen.until,
         by_category=counts is not None,
     )
 
@@ -234,11 +223,15 @@ async def _page(
         epoch=store.epoch,
         positions=page.positions,
         state_version=page.state_version,
+        history=UNSET if page.complete else "unavailable",
     )
+    if not page.complete or any(item.in_archive for item in page.items):
+        # The version of the counts does not follow the retention of the history.
+        return Response(content)
     return Response(content, headers={"etag": tag(page.counts.version)})
 
 
-def _item(item: stored.InboxItem) -> InboxItem:
+def _item(item: StoredItem) -> InboxItem:
     return InboxItem(
         log=item.log,
         position=item.position,
@@ -249,6 +242,7 @@ def _item(item: stored.InboxItem) -> InboxItem:
         snoozed_until=timestamp_or_none(item.snoozed_until),
         action=used_action(item.used),
         notification=Raw(item.content),
+        archived_copy=True if item.in_archive else UNSET,
     )
 
 
@@ -257,6 +251,13 @@ async def _mark(store: Store, tenant: str, user: str, mark: MarkInbox) -> Marked
     if errors:
         raise ProblemError("invalid_request", INVALID, errors)
     result = await store.marks.mark(tenant, user, mark)
+    if mark.ids is not None and len(result.unknown) == len(set(mark.ids)):
+        past = await store.inbox.in_history(tenant, user, result.unknown)
+        if past:
+            raise ProblemError(
+                "history_only",
+                _HISTORY_ONLY.format(", ".join(past)),
+            )
     return Marked(result.changed, result.counts, result.unknown)
 
 
@@ -264,17 +265,7 @@ async def _act(store: Store, tenant: str, user: str, notification: str, action: 
     try:
         result = await store.acting.act(tenant, user, notification, action)
     except (NotInInbox, UnknownAction, ActionUsed) as error:
+        if isinstance(error, NotInInbox) and await store.inbox.in_history(tenant, user, [notification]):
+            raise ProblemError("history_only", _HISTORY_ONLY.format(notification)) from None
         raise ProblemError(*refusal(error, notification, action)) from None
     return Acted(notification, UsedAction(result.used.action, timestamp(result.used.at)))
-
-
-def _time(name: str, text: str) -> datetime:
-    try:
-        moment: datetime = msgspec.convert(text, Annotated[datetime, Meta(tz=True)])
-    except msgspec.ValidationError:
-        raise ProblemError(
-            "invalid_request",
-            f"query parameter {name}: This must be a time with its zone by RFC 3339, "
-            "like 2026-11-22T07:00:00Z (the + of a zone is %2B in a URL).",
-        ) from None
-    return moment

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import msgspec
 from litestar import get
 from litestar.params import PathParameter
+from msgspec import UNSET
 
 from tidings.protocol import limits
 from tidings.protocol.notifications import Receipts, UsedAction
@@ -18,6 +19,7 @@ from tidings.protocol.rest import (
 from tidings.protocol.times import timestamp, timestamp_or_none
 from tidings_api.authorisation import needs
 from tidings_api.cursors import Cursors
+from tidings_api.moments import Since, Until, period
 from tidings_api.problems import ProblemError
 from tidings_api.requests import Caller, Category, Cursor, Limit, OpenStore
 from tidings_workers.store import NoUserReceipts, StoredNotification, Use, UserProgress
@@ -36,14 +38,22 @@ async def list_sent(
     identity: Caller,
     store: OpenStore,
     category: Category = None,
+    since: Since = None,
+    until: Until = None,
     limit: Limit = limits.PAGE_DEFAULT,
     cursor: Cursor = None,
 ) -> SentPage:
     """The tenant's notifications, newest first, each with its status and receipts."""
-    cursors = Cursors(store, identity.tenant, "sent", category)
-    page = await store.receipts.sent(identity.tenant, category, limit, cursors.read(cursor))
+    chosen = period(since=since, until=until)
+    cursors = Cursors(store, identity.tenant, "sent", category, *chosen)
+    page = await store.receipts.sent(
+        identity.tenant, category, limit, cursors.read(cursor), since=chosen.since, until=chosen.until
+    )
     return SentPage(
-        [_as_sent(stored) for stored in page.items], cursors.write(page.next), cursors.write(page.previous)
+        [as_sent(stored) for stored in page.items],
+        cursors.write(page.next),
+        cursors.write(page.previous),
+        UNSET if page.complete else "unavailable",
     )
 
 
@@ -55,7 +65,7 @@ async def get_notification(
     stored = await store.sends.notification(identity.tenant, notification)
     if stored is None:
         raise no_such(notification)
-    return _as_sent(stored)
+    return as_sent(stored)
 
 
 @get(
@@ -115,7 +125,8 @@ def _receipt(progress: UserProgress) -> UserReceipt:
     )
 
 
-def _as_sent(stored: StoredNotification) -> SentNotification:
+def as_sent(stored: StoredNotification) -> SentNotification:
+    """A notification as answers have it."""
     content = _content.decode(stored.content)
     return SentNotification(
         id=stored.id,
@@ -141,4 +152,5 @@ def _as_sent(stored: StoredNotification) -> SentNotification:
             read=stored.read,
             actions=stored.actions,
         ),
+        archived_copy=stored.in_archive,
     )

@@ -9,9 +9,10 @@ from tidings.protocol import limits
 from tidings.protocol.errors import FieldError
 from tidings.protocol.rest import Marked, SnoozeInbox
 from tidings_api.authorisation import needs
+from tidings_api.moments import EPOCH, MILLISECOND
 from tidings_api.problems import ProblemError
 from tidings_api.requests import BODY_BYTES_OPTION, Caller, OpenStore, UserPath
-from tidings_api.routes.inbox import EPOCH, MARK_BYTES, MILLISECOND
+from tidings_api.routes.inbox import MARK_BYTES
 from tidings_workers.store import Store
 from tidings_workers.store.ids import milliseconds
 from tidings_workers.strict_json import INVALID

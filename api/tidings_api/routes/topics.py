@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import msgspec
 from litestar import Router, get
 from litestar.params import PathParameter, QueryParameter
+from msgspec import UNSET
 
 from tidings.protocol import limits
 from tidings.protocol.names import TOPIC_PATTERN, TOPIC_RULE
@@ -68,15 +69,24 @@ async def list_topic_notifications(
     limit: Limit = limits.PAGE_DEFAULT,
     cursor: Cursor = None,
 ) -> TopicEntryPage:
-    """The notifications that the topic still has, newest first; an empty page for an unknown topic."""
+    """The notifications of the topic, newest first; an empty page for an unknown topic."""
     name = topic_of(topic)
     cursors = Cursors(store, identity.tenant, "topic", name)
     page = await store.topics.entries(identity.tenant, name, limit, cursors.read(cursor))
     log = store.keys.topic(identity.tenant, name).name
     return TopicEntryPage(
-        [TopicEntry(log, entry.position, msgspec.Raw(entry.content)) for entry in page.items],
+        [
+            TopicEntry(
+                log,
+                entry.position,
+                msgspec.Raw(entry.content),
+                True if entry.position in page.archived else UNSET,
+            )
+            for entry in page.items
+        ],
         cursors.write(page.next),
         cursors.write(page.previous),
+        UNSET if page.complete else "unavailable",
     )
 
 

@@ -64,7 +64,8 @@ async def erase_user(user: UserPath, identity: Caller, store: OpenStore) -> Eras
     When the answer is sent, connections are closed (4005), memberships have ended, and the user's own log
     with its notifications, states, devices and presence is removed. Positions are never used again: a
     client that resumes gets a `gap`. After a 503 the erasure is not complete: repeat the request.
-    Notifications that were also sent to other users stay, with the list of their recipients.
+    Notifications that were also sent to other users stay, with the list of their recipients. `pending` names
+    what could not be erased, because the history does not answer now: repeat the request later.
     """
     erased = await store.erasure.erase(identity.tenant, user)
     return Erased(
@@ -75,6 +76,7 @@ async def erase_user(user: UserPath, identity: Caller, store: OpenStore) -> Eras
         devices=erased.devices,
         connections=erased.connections,
         erased_at=timestamp(milliseconds()),
+        pending=() if erased.complete else ("history",),
     )
 
 

@@ -38,6 +38,7 @@ _TABLE: Final = (
         "idempotency_in_progress", 409, "The first request with this key is still running", retryable=True
     ),
     ErrorCode("action_used", 409, "Another action of the notification was used before"),
+    ErrorCode("history_only", 409, "The notification is in the history and can't be changed"),
     ErrorCode("too_large", 413, "The request is too large"),
     ErrorCode("unsupported_media_type", 415, "The media type of the body is not supported"),
     ErrorCode("invalid_request", 422, "The request is not valid"),

@@ -82,10 +82,11 @@ class CaughtUp(Plain, frozen=True, tag="caught_up", tag_field="type", omit_defau
     expired: Expired | None = None
 
 
-class Gap(Plain, frozen=True, tag="gap", tag_field="type"):
+class Gap(Plain, frozen=True, tag="gap", tag_field="type", omit_defaults=True):
     """Positions `from` to `to` of a log are no longer available.
 
-    `missed` of them were notifications; null where that number is not known.
+    `missed` of them were notifications; null where that number is not known. `history`: they are in the lists
+    of the REST API.
     """
 
     log: str
@@ -93,6 +94,7 @@ class Gap(Plain, frozen=True, tag="gap", tag_field="type"):
     to: int
     missed: int | None
     reason: Literal["expired", "trimmed", "epoch"]
+    history: bool = False
 
 
 class Joined(Plain, frozen=True, tag="joined", tag_field="type"):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from tidings.protocol import limits
 from tidings.protocol.frames import Counts, Positions, State
@@ -20,7 +20,8 @@ class InboxItem(Struct, frozen=True, kw_only=True):
 
     The time of a state is null until the item is in that state. `snoozed_until` is the time at which a
     snoozed item returns, else null. `action` is the action that the user used, or null. `notification` is the
-    JSON of a `Notification`, as stored.
+    JSON of a `Notification`, as stored. `archived_copy`: the item is older than the retention and comes from
+    the history; it can't be marked any more.
     """
 
     log: str
@@ -32,13 +33,15 @@ class InboxItem(Struct, frozen=True, kw_only=True):
     snoozed_until: Timestamp | None
     action: UsedAction | None
     notification: Raw
+    archived_copy: Literal[True] | UnsetType = UNSET
 
 
 class InboxPage(Struct, frozen=True, kw_only=True):
     """A page of an inbox, newest first.
 
     Give `epoch`, `positions` and `state_version` to `resume`, so that the connection starts with the
-    notifications and marks that followed this page.
+    notifications and marks that followed this page. `history`: older items are in the history, which does not
+    answer now.
     """
 
     items: list[InboxItem]
@@ -48,6 +51,7 @@ class InboxPage(Struct, frozen=True, kw_only=True):
     epoch: str
     positions: dict[str, int]
     state_version: int
+    history: Literal["unavailable"] | UnsetType = UNSET
 
 
 class AckInbox(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):

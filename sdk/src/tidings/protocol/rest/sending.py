@@ -1,6 +1,6 @@
 """Sending: batches, sent notifications and their receipts."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
@@ -47,7 +47,8 @@ class SentTarget(Plain, frozen=True, omit_defaults=True):
 class SentNotification(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A notification as its sender sees it: content, status and receipts.
 
-    `stored_at` is null until the notification is stored for every recipient.
+    `stored_at` is null until the notification is stored for every recipient. `archived_copy`: it is older
+    than the retention and comes from the history.
     """
 
     id: str
@@ -68,6 +69,7 @@ class SentNotification(Struct, frozen=True, omit_defaults=True, kw_only=True):
     accepted_at: Timestamp
     stored_at: Timestamp | None
     receipts: Receipts
+    archived_copy: bool = False
 
 
 class UserReceipt(Struct, frozen=True, kw_only=True):
@@ -95,8 +97,18 @@ class ReceiptPage(Struct, frozen=True):
 
 
 class SentPage(Struct, frozen=True):
-    """A page of sent notifications, newest first."""
+    """A page of sent notifications, newest first.
+
+    `history`: older ones are in the history, which does not answer now.
+    """
 
     items: list[SentNotification]
     next: str | None
     previous: str | None
+    history: Literal["unavailable"] | UnsetType = UNSET
+
+
+class ExportFault(Struct, frozen=True):
+    """The last line of an export that ended too early: the problem. Its other lines are SentNotifications."""
+
+    error: Problem

@@ -1,5 +1,7 @@
 """Users: their presence, and their erasure."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from tidings.protocol.names import Timestamp, UserId
@@ -25,8 +27,11 @@ class Presence(Struct, frozen=True):
     last_seen_at: Timestamp | None
 
 
-class Erased(Struct, frozen=True):
-    """The data of a user that were erased: the number of each kind."""
+class Erased(Struct, frozen=True, omit_defaults=True):
+    """The data of a user that were erased: the number of each kind.
+
+    `pending` names what may still have data of the user: `history`. Repeat the request later.
+    """
 
     user: UserId
     notifications: int
@@ -35,3 +40,4 @@ class Erased(Struct, frozen=True):
     devices: int
     connections: int
     erased_at: Timestamp
+    pending: tuple[Literal["history"], ...] = ()
