@@ -26,6 +26,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "get": ("get", "n1"),
     "recall": ("recall", "n1"),
     "sent": ("sent",),
+    "export": ("export",),
     "receipts": ("receipts", "n1"),
     "listen": ("listen", "--user", "ana"),
     "events": ("events",),

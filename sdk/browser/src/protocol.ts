@@ -281,7 +281,8 @@ export interface CaughtUp {
 /**
  * Positions `from` to `to` of a log are no longer available.
  *
- * `missed` of them were notifications; null where that number is not known.
+ * `missed` of them were notifications; null where that number is not known. `history`: they are in the lists
+ * of the REST API.
  */
 export interface Gap {
   readonly type: "gap";
@@ -290,6 +291,7 @@ export interface Gap {
   readonly to: number;
   readonly missed: number | null;
   readonly reason: "epoch" | "expired" | "trimmed";
+  readonly history?: boolean;
 }
 
 /** The user joined a group; its log starts for this user after `position`. */
@@ -416,7 +418,8 @@ export interface Pong {
  *
  * The time of a state is null until the item is in that state. `snoozed_until` is the time at which a
  * snoozed item returns, else null. `action` is the action that the user used, or null. `notification` is the
- * JSON of a `Notification`, as stored.
+ * JSON of a `Notification`, as stored. `archived_copy`: the item is older than the retention and comes from
+ * the history; it can't be marked any more.
  */
 export interface InboxItem {
   readonly log: string;
@@ -428,13 +431,15 @@ export interface InboxItem {
   readonly snoozed_until: string | null;
   readonly action: UsedAction | null;
   readonly notification: Notification;
+  readonly archived_copy?: true;
 }
 
 /**
  * A page of an inbox, newest first.
  *
  * Give `epoch`, `positions` and `state_version` to `resume`, so that the connection starts with the
- * notifications and marks that followed this page.
+ * notifications and marks that followed this page. `history`: older items are in the history, which does not
+ * answer now.
  */
 export interface InboxPage {
   readonly items: readonly InboxItem[];
@@ -444,6 +449,7 @@ export interface InboxPage {
   readonly epoch: string;
   readonly positions: Positions;
   readonly state_version: number;
+  readonly history?: "unavailable";
 }
 
 /**

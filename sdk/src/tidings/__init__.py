@@ -15,7 +15,7 @@
 `Tidings` is the blocking client; `AsyncTidings` has the same methods for `await`.
 
 - send, send_batch, send_many: send notifications; recall: take one back
-- get, sent, receipts: sent notifications, their status and their receipts
+- get, sent, receipts: sent notifications, their status and their receipts; export: all of them, as a stream
 - sender: many sends over one connection
 - listen: notifications as they arrive; inbox(user): list, counts and marks
 - groups: add, remove, get, delete, list, members, of_user
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         BadRequestError,
         BodyTimeoutError,
         ExpiredTokenError,
+        HistoryOnlyError,
         IdempotencyInProgressError,
         IdempotencyMismatchError,
         InsufficientScopeError,
@@ -208,6 +209,7 @@ __all__ = [
     "Gap",
     "Group",
     "Groups",
+    "HistoryOnlyError",
     "IdempotencyInProgressError",
     "IdempotencyMismatchError",
     "Inbox",

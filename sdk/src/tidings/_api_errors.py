@@ -178,6 +178,13 @@ class ActionUsedError(APIError):
     code = "action_used"
 
 
+class HistoryOnlyError(APIError):
+    """`history_only`: the notifications are older than the retention, and keep the state that they had."""
+
+    hint = "Leave out the items whose `archived_copy` is true"
+    code = "history_only"
+
+
 class TooLargeError(APIError):
     """`too_large`: the body is larger than the limit."""
 

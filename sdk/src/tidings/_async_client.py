@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -19,9 +20,11 @@ from tidings._calls.call import Call
 from tidings._credentials import AsyncCredential, AsyncTokenSource
 from tidings._events import BATCH, AsyncEventStream, Reading
 from tidings._exchange import Done, Exchange
+from tidings._export import export_async
 from tidings._keywords import checks_keywords
 from tidings._listen.arguments import BUFFER
 from tidings._listen.backoff import ReconnectPolicy
+from tidings._models import SentNotification
 from tidings._outbox import WINDOW, checked_window
 from tidings._public import publish
 from tidings._retries import Retries
@@ -135,6 +138,27 @@ class AsyncTidings(AsyncSending):
     ) -> AsyncEventStream:
         """As `Tidings.events`; iterate with `async for`."""
         return AsyncEventStream(self._run, Reading(types, consumer, after, wait, batch), retries)
+
+    @checks_keywords
+    def export(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+    ) -> AsyncGenerator[SentNotification]:
+        """As `Tidings.export`, for `async for`. `aclose()` of the iterator ends it early."""
+        call = sending.export(since, until)
+        policy = options.policy_of(retries, self._policy)
+        return export_async(
+            Exchange(call, self._url, policy, renewable=self._credential.renewable),
+            call,
+            self._pools.current,
+            lambda renew: self._credential.token(call.scope, renew=renew),
+            self._sleep,
+            wire.timeouts_of(timeout, self._wire.timeouts),
+        )
 
     def inbox(self, user: str | None = None) -> AsyncInbox:
         """As `Tidings.inbox`; iterate its lists with `async for`."""

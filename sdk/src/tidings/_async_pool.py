@@ -4,7 +4,8 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -56,6 +57,17 @@ class AsyncPool:
         finally:
             await self._release(http, kept=kept)
         return answer_of(response)
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[httpx.AsyncClient]:
+        """As `Pool.alone`."""
+        if self._closed:
+            raise ClientClosedError
+        if self._shared is not None:
+            yield self._shared
+        else:
+            async with httpx.AsyncClient(**self._wire.httpx_options()) as http:
+                yield http
 
     async def close(self) -> None:
         """Close the free connections now, and the others when their calls are finished."""

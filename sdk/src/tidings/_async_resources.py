@@ -196,6 +196,8 @@ class AsyncInbox(Marks[Coroutine[Any, Any, Marked]], Snoozes[Coroutine[Any, Any,
         log: str | None = None,
         after: datetime | None = None,
         before: datetime | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         limit: int | None = None,
         page_size: int | None = None,
         cursor: str | None = None,
@@ -205,7 +207,14 @@ class AsyncInbox(Marks[Coroutine[Any, Any, Marked]], Snoozes[Coroutine[Any, Any,
     ) -> AsyncPages[InboxPage, InboxItem]:
         """As `Inbox.list`, for `async for`."""
         selection = inboxes.Selection(
-            state=state, category=category, log=log, after=after, before=before, counts=counts
+            state=state,
+            category=category,
+            log=log,
+            after=after,
+            before=before,
+            since=since,
+            until=until,
+            counts=counts,
         )
 
         async def fetch(size: int | None, at: str | None) -> InboxPage:

@@ -1,7 +1,7 @@
 """The methods of the async client that send notifications and read sent ones."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tidings._async_resources import AsyncRun
@@ -144,6 +144,8 @@ class AsyncSending:
         self,
         *,
         category: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         limit: int | None = None,
         page_size: int | None = None,
         cursor: str | None = None,
@@ -151,8 +153,9 @@ class AsyncSending:
         retries: Retries | None = None,
     ) -> AsyncPages[Page[SentNotification], SentNotification]:
         """As `Tidings.sent`, for `async for`."""
+        chosen = sending.SentSelection(category=category, since=since, until=until)
         return AsyncPages(
-            lambda size, at: self._run(sending.sent(category, size, at), timeout=timeout, retries=retries),
+            lambda size, at: self._run(sending.sent(chosen, size, at), timeout=timeout, retries=retries),
             Extent(limit, page_size, cursor),
         )
 

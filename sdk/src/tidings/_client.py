@@ -3,7 +3,8 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -16,9 +17,11 @@ from tidings._calls.call import Call
 from tidings._credentials import AsyncTokenSource, Credential, TokenSource
 from tidings._events import BATCH, EventStream, Reading
 from tidings._exchange import Done, Exchange
+from tidings._export import export
 from tidings._keywords import checks_keywords
 from tidings._listen.arguments import BUFFER
 from tidings._listen.backoff import ReconnectPolicy
+from tidings._models import SentNotification
 from tidings._outbox import WINDOW, checked_window
 from tidings._pool import Pools
 from tidings._public import publish
@@ -155,6 +158,31 @@ class Tidings(Sending):
         A request waits `wait` seconds for events and gets at most `batch`. Needs the scope `events`.
         """
         return EventStream(self._run, Reading(types, consumer, after, wait, batch), retries)
+
+    @checks_keywords
+    def export(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+    ) -> Generator[SentNotification]:
+        """All sent notifications in order of their ids, oldest first, those of the history too.
+
+        They arrive as a stream, in constant memory; `close()` ends it early. `since` (inclusive) and `until`
+        (exclusive) have a time zone. Raises the APIError of the last line if the export is incomplete.
+        """
+        call = sending.export(since, until)
+        policy = options.policy_of(retries, self._policy)
+        return export(
+            Exchange(call, self._url, policy, renewable=self._credential.renewable),
+            call,
+            self._pools.current,
+            lambda renew: self._credential.token(call.scope, renew=renew),
+            self._sleep,
+            wire.timeouts_of(timeout, self._wire.timeouts),
+        )
 
     def inbox(self, user: str | None = None) -> Inbox:
         """The inbox of `user`. A client that was made with a user's own token needs no `user`."""

@@ -29,6 +29,7 @@
     │   ├── MethodNotAllowedError          405, method_not_allowed
     │   ├── BodyTimeoutError               408, body_timeout
     │   ├── ActionUsedError                409, action_used
+    │   ├── HistoryOnlyError               409, history_only
     │   ├── IdempotencyInProgressError     409, idempotency_in_progress
     │   ├── TooLargeError                  413, too_large
     │   ├── UnsupportedMediaTypeError      415, unsupported_media_type

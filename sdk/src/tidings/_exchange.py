@@ -12,9 +12,10 @@ import msgspec
 from tidings._api_errors import APIError, ExpiredTokenError
 from tidings._calls.call import Answer, Call
 from tidings._errors import ConnectionFailedError, RequestInfo, TimedOutError, UnreadableAnswerError
-from tidings._problems import error_of_answer
+from tidings._problems import error_of, error_of_answer
 from tidings._reasons import Reason
 from tidings._retries import RetryPolicy, is_retryable, parse_retry_after
+from tidings.protocol.errors import Problem
 
 T = TypeVar("T")
 
@@ -98,10 +99,7 @@ class Exchange(Generic[T]):
         """
         self._tries += 1
         if isinstance(outcome, Failure):
-            kind = TimedOutError if outcome.timed_out else ConnectionFailedError
-            failed = kind(outcome.reason, request=self._info, tries=self._tries)
-            failed.__cause__ = outcome.cause
-            return self._again(failed, None)
+            return self._again(self.failed(outcome), None)
         if 200 <= outcome.status < 300:  # noqa: PLR2004 - success, RFC 9110
             return Done(self._read(outcome))
         error = self._error(outcome)
@@ -111,6 +109,21 @@ class Exchange(Generic[T]):
         if not is_retryable(outcome.status, error.code):
             raise error
         return self._again(error, error.retry_after)
+
+    def failed(self, outcome: Failure) -> ConnectionFailedError:
+        """The error of a try without an answer, or with a part of one."""
+        kind = TimedOutError if outcome.timed_out else ConnectionFailedError
+        error = kind(outcome.reason, request=self._info, tries=max(1, self._tries))
+        error.__cause__ = outcome.cause
+        return error
+
+    def unreadable(self, reason: str, status: int) -> UnreadableAnswerError:
+        """The error of an answer that is not one of the API."""
+        return UnreadableAnswerError(reason, status=status, request=self._info)
+
+    def ended(self, problem: Problem) -> APIError:
+        """The error of an answer that ends in a problem."""
+        return error_of(problem, problem.status, request=self._info)
 
     def _again(self, error: APIError | ConnectionFailedError, retry_after: float | None) -> Retry:
         now = self._clock.monotonic()

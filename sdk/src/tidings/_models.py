@@ -71,7 +71,8 @@ class BatchResult(Plain, frozen=True, kw_only=True):
 class SentNotification(Plain, frozen=True, kw_only=True, omit_defaults=True):
     """A notification as its sender sees it: content, `status` and receipts.
 
-    `status` is `accepted`, `stored` (for every recipient), `cancelled` or `recalled`.
+    `status` is `accepted`, `stored` (for every recipient), `cancelled` or `recalled`. `archived_copy`: it is
+    older than the retention and comes from the history.
     """
 
     id: str
@@ -91,6 +92,7 @@ class SentNotification(Plain, frozen=True, kw_only=True, omit_defaults=True):
     priority: str = field(default_factory=lambda: "normal")
     created_at: datetime | None = None
     expires_at: datetime | None = None
+    archived_copy: bool = False
 
 
 class Group(Plain, frozen=True):
@@ -159,7 +161,10 @@ class Presence(Plain, frozen=True):
 
 
 class Erased(Plain, frozen=True):
-    """The data of a user that were erased: the number of each kind."""
+    """The data of a user that were erased: the number of each kind.
+
+    `pending` names what may still have data of the user, such as `history`: erase the user again later.
+    """
 
     user: str
     notifications: int
@@ -168,36 +173,46 @@ class Erased(Plain, frozen=True):
     devices: int
     connections: int
     erased_at: datetime
+    pending: tuple[str, ...] = ()
 
 
-class InboxItem(Plain, frozen=True, kw_only=True):
+class InboxItem(Plain, frozen=True, kw_only=True, omit_defaults=True):
     """A notification in a user's inbox. `state` is `unseen`, `seen`, `read` or `archived`.
 
     `snoozed_until` is the time at which a snoozed item returns, None for others. `action` is the action that
-    the user used, None without one.
+    the user used, None without one. `archived_copy`: the item is older than the retention and comes from the
+    history; it can't be marked any more.
     """
 
     log: str
     position: int
     state: str
-    seen_at: datetime | None = None
-    read_at: datetime | None = None
-    archived_at: datetime | None = None
-    snoozed_until: datetime | None = None
-    action: UsedAction | None = None
+    seen_at: datetime | None = field(default_factory=_null)
+    read_at: datetime | None = field(default_factory=_null)
+    archived_at: datetime | None = field(default_factory=_null)
+    snoozed_until: datetime | None = field(default_factory=_null)
+    action: UsedAction | None = field(default_factory=_null)
     notification: Notification
+    archived_copy: bool = False
 
 
-class Page(Plain, Generic[T], frozen=True, kw_only=True):
-    """One page of a list. `next` and `previous` are cursors, None at the ends."""
+class Page(Plain, Generic[T], frozen=True, kw_only=True, omit_defaults=True):
+    """One page of a list. `next` and `previous` are cursors, None at the ends.
+
+    `history` is `unavailable` when older items are in the history, which does not answer now.
+    """
 
     items: tuple[T, ...]
-    next: str | None = None
-    previous: str | None = None
+    next: str | None = field(default_factory=_null)
+    previous: str | None = field(default_factory=_null)
+    history: str | None = None
 
 
 class InboxPage(Plain, frozen=True, kw_only=True, omit_defaults=True):
-    """One page of an inbox, newest first, with the counts of the whole inbox."""
+    """One page of an inbox, newest first, with the counts of the whole inbox, without its history.
+
+    `history` is `unavailable` when older items are in the history, which does not answer now.
+    """
 
     items: tuple[InboxItem, ...]
     next: str | None = field(default_factory=_null)
@@ -206,6 +221,7 @@ class InboxPage(Plain, frozen=True, kw_only=True, omit_defaults=True):
     epoch: str
     positions: dict[str, int]
     state_version: int | None = None
+    history: str | None = None
 
     @property
     def resume(self) -> Resume:

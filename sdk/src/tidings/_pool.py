@@ -4,7 +4,8 @@ import os
 import threading
 import time
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from socket import socket
 from typing import Any
 
@@ -85,6 +86,17 @@ class Pool:
         finally:
             self._release(connection, kept=kept)
         return outcome
+
+    @contextmanager
+    def alone(self) -> Iterator[httpx.Client]:
+        """A connection of its own for a long answer, which neither takes part in the limit nor is kept."""
+        if self._closed:
+            raise ClientClosedError
+        if self._shared is not None:
+            yield self._shared
+        else:
+            with httpx.Client(**self._wire.httpx_options()) as http:
+                yield http
 
     def close(self) -> None:
         """Close the free connections now, and the others when their calls are finished."""

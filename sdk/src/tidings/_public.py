@@ -6,7 +6,7 @@ from typing import Any, Final
 HOMES: Final = {
     "tidings._api_errors": (
         "APIError ActionUsedError AuthenticationError BadRequestError BodyTimeoutError ExpiredTokenError "
-        "IdempotencyInProgressError IdempotencyMismatchError "
+        "HistoryOnlyError IdempotencyInProgressError IdempotencyMismatchError "
         "InsufficientScopeError InternalError InvalidCursorError InvalidRequestError "
         "InvalidTokenError MalformedJSONError MalformedRequestError "
         "MethodNotAllowedError MissingTokenError NotFoundError OriginRefusedError OverloadedError "

@@ -1,3 +1,4 @@
+# Over 300 lines: each method has all its options, so that editors show them.
 """The resources of a blocking client: groups, tokens, users and their inboxes."""
 
 from collections.abc import Iterable, Mapping
@@ -185,8 +186,8 @@ class Users:
     def erase(self, user: str, *, timeout: float | None = None, retries: Retries | None = None) -> Erased:
         """Erase all data of a user. This cannot be undone.
 
-        It closes the user's connections and ends the memberships. It removes the user's own notifications,
-        marks and devices. Returns the number of each.
+        Connections close, memberships end, and own notifications, marks and devices are removed. Returns
+        the number of each; `pending` names what may still have data, so that the call has to be repeated.
         """
         return self._run(user_calls.erase(user), timeout=timeout, retries=retries)
 
@@ -212,6 +213,8 @@ class Inbox(Marks[Marked], Snoozes[Marked]):
         log: str | None = None,
         after: datetime | None = None,
         before: datetime | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         limit: int | None = None,
         page_size: int | None = None,
         cursor: str | None = None,
@@ -222,19 +225,25 @@ class Inbox(Marks[Marked], Snoozes[Marked]):
         """The items of the inbox, newest first; archived and snoozed items only with those states.
 
         `state` is `unseen`, `seen` (read or not), `unread`, `read`, `archived` or `snoozed`. A `category`
-        that ends in a dot, such as `orders.`, is a prefix. `log` is `user`, `all` or ``group:<id>``. `after`
-        and `before` are times with a time zone, both exclusive. `limit` is the largest number of items in
-        all, `page_size` the number of items per request, at most 200. `.page()` returns one page with the
-        counts and the positions to resume from; with `counts="category"` its counts are also by category.
+        that ends in a dot is a prefix. `log` is `user`, `all` or ``group:<id>``. `after` and `before` are
+        times with a zone, both exclusive; `since` is inclusive, and `until` is `before`. `limit` is the most
+        items in all, `page_size` those per request, at most 200. `.page()` returns one page with the counts,
+        with `counts="category"` by category too, and the positions to resume from.
         """
         selection = inboxes.Selection(
-            state=state, category=category, log=log, after=after, before=before, counts=counts
+            state=state,
+            category=category,
+            log=log,
+            after=after,
+            before=before,
+            since=since,
+            until=until,
+            counts=counts,
         )
 
         def fetch(size: int | None, at: str | None) -> InboxPage:
-            return self._run(
-                inboxes.page(self._user, selection, limit=size, cursor=at), timeout=timeout, retries=retries
-            )
+            call = inboxes.page(self._user, selection, limit=size, cursor=at)
+            return self._run(call, timeout=timeout, retries=retries)
 
         return Pages(fetch, Extent(limit, page_size, cursor))
 
@@ -243,9 +252,8 @@ class Inbox(Marks[Marked], Snoozes[Marked]):
         self, *, by_category: bool = False, timeout: float | None = None, retries: Retries | None = None
     ) -> Counts:
         """The numbers of unseen and unread items in the default list. A higher `version` is newer."""
-        return self._run(
-            inboxes.counts(self._user, by_category=by_category), timeout=timeout, retries=retries
-        ).counts
+        call = inboxes.counts(self._user, by_category=by_category)
+        return self._run(call, timeout=timeout, retries=retries).counts
 
     @checks_keywords
     def mark(

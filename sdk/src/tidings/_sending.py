@@ -1,7 +1,7 @@
 """The methods of the blocking client that send notifications and read sent ones."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tidings._calls import sending
@@ -160,6 +160,8 @@ class Sending:
         self,
         *,
         category: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         limit: int | None = None,
         page_size: int | None = None,
         cursor: str | None = None,
@@ -168,11 +170,14 @@ class Sending:
     ) -> Pages[Page[SentNotification], SentNotification]:
         """The sent notifications, newest first, each with status and receipts.
 
-        `limit` is the largest number of items in all, `page_size` the number of items per request, at most
-        200. `cursor` is the start: `next` or `previous` of a page.
+        Those that are older than the retention follow from the history. `since` (inclusive) and `until`
+        (exclusive) are times with a time zone. `limit` is the largest number of items in all,
+        `page_size` the number of items per request, at most 200. `cursor` is the start: `next` or `previous`
+        of a page.
         """
+        chosen = sending.SentSelection(category=category, since=since, until=until)
         return Pages(
-            lambda size, at: self._run(sending.sent(category, size, at), timeout=timeout, retries=retries),
+            lambda size, at: self._run(sending.sent(chosen, size, at), timeout=timeout, retries=retries),
             Extent(limit, page_size, cursor),
         )
 

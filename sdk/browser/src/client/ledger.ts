@@ -91,11 +91,11 @@ export class Ledger {
     const ids =
       named ??
       [...this.#items.values()]
-        .filter((item) => reaches(this.view(item), state, all ? undefined : up_to, category))
+        .filter((item) => reaches(this.view(item), state, up_to, category))
         .map((item) => item.notification.id);
     const pending = { made: new Map(ids.map((id) => [id, change])), unseen: 0, unread: 0 };
     const items = this.#changing(pending.made.keys(), () => this.#pending.set(ref, pending));
-    if (counts && all && category === undefined && !state.startsWith("un")) {
+    if (counts && all && !category && !state.startsWith("un")) {
       // A mark of all also concerns items that this tab never received. `seen` does not change `unread`.
       const rest = this.counts(counts);
       pending.unseen = -rest.unseen;
@@ -116,8 +116,8 @@ export class Ledger {
 
   /** The counts with the pending marks. */
   counts(counts: Counts): Counts {
-    let unseen = counts.unseen + this.#unseen;
-    let unread = counts.unread + this.#unread;
+    let unseen = this.#unseen + counts.unseen;
+    let unread = this.#unread + counts.unread;
     for (const pending of this.#pending.values()) {
       unseen += pending.unseen;
       unread += pending.unread;
@@ -199,18 +199,20 @@ function isAside(item: Item): string | null {
 
 /** 1 for an item that counts, because it is not aside and does not have a state `at` some time. */
 function counts(item: Item, at: string | null): number {
-  return Number(!isAside(item) && !at);
+  return isAside(item) || at ? 0 : 1;
 }
 
 /**
- * Whether a mark of all, or of all up to some positions, concerns an item. Archived and snoozed items are excluded,
- * except for `unarchived`, which changes no snoozed ones. A category with a final dot matches all categories that begin with it.
+ * Whether a mark of all, or of all up to some positions, concerns an item. Items of the history are excluded, and so are
+ * archived and snoozed ones, except for `unarchived`, which changes no snoozed ones. A category with a final dot matches
+ * all categories that begin with it.
  */
 function reaches(item: Item, state: State, upTo?: Positions, wanted?: string): boolean {
   const { category = "" } = item.notification;
   return (
+    !item.archived_copy &&
     (!isAside(item) || state === "unarchived") &&
     (!upTo || item.position <= (upTo[item.log] ?? 0)) &&
-    (wanted === undefined || (wanted.endsWith(".") ? category.startsWith(wanted) : category === wanted))
+    (!wanted || (wanted.endsWith(".") ? category.startsWith(wanted) : category === wanted))
   );
 }

@@ -120,8 +120,8 @@ export class Session {
       // Positions and versions of another epoch are void. The server reports the loss with `gap` frames.
       this.#epoch = frame.epoch;
       this.#positions = { ...frame.positions };
-      this.counts = undefined;
       this.#counted = {};
+      this.counts = undefined;
     } else {
       advance(this.#positions, frame.positions);
     }

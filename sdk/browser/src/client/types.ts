@@ -160,6 +160,10 @@ export interface ListQuery {
   readonly log?: string;
   readonly after?: string;
   readonly before?: string;
+  /** As `after`, but inclusive. */
+  readonly since?: string;
+  /** As `before`. */
+  readonly until?: string;
   /** `category`: the answer has the counts by category as well. */
   readonly counts?: "category";
   /** 1 to 200. Default: 50. */

@@ -42,6 +42,11 @@ export function nameAs(control: HTMLElement, label: string): void {
   control.setAttribute("aria-label", label);
 }
 
+/** Sets a text if it differs. Most frames change few texts. */
+export function write(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 /** Shows or hides a popover. A document without popovers, as in tests, gets only the event. */
 export function pop(popover: HTMLElement, shown: boolean): void {
   if (!popover.showPopover)

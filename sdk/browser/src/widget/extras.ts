@@ -90,7 +90,8 @@ export class Extras {
     if (!element || !this.#host.markdown) return;
     this.write(element, shown(body ?? ""));
     element.addEventListener("click", ({ target }) => {
-      if ((target as Element).closest("a")) this.#client.mark("read", { ids: [id] }).catch(() => undefined);
+      if ((target as Element).closest("a") && !item.archived_copy)
+        this.#client.mark("read", { ids: [id] }).catch(() => undefined);
     });
   }
 

@@ -126,7 +126,9 @@ export class Feed {
     this.client.mark(state, { all: true, ...(category && { category }) }).catch(ignore);
     return more
       ? undefined
-      : items.flatMap(({ read_at, notification: { id } }) => (state === "read" && read_at ? [] : id));
+      : items.flatMap((item) =>
+          item.archived_copy || (state === "read" && item.read_at) ? [] : item.notification.id,
+        );
   }
 
   /** Resets `missed`, when the reader has seen the notice. */
@@ -206,9 +208,16 @@ export class Feed {
       this.#cursor = page.next;
       this.#loading = undefined;
       const listed = new Map(page.items.map((item) => [item.notification.id, item]));
-      const more = page.next !== null;
+      const more = !!page.next;
       const items = this.#merge(further ? this.#snapshot.items : [], listed);
-      this.#set({ items: this.#merge(items, this.#since, more), phase: "ready", more, stuck: false });
+      const { history } = page;
+      this.#set({
+        items: this.#merge(items, this.#since, more),
+        phase: "ready",
+        more,
+        history,
+        stuck: false,
+      });
     } catch {
       if (this.#loading !== loading) return;
       this.#loading = undefined;

@@ -18,8 +18,7 @@ const A_FRAME = 8;
 /** The assumed height of a row that was not measured yet, in pixels. */
 const GUESS = 92;
 const AT_TOP = 8;
-/** Pixels: more than any list has. */
-const EVERYTHING = 1e9;
+const EVERYTHING = 1e9; // pixels
 
 /** The row that must not move: its old top, and its new index. */
 interface Anchor {
@@ -255,8 +254,7 @@ export class List {
       if (height) this.#heights.set(notification.id, height);
     }
     if (this.#heights.size <= 2 * this.#items.length) return;
-    const known = new Set(this.#items.map(({ notification }) => notification.id));
-    for (const id of this.#heights.keys()) if (!known.has(id)) this.#heights.delete(id);
+    for (const id of this.#heights.keys()) if (this.#place(id) < 0) this.#heights.delete(id);
   }
 
   #place(id: string): number {

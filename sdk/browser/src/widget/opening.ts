@@ -20,7 +20,7 @@ export interface ToggleDetail {
 }
 
 /**
- * Marks an item as read, dispatches `tidings-open` on `host`, and uses the action. If the page cancels the event, the
+ * Marks an item as read unless it is from the history, dispatches `tidings-open` on `host`, and uses the action. If the page cancels the event, the
  * link is not followed. For a link that opens in another tab or window, by a key or the middle button, no event is
  * dispatched. The second click of a double click does nothing, nor does a press beside a busy control. Returns a promise
  * while the control is busy. `failed` gets the error of an action that could not be used.
@@ -39,7 +39,7 @@ export function opened(
     return undefined;
   }
   const { id } = item.notification;
-  if (item.read_at === null) client.mark("read", { ids: [id] }).catch(() => undefined);
+  if (!item.read_at && !item.archived_copy) client.mark("read", { ids: [id] }).catch(() => undefined);
   const use = () => action && !item.action && client.act(id, action).catch(failed);
   const waits: PromiseLike<unknown>[] = [];
   if (opensBeside(event)) use();

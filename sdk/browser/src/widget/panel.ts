@@ -148,7 +148,7 @@ export class Panel {
 
   render(): void {
     const snapshot = this.feed.snapshot;
-    const { filter, items, phase, more, counts, stuck, missed } = snapshot;
+    const { filter, items, phase, more, counts, missed } = snapshot;
     const before = this.#shown;
     const focused = this.#focused;
     this.#shown = snapshot;
@@ -173,7 +173,7 @@ export class Panel {
     this.#list.busy = phase === "loading";
     this.#list.scroller.hidden = !items.length;
     this.#placeholder.show(items.length ? undefined : phase === "ready" ? filter : phase);
-    this.#finish(more, stuck);
+    this.#finish(snapshot);
     this.#scrolled();
     if (focused && isHidden(focused)) this.#refocus();
   }
@@ -224,14 +224,15 @@ export class Panel {
     this.#fresh.hidden = false;
   }
 
-  /** The end of a list with further pages: a shimmer while one loads, or a button after a failure. */
-  #finish(more: boolean, stuck: boolean): void {
-    const ending = more ? (stuck ? "stuck" : "more") : "";
+  /** The end of a list: a shimmer while a page loads, a button after a failure, or that the history is away. */
+  #finish({ more, stuck, history }: Snapshot): void {
+    const ending = stuck ? "retry" : more ? "more" : history ? "away" : "";
     if (this.#ending === ending) return;
     this.#ending = ending;
-    const again = () => button("retry", () => void this.feed.loadMore(), this.#localizer.text("retry"));
-    this.#end.className = stuck ? "stuck" : "";
-    this.#end.replaceChildren(...(stuck ? [again()] : more ? ghosts(1) : []));
+    const text = ending && this.#localizer.text(ending);
+    const retry = button("retry", () => void this.feed.loadMore(), text);
+    this.#end.className = ending && ending !== "more" ? "stuck" : "";
+    this.#end.replaceChildren(...(stuck ? [retry] : more ? ghosts(1) : [text]));
   }
 
   #scrolled(): void {
@@ -251,7 +252,7 @@ export class Panel {
   #seen(): void {
     this.#sight = 0;
     if (document.hidden) return;
-    const unseen = this.#list.inSight().filter(({ seen_at }) => seen_at === null);
+    const unseen = this.#list.inSight().filter((item) => !item.seen_at && !item.archived_copy);
     if (unseen.length)
       this.feed.mark(
         "seen",

@@ -2,7 +2,7 @@
 
 import type { Item } from "../client/types.js";
 import { actionsOf, bodyOf, labelOf, type Open, opener, picture } from "./content.js";
-import { ARCHIVE, button, h, icon, nameAs, READ, RESTORE, UNREAD } from "./dom.js";
+import { ARCHIVE, button, h, icon, nameAs, READ, RESTORE, UNREAD, write } from "./dom.js";
 import type { Extras } from "./extras.js";
 import type { Localizer } from "./localizer.js";
 import { SHOWN, shown } from "./text.js";
@@ -87,16 +87,15 @@ export class Row {
       },
       click: () => this.#opener.click(),
     });
-    this.#read = new Tool(id, () =>
-      actions.mark(this.#item, this.#item.read_at === null ? "read" : "unread"),
-    );
+    this.#read = new Tool(id, () => actions.mark(this.#item, this.#item.read_at ? "unread" : "read"));
     this.#archive = new Tool(id, () =>
-      actions.mark(this.#item, this.#item.archived_at === null ? "archived" : "unarchived"),
+      actions.mark(this.#item, this.#item.archived_at ? "unarchived" : "archived"),
     );
     this.#actions = actionsOf(item, open);
     const urgent = priority === "urgent";
     const body = bodyOf(item);
-    this.#texts = [this.#opener.lastElementChild as HTMLElement, body].filter((text) => text !== undefined);
+    const title = this.#opener.lastElementChild as HTMLElement;
+    this.#texts = body ? [title, body] : [title];
     this.#more = button("more", () => this.#expand(this.#more.ariaExpanded !== "true"));
     this.#more.hidden = true;
     const meta = h(
@@ -108,9 +107,11 @@ export class Row {
       category ? h("span", {}, h("bdi", {}, labelOf(category))) : undefined,
     );
     // A screen reader reads the text and the time with the title of each row.
-    const details = [body, meta].filter((part) => part !== undefined);
-    for (const [index, part] of details.entries()) part.id = `${this.#opener.id}-${index}`;
-    this.#opener.setAttribute("aria-describedby", details.map(({ id }) => id).join(" "));
+    const details = (body ? [body, meta] : [meta]).map((part, index) => {
+      part.id = `${id}-${index}`;
+      return part.id;
+    });
+    this.#opener.setAttribute("aria-describedby", details.join(" "));
     this.#row = h(
       "div",
       "row",
@@ -137,9 +138,10 @@ export class Row {
   update(item: Item, place: Place, now: Date): void {
     this.#item = item;
     const { element } = this;
-    const unread = item.read_at === null;
+    const unread = !item.read_at;
     const text = (key: MessageKey) => this.#localizer.text(key);
     element.classList.toggle("read", !unread);
+    element.classList.toggle("past", !!item.archived_copy);
     this.#row.setAttribute("part", unread ? "row unread" : "row");
     element.setAttribute("aria-posinset", String(place.position));
     element.setAttribute("aria-setsize", String(place.size));
@@ -148,7 +150,7 @@ export class Row {
     write(this.#day, place.day ?? "");
     write(this.#time, this.#times.ago(this.#at, now));
     this.#read.show(unread ? READ : UNREAD, text(unread ? "markRead" : "markUnread"));
-    const archived = item.archived_at !== null;
+    const archived = !!item.archived_at;
     this.#read.element.hidden = archived;
     this.#archive.show(archived ? RESTORE : ARCHIVE, text(archived ? "restore" : "archive"));
     if (item.action && !this.#used) this.#use(item.action.id);
@@ -219,9 +221,4 @@ class Tool {
     this.element.replaceChildren(icon(shape));
     nameAs(this.element, label);
   }
-}
-
-/** Sets a text if it differs. Most frames change few texts. */
-function write(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
 }

@@ -23,6 +23,8 @@ export interface Snapshot {
   /** The state of the first page. `more`: there are further pages. */
   readonly phase: "loading" | "ready" | "failed";
   readonly more: boolean;
+  /** Set when older items are in the history, which does not answer now. */
+  readonly history?: "unavailable" | undefined;
   readonly counts: Counts | undefined;
   readonly status: Status;
   /** The next page could not be loaded. `loadMore` tries again. */

@@ -1,6 +1,6 @@
 /** A line above the list that reports a problem. */
 
-import { h } from "./dom.js";
+import { h, write } from "./dom.js";
 
 export class Strip {
   readonly element: HTMLElement;
@@ -17,7 +17,7 @@ export class Strip {
 
   /** Shows a text. An unchanged text is not announced again; with an empty text the line is hidden. */
   show(text: string, controlled: boolean): void {
-    if (this.#text.textContent !== text) this.#text.textContent = text;
+    write(this.#text, text);
     this.element.classList.toggle("said", !!text);
     if (!controlled) this.#control.remove();
     else if (!this.#control.isConnected) this.element.append(this.#control);

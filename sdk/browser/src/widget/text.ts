@@ -20,5 +20,5 @@ export function safeLink(link: string | undefined): string | undefined {
 
 /** Returns the address of an icon by the rules of a link, but without mailto. */
 export function safeImage(link: string | undefined): string | undefined {
-  return link?.toLowerCase().startsWith("mailto:") ? undefined : safeLink(link);
+  return link && /^m/i.test(link) ? undefined : safeLink(link);
 }

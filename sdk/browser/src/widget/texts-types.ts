@@ -62,6 +62,8 @@ export interface Texts {
   readonly connecting: string;
   /** The connection has ended, and the client does not reconnect. */
   readonly stopped: string;
+  /** Older notifications cannot be loaded for some time. */
+  readonly away: string;
   readonly loading: string;
   readonly urgent: string;
   /** Describes one notification. */

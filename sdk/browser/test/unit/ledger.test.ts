@@ -34,6 +34,28 @@ function listing(...items: Item[]): Ledger {
 const stated = (more: object) => ({ type: "state" as const, counts: COUNTS, state_version: 1, ...more });
 const states = (items: readonly Item[]) => items.map(({ notification, state }) => [notification.id, state]);
 
+describe("an item of the history", () => {
+  const past = (position: number): Item => ({ ...item(position), archived_copy: true });
+
+  test("is not concerned by a mark of all, on this device or another one", () => {
+    const ledger = listing(item(3), past(2), past(1));
+    expect(states(ledger.pend("1", ["read", AT], { state: "read", all: true }, COUNTS))).toEqual([
+      ["n3", "read"],
+    ]);
+    const elsewhere = stated({ state: "archived", at: LATER, up_to: { user: 3 } });
+    expect(states(ledger.apply(elsewhere))).toEqual([["n3", "archived"]]);
+  });
+
+  test("is as before after a mark by its id, which the server does not know", () => {
+    const ledger = listing(past(1));
+    ledger.pend("1", ["read", AT], { state: "read", ids: ["n1"] }, COUNTS);
+    expect(states(ledger.apply(stated({ ref: "1", changes: [], unknown: ["n1"] })))).toEqual([
+      ["n1", "unseen"],
+    ]);
+    expect(ledger.counts(COUNTS)).toEqual(COUNTS);
+  });
+});
+
 describe("a mark", () => {
   test.each([
     ["seen", "seen"],

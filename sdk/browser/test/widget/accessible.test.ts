@@ -57,6 +57,7 @@ const SCENES: readonly [name: string, query: string][] = [
   ["thousands", "state=many"],
   ["280 pixels wide", "mode=page&width=280"],
   ["a full page", "mode=page"],
+  ["rows of the history, and a history that does not answer", "state=history"],
   ["an Arabic page", "state=arabic&lang=ar&mode=page"],
 ];
 

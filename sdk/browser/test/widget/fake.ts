@@ -48,6 +48,8 @@ export class FakeInbox implements Inbox {
   leads = true;
   /** The behavior of `list`. */
   mode: "answers" | "hangs" | "fails" = "answers";
+  /** Older items are in the history, which does not answer. */
+  away = false;
   items: Item[];
   marks: { state: State; what: Marking }[] = [];
   lists: ListQuery[] = [];
@@ -69,7 +71,9 @@ export class FakeInbox implements Inbox {
   counts: Counts = { unseen: 0, unread: 0, version: 0 };
 
   #count(): void {
-    const live = this.items.filter((item) => item.archived_at === null && item.snoozed_until === null);
+    const live = this.items.filter(
+      (item) => item.archived_at === null && item.snoozed_until === null && !item.archived_copy,
+    );
     this.counts = {
       unseen: live.filter(({ seen_at }) => seen_at === null).length,
       unread: live.filter(({ read_at }) => read_at === null).length,
@@ -163,6 +167,7 @@ export class FakeInbox implements Inbox {
       epoch: "e",
       positions: {},
       state_version: 1,
+      ...(this.away && { history: "unavailable" }),
     };
   }
 
@@ -209,6 +214,7 @@ export class FakeInbox implements Inbox {
     const changed: Item[] = [];
     this.items = this.items.map((item) => {
       if ("ids" in what && !what.ids.includes(item.notification.id)) return item;
+      if (item.archived_copy) return item;
       if ("all" in what && (item.archived_at !== null || !isOf(item, what.category))) return item;
       const next = {
         ...item,

@@ -1,6 +1,6 @@
 /** The states for tests of the widget, by name: the content of the inbox and its status. */
 
-import type { Item } from "../../src/client/types.js";
+import type { Item, UsedAction } from "../../src/client/types.js";
 import { FakeInbox, notification } from "./fake.js";
 
 const HOUR = 60;
@@ -208,6 +208,21 @@ function many(count: number): Item[] {
 }
 
 /** Makes the inbox of a state. */
+/** Two rows of the inbox, and older ones from the history. */
+function history(): Item[] {
+  const actions = [{ id: "approve", label: "Approve" }];
+  const old = [
+    notification(40 * DAY, { title: "Old and unread", body: "A text.", link: "/old/1", category: "Orders" }),
+    { ...notification(41 * DAY, { title: "Old and used", actions }), action: used() },
+    read(notification(42 * DAY, { title: "Old and read", body: "Another text.", actions })),
+  ];
+  return [...usual().slice(0, 2), ...old.map((item) => ({ ...item, archived_copy: true as const }))];
+}
+
+function used(): UsedAction {
+  return { id: "approve", at: new Date().toISOString() };
+}
+
 export const STATES: Readonly<Record<string, () => FakeInbox>> = {
   usual: () => new FakeInbox(usual()),
   marked: () => new FakeInbox(marked()),
@@ -229,6 +244,11 @@ export const STATES: Readonly<Record<string, () => FakeInbox>> = {
     return inbox;
   },
   many: () => new FakeInbox(many(10_000)),
+  history: () => {
+    const inbox = new FakeInbox(history());
+    inbox.away = true;
+    return inbox;
+  },
 };
 
 function with_(mode: FakeInbox["mode"]): FakeInbox {

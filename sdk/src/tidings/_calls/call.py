@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 from urllib.parse import quote
 
@@ -59,6 +60,15 @@ def segment(kind: str, value: object) -> str:
 def query(**parts: str | int | None) -> dict[str, str]:
     """The parameters of a query, without those that are None."""
     return {name: str(value) for name, value in parts.items() if value is not None}
+
+
+def instant(name: str, time: datetime | None) -> str | None:
+    """A time as a parameter. Raises InvalidArgumentError for a time without a time zone."""
+    if time is None:
+        return None
+    if time.tzinfo is None:
+        raise InvalidArgumentError(f"{name} needs a time zone, as datetime.now(UTC) has: {time!r}")
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def idempotency(key: str | None) -> str:

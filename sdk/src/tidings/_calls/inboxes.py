@@ -1,12 +1,12 @@
 """Reading and marking the inbox of a user; with None as the user, the inbox of the token's user."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Literal
 from urllib.parse import quote
 
 import msgspec
 
-from tidings._calls.call import Call, decoded, query, segment
+from tidings._calls.call import Call, decoded, instant, query, segment
 from tidings._errors import InvalidArgumentError
 from tidings._models import Acted, InboxPage
 from tidings.protocol.names import LOG_RULE, is_log
@@ -25,6 +25,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     log: str | None = None
     after: datetime | None = None
     before: datetime | None = None
+    since: datetime | None = None
+    until: datetime | None = None
     counts: Literal["category"] | None = None
 
     def query(self) -> dict[str, str]:
@@ -35,8 +37,10 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
             state=self.state,
             category=self.category,
             log=self.log,
-            after=_instant("after", self.after),
-            before=_instant("before", self.before),
+            after=instant("after", self.after),
+            before=instant("before", self.before),
+            since=instant("since", self.since),
+            until=instant("until", self.until),
             counts=self.counts,
         )
 
@@ -98,11 +102,3 @@ def act(user: str | None, notification: str, action: str) -> Call[Acted]:
 
 def _path(user: str | None) -> str:
     return "/v1/me/notifications" if user is None else f"/v1/users/{segment('user', user)}/notifications"
-
-
-def _instant(name: str, time: datetime | None) -> str | None:
-    if time is None:
-        return None
-    if time.tzinfo is None:
-        raise InvalidArgumentError(f"{name} needs a time zone, as datetime.now(UTC) has: {time!r}")
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

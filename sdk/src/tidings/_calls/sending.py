@@ -1,11 +1,12 @@
 """Sending notifications, and reading their status and receipts."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
-from tidings._calls.call import Answer, Call, decoded, idempotency, nothing, query, segment
+from tidings._calls.call import Answer, Call, decoded, idempotency, instant, nothing, query, segment
 from tidings._messages import compose
 from tidings._models import Page, Sent, SentNotification, UserReceipt
 from tidings.protocol.rest import RealtimeAddress
@@ -44,10 +45,29 @@ def recall(notification: str) -> Call[None]:
     return Call(method="DELETE", path=_path(notification), scope="send", read=nothing)
 
 
-def sent(category: str | None, limit: int | None, cursor: str | None) -> Call[Page[SentNotification]]:
+class SentSelection(msgspec.Struct, frozen=True, kw_only=True):
+    """The filters of the list of sent notifications."""
+
+    category: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def query(self) -> dict[str, str]:
+        """The parameters. Raises InvalidArgumentError for a time without a time zone."""
+        since, until = instant("since", self.since), instant("until", self.until)
+        return query(category=self.category, since=since, until=until)
+
+
+def sent(chosen: SentSelection, limit: int | None, cursor: str | None) -> Call[Page[SentNotification]]:
     """`GET /v1/notifications`."""
-    asked = query(category=category, limit=limit, cursor=cursor)
+    asked = chosen.query() | query(limit=limit, cursor=cursor)
     return Call(method="GET", path="/v1/notifications", scope="read", query=asked, read=_read_records)
+
+
+def export(since: datetime | None, until: datetime | None) -> Call[None]:
+    """`GET /v1/export/notifications`, whose answer is a stream of lines."""
+    asked = SentSelection(since=since, until=until).query()
+    return Call(method="GET", path="/v1/export/notifications", scope="read", query=asked, read=nothing)
 
 
 def receipts(notification: str, limit: int | None, cursor: str | None) -> Call[Page[UserReceipt]]:

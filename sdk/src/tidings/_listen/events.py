@@ -75,7 +75,8 @@ def loss_in_words(gap: Gap) -> str:
             f"missed in {gap.log}: notifications that the store lost, or all if it is another store (epoch). "
             "Read the inbox again"
         )
-    return f"missed in {gap.log}: positions {gap.from_} to {gap.to} ({gap.reason})"
+    kept = ". The lists of the API have them" if gap.history else ""
+    return f"missed in {gap.log}: positions {gap.from_} to {gap.to} ({gap.reason}){kept}"
 
 
 InboxChange = Changed | Recalled | Gap | CaughtUp | Joined | Left

@@ -23,6 +23,7 @@ _COMMANDS = {
     "get": ("get:get", "Print a notification that was sent, with its receipts."),
     "recall": ("recall:recall", "Recall notifications: remove them from every inbox and open client."),
     "sent": ("sent:sent", "Print sent notifications, newest first."),
+    "export": ("export:export", "Write all sent notifications, oldest first, as lines of JSON."),
     "receipts": ("receipts:receipts", "Print the users who received, saw and read a notification."),
     "listen": ("listen:listen", "Print a user's notifications as they arrive."),
     "events": ("events:events", "Print what happened as it happens: reads, connections, messages."),

@@ -1,5 +1,6 @@
 """`tidings sent`."""
 
+from datetime import datetime
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -13,6 +14,8 @@ from tidings.protocol import limits
 def sent(
     *,
     category: Annotated[str | None, Parameter(help="Only this category.")] = None,
+    since: Annotated[datetime | None, Parameter(help="Only those sent at this time or later.")] = None,
+    until: Annotated[datetime | None, Parameter(help="Only those sent before this time.")] = None,
     limit: Annotated[
         int, Parameter(help="The largest number to print; 0 for all.", validator=Number(gte=0))
     ] = limits.PAGE_DEFAULT,
@@ -21,7 +24,14 @@ def sent(
     """Print sent notifications, newest first, with their ids."""
     with common.client() as client:
         size = None if limit else limits.PAGE_MAXIMUM
-        for record in client.sent(category=category, limit=limit or None, page_size=size):
+        found = client.sent(
+            category=category,
+            since=since and since.astimezone(),
+            until=until and until.astimezone(),
+            limit=limit or None,
+            page_size=size,
+        )
+        for record in found:
             if common.json:
                 print_json(record)
             else:

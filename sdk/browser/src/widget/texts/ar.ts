@@ -36,6 +36,7 @@ export const ar: Texts = {
   offline: "لا يوجد اتصال",
   connecting: "جارٍ إعادة الاتصال…",
   stopped: "انقطع الاتصال",
+  away: "تعذّر تحميل الإشعارات الأقدم",
   loading: "جارٍ التحميل",
   urgent: "عاجل",
   isUnread: "غير مقروء",

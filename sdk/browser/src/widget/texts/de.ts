@@ -36,6 +36,7 @@ export const de: Texts = {
   offline: "Keine Verbindung",
   connecting: "Verbindung wird wiederhergestellt …",
   stopped: "Verbindung getrennt",
+  away: "Ältere Benachrichtigungen konnten nicht geladen werden",
   loading: "Wird geladen",
   urgent: "Dringend",
   isUnread: "Ungelesen",

@@ -36,6 +36,7 @@ export const en: Texts = {
   offline: "You’re offline",
   connecting: "Reconnecting…",
   stopped: "Disconnected",
+  away: "Couldn’t load older notifications",
   loading: "Loading",
   urgent: "Urgent",
   isUnread: "Unread",

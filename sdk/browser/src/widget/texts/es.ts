@@ -36,6 +36,7 @@ export const es: Texts = {
   offline: "Sin conexión",
   connecting: "Reconectando…",
   stopped: "Conexión interrumpida",
+  away: "No se pudieron cargar las notificaciones anteriores",
   loading: "Cargando",
   urgent: "Urgente",
   isUnread: "No leída",

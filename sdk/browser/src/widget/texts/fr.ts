@@ -36,6 +36,7 @@ export const fr: Texts = {
   offline: "Vous êtes hors ligne",
   connecting: "Reconnexion…",
   stopped: "Connexion interrompue",
+  away: "Échec du chargement des notifications plus anciennes",
   loading: "Chargement",
   urgent: "Urgent",
   isUnread: "Non lue",

@@ -36,6 +36,7 @@ export const ja: Texts = {
   offline: "オフラインです",
   connecting: "再接続中…",
   stopped: "接続が切れました",
+  away: "以前の通知を読み込めませんでした",
   loading: "読み込み中",
   urgent: "緊急",
   isUnread: "未読",

@@ -23,6 +23,7 @@ export const PANEL: readonly MessageKey[] = [
   "connecting",
   "stopped",
   "missed",
+  "away",
   "loading",
   "urgent",
   "isUnread",

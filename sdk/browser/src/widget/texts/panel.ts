@@ -3,6 +3,12 @@
 import type { PackedTexts } from "../texts-types.js";
 import { en } from "./en.js";
 import { PANEL } from "./keys.js";
-import { pack } from "./packing.js";
+import { flatten, pack } from "./packing.js";
 
-export const texts: PackedTexts = pack({ en }, PANEL);
+const known = flatten(en);
+
+/** Without the plural forms that English does not have. */
+export const texts: PackedTexts = pack(
+  { en },
+  PANEL.filter((key) => known[key]),
+);

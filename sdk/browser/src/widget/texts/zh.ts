@@ -36,6 +36,7 @@ export const zh: Texts = {
   offline: "当前离线",
   connecting: "正在重新连接…",
   stopped: "连接已断开",
+  away: "无法加载较早的通知",
   loading: "正在加载",
   urgent: "紧急",
   isUnread: "未读",
