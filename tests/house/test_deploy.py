@@ -23,13 +23,14 @@ from tests.support.stack import Stack, running_stack
 from tests.support.tls import PrivateCA
 from tests.support.tree import ROOT, tracked
 from tests.support.valkey import wait_until
+from tidings_workers.archive.urls import PostgresqlUrl, parse
 from tidings_workers.config import Settings, variable_of
 
 # schemathesis installs it; it has no types.
 yaml: Any = import_module("yaml")
 
 DEPLOY = ROOT / "deploy"
-PARTS = ("api", "dispatcher", "gateway")
+PARTS = ("api", "dispatcher", "gateway", "archiver")
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 
 
@@ -80,17 +81,53 @@ def test_systemd_accepts_the_unit(part: str, tmp_path: Path) -> None:
 
 def test_kubernetes_probes_and_times_fit() -> None:
     """Probes use the routes and the port of the operator, and the pod has time for its drain."""
-    (deployment,) = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text())
-    pod = deployment["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
-    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     settings = Settings()
-    assert ports == {"realtime": settings.realtime_port, "operator": settings.operator_port}
-    for probe, path in (("livenessProbe", "/health/live"), ("readinessProbe", "/health/ready")):
-        assert container[probe]["httpGet"] == {"path": path, "port": "operator"}
-    before = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert pod["terminationGracePeriodSeconds"] > before + settings.drain_seconds + 2
-    assert pod["enableServiceLinks"] is False
+    known = {"realtime": settings.realtime_port, "operator": settings.operator_port}
+    for part, served in (("gateway", ("realtime", "operator")), ("archiver", ("operator",))):
+        pod = pod_of(part)
+        (container,) = pod["containers"]
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        assert ports == {name: known[name] for name in served}
+        for probe, path in (("livenessProbe", "/health/live"), ("readinessProbe", "/health/ready")):
+            assert container[probe]["httpGet"] == {"path": path, "port": "operator"}
+        before = (
+            int(container["lifecycle"]["preStop"]["exec"]["command"][1]) if "lifecycle" in container else 0
+        )
+        assert pod["terminationGracePeriodSeconds"] > before + settings.drain_seconds + 2
+        assert pod["enableServiceLinks"] is False
+        assert {"REDIS_URL", "TIDINGS_ARCHIVE_URL"} <= {each["name"] for each in container["env"]}
+
+
+def pod_of(part: str) -> Any:
+    """The pod of a part in the file for Kubernetes."""
+    deployments = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text())
+    (found,) = (each for each in deployments if each["metadata"]["name"] == f"tidings-{part}")
+    return found["spec"]["template"]["spec"]
+
+
+def test_every_part_of_compose_has_the_archive() -> None:
+    """All parts have the URL of the PostgreSQL of the file, whose user, database and volume are the same."""
+    stack = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    services = stack["services"]
+    parts = {name: each for name, each in services.items() if each["image"] == "tidings-server"}
+    assert {each["command"][0] for each in parts.values()} == {*PARTS, "bridge"}
+    (url,) = {each["environment"]["TIDINGS_ARCHIVE_URL"] for each in parts.values()}
+    own = re.sub(r"^\$\{TIDINGS_ARCHIVE_URL:-(.*)\}$", r"\1", url).replace(
+        password := "${POSTGRES_PASSWORD:-tidings}", "secret"
+    )
+    place = parse(own)
+    assert isinstance(place, PostgresqlUrl)
+    database = services["postgres"]
+    assert database["environment"] == {
+        "POSTGRES_USER": place.user,
+        "POSTGRES_DB": place.shown.rpartition("/")[2],
+        "POSTGRES_PASSWORD": password,
+    }
+    assert place.shown.startswith("postgresql://postgres")
+    (volume,) = database["volumes"]
+    assert volume.partition(":")[0] in stack["volumes"]
+    assert "ports" not in database
+    assert parts["archiver"]["depends_on"].keys() == {"valkey", "postgres"}
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import httpx
 import jwt
@@ -19,8 +19,9 @@ from tests.support.no_tls import NO_TLS
 from tests.support.ports import free_port
 from tests.support.valkey import wait_until
 
-Part = Literal["api", "dispatcher", "gateway", "valkey"]
+Part = Literal["api", "dispatcher", "gateway", "archiver", "valkey"]
 PARTS: tuple[Part, ...] = ("api", "dispatcher", "gateway", "valkey")
+"""The parts without which nothing is delivered."""
 
 START_SECONDS = 40.0
 END_SECONDS = 20.0
@@ -57,7 +58,7 @@ def part_of(pid: int) -> Part | None:
     if words[0].startswith("tidings-valkey"):
         return "valkey"
     name = words[3] if words[1:3] == ["-m", "tidings_api.cli"] and len(words) > 3 else ""
-    return next((part for part in PARTS if part == name), None)
+    return next((part for part in get_args(Part) if part == name), None)
 
 
 class Installation:
@@ -86,11 +87,15 @@ class Installation:
 
 
 class Stack(Installation):
-    """One `dev` and its data; it may be killed and started again on the same ports and data."""
+    """One `dev` and its data; it may be killed and started again on the same ports and data.
 
-    def __init__(self, home: Path) -> None:
+    `settings` are variables of its environment.
+    """
+
+    def __init__(self, home: Path, **settings: str) -> None:
         super().__init__("", "", "")
         self.home = home
+        self._settings = settings
         self.data = home / "data"
         self.log = home / "dev.log"
         self.ports = [free_port() for _ in range(3)]
@@ -114,7 +119,11 @@ class Stack(Installation):
         """Start, and return when it reports that it is ready."""
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
-                self.command(), stdout=subprocess.PIPE, stderr=log, text=True, env=clean_environment()
+                self.command(),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=clean_environment(**self._settings),
             )
         assert self._process.stdout is not None
         # If it dies, the pipe closes. The timer is for a start that hangs.
@@ -166,9 +175,9 @@ class Stack(Installation):
 
 
 @contextmanager
-def running_stack(home: Path) -> Iterator[Stack]:
+def running_stack(home: Path, **settings: str) -> Iterator[Stack]:
     """A started `dev`; no process of it remains at the end."""
-    stack = Stack(home)
+    stack = Stack(home, **settings)
     try:
         stack.start()
         yield stack
