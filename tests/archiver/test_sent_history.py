@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 
 from tests.archiver.history import History, titles
 from tests.archiver.sends import send
 from tests.support.sending import eventually
 from tidings.protocol.rest import MarkInbox
+from tidings_workers.archive import ArchiveUnavailable
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.store import Store, StoredNotification
 from tidings_workers.tenants import Tenant
@@ -105,3 +107,38 @@ async def test_the_history_of_a_topic(store: Store, history: History, dispatcher
     assert archived == 7
     back = await store.topics.entries("demo", "news", 20, page.previous)
     assert [entry.position for entry in back.items] == found[: len(back.items)]
+
+
+async def test_a_send_without_an_entry(store: Store, history: History, dispatcher: Dispatcher) -> None:
+    """A send that reached no user stays in the list of sends as others do, and a recalled one does not."""
+    empty = await send(store, 1, groups=["nobody"])
+    several = await send(store, 1, groups=["nobody", "none"])
+    recalled = await send(store, 1, users=["ana"])
+    assert await store.sends.recall("demo", recalled[0])
+    await send(store, 1, users=["ana"])
+    await history.move(8)
+    await history.move(LATER)
+    assert await store.redis.xlen(b"{p0}/sent/demo") == 0
+    kept = [each.id for each in await sent(store)]
+    assert empty[0] in kept
+    assert several[0] in kept
+    assert recalled[0] not in kept
+    assert len(kept) == 3
+
+
+async def test_the_list_of_sends_waits_for_the_archive(
+    store: Store, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the archive is away no send leaves the list in Redis."""
+    before = await send(store, 4, users=["ana"])
+
+    async def away(*_: object) -> None:
+        raise ArchiveUnavailable("the archive does not answer: start it")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(history.archive, "append", away)
+        with pytest.raises(ArchiveUnavailable):
+            await history.move(LATER)
+        assert {each.id for each in await sent(store)} == set(before)
+    await history.move(LATER + 1)
+    assert {each.id for each in await sent(store)} == set(before)

@@ -6,7 +6,7 @@ from tidings.protocol.notifications import Target
 from tidings_workers.archive import ArchivedEntry, ArchivedNotification
 from tidings_workers.store import StoredNotification
 from tidings_workers.store.bases import parse_base
-from tidings_workers.store.entries import id_of
+from tidings_workers.store.entries import category_of, id_of
 from tidings_workers.store.ids import milliseconds_of_id
 from tidings_workers.store.keys import Log
 from tidings_workers.store.old_entries import OldEntry, PlainSend
@@ -28,6 +28,26 @@ async def rows_of(
             record = None if each.plain is not None else await read_record(*place)
             notifications[place] = _notification(entry, each, record)
     return entries, list(notifications.values())
+
+
+def row_of(tenant: str, stored: StoredNotification) -> ArchivedNotification:
+    """A notification as its record is now."""
+    return ArchivedNotification(
+        tenant=tenant,
+        id=stored.id,
+        at=milliseconds_of_id(stored.id),
+        category=category_of(stored.content),
+        content=stored.content,
+        target=stored.to,
+        status=stored.status,
+        stored_at=stored.stored_at,
+        recipients=stored.recipients,
+        position=stored.position,
+        delivered=stored.delivered,
+        seen=stored.seen,
+        read=stored.read,
+        actions=stored.actions,
+    )
 
 
 def _entry(old: OldEntry) -> ArchivedEntry:
@@ -58,22 +78,7 @@ def _notification(
 ) -> ArchivedNotification:
     """The notification of an entry. One without a record was sent to the log of the entry alone."""
     if record is not None:
-        return ArchivedNotification(
-            tenant=entry.tenant,
-            id=entry.id,
-            at=entry.at,
-            category=entry.category,
-            content=old.entry.content,
-            target=record.to,
-            status=record.status,
-            stored_at=record.stored_at,
-            recipients=record.recipients,
-            position=record.position,
-            delivered=record.delivered,
-            seen=record.seen,
-            read=record.read,
-            actions=record.actions,
-        )
+        return row_of(entry.tenant, record)
     plain = old.plain or PlainSend(entry.position, 0, -1)
     delivered, seen, read = old.receipts
     return ArchivedNotification(

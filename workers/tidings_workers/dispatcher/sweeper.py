@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from tidings_workers import metrics
 from tidings_workers.logs import get_logger
 from tidings_workers.store import Store
 from tidings_workers.store.ids import milliseconds
@@ -34,6 +35,8 @@ class Backlog:
     async def count(self) -> None:
         """Count once, and report when the limit is passed or kept again."""
         size = await self._store.archiving.backlog()
+        # The archivers report it too, but they may be away.
+        metrics.ARCHIVE_BACKLOG.set(size)
         if self.is_full != (size > self._limit):
             self.is_full = not self.is_full
             if self.is_full:

@@ -22,12 +22,15 @@ from tidings_workers.store.keys import Log, archivable, archiving
 from tidings_workers.store.old_entries import OldEntry, PlainSend
 from tidings_workers.store.packing import Packed, pack, text
 from tidings_workers.store.state import KINDS, LogState
-from tidings_workers.store.sweep_rules import SweepLog, sweep_log
+from tidings_workers.store.sweep_rules import SweepLog, longest_of, sweep_log
 from tidings_workers.store.uses import parse_use
 
 BUDGET: Final = 200
 """The most entries of a batch."""
 LOGS: Final = 100
+SENDS: Final = 50
+"""The most entries of a list of sends that are moved at a time. One has up to 250 sends."""
+_ID_LENGTH: Final = 36
 
 _state: Final = msgspec.json.Decoder(LogState)
 _bounds: Final = msgspec.json.Decoder(Bounds)
@@ -49,6 +52,13 @@ class Batch(NamedTuple):
 
     token: str
     entries: Sequence[OldEntry]
+
+
+class OldSends(NamedTuple):
+    """An entry of the list of sends, and the ids of its sends."""
+
+    entry: str
+    ids: list[str]
 
 
 class Archiving:
@@ -91,6 +101,22 @@ class Archiving:
         if answer[0]:
             return parse_batch(answer[0])
         return Batch(token, [entry for log in answer[1] for entry in self._entries(log)])
+
+    async def old_sends(self, partition: int, base: str, *, now: int = 0) -> list[OldSends]:
+        """The oldest sends that are too old for the list of a tenant, ``s/<tenant>``. They stay in it.
+
+        `now`: Unix ms, instead of the server's clock.
+        """
+        age = longest_of(sweep_log(self._core, base))
+        if age is None:
+            return []
+        tenant = parse_base(base).tenant
+        found = await self._core.run("old_sends", partition, tenant, age, now, SENDS)
+        return [OldSends(text(entry), _ids_in(text(ids))) for entry, ids in found]
+
+    async def trim_sends(self, partition: int, base: str, entries: Sequence[str]) -> None:
+        """Remove entries from the list of a tenant; without any the list does not wait any more."""
+        await self._core.run("trim_sends", partition, parse_base(base).tenant, pack(list(entries)))
 
     async def remove(self, partition: int, token: str) -> Mapping[str, Bounds] | None:
         """Remove the entries of a batch from their logs. The archive must have them.
@@ -141,6 +167,10 @@ def _plain(facts: str) -> PlainSend | None:
         return None
     position, waited, recipients, _ = facts.split(" ", 3)
     return PlainSend(int(position), int(waited), int(recipients))
+
+
+def _ids_in(ids: str) -> list[str]:
+    return [ids[start : start + _ID_LENGTH] for start in range(0, len(ids), _ID_LENGTH)]
 
 
 def by_tenant(positions: Mapping[str, Bounds]) -> dict[str, dict[str, Bounds]]:

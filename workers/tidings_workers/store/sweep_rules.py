@@ -37,3 +37,9 @@ def sweep_log(core: Core, base: str) -> SweepLog:
         named += [name, -1 if kept is None else kept + extra]
     keep = -1 if rules.default is None else rules.default + extra
     return SweepLog(base, keep, named, topics, archived)
+
+
+def longest_of(rule: SweepLog) -> int | None:
+    """The longest time (ms) for which a rule keeps anything; None is without limit."""
+    kept = [rule.keep, *(time for time in rule.categories[1::2] if isinstance(time, int))]
+    return None if -1 in kept else max(kept)

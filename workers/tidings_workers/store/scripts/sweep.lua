@@ -30,6 +30,7 @@
 --- @include "expire"
 --- @include "forget_accepted"
 --- @include "forget_topic"
+--- @include "note_removed"
 --- @include "now_ms"
 --- @include "overdue_bytes"
 --- @include "renew_entry"
@@ -92,12 +93,6 @@ local function renew_records(tenant, rule)
   return finished
 end
 
--- Note the time of the last entry that was removed from the list of sends: lists continue in the archive there.
-local function note_removed(tenant, entry)
-  local key, at = tag .. '/archived/' .. tenant, tonumber(string.match(entry, '^%d+'))
-  if at > tonumber(redis.call('HGET', key, 'sent') or '0') then redis.call('HSET', key, 'sent', decimal(at)) end
-end
-
 -- Remove the sends to topics whose records are too old; a cursor passes the other entries once. Returns false when there
 -- is more to do.
 local function retire_sends_to_topics(tenant, rule)
@@ -132,12 +127,14 @@ local function sweep_sent(base, rule)
   if not retire_sends_to_topics(tenant, rule) then return nil end
   if longest == -1 then return now + HOUR end
   local old = redis.call('XRANGE', sent, '-', '(' .. decimal(now - longest), 'COUNT', budget)
+  if rule[5] == 1 and #old > 0 then
+    redis.call('ZADD', tag .. '/archivable', 0, base)
+    return now + HOUR
+  end
   local ids = {}
   for i, entry in ipairs(old) do ids[i] = entry[1] end
-  if #ids > 0 then
-    redis.call('XDEL', sent, unpack(ids))
-    if rule[5] == 1 then note_removed(tenant, ids[#ids]) end
-  end
+  if #ids > 0 then redis.call('XDEL', sent, unpack(ids)) end
+  if rule[5] == 2 then redis.call('ZREM', tag .. '/archivable', base) end
   budget = budget - #ids
   if budget <= 0 then return nil end
   return now + HOUR
