@@ -153,3 +153,16 @@ async def test_the_retention_of_the_archive(store: Store, history: History) -> N
             cursor = await history.archive.retire("demo", rules, milliseconds() + days * DAY, cursor)
         kept.append(len((await store.inbox.page("demo", "ana", InboxQuery(limit=10))).items))
     assert kept == [6, 4, 2, 2]
+
+
+async def test_a_history_that_is_turned_off(store: Store, history: History) -> None:
+    """Entries that wait for the archive of a tenant, which then wants none, are removed and not moved."""
+    await send(store, 3, users=["ana"])
+    await history.sweep(8)
+    store.follow_policies(lambda _: None)
+    assert await history.move(8) == 0
+    plain = Tenant(id="demo", created_at=datetime.now(UTC), retention_days=7, archive=False)
+    store.follow_policies({"demo": plain}.get)
+    await history.sweep(8)
+    assert await history.live() == 0
+    assert await history.archive.tenants() == []

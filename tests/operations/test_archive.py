@@ -533,3 +533,29 @@ async def test_doctor_names_a_user_who_may_not_write(postgresql: Postgresql, pos
     url = postgresql.url(database, user=f"reader_{database}")
     (found,) = await archive_findings(structs.replace(settings, archive_url=url))
     assert (found.level, "this user may not write" in found.detail) == ("wrong", True), found
+
+
+async def test_a_deleted_tenant_has_no_history(redis_url: str, tmp_path: Path) -> None:
+    """`tenants delete` erases the tenant's history, says when it could not, and may be repeated."""
+    url = f"sqlite://{tmp_path}/history.db"
+    environment = {"REDIS_URL": redis_url, "TIDINGS_ARCHIVE_URL": url}
+    async with a_store(redis_url, url) as (store, _):
+        await Registry(store.redis).create_key("demo")
+        archive = opened(url)
+        await fill(archive)
+        tenants = await archive.tenants()
+        assert "demo" not in tenants
+        await Registry(store.redis).create_tenant(tenants[0])
+        await Registry(store.redis).create_key(tenants[0])
+        delete = ("tenants", "delete", tenants[0], "--yes", "--json")
+        gone = tmp_path / "gone"
+        (tmp_path / "history.db").rename(gone)
+        (tmp_path / "history.db").mkdir()
+        ended = await asyncio.to_thread(tidings_server, *delete, cwd=tmp_path, environment=environment)
+        assert (ended.returncode, json.loads(ended.stdout)["pending"]) == (0, ["history"])
+        (tmp_path / "history.db").rmdir()
+        gone.rename(tmp_path / "history.db")
+        ended = await asyncio.to_thread(tidings_server, *delete, cwd=tmp_path, environment=environment)
+        assert (ended.returncode, json.loads(ended.stdout)["pending"]) == (0, [])
+        assert await archive.tenants() == tenants[1:]
+        await archive.close()

@@ -69,7 +69,7 @@ def rules_of(tenant: Tenant | None, default: int | None, *, archives: bool = Fal
     `archives`: this installation has an archive.
     """
     if tenant is None:
-        return Rules(default, archived=archives)
+        return Rules(default)
     days = tenant.retention_days
     categories = sorted(tenant.category_retention.items(), key=lambda rule: (-len(rule[0]), rule[0]))
     return Rules(
@@ -97,7 +97,8 @@ class Policies:
         self._archives = archives
         self._tenant: Callable[[str], Tenant | None] = lambda _: None
         self._rules: dict[str, tuple[Tenant, Rules]] = {}
-        self._of_unknown = Rules(default, archived=archives)
+        # Nothing of a deleted tenant goes into the archive any more.
+        self._of_unknown = Rules(default)
 
     def follow(self, tenant: Callable[[str], Tenant | None]) -> None:
         """Look tenants up with this function from now on, such as `RegistryView.tenant`."""

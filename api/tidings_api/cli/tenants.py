@@ -11,10 +11,13 @@ from cyclopts import App, Parameter
 from tidings.protocol import limits
 from tidings_api.cli.errors import CommandFailed, WrongUsage
 from tidings_api.cli.output import DataOption, JsonOption, answer, note, table
-from tidings_api.cli.stores import operator_store
+from tidings_api.cli.stores import operator_store, store_settings
 from tidings_api.cli.tenant_options import FOREVER, NO_OPTIONS, TenantOptions
+from tidings_workers.archive import ArchiveError, NoArchiveYet, open_archive
+from tidings_workers.config import NO_ARCHIVE, Settings
 from tidings_workers.registry import Registry
-from tidings_workers.tenants import Tenant, Upstream
+from tidings_workers.store.clients import close, connect
+from tidings_workers.tenants import RegistryError, Tenant, Upstream
 
 app = App(name="tenants", help="Create, change, list and delete tenants.")
 
@@ -132,26 +135,63 @@ def delete(
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Delete a tenant and its keys. Within 2 s its tokens are void and its connections close. Its data stay.
+    """Delete a tenant, its keys and its history. Within 2 s its tokens are void and its connections close.
 
     Groups, members and presence stay in the store; notifications and inboxes stay for
     TIDINGS_RETENTION_SECONDS. So the id of a tenant that had a key can't be used for another tenant. This
-    can't be undone.
+    can't be undone. When the archive does not answer, the history is pending: repeat the command.
     """
     if not yes:
         _confirm(id)
 
-    async def work() -> None:
-        async with operator_store(data) as redis:
-            await Registry(redis).delete_tenant(id)
+    async def work() -> str:
+        async with store_settings(data) as settings:
+            client = connect(settings.redis_url or "", "tidings-operator", connections=2)
+            try:
+                await _delete(Registry(client), id, settings)
+            finally:
+                await close(client)
+            return await _erase_history(settings, id)
 
-    asyncio.run(work())
+    fault = asyncio.run(work())
+    pending = f"\npending: its history ({fault}); repeat the command then" if fault else ""
     answer(
-        {"deleted": id, "removed": ["tenant", "keys"], "kept": list(_KEPT_DATA)},
+        {
+            "deleted": id,
+            "removed": ["tenant", "keys", *([] if fault else ["history"])],
+            "kept": list(_KEPT_DATA),
+            "pending": ["history"] if fault else [],
+        },
         f"deleted the tenant {id} and its keys: within 2 s its tokens are void and its connections close\n"
-        f"kept in the store: its {', '.join(_KEPT_DATA)}; so {id} can't be used for another tenant",
+        f"kept in the store: its {', '.join(_KEPT_DATA)}; so {id} can't be used for another tenant{pending}",
         as_json=json,
     )
+
+
+async def _delete(registry: Registry, tenant: str, settings: Settings) -> None:
+    """Delete a tenant. One that was deleted before may have a history that is pending."""
+    try:
+        await registry.delete_tenant(tenant)
+    except RegistryError:
+        if not (settings.archives and await registry.was_deleted(tenant)):
+            raise
+
+
+async def _erase_history(settings: Settings, tenant: str) -> str:
+    """Erase a tenant in the archive. Returns the fault of an archive that does not answer, or ''."""
+    archive = open_archive(settings.archive_url or NO_ARCHIVE)
+    if archive is None:
+        return ""
+    try:
+        while not await archive.erase_tenant(tenant):
+            pass
+    except NoArchiveYet:
+        return ""
+    except ArchiveError as error:
+        return str(error)
+    finally:
+        await archive.close()
+    return ""
 
 
 def _confirm(id: str) -> None:

@@ -5,7 +5,12 @@
 """
 
 from tidings_workers.archive.copying import Copied, copy_archive
-from tidings_workers.archive.errors import ArchiveError, ArchiveMisconfigured, ArchiveUnavailable
+from tidings_workers.archive.errors import (
+    ArchiveError,
+    ArchiveMisconfigured,
+    ArchiveUnavailable,
+    NoArchiveYet,
+)
 from tidings_workers.archive.interface import Archive
 from tidings_workers.archive.opening import open_archive
 from tidings_workers.archive.rows import (
@@ -35,6 +40,7 @@ __all__ = [
     "ArchivedState",
     "Copied",
     "LogPart",
+    "NoArchiveYet",
     "SentPage",
     "SentQuery",
     "StateFilter",

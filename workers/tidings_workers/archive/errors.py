@@ -3,6 +3,7 @@
 ```
 ArchiveError
  +-- ArchiveUnavailable      repeat the call later
+ |    +-- NoArchiveYet       nothing was archived so far
  +-- ArchiveMisconfigured    an operator has to change something
 ```
 
@@ -16,6 +17,10 @@ class ArchiveError(Exception):
 
 class ArchiveUnavailable(ArchiveError):
     """The database does not answer in time, refuses connections, is locked, or has no space."""
+
+
+class NoArchiveYet(ArchiveUnavailable):
+    """The database has no tables of the archive: no archiver has made them."""
 
 
 class ArchiveMisconfigured(ArchiveError):

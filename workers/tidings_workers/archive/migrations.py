@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tidings_workers.archive.errors import ArchiveMisconfigured, ArchiveUnavailable
+from tidings_workers.archive.errors import ArchiveMisconfigured, ArchiveUnavailable, NoArchiveYet
 
 _FILES: Final = Path(__file__).parent / "sql"
 
@@ -30,7 +30,7 @@ def check(found: int | None, newest: int, place: str) -> None:
     """
     refuse_newer(found or 0, newest, place)
     if found is None:
-        raise ArchiveUnavailable(f"{place} has no archive yet: `tidings-server archiver` makes it")
+        raise NoArchiveYet(f"{place} has no archive yet: `tidings-server archiver` makes it")
     if found < newest:
         raise ArchiveUnavailable(
             f"{place} has version {found} of the archive, and this program needs {newest}: "

@@ -8,7 +8,12 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
-from tidings_workers.archive.errors import ArchiveError, ArchiveMisconfigured, ArchiveUnavailable
+from tidings_workers.archive.errors import (
+    ArchiveError,
+    ArchiveMisconfigured,
+    ArchiveUnavailable,
+    NoArchiveYet,
+)
 from tidings_workers.archive.urls import PostgresqlUrl
 
 T = TypeVar("T")
@@ -167,7 +172,7 @@ class PostgresqlPool:
             return ArchiveMisconfigured(found)
         match error:
             case asyncpg.UndefinedTableError():
-                return ArchiveUnavailable(f"{place} has no archive yet: `tidings-server archiver` makes it")
+                return NoArchiveYet(f"{place} has no archive yet: `tidings-server archiver` makes it")
             case asyncpg.DiskFullError():
                 return ArchiveUnavailable(f"{place} can't grow: make space on the disk of the server")
             case _ if isinstance(error, _LATER):

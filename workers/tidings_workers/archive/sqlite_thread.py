@@ -10,7 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
-from tidings_workers.archive.errors import ArchiveError, ArchiveMisconfigured, ArchiveUnavailable
+from tidings_workers.archive.errors import (
+    ArchiveError,
+    ArchiveMisconfigured,
+    ArchiveUnavailable,
+    NoArchiveYet,
+)
 
 T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], T]
@@ -162,7 +167,7 @@ class SqliteThread:
         if code in {"SQLITE_CANTOPEN", "SQLITE_PERM"}:
             return self._cannot_open(create=create)
         if "no such table" in str(error):
-            return ArchiveUnavailable(f"{self.path} has no archive yet: `tidings-server archiver` makes it")
+            return NoArchiveYet(f"{self.path} has no archive yet: `tidings-server archiver` makes it")
         return ArchiveMisconfigured(
             f"{self.path} can't be used ({name or 'no code'}: {error}): look at the file, or {_RESTORE}"
         )
@@ -178,7 +183,7 @@ class SqliteThread:
                 f"{self.path} can't be created: give this user the right to write to {folder}"
             )
         if not self.path.exists():
-            return ArchiveUnavailable(f"{self.path} does not exist yet: `tidings-server archiver` makes it")
+            return NoArchiveYet(f"{self.path} does not exist yet: `tidings-server archiver` makes it")
         return ArchiveMisconfigured(
             f"{self.path} can't be opened: give this user the right to read and write it and {folder}"
         )

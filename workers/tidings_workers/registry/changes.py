@@ -100,6 +100,11 @@ class Registry:
         ):
             raise _no_tenant(tenant)
 
+    async def was_deleted(self, tenant: str) -> bool:
+        """Whether there was a tenant of this id, with a key, that was deleted."""
+        had_keys = await self._redis.hexists(KEY_COUNTERS, tenant)
+        return bool(had_keys) and not await self._redis.hexists(TENANTS, tenant)
+
     async def create_key(
         self,
         tenant: str,

@@ -59,7 +59,13 @@ local function entry_of(base, tenant, position, fields, id)
 end
 
 local batch, answer = {}, {}
-for _, rule in ipairs(logs) do
+-- A tenant that has no history any more: the sweep removes its entries.
+local function leave_to_sweep(base)
+  redis.call('ZREM', tag .. '/archivable', base)
+  redis.call('ZADD', tag .. '/due', now, base)
+end
+
+local function collect(rule)
   local base = rule[1]
   local key, tenant = tag .. '/' .. base, string.match(base, '^./([^/]+)')
   local entries, places, newest = {}, {}, 0
@@ -85,6 +91,10 @@ for _, rule in ipairs(logs) do
       redis.call('ZADD', tag .. '/due', due, base)
     end
   end
+end
+
+for _, rule in ipairs(logs) do
+  if rule[5] == 0 then leave_to_sweep(rule[1]) else collect(rule) end
   if budget <= 0 then break end
 end
 if #batch > 0 then redis.call('SET', tag .. '/archiving', cmsgpack.pack({ token, 'moving', now, batch })) end
