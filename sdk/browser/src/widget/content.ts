@@ -38,7 +38,7 @@ export function opener(item: Item, localizer: Localizer, open: Open): HTMLAnchor
   const text = h(
     "span",
     { class: "title", part: "item-title", dir: "auto" },
-    shown(title || body || (category ? labelOf(category) : localizer.text("title"))),
+    shown(title || body || (category ? labelOf(category) : localizer.text("new"))),
   );
   return linkOrButton(safeLink(link), { class: "open" }, open, text);
 }

@@ -13,6 +13,8 @@ export interface Texts {
   readonly unread: string;
   readonly retry: string;
   readonly close: string;
+  /** The title of a notification that has no title, no text and no category. */
+  readonly new: string;
   /** The filter for all notifications that are not archived. */
   readonly all: string;
   /** The filter for archived notifications. */

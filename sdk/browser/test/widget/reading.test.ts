@@ -381,6 +381,25 @@ test("The buttons of a row have the row's title as their description.", async ()
   expect(described).toEqual(Array(2).fill("Unread: Deploy needs your approval"));
 });
 
+test.each([
+  ["en", "New notification"],
+  ["de", "Neue Benachrichtigung"],
+])(
+  "A row without title and text has its category as title, else the words for new ones in %s.",
+  async (lang, text) => {
+    const page = await visit(`state=empty&lang=${lang}`);
+    await page.evaluate(() => {
+      const data = { order: 7 };
+      window.inbox.items.push(window.notification(1, { data }));
+      window.inbox.items.push(window.notification(2, { data, category: "orders.in_transit" }));
+    });
+    await page.locator(".bell").click();
+    await expect
+      .poll(() => page.locator(".row .title").allTextContents())
+      .toEqual([text, "Orders in transit"]);
+  },
+);
+
 test("The page gets an event when the panel is opened and closed, by the reader and by the page.", async () => {
   const page = await visit();
   await page.evaluate(() => {

@@ -7,6 +7,7 @@ export const ar: Texts = {
   unread: "غير المقروءة",
   retry: "إعادة المحاولة",
   close: "إغلاق",
+  new: "إشعار جديد",
   all: "الكل",
   archived: "المؤرشفة",
   markAll: "تحديد الكل كمقروء",

@@ -4,4 +4,4 @@ import type { PackedTexts } from "../texts-types.js";
 import { LANGUAGES } from "./languages.js";
 import { pack } from "./packing.js";
 
-export const texts: PackedTexts = pack(LANGUAGES, ["title", "unread", "retry", "close"]);
+export const texts: PackedTexts = pack(LANGUAGES, ["title", "unread", "retry", "close", "new"]);

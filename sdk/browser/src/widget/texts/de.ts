@@ -7,6 +7,7 @@ export const de: Texts = {
   unread: "Ungelesen",
   retry: "Erneut versuchen",
   close: "Schließen",
+  new: "Neue Benachrichtigung",
   all: "Alle",
   archived: "Archiviert",
   markAll: "Alle als gelesen markieren",

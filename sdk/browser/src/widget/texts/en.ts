@@ -7,6 +7,7 @@ export const en: Texts = {
   unread: "Unread",
   retry: "Try again",
   close: "Close",
+  new: "New notification",
   all: "All",
   archived: "Archived",
   markAll: "Mark all as read",

@@ -7,6 +7,7 @@ export const es: Texts = {
   unread: "No leídas",
   retry: "Reintentar",
   close: "Cerrar",
+  new: "Nueva notificación",
   all: "Todas",
   archived: "Archivadas",
   markAll: "Marcar todo como leído",

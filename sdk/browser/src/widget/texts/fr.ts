@@ -7,6 +7,7 @@ export const fr: Texts = {
   unread: "Non lues",
   retry: "Réessayer",
   close: "Fermer",
+  new: "Nouvelle notification",
   all: "Toutes",
   archived: "Archivées",
   markAll: "Tout marquer comme lu",

@@ -7,6 +7,7 @@ export const ja: Texts = {
   unread: "未読",
   retry: "再試行",
   close: "閉じる",
+  new: "新しい通知",
   all: "すべて",
   archived: "アーカイブ済み",
   markAll: "すべて既読にする",

@@ -7,6 +7,7 @@ export const zh: Texts = {
   unread: "未读",
   retry: "重试",
   close: "关闭",
+  new: "新通知",
   all: "全部",
   archived: "已归档",
   markAll: "全部标为已读",
