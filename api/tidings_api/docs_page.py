@@ -12,14 +12,16 @@ from typing import Any, Final
 from tidings.protocol.errors import ERRORS, ErrorCode
 from tidings_api.assets import Asset
 from tidings_api.grants import TOKEN_SECONDS
+from tidings_api.samples import body_of, is_form
 
 _CURL: Final = """\
-TIDINGS_URL=https://the.address.of.this.server
-TIDINGS_KEY=shop.k1.the-secret
+export TIDINGS_URL=https://the.address.of.this.server
+export TIDINGS_KEY=shop.k1.the-secret
 
 TOKEN=$(curl -sS "$TIDINGS_URL/v1/oauth/token" \\
   -u "${TIDINGS_KEY%.*}:${TIDINGS_KEY##*.}" -d grant_type=client_credentials |
   sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+export TOKEN
 
 curl -sS "$TIDINGS_URL/v1/notifications" \\
   -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
@@ -43,6 +45,9 @@ _AUTHENTICATION: Final = f"""\
 The token is a JWT of your tenant's key. The operator creates the key, which is one string:
 <code>&lt;tenant&gt;.&lt;kid&gt;.&lt;secret&gt;</code>. Get a token for it, then send:</p>
 <pre tabindex='0'>{escape(_CURL)}</pre>
+<p>The code of each operation below uses these variables. Python needs the SDK, in <code>sdk</code> of a
+checkout, and JavaScript Node 20 or newer. <code>USER_TOKEN</code>, for the routes of <code>/v1/me</code>,
+is the <code>token</code> that <a href='#create_token'>POST /v1/tokens</a> answers with.</p>
 <p>A token lasts {TOKEN_SECONDS:,} seconds. An application with a JWT library may sign its own: HS256 with
 the bytes of the secret, <code>kid</code> in the header, and the claims <code>iss</code> (the tenant),
 <code>sub</code>, <code>aud</code> (<code>tidings</code>), <code>iat</code>, <code>exp</code> and
@@ -132,10 +137,10 @@ def _embedding(widget: Asset) -> str:
 
 def _operation(path: str, method: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
     name = escape(operation["summary"])
-    example = _example(operation, document)
+    example = body_of(operation, document["components"]["schemas"])
     body = "" if example is None else f" data-body='{escape(json.dumps(example, indent=2), quote=True)}'"
     # The page's form sends JSON.
-    tried = "" if _is_form(operation) else f" data-method='{method.upper()}' data-path='{escape(path)}'{body}"
+    tried = "" if is_form(operation) else f" data-method='{method.upper()}' data-path='{escape(path)}'{body}"
     parts = [
         f"<section id='{operation['operationId']}'{tried}>",
         f"<h3>{name}</h3>",
@@ -152,7 +157,7 @@ def _operation(path: str, method: str, operation: dict[str, Any], document: dict
     if "requestBody" in operation:
         (content,) = operation["requestBody"]["content"].values()
         parts.append(f"<p>Body: {_kind(content['schema'])}</p>")
-    parts.append(f"<pre tabindex='0'>{escape(_curl(path, method, operation, example))}</pre>")
+    parts.append(_samples(operation))
     rows = "".join(
         f"<tr><td>{status}</td><td>{_answer(int(status), answer)}</td></tr>"
         for status, answer in operation["responses"].items()
@@ -162,52 +167,16 @@ def _operation(path: str, method: str, operation: dict[str, Any], document: dict
     return "".join(parts)
 
 
-def _example(operation: dict[str, Any], document: dict[str, Any]) -> Any:
-    """A body for the operation; None for an operation without a body of JSON."""
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-    return None if content is None else _sample(content["schema"], document["components"]["schemas"])
-
-
-def _sample(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
-    """A value of the schema: its first example, else one with the required fields alone."""
-    if "$ref" in schema:
-        return _sample(schemas[schema["$ref"].rsplit("/", 1)[1]], schemas)
-    if given := [*schema.get("examples", ()), *schema.get("enum", ())]:
-        return given[0]
-    if "anyOf" in schema:
-        return _sample(schema["anyOf"][0], schemas)
-    match schema.get("type"):
-        case "object":
-            fields = schema.get("properties", {})
-            return {
-                name: _sample(fields[name], schemas) for name in schema.get("required", ()) if name in fields
-            }
-        case "array":
-            return [_sample(schema.get("items", {}), schemas)]
-        case "integer" | "number":
-            return schema.get("minimum", 1)
-        case "boolean":
-            return True
-        case _:
-            return "ana"
-
-
-def _is_form(operation: dict[str, Any]) -> bool:
-    return "application/x-www-form-urlencoded" in operation.get("requestBody", {}).get("content", {})
-
-
-def _curl(path: str, method: str, operation: dict[str, Any], example: Any) -> str:
-    """The request from a terminal, with the variables of the section about authentication."""
-    lines = [f'curl -sS{"" if method == "get" else f" -X {method.upper()}"} "$TIDINGS_URL{path}"']
-    if _is_form(operation):
-        lines.append('-u "${TIDINGS_KEY%.*}:${TIDINGS_KEY##*.}" -d grant_type=client_credentials')
-    elif operation.get("security"):
-        lines.append('-H "Authorization: Bearer $TOKEN"')
-    if example is not None:
-        lines.append("-H 'Content-Type: application/json'")
-        text = json.dumps(example, indent=2, ensure_ascii=False).replace("'", "'\\''")
-        lines.append(f"-d '{text}'")
-    return " \\\n  ".join(lines)
+def _samples(operation: dict[str, Any]) -> str:
+    """The code in each language. Without the page's script they are boxes, of which one is open at a time."""
+    name = f"samples-{operation['operationId']}"
+    boxes = "".join(
+        f"<details name='{name}'{'' if index else ' open'}><summary>{escape(sample['label'])}</summary>"
+        f"<pre tabindex='0'>{escape(sample['source'])}</pre></details>"
+        for index, sample in enumerate(operation["x-codeSamples"])
+    )
+    label = escape(f"Code: {operation['summary']}", quote=True)
+    return f"<div class='samples' data-label='{label}'>{boxes}</div>"
 
 
 def _answer(status: int, answer: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ from tidings.protocol.notifications import CreateNotification, Notification, Sen
 from tidings_api.field_texts import describe_fields
 from tidings_api.operations import SCHEMA, complete, examples
 from tidings_api.routes.health import Health
+from tidings_api.samples import add_samples
 from tidings_workers.egress.urls import URL_PATTERN
 from tidings_workers.standard_webhooks import WHSEC_PATTERN
 
@@ -63,12 +64,15 @@ _EXAMPLES: Final = {
         "actions": [{"id": "track", "label": "Track", "link": "https://shop.example/t/4711"}],
         "expires_in": 86400,
     },
+    "AckInbox": {"positions": {"user": 12, "group:team-7": 90}, "device": "phone"},
+    "AcknowledgeEvents": {"consumer": "worker", "ids": ["evt_19fa2c3d1e0_2a_17"]},
     "ChangeMembers": {"add": ["ana", "bob"], "remove": ["eve"]},
     "MarkInbox": {"state": "read", "up_to": {"user": 12, "group:team-7": 90}},
     "CreateToken": {"user": "ana", "expires_in": 3600},
     "SetUpstream": {"url": "https://shop.example/tidings"},
     "CreateWebhook": {"url": "https://shop.example/hooks", "events": ["notification.read", "user.*"]},
     "UpdateWebhook": {"events": ["*"]},
+    "SnoozeInbox": {"ids": ["01a20450-7f8e-7a91-bb7e-642d00f5e00a"], "until": "2026-11-23T08:00:00.000Z"},
     "ReplayWebhook": {"since": "2026-11-22T07:00:00.000Z"},
 }
 _GRANT_REQUEST: Final[dict[str, Any]] = {
@@ -154,6 +158,8 @@ def describe(routers: Sequence[Router], providers: Mapping[str, Callable[..., An
     for item in document["paths"].values():
         for operation in item.values():
             complete(operation, handlers[operation["operationId"]])
+    schemas = component_schemas()
+    add_samples(document["paths"], schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -167,7 +173,7 @@ def describe(routers: Sequence[Router], providers: Mapping[str, Callable[..., An
         "paths": document["paths"],
         "webhooks": {"message": {"post": copy.deepcopy(_UPSTREAM_CALL)}},
         "components": {
-            "schemas": component_schemas(),
+            "schemas": schemas,
             "examples": examples(),
             "headers": {"X-Request-Id": _REQUEST_ID, "ETag": _ETAG},
             "securitySchemes": {

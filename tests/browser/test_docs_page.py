@@ -76,6 +76,66 @@ async def test_the_shown_command_works(device: NewDevice, dev: Stack) -> None:
     assert printed.decode().count('"status":"accepted"') >= 2
 
 
+async def test_the_chosen_language_is_that_of_all_operations(device: NewDevice, dev: Stack) -> None:
+    """A chosen tab shows its language in every operation, also after a reload, and stays in its place."""
+    page = await opened(device, dev)
+    tab = page.locator("#erase_user").get_by_role("tab", name="Python")
+    await tab.scroll_into_view_if_needed()
+    before = await tab.bounding_box()
+    await tab.click()
+    after = await tab.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert after["y"] == pytest.approx(before["y"], abs=2)
+    shown = page.locator("[role=tab][aria-selected=true]")
+    for _ in range(2):
+        assert set(await shown.all_inner_texts()) == {"Python"}
+        await expect(page.locator("#send").get_by_role("tabpanel")).to_contain_text("tidings.send(")
+        await expect(page.locator("#erase_user").get_by_role("tabpanel")).to_contain_text("users.erase(")
+        await page.reload()
+        await expect(shown.first).to_be_visible()
+
+
+async def test_the_languages_are_chosen_by_key(device: NewDevice, dev: Stack) -> None:
+    """The tab key reaches the chosen language alone; arrows, Home and End choose another and wrap around."""
+    page = await opened(device, dev)
+    tabs = page.locator("#send").get_by_role("tablist", name="Code: Send a notification").get_by_role("tab")
+    await tabs.first.focus()
+    for key, chosen in (("ArrowLeft", 2), ("ArrowRight", 0), ("ArrowRight", 1), ("End", 2), ("Home", 0)):
+        await page.keyboard.press(key)
+        await expect(tabs.nth(chosen)).to_be_focused()
+        assert [await tabs.nth(index).get_attribute("aria-selected") for index in range(3)] == [
+            str(index == chosen).lower() for index in range(3)
+        ]
+    await page.keyboard.press("Tab")
+    await expect(page.locator("#send").get_by_role("tabpanel").locator("pre")).to_be_focused()
+
+
+async def test_the_code_can_be_copied(device: NewDevice, dev: Stack) -> None:
+    """The button copies the code of the chosen language."""
+    page = await opened(device, dev, permissions=["clipboard-read", "clipboard-write"])
+    operation = page.locator("#recall")
+    await operation.get_by_role("tab", name="JavaScript").click()
+    panel = operation.get_by_role("tabpanel")
+    await panel.get_by_role("button", name="Copy").click()
+    await expect(panel.get_by_role("button", name="Copied")).to_be_visible()
+    copied = await page.evaluate("navigator.clipboard.readText()")
+    assert copied == await panel.locator("pre").inner_text()
+    assert 'method: "DELETE"' in copied
+
+
+async def test_the_languages_need_no_script(device: NewDevice, dev: Stack) -> None:
+    """Without scripts an operation shows the code for curl, and the others open by a click."""
+    page = await (await device(java_script_enabled=False)).context.new_page()
+    await page.goto(f"{dev.api}/docs")
+    operation = page.locator("#recall .samples")
+    await expect(operation.get_by_text("curl -sS -X DELETE")).to_be_visible()
+    await expect(operation.get_by_text("tidings.recall(")).not_to_be_visible()
+    await operation.get_by_text("Python", exact=True).click()
+    await expect(operation.get_by_text("tidings.recall(")).to_be_visible()
+    await expect(operation.get_by_text("curl -sS -X DELETE")).not_to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
 async def test_the_page_is_accessible(device: NewDevice, dev: Stack, scheme: str, width: int) -> None:

@@ -69,6 +69,24 @@ async def copied(device: NewDevice, dev: Stack) -> dict[str, str]:
     return found
 
 
+async def test_a_selected_command_is_whole(device: NewDevice, dev: Stack) -> None:
+    """The demo page shortens the token only to the eye: selected by hand, the command is accepted."""
+    page = await (await device()).context.new_page()
+    await page.goto(dev.api)
+    await page.get_by_label("Title").fill("Selected by hand")
+    code = page.locator("#snippet-curl")
+    await expect(code).to_contain_text("eyJ")
+    box = await code.locator(".rest").bounding_box()
+    assert box is not None
+    assert box["width"] < 40
+    select = "(code) => { getSelection().selectAllChildren(code); return getSelection().toString(); }"
+    command = await code.evaluate(select)
+    shell = await asyncio.create_subprocess_exec("bash", "-euc", f"{command} -sS", stdout=PIPE)
+    printed, _ = await shell.communicate()
+    assert json.loads(printed)["status"] == "accepted"
+    await page.close()
+
+
 def shop_page(code: str) -> str:
     """A page of a customer with this code."""
     return f"<!doctype html><html lang=en><title>Shop</title>{code}</html>"

@@ -1,8 +1,11 @@
 """The routes that docs/python.md and the demo page show for a browser's token, run by the frameworks."""
 
 import asyncio
+import json
 import re
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -20,7 +23,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from tests.support.stack import Stack, running_stack
+from tests.support.stack import Stack, clean_environment, running_stack
 from tests.support.tree import ROOT
 from tidings import Tidings, UserToken
 from tidings_api.demo import snippets
@@ -92,7 +95,7 @@ async def test_the_documented_route_answers_a_page(framework: str, stack: Stack)
         assert ana.inbox().counts().unread == 0
 
 
-def of_the_browser_document() -> str:
+def first_of_the_browser_document() -> str:
     """The first Python block of docs/browser.md."""
     found = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "browser.md").read_text(), re.DOTALL)
     assert found is not None
@@ -102,7 +105,7 @@ def of_the_browser_document() -> str:
 @pytest.mark.parametrize(
     ("framework", "code"),
     [
-        ("FastAPI", of_the_browser_document()),
+        ("FastAPI", first_of_the_browser_document()),
         *((tab.name, snippets.code(tab.file)) for tab in snippets.CARDS[1].tabs if tab.language == "python"),
     ],
 )
@@ -118,6 +121,53 @@ async def test_the_copied_code_runs_unchanged(
         response = await answer(framework, names)
     assert response.status_code == 200, response.text
     assert set(response.json()) == {"token", "expires_at", "realtime_url"}
+
+
+def of_the_browser_document(framework: str) -> str:
+    """The code of a framework in docs/browser.md."""
+    section = (ROOT / "docs" / "browser.md").read_text().split("## The route for the token\n")[1]
+    found = re.search(rf"### {re.escape(framework)}\n.*?```\w+\n(.*?)```", section, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize("tab", snippets.CARDS[1].tabs[1:], ids=lambda tab: tab.file)
+def test_the_document_has_the_code_of_the_demo_page(tab: snippets.Tab) -> None:
+    """docs/browser.md has the code of each tab of the demo page, which the tests of the tabs run."""
+    assert of_the_browser_document(tab.name) == snippets.code(tab.file)
+
+
+def run(command: list[str], stack: Stack) -> dict[str, str]:
+    """The JSON that a program prints, with the two variables of the documents."""
+    environment = clean_environment(TIDINGS_URL=stack.api, TIDINGS_KEY=stack.key)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, str] = json.loads(done.stdout)
+    return answer
+
+
+def test_the_route_of_next_gives_a_token(stack: Stack, tmp_path: Path) -> None:
+    """The route for Next.js answers a request with a token, which no cache may keep."""
+    (tmp_path / "route.mjs").write_text(snippets.code("next"))
+    program = """
+        globalThis.loggedIn = async (request) => new URL(request.url).searchParams.get("user");
+        const { GET } = await import(process.argv[1]);
+        const answer = await GET(new Request("http://shop/my-token?user=ana"));
+        if (answer.headers.get("cache-control") !== "no-store") throw new Error("it may be kept");
+        console.log(await answer.text());
+    """
+    node = ["node", "--input-type=module", "--eval", program, str(tmp_path / "route.mjs")]
+    answer = run(node, stack)
+    with Tidings(stack.api, token=answer["token"]) as ana:
+        assert ana.inbox().counts().unread == 0
+
+
+def test_the_commands_of_the_document_give_a_token(stack: Stack) -> None:
+    """The two requests by curl print a token that opens the user's inbox."""
+    answer = run(["bash", "-euo", "pipefail", "-c", of_the_browser_document("curl")], stack)
+    assert set(answer) == {"token", "expires_at", "realtime_url"}
+    with Tidings(stack.api, token=answer["token"]) as ana:
+        assert ana.inbox().counts().unread == 0
 
 
 async def test_a_route_may_be_annotated_with_the_token(stack: Stack) -> None:

@@ -1,4 +1,4 @@
-// Search, buttons to copy, this server's address in the code, and a form that tries an operation.
+// Search, buttons to copy, tabs by language, this server's address in the code, and a form that tries an operation.
 
 const made = (name, properties = {}, ...children) => {
   const element = Object.assign(document.createElement(name), properties);
@@ -47,6 +47,79 @@ for (const code of document.querySelectorAll("main pre")) {
     }, 1500);
   });
   box.append(code, copy);
+}
+
+const LANGUAGE = "tidings-docs-language";
+const groups = [...document.querySelectorAll(".samples")].map(tabbed);
+if (groups.length) chooseLanguage(remembered());
+
+/** Turns the boxes of an operation's code into tabs. Returns the tabs by language, with their panels. */
+function tabbed(around) {
+  const line = made("div", { role: "tablist", ariaLabel: around.dataset.label });
+  const tabs = new Map();
+  for (const box of around.querySelectorAll("details")) {
+    const language = box.firstElementChild.textContent;
+    const panel = made(
+      "div",
+      { role: "tabpanel", id: `${box.name}-${language}` },
+      ...[...box.children].slice(1),
+    );
+    const tab = made("button", { type: "button", role: "tab", id: `${panel.id}-tab`, textContent: language });
+    tab.setAttribute("aria-controls", panel.id);
+    panel.setAttribute("aria-labelledby", tab.id);
+    tab.addEventListener("click", () => keepingPlace(tab, () => chooseLanguage(language)));
+    line.append(tab);
+    box.replaceWith(panel);
+    tabs.set(language, { tab, panel });
+  }
+  line.addEventListener("keydown", (event) => {
+    const all = [...tabs.values()];
+    const at = all.findIndex(({ tab }) => tab === document.activeElement);
+    const next = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[event.key];
+    if (at < 0 || next === undefined) return;
+    event.preventDefault();
+    const { tab } = all.at(next % all.length);
+    tab.focus({ preventScroll: true });
+    tab.click();
+  });
+  around.prepend(line);
+  around.classList.add("ready");
+  return tabs;
+}
+
+/** Shows one language in all operations. */
+function chooseLanguage(chosen) {
+  for (const tabs of groups)
+    for (const [language, { tab, panel }] of tabs) {
+      const isChosen = language === chosen;
+      tab.ariaSelected = String(isChosen);
+      tab.tabIndex = isChosen ? 0 : -1;
+      panel.hidden = !isChosen;
+    }
+  try {
+    localStorage.setItem(LANGUAGE, chosen);
+  } catch {
+    // The browser stores nothing for this page: the choice ends with it.
+  }
+}
+
+/** The language of the last visit, else the first one. */
+function remembered() {
+  const known = [...groups[0].keys()];
+  try {
+    const stored = localStorage.getItem(LANGUAGE);
+    if (known.includes(stored)) return stored;
+  } catch {
+    // As above.
+  }
+  return known[0];
+}
+
+/** Keeps an element in its place of the window while the code above it changes its height. */
+function keepingPlace(element, change) {
+  const before = element.getBoundingClientRect().top;
+  change();
+  scrollBy({ top: element.getBoundingClientRect().top - before, behavior: "instant" });
 }
 
 for (const section of document.querySelectorAll("section[data-method]")) {

@@ -2,11 +2,16 @@
 
 const WORDS =
   "and|as|async|await|catch|const|def|else|export|for|from|function|if|import|in|let|new|None|not|null|or|return|throw|True|False|true|false|try|with";
+const RUBY_WORDS = "class|def|end|private|raise|require|unless";
 const TEXT = String.raw`"(?:[^"\\\n]|\\.)*"|'(?:[^'\\]|\\.)*'`;
 const RULES = {
   python: new RegExp(`(?<remark>#.*)|(?<text>${TEXT})|(?<name>@[\\w.]+)|(?<word>\\b(?:${WORDS})\\b)`, "g"),
   javascript: new RegExp(
     `(?<remark>//.*)|(?<text>${TEXT}|\`[^\`]*\`)|(?<name></?[A-Z]\\w*|/>)|(?<word>\\b(?:${WORDS})\\b)`,
+    "g",
+  ),
+  ruby: new RegExp(
+    `(?<remark>#(?!\\{).*)|(?<text>${TEXT})|(?<name>\\b[A-Z]\\w*|\\b\\w+:(?!:))|(?<word>\\b(?:${RUBY_WORDS})\\b)`,
     "g",
   ),
   html: /(?<remark><!--.*?-->)|(?<text>"[^"]*")|(?<word><\/?[\w-]+|>)|(?<name>\b[\w-]+(?=[=\s>]))/g,

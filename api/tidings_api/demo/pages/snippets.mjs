@@ -4,8 +4,6 @@ import { highlight } from "./highlight.mjs";
 import { connectTabs } from "./tabs.mjs";
 
 const TOKEN_SHOWN = 12;
-/** The copied text of a snippet that shows only a part of it. */
-const whole = new WeakMap();
 
 for (const card of document.querySelectorAll(".snippet")) {
   connectTabs(card);
@@ -18,7 +16,7 @@ for (const card of document.querySelectorAll(".snippet")) {
     clearTimeout(timer);
     say("Copy");
     const code = card.querySelector('[role="tabpanel"]:not([hidden]) code');
-    await navigator.clipboard.writeText(whole.get(code) ?? code.textContent);
+    await navigator.clipboard.writeText(code.textContent);
     say("Copied");
     timer = setTimeout(say, 1500, "Copy");
   });
@@ -29,7 +27,7 @@ for (const code of document.querySelectorAll(".snippet code[data-language]"))
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** The ways to send a notification. `secret` is the token, or the part of it to show. */
+/** The ways to send a notification. `secret` is the token. */
 const COMMANDS = {
   curl: (api, notification, secret) =>
     [
@@ -74,11 +72,20 @@ const COMMANDS = {
 export function showCommands(api, token, notification) {
   for (const [name, command] of Object.entries(COMMANDS)) {
     const code = document.getElementById(`snippet-${name}`);
-    highlight(
-      code,
-      command(api, notification, `${token.slice(0, TOKEN_SHOWN)}…`),
-      name === "curl" ? "shell" : name,
-    );
-    whole.set(code, command(api, notification, token));
+    highlight(code, command(api, notification, token), name === "curl" ? "shell" : name);
+    shorten(code, token);
   }
+}
+
+/** Shows only the beginning of the token. Its text remains whole, for a reader who selects and copies the code. */
+function shorten(code, token) {
+  const part = [...code.querySelectorAll(".text")].find(({ textContent }) => textContent.includes(token));
+  const [text] = part?.childNodes ?? [];
+  if (!token || !text) return;
+  const end = text.splitText(text.data.indexOf(token) + TOKEN_SHOWN);
+  end.splitText(token.length - TOKEN_SHOWN);
+  const rest = document.createElement("span");
+  rest.className = "rest";
+  end.replaceWith(rest);
+  rest.append(end);
 }

@@ -49,6 +49,8 @@ CARDS: Final = (
             Tab("Flask", "flask", "python"),
             Tab("Django", "django", "python"),
             Tab("Express", "express", "javascript"),
+            Tab("Next.js", "next", "javascript"),
+            Tab("Rails", "rails", "ruby"),
         ),
     ),
     Card(
