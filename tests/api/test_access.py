@@ -42,6 +42,8 @@ NEEDS = {
     ("POST", "/v1/events/ack"): "events",
     ("POST", "/v1/users/ana/notifications/mark"): "users",
     ("POST", "/v1/me/notifications/mark"): "inbox",
+    ("POST", "/v1/users/ana/notifications/snooze"): "users",
+    ("POST", "/v1/me/notifications/snooze"): "inbox",
     ("POST", "/v1/users/ana/notifications/x/actions/yes"): "users",
     ("POST", "/v1/me/notifications/x/actions/yes"): "inbox",
     ("GET", "/v1/users/ana/presence"): "read",

@@ -90,7 +90,7 @@ async def test_an_inbox_is_newest_first(api: httpx.AsyncClient, all_scopes: dict
     assert page["positions"] == {"user": 3, "all": 3, "group:team": 3}
     assert page["items"][0] | {"notification": None} == {
         "log": "all", "position": 3, "state": "unseen", "seen_at": None, "read_at": None, "archived_at": None,
-        "action": None,
+        "snoozed_until": None, "action": None,
         "notification": None,
     }  # fmt: skip
     odd = (await api.get(path, params={"category": "odd"}, headers=all_scopes)).json()

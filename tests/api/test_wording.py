@@ -88,7 +88,7 @@ def test_a_malformed_body_is_explained(body: bytes, words: str) -> None:
         ("/v1/groups/", "The path of this URL does not exist"),
         (
             "/v1/users/ana/notifications?state=lost",
-            "state: This must be one of unseen, seen, unread, read, archived.",
+            "state: This must be one of unseen, seen, unread, read, archived, snoozed.",
         ),
         ("/v1/users/ana/notifications?counts=log", "query parameter counts: This must be category."),
     ],

@@ -31,6 +31,7 @@ ITEM = {
     "seen_at": None,
     "read_at": None,
     "archived_at": None,
+    "snoozed_until": None,
     "action": None,
     "notification": NOTIFICATION,
 }
