@@ -1,13 +1,14 @@
 """Moving into the archive is exact, whatever is killed or changed in between."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from tests.archiver.history import DAY, History, pages, titles
 from tests.archiver.sends import now as _now
 from tests.archiver.sends import send
-from tests.support.sending import notification
+from tests.support.sending import eventually, notification
 from tidings.protocol.rest import MarkInbox
 from tidings_workers.archive import ArchiveUnavailable
 from tidings_workers.archiver.mover import Mover
@@ -156,3 +157,71 @@ async def test_a_category_with_its_own_retention(store: Store, history: History)
     assert titles(await pages(store, "ana", limit=50)) == expected
     assert len(await pages(store, "ana", limit=50, category="x.")) == 120
     assert len(await pages(store, "ana", limit=50, category="law")) == 120
+
+
+async def test_entries_of_a_batch_are_never_removed_without_a_copy(store: Store, history: History) -> None:
+    """When too much waits, entries of a batch that the archive may have stay, and the rest is removed."""
+    await send(store, 3, users=["ana"])
+    partition, batch = await begun(history, "ana")
+    await stored(history, batch)
+    log = store.keys.user("demo", "ana")
+    await store.retention.sweep(partition, [log.base], now=milliseconds() + 8 * DAY, uncopied=True)
+    assert await store.archiving.remove(partition, batch.token) == {}
+    assert titles(await pages(store, "ana")) == ["2", "1", "0"]
+
+
+async def test_the_backlog_falls_while_it_is_moved(store: Store, history: History) -> None:
+    """The bytes that wait are those that are left, also before all of a log has moved."""
+    await send(store, 300, users=["ana"])
+    await history.sweep(8)
+    before = await store.archiving.backlog()
+    log, now = store.keys.user("demo", "ana"), milliseconds() + 8 * DAY
+    partition, batch = await begun(history, "ana")
+    await stored(history, batch)
+    await store.archiving.remove(partition, batch.token)
+    await store.archiving.begin(partition, [log.base], "next", now=now)
+    assert await store.archiving.backlog(partition) < before / 2
+
+
+async def test_a_recalled_copy_does_not_enter_the_archive(
+    store: Store, history: History, dispatcher: Dispatcher
+) -> None:
+    """A copy that a dispatcher has not removed yet leaves Redis, but the archive does not get it."""
+    await store.groups.change("demo", "team", ["ana"], [])
+    ids = await send(store, 1, users=["bob"], groups=["team"])
+    await eventually(history.live, 2)
+    _, batch = await begun(history, "bob")
+    assert len(batch.entries) == 1
+    entries, notifications = await rows_of(batch.entries, store.sends.notification)
+    assert (len(entries), len(notifications)) == (1, 1)
+    assert await store.sends.recall("demo", ids[0])
+    assert await rows_of(batch.entries, store.sends.notification) == ([], [])
+
+
+async def test_a_user_who_marks_all_the_time_does_not_keep_the_archiver_busy(
+    store: Store, history: History
+) -> None:
+    """A log whose state changes during a batch waits for the next call."""
+    await send(store, 2, users=["ana"])
+    log = store.keys.user("demo", "ana")
+    await history.sweep(8)
+    appended = history.archive.append
+
+    class Marking:
+        """The archive, and a user who marks at each append."""
+
+        appends = 0
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(history.archive, name)
+
+        async def append(self, *rows: Any) -> None:
+            self.appends += 1
+            await appended(*rows)
+            await store.redis.hincrby(log.root, "marks", 1)
+
+    archive: Any = Marking()
+    assert await Mover(store, archive, log.partition).move(now=milliseconds() + 8 * DAY) in {0, 2}
+    assert archive.appends == 1
+    assert await history.live() == 2
+    assert await history.move(8) == 2

@@ -1,13 +1,17 @@
 """Lists go on past the retention of Redis, in the same order and with the same states."""
 
+from datetime import UTC, datetime
+
 import msgspec
 
 from tests.archiver.history import History, pages, titles
 from tests.archiver.sends import send
-from tests.support.sending import eventually
+from tests.support.sending import eventually, notification
 from tidings.protocol.rest import MarkInbox
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.store import InboxQuery, Store
+from tidings_workers.store.ids import milliseconds
+from tidings_workers.tenants import Tenant
 
 
 async def test_old_entries_leave_redis_and_stay_in_the_list(store: Store, history: History) -> None:
@@ -77,3 +81,23 @@ async def _groups(store: Store, user: str) -> list[str]:
 
 async def _count(store: Store, user: str) -> int:
     return len((await store.inbox.page("demo", user, InboxQuery(limit=200))).items)
+
+
+async def test_a_late_copy_is_shown_at_its_position(store: Store, history: History) -> None:
+    """A copy that was stored after newer ones of its log keeps its place when another log lies in between."""
+    tenant = Tenant(
+        id="demo", created_at=datetime.now(UTC), retention_days=30, category_retention={"short": 7}
+    )
+    store.follow_policies({"demo": tenant}.get)
+    at, accept = milliseconds() - 10_000, store.sends._preparing.accept
+    for title, after, fields in (
+        ("kept", 100, {"users": ["ana"], "category": "keep"}),
+        ("all", 70, {"to_all": True, "category": "short"}),
+        ("late", 50, {"users": ["ana"], "category": "short"}),
+    ):
+        await accept("demo", [notification(title, **fields)], at + after, [None])
+    before = titles(await pages(store, "ana"))
+    assert len(before) == 3
+    assert await history.move(8) == 2
+    for limit in (1, 2, 3):
+        assert titles(await pages(store, "ana", limit=limit)) == before

@@ -1,17 +1,22 @@
 """Lists of sends, receipts and topics go on past the retention of Redis."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
-from tests.archiver.history import History, titles
+from tests.archiver.history import DAY, History, titles
 from tests.archiver.sends import send
 from tests.support.sending import eventually
 from tidings.protocol.rest import MarkInbox
-from tidings_workers.archive import ArchiveUnavailable
+from tidings_workers.archive import ArchiveUnavailable, sql_archive
 from tidings_workers.dispatcher import Dispatcher
-from tidings_workers.store import Store, StoredNotification
+from tidings_workers.store import Store, StoredNotification, past_sends
+from tidings_workers.store.archiving import SENDS_LEAD_MS
+from tidings_workers.store.core import RECORD_GRACE_MS
+from tidings_workers.store.ids import milliseconds, milliseconds_of_id, partition_of_id
+from tidings_workers.store.keys import Record
 from tidings_workers.tenants import Tenant
 
 # Later than the retention, and than the time for which records are kept for the archiver.
@@ -142,3 +147,65 @@ async def test_the_list_of_sends_waits_for_the_archive(
         assert {each.id for each in await sent(store)} == set(before)
     await history.move(LATER + 1)
     assert {each.id for each in await sent(store)} == set(before)
+
+
+async def test_sends_leave_their_list_before_their_records_expire(store: Store, history: History) -> None:
+    """An archiver that is two days late still finds the record of a send without an entry."""
+    tenant = Tenant(
+        id="demo", created_at=datetime.now(UTC), retention_days=30, category_retention={"short": 7}
+    )
+    store.follow_policies({"demo": tenant}.get)
+    for category in (None, "short"):
+        (sent_id,) = await send(store, 1, groups=["nobody"], category=category)
+        record = Record(partition_of_id(sent_id) or 0, "demo", sent_id)
+        ends = await store.redis.pexpiretime(record.root)
+        old = await store.archiving.old_sends(record.partition, "s/demo", now=ends - 2 * DAY)
+        assert sent_id in [each for some in old for each in some.ids]
+        await history.sweep(0.1)
+        assert abs(await store.redis.pexpiretime(record.root) - ends) < 1_000
+
+
+async def test_an_expired_notification_to_one_user_leaves_no_copy(
+    store: Store, history: History, dispatcher: Dispatcher
+) -> None:
+    """The archive has no notification to a user alone without an entry, by which an erasure finds it."""
+    (expired,) = await send(store, 1, users=["ana"], expires_in=1)
+    await asyncio.sleep(1.2)
+    await history.move(8)
+    await history.move(LATER)
+    assert (await store.erasure.erase("demo", "ana")).complete
+    await store.redis.flushdb()
+    assert await store.sends.notification("demo", expired) is None
+
+
+async def test_a_rare_category_ends_a_page_early(
+    store: Store, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page looks at a bounded number of archived sends, and the next pages have the rest."""
+    ids = await send(store, 1, users=["ana"], category="rare")
+    await send(store, 12, users=["ana"], category="other")
+    await history.move(8)
+    await history.move(LATER)
+    monkeypatch.setattr(sql_archive, "SENT_SCANNED", 2)
+    monkeypatch.setattr(past_sends, "_READS", 2)
+    found, cursor, empty = [], None, 0
+    while True:
+        page = await store.receipts.sent("demo", "rare", 4, cursor)
+        found += [each.id for each in page.items]
+        empty += not page.items
+        if page.next is None:
+            break
+        cursor = page.next
+    assert (found, empty) == (ids, 3)
+
+
+async def test_a_send_in_both_is_on_one_page(store: Store, history: History) -> None:
+    """Sends that the archive has before their list lets go of them are listed once, in both directions."""
+    early = await send(store, 4, users=["ana"])
+    await asyncio.sleep(1)
+    late = await send(store, 4, users=["ana"])
+    assert await history.move(8) == 8
+    edge = milliseconds_of_id(early[-1]) + 100 + 7 * DAY + RECORD_GRACE_MS - SENDS_LEAD_MS
+    await history.move((edge - milliseconds()) / DAY)
+    for limit in (1, 2, 3):
+        assert [each.id for each in await sent(store, limit=limit)] == [*early, *late][::-1]

@@ -1,6 +1,7 @@
 """The states of users in shared logs, erasure, and what the archive no longer waits for."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -10,14 +11,16 @@ from tests.archiver.history import DAY, History, pages, titles
 from tests.archiver.sends import send
 from tests.support.sending import eventually
 from tidings.protocol.rest import MarkInbox
-from tidings_workers.archive import ArchiveUnavailable
+from tidings_workers.archive import Archive, ArchiveUnavailable, StateSegment
 from tidings_workers.archiver.upkeep import rules_of
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.dispatcher.sweeper import Backlog
-from tidings_workers.store import InboxItem, InboxQuery, Store
+from tidings_workers.store import InboxItem, InboxQuery, Store, retention
+from tidings_workers.store.core import Core
 from tidings_workers.store.freezing import freeze_states
-from tidings_workers.store.ids import milliseconds
+from tidings_workers.store.ids import milliseconds, milliseconds_of_id
 from tidings_workers.store.intervals import Bounds
+from tidings_workers.store.keys import Log
 from tidings_workers.tenants import Tenant
 
 
@@ -166,3 +169,53 @@ async def test_a_history_that_is_turned_off(store: Store, history: History) -> N
     await history.sweep(8)
     assert await history.live() == 0
     assert await history.archive.tenants() == []
+
+
+async def test_a_tenant_without_history_keeps_its_states_out_of_the_archive(
+    store: Store, history: History, dispatcher: Dispatcher
+) -> None:
+    """The states of users do not enter the archive when their tenant wants none, and hidden entries leave."""
+    plain = Tenant(id="demo", created_at=datetime.now(UTC), retention_days=7, archive=False)
+    store.follow_policies({"demo": plain}.get)
+    await store.groups.change("demo", "team", ["ana"], [])
+    ids = await send(store, 2, groups=["team"])
+    await store.marks.mark("demo", "ana", MarkInbox(state="read", ids=tuple(ids)))
+    await history.sweep(8)
+    await store.retention._tidy(store.keys.user("demo", "ana"))
+    assert [segment async for segment in history.archive.segments("demo")] == []
+
+
+async def test_a_batch_between_saving_and_forgetting(
+    store: Store, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entries that move while a user's states are saved keep their state and times."""
+    await store.groups.change("demo", "team", ["ana"], [])
+    first = await send(store, 2, groups=["team"])
+    await asyncio.sleep(0.3)
+    ids = [*first, *await send(store, 2, groups=["team"])]
+    await store.marks.mark("demo", "ana", MarkInbox(state="read", ids=tuple(ids)))
+    before = await pages(store, "ana")
+    between = (milliseconds_of_id(first[-1]) + 7 * DAY + 100 - milliseconds()) / DAY
+    assert await history.move(between) == 2
+
+    async def freeze(core: Core, archive: Archive, user: Log) -> Mapping[str, int]:
+        floors = await freeze_states(core, archive, user)
+        assert await history.move(8) == 2
+        return floors
+
+    monkeypatch.setattr(retention, "freeze_states", freeze)
+    log = store.keys.user("demo", "ana")
+    await store.retention._tidy(log)
+    assert as_live(await pages(store, "ana")) == before
+    monkeypatch.undo()
+    await store.retention._tidy(log)
+    assert as_live(await pages(store, "ana")) == before
+
+
+async def test_the_retention_of_states_alone(store: Store, history: History) -> None:
+    """States leave the archive after its retention, also when no notification of the tenant is left."""
+    segment = StateSegment(
+        tenant="demo", user="ana", log="a/demo", after=0, up_to=2, saved_at=1_000, state=b"{}"
+    )
+    await history.archive.save_states([segment])
+    assert await history.archive.tenants() == ["demo"]

@@ -52,12 +52,6 @@ class Rules(Struct, frozen=True):
         known = [each for each in kept if each is not None]
         return max(known) if len(known) == len(kept) else None
 
-    @property
-    def shortest(self) -> int:
-        """The shortest of all times: nothing younger is removed for its age."""
-        kept = [self.default, self.lookback, *(each for _, each in self.categories)]
-        return min(self.topics, *(each for each in kept if each is not None))
-
 
 def _shorter(kept: int | None, most: int) -> int:
     return most if kept is None else min(kept, most)

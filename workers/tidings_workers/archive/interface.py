@@ -134,7 +134,7 @@ class Archive(Protocol):
         ...
 
     async def tenants(self) -> list[str]:
-        """The tenants that have notifications, in order."""
+        """The tenants that have notifications or states, in order."""
         ...
 
     def export(

@@ -224,7 +224,8 @@ class SqlArchive:
 
     async def tenants(self) -> list[str]:
         """See `Archive.tenants`."""
-        return [row[0] for row in await self._database.fetch(statements.TENANTS)]
+        found = [await self._database.fetch(statement) for statement in statements.TENANTS]
+        return sorted({row[0] for rows in found for row in rows})
 
     async def export(
         self, tenant: str, since: int | None = None, until: int | None = None

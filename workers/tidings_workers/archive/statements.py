@@ -128,13 +128,21 @@ REMOVE_UNUSED_NOTIFICATION: Final = (
     "(select 1 from tidings_entries e where e.tenant = $1 and e.id = $2 and e.at = $3)"
 )
 
-# Each row takes one search of the index, however many rows a tenant has.
-_TENANTS: Final = (
-    "with recursive t (tenant) as (select min(tenant) from tidings_notifications union all "
-    "select (select min(tenant) from tidings_notifications where tenant > t.tenant) "
-    "from t where t.tenant is not null) "
-)
-TENANTS: Final = f"{_TENANTS} select tenant from t where tenant is not null"
+
+def _tenants(table: str) -> str:
+    # Each row takes one search of the index, however many rows a tenant has.
+    return (
+        f"with recursive t (tenant) as (select min(tenant) from {table} union all "
+        f"select (select min(tenant) from {table} where tenant > t.tenant) "
+        "from t where t.tenant is not null) "
+    )
+
+
+_TENANTS: Final = _tenants("tidings_notifications")
+TENANTS: Final = [
+    f"{_tenants(table)} select tenant from t where tenant is not null"
+    for table in ("tidings_notifications", "tidings_segments")
+]
 _END_OF_TENANT: Final = (
     "(select at from tidings_notifications n where n.tenant = t.tenant order by id {order} limit 1)"
 )

@@ -5,14 +5,13 @@ and only then removed from Redis. A batch may stop at any point. The next one be
 it left in the archive, and moves the entries again.
 """
 
-import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from tidings_workers import metrics
 from tidings_workers.archive import Archive
-from tidings_workers.archiver.rows import row_of, rows_of
-from tidings_workers.store import Store, StoredNotification
+from tidings_workers.archiver.rows import is_to_one_user, row_of, rows_of
+from tidings_workers.store import Store
 from tidings_workers.store.archiving import Batch, by_tenant
 from tidings_workers.store.bases import parse_base
 from tidings_workers.store.batches import BatchUnderWay
@@ -36,43 +35,43 @@ class Mover:
         left = await archiving.under_way(self._partition)
         if left is not None:
             await self._end(left.token, left.positions)
+        # The archiver leaves a log whose user changes the state meanwhile to the next call.
+        changing: set[str] = set()
         while waiting := await archiving.waiting(self._partition):
-            bases = [base for base in waiting if parse_base(base).kind != "s"]
-            for base in waiting:
-                if base not in bases:
-                    await self._move_sends(base, now)
+            lists = [base for base in waiting if parse_base(base).kind == "s"]
+            for base in lists:
+                await self._move_sends(base, now)
+            bases = [base for base in waiting if base not in lists and base not in changing]
             if not bases:
-                continue
+                if lists:
+                    continue
+                break
             batch = await archiving.begin(self._partition, bases, secrets.token_hex(8), now=now)
             if isinstance(batch, BatchUnderWay):
                 await self._end(batch.token, batch.positions)
             elif batch.entries:
-                moved += await self._move(batch)
+                moved += await self._move(batch, changing)
         return moved
 
     async def _move_sends(self, base: str, now: int) -> None:
         """Move some old sends from the list of a tenant.
 
         Most are in the archive with their entries. This adds those without an entry, such as a send to an
-        empty group, and those whose entries have not moved yet.
+        empty group, and those whose entries have not moved yet. It leaves out notifications to one user: by
+        its entry alone an erasure finds such a notification in the archive.
         """
         archiving, tenant = self._store.archiving, parse_base(base).tenant
         old = await archiving.old_sends(self._partition, base, now=now)
-        ids = [each for some in old for each in some.ids]
-        stored = await self._stored(tenant, ids)
-        await self._archive.append([], [row_of(tenant, each) for each in stored if each.status != "recalled"])
-        again = await self._stored(tenant, [each.id for each in stored])
+        found = await archiving.records(tenant, [each for some in old for each in some.ids])
+        stored = [each for each in found if each.status != "recalled" and not is_to_one_user(each)]
+        await self._archive.append([], [row_of(tenant, each) for each in stored])
+        again = await archiving.records(tenant, [each.id for each in stored])
         recalled = [each.id for each in again if each.status == "recalled"]
         if recalled:
             await self._archive.remove(tenant, recalled)
         await archiving.trim_sends(self._partition, base, [each.entry for each in old])
 
-    async def _stored(self, tenant: str, ids: Sequence[str]) -> list[StoredNotification]:
-        """The notifications of these ids that Redis has."""
-        found = await asyncio.gather(*(self._store.sends.notification(tenant, each) for each in ids))
-        return [each for each in found if each is not None and not each.in_archive]
-
-    async def _move(self, batch: Batch) -> int:
+    async def _move(self, batch: Batch, changing: set[str]) -> int:
         entries, notifications = await rows_of(batch.entries, self._store.sends.notification)
         await self._archive.append(entries, notifications)
         excess = await self._store.archiving.remove(self._partition, batch.token)
@@ -80,6 +79,7 @@ class Mover:
             # Another archiver took over this batch.
             return 0
         if excess:
+            changing.update(excess)
             await self._end(batch.token, excess)
         metrics.ARCHIVED.inc(len(entries))
         return len(entries)

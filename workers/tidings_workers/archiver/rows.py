@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
+import msgspec
+
 from tidings.protocol.notifications import Target
 from tidings_workers.archive import ArchivedEntry, ArchivedNotification
 from tidings_workers.store import StoredNotification
@@ -19,15 +21,21 @@ ReadRecord = Callable[[str, str], Awaitable[StoredNotification | None]]
 async def rows_of(
     old: Sequence[OldEntry], read_record: ReadRecord
 ) -> tuple[list[ArchivedEntry], list[ArchivedNotification]]:
-    """The entries and their notifications; a notification with several entries is there once."""
-    entries = [_entry(each) for each in old]
+    """The entries and their notifications; a notification with several entries is there once.
+
+    A recalled notification is left out: a dispatcher has not removed all of its entries yet.
+    """
+    entries = []
     notifications: dict[tuple[str, str], ArchivedNotification] = {}
-    for each, entry in zip(old, entries, strict=True):
+    for each in old:
+        entry = _entry(each)
         place = (entry.tenant, entry.id)
         if place not in notifications:
             record = None if each.plain is not None else await read_record(*place)
             notifications[place] = _notification(entry, each, record)
-    return entries, list(notifications.values())
+        if notifications[place].status != "recalled":
+            entries.append(entry)
+    return entries, [each for each in notifications.values() if each.status != "recalled"]
 
 
 def row_of(tenant: str, stored: StoredNotification) -> ArchivedNotification:
@@ -48,6 +56,12 @@ def row_of(tenant: str, stored: StoredNotification) -> ArchivedNotification:
         read=stored.read,
         actions=stored.actions,
     )
+
+
+def is_to_one_user(stored: StoredNotification) -> bool:
+    """Whether a notification names one user, and no group or topic."""
+    target = msgspec.json.decode(stored.to, type=Target)
+    return len(target.users) == 1 and not (target.groups or target.all or target.topics)
 
 
 def _entry(old: OldEntry) -> ArchivedEntry:

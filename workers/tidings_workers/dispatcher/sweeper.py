@@ -73,8 +73,8 @@ class Sweeper:
                     await self._store.retention.sweep(self._partition, bases)
                     await asyncio.sleep((time.monotonic() - started) * (_SHARE - 1))
             users, bases = await self._due()
-        if self._backlog is not None and self._backlog.is_full:
-            await self._remove_uncopied()
+        if self._backlog is not None:
+            await self._remove_uncopied(self._backlog)
 
     async def _due(self) -> tuple[list[str], list[str]]:
         """The users whose snoozed notifications return, and the logs for the retention sweep."""
@@ -83,12 +83,19 @@ class Sweeper:
             self._store.retention.due(self._partition),
         )
 
-    async def _remove_uncopied(self) -> None:
-        """Remove the entries of some logs with the most bytes that wait for the archive."""
-        waiting = await self._store.archiving.waiting(self._partition)
-        if waiting:
+    async def _remove_uncopied(self, backlog: Backlog) -> None:
+        """While too many bytes wait for the archive, remove entries of the logs with the most."""
+        while backlog.is_full:
+            waiting = await self._store.archiving.waiting(self._partition)
+            before = await self._store.archiving.backlog(self._partition)
+            if not waiting:
+                return
             async with self._turn:
                 await self._store.retention.sweep(self._partition, waiting, uncopied=True)
+            after = await self._store.archiving.backlog(self._partition)
+            if after >= before:
+                return
+            await backlog.count()
 
     async def _wake(self, users: Sequence[str]) -> None:
         """Return what is due of these users; a fault at one of them holds up no other."""

@@ -21,6 +21,7 @@ from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log, archivable, archiving
 from tidings_workers.store.old_entries import OldEntry, PlainSend
 from tidings_workers.store.packing import Packed, pack, text
+from tidings_workers.store.records import StoredNotification, read_notification
 from tidings_workers.store.state import KINDS, LogState
 from tidings_workers.store.sweep_rules import SweepLog, longest_of, sweep_log
 from tidings_workers.store.uses import parse_use
@@ -28,8 +29,10 @@ from tidings_workers.store.uses import parse_use
 BUDGET: Final = 200
 """The most entries of a batch."""
 LOGS: Final = 100
-SENDS: Final = 50
+SENDS: Final = 8
 """The most entries of a list of sends that are moved at a time. One has up to 250 sends."""
+SENDS_LEAD_MS: Final = 3 * 86_400_000
+"""Sends leave their list this long before their records expire."""
 _ID_LENGTH: Final = 36
 
 _state: Final = msgspec.json.Decoder(LogState)
@@ -72,12 +75,12 @@ class Archiving:
         found = await self._core.call("ZRANGE", archivable(partition), 0, LOGS - 1, "REV")
         return [text(base) for base in found]
 
-    async def backlog(self) -> int:
-        """About how many bytes of entries wait in all partitions, as the last sweeps estimated."""
+    async def backlog(self, *partitions: int) -> int:
+        """About how many bytes of entries wait in these partitions, or in all, by the last estimates."""
         found = await asyncio.gather(
             *(
                 self._core.call("ZRANGE", archivable(partition), 0, -1, "WITHSCORES")
-                for partition in range(self._core.partitions)
+                for partition in partitions or range(self._core.partitions)
             )
         )
         return sum(int(float(size)) for scored in found for size in _scores(scored))
@@ -111,8 +114,13 @@ class Archiving:
         if age is None:
             return []
         tenant = parse_base(base).tenant
-        found = await self._core.run("old_sends", partition, tenant, age, now, SENDS)
+        found = await self._core.run("old_sends", partition, tenant, age - SENDS_LEAD_MS, now, SENDS)
         return [OldSends(text(entry), _ids_in(text(ids))) for entry, ids in found]
+
+    async def records(self, tenant: str, ids: Sequence[str]) -> list[StoredNotification]:
+        """The notifications of these ids that Redis has."""
+        found = await asyncio.gather(*(read_notification(self._core, tenant, each) for each in ids))
+        return [each for each in found if each is not None]
 
     async def trim_sends(self, partition: int, base: str, entries: Sequence[str]) -> None:
         """Remove entries from the list of a tenant; without any the list does not wait any more."""

@@ -54,7 +54,8 @@ class Core:
     def record_life(self, tenant: str, category: str | None) -> int:
         """How long the record of a notification is kept, in ms; 0 means without limit."""
         rules = self.policies.rules(tenant)
-        kept = rules.keep(category)
+        # The archiver reads the record when the list of sends is old enough, whatever the category is.
+        kept = rules.longest if rules.archived else rules.keep(category)
         return 0 if kept is None else max(kept + _grace(rules), LEAST_RECORD_MS)
 
     def topic_record_life(self, tenant: str) -> int:

@@ -26,10 +26,11 @@ class ReplaceStates(Packed, frozen=True):
     states: list[tuple[str, str, str]]
 
 
-async def freeze_states(core: Core, archive: Archive, user: Log) -> None:
+async def freeze_states(core: Core, archive: Archive, user: Log) -> Mapping[str, int]:
     """Save a user's states below the floors of shared logs, then forget their details in Redis.
 
-    It may be repeated: a position is in one segment only. Raises ArchiveError.
+    It may be repeated: a position is in one segment only. Returns the floors, by the base of the log, up to
+    which the archive has the states; a floor in Redis may be higher by then. Raises ArchiveError.
     """
     found = await core.call("HGETALL", user.key("state"))
     states = {text(base): packed for base, packed in found.items() if text(base) != user.base}
@@ -37,7 +38,7 @@ async def freeze_states(core: Core, archive: Archive, user: Log) -> None:
     raw = await asyncio.gather(*(core.call("HGET", log.root, "floor") for log in logs))
     floors = {log.base: int(floor) for log, floor in zip(logs, raw, strict=True) if floor}
     if not floors:
-        return
+        return {}
     name = parse_base(user.base).id
     saved = await archive.latest_state(user.tenant, name, list(floors))
     new = {base: floor for base, floor in floors.items() if floor > saved.get(base, 0)}
@@ -66,6 +67,7 @@ async def freeze_states(core: Core, archive: Archive, user: Log) -> None:
             changes.append((base, text(states[base]), after.decode()))
     if changes:
         await core.run("replace_states", user.partition, pack(ReplaceStates(user.base, changes)))
+    return floors
 
 
 async def _times(core: Core, user: Log, floors: Mapping[str, int]) -> dict[str, dict[str, str]]:

@@ -6,6 +6,7 @@ batch that is under way, which Redis does not have, was recalled: it is not show
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
@@ -182,25 +183,24 @@ async def batches_under_way(core: Core, partitions: Iterable[int]) -> Mapping[st
 
 
 def joined(live: Sequence[Row], past: Sequence[Row], *, newest_first: bool) -> list[Row]:
-    """The rows of both in one order; of an entry that both have, the row of Redis."""
-    known = {(row.log.base, row.entry.position) for row in live}
-    older = [row for row in past if (row.log.base, row.entry.position) not in known]
+    """The rows of both in one order; of an entry that both have, the row of Redis.
+
+    Within a log the positions decide, and between logs the times of acceptance, as in a page without the
+    archive: a late copy does not let another log pass a row of its own.
+    """
+    direction = -1 if newest_first else 1
+    rows = {(row.log.base, row.entry.position): row for row in (*past, *live)}
+    by_log: dict[str, deque[Row]] = {}
+    for row in sorted(rows.values(), key=lambda row: direction * row.entry.position):
+        by_log.setdefault(row.log.base, deque()).append(row)
+    heads = list(by_log.values())
     result: list[Row] = []
-    ours = theirs = 0
-    while ours < len(live) and theirs < len(older):
-        if _is_first(live[ours], older[theirs], newest_first=newest_first):
-            result.append(live[ours])
-            ours += 1
-        else:
-            result.append(older[theirs])
-            theirs += 1
-    return [*result, *live[ours:], *older[theirs:]]
-
-
-def _is_first(row: Row, other: Row, *, newest_first: bool) -> bool:
-    if row.log.base == other.log.base:
-        return (row.entry.position > other.entry.position) == newest_first
-    at, then = accepted_at(row.entry), accepted_at(other.entry)
-    if at == then:
-        return (row.log.name < other.log.name) == newest_first
-    return (at > then) == newest_first
+    while heads:
+        first = min(heads, key=lambda head: direction * accepted_at(head[0].entry))
+        tied = [head for head in heads if accepted_at(head[0].entry) == accepted_at(first[0].entry)]
+        if len(tied) > 1:
+            first = (min if newest_first else max)(tied, key=lambda head: head[0].log.name)
+        result.append(first.popleft())
+        if not first:
+            heads.remove(first)
+    return result

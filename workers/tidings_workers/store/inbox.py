@@ -158,6 +158,8 @@ class Inbox:
         own = self._core.keys.user(tenant, user)
         view = await read_view(self._core, own)
         shares = view.shares(self._core.keys, tenant, user).values()
+        if not await newest_archived(self._core, tenant, {share.log.partition for share in shares}):
+            return []
         return await past_ids(archive, user, list(shares), ids[:_LOOKED_UP], milliseconds())
 
     async def counts(self, tenant: str, user: str, *, by_category: bool = False) -> Counts:

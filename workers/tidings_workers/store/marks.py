@@ -26,7 +26,7 @@ from tidings_workers.store.snoozes import snoozes_of
 from tidings_workers.store.state import Applied, LogState, apply
 from tidings_workers.store.surveys import inbox_counts, read_view, survey
 from tidings_workers.store.swaps import Swaps, SwapState
-from tidings_workers.store.wanted import Wanted, locate, narrow, wanted_by
+from tidings_workers.store.wanted import Wanted, locate, narrow, retired_among, wanted_by
 
 # A mark that changes more positions than this keeps one time per run instead of one per position. Measured:
 # with single times, a mark of 36,000 in 400 groups blocked Valkey 9.1 for 300 ms.
@@ -130,15 +130,11 @@ class Marks:
 
     async def _live(self, cut: Mapping[str, Bounds], facts: Mapping[str, Surveyed]) -> dict[str, Bounds]:
         """These positions of logs without those that the retention removed: the archive keeps their state."""
+        above = {base: intervals.above(positions, facts[base].floor) for base, positions in cut.items()}
         logs = [self._core.keys.of(base) for base in cut if facts[base].changes]
-        raw = await asyncio.gather(*(self._core.call("ZRANGE", log.key("retired"), 0, -1) for log in logs))
-        retired = {
-            log.base: intervals.of(map(int, found)) for log, found in zip(logs, raw, strict=True) if found
-        }
-        return {
-            base: intervals.minus(intervals.above(positions, facts[base].floor), retired.get(base, []))
-            for base, positions in cut.items()
-        }
+        found = await asyncio.gather(*(retired_among(self._core, log, above[log.base]) for log in logs))
+        retired = {log.base: positions for log, positions in zip(logs, found, strict=True)}
+        return {base: intervals.minus(positions, retired.get(base, [])) for base, positions in above.items()}
 
 
 def _swap_state(

@@ -12,6 +12,8 @@ from tidings_workers.store.records import StoredNotification
 from tidings_workers.store.uses import Use
 
 _READ: Final = 100
+# One read looks at up to 20,000 sends. With a rare category a page ends after so many reads without a match.
+_READS: Final = 10
 _FIRST: Final = 0
 _AFTER_ALL: Final = 1 << 128
 
@@ -80,11 +82,19 @@ class PastSends:
         self._next_boundary = _id_of(edge) if 0 <= edge < _AFTER_ALL else ""
         self._ids: deque[tuple[str, str]] = deque()
         self._ended = False
+        self._reads = 0
 
     @property
     def needs_read(self) -> bool:
         """Whether the next notification is known only after another read."""
-        return not self._ids and not self._ended
+        return not self._ids and not self._ended and self._reads < _READS
+
+    @property
+    def paused_at(self) -> int | None:
+        """The boundary up to which many reads found no match; None while the walk goes on."""
+        if self._ids or self._ended or self._reads < _READS:
+            return None
+        return number_of(self._next_boundary) + (not self._forward)
 
     def peek(self) -> int | None:
         """The number of the next id; None if no notification is left."""
@@ -117,3 +127,4 @@ class PastSends:
             self._ids.append((row.id, row.category))
         self._next_boundary = boundary
         self._ended = not boundary
+        self._reads = 0 if found else self._reads + 1

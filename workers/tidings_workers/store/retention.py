@@ -6,7 +6,7 @@ calls do not wait long; a sweep may be stopped and repeated at any point.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -114,29 +114,32 @@ class Retention:
 
     async def _tidy_user(self, user: Log) -> None:
         """Remove from a user's data the details of positions below the floors of their logs."""
-        call, archive = self._core.call, self._core.archive
-        if archive is not None:
+        call, archive = self._core.call, self._core.history_of(user.tenant)
+        hidden = [text(member) for member in await call("ZRANGE", user.key("hidden"), 0, -1)]
+        floors = await self._floors({read_hidden(member)[0] for member in hidden})
+        old = [member for member in hidden if _is_below(member, floors)]
+        if old:
+            # An archived entry has the user in its `exclude`.
+            await call("ZREM", user.key("hidden"), *old)
+        if archive is None:
+            known = await self._floors({text(base) for base in await call("HKEYS", user.key("state"))})
+        else:
             try:
-                await freeze_states(self._core, archive, user)
+                known = {user.base: await self._floor(user), **await freeze_states(self._core, archive, user)}
             except ArchiveError:
                 # The details stay until the next time.
                 return
-        bases = {text(base) for base in await call("HKEYS", user.key("state"))}
-        hidden = [text(member) for member in await call("ZRANGE", user.key("hidden"), 0, -1)]
-        bases.update(read_hidden(member)[0] for member in hidden)
-        floors = await self._floors(bases)
-        old = [member for member in hidden if _is_below(member, floors)]
-        # A hidden entry is hidden in the archive too.
-        if old and archive is None:
-            await call("ZREM", user.key("hidden"), *old)
-        for base, floor in floors.items():
+        for base, floor in known.items():
             if floor:
                 await self._remove_fields(user.key("times", base), partial(_is_time_below, floor))
 
-    async def _floors(self, bases: set[str]) -> dict[str, int]:
+    async def _floors(self, bases: set[str]) -> Mapping[str, int]:
         logs = [self._core.keys.of(base) for base in bases]
-        raw = await asyncio.gather(*(self._core.call("HGET", log.root, "floor") for log in logs))
-        return {log.base: int(floor or 0) for log, floor in zip(logs, raw, strict=True)}
+        floors = await asyncio.gather(*(self._floor(log) for log in logs))
+        return {log.base: floor for log, floor in zip(logs, floors, strict=True)}
+
+    async def _floor(self, log: Log) -> int:
+        return int(await self._core.call("HGET", log.root, "floor") or 0)
 
     async def _remove_fields(self, key: str, is_old: Callable[[bytes], bool]) -> None:
         """Remove old fields of a hash, some hundred at a time."""
@@ -160,6 +163,6 @@ def _is_id_before(at: int, notification_id: bytes) -> bool:
     return milliseconds_of_id(text(notification_id)) < at
 
 
-def _is_below(member: str, floors: dict[str, int]) -> bool:
+def _is_below(member: str, floors: Mapping[str, int]) -> bool:
     base, position = read_hidden(member)
     return position <= floors[base] - _KEPT_BELOW_FLOOR

@@ -18,6 +18,7 @@ from tidings.protocol.notifications import CreateNotification, Target
 from tidings_workers.store.claims import Claim, Claimed, Idempotency, claim_each
 from tidings_workers.store.core import Core
 from tidings_workers.store.errors import IdempotencyInProgress, IdempotencyMismatch
+from tidings_workers.store.history import newest_archived
 from tidings_workers.store.ids import milliseconds, milliseconds_of_id, partition_of_id
 from tidings_workers.store.keys import Record
 from tidings_workers.store.past_sends import past_notification
@@ -149,14 +150,16 @@ class Sends:
         if not stored.in_archive:
             await self._recall_live(tenant, notification_id, stored)
         archive = self._core.history_of(tenant)
-        if archive is not None and (stored.in_archive or self._may_be_archived(tenant, notification_id)):
+        if archive is not None and (
+            stored.in_archive or await self._may_be_archived(tenant, notification_id)
+        ):
             await archive.remove(tenant, [notification_id])
         return True
 
-    def _may_be_archived(self, tenant: str, notification_id: str) -> bool:
-        """Whether a notification is old enough for the archive, by the shortest retention of its tenant."""
-        shortest = self._core.policies.rules(tenant).shortest
-        return milliseconds_of_id(notification_id) + shortest <= milliseconds()
+    async def _may_be_archived(self, tenant: str, notification_id: str) -> bool:
+        """Whether the archive has entries of the tenant as new as a notification."""
+        newest = await newest_archived(self._core, tenant, range(self._core.partitions))
+        return milliseconds_of_id(notification_id) <= newest
 
     async def _recall_live(self, tenant: str, notification_id: str, stored: StoredNotification) -> None:
         partition = partition_of_id(notification_id)

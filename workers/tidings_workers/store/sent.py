@@ -71,6 +71,11 @@ class SentWalk:
         """The category of the next notification, or ''."""
         return self._sends[0].category
 
+    @property
+    def next_id(self) -> str:
+        """The id of the next notification."""
+        return self._sends[0].id
+
     def take(self) -> str:
         """Pass the next notification; returns its id."""
         send = self._sends.popleft()

@@ -109,13 +109,14 @@ class SentPages:
         start = Edge(forward, {each.partition: each.boundary for each in lists}, edge.past if edge else "")
         taken: dict[str, None] = {}
         scanned = 0
-        while walk is not None:
+        paused = past.paused_at if past is not None else None
+        while walk is not None and paused is None:
             category, at = self._query.category, (walk.peek() or 0) >> 80
             if self._is_past_end(at, forward=forward):
                 walk = None
                 break
             matches = (not category or category_matches(category, walk.category)) and self._contains(at)
-            known = isinstance(walk, PastSends) and walk.next_id in taken
+            known = walk.next_id in taken
             if scanned == _SCANNED or (matches and not known and len(taken) == self._query.limit):
                 break
             scanned += 1
@@ -123,10 +124,15 @@ class SentPages:
             if matches:
                 taken[notification_id] = None
             walk = await merged.first()
+            paused = past.paused_at if past is not None else None
         below = {each.partition: each.boundary for each in lists}
         ids = list(taken)
-        reached = Edge(forward, below, _digits(ids[-1], forward=forward) if ids else start.past)
-        return _Walked(ids, walk is not None, start, reached, past.rows if past is not None else {})
+        if paused is not None:
+            end = f"{paused:032x}"
+        else:
+            end = _digits(ids[-1], forward=forward) if ids else start.past
+        more = walk is not None or paused is not None
+        return _Walked(ids, more, start, Edge(forward, below, end), past.rows if past is not None else {})
 
     def _contains(self, at: int) -> bool:
         since, until = self._query.since, self._query.until

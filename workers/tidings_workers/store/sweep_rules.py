@@ -25,17 +25,20 @@ def sweep_log(core: Core, base: str) -> SweepLog:
     kind, tenant, _ = parse_base(base)
     rules = core.policies.rules(tenant)
     archived = int(rules.archived)
-    # The archiver reads the record when the entries are old enough.
-    extra = RECORD_GRACE_MS if kind == "s" and archived else 0
-    topics = rules.topics + extra
+    if kind == "s" and archived:
+        # The archiver reads the records when the list is old enough, whichever their category is.
+        longest = rules.longest
+        keep = -1 if longest is None else longest + RECORD_GRACE_MS
+        return SweepLog(base, keep, [], rules.topics + RECORD_GRACE_MS, archived)
+    topics = rules.topics
     if kind == "t":
         return SweepLog(base, topics, [], topics, archived)
     if kind == "a":
         rules = rules.of_all()
     named: list[str | int] = []
     for name, kept in rules.categories:
-        named += [name, -1 if kept is None else kept + extra]
-    keep = -1 if rules.default is None else rules.default + extra
+        named += [name, -1 if kept is None else kept]
+    keep = -1 if rules.default is None else rules.default
     return SweepLog(base, keep, named, topics, archived)
 
 

@@ -129,6 +129,14 @@ def by_ids(shares: Mapping[str, Share], ids: Iterable[str], located: Mapping[str
     return Wanted({base: intervals.of(found) for base, found in positions.items()}, names, unknown)
 
 
+async def retired_among(core: Core, log: Log, positions: Bounds) -> Bounds:
+    """The retired positions of a log between the first and the last of these."""
+    if not positions:
+        return []
+    span = positions[0] + 1, positions[-1]
+    return intervals.of(map(int, await core.call("ZRANGE", log.key("retired"), *span, "BYSCORE")))
+
+
 async def leave_out_retired(core: Core, wanted: Wanted) -> None:
     """Leave out the positions that the retention removed, because the archive keeps their state.
 
@@ -137,11 +145,11 @@ async def leave_out_retired(core: Core, wanted: Wanted) -> None:
     logs = [core.keys.of(base) for base in wanted.positions]
     floors, retired = await asyncio.gather(
         asyncio.gather(*(core.call("HGET", log.root, "floor") for log in logs)),
-        asyncio.gather(*(core.call("ZRANGE", log.key("retired"), 0, -1) for log in logs)),
+        asyncio.gather(*(retired_among(core, log, wanted.positions[log.base]) for log in logs)),
     )
     for log, floor, positions in zip(logs, floors, retired, strict=True):
         live = intervals.above(wanted.positions[log.base], int(floor or 0))
-        wanted.positions[log.base] = intervals.minus(live, intervals.of(map(int, positions)))
+        wanted.positions[log.base] = intervals.minus(live, positions)
     for (base, position), notification_id in list(wanted.ids.items()):
         if not intervals.contains(wanted.positions[base], position):
             del wanted.ids[base, position]

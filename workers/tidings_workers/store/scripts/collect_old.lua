@@ -26,6 +26,7 @@
 --- @include "actions_used"
 --- @include "decimal"
 --- @include "now_ms"
+--- @include "overdue_bytes"
 --- @include "receipts"
 --- @include "shared_content"
 --- @include "visit_due"
@@ -77,6 +78,7 @@ local function collect(rule)
     return true
   end)
   if #entries > 0 then
+    redis.call('ZADD', tag .. '/archivable', 'XX', overdue_bytes(base, rule, now), base)
     local known = redis.call('HMGET', key, 'marks')
     batch[#batch + 1] = { base, known[1] or '', rule_text(rule, least_life), cursors, due or 0, newest, places }
     local own = string.sub(base, 1, 2) == 'u/'

@@ -39,9 +39,27 @@
 --- @include "visit_due"
 
 local WEEK = 7 * 24 * HOUR
+-- Sends leave their list for the archive this long before their records expire.
+local LEAD = 3 * 24 * HOUR
 
 local now, budget, least_life, logs = unpack(cmsgpack.unpack(ARGV[1]))
 if now == 0 then now = now_ms() end
+
+local batch
+-- Whether the batch that is under way has an entry: the archive may have it already.
+local function is_moving(base, position)
+  if not batch then
+    batch = {}
+    local packed = redis.call('GET', tag .. '/archiving')
+    local _, stage, _, logs_of_batch = unpack(packed and cmsgpack.unpack(packed) or { '', 'moving', 0, {} })
+    for _, log in ipairs(logs_of_batch) do
+      local positions = {}
+      for _, place in ipairs(log[#log]) do positions[stage == 'moving' and place[1] or place] = true end
+      batch[log[1]] = positions
+    end
+  end
+  return batch[base] and batch[base][position]
+end
 
 -- Returns when the log is due again, nil when there is more to do now.
 local function sweep_log(base, rule)
@@ -50,7 +68,7 @@ local function sweep_log(base, rule)
   local retired, waits = {}, false
   local due, cursors
   due, budget, cursors = visit_due(base, rule, least_life, now, budget, function(position, _, id, accepted, keep)
-    if rule[5] == 1 then
+    if rule[5] == 1 or (rule[5] == 2 and is_moving(base, position)) then
       waits = true
       return false
     end
@@ -61,7 +79,9 @@ local function sweep_log(base, rule)
     return true
   end)
   if #cursors > 0 then redis.call('HSET', tag .. '/' .. base .. '/swept', unpack(cursors)) end
-  if rule[5] == 2 and due then redis.call('ZREM', tag .. '/archivable', base) end
+  if rule[5] == 2 then
+    if due and not waits then redis.call('ZREM', tag .. '/archivable', base) else waits = true end
+  end
   if rule[5] == 2 and #retired > 0 then
     -- For a gap: not everything is in the archive.
     redis.call('HSET', tag .. '/archived/' .. string.match(base, '^./([^/]+)'), 'uncopied', decimal(now))
@@ -126,7 +146,8 @@ local function sweep_sent(base, rule)
   local sent = tag .. '/sent/' .. tenant
   if not retire_sends_to_topics(tenant, rule) then return nil end
   if longest == -1 then return now + HOUR end
-  local old = redis.call('XRANGE', sent, '-', '(' .. decimal(now - longest), 'COUNT', budget)
+  local lead = rule[5] == 1 and LEAD or 0
+  local old = redis.call('XRANGE', sent, '-', '(' .. decimal(now - longest + lead), 'COUNT', budget)
   if rule[5] == 1 and #old > 0 then
     redis.call('ZADD', tag .. '/archivable', 0, base)
     return now + HOUR
