@@ -46,6 +46,12 @@ class _Model:
     def append(self, entries: list[ArchivedEntry], notifications: list[ArchivedNotification]) -> None:
         for each in entries:
             self.entries.setdefault((each.log, each.position), each)
+        self._add(notifications)
+
+    def replace(self, entries: list[ArchivedEntry]) -> None:
+        self.entries.update({(each.log, each.position): each for each in entries})
+
+    def _add(self, notifications: list[ArchivedNotification]) -> None:
         for one in notifications:
             known = self.notifications.get(one.id, one)
             self.notifications[one.id] = msgspec.structs.replace(
@@ -160,6 +166,12 @@ class _Run:
         await self.archive.append([], later)
         self.model.append(entries, notifications)
         self.model.append([], later)
+        # The same entries with another state. Only an archiver, which has a claim, replaces it.
+        marked = [msgspec.structs.replace(each, read_at=7, delivered=True) for each in entries]
+        claim = await self.archive.claim(3) if self.random.random() < 0.5 else None
+        await self.archive.append(marked, [], claim)
+        if claim is not None:
+            self.model.replace(marked)
 
     async def read(self) -> None:
         since, until = self.span()

@@ -1,6 +1,7 @@
 """After any sends, marks, recalls, changes of members, trims and kills, every page equals a plain model."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Sequence
 
@@ -12,6 +13,7 @@ from tests.inbox_model.model import Model
 from tests.inbox_model.terms import Filter, Item, Marking, Place, Sent, To
 from tests.support.sending import eventually, notification
 from tidings.protocol.rest import MarkInbox
+from tidings_workers.archive import ArchivedEntry, ArchivedNotification, Claim, ClaimLost
 from tidings_workers.archiver.rows import rows_of
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.store import InboxItem, InboxQuery, Store
@@ -40,6 +42,7 @@ class Story:
         self.days = 8.0
         self.moment = 0
         self.archived: set[tuple[str, Place]] = set()
+        self.paused: list[tuple[tuple[list[ArchivedEntry], list[ArchivedNotification]], Claim]] = []
 
     def _some(self, choices: Sequence[str], most: int) -> tuple[str, ...]:
         return tuple(self.random.sample(choices, self.random.randint(0, min(most, len(choices)))))
@@ -158,12 +161,18 @@ class Story:
         """Move old entries, or kill the archiver at a step of a batch; lists stay the same at each moment."""
         # A log that was swept is due again an hour later, so time only goes on.
         self.days = days = self.days + (24 if self.random.random() < 0.1 else 0.1)
-        kill = self.random.choice(["", "", "begun", "stored", "removed"])
+        kill = self.random.choice(["", "", "begun", "paused", "stored", "removed"])
         self.script.append(f"trim after {days:g} days{', killed when ' + kill if kill else ''}")
         if kill:
             await self._killed(days, kill)
             await self.agree()
         await asyncio.gather(self.history.move(days), self.agree(), self.agree())
+        if self.paused and self.random.random() < 0.5:
+            self.script.append("a paused archiver wakes up")
+            rows, claim = self.paused.pop()
+            with contextlib.suppress(ClaimLost):
+                await self.history.archive.append(*rows, claim)
+            await self.agree()
         self._note_archived(days)
 
     async def _killed(self, days: float, step: str) -> None:
@@ -172,11 +181,14 @@ class Story:
             bases = await self.store.archiving.waiting(partition)
             if bases:
                 at = milliseconds() + int(days * DAY)
+                claim = await self.history.archive.claim(partition)
                 batch = await self.store.archiving.begin(partition, bases, "killed", now=at)
-                if isinstance(batch, Batch) and batch.entries and step != "begun":
-                    await self.history.archive.append(
-                        *await rows_of(batch.entries, self.store.sends.notification)
-                    )
+                if isinstance(batch, Batch) and batch.entries:
+                    rows = await rows_of(batch.entries, self.store.sends.notification)
+                    if step in {"begun", "paused"}:
+                        self.paused += [(rows, claim)] if step == "paused" else []
+                        continue
+                    await self.history.archive.append(*rows, claim)
                     if step == "removed":
                         await self.store.archiving.remove(partition, "killed")
 

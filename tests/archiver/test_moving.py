@@ -11,7 +11,6 @@ from tests.archiver.sends import send
 from tests.support.sending import eventually, notification
 from tidings.protocol.rest import MarkInbox
 from tidings_workers.archive import ArchiveUnavailable
-from tidings_workers.archiver.mover import Mover
 from tidings_workers.archiver.rows import rows_of
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.store import InboxQuery, Store
@@ -108,16 +107,6 @@ async def test_a_mark_during_a_batch(store: Store, history: History) -> None:
     assert await history.move(8) == 2
     items = await pages(store, "ana")
     assert [(item.state, item.in_archive) for item in items] == [("unseen", True), ("read", True)]
-
-
-async def test_two_archivers(store: Store, history: History) -> None:
-    """A batch that another archiver has taken over does nothing when its own archiver wakes up."""
-    await send(store, 4, users=["ana"])
-    partition, batch = await begun(history, "ana")
-    assert await Mover(store, history.archive, partition).move(now=milliseconds() + 8 * DAY) == 4
-    await stored(history, batch)
-    assert await store.archiving.remove(partition, "token") is None
-    assert titles(await pages(store, "ana")) == ["3", "2", "1", "0"]
 
 
 async def test_the_archive_is_away(store: Store, history: History, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from tidings_workers.archive.errors import (
     ArchiveError,
     ArchiveMisconfigured,
     ArchiveUnavailable,
+    ClaimLost,
     NoArchiveYet,
 )
 from tidings_workers.archive.interface import Archive
@@ -20,6 +21,7 @@ from tidings_workers.archive.rows import (
     ArchivedState,
     ArchiveHealth,
     ArchiveRules,
+    Claim,
     LogPart,
     SentPage,
     SentQuery,
@@ -38,6 +40,8 @@ __all__ = [
     "ArchivedItem",
     "ArchivedNotification",
     "ArchivedState",
+    "Claim",
+    "ClaimLost",
     "Copied",
     "LogPart",
     "NoArchiveYet",

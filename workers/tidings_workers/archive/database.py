@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from tidings_workers.archive.ids import Ids
+from tidings_workers.archive.rows import Claim
 
 Row = Sequence[Any]
 
@@ -56,12 +57,18 @@ class Database(Protocol):
         """The rows of a statement with arguments ``$1``, ``$2``."""
         ...
 
-    async def change(self, changes: Sequence[Change]) -> None:
-        """Execute statements in one transaction."""
+    async def change(self, changes: Sequence[Change], claim: Claim | None = None) -> None:
+        """Execute statements in one transaction. A claim, if given, stays valid until it is committed.
+
+        Raises ClaimLost, and executes nothing, when it is not the last claim on its partition.
+        """
         ...
 
-    async def append(self, entries: Sequence[Row], notifications: Sequence[Row]) -> None:
-        """Insert rows in one transaction. The notifications are in order of their keys, each once."""
+    async def append(self, entries: Sequence[Row], notifications: Sequence[Row], claim: Claim | None) -> None:
+        """Insert rows in one transaction. They are in order of their keys, each once. A claim as in `change`.
+
+        With a claim the states of entries that are stored are replaced.
+        """
         ...
 
     async def read(

@@ -4,6 +4,7 @@
 ArchiveError
  +-- ArchiveUnavailable      repeat the call later
  |    +-- NoArchiveYet       nothing was archived so far
+ +-- ClaimLost               another archiver has claimed the partition
  +-- ArchiveMisconfigured    an operator has to change something
 ```
 
@@ -21,6 +22,13 @@ class ArchiveUnavailable(ArchiveError):
 
 class NoArchiveYet(ArchiveUnavailable):
     """The database has no tables of the archive: no archiver has made them."""
+
+
+class ClaimLost(ArchiveError):
+    """A later claim on the partition exists. Nothing was written."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(f"another process has claimed partition {partition}: claim it again")
 
 
 class ArchiveMisconfigured(ArchiveError):

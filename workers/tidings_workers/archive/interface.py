@@ -14,6 +14,7 @@ from tidings_workers.archive.rows import (
     ArchivedNotification,
     ArchiveHealth,
     ArchiveRules,
+    Claim,
     LogPart,
     SentPage,
     SentQuery,
@@ -43,15 +44,23 @@ class Archive(Protocol):
         """The condition of the archive. Never raises an ArchiveError: a fault is in the answer."""
         ...
 
+    async def claim(self, partition: int) -> Claim:
+        """Claim a partition of the store. No write with an earlier claim on it is committed from now on."""
+        ...
+
     async def append(
-        self, entries: Sequence[ArchivedEntry], notifications: Sequence[ArchivedNotification]
+        self,
+        entries: Sequence[ArchivedEntry],
+        notifications: Sequence[ArchivedNotification],
+        claim: Claim | None = None,
     ) -> None:
         """Store entries and notifications in one transaction.
 
-        An entry that is stored already, by log, position and time, stays as it is. Of a notification that is
-        stored already, the status, the times and the receipts are replaced, never content or target. An
-        entry is read only once its notification is stored. Append a notification to a single user together
-        with its entry: `erase_user` finds it by that.
+        With a claim, an entry that is stored already, by log, position and time, gets the new state. Without
+        one, as in a copy, it stays as it is. Of a notification that is stored already, the status, the times
+        and the receipts are replaced, never content or target. An entry is read only once its notification
+        is stored. Append a notification to a single user together with its entry: `erase_user` finds it by
+        that. Raises ClaimLost when the claim is not the last one of its partition.
         """
         ...
 
@@ -97,10 +106,12 @@ class Archive(Protocol):
         """Remove notifications and all their entries, as a recall does; returns the number of entries."""
         ...
 
-    async def remove_entries(self, tenant: str, positions: Mapping[str, Sequence[int]]) -> int:
+    async def remove_entries(
+        self, tenant: str, positions: Mapping[str, Sequence[int]], claim: Claim | None = None
+    ) -> int:
         """Remove the entries at positions (`Bounds`) of logs, and notifications without any entry left.
 
-        Returns the number of entries.
+        Returns the number of entries. Raises ClaimLost as `append` does.
         """
         ...
 

@@ -2,17 +2,19 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import asyncpg
 
 from tidings_workers.archive import statements
 from tidings_workers.archive.database import Change, Facts, Interval, Row
 from tidings_workers.archive.encoding import ENTRY_COLUMNS, NOTIFICATION_COLUMNS, SEGMENT_COLUMNS
+from tidings_workers.archive.errors import ClaimLost
 from tidings_workers.archive.ids import AS_UUIDS
 from tidings_workers.archive.migrations import check, migrations, refuse_newer
 from tidings_workers.archive.postgresql_months import LOCK, Months
 from tidings_workers.archive.postgresql_pool import PostgresqlPool, Work
+from tidings_workers.archive.rows import Claim
 from tidings_workers.archive.urls import PostgresqlUrl
 
 T = TypeVar("T")
@@ -55,10 +57,13 @@ _FACTS: Final = (
     "and c.relnamespace = (select relnamespace from pg_class where oid = 'tidings_segments'::regclass)"
 )
 
+# The next claim waits until this transaction has ended.
+_CLAIMED: Final = f"{statements.CLAIMED} for update"
+
 _MAY_WRITE: Final = (
     "select bool_and(has_table_privilege(t, p)) and has_schema_privilege(current_schema(), 'create') "
     "and has_database_privilege(current_database(), 'temporary') "
-    "from unnest(array['tidings_notifications', 'tidings_entries', 'tidings_segments']) t, "
+    "from unnest(array['tidings_notifications', 'tidings_entries', 'tidings_segments', 'tidings_claims']) t, "
     "unnest(array['select', 'insert', 'update', 'delete']) p"
 )
 
@@ -103,11 +108,12 @@ class PostgresqlDatabase:
 
         return await self._run(work)
 
-    async def change(self, changes: Sequence[Change]) -> None:
+    async def change(self, changes: Sequence[Change], claim: Claim | None = None) -> None:
         """See `Database.change`."""
 
         async def work(connection: Any) -> None:
             async with connection.transaction():
+                await _check_claim(connection, claim)
                 for sql, rows in changes:
                     if rows:
                         await connection.executemany(sql, rows)
@@ -115,21 +121,22 @@ class PostgresqlDatabase:
         if any(rows for _, rows in changes):
             await self._run(work)
 
-    async def append(self, entries: Sequence[Row], notifications: Sequence[Row]) -> None:
+    async def append(self, entries: Sequence[Row], notifications: Sequence[Row], claim: Claim | None) -> None:
         """See `Database.append`."""
+        conflict = statements.KEEP_ENTRY if claim is None else statements.REPLACE_STATE
+        staged = [
+            _Staged(
+                "tidings_notifications", NOTIFICATION_COLUMNS, notifications, statements.REPLACE_RECEIPTS
+            ),
+            _Staged("tidings_entries", ENTRY_COLUMNS, entries, conflict),
+        ]
         times = [row[3] for row in entries] + [row[2] for row in notifications]
 
         async def work(connection: Any) -> None:
             await self._months.ensure(connection, times, time.time_ns() // 1_000_000)
             async with connection.transaction():
-                await _insert(
-                    connection,
-                    "tidings_notifications",
-                    NOTIFICATION_COLUMNS,
-                    notifications,
-                    statements.REPLACE_RECEIPTS,
-                )
-                await _insert(connection, "tidings_entries", ENTRY_COLUMNS, entries, statements.KEEP_ENTRY)
+                await _check_claim(connection, claim)
+                await _insert(connection, [each for each in staged if each.rows])
 
         async def again(connection: Any) -> None:
             try:
@@ -224,13 +231,30 @@ async def _version(connection: Any) -> int | None:
     return None if found is None else int(found)
 
 
-async def _insert(
-    connection: Any, table: str, columns: tuple[str, ...], rows: Sequence[Row], conflict: str
-) -> None:
-    """Insert rows by COPY into a temporary table, and from there: COPY itself fails at the first conflict."""
-    if not rows:
-        return
-    staged, names = f"{table}_staged", ", ".join(columns)
-    await connection.execute(f"create temporary table {staged} (like {table}) on commit drop")
-    await connection.copy_records_to_table(staged, records=rows, columns=columns)
-    await connection.execute(f"insert into {table} ({names}) select {names} from {staged} {conflict}")
+async def _check_claim(connection: Any, claim: Claim | None) -> None:
+    if claim is not None and await connection.fetchval(_CLAIMED, claim.partition) != claim.number:
+        raise ClaimLost(claim.partition)
+
+
+class _Staged(NamedTuple):
+    """Rows for a table, and what happens to those that it has."""
+
+    table: str
+    columns: tuple[str, ...]
+    rows: Sequence[Row]
+    conflict: str
+
+
+async def _insert(connection: Any, staged: Sequence[_Staged]) -> None:
+    """Insert rows by COPY into temporary tables, and from there: COPY itself fails at the first conflict."""
+    await connection.execute(
+        ";".join(
+            f"create temporary table {table}_staged (like {table}) on commit drop" for table, *_ in staged
+        )
+    )
+    for table, columns, rows, conflict in staged:
+        names = ", ".join(columns)
+        await connection.copy_records_to_table(f"{table}_staged", records=rows, columns=columns)
+        await connection.execute(
+            f"insert into {table} ({names}) select {names} from {table}_staged {conflict}"
+        )

@@ -14,7 +14,7 @@ from tidings_workers.archive.database import Change, Database, Row
 from tidings_workers.archive.encoding import END, USER_LOGS, is_only_to, short_log
 from tidings_workers.archive.ids import first_id, is_id, milliseconds_of_id
 from tidings_workers.archive.retiring import is_due, newest_due, oldest_kept, ordered
-from tidings_workers.archive.rows import ArchiveRules
+from tidings_workers.archive.rows import ArchiveRules, Claim
 
 STEP: Final = 1_000
 _KEY: Final = 5  # the columns of the key of an entry, with its id
@@ -35,7 +35,9 @@ async def remove(database: Database, tenant: str, ids: Iterable[str]) -> int:
     return removed
 
 
-async def remove_entries(database: Database, tenant: str, positions: Mapping[str, Sequence[int]]) -> int:
+async def remove_entries(
+    database: Database, tenant: str, positions: Mapping[str, Sequence[int]], claim: Claim | None
+) -> int:
     """As `Archive.remove_entries`."""
     removed = 0
     for base, bounds in positions.items():
@@ -43,7 +45,7 @@ async def remove_entries(database: Database, tenant: str, positions: Mapping[str
         for low, high in zip(bounds[::2], bounds[1::2], strict=True):
             last = min(high, END)
             while rows := await database.fetch(statements.ENTRIES_AT, tenant, log, low, last, STEP):
-                await database.change([_entries(rows), _unused(rows)])
+                await database.change([_entries(rows), _unused(rows)], claim)
                 removed += len(rows)
     return removed
 

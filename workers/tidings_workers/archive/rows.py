@@ -63,6 +63,13 @@ class ArchivedNotification(Struct, frozen=True, kw_only=True):
     actions: dict[str, int] = {}
 
 
+class Claim(NamedTuple):
+    """The right to write the entries of a partition of the store, until the next claim of it."""
+
+    partition: int
+    number: int
+
+
 class ArchivedItem(NamedTuple):
     """An entry with the content of its notification."""
 

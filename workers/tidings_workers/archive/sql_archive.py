@@ -1,7 +1,6 @@
 """The archive over a database: everything that does not depend on which one it is."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, Final
 
 from tidings_workers.archive import removing, statements
@@ -32,6 +31,7 @@ from tidings_workers.archive.rows import (
     ArchivedNotification,
     ArchiveHealth,
     ArchiveRules,
+    Claim,
     LogPart,
     SentPage,
     SentQuery,
@@ -79,16 +79,26 @@ class SqlArchive:
             newest=newest,
         )
 
+    async def claim(self, partition: int) -> Claim:
+        """See `Archive.claim`."""
+        ((number,),) = await self._database.fetch(statements.CLAIM, partition)
+        return Claim(partition, number)
+
     async def append(
-        self, entries: Sequence[ArchivedEntry], notifications: Sequence[ArchivedNotification]
+        self,
+        entries: Sequence[ArchivedEntry],
+        notifications: Sequence[ArchivedNotification],
+        claim: Claim | None = None,
     ) -> None:
         """See `Archive.append`."""
-        # The last one of each id. All in order of their keys: two transactions with the same rows then wait
-        # for each other without a deadlock.
+        # The last one of each key: a statement may replace a row only once. All in order of their keys: two
+        # transactions with the same rows then wait for each other without a deadlock.
+        rows = {row[:4]: row for row in (entry_values(each, self._ids) for each in entries)}
         last = {(one.tenant, one.id): one for one in notifications}
         await self._database.append(
-            sorted((entry_values(each, self._ids) for each in entries), key=itemgetter(0, 1, 2, 3)),
+            [rows[key] for key in sorted(rows)],
             [notification_values(last[key], self._ids) for key in sorted(last)],
+            claim,
         )
 
     async def read(self, tenant: str, parts: Sequence[LogPart], now: int) -> list[list[ArchivedItem]]:
@@ -195,9 +205,11 @@ class SqlArchive:
         """See `Archive.remove`."""
         return await removing.remove(self._database, tenant, ids)
 
-    async def remove_entries(self, tenant: str, positions: Mapping[str, Sequence[int]]) -> int:
+    async def remove_entries(
+        self, tenant: str, positions: Mapping[str, Sequence[int]], claim: Claim | None = None
+    ) -> int:
         """See `Archive.remove_entries`."""
-        return await removing.remove_entries(self._database, tenant, positions)
+        return await removing.remove_entries(self._database, tenant, positions, claim)
 
     async def erase_user(self, tenant: str, user: str, budget: int = removing.STEP) -> bool:
         """See `Archive.erase_user`."""

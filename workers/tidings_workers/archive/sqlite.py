@@ -9,8 +9,10 @@ from typing import Any, Final
 from tidings_workers.archive import statements
 from tidings_workers.archive.database import Change, Facts, Interval, Row
 from tidings_workers.archive.encoding import ENTRY_COLUMNS, NOTIFICATION_COLUMNS, SEGMENT_COLUMNS
+from tidings_workers.archive.errors import ClaimLost
 from tidings_workers.archive.ids import AS_BYTES
 from tidings_workers.archive.migrations import check, migrations, refuse_newer
+from tidings_workers.archive.rows import Claim
 from tidings_workers.archive.sqlite_thread import SqliteThread
 
 # A migration may rewrite tables.
@@ -19,6 +21,7 @@ _MIGRATION: Final = 12
 _PAGES: Final = 2_000
 
 _INSERT_ENTRY: Final = statements.insert("tidings_entries", ENTRY_COLUMNS, statements.KEEP_ENTRY)
+_REPLACE_ENTRY: Final = statements.insert("tidings_entries", ENTRY_COLUMNS, statements.REPLACE_STATE)
 _INSERT_NOTIFICATION: Final = statements.insert(
     "tidings_notifications", NOTIFICATION_COLUMNS, statements.REPLACE_RECEIPTS
 )
@@ -71,12 +74,16 @@ class SqliteDatabase:
         self._check(connection)
         return connection.execute(_text(sql), arguments).fetchall()
 
-    async def change(self, changes: Sequence[Change]) -> None:
+    async def change(self, changes: Sequence[Change], claim: Claim | None = None) -> None:
         """See `Database.change`."""
 
         def work(connection: sqlite3.Connection) -> None:
             self._check(connection)
             connection.execute("begin immediate")
+            if claim is not None:
+                found = connection.execute(_text(statements.CLAIMED), (claim.partition,)).fetchone()
+                if found != (claim.number,):
+                    raise ClaimLost(claim.partition)
             for sql, rows in changes:
                 connection.executemany(_text(sql), rows)
             connection.execute("commit")
@@ -84,9 +91,10 @@ class SqliteDatabase:
         if any(rows for _, rows in changes):
             await self._thread.run(work)
 
-    async def append(self, entries: Sequence[Row], notifications: Sequence[Row]) -> None:
+    async def append(self, entries: Sequence[Row], notifications: Sequence[Row], claim: Claim | None) -> None:
         """See `Database.append`."""
-        await self.change([Change(_INSERT_NOTIFICATION, notifications), Change(_INSERT_ENTRY, entries)])
+        insert = _INSERT_ENTRY if claim is None else _REPLACE_ENTRY
+        await self.change([Change(_INSERT_NOTIFICATION, notifications), Change(insert, entries)], claim)
 
     async def read(
         self, tenant: str, intervals: Sequence[Interval], now: int, *, newest_first: bool

@@ -24,10 +24,27 @@ _REPLACED: Final = (
     "read",
     "actions",
 )
-KEEP_ENTRY: Final = "on conflict (tenant, log, position, at) do nothing"
-REPLACE_RECEIPTS: Final = "on conflict (tenant, id, at) do update set " + ", ".join(
-    f"{column} = excluded.{column}" for column in _REPLACED
+# The columns of an entry that a later append with a claim replaces.
+_STATE: Final = (
+    "delivered",
+    "seen",
+    "read",
+    "seen_at",
+    "read_at",
+    "archived_at",
+    "action",
+    "action_at",
 )
+
+
+def _replace(columns: tuple[str, ...]) -> str:
+    return "do update set " + ", ".join(f"{column} = excluded.{column}" for column in columns)
+
+
+_SAME_ENTRY: Final = "on conflict (tenant, log, position, at)"
+KEEP_ENTRY: Final = f"{_SAME_ENTRY} do nothing"
+REPLACE_STATE: Final = f"{_SAME_ENTRY} {_replace(_STATE)}"
+REPLACE_RECEIPTS: Final = f"on conflict (tenant, id, at) {_replace(_REPLACED)}"
 
 
 def insert(table: str, columns: tuple[str, ...], conflict: str) -> str:
@@ -156,6 +173,14 @@ EXPORT: Final = (
     f"select {ENTRY}, ({CONTENT}) from tidings_entries e where e.tenant = $1 and (e.id, e.log) > ($2, $3) "
     "and e.id < $4 and e.at >= $5 and e.at < $6 order by e.id, e.log limit $7"
 )
+
+# A number of the database: a claim that is executed twice, or late, can't bring an earlier one back.
+CLAIM: Final = (
+    "insert into tidings_claims (partition, number) values ($1, 1) "
+    "on conflict (partition) do update set number = tidings_claims.number + 1 returning number"
+)
+CLAIMED: Final = "select number from tidings_claims where partition = $1"
+
 
 VERSION: Final = "select version from tidings_archive"
 CREATE_VERSION: Final = "create table if not exists tidings_archive (version integer not null)"

@@ -90,13 +90,21 @@ class Archiving:
         packed = await self._core.call("GET", archiving(partition))
         return parse_batch(packed) if packed is not None else None
 
+    async def take_over(self, partition: int) -> BatchUnderWay | None:
+        """Take over the batch that has not ended, if there is one: its archiver can't `remove` it any more.
+
+        The archive must not have its positions; after their removal `end` must follow.
+        """
+        packed = await self._core.run("take_over_batch", partition)
+        return parse_batch(packed) if packed is not None else None
+
     async def begin(
         self, partition: int, bases: Sequence[str], token: str, *, now: int = 0
     ) -> Batch | BatchUnderWay:
         """Begin a batch of old entries of these logs. Logs without any are not `waiting` afterwards.
 
         `now`: Unix ms, instead of the server's clock. A batch without entries has ended. Returns the batch
-        that another archiver left, if there is one: the archive must not have its entries, then it ends.
+        that another archiver left, if there is one: it has to be taken over, see `take_over`.
         """
         logs = [sweep_log(self._core, base) for base in bases]
         request = CollectOld(now, BUDGET, LEAST_RECORD_MS, token, logs)

@@ -87,15 +87,17 @@ class Erasure:
         while not (answer := await self._core.run("erase", log.partition, pack([log.base, versions])))[0]:
             notifications += await self._remove_erased(tenant, log)
         notifications += await self._remove_erased(tenant, log)
-        complete = await self._erase_history(tenant, user)
+        complete = await self._erase_history(tenant, user, log)
         return ErasedUser(notifications, marks, memberships, int(answer[1]), len(connections), complete)
 
-    async def _erase_history(self, tenant: str, user: str) -> bool:
+    async def _erase_history(self, tenant: str, user: str, log: Log) -> bool:
         """Erase the user in the archive. Returns whether nothing is left there."""
         archive = self._core.archive
         if archive is None:
             return True
         try:
+            # A batch that has read entries of the user before can't store them after this.
+            await archive.claim(log.partition)
             while not await archive.erase_user(tenant, user):
                 pass
         except ArchiveError:

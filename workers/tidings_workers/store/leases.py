@@ -1,7 +1,8 @@
 """Which process works on which partition: a dispatcher, and an archiver, for each.
 
 A lease saves double work; nothing else depends on it. Two dispatchers on one partition do no harm, because a
-target partition skips the steps that it has applied; nor do two archivers, because a batch has a token.
+target partition skips the steps that it has applied; nor do two archivers, because a batch has a token, and
+the archive takes the writes of the later claim alone.
 """
 
 import asyncio

@@ -53,3 +53,9 @@ create table tidings_segments (
     state bytea not null,
     primary key (tenant, username, log, after)
 );
+
+-- The number of the last claim on each partition of the store, see `Archive.claim`.
+create table tidings_claims (
+    partition integer primary key,
+    number bigint not null
+);

@@ -52,3 +52,9 @@ create table tidings_segments (
     state blob not null,
     primary key (tenant, username, log, after)
 ) strict, without rowid;
+
+-- The number of the last claim on each partition of the store, see `Archive.claim`.
+create table tidings_claims (
+    partition integer primary key,
+    number integer not null
+) strict;
