@@ -41,12 +41,12 @@ async def test_a_later_claim_ends_the_earlier_one(archive: Archive, other: Archi
     with pytest.raises(ClaimLost):
         await archive.append([], [refused], early)
     with pytest.raises(ClaimLost):
-        await archive.remove_entries("acme", {OWN: [0, 9]}, early)
+        await archive.remove_entries("acme", {OWN: [0, 9]}, claim=early)
     assert await listed(archive) == [(entry(kept, 1), kept.content)]
     assert await archive.notification("acme", refused.id) is None
     assert await archive.notification("acme", kept.id) == kept
     await other.append([entry(refused, 2)], [refused], late)
-    assert await other.remove_entries("acme", {OWN: [0, 1]}, late) == 1
+    assert await other.remove_entries("acme", {OWN: [0, 1]}, claim=late) == 1
     assert [item.entry.position for item in await listed(archive)] == [2]
 
 

@@ -44,6 +44,15 @@ async def test_removed_positions_take_contents_that_nothing_refers_to(archive: A
     assert await notifications(archive) == []
 
 
+async def test_a_removal_by_position_leaves_older_entries(archive: Archive) -> None:
+    """Of two entries at one position, the one from before a time stays."""
+    former, new = notification(JANUARY), notification(JANUARY + DAY)
+    await archive.append([entry(former, 1), entry(new, 1)], [former, new])
+    assert await archive.remove_entries("acme", {OWN: [0, 1]}, JANUARY + DAY) == 1
+    assert await notifications(archive) == [former.id]
+    assert await positions(archive) == [1]
+
+
 async def test_an_erasure_removes_the_user_in_small_steps(archive: Archive) -> None:
     """Log, own notifications and states of the user are removed; what others received stays."""
     own = [notification(JANUARY + number, to={"users": ["ana"], "exclude": ["eve"]}) for number in range(5)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.archive.support import segment
+from tests.archive.support import JANUARY, segment
 from tidings_workers.archive import Archive, StateSegment, sql_archive
 
 TEAM = "g/acme/team"
@@ -42,6 +42,19 @@ async def test_the_latest_state_is_where_the_next_segment_begins(archive: Archiv
         TEAM: 4,
     }
     assert await archive.latest_state("acme", "ana", [TEAM]) == {TEAM: 4}
+
+
+async def test_former_states_are_removed(archive: Archive) -> None:
+    """The states of a user that were saved before a time make room for others at the same positions."""
+    former, other = segment(0, 4), segment(0, 4, user="bob")
+    kept = segment(4, 6, saved_at=JANUARY + 1)
+    await archive.save_states([former, other, kept])
+    await archive.remove_states("acme", "ana", JANUARY + 1)
+    assert await archive.states("acme", "ana", {"a/acme": [0, 9]}) == {"a/acme": [kept]}
+    assert await archive.states("acme", "bob", {"a/acme": [0, 9]}) == {"a/acme": [other]}
+    again = segment(0, 4, saved_at=JANUARY + 2, state=b"new")
+    await archive.save_states([again])
+    assert await archive.states("acme", "ana", {"a/acme": [0, 9]}) == {"a/acme": [again, kept]}
 
 
 async def test_all_segments_of_a_tenant(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:

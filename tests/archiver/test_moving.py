@@ -11,6 +11,7 @@ from tests.archiver.sends import send
 from tests.support.sending import eventually, notification
 from tidings.protocol.rest import MarkInbox
 from tidings_workers.archive import ArchiveUnavailable
+from tidings_workers.archiver.mover import Mover
 from tidings_workers.archiver.rows import rows_of
 from tidings_workers.dispatcher import Dispatcher
 from tidings_workers.store import InboxQuery, Store
@@ -210,7 +211,7 @@ async def test_a_user_who_marks_all_the_time_does_not_keep_the_archiver_busy(
             await store.redis.hincrby(log.root, "marks", 1)
 
     archive: Any = Marking()
-    assert await Mover(store, archive, log.partition).move(now=milliseconds() + 8 * DAY) in {0, 2}
+    assert await Mover(store, archive, log.partition).move(now=milliseconds() + 8 * DAY) == 0
     assert archive.appends == 1
     assert await history.live() == 2
     assert await history.move(8) == 2

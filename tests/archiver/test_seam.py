@@ -101,3 +101,14 @@ async def test_a_late_copy_is_shown_at_its_position(store: Store, history: Histo
     assert await history.move(8) == 2
     for limit in (1, 2, 3):
         assert titles(await pages(store, "ana", limit=limit)) == before
+
+
+async def test_sends_to_all_are_shown_as_long_as_the_tenant_says(store: Store, history: History) -> None:
+    """The archive does not show sends to all for longer than the tenant's look back."""
+    tenant = Tenant(id="demo", created_at=datetime.now(UTC), retention_days=30, all_lookback=60)
+    store.follow_policies({"demo": tenant}.get)
+    at = milliseconds()
+    for title, age in (("old", 61_000), ("new", 30_000)):
+        await store.sends._preparing.accept("demo", [notification(title, to_all=True)], at - age, [None])
+    assert await history.move(1) == 2
+    assert titles(await pages(store, "ana")) == ["new"]

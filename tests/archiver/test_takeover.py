@@ -153,7 +153,7 @@ async def test_a_takeover_between_the_append_and_the_removal(store: Store, histo
 
 
 async def test_a_takeover_that_was_paused_removes_nothing(store: Store, history: History) -> None:
-    """Entries that a third archiver has moved meanwhile stay in the archive."""
+    """Entries that a third archiver has moved before it wakes up stay in the archive."""
     await sent(store, history)
     first = Paused(history, "append", after=True)
     await first.pause()

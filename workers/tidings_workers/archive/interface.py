@@ -106,12 +106,21 @@ class Archive(Protocol):
         """Remove notifications and all their entries, as a recall does; returns the number of entries."""
         ...
 
+    async def remove_states(self, tenant: str, user: str, before: int) -> None:
+        """Remove the segments of a user that were saved before a time."""
+        ...
+
     async def remove_entries(
-        self, tenant: str, positions: Mapping[str, Sequence[int]], claim: Claim | None = None
+        self,
+        tenant: str,
+        positions: Mapping[str, Sequence[int]],
+        since: int = 0,
+        claim: Claim | None = None,
     ) -> int:
         """Remove the entries at positions (`Bounds`) of logs, and notifications without any entry left.
 
-        Returns the number of entries. Raises ClaimLost as `append` does.
+        Entries that were accepted before `since` stay. Returns the number of entries. Raises ClaimLost as
+        `append` does.
         """
         ...
 

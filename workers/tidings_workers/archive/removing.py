@@ -36,7 +36,11 @@ async def remove(database: Database, tenant: str, ids: Iterable[str]) -> int:
 
 
 async def remove_entries(
-    database: Database, tenant: str, positions: Mapping[str, Sequence[int]], claim: Claim | None
+    database: Database,
+    tenant: str,
+    positions: Mapping[str, Sequence[int]],
+    since: int,
+    claim: Claim | None,
 ) -> int:
     """As `Archive.remove_entries`."""
     removed = 0
@@ -44,7 +48,7 @@ async def remove_entries(
         log = short_log(tenant, base)
         for low, high in zip(bounds[::2], bounds[1::2], strict=True):
             last = min(high, END)
-            while rows := await database.fetch(statements.ENTRIES_AT, tenant, log, low, last, STEP):
+            while rows := await database.fetch(statements.ENTRIES_AT, tenant, log, low, last, since, STEP):
                 await database.change([_entries(rows), _unused(rows)], claim)
                 removed += len(rows)
     return removed

@@ -205,11 +205,19 @@ class SqlArchive:
         """See `Archive.remove`."""
         return await removing.remove(self._database, tenant, ids)
 
+    async def remove_states(self, tenant: str, user: str, before: int) -> None:
+        """See `Archive.remove_states`."""
+        await self._database.change([Change(statements.REMOVE_FORMER_SEGMENTS, [(tenant, user, before)])])
+
     async def remove_entries(
-        self, tenant: str, positions: Mapping[str, Sequence[int]], claim: Claim | None = None
+        self,
+        tenant: str,
+        positions: Mapping[str, Sequence[int]],
+        since: int = 0,
+        claim: Claim | None = None,
     ) -> int:
         """See `Archive.remove_entries`."""
-        return await removing.remove_entries(self._database, tenant, positions, claim)
+        return await removing.remove_entries(self._database, tenant, positions, since, claim)
 
     async def erase_user(self, tenant: str, user: str, budget: int = removing.STEP) -> bool:
         """See `Archive.erase_user`."""

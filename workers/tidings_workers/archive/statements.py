@@ -110,12 +110,16 @@ USER_SEGMENT_KEYS: Final = (
 REMOVE_SEGMENT: Final = (
     "delete from tidings_segments where tenant = $1 and username = $2 and log = $3 and after = $4"
 )
+REMOVE_FORMER_SEGMENTS: Final = (
+    "delete from tidings_segments where tenant = $1 and username = $2 and saved_at < $3"
+)
 
 # In each of these a row begins with the key of an entry.
 _KEY: Final = "e.tenant, e.log, e.position, e.at, e.id"
 ENTRIES_AT: Final = (
     f"select {_KEY} from tidings_entries e "
-    "where tenant = $1 and log = $2 and position > $3 and position <= $4 order by position limit $5"
+    "where tenant = $1 and log = $2 and position > $3 and position <= $4 and at >= $5 "
+    "order by position limit $6"
 )
 ENTRIES_OF: Final = (
     f"select {_KEY} from tidings_entries e where tenant = $1 and id = $2 and at = $3 order by log limit $4"

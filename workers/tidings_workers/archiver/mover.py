@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from tidings_workers import metrics
 from tidings_workers.archive import Archive, Claim, ClaimLost
 from tidings_workers.archiver.rows import is_to_one_user, row_of, rows_of
-from tidings_workers.store import Store
+from tidings_workers.store import Store, intervals
 from tidings_workers.store.archiving import Batch, by_tenant
 from tidings_workers.store.bases import parse_base
 from tidings_workers.store.batches import BatchUnderWay
@@ -50,7 +50,7 @@ class Mover:
         archiving, moved = self._store.archiving, 0
         if await archiving.under_way(self._partition) is not None:
             await self._take_over(await self._claimed())
-        # The archiver leaves a log whose user changes the state meanwhile to the next call.
+        # Logs whose users changed the state during a batch wait for the next call.
         changing: set[str] = set()
         while waiting := await archiving.waiting(self._partition):
             # Before the batch begins: what an earlier claim writes is then known to the takeover.
@@ -106,14 +106,16 @@ class Mover:
         if excess is None:
             # Another archiver took over this batch.
             return 0
+        moved = len(batch.entries) - sum(map(intervals.size, excess.values()))
         if excess:
             changing.update(excess)
             await self._end(batch.token, excess, claim)
-        metrics.ARCHIVED.inc(len(entries))
-        return len(entries)
+        metrics.ARCHIVED.inc(moved)
+        return moved
 
     async def _end(self, token: str, excess: Mapping[str, Bounds], claim: Claim) -> None:
-        """Remove from the archive the entries at these positions, then end the batch."""
+        """Remove from the archive the entries of this epoch at these positions, then end the batch."""
+        since = await self._store.archiving.since()
         for tenant, positions in by_tenant(excess).items():
-            await self._archive.remove_entries(tenant, positions, claim)
+            await self._archive.remove_entries(tenant, positions, since, claim)
         await self._store.archiving.end(self._partition, token)

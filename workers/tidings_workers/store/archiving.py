@@ -15,7 +15,7 @@ import msgspec
 from tidings_workers.store import intervals
 from tidings_workers.store.bases import parse_base
 from tidings_workers.store.batches import BatchUnderWay, parse_batch, positions_of
-from tidings_workers.store.core import LEAST_RECORD_MS, Core
+from tidings_workers.store.core import LEAST_RECORD_MS, Core, since_of
 from tidings_workers.store.entries import Entry, category_of, entry_of
 from tidings_workers.store.intervals import Bounds
 from tidings_workers.store.keys import Log, archivable, archiving
@@ -142,6 +142,10 @@ class Archiving:
         """
         answer = await self._core.run("remove_archived", partition, token, LEAST_RECORD_MS)
         return None if answer is None else positions_of(answer)
+
+    async def since(self) -> int:
+        """The acceptance (ms) from which on an archived entry is of this epoch. Older ones are not moved."""
+        return since_of(await self._core.read_began())
 
     async def end(self, partition: int, token: str) -> None:
         """End a batch after the archive has removed the positions that it must not have."""

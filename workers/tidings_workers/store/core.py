@@ -10,6 +10,7 @@ from tidings_workers.config import NO_ARCHIVE, Settings
 from tidings_workers.identity import identity_of
 from tidings_workers.retention_rules import Policies, Rules
 from tidings_workers.store.errors import UNREACHABLE, StoreMismatch
+from tidings_workers.store.ids import milliseconds
 from tidings_workers.store.keys import LAYOUT, META, PARTITIONS_MAXIMUM, Keys
 from tidings_workers.store.migration import PREVIOUS, migrate
 from tidings_workers.store.newest import NewestTimes
@@ -22,11 +23,16 @@ from tidings_workers.store.server import Durability, check_mode
 LEAST_RECORD_MS: Final = limits.IDEMPOTENCY_KEPT_SECONDS * 1000
 # With an archive, a record outlives the entries of its notification, because the archiver reads it later.
 RECORD_GRACE_MS: Final = 7 * 86_400_000
+# The archive got an entry of a former epoch when it was a minute old, the shortest retention of inboxes. An
+# entry of this epoch may be a little older than its start: a sender retried, or clocks differ.
+EARLY_MS: Final = 30_000
 
 
 class Core:
     """An open store. `epoch` names its data; `partitions` never changes.
 
+    `began`: when the data began (ms), after a store was emptied; 0 when it is not known. Positions in the
+    archive that are older mean other entries.
     `archive` has what the retention removed, if the settings name one. `call` issues one command
     (`Pipeline.call`), `run` a script.
     """
@@ -41,6 +47,7 @@ class Core:
         self.newest = NewestTimes()
         self.archive: Archive | None = open_archive(settings.archive_url or NO_ARCHIVE)
         self.epoch = ""
+        self.began = 0
         self.secret = b""
         self.identity = ""
         self.durability = "memory"
@@ -66,6 +73,15 @@ class Core:
     def history_of(self, tenant: str) -> Archive | None:
         """The archive, if it has what the retention removed of this tenant."""
         return self.archive if self.policies.rules(tenant).archived else None
+
+    @property
+    def history_since(self) -> int:
+        """The acceptance (ms) from which on an archived entry has a position of this data."""
+        return since_of(self.began)
+
+    async def read_began(self) -> int:
+        """As `began`, in a process that does not `refresh`."""
+        return _began(await self.call("HGET", META, "began"))
 
     def run(
         self, script: str, partition: int, *arguments: Argument, durable: bool = False
@@ -98,6 +114,10 @@ class Core:
             "epoch": secrets.token_hex(8),
             "secret": secrets.token_hex(32),
         }
+        # A store that an older version made has an epoch, and its beginning is not known. The beginning is
+        # written before the epoch, so no process finds an epoch without it.
+        if await self.call("HGET", META, "epoch") is None:
+            await self.call("HSETNX", META, "began", milliseconds())
         for field, value in fresh.items():
             await self.call("HSETNX", META, field, value)
         meta = await self.call("HGETALL", META)
@@ -112,11 +132,15 @@ class Core:
         # The stored number counts, not the setting: keys depend on it.
         self.keys = Keys(partitions)
         self.epoch = text(meta[b"epoch"])
+        self.began = _began(meta.get(b"began"))
         self.secret = bytes.fromhex(text(meta[b"secret"]))
         self.identity = identity_of(self.secret)
 
     async def start_new_epoch(self) -> str:
-        """Give the data a new epoch and return it. Every client gets a notice, because data was lost."""
+        """Give the data a new epoch and return it. Every client gets a notice, because data was lost.
+
+        The positions go on, so the history of the data stays.
+        """
         self.epoch = secrets.token_hex(8)
         try:
             await self.pipeline.client.hset(META, "epoch", self.epoch)
@@ -140,6 +164,15 @@ class Core:
     async def ping(self) -> None:
         """Return when Redis answers. Raises StorageUnavailable."""
         await self.call("HGET", META, "epoch")
+
+
+def since_of(began: int) -> int:
+    """The acceptance (ms) from which on an archived entry is of the data that began at a time."""
+    return max(0, began - EARLY_MS)
+
+
+def _began(stored: Any) -> int:
+    return int(stored) if stored is not None else 0
 
 
 def _grace(rules: Rules) -> int:

@@ -32,6 +32,8 @@ async def freeze_states(core: Core, archive: Archive, user: Log) -> Mapping[str,
     It may be repeated: a position is in one segment only. Returns the floors, by the base of the log, up to
     which the archive has the states; a floor in Redis may be higher by then. Raises ArchiveError.
     """
+    # Before the states are read: then those of a former epoch never seem to be of this one.
+    now = milliseconds()
     found = await core.call("HGETALL", user.key("state"))
     states = {text(base): packed for base, packed in found.items() if text(base) != user.base}
     logs = [core.keys.of(base) for base in states]
@@ -40,10 +42,11 @@ async def freeze_states(core: Core, archive: Archive, user: Log) -> Mapping[str,
     if not floors:
         return {}
     name = parse_base(user.base).id
+    # A former epoch has states at the same positions, of other entries.
+    await archive.remove_states(user.tenant, name, await core.read_began())
     saved = await archive.latest_state(user.tenant, name, list(floors))
     new = {base: floor for base, floor in floors.items() if floor > saved.get(base, 0)}
     times = await _times(core, user, new)
-    now = milliseconds()
     await archive.save_states(
         [
             StateSegment(

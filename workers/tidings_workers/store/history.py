@@ -3,6 +3,9 @@
 Redis is read first, then the archive. An entry leaves Redis only after the archive has it, so an entry that
 the first read did not find is found by the second. An entry that both have is taken from Redis. An entry of a
 batch that is under way, which Redis does not have, was recalled: it is not shown.
+
+An emptied store numbers its entries from 1 again. Archived entries from before belong to logs with other
+members, so lists do not show them.
 """
 
 import asyncio
@@ -90,7 +93,10 @@ async def past_rows(
     shared = {
         share.log.base: intervals.up_to(head) for share, head in places if not share.log.is_own and head
     }
-    segments = await archive.states(user.tenant, name, shared) if shared else {}
+    known = await archive.states(user.tenant, name, shared) if shared else {}
+    segments = {
+        base: [segment for segment in some if segment.saved_at >= core.began] for base, some in known.items()
+    }
     states = with_segments(view.states, segments)
     walks = []
     for share, head in sorted(places, key=lambda place: place[0].log.name):
@@ -99,14 +105,24 @@ async def past_rows(
         listed = selected(intervals.below(listed, head), log.name, query.log, boundary)
         listed = intervals.minus(listed, under_way.get(log.base, []))
         if listed:
-            walks.append(ArchiveWalk(log, listed, query, newest_first=boundary is None or boundary.forward))
+            forward = boundary is None or boundary.forward
+            walks.append(ArchiveWalk(log, listed, query, shown_since(core, log, now), newest_first=forward))
     found = await merge_of(walks, wanted, keep, partial(_read, archive, user.tenant, now))
     past = {walk.log.base: walk.past for walk in walks}
     return Past([Row(log, entry, past[log.base][entry.position]) for log, entry in found], segments)
 
 
+def shown_since(core: Core, log: Log, now: int) -> int:
+    """The acceptance (ms) from which on users see archived entries of a log.
+
+    Older ones are of a former epoch, or sends to all from before the time for which the tenant shows them.
+    """
+    lookback = core.policies.rules(log.tenant).lookback if log.name == "all" else None
+    return max(core.history_since, 0 if lookback is None else now - lookback)
+
+
 async def past_ids(
-    archive: Archive, user: str, shares: Sequence[Share], ids: Sequence[str], now: int
+    core: Core, archive: Archive, user: str, shares: Sequence[Share], ids: Sequence[str], now: int
 ) -> list[str]:
     """Those of these ids that the archive has at positions which the user may see. Raises ArchiveError."""
     found = []
@@ -117,7 +133,10 @@ async def past_ids(
         parts = [
             LogPart(log=share.log.base, positions=share.visible, limit=_SAME_TIME, since=at, until=at + 1)
             for share in shares
+            if at >= shown_since(core, share.log, now)
         ]
+        if not parts:
+            continue
         answer = await archive.read(shares[0].log.tenant, parts, now)
         entries = [
             entry_of_past(item) for items in answer for item in items if item.entry.id == notification_id
@@ -128,12 +147,18 @@ async def past_ids(
 
 
 class ArchiveWalk(LogWalk):
-    """Reads the archived entries of one log. `past` has what the archive has of each, by position."""
+    """Reads the archived entries of one log. `past` has what the archive has of each, by position.
 
-    def __init__(self, log: Log, positions: Bounds, query: InboxQuery, *, newest_first: bool) -> None:
+    `since`: as `shown_since`.
+    """
+
+    def __init__(
+        self, log: Log, positions: Bounds, query: InboxQuery, since: int, *, newest_first: bool
+    ) -> None:
         super().__init__(log, positions, query.category or "", newest_first=newest_first)
         self.past: dict[int, ArchivedEntry] = {}
         self._query = query
+        self._since = since if query.after is None else max(since, query.after + 1)
 
     def log_part(self, count: int) -> LogPart:
         """The next part to read, as `LogWalk.part`."""
@@ -144,7 +169,7 @@ class ArchiveWalk(LogWalk):
             limit=part.limit,
             newest_first=part.newest_first,
             category=part.category,
-            since=None if query.after is None else query.after + 1,
+            since=self._since,
             until=query.before,
             states=_state_of(query) if self.log.is_own else None,
         )

@@ -160,7 +160,7 @@ class Inbox:
         shares = view.shares(self._core.keys, tenant, user).values()
         if not await newest_archived(self._core, tenant, {share.log.partition for share in shares}):
             return []
-        return await past_ids(archive, user, list(shares), ids[:_LOOKED_UP], milliseconds())
+        return await past_ids(self._core, archive, user, list(shares), ids[:_LOOKED_UP], milliseconds())
 
     async def counts(self, tenant: str, user: str, *, by_category: bool = False) -> Counts:
         """The counts of a user's inbox now."""
