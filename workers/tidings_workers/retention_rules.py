@@ -91,12 +91,15 @@ class Policies:
         self._archives = archives
         self._tenant: Callable[[str], Tenant | None] = lambda _: None
         self._rules: dict[str, tuple[Tenant, Rules]] = {}
-        # Nothing of a deleted tenant goes into the archive any more.
-        self._of_unknown = Rules(default)
+        self._of_unknown = Rules(default, archived=archives)
 
     def follow(self, tenant: Callable[[str], Tenant | None]) -> None:
-        """Look tenants up with this function from now on, such as `RegistryView.tenant`."""
+        """Look tenants up with this function from now on, such as `RegistryView.tenant`.
+
+        It knows all tenants: one that it does not find is deleted, and the archive gets nothing of it.
+        """
         self._tenant = tenant
+        self._of_unknown = Rules(self._default)
 
     def rules(self, tenant: str) -> Rules:
         """The tenant's rules."""
