@@ -239,7 +239,7 @@ async def test_the_start_and_the_stop_name_the_data(tmp_path: Path) -> None:
         )
     try:
         await eventually(lambda: "curl " in (tmp_path / "all").read_text(), "the start", START_SECONDS)
-        url = f"http://127.0.0.1:{options_port(tmp_path / 'data')}/health/ready"
+        url = f"http://127.0.0.1:{options_port(tmp_path / 'data')}/health/live"
         # One more answer of the running server, so that a late line of the start is in the file.
         assert (await asyncio.to_thread(httpx.get, url, trust_env=False, verify=NO_TLS)).is_success
         started = (tmp_path / "all").read_text().splitlines()
