@@ -184,7 +184,7 @@ async def fill_postgresql(url: str, load: Load, start: int) -> None:
 
 async def fill_sqlite(archive: Any, load: Load, start: int) -> None:
     """Insert all rows, 5,000 in a transaction."""
-    thread = archive._database._thread  # the load is not what is measured
+    thread = archive._database._thread  # the load is not measured
     rows = (row(*place) for place in load.all(start))
     while part := list(islice(rows, 5_000)):
         entries = [entry_values(entry, AS_BYTES) for entry, _ in part]
@@ -214,7 +214,7 @@ class Walk:
         return LogPart(log=self.log, positions=[0, self.head], limit=self.size, states=None)
 
     def add(self, items: Sequence[ArchivedItem]) -> None:
-        """Add what was read."""
+        """Add the entries of a read."""
         self.buffer.extend(items)
         self.head = items[-1].entry.position - 1 if len(items) == self.size else 0
 

@@ -40,7 +40,7 @@ def settings(redis_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def history(store: Store) -> History:
-    """Moves what is old into the archive."""
+    """Moves old entries into the archive."""
     assert store.archive is not None
     await store.archive.migrate()
     return History(store)

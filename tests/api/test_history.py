@@ -37,7 +37,7 @@ def settings(settings: Settings, archive_file: Path) -> Settings:
 
 @pytest.fixture
 async def history(store: Store) -> History:
-    """Moves what is old into the archive, whose tables it has made."""
+    """Moves old entries into the archive, whose tables it has made."""
     found = History(store)
     await found.archive.migrate()
     return found
@@ -163,7 +163,7 @@ async def test_a_recall_reaches_the_history(
 async def test_a_broken_archive(
     api: httpx.AsyncClient, scopes: dict[str, str], history: History, archive_file: Path
 ) -> None:
-    """With a corrupted file lists answer from Redis and say so, and an erasure names what is pending."""
+    """With a corrupted file lists answer from Redis and say so, and an erasure names the pending part."""
     await send(api, scopes, {"users": ["ana"]}, title="old")
     assert await history.move(LATER) == 1
     for title in ("new", "newest"):

@@ -229,7 +229,7 @@ async def test_a_slow_statement_is_interrupted(sqlite_url: str) -> None:
 
 
 async def test_a_full_disk(sqlite_url: str) -> None:
-    """An append without space is refused as a whole, what is stored can be read, and more space is used."""
+    """An append without space is refused as a whole, the stored rows can be read, and more space is used."""
     archive = opened(sqlite_url)
     await archive.migrate()
     await append(archive, 1)

@@ -52,5 +52,5 @@ async def dispatcher(store: Store) -> AsyncIterator[Dispatcher]:
 
 @pytest.fixture
 def history(store: Store) -> History:
-    """Moves what is old into the archive."""
+    """Moves old entries into the archive."""
     return History(store)

@@ -27,7 +27,7 @@ class History:
                 await self.store.retention.sweep(partition, bases, now=now)
 
     async def move(self, days: float) -> int:
-        """Sweep, then move what is older than the retention in so many days. Returns the number."""
+        """Sweep, then move the entries that are too old in so many days. Returns the number."""
         await self.sweep(days)
         now = milliseconds() + int(days * DAY)
         movers = [Mover(self.store, self.archive, partition) for partition in range(self.store.partitions)]

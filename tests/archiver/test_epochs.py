@@ -23,7 +23,7 @@ from tidings_workers.store.keys import META
 
 @pytest.fixture(autouse=True)
 def no_tolerance(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests archive what is younger than the shortest retention, so the time of an epoch has to be exact."""
+    """Tests archive entries before the shortest retention ends, so the time of an epoch has to be exact."""
     monkeypatch.setattr(core, "EARLY_MS", 0)
 
 

@@ -117,7 +117,7 @@ class Story:
         await eventually(is_member, joins)
 
     async def mark(self) -> None:
-        """Mark some items, those of a category, or all; what is in the archive keeps its state."""
+        """Mark some items, those of a category, or all; archived ones keep their state."""
         user, state = self.random.choice(USERS), self.random.choice(STATES)
         items = list(self.model.items(user))
         live = [item for item in items if (user, item.place) not in self.archived]

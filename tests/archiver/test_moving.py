@@ -111,7 +111,7 @@ async def test_a_mark_during_a_batch(store: Store, history: History) -> None:
 
 
 async def test_the_archive_is_away(store: Store, history: History, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the archive nothing leaves Redis, and lists answer from Redis and say what is missing."""
+    """Without the archive nothing leaves Redis, and lists answer from Redis and name the missing part."""
     await send(store, 3, users=["ana"])
     assert await history.move(8) == 3
     await send(store, 3, users=["ana"])

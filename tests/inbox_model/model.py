@@ -201,7 +201,7 @@ class Model:
         return [item.marks.snoozed for item in self.items(user) if item.marks.snoozed is not None]
 
     def wake(self, now: int) -> set[str]:
-        """Return what is due as unseen; the users with such items, those of removed notifications too."""
+        """Return the due items as unseen; the users with such items, those of removed notifications too."""
         woken = set()
         for name, user in self.users.items():
             for marks in user.marks.values():

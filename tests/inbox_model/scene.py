@@ -99,7 +99,7 @@ class Scene:
             await self.agree()
 
     def _wake(self) -> None:
-        """Return what is due in the model. Several returns of a user may be one change, or several."""
+        """Return the due items in the model. Several returns of a user may be one change, or several."""
         woken = self.model.wake(now())
         for device in self.devices:
             if device.user in woken:

@@ -199,7 +199,7 @@ async def test_a_dispatcher_returns_within_a_second(store: Store) -> None:
 
 
 async def test_a_killed_dispatcher(store: Store, settings: Settings) -> None:
-    """After a kill of the dispatcher another one returns what is due: each once, none forgotten."""
+    """After a kill of the dispatcher another one returns the due items: each once, all of them."""
     users = [f"user-{number}" for number in range(40)]
     ids = {user: await send(store, "one", "two", users=[user]) for user in users}
     with dispatcher_process(settings) as process:

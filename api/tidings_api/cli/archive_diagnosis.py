@@ -95,7 +95,7 @@ def _elsewhere(state: ArchiveState) -> list[Finding]:
 
 def _archivers(state: ArchiveState, cure: str) -> Finding:
     if not state.archivers:
-        return wrong("archiver", "none is at work: what is too old waits in the store", cure)
+        return wrong("archiver", "none is at work: old notifications wait in the store", cure)
     return ok("archiver", f"{state.archivers} at work")
 
 
