@@ -23,6 +23,17 @@ USER_LOGS: Final = "u/"
 LAST_TEXT: Final = "\U0010ffff"
 """No category is higher, in the order of bytes."""
 
+STATE_COLUMNS: Final = (
+    "delivered",
+    "seen",
+    "read",
+    "seen_at",
+    "read_at",
+    "archived_at",
+    "action",
+    "action_at",
+)
+"""The columns of an entry that a later append with a claim replaces."""
 ENTRY_COLUMNS: Final = (
     "tenant",
     "log",
@@ -32,14 +43,7 @@ ENTRY_COLUMNS: Final = (
     "category",
     "expires",
     "exclude",
-    "delivered",
-    "seen",
-    "read",
-    "seen_at",
-    "read_at",
-    "archived_at",
-    "action",
-    "action_at",
+    *STATE_COLUMNS,
 )
 NOTIFICATION_COLUMNS: Final = (
     "tenant",

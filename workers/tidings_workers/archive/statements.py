@@ -5,7 +5,12 @@ Without its notification an entry does not exist for readers.
 
 from typing import Final
 
-from tidings_workers.archive.encoding import ENTRY_COLUMNS, NOTIFICATION_COLUMNS, SEGMENT_COLUMNS
+from tidings_workers.archive.encoding import (
+    ENTRY_COLUMNS,
+    NOTIFICATION_COLUMNS,
+    SEGMENT_COLUMNS,
+    STATE_COLUMNS,
+)
 
 ENTRY: Final = ", ".join(f"e.{column}" for column in ENTRY_COLUMNS)
 _OF_ENTRY: Final = "tidings_notifications n where n.tenant = e.tenant and n.id = e.id and n.at = e.at"
@@ -24,17 +29,6 @@ _REPLACED: Final = (
     "read",
     "actions",
 )
-# The columns of an entry that a later append with a claim replaces.
-_STATE: Final = (
-    "delivered",
-    "seen",
-    "read",
-    "seen_at",
-    "read_at",
-    "archived_at",
-    "action",
-    "action_at",
-)
 
 
 def _replace(columns: tuple[str, ...]) -> str:
@@ -43,7 +37,7 @@ def _replace(columns: tuple[str, ...]) -> str:
 
 _SAME_ENTRY: Final = "on conflict (tenant, log, position, at)"
 KEEP_ENTRY: Final = f"{_SAME_ENTRY} do nothing"
-REPLACE_STATE: Final = f"{_SAME_ENTRY} {_replace(_STATE)}"
+REPLACE_STATE: Final = f"{_SAME_ENTRY} {_replace(STATE_COLUMNS)}"
 REPLACE_RECEIPTS: Final = f"on conflict (tenant, id, at) {_replace(_REPLACED)}"
 
 

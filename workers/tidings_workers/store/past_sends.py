@@ -2,6 +2,7 @@
 
 from collections import deque
 from typing import Final
+from uuid import UUID
 
 from msgspec import structs
 
@@ -60,8 +61,7 @@ def number_of(notification_id: str) -> int:
 
 
 def _id_of(number: int) -> str:
-    digits = f"{number:032x}"
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+    return str(UUID(int=number))
 
 
 class PastSends:
